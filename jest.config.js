@@ -1,0 +1,15 @@
+// One jest project per kind of test; test/README.md says what each kind is for.
+const project = (name) => ({
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+});
+
+export default {
+  projects: ['unit', 'contract', 'integration', 'e2e'].map(project),
+  testTimeout: 30_000,
+};

@@ -1,0 +1,38 @@
+import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
+import type { LocalNetworks } from '../driver/local-networks.js';
+import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import type { NetworkRecord } from '../store/records.js';
+import type { NetworkFollower } from './network-follower.js';
+
+export interface AdoptionParts {
+  readonly dataplane: Dataplane;
+  readonly local: LocalNetworks;
+  readonly follower: NetworkFollower;
+  readonly specOf: (record: NetworkRecord) => NetworkSpec;
+  readonly logger: Logger;
+}
+
+/**
+ * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again. Networks
+ * that this host no longer has are removed, unless something is attached to them: the store may be wrong (an
+ * old backup), and traffic that flows goes on untouched.
+ */
+export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
+  const { dataplane, local, follower, specOf, logger } = parts;
+  const networks = local.listNetworks();
+  const used = networks.filter(({ record }) => local.listEndpoints(record.id).length > 0);
+  await Promise.all(used.map(({ record }) => follower.follow(specOf(record))));
+  const known = new Set(networks.map(({ record }) => record.id));
+  const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
+  for (const { id, endpointNames } of orphans) {
+    if (endpointNames.length > 0) {
+      logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
+      continue;
+    }
+    logger.warn('removing a network that this host no longer has', { network: id });
+    await dataplane.removeNetwork(id).catch((error: unknown) => {
+      logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { XnetError } from '../errors.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * The id of this host: a UUID made at the first start and kept in the state directory. The host's name and
+ * addresses may change; what it owns in the store is owned by this id.
+ */
+export async function ensureHostId(stateDirectory: string): Promise<string> {
+  const path = join(stateDirectory, 'host-id');
+  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  // Made only when absent, so that two starts at once agree on one id.
+  await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting);
+  const id = (await readFile(path, 'utf8')).trim();
+  if (UUID.test(id)) return id;
+  throw new XnetError(
+    'INVALID',
+    `${path} holds no host id; restore it, or remove it to make this a new host`,
+  );
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}

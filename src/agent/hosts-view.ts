@@ -1,0 +1,79 @@
+import type { Logger } from '../observability/logger.js';
+import { keys } from '../store/keys.js';
+import { type HostRecord, hostRecord } from '../store/records.js';
+import type { Entry, Store } from '../store/store.js';
+import { readRecords, watchRecords } from './watch-records.js';
+
+/** The hosts of the cluster as the store has them, kept up by a watch. */
+export class HostsView implements AsyncDisposable {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #hosts: ReadonlyMap<string, HostRecord> = new Map();
+  #alive: ReadonlySet<string> = new Set();
+  #watches: Promise<void>[] = [];
+
+  constructor(store: Store, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  /** Resolves when the first snapshot is in. */
+  async start(): Promise<void> {
+    await Promise.all([
+      this.#watch(keys.hosts(), (entries) => {
+        const records = readRecords(hostRecord, entries.values(), this.#logger);
+        this.#hosts = new Map(records.map((record) => [record.id, record]));
+      }),
+      this.#watch(keys.aliveHosts(), (entries) => {
+        this.#alive = new Set([...entries.keys()].map((key) => key.slice(keys.aliveHosts().length)));
+      }),
+    ]);
+  }
+
+  find(hostId: string): HostRecord | undefined {
+    return this.#hosts.get(hostId);
+  }
+
+  /** VTEP of a host; undefined when it is not (or no longer) registered. */
+  vtepOf(hostId: string): string | undefined {
+    return this.#hosts.get(hostId)?.vtep;
+  }
+
+  /** false: registered or not, it has given no sign of life for a lease's length. */
+  isAlive(hostId: string): boolean {
+    return this.#alive.has(hostId);
+  }
+
+  /** Of every docker_gwbridge; also of silent hosts, which may come back. */
+  gatewaySubnets(): { readonly hostName: string; readonly subnet: string }[] {
+    return [...this.#hosts.values()].flatMap(({ name, gatewaySubnets = [] }) =>
+      gatewaySubnets.map((subnet) => ({ hostName: name, subnet })),
+    );
+  }
+
+  list(): { readonly host: HostRecord; readonly alive: boolean }[] {
+    return [...this.#hosts.values()].map((host) => ({ host, alive: this.#alive.has(host.id) }));
+  }
+
+  /** Calls `listener` after each change, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#watches);
+  }
+
+  async #watch(prefix: string, take: (entries: ReadonlyMap<string, Entry>) => void) {
+    const { first, ended } = watchRecords(this.#store, prefix, this.#stop.signal, (entries) => {
+      take(entries);
+      for (const listener of this.#listeners) listener();
+    });
+    this.#watches = [...this.#watches, ended];
+    await first;
+  }
+}

@@ -1,0 +1,168 @@
+/** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
+import type { Engine } from '../docker/engine.js';
+import { isXnetError, XnetError } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import type { Store } from '../store/store.js';
+import {
+  conflictText,
+  copyOf,
+  GATEWAY_BRIDGE_SPEC,
+  type MirrorStep,
+  mirrorOf,
+  type RemovalCause,
+} from './mirror-plan.js';
+import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
+
+export interface MirrorEffects {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly hostId: string;
+  readonly driver: string;
+  readonly logger: Logger;
+  readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
+  readonly hostName: (hostId: string) => string;
+  readonly registration: GatewayRegistration;
+}
+
+/** Where the cluster reads what this host's docker_gwbridge has. */
+export interface GatewayRegistration {
+  readonly gatewaySubnets: readonly string[];
+  publishGateway(subnets: readonly string[]): Promise<void>;
+}
+
+type Step<Name extends MirrorStep['do']> = Extract<MirrorStep, { do: Name }>;
+
+/** Unlike for steps that differ. */
+export function stepKey(step: MirrorStep): string {
+  const { do: verb } = step;
+  if ('network' in step) return `${verb} ${step.network.id}`;
+  if ('dockerNetwork' in step) return `${verb} ${step.dockerNetwork.id}`;
+  if (step.do === 'bridge' || step.do === 'announce') return verb;
+  return `${verb} ${'binding' in step ? step.binding.dockerNetworkId : step.networkId}`;
+}
+
+/** For messages: `create network shop`. */
+export function stepTitle(step: MirrorStep): string {
+  switch (step.do) {
+    case 'publish':
+      return `mirror network ${step.dockerNetwork.name}`;
+    case 'see':
+      return `note network ${step.dockerNetwork.name}`;
+    case 'copy':
+      return `create network ${step.network.mirror?.name ?? step.network.id} on this host`;
+    case 'remove':
+      return `remove network ${step.dockerNetwork.name} from this host`;
+    case 'bridge':
+      return 'create docker_gwbridge';
+    case 'announce':
+      return `publish the subnets of docker_gwbridge (${step.subnets.join(', ')})`;
+    case 'keep':
+      return `undo the removal of network ${step.networkId}`;
+    case 'untie':
+      return `forget Docker network ${step.binding.dockerNetworkId}`;
+  }
+}
+
+/** `database`: identity of the Docker network database that the plan was made for. */
+export async function applyMirrorStep(
+  effects: MirrorEffects,
+  step: MirrorStep,
+  database: string,
+): Promise<void> {
+  switch (step.do) {
+    case 'publish':
+      return publish(effects, step, database);
+    case 'see':
+      return see(effects, step.networkId, step.dockerNetwork, database);
+    case 'copy':
+      return copy(effects, step, database);
+    case 'remove':
+      return remove(effects, step);
+    case 'bridge':
+      await effects.engine.createNetwork(GATEWAY_BRIDGE_SPEC);
+      return;
+    case 'announce':
+      return effects.registration.publishGateway(step.subnets);
+    case 'keep':
+      return keep(effects, step.networkId);
+    case 'untie':
+      effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
+      return effects.untie(step.binding.dockerNetworkId, { lost: step.lost });
+  }
+}
+
+async function publish(
+  effects: MirrorEffects,
+  { networkId, dockerNetwork }: Step<'publish'>,
+  database: string,
+) {
+  const { store, hostId, driver, logger } = effects;
+  const { id: dockerNetworkId, name } = dockerNetwork;
+  const mirror = mirrorOf(dockerNetwork, driver);
+  const done = await publishMirror(store, { networkId, hostId, dockerNetworkId }, mirror, { name, database });
+  if (done) logger.info('network is mirrored', { name, network: networkId });
+}
+
+async function see(
+  { store, hostId }: MirrorEffects,
+  networkId: string,
+  { id: dockerNetworkId, name }: { id: string; name: string },
+  database: string,
+): Promise<void> {
+  await noteSeen(store, { networkId, hostId, dockerNetworkId }, { name, database });
+}
+
+async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database: string): Promise<void> {
+  const { store, engine, driver, logger } = effects;
+  const current = await findNetwork(store, network.id);
+  if (!current?.mirror || current.mirror.removal) return;
+  const { name } = current.mirror;
+  const id = await engine.createNetwork(copyOf(current.id, current.mirror, driver));
+  // At once: from now on its removal by a user is known as such.
+  await see(effects, current.id, { id, name }, database);
+  logger.info('network created, as in the rest of the cluster', { name, network: current.id });
+}
+
+const REASONS: Readonly<Record<RemovalCause, string>> = {
+  removed: 'it was removed on another host',
+  orphan: 'it is no longer in the cluster',
+  second: 'another host created a network of that name first; its copy takes the place',
+};
+
+async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {
+  const { engine, logger } = effects;
+  const { id, name } = step.dockerNetwork;
+  if (!(await causeStands(effects, step))) return;
+  await engine.removeNetwork(id);
+  logger.info('network removed from this host', { name, reason: REASONS[step.cause] });
+}
+
+/** Throws IN_USE when even a stopped container would miss the network. */
+async function causeStands(
+  { store, engine }: MirrorEffects,
+  { cause, networkId, dockerNetwork: { id, name } }: Step<'remove'>,
+): Promise<boolean> {
+  const network = await findNetwork(store, networkId);
+  if (cause === 'removed') return network?.mirror?.removal !== undefined;
+  if (cause === 'orphan' ? network : network?.name !== name) return false;
+  const containers = await engine.listContainers({ networkId: id, all: true });
+  if (containers.length === 0) return true;
+  throw new XnetError('IN_USE', cause === 'second' ? conflictText(name) : `containers use network ${name}`);
+}
+
+async function keep({ store, logger, hostName }: MirrorEffects, networkId: string): Promise<void> {
+  const undone = await undoRemoval(store, networkId);
+  if (!undone) return;
+  const { name, hosts } = undone;
+  logger.warn('the removal of a network is undone: containers use it', {
+    name,
+    network: networkId,
+    hosts: hosts.map(hostName),
+  });
+}
+
+/** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
+export function isOutdated(step: MirrorStep, error: unknown): boolean {
+  if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
+  return (step.do === 'copy' || step.do === 'bridge') && isXnetError(error, 'EXISTS');
+}

@@ -1,0 +1,284 @@
+/**
+ * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
+ * Docker, and every network its users create is mirrored. Pure.
+ *
+ * Rules: a Docker network with endpoints is never removed. Of two networks of one name the first that is published
+ * stays; the other is replaced by a copy of it when it is empty, else reported. A removal counts for all hosts, and
+ * is undone when an endpoint is left anywhere. Names held by something else are reported and left alone.
+ */
+import type { DockerNetwork, DockerNetworkSpec } from '../docker/engine.js';
+import { Prefix } from '../inet/prefix.js';
+import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
+
+/** `-o` and `--ipam-opt` with which copies name their network. */
+const ID_OPTION = 'xnet.id';
+const NAME_OPTION = 'xnet.name';
+const MIRROR_OPTION = 'xnet.mirror';
+
+const GATEWAY_BRIDGE = 'docker_gwbridge';
+
+/** As Docker itself makes it (moby: daemon/libnetwork/default_gateway_linux.go). */
+export const GATEWAY_BRIDGE_SPEC: DockerNetworkSpec = {
+  name: GATEWAY_BRIDGE,
+  driver: 'bridge',
+  internal: false,
+  attachable: false,
+  ipv4: true,
+  ipv6: false,
+  labels: {},
+  options: {
+    'com.docker.network.bridge.name': GATEWAY_BRIDGE,
+    'com.docker.network.bridge.enable_icc': 'false',
+    'com.docker.network.bridge.enable_ip_masquerade': 'true',
+  },
+  ipam: { driver: 'default', options: {}, subnets: [] },
+};
+
+export interface MirrorView {
+  readonly hostId: string;
+  /** Name under which Docker knows xnet: `xnet`, or `xnet:latest` for a managed plugin. */
+  readonly driver: string;
+  readonly networks: readonly NetworkRecord[];
+  /** Of this host. */
+  readonly bindings: readonly BindingRecord[];
+  /** Networks, by id, that have endpoints on any host. */
+  readonly used: ReadonlySet<string>;
+  /** All networks of this host's Docker. */
+  readonly dockerNetworks: readonly DockerNetwork[];
+  /** Subnets of this host's docker_gwbridge, as the cluster knows them. */
+  readonly gatewaySubnets: readonly string[];
+  /** Identity of Docker's network database (see `databaseOf`). */
+  readonly database: string;
+  /** Bound Docker networks, by id, that are certainly not in Docker any more. */
+  readonly gone: ReadonlySet<string>;
+  /** Docker networks of xnet, by id, that have been without a binding for long. */
+  readonly strays: ReadonlySet<string>;
+}
+
+/** A user removed it on another host; its network is no longer in the cluster; another has its name. */
+export type RemovalCause = 'removed' | 'orphan' | 'second';
+
+export type MirrorStep =
+  /** Let the cluster know of a network that a user created here. */
+  | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
+  /** Note in the binding that the Docker network is there. */
+  | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
+  /** Make the Docker network of a mirrored network. */
+  | { readonly do: 'copy'; readonly network: NetworkRecord }
+  /** Remove a Docker network; Docker refuses when it has an endpoint. `networkId`: of the cause. */
+  | {
+      readonly do: 'remove';
+      readonly dockerNetwork: DockerNetwork;
+      readonly networkId: string;
+      readonly cause: RemovalCause;
+    }
+  /** Make docker_gwbridge before Docker does, so that Docker's IPAM keeps its subnet out of new networks. */
+  | { readonly do: 'bridge' }
+  /** Let the cluster know of its subnets, so that no host creates a network that overlaps them. */
+  | { readonly do: 'announce'; readonly subnets: readonly string[] }
+  /** Undo a removal: endpoints are left. */
+  | { readonly do: 'keep'; readonly networkId: string }
+  /** Untie a Docker network that is gone; `lost`: nobody removed it. */
+  | { readonly do: 'untie'; readonly binding: BindingRecord; readonly lost: boolean };
+
+export interface MirrorPlan {
+  readonly steps: readonly MirrorStep[];
+  /** Texts for `xnet status`. */
+  readonly problems: readonly string[];
+}
+
+export function planMirror(view: MirrorView): MirrorPlan {
+  const ours = view.dockerNetworks.filter((each) => isOurs(each, view.driver));
+  const plans = [
+    planGatewayBridge(view, ours),
+    ...ours.map((dockerNetwork) => planPresent(view, dockerNetwork)),
+    ...view.networks.map((network) => planNetwork(view, network, ours)),
+    ...view.bindings.map((binding) => planGone(view, binding)),
+  ];
+  return {
+    steps: plans.flatMap(({ steps }) => steps),
+    problems: plans.flatMap(({ problems }) => problems),
+  };
+}
+
+/**
+ * Docker connects every container of ours to docker_gwbridge too, which it makes at the first one, in a subnet that is
+ * free on this host. It cannot start a container in two networks that overlap.
+ */
+function planGatewayBridge(
+  { dockerNetworks, gatewaySubnets }: MirrorView,
+  ours: readonly DockerNetwork[],
+): MirrorPlan {
+  const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
+  if (!bridge) return steps({ do: 'bridge' });
+  const overlapping = ours.filter((network) => overlap(network, bridge));
+  const subnets = prefixesOf(bridge).map(String);
+  return {
+    steps: subnets.join() === gatewaySubnets.join() ? [] : [{ do: 'announce', subnets }],
+    problems: overlapping.map(
+      ({ name }) =>
+        `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,
+    ),
+  };
+}
+
+function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
+  return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
+}
+
+function prefixesOf({ ipam }: DockerNetwork): Prefix[] {
+  return ipam.subnets.flatMap(({ subnet }) =>
+    subnet === undefined ? [] : [Prefix.parseInterface(subnet).prefix],
+  );
+}
+
+/** The id of a network that Docker makes with its database and never again. */
+export function databaseOf(dockerNetworks: readonly DockerNetwork[]): string | undefined {
+  return dockerNetworks.find(({ name, driver }) => name === 'host' && driver === 'host')?.id;
+}
+
+/** What the cluster keeps of a Docker network, for the copies. */
+export function mirrorOf(dockerNetwork: DockerNetwork, driver: string): MirrorRecord {
+  const { name, internal, attachable, ipv4, ipv6, labels, options, ipam } = dockerNetwork;
+  return {
+    name,
+    internal,
+    attachable,
+    ipv6,
+    ...(!ipv4 && { ipv4: false as const }),
+    labels: { ...labels },
+    options: { ...options },
+    ipam: {
+      driver: ipam.driver === driver ? 'xnet' : ipam.driver,
+      options: { ...ipam.options },
+      subnets: ipam.subnets.map(({ auxiliary, ...rest }) => ({
+        ...rest,
+        ...(auxiliary && { auxiliary: { ...auxiliary } }),
+      })),
+    },
+  };
+}
+
+/** The Docker network to make on a host. Docker's own IPAM serves one host alone, so copies use xnet's. */
+export function copyOf(networkId: string, mirror: MirrorRecord, driver: string): DockerNetworkSpec {
+  const { ipam, ipv4 = true, removal: _, ...rest } = mirror;
+  const clusterIpam = ipam.driver === 'xnet' || ipam.driver === 'default';
+  return {
+    ...rest,
+    ipv4,
+    driver,
+    options: { ...mirror.options, [ID_OPTION]: networkId },
+    ipam: {
+      driver: clusterIpam ? driver : ipam.driver,
+      options:
+        ipam.driver === 'default'
+          ? { [ID_OPTION]: networkId }
+          : ipamOptions(ipam.options, networkId, clusterIpam),
+      subnets: ipam.subnets,
+    },
+  };
+}
+
+function ipamOptions(options: Readonly<Record<string, string>>, networkId: string, clusterIpam: boolean) {
+  return clusterIpam ? { ...options, [ID_OPTION]: networkId } : options;
+}
+
+const NOTHING: MirrorPlan = { steps: [], problems: [] };
+
+function steps(...all: MirrorStep[]): MirrorPlan {
+  return { steps: all, problems: [] };
+}
+
+function problem(text: string): MirrorPlan {
+  return { steps: [], problems: [text] };
+}
+
+function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
+  const binding = view.bindings.find(({ dockerNetworkId }) => dockerNetworkId === dockerNetwork.id);
+  const network = view.networks.find(({ id }) => id === binding?.networkId);
+  if (!binding || !network) return planStray(view, dockerNetwork);
+  if (isMirrorCopy(network, dockerNetwork) && network.mirror?.removal) {
+    if (view.used.has(network.id)) return NOTHING;
+    return steps({ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' });
+  }
+  if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
+    return planPublication(view, network, dockerNetwork);
+  if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name) return NOTHING;
+  return steps({ do: 'see', networkId: network.id, dockerNetwork });
+}
+
+/** A copy whose network is gone from the cluster goes too. */
+function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
+  if (!strays.has(dockerNetwork.id)) return NOTHING;
+  const networkId = dockerNetwork.options[ID_OPTION];
+  if (networkId !== undefined && !networks.some(({ id }) => id === networkId)) {
+    return steps({ do: 'remove', dockerNetwork, networkId, cause: 'orphan' });
+  }
+  return problem(
+    `Docker network ${dockerNetwork.name} is not known to xnet; remove it (docker network rm ${dockerNetwork.name}) and create it again`,
+  );
+}
+
+function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
+  const { name } = dockerNetwork;
+  const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
+  if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
+  if (!holder.mirror) {
+    return problem(
+      `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
+    );
+  }
+  if (view.used.has(network.id)) return problem(conflictText(name));
+  return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });
+}
+
+export function conflictText(name: string): string {
+  return `network ${name} was created on two hosts at once, and containers use this host's: they do not reach the other hosts' ${name}; stop and remove them, and xnet puts the common network in its place`;
+}
+
+/** Is a mirrored network here, and does a removal stand? */
+function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly DockerNetwork[]): MirrorPlan {
+  const { mirror, id } = network;
+  if (!mirror) return NOTHING;
+  if (mirror.removal) return view.used.has(id) ? steps({ do: 'keep', networkId: id }) : NOTHING;
+  const bound = view.bindings.filter(({ networkId }) => networkId === id);
+  const isHere = (each: DockerNetwork) =>
+    each.name === mirror.name &&
+    (each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id));
+  if (ours.some(isHere)) return NOTHING;
+  // Being created, or gone: both are settled before anything is made.
+  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
+  const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
+  if (!holder) return steps({ do: 'copy', network });
+  return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
+}
+
+/** True when the rules for present networks say more about the holder of the name than that it is in the way. */
+function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
+  if (!isOurs(holder, view.driver)) return false;
+  const { steps: own, problems } = planPresent(view, holder);
+  return problems.length > 0 || own.some((step) => step.do === 'remove');
+}
+
+function heldText(name: string, { driver, id }: DockerNetwork): string {
+  return `network ${name} of the cluster is not on this host: the name is held by Docker network ${id.slice(0, 12)} (driver ${driver}); rename or remove that one`;
+}
+
+function planGone({ gone, database }: MirrorView, binding: BindingRecord): MirrorPlan {
+  if (!gone.has(binding.dockerNetworkId)) return NOTHING;
+  return steps({ do: 'untie', binding, lost: binding.seen?.database !== database });
+}
+
+function isOurs({ driver, scope }: DockerNetwork, ourDriver: string): boolean {
+  return driver === ourDriver && scope === 'local';
+}
+
+function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): boolean {
+  return mirror?.name === dockerNetwork.name;
+}
+
+/** Networks whose user tied them to a cluster network himself are where he creates them. */
+function isMirrorable({ options, ipam }: DockerNetwork): boolean {
+  const tied = [ID_OPTION, NAME_OPTION].some((option) => option in options || option in ipam.options);
+  return !tied && options[MIRROR_OPTION] !== 'off';
+}

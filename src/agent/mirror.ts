@@ -1,0 +1,282 @@
+import { sleep } from '../concurrency/deadline.js';
+import { Limit } from '../concurrency/limit.js';
+import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { LocalNetworks } from '../driver/local-networks.js';
+import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import { keys } from '../store/keys.js';
+import {
+  type BindingRecord,
+  bindingRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+} from '../store/records.js';
+import type { Entry, Store } from '../store/store.js';
+import { Absences } from './absences.js';
+import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
+import { hostsWithEndpoints } from './mirror-records.js';
+import { readRecords, watchRecords } from './watch-records.js';
+
+export interface MirrorTiming {
+  /** Longest time between two looks. Default 30000. */
+  readonly sweepMs?: number;
+  /** How long a Docker network must be missing to count as removed, when no event told of it. Default 5000. */
+  readonly goneMs?: number;
+  /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
+  readonly unseenMs?: number;
+}
+
+export interface MirrorParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly local: LocalNetworks;
+  readonly hostId: string;
+  /** Name under which this host's Docker knows xnet. */
+  readonly driver: string;
+  readonly logger: Logger;
+  /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
+  readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
+  /** For log lines. */
+  readonly hostName: (hostId: string) => string;
+  readonly registration: GatewayRegistration;
+  readonly timing?: MirrorTiming;
+}
+
+const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 30_000;
+/** Hints mostly come in swarms. */
+const LEAST_PAUSE_MS = 20;
+/** Docker serialises much of it anyhow. */
+const STEPS_AT_ONCE = 4;
+
+interface Failure {
+  readonly text: string;
+  readonly pauseMs: number;
+  readonly againMs: number;
+}
+
+/**
+ * Keeps this host's Docker and the mirrored networks of the cluster equal (the rules are in mirror-plan.ts). Every
+ * hint, from the store, from Docker, from a timer, leads to a look at the whole; a failed step is tried again.
+ */
+export class Mirror implements AsyncDisposable {
+  readonly #parts: MirrorParts;
+  readonly #timing: Required<MirrorTiming>;
+  readonly #stop = new AbortController();
+  readonly #missing = new Absences();
+  readonly #unbound = new Absences();
+  readonly #destroyed = new Set<string>();
+  readonly #failures = new Map<string, Failure>();
+  #networks: ReadonlyMap<string, Entry> = new Map();
+  #bindings: ReadonlyMap<string, Entry> = new Map();
+  #problems: readonly string[] = [];
+  #hinted = true;
+  #pause = new AbortController();
+  #running: readonly Promise<void>[] = [];
+
+  constructor(parts: MirrorParts) {
+    this.#parts = parts;
+    this.#timing = { ...DEFAULTS, ...parts.timing };
+  }
+
+  /** Resolves when the store's first snapshot is in; the rest goes on behind. */
+  async start(): Promise<void> {
+    const { store } = this.#parts;
+    const { signal } = this.#stop;
+    const networks = watchRecords(store, keys.networks(), signal, (entries) => {
+      this.#networks = new Map(entries);
+      this.hint();
+    });
+    const bindings = watchRecords(store, keys.bindings(), signal, (entries) => {
+      this.#bindings = new Map(entries);
+      this.hint();
+    });
+    this.#running = [networks.ended, bindings.ended];
+    await Promise.all([networks.first, bindings.first]);
+    this.#running = [...this.#running, this.#run(), this.#followDocker()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#pause.abort();
+    await Promise.all(this.#running);
+  }
+
+  /** Something may have changed. */
+  hint(): void {
+    this.#hinted = true;
+    this.#pause.abort();
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    const { state } = this.#parts.engine;
+    if (!state.connected) {
+      return [
+        `${state.reason}; networks are not mirrored and names of new containers not published until it answers`,
+      ];
+    }
+    return [...this.#problems, ...[...this.#failures.values()].map(({ text }) => text)];
+  }
+
+  async #followDocker(): Promise<void> {
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
+  }
+
+  #take(event: EngineEvent): void {
+    if (event.type === 'container' || (event.type === 'network' && event.action === 'connect')) return;
+    if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
+    // Only where something is in the way does it matter that a container left.
+    const concerns = event.type === 'resync' || event.action !== 'disconnect' || this.problems.length > 0;
+    if (concerns) this.hint();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#hinted = false;
+      this.#pause = new AbortController();
+      const pauseMs = await this.#look();
+      await sleep(LEAST_PAUSE_MS, this.#stop.signal);
+      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
+    }
+  }
+
+  /** Looks, plans and applies once; resolves to the longest pause until the next look. Never rejects. */
+  async #look(): Promise<number> {
+    try {
+      const view = await this.#view();
+      this.#refreshLocal(view.networks);
+      const { steps, problems } = planMirror(view);
+      this.#setProblems(problems);
+      await this.#applyAll(steps, view.database);
+      return this.#nextLookMs();
+    } catch (error: unknown) {
+      // Docker or the store is away: said by the status. Both give a hint when they are back.
+      this.#parts.logger.debug('cannot look at the networks', { error: errorMessage(error) });
+      return FIRST_RETRY_MS * 2;
+    }
+  }
+
+  async #view(): Promise<MirrorView> {
+    const { engine, hostId, driver, logger } = this.#parts;
+    // First Docker: what it has now was bound before, so no network looks unbound for being new.
+    const dockerNetworks = await engine.listNetworks();
+    const networks = readRecords(networkRecord, this.#networks.values(), logger);
+    const mine = [...this.#bindings.values()].filter(({ key }) => key.includes(`/${hostId}/`));
+    const bindings = readRecords(bindingRecord, mine, logger).filter((binding) => binding.hostId === hostId);
+    return {
+      hostId,
+      driver,
+      networks,
+      bindings,
+      dockerNetworks,
+      gatewaySubnets: this.#parts.registration.gatewaySubnets,
+      database: databaseOf(dockerNetworks) ?? '',
+      used: await this.#findUsed(networks, bindings),
+      gone: this.#findGone(bindings, dockerNetworks),
+      strays: this.#findStrays(bindings, dockerNetworks),
+    };
+  }
+
+  /** Asked only of networks of which the plan may need it. */
+  async #findUsed(
+    networks: readonly NetworkRecord[],
+    bindings: readonly BindingRecord[],
+  ): Promise<ReadonlySet<string>> {
+    const bound = new Set(bindings.map(({ networkId }) => networkId));
+    const questionable = networks.filter(
+      ({ id, name, mirror }) => mirror?.removal || (!mirror && name === undefined && bound.has(id)),
+    );
+    const answers = await Promise.all(
+      questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
+    );
+    return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
+  }
+
+  #findGone(
+    bindings: readonly BindingRecord[],
+    dockerNetworks: readonly DockerNetwork[],
+  ): ReadonlySet<string> {
+    const { goneMs, unseenMs } = this.#timing;
+    const present = new Set(dockerNetworks.map(({ id }) => id));
+    const missing = bindings.filter(({ dockerNetworkId }) => !present.has(dockerNetworkId));
+    this.#missing.note(missing.map(({ dockerNetworkId }) => dockerNetworkId));
+    const gone = missing.filter(
+      ({ dockerNetworkId, seen }) =>
+        this.#destroyed.has(dockerNetworkId) ||
+        this.#missing.isLongerThan(dockerNetworkId, seen ? goneMs : unseenMs),
+    );
+    const bound = new Set(bindings.map(({ dockerNetworkId }) => dockerNetworkId));
+    for (const id of this.#destroyed) if (!bound.has(id)) this.#destroyed.delete(id);
+    return new Set(gone.map(({ dockerNetworkId }) => dockerNetworkId));
+  }
+
+  #findStrays(
+    bindings: readonly BindingRecord[],
+    dockerNetworks: readonly DockerNetwork[],
+  ): ReadonlySet<string> {
+    const bound = new Set(bindings.map(({ dockerNetworkId }) => dockerNetworkId));
+    const unbound = dockerNetworks.filter(
+      ({ id, driver }) => driver === this.#parts.driver && !bound.has(id),
+    );
+    this.#unbound.note(unbound.map(({ id }) => id));
+    const strays = unbound.filter(({ id }) => this.#unbound.isLongerThan(id, this.#timing.goneMs));
+    return new Set(strays.map(({ id }) => id));
+  }
+
+  /** The driver's view in memory learns of names. */
+  #refreshLocal(networks: readonly NetworkRecord[]): void {
+    const { local } = this.#parts;
+    const byId = new Map(networks.map((record) => [record.id, record]));
+    for (const { dockerNetworkId, record } of local.listNetworks()) {
+      const current = byId.get(record.id);
+      if (current && formatRecord(current) !== formatRecord(record))
+        local.addNetwork({ dockerNetworkId, record: current });
+    }
+  }
+
+  async #applyAll(steps: readonly MirrorStep[], database: string): Promise<void> {
+    const planned = new Set(steps.map(stepKey));
+    for (const key of this.#failures.keys()) if (!planned.has(key)) this.#failures.delete(key);
+    const limit = new Limit(STEPS_AT_ONCE);
+    await Promise.all(steps.map((step) => limit.run(() => this.#apply(step, database))));
+  }
+
+  async #apply(step: MirrorStep, database: string): Promise<void> {
+    const key = stepKey(step);
+    const former = this.#failures.get(key);
+    if (this.#stop.signal.aborted || (former && performance.now() < former.againMs)) return;
+    try {
+      await applyMirrorStep(this.#parts, step, database);
+      this.#failures.delete(key);
+      this.hint();
+    } catch (error: unknown) {
+      this.#noteFailure(key, step, error, former);
+    }
+  }
+
+  #noteFailure(key: string, step: MirrorStep, error: unknown, former: Failure | undefined): void {
+    const text = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
+    const pauseMs = Math.min((former?.pauseMs ?? FIRST_RETRY_MS / 2) * 2, LONGEST_RETRY_MS);
+    this.#failures.set(key, { text, pauseMs, againMs: performance.now() + pauseMs });
+    const fresh = former?.text !== text && !isOutdated(step, error);
+    if (fresh) this.#parts.logger.warn(text);
+  }
+
+  #setProblems(problems: readonly string[]): void {
+    for (const text of problems) if (!this.#problems.includes(text)) this.#parts.logger.warn(text);
+    for (const text of this.#problems) {
+      if (!problems.includes(text)) this.#parts.logger.info('no longer so', { problem: text });
+    }
+    this.#problems = problems;
+  }
+
+  #nextLookMs(): number {
+    const retries = [...this.#failures.values()].map(({ againMs }) => againMs - performance.now());
+    const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
+    return Math.max(10, Math.min(this.#timing.sweepMs, ...retries, ...watching));
+  }
+}

@@ -1,0 +1,182 @@
+import { sleep } from '../concurrency/deadline.js';
+import { Limit } from '../concurrency/limit.js';
+import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../docker/engine.js';
+import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import { keys } from '../store/keys.js';
+import {
+  type EndpointNames,
+  type EndpointRecord,
+  endpointRecord,
+  formatRecord,
+  parseRecord,
+} from '../store/records.js';
+import type { Store } from '../store/store.js';
+import { namesOf } from './name-plan.js';
+
+export interface NamePublisherParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  /** This host's endpoints, by id. */
+  readonly findEndpoint: (endpointId: string) => EndpointRecord | undefined;
+  /** The containers' resolvers, which Docker before 28, or an absence of ours, left without one. */
+  readonly sandboxes: {
+    has(endpointId: string): boolean;
+    enter(endpoint: EndpointRecord, sandboxPath: string): void;
+  };
+  readonly logger: Logger;
+  /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
+  readonly sweepMs?: number;
+}
+
+/** Inspections wait for containers that are being started: enough of them at once not to wait for each other. */
+const INSPECTIONS_AT_ONCE = 16;
+const RETRY_MS = 1000;
+
+/**
+ * Writes the names of this host's containers into their endpoints' records, as Docker tells of them: never on the path
+ * of a call that Docker waits for, and in that record alone. What goes with the endpoint (disconnect, stop) needs no
+ * writing: the record goes. A failure is tried again until it succeeds or the container is gone.
+ */
+export class NamePublisher implements AsyncDisposable {
+  readonly #parts: NamePublisherParts;
+  readonly #stop = new AbortController();
+  readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
+  /** Containers being looked at -> true when another look was asked for meanwhile. */
+  readonly #looking = new Map<string, boolean>();
+  readonly #failed = new Set<string>();
+  /** What the store has, as far as this process wrote it. */
+  readonly #written = new WeakMap<EndpointRecord, string>();
+  #work = new Set<Promise<void>>();
+  #running: readonly Promise<void>[] = [];
+
+  constructor(parts: NamePublisherParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#running = [this.#followDocker(), this.#sweep()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running);
+    await Promise.all(this.#work);
+  }
+
+  /** Number of containers whose names could not be published yet. */
+  get failures(): number {
+    return this.#failed.size;
+  }
+
+  /** Publishes the container's names, soon; several hints while it is looked at are one more look. */
+  hint(containerId: string): void {
+    if (this.#stop.signal.aborted) return;
+    if (this.#looking.has(containerId)) {
+      this.#looking.set(containerId, true);
+      return;
+    }
+    this.#looking.set(containerId, false);
+    const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
+  async #followDocker(): Promise<void> {
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
+      if (event.type === 'resync') await this.#resync();
+      else this.#take(event);
+    }
+  }
+
+  #take(event: Exclude<EngineEvent, { type: 'resync' }>): void {
+    if (event.type === 'container') {
+      if (event.action === 'start' || event.action === 'rename') this.hint(event.containerId);
+      if (event.action === 'destroy') this.#failed.delete(event.containerId);
+    } else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
+  }
+
+  async #sweep(): Promise<void> {
+    const { sweepMs = 30_000 } = this.#parts;
+    let nextMs = performance.now() + sweepMs;
+    while (!this.#stop.signal.aborted) {
+      await sleep(Math.min(RETRY_MS, sweepMs), this.#stop.signal);
+      for (const containerId of this.#failed) this.hint(containerId);
+      if (performance.now() < nextMs) continue;
+      nextMs = performance.now() + sweepMs;
+      await this.#resync();
+    }
+  }
+
+  /** Looks at the containers that have endpoints of ours without a resolver, or without the name that Docker's list shows. */
+  async #resync(): Promise<void> {
+    try {
+      const containers = await this.#parts.engine.listContainers();
+      const stale = await Promise.all(containers.map((container) => this.#isStale(container)));
+      for (const { id } of containers.filter((_, index) => stale[index])) this.hint(id);
+    } catch (error: unknown) {
+      // The engine's state says so where people look.
+      this.#parts.logger.debug('cannot list containers', { error: errorMessage(error) });
+    }
+  }
+
+  async #isStale({ endpoints, name }: DockerContainer): Promise<boolean> {
+    const mine = endpoints.flatMap(({ endpointId }) => this.#parts.findEndpoint(endpointId) ?? []);
+    if (mine.some(({ id }) => !this.#parts.sandboxes.has(id))) return true;
+    const stale = await Promise.all(mine.map((endpoint) => this.#lacksName(endpoint, name)));
+    return stale.includes(true);
+  }
+
+  async #lacksName(endpoint: EndpointRecord, name: string): Promise<boolean> {
+    const entry = await this.#parts.store.get(keys.endpoint(endpoint.networkId, endpoint.id));
+    if (!entry || parseRecord(endpointRecord, entry).names?.container === name) return false;
+    this.#written.delete(endpoint);
+    return true;
+  }
+
+  /** Never rejects. */
+  async #look(containerId: string): Promise<void> {
+    do {
+      this.#looking.set(containerId, false);
+      try {
+        await this.#publish(containerId);
+        this.#failed.delete(containerId);
+      } catch (error: unknown) {
+        if (!this.#failed.has(containerId)) {
+          this.#parts.logger.warn("cannot publish a container's names; trying again", {
+            container: containerId,
+            error: errorMessage(error),
+          });
+        }
+        this.#failed.add(containerId);
+      }
+    } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
+    this.#looking.delete(containerId);
+  }
+
+  async #publish(containerId: string): Promise<void> {
+    const container = await this.#parts.engine.inspectContainer(containerId);
+    if (!container) return;
+    const named = this.#namedEndpoints(container);
+    const { sandboxPath } = container;
+    if (sandboxPath !== undefined)
+      for (const [endpoint] of named) this.#parts.sandboxes.enter(endpoint, sandboxPath);
+    await Promise.all(named.map((each) => this.#write(...each)));
+  }
+
+  #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
+    return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
+      const endpoint = this.#parts.findEndpoint(endpointId);
+      const names = namesOf(container, endpointId);
+      return endpoint && names ? [[endpoint, names]] : [];
+    });
+  }
+
+  /** No other host writes this record, so it is not read before; one that is gone stays gone. */
+  async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
+    const value = formatRecord({ ...endpoint, names });
+    if (this.#written.get(endpoint) === value) return;
+    const key = keys.endpoint(endpoint.networkId, endpoint.id);
+    const { committed } = await this.#parts.store.commit([{ key, is: 'present' }], [{ put: key, value }]);
+    if (committed) this.#written.set(endpoint, value);
+  }
+}

@@ -1,0 +1,161 @@
+import { sleep } from '../concurrency/deadline.js';
+import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
+import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import { keys } from '../store/keys.js';
+import { type EndpointRecord, endpointRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import { planNetworkForwarding } from './forwarding-plan.js';
+import type { HostsView } from './hosts-view.js';
+import { readRecords, watchRecords } from './watch-records.js';
+
+/** How long a network is followed after its last endpoint on this host went. */
+const REST_MS = 60_000;
+
+export interface FollowerParts {
+  readonly store: Store;
+  readonly dataplane: Dataplane;
+  readonly hosts: HostsView;
+  readonly hostId: string;
+  readonly logger: Logger;
+  /** Called when `endpointsOf` has something else to say of a network. */
+  readonly changed: (networkId: string) => void;
+}
+
+interface Followed {
+  readonly loop: ForwardingLoop;
+  readonly stop: AbortController;
+  readonly applied: Promise<void>;
+  readonly ended: Promise<void>;
+  restTimer?: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Keeps this host's forwarding for its networks equal to the store. Level-triggered: whatever changes, the
+ * whole forwarding of the network is worked out anew and given to the data plane, which finds the difference.
+ */
+export class NetworkFollower implements AsyncDisposable {
+  readonly #parts: FollowerParts;
+  readonly #followed = new Map<string, Followed>();
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  async follow(network: NetworkSpec): Promise<void> {
+    const followed = this.#followed.get(network.id) ?? this.#start(network);
+    clearTimeout(followed.restTimer);
+    await followed.applied;
+  }
+
+  rest(networkId: string): void {
+    const followed = this.#followed.get(networkId);
+    if (!followed) return;
+    clearTimeout(followed.restTimer);
+    followed.restTimer = setTimeout(() => void this.unfollow(networkId), REST_MS).unref();
+  }
+
+  async unfollow(networkId: string): Promise<void> {
+    const followed = this.#followed.get(networkId);
+    if (!followed) return;
+    clearTimeout(followed.restTimer);
+    followed.stop.abort();
+    this.#followed.delete(networkId);
+    await followed.ended;
+    this.#parts.changed(networkId);
+  }
+
+  /** The network's endpoints on all hosts as the store has them; undefined when it is not followed (yet). */
+  endpointsOf(networkId: string): readonly EndpointRecord[] | undefined {
+    return this.#followed.get(networkId)?.loop.endpoints;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#followed.keys()].map((networkId) => this.unfollow(networkId)));
+  }
+
+  #start(network: NetworkSpec): Followed {
+    const stop = new AbortController();
+    const loop = new ForwardingLoop(this.#parts, network, stop.signal);
+    const ended = loop.run();
+    const followed: Followed = { loop, stop, applied: loop.applied, ended };
+    this.#followed.set(network.id, followed);
+    return followed;
+  }
+}
+
+/** One network's loop: as long as something has changed, apply the newest state; then wait. */
+class ForwardingLoop {
+  /** Resolves when the kernel first equals the store, or when the loop ends. */
+  readonly applied: Promise<void>;
+  readonly #parts: FollowerParts;
+  readonly #network: NetworkSpec;
+  readonly #signal: AbortSignal;
+  endpoints: readonly EndpointRecord[] | undefined;
+  #wake: () => void = () => undefined;
+  #changed = false;
+  /** The kernel had the network when it was last looked at; a failure makes it be looked at again. */
+  #ensured = false;
+  #resolveApplied: () => void = () => undefined;
+
+  constructor(parts: FollowerParts, network: NetworkSpec, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#network = network;
+    this.#signal = signal;
+    this.applied = new Promise((resolve) => {
+      this.#resolveApplied = resolve;
+    });
+  }
+
+  async run(): Promise<void> {
+    const { store, hosts, logger } = this.#parts;
+    const forget = hosts.onChange(() => this.#hint());
+    this.#signal.addEventListener('abort', () => this.#hint());
+    const { ended } = watchRecords(store, keys.endpointsOf(this.#network.id), this.#signal, (entries) => {
+      this.endpoints = readRecords(endpointRecord, entries.values(), logger);
+      this.#parts.changed(this.#network.id);
+      this.#hint();
+    });
+    while (!this.#signal.aborted) {
+      await this.#nextChange();
+      if (!this.#signal.aborted && this.endpoints) await this.#apply(this.endpoints);
+    }
+    forget();
+    this.#resolveApplied();
+    await ended;
+  }
+
+  #hint(): void {
+    this.#changed = true;
+    this.#wake();
+  }
+
+  async #nextChange(): Promise<void> {
+    if (!this.#changed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#changed = false;
+  }
+
+  async #apply(endpoints: readonly EndpointRecord[]): Promise<void> {
+    const { dataplane, hosts, hostId, logger } = this.#parts;
+    const forwarding = planNetworkForwarding(hostId, endpoints, (id) => hosts.vtepOf(id));
+    try {
+      if (!this.#ensured) await dataplane.ensureNetwork(this.#network);
+      this.#ensured = true;
+      const change = await dataplane.setForwarding(this.#network.id, forwarding);
+      if (change.added + change.removed > 0) {
+        logger.debug('forwarding set', { network: this.#network.id, ...change });
+      }
+      this.#resolveApplied();
+    } catch (error: unknown) {
+      if (this.#signal.aborted) return;
+      logger.error('cannot set forwarding', { network: this.#network.id, error: errorMessage(error) });
+      this.#changed = true;
+      this.#ensured = false;
+      await sleep(1000, this.#signal);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { Command, Option } from 'commander';
+import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
+import { type Config, configSchema, listSettings } from '../config/schema.js';
+import { printStatus } from './status.js';
+
+export interface Actions {
+  /** Runs the daemon until it is told to stop. */
+  readonly serve: (config: Config) => Promise<void>;
+  readonly version: string;
+}
+
+/** The `xnet` command line. */
+export function createProgram({ serve, version }: Actions): Command {
+  const program = new Command('xnet')
+    .description('networks for containers on many Docker hosts')
+    .version(version)
+    .showHelpAfterError('(xnet --help lists the commands)')
+    .showSuggestionAfterError();
+  addServe(program, serve);
+  program
+    .command('status')
+    .description('show this host, its store, networks, endpoints and peers')
+    .option('--json', 'print JSON')
+    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
+    .action(printStatus);
+  return program;
+}
+
+function addServe(program: Command, serve: Actions['serve']): void {
+  const command = program
+    .command('serve')
+    .description(
+      'run the daemon; each option is also a variable (XNET_...) and a key of the configuration file',
+    )
+    .option('--config <file>', `configuration file (JSON); default ${DEFAULT_CONFIG_FILE} if it is there`);
+  for (const { flag, description, defaultText } of listSettings()) {
+    const shown = defaultText === undefined ? description : `${description} (default: ${defaultText})`;
+    command.addOption(new Option(`${flag} <value>`, shown));
+  }
+  command.action(async ({ config: file, ...flags }: Record<string, string> & { config?: string }) => {
+    await serve(loadConfig({ flags, file }));
+  });
+}
+
+function defaultAdminSocket(): string {
+  return configSchema.parse({}).adminSocket;
+}

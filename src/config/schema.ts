@@ -1,0 +1,118 @@
+/**
+ * Every setting of `xnet serve`, once: key, default, unit, meaning. The flag (`--vxlan-port`), the
+ * environment variable (`XNET_VXLAN_PORT`) and the key of the configuration file (`vxlanPort`) are all made
+ * from the key, and so is docs/configuration.md's table checked.
+ */
+import { z } from 'zod';
+import { Prefix } from '../inet/prefix.js';
+import { LOG_FORMATS, LOG_LEVELS } from '../observability/logger.js';
+
+const port = z.coerce.number().int().min(1).max(65535);
+const absolutePath = z.string().startsWith('/', 'must be an absolute path');
+
+const STORE_URL = /^(embedded|etcds?:\/\/[^\s,/]+(,[^\s,/]+)*)$/;
+
+/** `RANGE:LENGTH,...`: the range to cut default pools from and the length of one. */
+const defaultPools = z
+  .union([z.string().transform((text) => text.split(',')), z.array(z.string())])
+  .transform((items, context) => items.flatMap((item) => parseDefaultPool(item.trim(), context)));
+
+export interface DefaultPool {
+  readonly range: Prefix;
+  /** Prefix length of one pool. */
+  readonly length: number;
+}
+
+function parseDefaultPool(item: string, context: z.RefinementCtx): DefaultPool[] {
+  const cut = item.lastIndexOf(':');
+  try {
+    const range = Prefix.parse(item.slice(0, cut));
+    const length = Number(item.slice(cut + 1));
+    const longest = range.family === 4 ? 30 : 120;
+    if (cut > 0 && Number.isInteger(length) && length >= range.length && length <= longest)
+      return [{ range, length }];
+  } catch {
+    // Reported below, with the form that is wanted.
+  }
+  context.addIssue({ code: 'custom', message: 'must be RANGE:LENGTH, as in 10.192.0.0/12:24', input: item });
+  return [];
+}
+
+export const configSchema = z.strictObject({
+  store: z
+    .string()
+    .regex(STORE_URL, 'must be "embedded", etcd://HOST:PORT,... or etcds://HOST:PORT,... (TLS)')
+    .default('embedded')
+    .describe('where the cluster\'s state is: "embedded" (this host alone) or etcd://h1:2379,h2:2379'),
+  prefix: z
+    .string()
+    .regex(/^\/.*\/$/, 'must begin and end with /')
+    .default('/xnet/')
+    .describe('prefix of all keys in etcd; one per cluster'),
+  interface: z
+    .string()
+    .regex(/^[^\s/]{1,15}$/, 'must be an interface name')
+    .optional()
+    .describe('underlay interface; default: that of the default route'),
+  vtep: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .describe('underlay address; default: the first of the interface'),
+  vxlanPort: port.default(4789).describe('UDP port of VXLAN, the same on all hosts'),
+  defaultPools: defaultPools
+    .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
+    .describe('ranges to take subnets from when none is given, each with the length of one subnet'),
+  socket: absolutePath.default('/run/docker/plugins/xnet.sock').describe('socket that Docker calls'),
+  adminSocket: absolutePath.default('/run/xnet/admin.sock').describe('socket that the xnet commands call'),
+  dockerHost: z
+    .string()
+    .regex(/^unix:\/\/\/\S+$/, 'must be unix:// and an absolute path')
+    .transform((url) => url.slice('unix://'.length))
+    .prefault('unix:///var/run/docker.sock')
+    .describe("Docker's API: networks are mirrored and names published through it"),
+  stateDir: absolutePath.default('/var/lib/xnet').describe('directory of the host id and the embedded store'),
+  etcdCa: absolutePath.optional().describe("file of the CA certificate that signed etcd's (PEM)"),
+  etcdCert: absolutePath.optional().describe('file of the client certificate for etcd (PEM)'),
+  etcdKey: absolutePath.optional().describe("file of the client certificate's key (PEM)"),
+  etcdUser: z.string().optional().describe('etcd user'),
+  etcdPassword: z.string().optional().describe('password of the etcd user; better in a file'),
+  etcdPasswordFile: absolutePath.optional().describe('file that holds the password of the etcd user'),
+  restSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(60)
+    .describe('seconds that a released address rests before automatic reuse'),
+  logLevel: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`least level to log: ${LOG_LEVELS.join(', ')}`),
+  logFormat: z.enum(LOG_FORMATS).default('pretty').describe('json (one object a line) or pretty'),
+});
+
+export type Config = Readonly<z.infer<typeof configSchema>>;
+export type ConfigKey = keyof Config;
+
+export interface Setting {
+  readonly key: ConfigKey;
+  readonly flag: string;
+  readonly variable: string;
+  readonly description: string;
+  /** As a person would write it; undefined: none. */
+  readonly defaultText: string | undefined;
+}
+
+/** The settings in the order of the schema. */
+export function listSettings(): Setting[] {
+  return Object.entries(configSchema.shape).map(([key, schema]) => ({
+    key: key as ConfigKey,
+    flag: `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    variable: `XNET_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+    description: schema.description ?? '',
+    defaultText:
+      schema.def.type === 'default' || schema.def.type === 'prefault'
+        ? String(schema.def.defaultValue)
+        : undefined,
+  }));
+}

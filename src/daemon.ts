@@ -1,0 +1,126 @@
+/** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
+import type { Server } from 'node:http';
+import { ensureHostId } from './agent/host-identity.js';
+import { sleep } from './concurrency/deadline.js';
+import { Readiness } from './concurrency/readiness.js';
+import type { Config } from './config/schema.js';
+import { storeSettings } from './config/store-settings.js';
+import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-dataplane.js';
+import { ensureSandboxRules, removeSandboxRules } from './dataplane/sandbox-rules.js';
+import { SandboxResolvers } from './dns/resolvers.js';
+import { Zones } from './dns/zones.js';
+import { errorMessage } from './errors.js';
+import { type Host, startHost } from './host.js';
+import { listenHeld, removeSockets } from './keeper/held-listener.js';
+import { HeldQueue } from './keeper/held-queue.js';
+import { connectKeeper, type HeldSockets, NOTHING_HELD } from './keeper/held-sockets.js';
+import { StopOrder } from './keeper/stop-order.js';
+import { peek } from './native/peek.js';
+import { createLogger, type Logger } from './observability/logger.js';
+import { createAdminServer } from './server/admin.js';
+import { CallNotes } from './server/call-notes.js';
+import { CallsInFlight } from './server/calls-in-flight.js';
+import { closeServer } from './server/close-server.js';
+import { ipamDriverMethods } from './server/ipam-driver.js';
+import { networkDriverMethods } from './server/network-driver.js';
+import { pluginMethods } from './server/plugin.js';
+import { createRpcServer } from './server/rpc.js';
+import { readStatus } from './status.js';
+import { openStore } from './store/open-store.js';
+
+/** Docker waits for us without end, holding locks: each call is answered within this time. */
+const RPC_DEADLINE_MS = 9500;
+/** How long a call waits for a host that is still starting, before it is answered with the reason. */
+const READY_WAIT_MS = 8000;
+/** How long containers' queries wait for a daemon that starts again and has not reached the store yet. */
+const ADOPT_WAIT_MS = 1500;
+/** How often sandboxes are looked for that ended without a word. */
+const SWEEP_MS = 5000;
+/** Where the keeper holds the connections of calls in flight. */
+const CALLS_KEY = 'calls';
+/** How long calls that the daemon before left wait for this one to be ready, before they are begun again. */
+const REPEAT_WAIT_MS = 1500;
+
+/**
+ * Runs until it is told to stop (StopOrder says by what); then finishes the calls in flight. The kernel's state
+ * stays as it is, and so do the sockets when another daemon is to go on.
+ */
+export async function runDaemon(config: Config, version: string): Promise<void> {
+  const order = new StopOrder();
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  using keeper = await connectKeeper(order);
+  const sockets = keeper ?? NOTHING_HELD;
+  const hostId = await ensureHostId(config.stateDir);
+  await using store = await openStore(storeSettings(config));
+  await using dataplane = new LinuxDataplane(dataplaneOptions(config));
+  const zones = new Zones();
+  const resolvers = createResolvers(zones, sockets);
+  const readiness = new Readiness(
+    () => startHost({ config, logger, store, dataplane, zones, resolvers, hostId, version }),
+    (error) => logger.error('not ready', { error: errorMessage(error) }),
+  );
+  const status = () => readStatus({ readiness, store, sockets, resolvers, hostId, version });
+
+  const connections = keeper && HeldQueue.open(keeper, CALLS_KEY);
+  const calls =
+    connections && new CallsInFlight(connections, new CallNotes(`${config.adminSocket}.calls`), peek);
+  const plugin = createPluginServer(readiness, logger, calls);
+  const listeners = [
+    { key: 'plugin', server: plugin, path: config.socket },
+    { key: 'admin', server: createAdminServer(status), path: config.adminSocket },
+  ];
+  const onNotHeld = (error: unknown) =>
+    logger.warn('a socket will not outlive this daemon', { error: errorMessage(error) });
+  await listenHeld(listeners, sockets, onNotHeld);
+  await connections?.hold(sockets, CALLS_KEY).catch(onNotHeld);
+  logger.info('listening', { socket: config.socket, store: store.description, host: hostId, version });
+
+  const stop = new AbortController();
+  // The host adopts them when it knows all names; where that takes long, Docker's names are better than none.
+  const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
+  const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
+  const preparing = readiness.run(stop.signal).then(() => {
+    if (readiness.value) logger.info('ready', { ...readiness.value.underlay });
+  });
+  // Begun again by a daemon that can carry it out: one that is killed before that has not tried.
+  const repeat = () => calls?.repeat(plugin);
+  const repeating = readiness.wait(REPEAT_WAIT_MS).then(repeat, repeat);
+  logger.info('stopping', { because: await order.given });
+  // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.
+  if (order.reason === 'stop') await removeSockets(listeners, sockets);
+  await repeating;
+  await Promise.all([calls?.repeated(), ...listeners.map(({ server }) => closeServer(server))]);
+  stop.abort();
+  await preparing;
+  await readiness.value?.[Symbol.asyncDispose]();
+  clearInterval(sweeping);
+  await adopting;
+  if (order.reason === 'stop' || order.keeperLost) await resolvers.close();
+  else resolvers.release();
+}
+
+function createResolvers(zones: Zones, sockets: HeldSockets): SandboxResolvers {
+  const rules = { ensure: ensureSandboxRules, remove: removeSandboxRules };
+  return new SandboxResolvers((networkId) => zones.find(networkId), rules, sockets);
+}
+
+function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDataplaneOptions {
+  const underlay = vtep ?? name;
+  return { vxlanPort, ...(underlay !== undefined && { underlay }) };
+}
+
+function createPluginServer(
+  readiness: Readiness<Host>,
+  logger: Logger,
+  calls: CallsInFlight | undefined,
+): Server {
+  const ready = () => readiness.wait(READY_WAIT_MS);
+  const server = createRpcServer({
+    methods: [...pluginMethods(), ...networkDriverMethods(ready), ...ipamDriverMethods(ready)],
+    logger,
+    deadlineMs: RPC_DEADLINE_MS,
+    ...(calls && { findCall: (socket) => calls.find(socket) }),
+  });
+  calls?.follow(server);
+  return server;
+}

@@ -1,0 +1,39 @@
+/** The names of kernel objects of xnet, and what they tell of the ids behind them. */
+import { createHash } from 'node:crypto';
+
+export const BRIDGE = 'br0';
+export const VXLAN = 'vxlan0';
+
+/**
+ * Link groups inside a network's namespace (`ip link` can list and delete a group in one kernel operation,
+ * so that many devices wait for RCU once, not each).
+ */
+export const GROUPS = { core: 1, endpoint: 2, leaving: 3 } as const;
+
+const NAMESPACE_PREFIX = 'xnet-';
+const INTERFACE_PREFIX = 'xc';
+
+/** The network namespace in /run/netns of the network. */
+export function namespaceName(networkId: string): string {
+  return `${NAMESPACE_PREFIX}${networkId}`;
+}
+
+/** The network id behind a namespace name; undefined when the namespace is not ours. */
+export function networkIdOf(namespace: string): string | undefined {
+  return /^xnet-([0-9a-f]{12})$/.exec(namespace)?.[1];
+}
+
+/**
+ * The name of the endpoint's interface: `xc` and 12 hex digits, which fits Linux's 15 characters. Both ends
+ * of the pair bear it, the port on the bridge and the end that libnetwork moves. The digits are the start of
+ * a Docker id (64 hex digits), the id itself when it is what `endpointNameOf` told, else a hash.
+ */
+export function interfaceName(endpointId: string): string {
+  if (/^([0-9a-f]{12}|[0-9a-f]{64})$/.test(endpointId)) return INTERFACE_PREFIX + endpointId.slice(0, 12);
+  return INTERFACE_PREFIX + createHash('sha256').update(endpointId).digest('hex').slice(0, 12);
+}
+
+/** The 12 digits in an interface name; undefined when the interface is not ours. */
+export function endpointNameOf(interfaceName: string): string | undefined {
+  return /^xc([0-9a-f]{12})$/.exec(interfaceName)?.[1];
+}

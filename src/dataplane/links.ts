@@ -1,0 +1,34 @@
+/** What `ip -d -j link show` tells of a device, as far as xnet compares it. */
+import { z } from 'zod';
+
+export const linkSchema = z.object({
+  ifname: z.string(),
+  flags: z.array(z.string()),
+  mtu: z.number(),
+  master: z.string().optional(),
+  address: z.string().optional(),
+  inet6_addr_gen_mode: z.string().optional(),
+  linkinfo: z
+    .object({
+      info_kind: z.string().optional(),
+      info_data: z.record(z.string(), z.unknown()).optional(),
+      info_slave_data: z.record(z.string(), z.unknown()).optional(),
+    })
+    .optional(),
+});
+export type Link = z.infer<typeof linkSchema>;
+
+export const linksSchema = z.array(linkSchema);
+
+/** True when every key of `wanted` has that value in `actual`. */
+export function holds(
+  actual: Record<string, unknown> | undefined,
+  wanted: Readonly<Record<string, unknown>>,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => actual?.[key] === value);
+}
+
+/** Up, and without an address of its own making (a kernel without IPv6 tells no mode and makes none). */
+export function isQuiet(link: Link): boolean {
+  return link.flags.includes('UP') && (link.inet6_addr_gen_mode ?? 'none') === 'none';
+}

@@ -1,0 +1,76 @@
+import { stat } from 'node:fs/promises';
+import { StandingProgram } from './standing-program.js';
+
+/** Work that must not wait for other work: deleting devices takes the kernel tens of ms. */
+export type Lane = 'main' | 'removal';
+
+interface Standing {
+  readonly program: StandingProgram;
+  readonly namespace: string;
+  /** Which namespace it is in: a name may stand for another one later. */
+  readonly inode: number | undefined;
+  readonly idle: NodeJS.Timeout;
+}
+
+/** How long one stands unused. Containers of one network are started close together (Compose, boot). */
+const IDLE_MS = 60_000;
+
+/** At most, of about 2 MB each; the one unused for longest goes first. */
+const CAPACITY = 32;
+
+/** Lines after which one is replaced: it remembers the name of every interface it ever heard of. */
+const MOST_LINES = 20_000;
+
+/** The standing programs of this host's network namespaces, started when first needed. */
+export class StandingPrograms {
+  /** In order of use. */
+  readonly #standing = new Map<string, Standing>();
+
+  /** The one for this program, namespace and lane; `fresh`: not one that has done anything yet. */
+  async take(program: string, namespace: string, lane: Lane, fresh = false): Promise<StandingProgram> {
+    const key = `${program} ${namespace} ${lane}`;
+    const inode = await inodeOf(namespace);
+    const found = this.#remove(key);
+    if (found && !fresh && isUsable(found, inode)) return this.#put(key, found.program, namespace, inode);
+    void found?.program.stop();
+    const command = `${program} -n ${namespace} -force -batch -`;
+    const started = new StandingProgram(command, program, ['-n', namespace, '-force', '-batch', '-']);
+    return this.#put(key, started, namespace, inode);
+  }
+
+  /** Ends those of a namespace: while one stands, the namespace and the VNI in it live on. */
+  async stop(namespace: string): Promise<void> {
+    const keys = [...this.#standing].filter(([, each]) => each.namespace === namespace).map(([key]) => key);
+    await Promise.all(keys.map((key) => this.#remove(key)?.program.stop()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#standing.keys()].map((key) => this.#remove(key)?.program.stop()));
+  }
+
+  #put(key: string, program: StandingProgram, namespace: string, inode: number | undefined): StandingProgram {
+    const idle = setTimeout(() => void this.#remove(key)?.program.stop(), IDLE_MS).unref();
+    this.#standing.set(key, { program, namespace, inode, idle });
+    const [oldest] = this.#standing.keys();
+    if (this.#standing.size > CAPACITY && oldest) void this.#remove(oldest)?.program.stop();
+    return program;
+  }
+
+  #remove(key: string): Standing | undefined {
+    const standing = this.#standing.get(key);
+    clearTimeout(standing?.idle);
+    this.#standing.delete(key);
+    return standing;
+  }
+}
+
+function isUsable({ program, inode }: Standing, now: number | undefined): boolean {
+  return program.usable && program.lines < MOST_LINES && inode !== undefined && inode === now;
+}
+
+async function inodeOf(namespace: string): Promise<number | undefined> {
+  return stat(`/run/netns/${namespace}`).then(
+    ({ ino }) => ino,
+    () => undefined,
+  );
+}

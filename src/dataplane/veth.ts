@@ -1,0 +1,29 @@
+/**
+ * The veth pair of an endpoint: a port on br0, and the interface that libnetwork moves into the container.
+ */
+import type { EndpointSpec, NetworkSpec } from './dataplane.js';
+import { BRIDGE, GROUPS, interfaceName } from './interface-names.js';
+
+/**
+ * Lines of `ip` in the network's namespace. The pair is born with MAC and MTU set and its outer end in
+ * `hostNamespace` (a name or path); the lines after the first change nothing when the endpoint is right
+ * already.
+ */
+export function attachLines(network: NetworkSpec, endpoint: EndpointSpec, hostNamespace: string): string[] {
+  const name = interfaceName(endpoint.id);
+  const peer = `name ${name} address ${endpoint.mac} mtu ${network.mtu} netns ${hostNamespace}`;
+  return [
+    `link add ${name} mtu ${network.mtu} group ${GROUPS.endpoint} type veth peer ${peer}`,
+    // The group too: a removal that was cut short has marked the port as leaving.
+    `link set ${name} group ${GROUPS.endpoint} addrgenmode none master ${BRIDGE}`,
+    `link set ${name} type bridge_slave learning off flood off`,
+    `link set ${name} up`,
+  ];
+}
+
+/**
+ * Line of `bridge`: frames to the endpoint's MAC leave by its port. Moves the entry when it points elsewhere.
+ */
+export function localFdbLine(mac: string, port: string): string {
+  return `fdb replace ${mac} dev ${port} master static`;
+}

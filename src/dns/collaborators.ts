@@ -1,0 +1,35 @@
+/** What the resolvers need of the rest of xnet; src/host.ts hands it to them. */
+import type { NetworkZone } from './zone.js';
+
+/** The rule in a sandbox that sends queries to our sockets (dataplane/sandbox-rules.ts). */
+export interface SandboxRules {
+  /** Made or replaced at once. */
+  ensure(
+    sandboxPath: string,
+    redirection: { readonly udpPort: number; readonly tcpPort: number; readonly mark: number },
+  ): Promise<void>;
+  /** Absent is success, of the rule and of the sandbox. */
+  remove(sandboxPath: string): Promise<void>;
+}
+
+/** The zone of a network as it is now; undefined while nothing is known of it. Asked at every query. */
+export type ZoneOf = (networkId: string) => NetworkZone | undefined;
+
+/**
+ * Sockets that outlive the daemon (keeper/held-sockets.ts). A descriptor that is held stays open when this process
+ * ends; `take` gives a duplicate.
+ */
+export interface HeldSockets {
+  list(): readonly { readonly key: string }[];
+  hold(key: string, fd: number): Promise<void>;
+  release(key: string): Promise<void>;
+  take(key: string): number | undefined;
+}
+
+/** Counted since the start of the daemon. */
+export interface QueryCounts {
+  answered: number;
+  forwarded: number;
+  /** Not even a query, or no way to pass it on. */
+  dropped: number;
+}

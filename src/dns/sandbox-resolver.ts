@@ -1,0 +1,219 @@
+/**
+ * The resolver of one sandbox: a UDP and a TCP socket inside the container's network namespace, which answer
+ * the names of its networks and pass everything else on to Docker's own resolver there.
+ */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { closeSync } from 'node:fs';
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { forgetConnections } from '../native/socket-conntrack.js';
+import {
+  openForwardTcp,
+  openForwardUdp,
+  openSandboxSockets,
+  RESOLVER_MARK,
+} from '../native/socket-sandbox.js';
+import { answerQuery, type Transport } from './answer.js';
+import type { QueryCounts, SandboxRules } from './collaborators.js';
+import type { ResolverDescriptors } from './held-sandboxes.js';
+import { TcpConnection } from './tcp-connection.js';
+import { type UdpClient, UdpForwarder } from './udp-forwarder.js';
+import type { NetworkZone } from './zone.js';
+
+/** TCP clients of one sandbox at a time; another is refused. */
+const MOST_CONNECTIONS = 128;
+
+/** What is not redirected to us. To forget it harms no other connection: the kernel picks each up again. */
+const NO_MARK = 0;
+
+/** How long queries that were under way when the rule went are still answered: ours, and those passed on. */
+const DRAIN_MS = 100;
+const MOST_DRAIN_MS = 1_000;
+
+export interface ResolverParts {
+  readonly rules: SandboxRules;
+  /** Of the networks the sandbox is in now. */
+  readonly zones: () => readonly NetworkZone[];
+  readonly counts: QueryCounts;
+  /** 0 to below 1. */
+  readonly random: () => number;
+}
+
+export class SandboxResolver {
+  readonly #connections = new Set<TcpConnection>();
+  readonly #forwarder: UdpForwarder;
+
+  private constructor(
+    readonly sandboxPath: string,
+    /** Numbers of this process, open as long as the resolver is. */
+    readonly descriptors: ResolverDescriptors,
+    private readonly udp: UdpSocket,
+    private readonly tcp: Server,
+    private readonly parts: ResolverParts,
+  ) {
+    this.#forwarder = new UdpForwarder(
+      () => openForwardUdp(sandboxPath),
+      (message, client) => this.#reply(message, client),
+    );
+  }
+
+  /** Opens the sockets, serves, and puts the rule in place. Throws, with nothing left behind. */
+  static async install(sandboxPath: string, parts: ResolverParts): Promise<SandboxResolver> {
+    const { udp, tcp } = openSandboxSockets(sandboxPath);
+    const resolver = await SandboxResolver.adopt(sandboxPath, { udp, tcp }, parts);
+    try {
+      // What a resolver before this one left behind goes to its port.
+      forget(sandboxPath, RESOLVER_MARK);
+      await resolver.ensureRule();
+      // A client that asks from one socket would for ever ask Docker, which it asked before.
+      forget(sandboxPath, NO_MARK);
+      return resolver;
+    } catch (error) {
+      resolver.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Goes on with sockets that another process of ours opened for this sandbox, whose rule is in place: queries
+   * that waited in them are answered. The descriptors are the resolver's from now on. Throws, with them closed.
+   */
+  static async adopt(
+    sandboxPath: string,
+    descriptors: ResolverDescriptors,
+    parts: ResolverParts,
+  ): Promise<SandboxResolver> {
+    const udp = await boundSocket(descriptors).catch((error: unknown) => {
+      closeSync(descriptors.tcp);
+      throw error;
+    });
+    try {
+      const tcp = await listeningServer(descriptors);
+      const resolver = new SandboxResolver(sandboxPath, descriptors, udp, tcp, parts);
+      resolver.#serve();
+      return resolver;
+    } catch (error) {
+      udp.close();
+      throw error;
+    }
+  }
+
+  /** Puts the rule back where someone removed it. */
+  async ensureRule(): Promise<void> {
+    const address = this.tcp.address();
+    const tcpPort = typeof address === 'object' && address ? address.port : 0;
+    const redirection = { udpPort: this.udp.address().port, tcpPort, mark: RESOLVER_MARK };
+    await this.parts.rules.ensure(this.sandboxPath, redirection);
+  }
+
+  /** Docker's resolver alone again; what was asked before is still answered. Throws when the rule stays. */
+  async remove(): Promise<void> {
+    try {
+      await this.parts.rules.remove(this.sandboxPath);
+      await this.#drain();
+    } finally {
+      forget(this.sandboxPath, RESOLVER_MARK);
+      this.release();
+    }
+  }
+
+  /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
+  release(): void {
+    this.#forwarder.close();
+    for (const connection of this.#connections) connection.close();
+    this.tcp.close();
+    this.udp.close();
+  }
+
+  async #drain(): Promise<void> {
+    for (let waited = 0; waited < DRAIN_MS || (this.#forwarder.waiting > 0 && waited < MOST_DRAIN_MS); ) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+      waited += DRAIN_MS;
+    }
+  }
+
+  #serve(): void {
+    this.udp.on('message', (query, { address, port }) => this.#takeUdp(query, address, port));
+    // Of sending (the sandbox's firewall, its end): the client asks again.
+    this.udp.on('error', () => {});
+    this.tcp.on('error', () => {});
+    this.tcp.maxConnections = MOST_CONNECTIONS;
+    this.tcp.on('connection', (client) => this.#takeTcp(client));
+  }
+
+  #takeUdp(query: Buffer, address: string, port: number): void {
+    const answer = this.#answer(query, 'udp');
+    if (answer === 'forward') this.#forward(query, { address, port });
+    else if (answer !== 'drop') this.#reply(answer, { address, port });
+  }
+
+  #forward(query: Buffer, client: UdpClient): void {
+    try {
+      this.#forwarder.forward(query, client);
+    } catch {
+      // No socket to be had: the sandbox ends.
+      this.parts.counts.dropped++;
+    }
+  }
+
+  #takeTcp(client: TcpSocket): void {
+    const connection = new TcpConnection(client, {
+      answer: (query) => this.#answer(query, 'tcp'),
+      open: () => openForwardTcp(this.sandboxPath),
+    });
+    this.#connections.add(connection);
+    client.on('close', () => this.#connections.delete(connection));
+    connection.start();
+  }
+
+  #answer(query: Buffer, transport: Transport): Buffer | 'forward' | 'drop' {
+    const answer = answerQuery(query, transport, this.parts.zones(), this.parts.random);
+    if (answer === 'drop') this.parts.counts.dropped++;
+    else if (answer === 'forward') this.parts.counts.forwarded++;
+    else this.parts.counts.answered++;
+    return answer;
+  }
+
+  #reply(message: Buffer, client: UdpClient): void {
+    this.udp.send(message, client.port, client.address, () => {});
+  }
+}
+
+/**
+ * Removes the rule from the sandbox at `sandboxPath`, with or without a resolver there: after it Docker's
+ * resolver answers, also a client that has asked us before. Absent is success.
+ */
+export async function removeRedirection(sandboxPath: string, rules: SandboxRules): Promise<void> {
+  await rules.remove(sandboxPath);
+  forget(sandboxPath, RESOLVER_MARK);
+}
+
+/** Best effort: a kernel without that part of conntrack only delays those few clients by 30 s. */
+function forget(sandboxPath: string, mark: number): void {
+  try {
+    forgetConnections(sandboxPath, mark);
+  } catch {
+    // The sandbox is gone, or the kernel has no such call.
+  }
+}
+
+async function boundSocket({ udp: fd }: ResolverDescriptors): Promise<UdpSocket> {
+  const socket = createSocket('udp4');
+  try {
+    const listening = once(socket, 'listening');
+    socket.bind({ fd, exclusive: true });
+    await listening;
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+async function listeningServer({ tcp: fd }: ResolverDescriptors): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true });
+  const listening = once(server, 'listening');
+  server.listen({ fd });
+  await listening;
+  return server;
+}

@@ -1,0 +1,113 @@
+/**
+ * One client's TCP connection: queries one after another or many at once. What is not ours goes over one
+ * connection to Docker's resolver, opened when it is needed, byte for byte both ways.
+ */
+import { Socket } from 'node:net';
+import { FrameReader, frame } from './tcp-frames.js';
+
+/** RFC 7766 asks for "a few seconds"; Docker's resolver closes after 8. */
+const IDLE_MS = 10_000;
+
+/** Queries passed on and not answered yet; reading pauses meanwhile. */
+const MOST_WAITING = 64;
+
+/** Bytes not taken by the client; reading pauses meanwhile. */
+const MOST_UNREAD = 256 * 1024;
+
+export interface TcpQueries {
+  /** The response, or that there is none of ours. */
+  answer(query: Buffer): Buffer | 'forward' | 'drop';
+  /** A descriptor of a TCP socket that connects to Docker's resolver. Throws when the sandbox is gone. */
+  open(): number;
+}
+
+export class TcpConnection {
+  #upstream: Socket | undefined;
+  #waiting = 0;
+  #clientEnded = false;
+
+  constructor(
+    private readonly client: Socket,
+    private readonly queries: TcpQueries,
+  ) {}
+
+  /** Serves until either side ends; nothing is left open then. */
+  start(): void {
+    const frames = new FrameReader();
+    this.client.setTimeout(IDLE_MS, () => this.close());
+    this.client.on('error', () => this.close());
+    this.client.on('close', () => this.close());
+    this.client.on('drain', () => this.#readOn());
+    this.client.on('end', () => {
+      this.#clientEnded = true;
+      this.#endWhenDone();
+    });
+    this.client.on('data', (chunk: Buffer) => {
+      for (const query of frames.read(chunk)) this.#take(query);
+      if (this.#isFull()) this.client.pause();
+    });
+  }
+
+  close(): void {
+    this.client.destroy();
+    this.#upstream?.destroy();
+    this.#upstream = undefined;
+  }
+
+  #take(query: Buffer): void {
+    if (this.client.destroyed) return;
+    const answer = this.queries.answer(query);
+    if (answer === 'drop') this.close();
+    else if (answer === 'forward') this.#forward(query);
+    else this.client.write(frame(answer));
+  }
+
+  #forward(query: Buffer): void {
+    try {
+      this.#upstream ??= this.#connect();
+      this.#waiting++;
+      this.#upstream.write(frame(query));
+    } catch {
+      this.close();
+    }
+  }
+
+  #connect(): Socket {
+    const upstream = new Socket({ fd: this.queries.open(), readable: true, writable: true });
+    const frames = new FrameReader();
+    upstream.on('data', (chunk: Buffer) => {
+      for (const response of frames.read(chunk)) this.#passBack(response);
+    });
+    const ended = () => this.#upstreamEnded(upstream);
+    upstream.on('error', ended).on('end', ended).on('close', ended);
+    return upstream;
+  }
+
+  #passBack(response: Buffer): void {
+    if (this.client.destroyed) return;
+    this.#waiting = Math.max(0, this.#waiting - 1);
+    this.client.write(frame(response));
+    this.#readOn();
+    this.#endWhenDone();
+  }
+
+  /** Docker's resolver closes idle connections, and each after 128 queries: only open questions are a loss. */
+  #upstreamEnded(upstream: Socket): void {
+    upstream.destroy();
+    if (this.#upstream !== upstream) return;
+    this.#upstream = undefined;
+    if (this.#waiting > 0) this.close();
+  }
+
+  #isFull(): boolean {
+    return this.#waiting >= MOST_WAITING || this.client.writableLength > MOST_UNREAD;
+  }
+
+  #readOn(): void {
+    if (this.client.isPaused() && !this.#isFull()) this.client.resume();
+  }
+
+  #endWhenDone(): void {
+    if (this.#clientEnded && this.#waiting === 0) this.client.end();
+  }
+}

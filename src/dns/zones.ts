@@ -1,0 +1,73 @@
+/** The zones of the networks that this host follows, made from their endpoints' records when first asked for. */
+import type { EndpointRecord } from '../store/records.js';
+import { NetworkZone, type ZoneEndpoint, type ZonePort } from './zone.js';
+
+export interface ZoneSources {
+  /** The endpoints of a network on all hosts; undefined while they are not known. */
+  readonly endpointsOf: (networkId: string) => readonly EndpointRecord[] | undefined;
+  /** The network's name in the cluster, where it has one. */
+  readonly nameOf: (networkId: string) => string | undefined;
+  /** false: the host is silent; its endpoints are answered last. */
+  readonly isAlive: (hostId: string) => boolean;
+}
+
+export class Zones {
+  readonly #zones = new Map<string, NetworkZone>();
+  #sources: ZoneSources | undefined;
+
+  /** Until then no zone is known. */
+  connect(sources: ZoneSources): void {
+    this.#sources = sources;
+    this.#zones.clear();
+  }
+
+  /** As it is now. Costs a map look-up, but for the first time after a change. */
+  find(networkId: string): NetworkZone | undefined {
+    const known = this.#zones.get(networkId);
+    if (known) return known;
+    const sources = this.#sources;
+    const endpoints = sources?.endpointsOf(networkId);
+    if (!sources || !endpoints) return undefined;
+    const zone = buildZone(sources, networkId, endpoints);
+    this.#zones.set(networkId, zone);
+    return zone;
+  }
+
+  /** The records of the network have changed. */
+  changed(networkId: string): void {
+    this.#zones.delete(networkId);
+  }
+
+  /** Hosts have come, gone or fallen silent. */
+  hostsChanged(): void {
+    this.#zones.clear();
+  }
+}
+
+function buildZone(
+  { nameOf, isAlive }: ZoneSources,
+  networkId: string,
+  endpoints: readonly EndpointRecord[],
+): NetworkZone {
+  const name = nameOf(networkId);
+  // Where a Docker network has another name than the cluster's, its containers may use that as well.
+  const dockerNames = endpoints.flatMap(({ names }) => names?.network ?? []);
+  const networkNames = [...new Set([...(name === undefined ? [] : [name]), ...dockerNames])];
+  const zoneEndpoints = endpoints.map((endpoint) => zoneEndpoint(endpoint, isAlive(endpoint.hostId)));
+  return NetworkZone.build(networkId, networkNames, zoneEndpoints);
+}
+
+function zoneEndpoint({ id, addresses, names }: EndpointRecord, alive: boolean): ZoneEndpoint {
+  return {
+    endpointId: id,
+    addresses,
+    names: names?.names ?? [],
+    containerName: names?.container,
+    ports: (names?.ports ?? []).filter(isZonePort),
+    alive,
+  };
+}
+
+function isZonePort(port: { port: number; protocol: string }): port is ZonePort {
+  return ['tcp', 'udp', 'sctp'].includes(port.protocol);
+}

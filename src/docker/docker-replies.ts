@@ -1,0 +1,94 @@
+/** From the Engine API's JSON to domain words, for every API version from 1.40 on. Pure. */
+import type Docker from 'dockerode';
+import type { ContainerEndpoint, DockerContainer, DockerNetwork, InspectedContainer } from './engine.js';
+
+/** What dockerode's types lack. */
+interface NetworkReply extends Docker.NetworkInspectInfo {
+  /** Since API 1.48. */
+  readonly EnableIPv4?: boolean;
+}
+
+interface EndpointReply {
+  readonly NetworkID: string;
+  readonly EndpointID: string;
+  readonly Aliases?: readonly string[] | null;
+  /** Since API 1.44; before, Aliases has the short id and the host name too. */
+  readonly DNSNames?: readonly string[] | null;
+}
+
+export function networkOf(reply: Docker.NetworkInspectInfo): DockerNetwork {
+  const { Id, Name, Driver, EnableIPv4, EnableIPv6, Internal, Attachable } = reply as NetworkReply;
+  return {
+    id: Id,
+    name: Name,
+    scope: reply.Scope,
+    driver: Driver,
+    internal: Internal,
+    attachable: Attachable,
+    ipv4: EnableIPv4 ?? true,
+    ipv6: EnableIPv6 ?? false,
+    labels: reply.Labels ?? {},
+    options: reply.Options ?? {},
+    ipam: {
+      driver: reply.IPAM?.Driver ?? 'default',
+      options: reply.IPAM?.Options ?? {},
+      subnets: (reply.IPAM?.Config ?? []).map((config) => subnetOf(config as Record<string, never>)),
+    },
+  };
+}
+
+function subnetOf(config: {
+  Subnet?: string;
+  IPRange?: string;
+  Gateway?: string;
+  AuxiliaryAddresses?: Record<string, string>;
+}) {
+  return {
+    ...(config.Subnet && { subnet: config.Subnet }),
+    ...(config.IPRange && { range: config.IPRange }),
+    // Docker 20.10 says the IPv6 gateway with the subnet's length, and takes it only without.
+    ...(config.Gateway && { gateway: config.Gateway.replace(/\/\d+$/, '') }),
+    ...(config.AuxiliaryAddresses && { auxiliary: config.AuxiliaryAddresses }),
+  };
+}
+
+export function containerOf(reply: Docker.ContainerInfo): DockerContainer {
+  return {
+    id: reply.Id,
+    // Names of links have a second slash.
+    name: plainName(reply.Names.find((name) => name.lastIndexOf('/') === 0) ?? reply.Id),
+    running: reply.State === 'running' || reply.State === 'paused',
+    endpoints: Object.entries(reply.NetworkSettings?.Networks ?? {}).map(endpointOf),
+  };
+}
+
+export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContainer {
+  const networks = Object.entries(reply.NetworkSettings?.Networks ?? {}) as [string, EndpointReply][];
+  return {
+    id: reply.Id,
+    name: plainName(reply.Name),
+    running: reply.State.Running,
+    hostname: reply.Config.Hostname,
+    labels: reply.Config.Labels ?? {},
+    sandboxPath: reply.NetworkSettings?.SandboxKey || undefined,
+    exposedPorts: Object.keys(reply.Config.ExposedPorts ?? {}).flatMap(portOf),
+    endpoints: networks.map((entry) => ({
+      ...endpointOf(entry),
+      names: [...(entry[1].DNSNames ?? []), ...(entry[1].Aliases ?? [])],
+    })),
+  };
+}
+
+function endpointOf([network, reply]: [string, EndpointReply]): ContainerEndpoint {
+  return { network, networkId: reply.NetworkID, endpointId: reply.EndpointID };
+}
+
+/** `80/tcp` -> 80, tcp. */
+function portOf(text: string) {
+  const match = /^(\d{1,5})\/([a-z]+)$/.exec(text);
+  return match?.[1] && match[2] ? [{ port: Number(match[1]), protocol: match[2] }] : [];
+}
+
+function plainName(name: string): string {
+  return name.replace(/^\//, '');
+}

@@ -1,0 +1,256 @@
+import { addAbortSignal, type Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { sleep } from '../concurrency/deadline.js';
+import { errorMessage, isXnetError } from '../errors.js';
+import { DockerAgent } from './docker-agent.js';
+import { dockerFailure, isAway } from './docker-failure.js';
+import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
+import type {
+  DockerContainer,
+  DockerNetwork,
+  DockerNetworkSpec,
+  Engine,
+  EngineEvent,
+  EngineState,
+  InspectedContainer,
+} from './engine.js';
+import { EVENT_FILTERS, readEvents } from './event-stream.js';
+
+export interface EngineTiming {
+  /** Of a call that only reads. Default 10000. */
+  readonly readMs?: number;
+  /** Of a call during which Docker calls plugins. Default 30000. */
+  readonly changeMs?: number;
+  /** How often a silent event stream is checked for life. Default 10000. */
+  readonly heartbeatMs?: number;
+  /** Between two attempts to reach Docker: the first pause, and the longest. Default 200 and 5000. */
+  readonly firstPauseMs?: number;
+  readonly longestPauseMs?: number;
+}
+
+const DEFAULTS = {
+  readMs: 10_000,
+  changeMs: 30_000,
+  heartbeatMs: 10_000,
+  firstPauseMs: 200,
+  longestPauseMs: 5000,
+};
+
+/** Events of the last seconds are asked for again: Docker answers a moment before it listens. */
+const OVERLAP_SECONDS = 2;
+
+/**
+ * Docker's Engine API on a Unix socket. Speaks the newest version that the Docker it meets has; no call keeps a
+ * connection, so one that was restarted, upgraded or moved to a new socket file is found at the next call.
+ */
+export class DockerodeEngine implements Engine {
+  readonly #socketPath: string;
+  readonly #timing: Required<EngineTiming>;
+  readonly #docker: Docker;
+  #version: { version: string; apiVersion: string } | undefined;
+  #state: EngineState = { connected: false, reason: 'not asked yet' };
+
+  constructor(socketPath: string, timing: EngineTiming = {}) {
+    this.#socketPath = socketPath;
+    this.#timing = { ...DEFAULTS, ...timing };
+    // `host` and what TLS needs would else be taken from DOCKER_* variables. dockerode's types lack `agent`.
+    const none = { host: undefined, ca: undefined, cert: undefined, key: undefined };
+    const options = {
+      ...none,
+      socketPath,
+      protocol: 'http' as const,
+      agent: new DockerAgent(),
+    };
+    this.#docker = new Docker(options);
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  async listNetworks(): Promise<DockerNetwork[]> {
+    const replies = await this.#read('list networks', (abortSignal) =>
+      this.#docker.listNetworks({ abortSignal }),
+    );
+    return replies.map(networkOf);
+  }
+
+  async createNetwork(spec: DockerNetworkSpec): Promise<string> {
+    const { changeMs } = this.#timing;
+    const network = await this.#call('create network', changeMs, (abortSignal) =>
+      this.#docker.createNetwork({ ...creationOf(spec), abortSignal }),
+    );
+    return network.id;
+  }
+
+  async removeNetwork(networkId: string): Promise<void> {
+    const remove = this.#call('remove network', this.#timing.changeMs, (abortSignal) =>
+      this.#docker.getNetwork(networkId).remove({ abortSignal }),
+    );
+    await orAbsent(remove);
+  }
+
+  async listContainers({
+    networkId,
+    all = false,
+  }: {
+    networkId?: string;
+    all?: boolean;
+  } = {}): Promise<DockerContainer[]> {
+    const filters = networkId === undefined ? {} : { network: [networkId] };
+    const replies = await this.#read('list containers', (abortSignal) =>
+      this.#docker.listContainers({ all, filters, abortSignal }),
+    );
+    return replies.map(containerOf);
+  }
+
+  async inspectContainer(containerId: string): Promise<InspectedContainer | undefined> {
+    const reply = await orAbsent(
+      this.#call('inspect container', this.#timing.changeMs, (abortSignal) =>
+        this.#docker.getContainer(containerId).inspect({ abortSignal }),
+      ),
+    );
+    return reply && inspectedOf(reply);
+  }
+
+  async *watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    const { firstPauseMs, longestPauseMs } = this.#timing;
+    let pauseMs = firstPauseMs;
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#followEvents(signal)) {
+          pauseMs = firstPauseMs;
+          yield event;
+        }
+        this.#state = { connected: false, reason: "Docker's event stream ended" };
+      } catch (error: unknown) {
+        this.#state = { connected: false, reason: errorMessage(error) };
+      }
+      await sleep(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    }
+  }
+
+  /** One connection's events. Ends or throws when it is lost, or when Docker gives no sign of life. */
+  async *#followEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    const broken = new AbortController();
+    const ended = AbortSignal.any([signal, broken.signal]);
+    const heartbeat = this.#checkLife(ended, broken);
+    try {
+      const { Version, ApiVersion } = await this.#read('version', (abortSignal) =>
+        abortable(this.#docker.version, this.#docker, abortSignal),
+      );
+      this.#version = { version: Version, apiVersion: ApiVersion };
+      const stream = await this.#read(
+        'watch events',
+        (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),
+        ended,
+      );
+      // The request's own signal no longer holds once it is answered.
+      addAbortSignal(ended, stream as Readable);
+      yield { type: 'resync' };
+      yield* readEvents(stream);
+    } finally {
+      broken.abort();
+      await heartbeat;
+    }
+  }
+
+  /** Breaks the connection when Docker no longer answers. Never rejects. */
+  async #checkLife(ended: AbortSignal, broken: AbortController): Promise<void> {
+    const ping = () =>
+      this.#read('ping', (abortSignal) => abortable(this.#docker.ping, this.#docker, abortSignal), ended);
+    await sleep(this.#timing.heartbeatMs, ended);
+    while (!ended.aborted) {
+      await ping().catch(() => broken.abort());
+      await sleep(this.#timing.heartbeatMs, ended);
+    }
+  }
+
+  #read<T>(
+    call: string,
+    work: (abortSignal: AbortSignal) => Promise<T>,
+    ended = new AbortController().signal,
+  ): Promise<T> {
+    return this.#call(call, this.#timing.readMs, work, ended);
+  }
+
+  /** Bounds the time until the answer begins; a stream that is the answer goes on until `ended`. */
+  async #call<T>(
+    call: string,
+    timeoutMs: number,
+    work: (abortSignal: AbortSignal) => Promise<T>,
+    ended = new AbortController().signal,
+  ): Promise<T> {
+    const expiry = new AbortController();
+    const signal = AbortSignal.any([expiry.signal, ended]);
+    const timer = setTimeout(() => expiry.abort(), timeoutMs);
+    try {
+      // docker-modem leaves a caller waiting when the connection breaks within an answer.
+      const result = await Promise.race([work(signal), rejectOnAbort(signal)]);
+      if (this.#version) this.#state = { connected: true, ...this.#version };
+      return result;
+    } catch (error: unknown) {
+      const failure = dockerFailure(error, call, this.#socketPath);
+      if (isAway(failure) && !ended.aborted) this.#state = { connected: false, reason: failure.message };
+      throw failure;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
+  const since = Math.floor(Date.now() / 1000) - OVERLAP_SECONDS;
+  const options = { since, filters: EVENT_FILTERS, abortSignal };
+  // dockerode's types lack some of Docker's events.
+  return options as unknown as Docker.GetEventsOptions;
+}
+
+/** dockerode's types lack the options of these calls. */
+function abortable<T>(call: () => Promise<T>, docker: Docker, abortSignal: AbortSignal): Promise<T> {
+  return (call as (this: Docker, options: object) => Promise<T>).call(docker, { abortSignal });
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error: unknown) {
+    if (isXnetError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/** The body alone: docker-modem would put all of it into the URL too. */
+function creationOf(spec: DockerNetworkSpec): Docker.NetworkCreateOptions {
+  const body = {
+    Name: spec.name,
+    // Docker before 25 makes a second network of one name without it.
+    CheckDuplicate: true,
+    Driver: spec.driver,
+    Internal: spec.internal,
+    Attachable: spec.attachable,
+    ...(!spec.ipv4 && { EnableIPv4: false }),
+    EnableIPv6: spec.ipv6,
+    Labels: spec.labels,
+    Options: spec.options,
+    IPAM: {
+      Driver: spec.ipam.driver,
+      Options: spec.ipam.options,
+      Config: spec.ipam.subnets.map(({ subnet, range, gateway, auxiliary }) => ({
+        ...(subnet !== undefined && { Subnet: subnet }),
+        ...(range !== undefined && { IPRange: range }),
+        ...(gateway !== undefined && { Gateway: gateway }),
+        ...(auxiliary !== undefined && { AuxiliaryAddresses: auxiliary }),
+      })),
+    },
+  };
+  return { _query: {}, _body: body } as unknown as Docker.NetworkCreateOptions;
+}

@@ -1,0 +1,109 @@
+/**
+ * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
+ * answered: Docker holds locks then, and would wait for itself.
+ *
+ * Every call is bounded in time and finds Docker by path anew. Failures are XnetErrors: NOT_FOUND, EXISTS (the
+ * name is taken), IN_USE (a network has endpoints, or is Docker's own), INVALID, and DOCKER for all others, also
+ * when Docker is away.
+ */
+
+export interface DockerSubnet {
+  readonly subnet?: string | undefined;
+  readonly range?: string | undefined;
+  readonly gateway?: string | undefined;
+  readonly auxiliary?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface DockerNetworkSpec {
+  readonly name: string;
+  readonly driver: string;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  /** Docker before 28 (API 1.48) knows no networks without IPv4, and ignores this. */
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `-o` options. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly ipam: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    /** Also what Docker or the IPAM driver chose, when it was left to them. */
+    readonly subnets: readonly DockerSubnet[];
+  };
+}
+
+export interface DockerNetwork extends DockerNetworkSpec {
+  readonly id: string;
+  /** `local`; `swarm` and `global` networks are not this Docker's own. */
+  readonly scope: string;
+}
+
+/** A container's place in one network. */
+export interface ContainerEndpoint {
+  /** The Docker network's name. */
+  readonly network: string;
+  readonly networkId: string;
+  /** Empty when the container does not run. */
+  readonly endpointId: string;
+}
+
+export interface DockerContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly running: boolean;
+  readonly endpoints: readonly ContainerEndpoint[];
+}
+
+export interface InspectedContainer extends DockerContainer {
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** File of its network namespace; undefined when it does not run. */
+  readonly sandboxPath: string | undefined;
+  readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];
+  /** With the names that Docker's own resolver has for it there (aliases; short id and host name in most versions). */
+  readonly endpoints: readonly (ContainerEndpoint & { readonly names: readonly string[] })[];
+}
+
+export type NetworkAction = 'create' | 'connect' | 'disconnect' | 'destroy';
+export type ContainerAction = 'start' | 'die' | 'rename' | 'destroy';
+
+export type EngineEvent =
+  /** First of all, and after every gap: what was known of Docker may be outdated. */
+  | { readonly type: 'resync' }
+  | {
+      readonly type: 'network';
+      readonly action: NetworkAction;
+      readonly networkId: string;
+      readonly name: string;
+      readonly driver: string;
+      /** Of connect and disconnect. */
+      readonly containerId?: string;
+    }
+  | {
+      readonly type: 'container';
+      readonly action: ContainerAction;
+      readonly containerId: string;
+      readonly name: string;
+    };
+
+export type EngineState =
+  | { readonly connected: true; readonly version: string; readonly apiVersion: string }
+  | { readonly connected: false; readonly reason: string };
+
+export interface Engine {
+  /** For `xnet status`: as the last call or the event stream found it. */
+  readonly state: EngineState;
+  /** All of them, of whatever driver. */
+  listNetworks(): Promise<DockerNetwork[]>;
+  /** Resolves to the id. Docker calls xnet meanwhile. */
+  createNetwork(spec: DockerNetworkSpec): Promise<string>;
+  /** Absent is success. Throws IN_USE when a container is attached. */
+  removeNetwork(networkId: string): Promise<void>;
+  /** Those that do not run too, when `all`. Takes no container's lock. */
+  listContainers(options?: { networkId?: string; all?: boolean }): Promise<DockerContainer[]>;
+  /** Undefined: there is none. Waits while the container is being started: it has a lock. */
+  inspectContainer(containerId: string): Promise<InspectedContainer | undefined>;
+  /** Ends when `signal` aborts; survives Docker's absence and restarts, and never throws. An event may come twice. */
+  watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent>;
+}

@@ -1,0 +1,76 @@
+/** Docker's event stream: one JSON object a line. */
+import type { ContainerAction, EngineEvent, NetworkAction } from './engine.js';
+
+const NETWORK_ACTIONS: readonly string[] = [
+  'create',
+  'connect',
+  'disconnect',
+  'destroy',
+] satisfies NetworkAction[];
+const CONTAINER_ACTIONS: readonly string[] = [
+  'start',
+  'die',
+  'rename',
+  'destroy',
+] satisfies ContainerAction[];
+
+export const EVENT_FILTERS = {
+  type: ['network', 'container'],
+  event: [...new Set([...NETWORK_ACTIONS, ...CONTAINER_ACTIONS])],
+};
+
+/** Ends or throws when the stream does. */
+export async function* readEvents(stream: NodeJS.ReadableStream): AsyncIterable<EngineEvent> {
+  for await (const line of readLines(stream)) {
+    const event = parseEvent(line);
+    if (event) yield event;
+  }
+}
+
+/** Not node:readline: it waits without end when its input fails. */
+async function* readLines(stream: NodeJS.ReadableStream): AsyncIterable<string> {
+  stream.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+/** Undefined for what is of no interest, or no event. */
+export function parseEvent(line: string): EngineEvent | undefined {
+  const event = parseObject(line);
+  const { ID: id, Attributes: attributes = {} } = event?.Actor ?? {};
+  if (!event || typeof id !== 'string') return undefined;
+  const name = String(attributes.name ?? '');
+  if (event.Type === 'network' && NETWORK_ACTIONS.includes(event.Action)) {
+    return {
+      type: 'network',
+      action: event.Action as NetworkAction,
+      networkId: id,
+      name,
+      driver: String(attributes.type ?? ''),
+      ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
+    };
+  }
+  if (event.Type === 'container' && CONTAINER_ACTIONS.includes(event.Action)) {
+    return { type: 'container', action: event.Action as ContainerAction, containerId: id, name };
+  }
+  return undefined;
+}
+
+interface EventObject {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor?: { readonly ID?: unknown; readonly Attributes?: Readonly<Record<string, unknown>> };
+}
+
+function parseObject(line: string): EventObject | undefined {
+  try {
+    // API 1.53 may put a record separator before each (RFC 7464).
+    return JSON.parse(line.startsWith('{') ? line : line.slice(1)) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}

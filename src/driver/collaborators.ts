@@ -1,0 +1,76 @@
+/** What the network driver needs of the other parts; daemon.ts hands it the real ones. */
+import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { Condition, Revision, Write } from '../store/store.js';
+import type { NetworkReference } from './network-options.js';
+
+/** The part of a commit that takes or gives back an address. */
+export interface AddressPlan {
+  readonly conditions: readonly Condition[];
+  readonly writes: readonly Write[];
+}
+
+export interface AddressBook {
+  /** This host has claimed the address for an endpoint to come, so that nobody else can have it. */
+  isClaimed(address: { poolKey: string; address: string }): boolean;
+  /**
+   * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
+   * naming the holder. Reads afresh when asked again for the same endpoint after a failed commit.
+   */
+  bindPlan(binding: {
+    poolKey: string;
+    address: string;
+    endpointId: string;
+    networkId: string;
+  }): Promise<AddressPlan>;
+  /** What puts the endpoint's address to rest; empty when it is no longer the endpoint's. */
+  restPlan(binding: { poolKey: string; address: string; endpointId: string }): Promise<AddressPlan>;
+  /** Tells of a commit, so that the next choice of an address knows of it at once. */
+  noteCommitted(writes: readonly Write[], revision: Revision): void;
+}
+
+/** A subnet that Docker creates a network with. */
+export interface GivenPool {
+  readonly subnet: string;
+  /** Absent: Docker's own IPAM chose the subnet. */
+  readonly poolKey?: string;
+  /** This host's hold on the pool, as Docker knows it. */
+  readonly poolId?: string;
+  /** What `--ipam-opt xnet.name` or `xnet.id` said. */
+  readonly network?: NetworkReference;
+}
+
+export interface PoolBook {
+  /**
+   * The pool that Docker asked xnet for on this host, just before it creates the network, or undefined when
+   * the subnet came from Docker's own IPAM.
+   */
+  findRequested(addressSpace: string, subnet: string, networkName?: string): GivenPool | undefined;
+  /** The key of the pool of a network whose subnet Docker's own IPAM chose; no other network uses it. */
+  ownPoolKey(networkId: string, subnet: string): string;
+  /** Gives a hold on a pool back. Idempotent. */
+  release(poolId: string): Promise<void>;
+}
+
+/** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */
+export interface GatewaySubnet {
+  readonly hostName: string;
+  readonly subnet: string;
+}
+
+/** Where the containers' resolvers are. Nothing here fails: without one, Docker's own resolver answers. */
+export interface Sandboxes {
+  /** Begins to answer the names of the endpoint's network in the sandbox. Idempotent. */
+  enter(endpoint: { readonly id: string; readonly networkId: string }, sandboxPath: string): void;
+  /** Resolves when that is done, or after 2 s. */
+  ready(endpointId: string): Promise<void>;
+  leave(endpointId: string): void;
+}
+
+export interface NetworkFollower {
+  /** Resolves when this host forwards to all endpoints of the network as the store has them; then keeps it so. */
+  follow(network: NetworkSpec): Promise<void>;
+  /** The network has no endpoint left on this host: follows on for a while, since the next may come soon. */
+  rest(networkId: string): void;
+  /** Resolves when nothing of the network is touched any more. Idempotent. */
+  unfollow(networkId: string): Promise<void>;
+}

@@ -1,0 +1,274 @@
+import { createHash } from 'node:crypto';
+import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
+import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
+import { isXnetError, XnetError } from '../errors.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { macFor, parseMac } from '../inet/mac-address.js';
+import { Prefix } from '../inet/prefix.js';
+import { keys } from '../store/keys.js';
+import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
+import type { Revision, Store, Write } from '../store/store.js';
+import { type Attempt, transact } from '../store/transact.js';
+import type { AddressBook, AddressPlan, NetworkFollower, Sandboxes } from './collaborators.js';
+import type { LocalNetworks } from './local-networks.js';
+import { SandboxNetworks } from './sandbox-networks.js';
+
+export interface EndpointCreation {
+  readonly dockerNetworkId: string;
+  readonly endpointId: string;
+  /** Interface addresses such as 10.1.2.3/24, IPv4 first; as Docker gives them. */
+  readonly addresses: readonly string[];
+  /** What the user asked for with --mac-address. */
+  readonly mac?: string | undefined;
+}
+
+export interface EndpointsParts {
+  readonly store: Store;
+  readonly hostId: string;
+  readonly local: LocalNetworks;
+  readonly dataplane: Dataplane;
+  readonly addressBook: AddressBook;
+  readonly follower: NetworkFollower;
+  readonly sandboxes: Sandboxes;
+  readonly mutex: KeyedMutex;
+  /** The network as this host's kernel shall have it (its MTU follows the underlay). */
+  readonly specOf: (record: NetworkRecord) => NetworkSpec;
+  /** Takes work that nobody waits for; its failure is logged there. */
+  readonly background: (what: string, work: Promise<void>) => void;
+}
+
+/** Endpoints of this host's containers: their record in the store and their interface in the kernel. */
+export class Endpoints {
+  readonly #parts: EndpointsParts;
+  /** Ids of endpoints that Docker made but has not joined to a sandbox, or has taken out of it. */
+  readonly #unjoined = new Set<string>();
+  readonly #joined = new SandboxNetworks();
+
+  constructor(parts: EndpointsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by
+   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. Throws NOT_FOUND, INVALID, EXISTS, IN_USE.
+   */
+  async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
+    return this.#parts.mutex.run(creation.endpointId, async () => {
+      const { record: network } = this.#parts.local.getNetwork(creation.dockerNetworkId);
+      const endpoint = this.#newRecord(network, creation);
+      const known = this.#parts.local.findEndpoint(endpoint.id);
+      if (known) return { mac: sameEndpoint(known, endpoint).mac };
+      await this.#recordAndAttach(network, endpoint, signal);
+      return { mac: endpoint.mac };
+    });
+  }
+
+  /**
+   * The interface that libnetwork shall move into the container. When this resolves the endpoint is attached
+   * and this host forwards to all others of its network. Throws NOT_FOUND, and IN_USE when the container is in a network
+   * with an overlapping subnet.
+   */
+  async join(
+    dockerNetworkId: string,
+    endpointId: string,
+    sandboxPath: string,
+  ): Promise<{ interfaceName: string }> {
+    const { local, dataplane, follower, sandboxes, specOf } = this.#parts;
+    const { record } = local.getNetwork(dockerNetworkId);
+    const network = specOf(record);
+    const endpoint = local.getEndpoint(endpointId);
+    this.#joined.join(endpointId, sandboxPath, record);
+    const [attached] = await Promise.all([
+      dataplane.ensureEndpoint(network, endpoint),
+      follower.follow(network),
+    ]);
+    this.#unjoined.delete(endpointId);
+    // Waited for in `complete`; Docker has work of its own until then.
+    sandboxes.enter(endpoint, sandboxPath);
+    return attached;
+  }
+
+  /**
+   * Docker has finished the sandbox, and nothing has run in it yet (Docker 28 and later): resolves when the container
+   * finds the names of its networks. Never fails.
+   */
+  async complete(endpointId: string): Promise<void> {
+    await this.#parts.sandboxes.ready(endpointId);
+  }
+
+  /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */
+  leave(endpointId: string): void {
+    this.#joined.leave(endpointId);
+    this.#parts.sandboxes.leave(endpointId);
+    if (this.#parts.local.findEndpoint(endpointId)) this.#unjoined.add(endpointId);
+  }
+
+  /**
+   * Docker gave back the address of this endpoint without having deleted it. It does so for an endpoint
+   * whose creation it took for failed, and after a failed deletion: then the endpoint goes. For a joined one
+   * it is a stale repetition, and nothing is done. Tells whether the endpoint went.
+   */
+  async deleteUnlessJoined(endpointId: string): Promise<boolean> {
+    const { local } = this.#parts;
+    if (local.findEndpoint(endpointId) && !this.#unjoined.has(endpointId)) return false;
+    await this.delete(endpointId);
+    return true;
+  }
+
+  /**
+   * Removes record and addresses in one commit; the interface goes after the answer, since the kernel takes
+   * tens of ms for it. Idempotent: an unknown endpoint is success.
+   */
+  async delete(endpointId: string): Promise<void> {
+    await this.#parts.mutex.run(endpointId, async () => {
+      const endpoint = this.#parts.local.findEndpoint(endpointId);
+      if (!endpoint) return;
+      this.#joined.leave(endpointId);
+      this.#parts.sandboxes.leave(endpointId);
+      await this.#removeRecord(endpoint);
+      this.#parts.local.removeEndpoint(endpointId);
+      this.#unjoined.delete(endpointId);
+      this.#parts.background('remove endpoint', this.#detach(endpoint));
+    });
+  }
+
+  #newRecord(network: NetworkRecord, creation: EndpointCreation): EndpointRecord {
+    const addresses = creation.addresses.map((text) => Prefix.parseInterface(text).address);
+    for (const address of addresses) poolKeyOf(network, address);
+    return {
+      version: 1,
+      id: creation.endpointId,
+      networkId: network.id,
+      dockerNetworkId: creation.dockerNetworkId,
+      hostId: this.#parts.hostId,
+      addresses: addresses.map(String),
+      mac: creation.mac ? parseMac(creation.mac) : macOf(network.id, addresses[0], creation.endpointId),
+    };
+  }
+
+  async #recordAndAttach(
+    network: NetworkRecord,
+    endpoint: EndpointRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { local, dataplane, follower, specOf } = this.#parts;
+    const spec = specOf(network);
+    const attach = () => dataplane.ensureEndpoint(spec, endpoint);
+    const recorded = this.#commitRecord(network, endpoint);
+    // Side by side only when the addresses are certain: the MAC of one that is another's would draw its traffic here.
+    const attached = this.#isClaimed(network, endpoint) ? attach() : recorded.then(attach);
+    const done = await Promise.allSettled([recorded, attached]);
+    const failure = done.find((outcome) => outcome.status === 'rejected');
+    if (!failure && !signal.aborted) {
+      local.addEndpoint(endpoint);
+      this.#unjoined.add(endpoint.id);
+      // Not waited for: Join does. By then it is mostly there.
+      this.#parts.background('follow network', follower.follow(spec));
+      return;
+    }
+    await Promise.allSettled([this.#removeRecord(endpoint), this.#detach(endpoint)]);
+    throw (
+      failure?.reason ?? new XnetError('TIMEOUT', `endpoint ${endpoint.id} was made too late and is undone`)
+    );
+  }
+
+  #isClaimed(network: NetworkRecord, { addresses }: EndpointRecord): boolean {
+    return addresses.every((address) => {
+      const poolKey = poolKeyOf(network, IpAddress.parse(address));
+      return this.#parts.addressBook.isClaimed({ poolKey, address });
+    });
+  }
+
+  async #commitRecord(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
+    const { store, addressBook } = this.#parts;
+    const attempt = async () => {
+      const plans = await Promise.all(
+        endpoint.addresses.map((address) =>
+          addressBook.bindPlan({
+            poolKey: poolKeyOf(network, IpAddress.parse(address)),
+            address,
+            endpointId: endpoint.id,
+            networkId: network.id,
+          }),
+        ),
+      );
+      const record: AddressPlan = {
+        conditions: [{ key: keys.network(network.id), is: 'present' }],
+        writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
+      };
+      return { result: undefined, ...merge([record, ...plans]) };
+    };
+    await transact(store, attempt, { onCommitted: noteTo(addressBook) });
+  }
+
+  async #removeRecord(endpoint: EndpointRecord): Promise<void> {
+    const { store, addressBook } = this.#parts;
+    const remove = () =>
+      transact(store, () => this.#attemptRemoval(endpoint), { onCommitted: noteTo(addressBook) });
+    // NOT_FOUND: the lease of resting addresses has ended; asked again, the address book takes a fresh one.
+    await remove().catch((error: unknown) =>
+      isXnetError(error, 'NOT_FOUND') ? remove() : Promise.reject(error),
+    );
+  }
+
+  async #attemptRemoval(endpoint: EndpointRecord): Promise<Attempt<void>> {
+    const { addressBook, local } = this.#parts;
+    const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
+    const addresses = network ? endpoint.addresses : [];
+    const plans = await Promise.all(
+      addresses.map((address) =>
+        addressBook.restPlan({
+          poolKey: poolKeyOf(network as NetworkRecord, IpAddress.parse(address)),
+          address,
+          endpointId: endpoint.id,
+        }),
+      ),
+    );
+    const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
+    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, ...plans]) };
+  }
+
+  async #detach({ networkId, id }: EndpointRecord): Promise<void> {
+    const { local, dataplane, follower } = this.#parts;
+    await dataplane.removeEndpoint(networkId, id);
+    if (local.listEndpoints(networkId).length === 0) follower.rest(networkId);
+  }
+}
+
+/** Throws INVALID when no subnet of the network holds the address. */
+function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
+  const pool = network.pools.find(({ subnet }) => Prefix.parse(subnet).contains(address));
+  if (pool) return pool.poolKey;
+  const subnets = network.pools.map(({ subnet }) => subnet).join(' and ');
+  throw new XnetError(
+    'INVALID',
+    `address ${address} is in no subnet of network ${network.name ?? network.id} (${subnets})`,
+  );
+}
+
+/** Endpoints without an address (Docker's null IPAM) get a MAC from their id. */
+function macOf(networkId: string, address: IpAddress | undefined, endpointId: string): string {
+  if (address) return macFor(networkId, address);
+  const digest = createHash('sha256').update(endpointId).digest('hex');
+  return `06:${digest.slice(0, 10).match(/../g)?.join(':')}`;
+}
+
+function sameEndpoint(known: EndpointRecord, asked: EndpointRecord): EndpointRecord {
+  const { names: _, ...rest } = known;
+  if (formatRecord(rest) === formatRecord(asked)) return known;
+  throw new XnetError(
+    'EXISTS',
+    `endpoint ${known.id} exists with ${known.addresses.join(', ')} ${known.mac}, not ${asked.addresses.join(', ')} ${asked.mac}`,
+  );
+}
+
+function noteTo(addressBook: AddressBook) {
+  return (writes: readonly Write[], revision: Revision) => addressBook.noteCommitted(writes, revision);
+}
+
+function merge(plans: readonly AddressPlan[]): AddressPlan {
+  return {
+    conditions: plans.flatMap((plan) => plan.conditions),
+    writes: plans.flatMap((plan) => plan.writes),
+  };
+}

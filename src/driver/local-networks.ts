@@ -1,0 +1,89 @@
+import { XnetError } from '../errors.js';
+import type { EndpointRecord, NetworkRecord } from '../store/records.js';
+
+export interface LocalNetwork {
+  readonly dockerNetworkId: string;
+  readonly record: NetworkRecord;
+}
+
+/**
+ * What this host's Docker has of xnet: its networks and their endpoints, in memory, so that no RPC has to
+ * ask the store who they are. Filled from the store at start, then kept by the driver's own calls.
+ */
+export class LocalNetworks {
+  readonly #networks = new Map<string, LocalNetwork>();
+  readonly #endpoints = new Map<string, EndpointRecord>();
+
+  addNetwork(network: LocalNetwork): void {
+    this.#networks.set(network.dockerNetworkId, network);
+  }
+
+  removeNetwork(dockerNetworkId: string): void {
+    this.#networks.delete(dockerNetworkId);
+  }
+
+  findNetwork(dockerNetworkId: string): LocalNetwork | undefined {
+    return this.#networks.get(dockerNetworkId);
+  }
+
+  /** Throws NOT_FOUND with what to do. */
+  getNetwork(dockerNetworkId: string): LocalNetwork {
+    const network = this.#networks.get(dockerNetworkId);
+    if (network) return network;
+    throw new XnetError(
+      'NOT_FOUND',
+      `xnet on this host knows no Docker network ${dockerNetworkId}; remove it with docker network rm and create it again`,
+    );
+  }
+
+  /** A network of the cluster that one of this host's Docker networks is tied to. */
+  findRecord(networkId: string): NetworkRecord | undefined {
+    return this.listNetworks().find(({ record }) => record.id === networkId)?.record;
+  }
+
+  listNetworks(): LocalNetwork[] {
+    return [...this.#networks.values()];
+  }
+
+  /** True when another Docker network of this host is tied to the same cluster network. */
+  isShared({ record, dockerNetworkId }: LocalNetwork): boolean {
+    return this.listNetworks().some(
+      (other) => other.record.id === record.id && other.dockerNetworkId !== dockerNetworkId,
+    );
+  }
+
+  addEndpoint(endpoint: EndpointRecord): void {
+    this.#endpoints.set(endpoint.id, endpoint);
+  }
+
+  removeEndpoint(endpointId: string): void {
+    this.#endpoints.delete(endpointId);
+  }
+
+  findEndpoint(endpointId: string): EndpointRecord | undefined {
+    return this.#endpoints.get(endpointId);
+  }
+
+  /** Throws NOT_FOUND. */
+  getEndpoint(endpointId: string): EndpointRecord {
+    const endpoint = this.#endpoints.get(endpointId);
+    if (endpoint) return endpoint;
+    throw new XnetError(
+      'NOT_FOUND',
+      `xnet on this host knows no endpoint ${endpointId}; start the container again`,
+    );
+  }
+
+  /** Endpoints of this host in a cluster network. */
+  listEndpoints(networkId: string): EndpointRecord[] {
+    return [...this.#endpoints.values()].filter((endpoint) => endpoint.networkId === networkId);
+  }
+
+  listAllEndpoints(): EndpointRecord[] {
+    return [...this.#endpoints.values()];
+  }
+
+  countEndpoints(): number {
+    return this.#endpoints.size;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * A host at work: everything that needs the store and the underlay, made in the order it is needed. daemon.ts
+ * makes it in the background, since Docker must be answered before the store is reachable.
+ */
+import { hostname } from 'node:os';
+import { adoptKernelState } from './agent/adoption.js';
+import { ForgottenEndpoints } from './agent/forgotten-endpoints.js';
+import { HostRegistration } from './agent/host-registration.js';
+import { HostsView } from './agent/hosts-view.js';
+import { loadLocalState } from './agent/local-state.js';
+import { Mirror, type MirrorParts } from './agent/mirror.js';
+import { NamePublisher } from './agent/name-publisher.js';
+import { NetworkFollower } from './agent/network-follower.js';
+import { PoolSweep } from './agent/pool-sweep.js';
+import { TunnelGuard } from './agent/tunnel-guard.js';
+import { KeyedMutex } from './concurrency/keyed-mutex.js';
+import type { Config } from './config/schema.js';
+import { containerMtu } from './dataplane/container-mtu.js';
+import type { Dataplane, NetworkSpec, Underlay } from './dataplane/dataplane.js';
+import { EndpointSandboxes } from './dns/endpoint-sandboxes.js';
+import type { SandboxResolvers } from './dns/resolvers.js';
+import type { Zones } from './dns/zones.js';
+import type { Engine } from './docker/engine.js';
+import type { PoolBook } from './driver/collaborators.js';
+import { Endpoints } from './driver/endpoints.js';
+import { LocalNetworks } from './driver/local-networks.js';
+import { Networks } from './driver/networks.js';
+import { PoolRequests } from './driver/pool-requests.js';
+import { errorMessage } from './errors.js';
+import { Prefix } from './inet/prefix.js';
+import { ADDRESS_SPACES } from './ipam/address-space.js';
+import { Ipam } from './ipam/ipam.js';
+import { formatPoolKey } from './ipam/pool-name.js';
+import type { Logger } from './observability/logger.js';
+import type { HostRecord, NetworkRecord } from './store/records.js';
+import type { Store } from './store/store.js';
+
+/** Under which this host's Docker knows us: the name of the plugin's socket. */
+const DRIVER_NAME = 'xnet';
+
+export interface Foundation {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly dataplane: Dataplane;
+  /** Filled here; asked by `resolvers`. */
+  readonly zones: Zones;
+  /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
+  readonly resolvers: SandboxResolvers;
+  readonly hostId: string;
+  readonly version: string;
+}
+
+export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {}
+
+/** What this host knows of the cluster, and the kernel that follows it. */
+interface Forwarding {
+  readonly underlay: Underlay;
+  readonly registration: HostRegistration;
+  readonly hosts: HostsView;
+  readonly local: LocalNetworks;
+  readonly follower: NetworkFollower;
+  readonly guard: TunnelGuard;
+  readonly specOf: (record: NetworkRecord) => NetworkSpec;
+}
+
+/** What answers Docker's calls. */
+interface Driver {
+  readonly networks: Networks;
+  readonly endpoints: Endpoints;
+  readonly sandboxes: EndpointSandboxes;
+  readonly ipam: Ipam;
+  readonly poolRequests: PoolRequests;
+}
+
+/** What keeps Docker and the cluster equal. */
+interface DockerAgents {
+  readonly engine: Engine;
+  readonly mirror: Mirror;
+  readonly names: NamePublisher;
+}
+
+/** Rejects, with all undone, when the store, the underlay or another host's claim stands in the way. */
+export async function startHost(foundation: Foundation): Promise<Host> {
+  const started: AsyncDisposable[] = [];
+  try {
+    const forwarding = await startForwarding(foundation, started);
+    await foundation.resolvers.adoptHeld();
+    const driver = createDriver(foundation, forwarding, started);
+    const agents = await startDockerAgents(foundation, forwarding, driver, started);
+    const dispose = () => disposeAll(started);
+    return { ...forwarding, ...driver, ...agents, [Symbol.asyncDispose]: dispose };
+  } catch (error: unknown) {
+    await disposeAll(started);
+    throw error;
+  }
+}
+
+async function startForwarding(foundation: Foundation, started: AsyncDisposable[]): Promise<Forwarding> {
+  const { logger, store, dataplane, hostId, zones } = foundation;
+  const underlay = await dataplane.findUnderlay();
+
+  const registration = new HostRegistration(store, hostRecordOf(foundation, underlay), logger);
+  started.push(registration);
+  await registration.start();
+
+  const hosts = new HostsView(store, logger);
+  started.push(hosts);
+  await hosts.start();
+
+  const local = new LocalNetworks();
+  await loadLocalState(store, hostId, local, logger);
+
+  const guard = new TunnelGuard(dataplane, hosts, local, logger);
+  hosts.onChange(() => guard.hint());
+  guard.hint();
+
+  const changed = (networkId: string) => zones.changed(networkId);
+  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, logger, changed });
+  started.push(follower);
+  zones.connect({
+    endpointsOf: (networkId) => follower.endpointsOf(networkId),
+    nameOf: (networkId) => local.findRecord(networkId)?.name,
+    isAlive: (id) => id === hostId || hosts.isAlive(id),
+  });
+  hosts.onChange(() => zones.hostsChanged());
+
+  const mtu = containerMtu(underlay);
+  const specOf = ({ id, vni, multicast, mtu: asked }: NetworkRecord) => ({
+    id,
+    vni,
+    multicast,
+    mtu: asked ?? mtu,
+  });
+  await adoptKernelState({ dataplane, local, follower, specOf, logger });
+  return { underlay, registration, hosts, local, follower, guard, specOf };
+}
+
+function createDriver(
+  { config, logger, store, dataplane, hostId, resolvers }: Foundation,
+  { underlay, hosts, local, follower, guard, specOf }: Forwarding,
+  started: AsyncDisposable[],
+): Driver {
+  const ipam = new Ipam({
+    store,
+    host: { id: hostId, name: hostname() },
+    defaultPools: config.defaultPools,
+    restSeconds: config.restSeconds,
+  });
+  started.push(ipam);
+  const background = (what: string, work: Promise<void>) => {
+    work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
+  };
+  const sandboxes = new EndpointSandboxes(resolvers, logger);
+  const mutex = new KeyedMutex();
+  const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
+  const poolRequests = new PoolRequests();
+  const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, background });
+  const networks = new Networks({
+    ...parts,
+    pools: poolBook(poolRequests, ipam),
+    deleteEndpoint: (id) => endpoints.delete(id),
+    largestMtu: containerMtu(underlay),
+    gatewaySubnets: () => hosts.gatewaySubnets(),
+    changed: () => guard.hint(),
+  });
+  return { networks, endpoints, sandboxes, ipam, poolRequests };
+}
+
+async function startDockerAgents(
+  { config, logger, store, dataplane, hostId }: Foundation,
+  { registration, hosts, local }: Forwarding,
+  { networks, endpoints, sandboxes, ipam }: Driver,
+  started: AsyncDisposable[],
+): Promise<DockerAgents> {
+  // Loaded when containers' look-ups are served again: it takes a fifth of a start.
+  const { DockerodeEngine } = await import('./docker/dockerode-engine.js');
+  const engine = new DockerodeEngine(config.dockerHost);
+  const untie: MirrorParts['untie'] = (id, options) => networks.delete(id, options);
+  const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const told = { hostId, driver: DRIVER_NAME, hostName, registration, untie };
+  const mirror = new Mirror({ store, engine, local, logger, ...told });
+  started.push(mirror);
+  await mirror.start();
+
+  const sweep = new PoolSweep({ store, engine, pools: ipam, hostId, driver: DRIVER_NAME, logger });
+  started.push(sweep);
+  sweep.start();
+
+  const findEndpoint = (id: string) => local.findEndpoint(id);
+  const names = new NamePublisher({ store, engine, findEndpoint, sandboxes, logger });
+  started.push(names);
+  names.start();
+
+  const remove = (id: string) => endpoints.delete(id);
+  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
+  started.push(forgotten);
+  forgotten.start();
+  return { engine, mirror, names };
+}
+
+function poolBook(poolRequests: PoolRequests, ipam: Ipam): PoolBook {
+  return {
+    findRequested: (addressSpace, subnet, networkName) =>
+      poolRequests.take(addressSpace, subnet, networkName),
+    ownPoolKey: (networkId, subnet) =>
+      formatPoolKey({ space: ADDRESS_SPACES.local, networkName: networkId, subnet: Prefix.parse(subnet) }),
+    release: (poolId) => ipam.releasePool(poolId),
+  };
+}
+
+function hostRecordOf({ config, hostId, version }: Foundation, underlay: Underlay): HostRecord {
+  return {
+    version: 1,
+    id: hostId,
+    name: hostname(),
+    vtep: underlay.vtep,
+    vxlanPort: config.vxlanPort,
+    xnetVersion: version,
+  };
+}
+
+/** Last made, first gone. */
+async function disposeAll(parts: readonly AsyncDisposable[]): Promise<void> {
+  for (const part of [...parts].reverse()) await part[Symbol.asyncDispose]();
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { XnetError } from '../errors.js';
+import type { IpAddress } from './ip-address.js';
+import { quoted } from './quoted.js';
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
+/** Returns the MAC in lower case. Throws INVALID unless `text` is a unicast MAC address. */
+export function parseMac(text: string): string {
+  const mac = text.toLowerCase();
+  if (!MAC.test(mac))
+    throw new XnetError('INVALID', `${quoted(text)} is not a MAC address like 02:42:0a:01:02:03`);
+  if (Number.parseInt(mac.slice(0, 2), 16) & 1)
+    throw new XnetError('INVALID', `${mac} is a multicast MAC address`);
+  return mac;
+}
+
+/**
+ * The MAC of the endpoint that holds `address` in the network: a pure function, so that whoever cached the
+ * address's MAC is still right after the address moved to another host or container.
+ * Locally administered and unicast; unique in a network for IPv4 (its last four bytes are the address).
+ */
+export function macFor(networkId: string, address: IpAddress): string {
+  const hash = createHash('sha256').update(`${networkId} ${address}`).digest();
+  const tail = address.family === 4 ? ipv4Bytes(address) : [...hash.subarray(1, 5)];
+  const salt = createHash('sha256').update(networkId).digest()[0] ?? 0;
+  return [0x02, salt, ...tail].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+function ipv4Bytes(address: IpAddress): number[] {
+  return [24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 0xffn));
+}

@@ -1,0 +1,22 @@
+import type { Store } from '../store/store.js';
+import type { TransactOptions } from '../store/transact.js';
+import type { PoolViews } from './pool-views.js';
+import type { RestLeases } from './rest-leases.js';
+import type { Unfinished } from './unfinished.js';
+
+/** The host that xnet runs on, as records name it. */
+export interface IpamHost {
+  readonly id: string;
+  /** Only shown. */
+  readonly name: string;
+}
+
+/** What the parts of Ipam share. */
+export interface IpamContext {
+  readonly store: Store;
+  readonly host: IpamHost;
+  readonly views: PoolViews;
+  readonly rests: RestLeases;
+  readonly unfinished: Unfinished;
+  readonly transactions: TransactOptions;
+}

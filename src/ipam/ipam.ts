@@ -1,0 +1,148 @@
+/**
+ * Pools and addresses for the whole cluster: what Docker's IpamDriver calls mean, in domain words.
+ *
+ * Guarantee: no address is held twice at once, on whatever hosts and whatever fails, since an address is one key
+ * of the store that is written only if absent, resting, or one's own. There are no locks.
+ */
+import { XnetError } from '../errors.js';
+import type { IpAddress } from '../inet/ip-address.js';
+import type { Prefix } from '../inet/prefix.js';
+import type { Store } from '../store/store.js';
+import { AddressBook } from './address-book.js';
+import { ADDRESS_SPACES } from './address-space.js';
+import { describePools, type PoolDescription } from './describe-pools.js';
+import { EndpointAddresses } from './endpoint-addresses.js';
+import type { DefaultPool } from './free-subnet.js';
+import type { IpamContext, IpamHost } from './ipam-context.js';
+import type { PoolRequest } from './plan-pool.js';
+import { formatPoolId, newRequest, parsePoolId, type Request } from './pool-id.js';
+import { formatPoolKey } from './pool-name.js';
+import { PoolViews } from './pool-views.js';
+import { Pools } from './pools.js';
+import { type Released, releaseAddress } from './release-address.js';
+import { RestLeases } from './rest-leases.js';
+import { SharedAddresses } from './shared-addresses.js';
+import { Unfinished, type UnfinishedTiming } from './unfinished.js';
+import { listUnnamedHolds } from './unnamed-holds.js';
+
+export interface IpamOptions {
+  readonly store: Store;
+  readonly host: IpamHost;
+  /** Where subnets come from when the user names none; the first with a free subnet serves. */
+  readonly defaultPools: readonly DefaultPool[];
+  /** How long a released address is kept from automatic reuse. Default 60; 0: not at all. */
+  readonly restSeconds?: number;
+  /** Monotonic clock. */
+  readonly nowMs?: () => number;
+  /** How long a call goes on while the store does not answer or others are always faster. Default 4000. */
+  readonly budgetMs?: number;
+  /** How what could not be given back is tried again. */
+  readonly unfinished?: UnfinishedTiming;
+}
+
+export interface AddressRequest {
+  /** Required for an auxiliary address. */
+  readonly address?: IpAddress;
+  readonly purpose: 'endpoint' | 'gateway' | 'auxiliary';
+  /** Name of the container, where Docker tells it; for error messages. */
+  readonly container?: string;
+}
+
+export class Ipam implements AsyncDisposable {
+  /** For the network driver: addresses as parts of its own commits. */
+  readonly addressBook: AddressBook;
+  readonly #context: IpamContext;
+  readonly #pools: Pools;
+  readonly #endpoints: EndpointAddresses;
+  readonly #shared: SharedAddresses;
+
+  constructor(options: IpamOptions) {
+    const { store, host, restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
+    this.#context = {
+      store,
+      host,
+      views: new PoolViews(store),
+      rests: new RestLeases(store, restSeconds, nowMs),
+      unfinished: new Unfinished(options.unfinished),
+      transactions: { budgetMs },
+    };
+    this.#pools = new Pools(this.#context, options.defaultPools);
+    this.#endpoints = new EndpointAddresses(this.#context);
+    this.#shared = new SharedAddresses(this.#context);
+    this.addressBook = new AddressBook(this.#context);
+  }
+
+  defaultAddressSpaces(): typeof ADDRESS_SPACES {
+    return ADDRESS_SPACES;
+  }
+
+  /**
+   * A new reference to a pool; every request gives another PoolID, a repeated one the same. Throws INVALID, IN_USE (overlap), EXISTS (the
+   * named network has another subnet), EXHAUSTED, STORE_CONFLICT, STORE_UNAVAILABLE.
+   */
+  async requestPool(
+    pool: PoolRequest,
+    request: Request = newRequest(),
+  ): Promise<{ poolId: string; poolKey: string; subnet: Prefix }> {
+    const granted = await this.#pools.request(pool, request);
+    return { poolId: formatPoolId(granted), poolKey: formatPoolKey(granted), subnet: granted.subnet };
+  }
+
+  /** Gives the reference back, with what it alone holds. Idempotent. Throws INVALID and the store's errors. */
+  async releasePool(poolId: string): Promise<void> {
+    await this.#pools.release(parsePoolId(poolId));
+  }
+
+  /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
+  async listUnnamedHolds(poolIds: readonly string[]): Promise<{ poolId: string; subnet: string }[]> {
+    const holds = await listUnnamedHolds(this.#context, poolIds);
+    return holds.map((hold) => ({ poolId: formatPoolId(hold), subnet: `${hold.subnet}` }));
+  }
+
+  /**
+   * An address, and the subnet it is in. A gateway without an address is the one the pool has, else the first
+   * host address. Throws INVALID, IN_USE naming the holder, EXHAUSTED, NOT_FOUND (the reference is gone),
+   * STORE_CONFLICT, STORE_UNAVAILABLE.
+   */
+  async requestAddress(
+    poolId: string,
+    { address, purpose, container }: AddressRequest,
+    request: Request = newRequest(),
+  ): Promise<{ address: IpAddress; subnet: Prefix }> {
+    const pool = parsePoolId(poolId);
+    const { subnet } = pool;
+    if (purpose === 'endpoint') {
+      const options = container === undefined ? {} : { container };
+      const claimed = address
+        ? this.#endpoints.claimExplicit(pool, address, options, request)
+        : this.#endpoints.claimNext(pool, options, request);
+      return { address: await claimed, subnet };
+    }
+    if (address) return { address: await this.#shared.claim(pool, purpose, address), subnet };
+    if (purpose === 'gateway') return { address: await this.#shared.claimGateway(pool), subnet };
+    throw new XnetError('INVALID', 'an auxiliary address (--aux-address) must be named');
+  }
+
+  /**
+   * Gives an address back if this reference holds it; else does nothing. One that is bound to an endpoint stays,
+   * and the answer names the endpoint. Idempotent.
+   */
+  async releaseAddress(poolId: string, address: IpAddress): Promise<Released> {
+    return releaseAddress(this.#context, parsePoolId(poolId), address);
+  }
+
+  describePools(): Promise<PoolDescription[]> {
+    return describePools(this.#context.store);
+  }
+
+  /** For metrics. `refusals`: commits that failed because another host took the address first. */
+  counts(): { claims: number; refusals: number; unfinished: number } {
+    return { ...this.#endpoints.counts, unfinished: this.#context.unfinished.size };
+  }
+
+  /** Stops watching; what is held stays held. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#context.unfinished[Symbol.asyncDispose]();
+    await this.#context.views[Symbol.asyncDispose]();
+  }
+}

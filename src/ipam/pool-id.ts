@@ -1,0 +1,75 @@
+/**
+ * The PoolID that Docker keeps for a network: it says everything later calls need, so that none of them looks
+ * anything up. Docker treats it as opaque. Every RequestPool makes one unlike all others.
+ */
+import { randomBytes } from 'node:crypto';
+import { XnetError } from '../errors.js';
+import { Prefix } from '../inet/prefix.js';
+import { quoted } from '../inet/quoted.js';
+import { parseAddressSpace } from './address-space.js';
+import { type PoolName, parseNetworkName } from './pool-name.js';
+
+/** One host's hold on a pool, for one Docker network. */
+export interface PoolReference extends PoolName {
+  /** Automatic addresses come from here; without it from the whole subnet. */
+  readonly range?: Prefix;
+  /** Automatic addresses are the highest free ones: Docker's own IPAM takes the lowest, on another host. */
+  readonly fromTop?: true;
+  /** 16 random hex digits. */
+  readonly reference: string;
+}
+
+const LONGEST = 512;
+const FROM_TOP = 'top';
+const REFERENCE = /^[0-9a-f]{16}$/;
+
+/** 64 random bits as hex: names a reference or a claim. */
+export function randomToken(): string {
+  return randomBytes(8).toString('hex');
+}
+
+/** A request that may come again when the daemon was killed before it answered: what it made bears its id. */
+export interface Request {
+  /** 16 random hex digits. */
+  readonly id: string;
+  readonly repeated: boolean;
+}
+
+export function newRequest(): Request {
+  return { id: randomToken(), repeated: false };
+}
+
+/** `SPACE~NAME~SUBNET~RANGE~REFERENCE`, then `~top` for one from the top; name and range may be empty. */
+export function formatPoolId(pool: PoolReference): string {
+  const { space, networkName = '', subnet, range = '', reference, fromTop } = pool;
+  return [space, networkName, subnet, range, reference, ...(fromTop ? [FROM_TOP] : [])].join('~');
+}
+
+/** Throws INVALID for anything that formatPoolId would not make. */
+export function parsePoolId(text: string): PoolReference {
+  try {
+    return readPoolId(text);
+  } catch (error: unknown) {
+    throw new XnetError('INVALID', `${quoted(text)} is not a PoolID of xnet`, {}, { cause: error });
+  }
+}
+
+function readPoolId(text: string): PoolReference {
+  const parts = text.split('~');
+  const [space = '', networkName = '', subnetText = '', rangeText = '', reference = '', order = ''] = parts;
+  if (!REFERENCE.test(reference)) throw new XnetError('INVALID', 'it has no reference');
+  const subnet = Prefix.parse(subnetText);
+  const range = rangeText === '' ? undefined : Prefix.parse(rangeText);
+  if (range && !subnet.covers(range)) throw new XnetError('INVALID', `${range} is not in ${subnet}`);
+  const id = {
+    space: parseAddressSpace(space),
+    subnet,
+    reference,
+    ...(networkName === '' ? {} : { networkName: parseNetworkName(networkName) }),
+    ...(range ? { range } : {}),
+    ...(order === FROM_TOP ? { fromTop: true as const } : {}),
+  };
+  if (text.length > LONGEST || formatPoolId(id) !== text)
+    throw new XnetError('INVALID', 'it is not canonical');
+  return id;
+}

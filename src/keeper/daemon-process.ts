@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { errorMessage } from '../errors.js';
+import type { HeldDescriptors } from './held-descriptors.js';
+import {
+  findRequestId,
+  type HeldEntry,
+  type KeeperRequest,
+  type KeeperState,
+  PROTOCOL,
+  parseRequest,
+} from './messages.js';
+import type { DaemonEnd } from './plan-next.js';
+
+/** The calls of src/native/pidfd.ts. */
+export interface Pidfds {
+  openPidfd(pid: number): number;
+  duplicateFrom(pidfd: number, fd: number): number;
+}
+
+export interface DaemonOptions {
+  readonly command: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly held: HeldDescriptors;
+  /** Loaded while the daemon starts: it takes longer. */
+  readonly pidfds: Promise<Pidfds>;
+  readonly state: KeeperState;
+}
+
+/**
+ * One daemon, from its start to its end, and the answers to its requests. Requests are answered in their order;
+ * what a daemon asked before it ended and was not read by then is dropped, so that it cannot disturb the next.
+ */
+export class DaemonProcess {
+  /** Resolves when it has ended; with code 127 when it could not be started. */
+  readonly ended: Promise<DaemonEnd>;
+  readonly #options: DaemonOptions;
+  readonly #child: ChildProcess;
+  #running = true;
+  #pidfd: number | undefined;
+
+  constructor(options: DaemonOptions) {
+    const [program = '', ...args] = options.command;
+    this.#options = options;
+    this.#child = spawn(program, args, {
+      env: options.environment,
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#child.on('message', (message) => this.#receive(message));
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => resolve(this.#finish({ code, signal })));
+      this.#child.on('error', (error) => {
+        // Also said when a message cannot be sent to a process that has just ended.
+        if (this.#child.pid === undefined) resolve(this.#finish({ code: 127, signal: null }, error));
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Asks it to stop in order: for good, or so that the next one can take over. */
+  stop(order: 'stop' | 'upgrade'): void {
+    if (order === 'upgrade' && this.#child.connected) this.#send({ event: 'upgrade' });
+    else this.#child.kill('SIGTERM');
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #receive(message: unknown): void {
+    this.#options.pidfds.then(
+      (pidfds) => this.#answer(message, pidfds),
+      (error: unknown) => this.#refuse(message, error),
+    );
+  }
+
+  #answer(message: unknown, pidfds: Pidfds): void {
+    if (!this.#running) return;
+    try {
+      const request = parseRequest(message);
+      const held = this.#carryOut(request, pidfds);
+      this.#send({ id: request.id, held, keeper: this.#options.state });
+    } catch (error: unknown) {
+      this.#refuse(message, error);
+    }
+  }
+
+  /** Returns the entries that the daemon must learn of. */
+  #carryOut(request: KeeperRequest, pidfds: Pidfds): HeldEntry[] {
+    const { held } = this.#options;
+    if (request.op === 'list') return held.list();
+    if (request.op === 'hold') {
+      return [held.hold(request.key, () => pidfds.duplicateFrom(this.#pidfdFrom(pidfds), request.fd))];
+    }
+    held.release(request.key);
+    return [];
+  }
+
+  /** While `exit` has not been said the process is not reaped, so its number is still its own. */
+  #pidfdFrom(pidfds: Pidfds): number {
+    this.#pidfd ??= pidfds.openPidfd(this.#child.pid as number);
+    return this.#pidfd;
+  }
+
+  #refuse(message: unknown, error: unknown): void {
+    const id = findRequestId(message);
+    if (id !== undefined && this.#running) this.#send({ id, failure: errorMessage(error) });
+  }
+
+  #send(message: object): void {
+    // A daemon that is gone needs no answer; its end is said by `exit`.
+    if (this.#child.connected) this.#child.send({ xnet: PROTOCOL, ...message }, () => undefined);
+  }
+
+  #finish(end: DaemonEnd, error?: Error): DaemonEnd {
+    this.#running = false;
+    if (error) process.stderr.write(`xnet keeper: the daemon cannot be started: ${error.message}\n`);
+    if (this.#pidfd !== undefined) closeSync(this.#pidfd);
+    this.#pidfd = undefined;
+    return end;
+  }
+}

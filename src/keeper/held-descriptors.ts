@@ -1,0 +1,33 @@
+import { closeSync } from 'node:fs';
+import type { HeldEntry } from './messages.js';
+
+/** The keeper's own descriptors by key. Every descriptor in it is open, and is closed exactly once. */
+export class HeldDescriptors {
+  readonly #entries = new Map<string, HeldEntry>();
+
+  /** `given`: the supervisor's sockets, already open in this process. */
+  constructor(given: readonly { readonly key: string; readonly fd: number }[]) {
+    for (const { key, fd } of given) this.#entries.set(key, { key, fd, given: true });
+  }
+
+  /** Holds what `duplicate` returns; what stood under `key` before is closed only when that has succeeded. */
+  hold(key: string, duplicate: () => number): HeldEntry {
+    const before = this.#entries.get(key);
+    const entry = { key, fd: duplicate(), given: false };
+    this.#entries.set(key, entry);
+    if (before) closeSync(before.fd);
+    return entry;
+  }
+
+  /** Closes what is held under `key`; nothing there is success. */
+  release(key: string): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#entries.delete(key);
+    closeSync(entry.fd);
+  }
+
+  list(): HeldEntry[] {
+    return [...this.#entries.values()];
+  }
+}

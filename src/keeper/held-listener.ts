@@ -1,0 +1,104 @@
+import { closeSync, type Stats, statSync } from 'node:fs';
+import { mkdir, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { XnetError } from '../errors.js';
+import { BACKLOG, findSocketPath, listenUnix } from '../native/unix-listener.js';
+import type { HeldSockets } from './held-sockets.js';
+
+export interface HeldListener {
+  readonly server: Server;
+  /** Where the keeper holds the socket. */
+  readonly key: string;
+  readonly path: string;
+}
+
+/**
+ * Has each server go on with the socket that is held under its key, or make it: on its path, for root alone
+ * (0600). A held one that the path no longer leads to (removed, or another path by now) is replaced, as is the
+ * file that a dead process left; a path that answers and is not ours is refused with IN_USE.
+ *
+ * Nothing is held before all of them listen: a first start that fails then ends the keeper, too. `onNotHeld`
+ * hears why a socket is not held: its server works, but the socket does not outlive this process.
+ *
+ * Closing a server leaves its path in place, for the next daemon; removeSockets takes it away.
+ */
+export async function listenHeld(
+  listeners: readonly HeldListener[],
+  sockets: HeldSockets,
+  onNotHeld: (error: unknown) => void,
+): Promise<void> {
+  const made: { readonly key: string; readonly fd: number }[] = [];
+  for (const { server, key, path } of listeners) {
+    const taken = takeSocketAt(path, key, sockets);
+    const fd = taken ?? (await makeSocket(path));
+    await listenOn(server, fd);
+    if (taken === undefined) made.push({ key, fd });
+  }
+  for (const { key, fd } of made) await sockets.hold(key, fd).catch(onNotHeld);
+}
+
+/** Removes the paths of sockets that will not be served again, but for the supervisor's. */
+export async function removeSockets(listeners: readonly HeldListener[], sockets: HeldSockets): Promise<void> {
+  const given = sockets.list().flatMap((entry) => (entry.given ? [entry.key] : []));
+  for (const { key, path } of listeners) if (!given.includes(key)) await unlink(path).catch(ignoreAbsent);
+}
+
+async function listenOn(server: Server, fd: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // Node listens once more, and without the number would cut the queue to 511.
+    server.listen({ fd }, BACKLOG, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function takeSocketAt(path: string, key: string, sockets: HeldSockets): number | undefined {
+  const fd = sockets.take(key);
+  if (fd === undefined) return undefined;
+  const bound = findSocketPath(fd);
+  if (bound !== undefined && isSameSocket(bound, path)) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+/** By inode: /run and /var/run lead to one. */
+function isSameSocket(one: string, other: string): boolean {
+  const [a, b] = [findStat(one), findStat(other)];
+  return a?.isSocket() === true && a.dev === b?.dev && a.ino === b.ino;
+}
+
+function findStat(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+async function makeSocket(path: string): Promise<number> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  if (await answers(path)) {
+    throw new XnetError(
+      'IN_USE',
+      `another process listens on ${path}; is xnet running already? Stop it first`,
+    );
+  }
+  await unlink(path).catch(ignoreAbsent);
+  return listenUnix(path);
+}
+
+async function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (answer: boolean) => {
+      probe.destroy();
+      resolve(answer);
+    };
+    probe.once('connect', () => settle(true));
+    // EAGAIN: alive, with a full backlog.
+    probe.once('error', (error: NodeJS.ErrnoException) => settle(error.code === 'EAGAIN'));
+  });
+}
+
+function ignoreAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

@@ -1,0 +1,143 @@
+/**
+ * The keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
+ * duplicates of the sockets that must not close meanwhile, so that what is sent to them waits instead of being
+ * refused. It knows nothing else, and so has no reason to die.
+ *
+ * Signals: SIGTERM and SIGINT stop daemon and keeper; SIGHUP and SIGUSR2 put the version on disk in the daemon's
+ * place, with the sockets held over the change.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { DaemonProcess, type Pidfds } from './daemon-process.js';
+import { HeldDescriptors } from './held-descriptors.js';
+import type { KeeperState } from './messages.js';
+import { type DaemonEnd, formatEnd, type Order, planNext, QUICK_MS } from './plan-next.js';
+import { parseGivenSockets, withoutGivenSockets } from './socket-activation.js';
+
+export interface KeeperOptions {
+  /** Program and arguments of the daemon; looked up on disk at each start. */
+  readonly command: readonly string[];
+  /** The process's own: the daemon's, and where a supervisor names the sockets that it hands over. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** How long an ordered stop of the daemon may take before it is killed; default 30 s. */
+  readonly stopTimeoutMs?: number;
+}
+
+/** Runs until the daemon has stopped for good (planNext says when) and resolves with the exit code. */
+export async function runKeeper(options: KeeperOptions): Promise<number> {
+  // Nothing here runs often enough to be worth compiled code.
+  setFlagsFromString('--optimize-for-size');
+  const keeper = new Keeper(options);
+  return await keeper.run();
+}
+
+/** The libc calls of src/native/. */
+interface Native extends Pidfds {
+  reapOrphans(own: number | undefined): void;
+}
+
+class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #held: HeldDescriptors;
+  #order: Order = 'run';
+  #daemon: DaemonProcess | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+  #endPause: () => void = () => undefined;
+  #native: Promise<Native> | undefined;
+  #state: KeeperState = { pid: process.pid, deaths: 0 };
+  #quickDeaths = 0;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#held = new HeldDescriptors(parseGivenSockets(options.environment, process.pid));
+  }
+
+  async run(): Promise<number> {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#take('stop'));
+    for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => this.#take('upgrade'));
+    process.on('SIGCHLD', () => this.#reap());
+    for (;;) {
+      const startedAt = performance.now();
+      const end = await this.#runDaemon();
+      const order = this.#order;
+      this.#count(end, order, performance.now() - startedAt);
+      const holding = this.#held.list().length > 0;
+      const next = planNext({ end, order, holding, quickDeaths: this.#quickDeaths });
+      if ('exitCode' in next) return next.exitCode;
+      if (order === 'run') report(`the daemon ${formatEnd(end)}; it is started again`, next.startAfterMs);
+      if (order === 'upgrade') this.#order = 'run';
+      await this.#pause(next.startAfterMs);
+      if ((this.#order as Order) === 'stop') return 0;
+      this.#order = 'run';
+    }
+  }
+
+  async #runDaemon(): Promise<DaemonEnd> {
+    const daemon = new DaemonProcess({
+      command: this.#options.command,
+      environment: withoutGivenSockets(this.#options.environment),
+      held: this.#held,
+      pidfds: this.#loadNative(),
+      state: this.#state,
+    });
+    this.#daemon = daemon;
+    const end = await daemon.ended;
+    this.#daemon = undefined;
+    clearTimeout(this.#killTimer);
+    this.#killTimer = undefined;
+    return end;
+  }
+
+  /** Follows a signal. A stop wins over an upgrade under way; anything said twice is done once. */
+  #take(order: 'stop' | 'upgrade'): void {
+    if (this.#order === 'stop' || this.#order === order) return;
+    this.#order = order;
+    this.#endPause();
+    if (!this.#daemon) return;
+    this.#daemon.stop(order);
+    this.#killTimer ??= setTimeout(() => {
+      report('the daemon does not stop; it is killed');
+      this.#daemon?.kill();
+    }, this.#options.stopTimeoutMs ?? 30_000);
+  }
+
+  #count(end: DaemonEnd, order: Order, livedMs: number): void {
+    if (order !== 'run') {
+      this.#quickDeaths = 0;
+      return;
+    }
+    this.#quickDeaths = livedMs < QUICK_MS ? this.#quickDeaths + 1 : 0;
+    this.#state = { ...this.#state, deaths: this.#state.deaths + 1, lastDeath: formatEnd(end) };
+  }
+
+  /** Ends early when a signal comes. */
+  async #pause(ms: number): Promise<void> {
+    if (ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #reap(): void {
+    this.#native?.then(({ reapOrphans }) => reapOrphans(this.#daemon?.pid), ignore);
+  }
+
+  /** All of it at the first start: later an upgrade may have taken the files of this version away. */
+  #loadNative(): Promise<Native> {
+    this.#native ??= Promise.all([import('../native/pidfd.js'), import('../native/orphans.js')]).then(
+      ([pidfds, orphans]) => ({ ...pidfds, ...orphans }),
+    );
+    // Said to the daemon when it asks for something.
+    this.#native.catch(ignore);
+    return this.#native;
+  }
+}
+
+function ignore(): void {}
+
+function report(message: string, afterMs = 0): void {
+  process.stderr.write(`xnet keeper: ${message}${afterMs > 0 ? ` after ${afterMs} ms` : ''}\n`);
+}

@@ -1,0 +1,101 @@
+/**
+ * What daemon and keeper say to each other over Node's IPC channel, checked strictly on both sides. A keeper
+ * outlives upgrades of the daemon: shapes once released stay valid, and what it does not know it refuses.
+ */
+import { XnetError } from '../errors.js';
+
+/** Marks our messages; raised when a shape must change. */
+export const PROTOCOL = 1;
+
+/** A descriptor that the keeper holds: `fd` is its number in the keeper. */
+export interface HeldEntry {
+  readonly key: string;
+  readonly fd: number;
+  /** The supervisor's (systemd's): made before the keeper, and in the supervisor's hands after it. */
+  readonly given: boolean;
+}
+
+export type KeeperRequest = { readonly id: number } & (
+  | { readonly op: 'hold'; readonly key: string; readonly fd: number }
+  | { readonly op: 'release'; readonly key: string }
+  | { readonly op: 'list' }
+);
+
+/** The keeper and how often it had to start a daemon again. */
+export interface KeeperState {
+  readonly pid: number;
+  /** Ends of daemons that nobody had asked for. */
+  readonly deaths: number;
+  /** How the last of them ended. */
+  readonly lastDeath?: string;
+}
+
+export type KeeperMessage =
+  /** `held`: all of it in answer to `list`, the new entry in answer to `hold`, nothing to `release`. */
+  | { readonly id: number; readonly held: readonly HeldEntry[]; readonly keeper: KeeperState }
+  | { readonly id: number; readonly failure: string }
+  /** Not an answer: stop in order, so that the version on disk can take over. */
+  | { readonly event: 'upgrade' };
+
+type Values = Record<string, unknown>;
+
+/** The request in `message`; throws INVALID. */
+export function parseRequest(message: unknown): KeeperRequest {
+  const { id, op, key, fd } = ours(message);
+  if (isCount(id)) {
+    if (op === 'hold' && isKey(key) && isCount(fd)) return { id, op, key, fd };
+    if (op === 'release' && isKey(key)) return { id, op, key };
+    if (op === 'list') return { id, op };
+  }
+  throw invalid(message);
+}
+
+/** The answer or order in `message`; throws INVALID. */
+export function parseKeeperMessage(message: unknown): KeeperMessage {
+  const { id, event, failure, held, keeper } = ours(message);
+  if (event === 'upgrade') return { event };
+  if (isCount(id)) {
+    if (typeof failure === 'string') return { id, failure };
+    if (Array.isArray(held) && held.every(isEntry) && isState(keeper)) return { id, held, keeper };
+  }
+  throw invalid(message);
+}
+
+/** The number under which to refuse a request that could not be read, if it bears one. */
+export function findRequestId(message: unknown): number | undefined {
+  const id = isObject(message) ? message.id : undefined;
+  return isCount(id) ? id : undefined;
+}
+
+/** A key is 1 to 255 printable ASCII characters without blanks. */
+export function isKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[!-~]{1,255}$/.test(value);
+}
+
+function ours(message: unknown): Values {
+  if (!isObject(message) || message.xnet !== PROTOCOL) throw invalid(message);
+  return message;
+}
+
+function invalid(message: unknown): XnetError {
+  const shown = JSON.stringify(message)?.slice(0, 200);
+  return new XnetError('INVALID', `keeper and daemon do not understand each other: ${shown}`);
+}
+
+function isObject(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Descriptors and request numbers: 31 bits, as the kernel's. */
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+}
+
+function isEntry(value: unknown): value is HeldEntry {
+  return isObject(value) && isKey(value.key) && isCount(value.fd) && typeof value.given === 'boolean';
+}
+
+function isState(value: unknown): value is KeeperState {
+  if (!isObject(value) || !isCount(value.pid) || !isCount(value.deaths)) return false;
+  return value.lastDeath === undefined || typeof value.lastDeath === 'string';
+}

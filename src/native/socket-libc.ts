@@ -1,0 +1,67 @@
+/** The libc calls behind the sandbox sockets, through koffi, and what their errors mean. */
+import koffi from 'koffi';
+import { XnetError } from '../errors.js';
+
+const libc = koffi.load(null);
+
+export const setns = libc.func('int setns(int fd, int nstype)') as (fd: number, type: number) => number;
+export const socket = libc.func('int socket(int domain, int type, int protocol)') as (
+  domain: number,
+  type: number,
+  protocol: number,
+) => number;
+export const bind = libc.func('int bind(int fd, const uint8_t *address, unsigned int length)') as AddressCall;
+export const connect = libc.func(
+  'int connect(int fd, const uint8_t *address, unsigned int length)',
+) as AddressCall;
+export const listen = libc.func('int listen(int fd, int backlog)') as (fd: number, backlog: number) => number;
+export const setsockopt = libc.func(
+  'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
+) as (fd: number, level: number, name: number, value: Buffer, length: number) => number;
+export const getsockname = libc.func(
+  'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)',
+) as (fd: number, address: Buffer, length: [number]) => number;
+export const send = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)') as DataCall;
+export const recv = libc.func('long recv(int fd, _Out_ uint8_t *data, size_t length, int flags)') as DataCall;
+
+type AddressCall = (fd: number, address: Buffer, length: number) => number;
+type DataCall = (fd: number, data: Buffer, length: number, flags: number) => number;
+
+/** Linux's numbers (asm-generic; the same on x86-64 and arm64). */
+export const LINUX = {
+  CLONE_NEWNET: 0x40000000,
+  AF_INET: 2,
+  AF_NETLINK: 16,
+  NETLINK_NETFILTER: 12,
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_RAW: 3,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_RCVBUFFORCE: 33,
+  SO_MARK: 36,
+  MSG_PEEK: 0x02,
+  MSG_DONTWAIT: 0x40,
+  MSG_CMSG_CLOEXEC: 0x40000000,
+} as const;
+
+/** True when the last call failed with one of these names, such as `EADDRINUSE`. */
+export function failedWith(...names: string[]): boolean {
+  const codes: Readonly<Record<string, number>> = koffi.os.errno;
+  return names.some((name) => codes[name] === koffi.errno());
+}
+
+/** `result`, or the error of the call that returned it. To be used at once: errno is the thread's last. */
+export function checked(result: number, call: string): number {
+  if (result >= 0) return result;
+  const code = koffi.errno();
+  const name = Object.entries(koffi.os.errno).find(([, value]) => value === code)?.[0] ?? `errno ${code}`;
+  const fields = { call, errno: name };
+  throw new XnetError(failureCode(name), `the kernel refused ${call} in a sandbox: ${name}`, fields);
+}
+
+function failureCode(errno: string): 'IN_USE' | 'UNSUPPORTED' | 'KERNEL' {
+  if (errno === 'EADDRINUSE') return 'IN_USE';
+  return errno === 'EPERM' || errno === 'ENOSYS' ? 'UNSUPPORTED' : 'KERNEL';
+}

@@ -1,0 +1,40 @@
+import winston from 'winston';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What the rest of xnet sees of winston. Never pass secrets: fields are written as they are. */
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export const LOG_FORMATS = ['json', 'pretty'] as const;
+
+export interface LogSettings {
+  readonly level: (typeof LOG_LEVELS)[number];
+  readonly format: (typeof LOG_FORMATS)[number];
+}
+
+/** A logger that writes one line an event to standard error: JSON objects, or text for people. */
+export function createLogger({ level, format }: LogSettings): Logger {
+  const { combine, timestamp, json, printf } = winston.format;
+  return winston.createLogger({
+    level,
+    format: combine(timestamp(), format === 'json' ? json() : printf(prettyLine)),
+    transports: [new winston.transports.Console({ stderrLevels: [...LOG_LEVELS] })],
+  });
+}
+
+function prettyLine({ timestamp, level, message, ...fields }: winston.Logform.TransformableInfo): string {
+  const details = Object.entries(fields).map(([key, value]) => `${key}=${formatValue(value)}`);
+  return [timestamp, level.toUpperCase().padEnd(5), message, ...details].join(' ');
+}
+
+function formatValue(value: unknown): string {
+  return typeof value === 'string' && /^[\w./:@-]+$/.test(value)
+    ? value
+    : (JSON.stringify(value) ?? 'undefined');
+}

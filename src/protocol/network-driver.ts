@@ -1,0 +1,78 @@
+/**
+ * The wire of a remote network driver, type for type after moby
+ * daemon/libnetwork/drivers/remote/api/api.go; keys and spelling are Docker's.
+ */
+import { z } from 'zod';
+import { dockerId, optionalText, optionMap } from './ids.js';
+
+const ipamData = z.object({
+  AddressSpace: optionalText,
+  Pool: z.string().max(1024),
+  Gateway: optionalText,
+  AuxAddresses: z.record(z.string(), z.string()).nullish(),
+});
+export type IpamData = z.infer<typeof ipamData>;
+
+const ipamDataList = z
+  .array(ipamData)
+  .nullish()
+  .transform((list) => list ?? []);
+
+export const gwAllocCheckRequest = z.object({ Options: optionMap });
+
+export const createNetworkRequest = z.object({
+  NetworkID: dockerId,
+  Options: optionMap,
+  IPv4Data: ipamDataList,
+  IPv6Data: ipamDataList,
+});
+export type CreateNetworkRequest = z.infer<typeof createNetworkRequest>;
+
+/** AllocateNetwork has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
+export const allocateNetworkRequest = createNetworkRequest;
+
+export const networkRequest = z.object({ NetworkID: dockerId });
+
+export const createEndpointRequest = z.object({
+  NetworkID: dockerId,
+  EndpointID: dockerId,
+  Interface: z
+    .object({ Address: optionalText, AddressIPv6: optionalText, MacAddress: optionalText })
+    .nullish(),
+  Options: optionMap,
+});
+export type CreateEndpointRequest = z.infer<typeof createEndpointRequest>;
+
+export const endpointRequest = z.object({ NetworkID: dockerId, EndpointID: dockerId });
+
+export const joinRequest = z.object({
+  NetworkID: dockerId,
+  EndpointID: dockerId,
+  SandboxKey: z.string().max(4096),
+  Options: optionMap,
+});
+export type JoinRequest = z.infer<typeof joinRequest>;
+
+export const externalConnectivityRequest = z.object({
+  NetworkID: dockerId,
+  EndpointID: dockerId,
+  Options: optionMap,
+});
+
+export const discoveryRequest = z.object({ DiscoveryType: z.number().int(), DiscoveryData: z.unknown() });
+
+export interface NetworkDriverCapabilities {
+  Scope: 'local' | 'global';
+  ConnectivityScope: 'local' | 'global';
+  GwAllocChecker: boolean;
+}
+
+export interface EndpointInterface {
+  Address?: string;
+  AddressIPv6?: string;
+  MacAddress?: string;
+}
+
+export interface JoinResponse {
+  InterfaceName: { SrcName: string; DstPrefix: string };
+}

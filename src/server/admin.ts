@@ -1,0 +1,73 @@
+/** The admin socket: what the `xnet` commands ask the daemon. JSON over HTTP on a unix socket of root's. */
+import { createServer, type Server } from 'node:http';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import { errorMessage } from '../errors.js';
+
+/** What `xnet status` shows. A problem is one sentence: what is wrong and what to do. */
+export interface Status {
+  readonly version: string;
+  readonly host: {
+    readonly id: string;
+    readonly name: string;
+    readonly vtep?: string;
+    readonly interface?: string;
+    readonly mtu?: number;
+  };
+  readonly store: { readonly description: string; readonly answerMs?: number; readonly problem?: string };
+  /** Docker's Engine API: its version, or why it is not answering. */
+  readonly docker?: { readonly version?: string; readonly problem?: string };
+  readonly names: NamesStatus;
+  /** The process that starts the daemon again when it dies; absent: nobody does. */
+  readonly keeper?: { readonly pid: number; readonly deaths: number; readonly lastDeath?: string };
+  readonly problems: readonly string[];
+  readonly networks: readonly NetworkStatus[];
+  readonly peers: readonly { readonly name: string; readonly vtep: string; readonly alive: boolean }[];
+}
+
+/** Queries of containers, since the daemon's start. */
+export interface NamesStatus {
+  /** Containers' sandboxes with a resolver of ours. */
+  readonly sandboxes: number;
+  readonly answered: number;
+  /** To Docker's own resolver. */
+  readonly forwarded: number;
+  readonly dropped: number;
+  /** Resolvers that could not be installed: Docker's own answers there, which knows this host alone. */
+  readonly failedInstalls: number;
+  readonly lastFailures: readonly {
+    readonly sandboxPath: string;
+    readonly reason: string;
+    readonly at: string;
+  }[];
+  /** Containers whose names the other hosts do not know yet, because writing them failed. */
+  readonly unpublished: number;
+}
+
+export interface NetworkStatus {
+  readonly id: string;
+  readonly name?: string;
+  readonly vni: number;
+  readonly mtu: number;
+  readonly subnets: readonly string[];
+  readonly dockerNetworkId: string;
+  readonly endpoints: readonly {
+    readonly id: string;
+    readonly addresses: readonly string[];
+    readonly mac: string;
+  }[];
+}
+
+export function createAdminServer(status: () => Promise<Status>): Server {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/status', async (_request, response) => {
+    response.json(await status());
+  });
+  app.use((request, response) => {
+    response.status(404).json({ error: `no such thing: ${request.path}` });
+  });
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    response.status(500).json({ error: errorMessage(error) });
+  });
+  return createServer(app);
+}

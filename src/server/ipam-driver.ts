@@ -1,0 +1,156 @@
+/** The methods of IpamDriver: from Docker's JSON to the IPAM and back. */
+import type { Endpoints } from '../driver/endpoints.js';
+import { type NetworkReference, parseIpamOptions } from '../driver/network-options.js';
+import type { Networks } from '../driver/networks.js';
+import type { PoolRequests } from '../driver/pool-requests.js';
+import type { Family } from '../inet/ip-address.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
+import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
+import type { AddressRequest, Ipam } from '../ipam/ipam.js';
+import { parsePoolKey } from '../ipam/pool-name.js';
+import * as wire from '../protocol/ipam-driver.js';
+import type { Call } from './calls-in-flight.js';
+import type { Ready } from './network-driver.js';
+import type { RpcMethod } from './rpc.js';
+
+export interface IpamDriverParts {
+  readonly ipam: Ipam;
+  readonly networks: Networks;
+  readonly endpoints: Endpoints;
+  readonly poolRequests: PoolRequests;
+  readonly hosts: { gatewaySubnets(): readonly { readonly subnet: string }[] };
+}
+
+/** No replay: what was given out stands in the store. No MAC needed: xnet derives it from the address. */
+const CAPABILITIES: wire.IpamCapabilities = { RequiresMACAddress: false, RequiresRequestReplay: false };
+
+export function ipamDriverMethods(ready: Ready<IpamDriverParts>): RpcMethod[] {
+  return [
+    { name: 'IpamDriver.GetCapabilities', handle: () => CAPABILITIES },
+    {
+      name: 'IpamDriver.GetDefaultAddressSpaces',
+      handle: () => ({
+        LocalDefaultAddressSpace: ADDRESS_SPACES.local,
+        GlobalDefaultAddressSpace: ADDRESS_SPACES.global,
+      }),
+    },
+    {
+      name: 'IpamDriver.RequestPool',
+      request: wire.requestPoolRequest,
+      handle: async (request: wire.RequestPoolRequest, _signal, call) =>
+        requestPool(request, call, await ready()),
+    },
+    {
+      name: 'IpamDriver.ReleasePool',
+      request: wire.releasePoolRequest,
+      handle: async ({ PoolID }: { PoolID: string }) => {
+        const { ipam, poolRequests } = await ready();
+        poolRequests.forget(PoolID);
+        await ipam.releasePool(PoolID);
+        return {};
+      },
+    },
+    {
+      name: 'IpamDriver.RequestAddress',
+      request: wire.requestAddressRequest,
+      handle: async (request: wire.RequestAddressRequest, _signal, call) =>
+        requestAddress(request, call, await ready()),
+    },
+    {
+      name: 'IpamDriver.ReleaseAddress',
+      request: wire.releaseAddressRequest,
+      handle: async (request: { PoolID: string; Address: string }) => {
+        await releaseAddress(request, await ready());
+        return {};
+      },
+    },
+  ];
+}
+
+async function requestPool(
+  request: wire.RequestPoolRequest,
+  call: Call,
+  parts: IpamDriverParts,
+): Promise<object> {
+  const { ipam, networks, poolRequests, hosts } = parts;
+  const network = parseIpamOptions(request.Options);
+  const family: Family = request.V6 ? 6 : 4;
+  const named = await findNetworkPool(networks, network, family);
+  const subnet = request.Pool === undefined ? named?.subnet : Prefix.parse(request.Pool);
+  const networkName = named ? named.networkName : network.name;
+  const space = parseAddressSpace(request.AddressSpace);
+  const wanted = {
+    space,
+    family: subnet?.family ?? family,
+    ...(subnet && { subnet }),
+    ...(request.SubPool !== undefined && { range: Prefix.parse(request.SubPool) }),
+    ...(networkName !== undefined && { networkName }),
+    ...(named?.fromTop && { fromTop: true as const }),
+    avoid: hosts.gatewaySubnets().map((gateway) => Prefix.parse(gateway.subnet)),
+  };
+  const granted = await ipam.requestPool(wanted, call);
+  poolRequests.note({
+    poolId: granted.poolId,
+    poolKey: granted.poolKey,
+    addressSpace: request.AddressSpace,
+    subnet: `${granted.subnet}`,
+    ...((network.name ?? network.id) !== undefined && { network }),
+  });
+  return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
+}
+
+/**
+ * The pool that a network of the cluster has already, so that `--ipam-opt xnet.name=NAME` is all one needs to join.
+ * A pool that has the network's id for its name is served by Docker's own IPAM where the network was created, from
+ * the bottom; the others keep out of its way.
+ */
+async function findNetworkPool(networks: Networks, reference: NetworkReference, family: Family) {
+  const network = await networks.find(reference);
+  const pool = network?.pools
+    .map(({ poolKey }) => parsePoolKey(poolKey))
+    .find(({ subnet }) => subnet.family === family);
+  return pool && { ...pool, fromTop: pool.networkName === network?.id };
+}
+
+async function requestAddress(
+  request: wire.RequestAddressRequest,
+  call: Call,
+  parts: IpamDriverParts,
+): Promise<object> {
+  const { PoolID: poolId, Options: options } = request;
+  const address = request.Address === undefined ? undefined : parseAddress(request.Address);
+  const container = options[wire.ENDPOINT_NAME];
+  const wanted: AddressRequest = {
+    purpose: purposeOf(request, parts.poolRequests),
+    ...(address && { address }),
+    ...(container !== undefined && { container }),
+  };
+  const claimed = await parts.ipam.requestAddress(poolId, wanted, call);
+  parts.poolRequests.touch(poolId);
+  return { Address: `${claimed.address}/${claimed.subnet.length}`, Data: {} };
+}
+
+/**
+ * Docker marks gateways, and does not tell an auxiliary address (--aux-address) from a container's (--ip); but
+ * it asks for the former within `docker network create`, directly after the pool.
+ */
+function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolRequests) {
+  if (request.Options[wire.REQUEST_ADDRESS_TYPE] === wire.GATEWAY_ADDRESS_TYPE) return 'gateway';
+  const named = request.Options[wire.ENDPOINT_NAME] !== undefined;
+  if (named || request.Address === undefined) return 'endpoint';
+  return poolRequests.isCreating(request.PoolID) ? 'auxiliary' : 'endpoint';
+}
+
+async function releaseAddress(
+  request: { PoolID: string; Address: string },
+  parts: IpamDriverParts,
+): Promise<void> {
+  const { boundTo } = await parts.ipam.releaseAddress(request.PoolID, parseAddress(request.Address));
+  if (boundTo !== undefined) await parts.endpoints.deleteUnlessJoined(boundTo);
+}
+
+/** Docker gives addresses with and without a prefix length. */
+function parseAddress(text: string): IpAddress {
+  return IpAddress.parse(text.replace(/\/\d+$/, ''));
+}

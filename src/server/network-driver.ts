@@ -1,0 +1,165 @@
+/** The methods of NetworkDriver: from Docker's JSON to the driver and back. */
+import type { Endpoints } from '../driver/endpoints.js';
+import { parseNetworkOptions } from '../driver/network-options.js';
+import type { Networks } from '../driver/networks.js';
+import * as wire from '../protocol/network-driver.js';
+import type { RpcMethod } from './rpc.js';
+
+/**
+ * Local scope: a network is this Docker's own, and its ids differ from host to host; xnet ties them together.
+ * Global scope would close the driver to new networks on every swarm node.
+ */
+const CAPABILITIES: wire.NetworkDriverCapabilities = {
+  Scope: 'local',
+  ConnectivityScope: 'global',
+  GwAllocChecker: true,
+};
+
+/** Rejects with the reason when the host is not ready in time. */
+export type Ready<T> = () => Promise<T>;
+
+/** `-o` options within CreateNetwork's. */
+const GENERIC = 'com.docker.network.generic';
+const INTERNAL = 'com.docker.network.internal';
+
+/** libnetwork appends the lowest free number: eth0, eth1 ... */
+const INTERFACE_PREFIX = 'eth';
+
+/**
+ * Capabilities are answered at once, whatever else is down: Docker asks once, and drops the driver until
+ * its own restart when it gets no answer (moby: pkg/plugins/plugins.go).
+ */
+export function networkDriverMethods(
+  ready: Ready<{ networks: Networks; endpoints: Endpoints }>,
+): RpcMethod[] {
+  return [
+    { name: 'NetworkDriver.GetCapabilities', handle: () => CAPABILITIES },
+    {
+      // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
+      name: 'NetworkDriver.GwAllocCheck',
+      request: wire.gwAllocCheckRequest,
+      handle: () => ({ SkipIPv4: true, SkipIPv6: true }),
+    },
+    ...networkMethods(ready),
+    ...endpointMethods(ready),
+    ...silentMethods(),
+  ];
+}
+
+function networkMethods(ready: Ready<{ networks: Networks }>): RpcMethod[] {
+  return [
+    {
+      name: 'NetworkDriver.CreateNetwork',
+      request: wire.createNetworkRequest,
+      handle: async (request: wire.CreateNetworkRequest) => {
+        const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
+        const { networks } = await ready();
+        await networks.create({
+          dockerNetworkId: request.NetworkID,
+          options,
+          internal: request.Options[INTERNAL] === true,
+          subnets: [...request.IPv4Data, ...request.IPv6Data].map((data) => ({
+            addressSpace: data.AddressSpace ?? '',
+            subnet: data.Pool,
+          })),
+        });
+        return {};
+      },
+    },
+    {
+      name: 'NetworkDriver.DeleteNetwork',
+      request: wire.networkRequest,
+      handle: async (request: { NetworkID: string }) => {
+        await (await ready()).networks.delete(request.NetworkID);
+        return {};
+      },
+    },
+  ];
+}
+
+function endpointMethods(ready: Ready<{ endpoints: Endpoints }>): RpcMethod[] {
+  return [
+    {
+      name: 'NetworkDriver.CreateEndpoint',
+      request: wire.createEndpointRequest,
+      handle: async (request: wire.CreateEndpointRequest, signal) => {
+        const given = request.Interface;
+        const { endpoints } = await ready();
+        const { mac } = await endpoints.create(
+          {
+            dockerNetworkId: request.NetworkID,
+            endpointId: request.EndpointID,
+            addresses: [given?.Address, given?.AddressIPv6].filter((address) => address !== undefined),
+            mac: given?.MacAddress,
+          },
+          signal,
+        );
+        // Only what Docker did not give: repeating its own values is an error to it.
+        return { Interface: given?.MacAddress ? {} : { MacAddress: mac } };
+      },
+    },
+    {
+      name: 'NetworkDriver.Join',
+      request: wire.joinRequest,
+      handle: async (request: wire.JoinRequest): Promise<wire.JoinResponse> => {
+        const { endpoints } = await ready();
+        const { interfaceName } = await endpoints.join(
+          request.NetworkID,
+          request.EndpointID,
+          request.SandboxKey,
+        );
+        return { InterfaceName: { SrcName: interfaceName, DstPrefix: INTERFACE_PREFIX } };
+      },
+    },
+    {
+      name: 'NetworkDriver.EndpointOperInfo',
+      request: wire.endpointRequest,
+      handle: async (request: { EndpointID: string }) => {
+        await (await ready()).endpoints.complete(request.EndpointID);
+        return { Value: {} };
+      },
+    },
+    {
+      // The interface is still in the container; DeleteEndpoint comes when Docker has taken it out.
+      name: 'NetworkDriver.Leave',
+      request: wire.endpointRequest,
+      handle: async (request: { EndpointID: string }) => {
+        (await ready()).endpoints.leave(request.EndpointID);
+        return {};
+      },
+    },
+    {
+      name: 'NetworkDriver.DeleteEndpoint',
+      request: wire.endpointRequest,
+      handle: async (request: { EndpointID: string }) => {
+        await (await ready()).endpoints.delete(request.EndpointID);
+        return {};
+      },
+    },
+  ];
+}
+
+/** Methods at which a network without gateway and without gossip has nothing to do. */
+function silentMethods(): RpcMethod[] {
+  const nothing = () => ({});
+  return [
+    {
+      name: 'NetworkDriver.ProgramExternalConnectivity',
+      request: wire.externalConnectivityRequest,
+      handle: nothing,
+    },
+    { name: 'NetworkDriver.RevokeExternalConnectivity', request: wire.endpointRequest, handle: nothing },
+    { name: 'NetworkDriver.DiscoverNew', request: wire.discoveryRequest, handle: nothing },
+    { name: 'NetworkDriver.DiscoverDelete', request: wire.discoveryRequest, handle: nothing },
+    {
+      // Swarm managers: what is returned here is all that the hosts' CreateNetwork gets as options.
+      name: 'NetworkDriver.AllocateNetwork',
+      request: wire.allocateNetworkRequest,
+      handle: (request: wire.CreateNetworkRequest) => {
+        parseNetworkOptions(request.Options);
+        return { Options: request.Options };
+      },
+    },
+    { name: 'NetworkDriver.FreeNetwork', request: wire.networkRequest, handle: nothing },
+  ];
+}

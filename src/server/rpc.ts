@@ -1,0 +1,166 @@
+/**
+ * Docker's plugin protocol over express: POST /Driver.Method with a JSON body and no content type.
+ *
+ * A failure xnet knows is status 200 with the driver's own error key, which Docker shows as "remote: ...".
+ * A request that cannot be read is 400, an unknown method 404; Docker takes 404 of some methods for success,
+ * so nothing else may answer it (moby: pkg/plugins/client.go, drivers/remote/driver.go).
+ */
+import { createServer, type Server } from 'node:http';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { z } from 'zod';
+import { withDeadline } from '../concurrency/deadline.js';
+import { errorMessage, isXnetError, XnetError } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import { type Call, type FindCall, findNewCall } from './calls-in-flight.js';
+
+/** One method of the protocol. */
+export interface RpcMethod {
+  /** For instance NetworkDriver.Join. */
+  readonly name: string;
+  /** Absent: the method takes no body. */
+  readonly request?: z.ZodType;
+  /** `signal` fires when Docker has been told that the call took too long. */
+  handle(request: never, signal: AbortSignal, call: Call): object | Promise<object>;
+}
+
+export interface RpcSettings {
+  readonly methods: readonly RpcMethod[];
+  readonly logger: Logger;
+  /** Docker itself never gives up waiting, and holds locks meanwhile. */
+  readonly deadlineMs: number;
+  /** Default: every call is a new one. */
+  readonly findCall?: FindCall;
+}
+
+/** Far above what Docker sends; a body over it is refused before it is read whole. */
+const BODY_LIMIT = '1mb';
+
+export function createRpcServer(settings: RpcSettings): Server {
+  const server = createServer(createRpcApp(settings));
+  // One call on a connection: a call that came on an idle one in the moment that we close it would be lost, and
+  // Docker repeats it without its body. A connection to a unix socket costs next to nothing.
+  server.maxRequestsPerSocket = 1;
+  server.requestTimeout = 0;
+  return server;
+}
+
+function createRpcApp(settings: RpcSettings): Express {
+  const { methods, logger } = settings;
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(express.text({ type: () => true, limit: BODY_LIMIT }));
+  for (const method of methods) {
+    app.post(`/${method.name}`, async (request, response) => answer(method, request, response, settings));
+  }
+  app.use((request, response) => {
+    logger.warn('unknown method', { path: request.path.slice(0, 200) });
+    response.status(404).json({ Err: `xnet has no method ${request.method} ${request.path.slice(0, 200)}` });
+  });
+  app.use(unreadable(logger));
+  return app;
+}
+
+async function answer(
+  method: RpcMethod,
+  request: Request,
+  response: Response,
+  { logger, deadlineMs, findCall = findNewCall }: RpcSettings,
+): Promise<void> {
+  const started = performance.now();
+  const body = typeof request.body === 'string' ? request.body : '';
+  const call = findCall(request.socket);
+  const fields: Record<string, unknown> = call.repeated ? { repeated: true } : {};
+  try {
+    const result = await run(method, body, { call, fields, deadlineMs });
+    response.json(result);
+    logger.info(method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
+  } catch (error: unknown) {
+    const status = error instanceof UnreadableRequest ? 400 : 200;
+    response.status(status).json({ [status === 400 ? 'Err' : errorKey(method)]: errorMessage(error) });
+    logFailure(logger, method.name, { ...fields, ms: elapsed(started) }, error);
+  }
+}
+
+async function run(
+  method: RpcMethod,
+  body: string,
+  { call, fields, deadlineMs }: { call: Call; fields: Record<string, unknown>; deadlineMs: number },
+): Promise<object> {
+  const request = method.request ? parseBody(method.name, method.request, body) : {};
+  Object.assign(fields, idsOf(request));
+  const abort = new AbortController();
+  try {
+    const work = Promise.resolve(method.handle(request as never, abort.signal, call));
+    return await withDeadline(work, deadlineMs, `${method.name} on this host`);
+  } catch (error: unknown) {
+    abort.abort();
+    throw error;
+  }
+}
+
+class UnreadableRequest extends XnetError {
+  constructor(message: string) {
+    super('INVALID', message);
+  }
+}
+
+function parseBody(name: string, schema: z.ZodType, body: string): unknown {
+  if (body.trim() === '') {
+    // Docker's client repeats a call that broke off with its body already consumed.
+    throw new XnetError(
+      'EMPTY_REQUEST',
+      `empty ${name} request: Docker repeated a call that broke off; try again`,
+    );
+  }
+  const parsed = schema.safeParse(parseJson(name, body));
+  if (parsed.success) return parsed.data;
+  const reasons = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new UnreadableRequest(`${name} request is not acceptable: ${reasons.join('; ')}`);
+}
+
+function parseJson(name: string, body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (error: unknown) {
+    throw new UnreadableRequest(`${name} request is not JSON: ${errorMessage(error).slice(0, 200)}`);
+  }
+}
+
+/** The request's ids, for its line in the log. */
+function idsOf(request: unknown): Record<string, unknown> {
+  const entries = Object.entries(request as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.filter(([key, value]) => /ID$|^(Address|Pool)$/.test(key) && value !== undefined),
+  );
+}
+
+function errorKey(method: RpcMethod): 'Err' | 'Error' {
+  return method.name.startsWith('IpamDriver.') ? 'Error' : 'Err';
+}
+
+function logFailure(logger: Logger, name: string, fields: Record<string, unknown>, error: unknown): void {
+  const known = isXnetError(error);
+  const details = known
+    ? { code: error.code, ...error.fields }
+    : { stack: error instanceof Error ? error.stack : '' };
+  const all = { ...fields, outcome: 'error', error: errorMessage(error), ...details };
+  if (known && error.code !== 'INTERNAL') logger.warn(name, all);
+  else logger.error(name, all);
+}
+
+/** Bodies that express could not read: too large, broken off, or of an unknown encoding. */
+function unreadable(logger: Logger): ErrorRequestHandler {
+  return (error: Error & { status?: number }, request, response, _next) => {
+    const status = error.status ?? 500;
+    logger.warn('unreadable request', { path: request.path.slice(0, 200), status, error: error.message });
+    // The rest of the body is not read: the connection cannot be used again.
+    response
+      .status(status)
+      .set('Connection', 'close')
+      .json({ Err: `xnet cannot read the request: ${error.message}` });
+  };
+}
+
+function elapsed(started: number): number {
+  return Math.round((performance.now() - started) * 100) / 100;
+}

@@ -1,0 +1,127 @@
+/**
+ * The one place that reads etcd's and gRPC's errors: what failed, whether a commit can have been applied
+ * all the same, and the XnetError to tell it with.
+ */
+import {
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCDeadlineExceededError,
+  GRPCInvalidArgumentError,
+  GRPCUnauthenticatedError,
+} from 'etcd3';
+import { errorMessage, XnetError } from '../errors.js';
+
+export interface EtcdFailure {
+  readonly kind: 'unavailable' | 'denied' | 'stale-token' | 'lease-gone' | 'refused';
+  /** For people, without endpoint. */
+  readonly reason: string;
+  /** The request has not been carried out and never will be. */
+  readonly notApplied: boolean;
+  /** No answer on a connection that may be dead: worth a new one. */
+  readonly hung: boolean;
+}
+
+export function describeFailure(error: unknown): EtcdFailure {
+  const text = errorMessage(error);
+  if (error instanceof EtcdLeaseInvalidError) return failure('lease-gone', 'the lease has ended');
+  if (isStaleToken(error, text)) return failure('stale-token', 'the session has expired');
+  if (isDenied(error, text)) return failure('denied', plainReason(text));
+  if (error instanceof GRPCDeadlineExceededError) {
+    // grpc-js names the remote address once the request has been given to a connection.
+    const notApplied = !text.includes('remote_addr=');
+    return {
+      kind: 'unavailable',
+      reason: notApplied ? 'no connection in time' : 'no answer in time',
+      notApplied,
+      hung: true,
+    };
+  }
+  if (error instanceof GRPCInvalidArgumentError) return failure('refused', plainReason(text));
+  return { kind: 'unavailable', reason: plainReason(text), notApplied: isUnsent(text), hung: false };
+}
+
+/** `reasons`: by endpoint, in the order in which they were asked. */
+export function unavailableError(reasons: ReadonlyMap<string, string>, cause: unknown): XnetError {
+  const parts = [...reasons].map(([endpoint, reason]) => `${endpoint}: ${reason}`);
+  return new XnetError(
+    'STORE_UNAVAILABLE',
+    `etcd at ${parts.join('; ')}`,
+    { endpoints: [...reasons.keys()] },
+    { cause },
+  );
+}
+
+/** For failures that no other endpoint and no second try can mend. */
+export function finalError(
+  { kind, reason }: EtcdFailure,
+  endpoint: string,
+  user: string | undefined,
+  cause: unknown,
+): XnetError {
+  const fields = { endpoint };
+  if (kind === 'lease-gone')
+    return new XnetError('NOT_FOUND', `${reason}; grant a new one`, fields, { cause });
+  if (kind === 'refused') {
+    return new XnetError('INTERNAL', `etcd at ${endpoint} refused a request: ${reason}`, fields, { cause });
+  }
+  const who = user === undefined ? 'no user' : `user ${user}`;
+  return new XnetError(
+    'STORE_DENIED',
+    `etcd at ${endpoint} denies ${who}: ${reason}`,
+    { ...fields, user },
+    { cause },
+  );
+}
+
+function failure(kind: EtcdFailure['kind'], reason: string): EtcdFailure {
+  return { kind, reason, notApplied: true, hung: false };
+}
+
+function isStaleToken(error: unknown, text: string): boolean {
+  return (
+    error instanceof EtcdInvalidAuthTokenError ||
+    /invalid auth token|revision of auth store is old|session token refused/.test(text)
+  );
+}
+
+function isDenied(error: unknown, text: string): boolean {
+  return (
+    error instanceof EtcdAuthenticationFailedError ||
+    error instanceof EtcdPermissionDeniedError ||
+    error instanceof GRPCUnauthenticatedError ||
+    /user name is empty|authentication is not enabled|permission denied/.test(text)
+  );
+}
+
+/** What etcd and grpc-js say only of requests that went nowhere. */
+function isUnsent(text: string): boolean {
+  return /No connection established|Name resolution failed|Channel closed before call|no leader|too many requests|space exceeded/.test(
+    text,
+  );
+}
+
+const PLAIN: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'connection refused'],
+  [/ECONNRESET|socket hang up|Connection dropped/, 'connection lost'],
+  [/EHOSTUNREACH/, 'host unreachable'],
+  [/ENETUNREACH/, 'network unreachable'],
+  [/ETIMEDOUT/, 'connection timed out'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'its name cannot be resolved'],
+  [/self.signed certificate|unable to (get|verify)/, 'its certificate is not of the given CA'],
+  [/certificate has expired/, 'its certificate has expired'],
+  [/altnames|ERR_TLS_CERT/, 'its certificate is for another name'],
+  [/alert (bad )?certificate|certificate required/i, 'it wants a client certificate of its CA'],
+];
+
+function plainReason(text: string): string {
+  const known = PLAIN.find(([pattern]) => pattern.test(text));
+  return (
+    known?.[1] ??
+    text
+      .replace(/^\w+Error: /, '')
+      .replace(/^\d+ [A-Z_]+: /, '')
+      .replace(/^etcdserver: /, '')
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * The layout of the store. Only this folder joins strings into keys; ids reach it checked (no slash), and
+ * subnets and addresses are escaped, so that one key never lies inside another's prefix by accident.
+ *
+ * The operator's prefix (`--prefix`, default `/xnet/`) is put before these by the store itself.
+ */
+const part = (text: string) => encodeURIComponent(text);
+
+export const keys = {
+  /** A host's description; stays when the host is silent. */
+  host: (hostId: string) => `hosts/${part(hostId)}`,
+  hosts: () => 'hosts/',
+  /** Under the host's lease: there while the host is alive. */
+  alive: (hostId: string) => `alive/${part(hostId)}`,
+  aliveHosts: () => 'alive/',
+  /** VTEP address -> host id: no two hosts with one VTEP. */
+  vtep: (address: string) => `vteps/${part(address)}`,
+
+  network: (networkId: string) => `networks/${part(networkId)}`,
+  networks: () => 'networks/',
+  /** VNI -> network id. */
+  vni: (vni: number) => `vnis/${vni}`,
+  vnis: () => 'vnis/',
+  /** Name given with xnet.name -> network id. */
+  name: (name: string) => `names/${part(name)}`,
+  /** Written with each new binding: tells a remover that one came in between. */
+  bindingGuard: (networkId: string) => `binding-guards/${part(networkId)}`,
+  /** One host's Docker network -> its network. */
+  binding: (networkId: string, hostId: string, dockerNetworkId: string) =>
+    `bindings/${part(networkId)}/${part(hostId)}/${part(dockerNetworkId)}`,
+  bindingsOf: (networkId: string) => `bindings/${part(networkId)}/`,
+  bindings: () => 'bindings/',
+
+  endpoint: (networkId: string, endpointId: string) => `endpoints/${part(networkId)}/${part(endpointId)}`,
+  endpointsOf: (networkId: string) => `endpoints/${part(networkId)}/`,
+  endpoints: () => 'endpoints/',
+
+  /** Written with each pool that comes or goes, removed with the last: nobody chooses a subnet by an old list. */
+  poolGuard: () => 'pool-guard',
+  pool: (poolKey: string) => `pools/${part(poolKey)}`,
+  pools: () => 'pools/',
+  /** Written with each new reference: tells the remover of a pool that one came in between. */
+  poolReferenceGuard: (poolKey: string) => `pool-reference-guards/${part(poolKey)}`,
+  poolReference: (poolKey: string, hostId: string, reference: string) =>
+    `pool-references/${part(poolKey)}/${part(hostId)}/${part(reference)}`,
+  poolReferencesOf: (poolKey: string) => `pool-references/${part(poolKey)}/`,
+  poolReferences: () => 'pool-references/',
+
+  address: (poolKey: string, address: string) => `addresses/${part(poolKey)}/${part(address)}`,
+  addressesOf: (poolKey: string) => `addresses/${part(poolKey)}/`,
+  addresses: () => 'addresses/',
+} as const;
+
+/** What `keys.address` was made of, or undefined for any other key. */
+export function parseAddressKey(key: string): { poolKey: string; address: string } | undefined {
+  const match = /^addresses\/([^/]+)\/([^/]+)$/.exec(key);
+  if (!match?.[1] || !match[2]) return undefined;
+  return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
+}

@@ -1,0 +1,91 @@
+/** A local table in LMDB: every transaction is on disk when its promise resolves. */
+import type { Database, RootDatabase } from 'lmdb';
+import { errorMessage, isXnetError, XnetError } from '../errors.js';
+import type { LocalTable, LocalTransaction, StoredEntry, StoredLease } from './local-table.js';
+import type { Revision } from './store.js';
+
+type EntryValue = Omit<StoredEntry, 'key'>;
+type LeaseValue = Omit<StoredLease, 'id'>;
+
+export class LmdbTable implements LocalTable, LocalTransaction {
+  readonly #root: RootDatabase;
+  readonly #release: () => Promise<void>;
+  readonly #entries: Database<EntryValue, string>;
+  readonly #leases: Database<LeaseValue, string>;
+  readonly #numbers: Database<number, string>;
+
+  /** `release` gives the directory free for another writer, as the last write. */
+  constructor(root: RootDatabase, release: () => Promise<void>) {
+    this.#root = root;
+    this.#release = release;
+    this.#entries = root.openDB<EntryValue, string>('entries', { encoding: 'json' });
+    this.#leases = root.openDB<LeaseValue, string>('leases', { encoding: 'json' });
+    this.#numbers = root.openDB<number, string>('numbers', { encoding: 'json' });
+  }
+
+  get revision(): Revision {
+    return this.#numbers.get('revision') ?? 1;
+  }
+
+  get(key: string): StoredEntry | undefined {
+    const value = this.#entries.get(key);
+    return value && { key, ...value };
+  }
+
+  range(prefix: string): StoredEntry[] {
+    const found: StoredEntry[] = [];
+    for (const { key, value } of this.#entries.getRange(prefix === '' ? {} : { start: prefix })) {
+      if (!key.startsWith(prefix)) break;
+      found.push({ key, ...value });
+    }
+    return found;
+  }
+
+  /** One moment, because lmdb reads all of one turn of the event loop from one read transaction. */
+  snapshot(prefix: string): { revision: Revision; entries: StoredEntry[] } {
+    return { revision: this.revision, entries: this.range(prefix) };
+  }
+
+  leases(): StoredLease[] {
+    return [...this.#leases.getRange()].map(({ key, value }) => ({ id: key, ...value }));
+  }
+
+  async transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T> {
+    try {
+      return await this.#root.transaction(() => work(this));
+    } catch (error: unknown) {
+      if (isXnetError(error)) throw error;
+      const message = `the embedded store cannot write: ${errorMessage(error)}`;
+      throw new XnetError('STORE_UNAVAILABLE', message, {}, { cause: error });
+    }
+  }
+
+  put({ key, ...value }: StoredEntry): void {
+    this.#entries.putSync(key, value);
+  }
+
+  remove(key: string): void {
+    this.#entries.removeSync(key);
+  }
+
+  setRevision(revision: Revision): void {
+    this.#numbers.putSync('revision', revision);
+  }
+
+  putLease({ id, ...value }: StoredLease): void {
+    this.#leases.putSync(id, value);
+  }
+
+  removeLease(id: string): void {
+    this.#leases.removeSync(id);
+  }
+
+  hasLease(id: string): boolean {
+    return this.#leases.doesExist(id);
+  }
+
+  async close(): Promise<void> {
+    await this.#release();
+    await this.#root.close();
+  }
+}

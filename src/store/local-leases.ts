@@ -1,0 +1,71 @@
+/**
+ * The leases of a store on one host: who holds which keys, and when each ends.
+ *
+ * A lease that is kept alive lives as long as the process; when the store is opened again, it ends
+ * `ttlSeconds` after that. A plain lease ends at its time on the wall clock, also across a restart, but
+ * never later than `ttlSeconds` after the opening, whatever the clock has done meanwhile.
+ */
+import type { StoredLease } from './local-table.js';
+
+/** setTimeout's limit. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+interface Held {
+  readonly keys: Set<string>;
+  readonly ended: () => void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class LocalLeases {
+  readonly #held = new Map<string, Held>();
+  readonly #expire: (id: string) => void;
+
+  /** `expire` is called once for a lease whose time is over. */
+  constructor(expire: (id: string) => void) {
+    this.#expire = expire;
+  }
+
+  /** Follows a lease; the promise resolves when `forget` is called for it. */
+  follow(lease: StoredLease): Promise<void> {
+    return new Promise((resolve) => {
+      const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
+      this.#held.set(lease.id, held);
+      if (lease.expiresAt !== undefined) this.#arm(lease.id, held, remainingMs(lease, Date.now()));
+    });
+  }
+
+  noteKey(id: string, key: string): void {
+    this.#held.get(id)?.keys.add(key);
+  }
+
+  /** Every key that is under the lease, and perhaps some that were. */
+  keysOf(id: string): Iterable<string> {
+    return this.#held.get(id)?.keys ?? [];
+  }
+
+  forget(id: string): void {
+    const held = this.#held.get(id);
+    this.#held.delete(id);
+    clearTimeout(held?.timer);
+    held?.ended();
+  }
+
+  /** Stops the clocks; the leases stay as they are. */
+  close(): void {
+    for (const held of this.#held.values()) clearTimeout(held.timer);
+  }
+
+  #arm(id: string, held: Held, ms: number): void {
+    const step = Math.min(ms, MAX_TIMER_MS);
+    held.timer = setTimeout(() => {
+      if (step < ms) this.#arm(id, held, ms - step);
+      else this.#expire(id);
+    }, step);
+    held.timer.unref();
+  }
+}
+
+function remainingMs({ expiresAt, ttlSeconds }: StoredLease, now: number): number {
+  const ttlMs = ttlSeconds * 1000;
+  return Math.max(0, Math.min((expiresAt ?? now + ttlMs) - now, ttlMs));
+}

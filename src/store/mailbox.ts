@@ -1,0 +1,43 @@
+/**
+ * A queue from many writers to one reader, used by the watches. Holds at most `limit` items: a reader that
+ * is slower than that loses them all at once and finds `overflow` instead, so that it begins anew.
+ */
+export class Mailbox<T> {
+  readonly #overflow: T;
+  readonly #limit: number;
+  #items: T[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(overflow: T, limit = 10_000) {
+    this.#overflow = overflow;
+    this.#limit = limit;
+  }
+
+  push(item: T): void {
+    if (this.#items.length >= this.#limit) this.#items = [this.#overflow];
+    else this.#items.push(item);
+    this.#wake?.();
+  }
+
+  clear(): void {
+    this.#items = [];
+  }
+
+  /** The next item, waiting for one; undefined once `signal` aborts. One caller at a time. */
+  async next(signal: AbortSignal): Promise<T | undefined> {
+    if (this.#items.length === 0 && !signal.aborted) await this.#filledOrAborted(signal);
+    return signal.aborted ? undefined : this.#items.shift();
+  }
+
+  async #filledOrAborted(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const wake = this.#wake;
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+}

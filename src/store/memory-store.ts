@@ -1,0 +1,33 @@
+import { LocalStore } from './local-store.js';
+import { MemoryTable } from './memory-table.js';
+import type { Condition, LeaseOptions, Store, Write } from './store.js';
+
+/** A store for tests and tools: in memory, gone with the process. */
+export class MemoryStore implements Store {
+  readonly #store = new LocalStore(new MemoryTable(), 'memory');
+  readonly description = this.#store.description;
+
+  get(key: string) {
+    return this.#store.get(key);
+  }
+
+  list(prefix: string) {
+    return this.#store.list(prefix);
+  }
+
+  commit(conditions: readonly Condition[], writes: readonly Write[]) {
+    return this.#store.commit(conditions, writes);
+  }
+
+  watch(prefix: string, signal: AbortSignal) {
+    return this.#store.watch(prefix, signal);
+  }
+
+  grantLease(options: LeaseOptions) {
+    return this.#store.grantLease(options);
+  }
+
+  [Symbol.asyncDispose]() {
+    return this.#store[Symbol.asyncDispose]();
+  }
+}

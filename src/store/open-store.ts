@@ -1,0 +1,60 @@
+/** Which store a setting names. */
+import { join } from 'node:path';
+import { XnetError } from '../errors.js';
+import type { EtcdCredentials, EtcdTimeouts, EtcdTls } from './etcd-options.js';
+import type { Store } from './store.js';
+
+export interface StoreConfig {
+  /** `embedded`, or `etcd://host:port,host:port` (`etcds://` for TLS, which certificates imply). */
+  readonly url: string;
+  /** The embedded store is in `store` below it. */
+  readonly stateDirectory: string;
+  /** Before every key in etcd. Default `/xnet/`. */
+  readonly prefix?: string;
+  readonly tls?: EtcdTls;
+  readonly credentials?: EtcdCredentials;
+  readonly timeouts?: Partial<EtcdTimeouts>;
+}
+
+/**
+ * Never waits for etcd: its first call tells. Throws INVALID for a bad URL, and as LmdbStore.open does.
+ * Loads the libraries of the named store only: the other's would cost tens of megabytes.
+ */
+export async function openStore(config: StoreConfig): Promise<Store> {
+  const { url, stateDirectory, prefix = '/xnet/', tls, ...rest } = config;
+  if (url === 'embedded') {
+    const { LmdbStore } = await import('./lmdb-store.js');
+    return LmdbStore.open(join(stateDirectory, 'store'));
+  }
+  if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
+    throw new XnetError('INVALID', 'a client certificate for etcd and its key must be given together');
+  }
+  const endpoints = startAnywhere(parseEtcdUrl(url, tls !== undefined));
+  const { EtcdStore } = await import('./etcd-store.js');
+  return new EtcdStore({ endpoints, prefix, ...(tls && { tls }), ...rest });
+}
+
+/** `etcd://h1:2379,h2` -> `http://h1:2379`, `http://h2:2379`. Port 2379 unless given. */
+export function parseEtcdUrl(url: string, secure: boolean): string[] {
+  const [, kind, hosts = ''] = /^(etcds?):\/\/([^/?#@]+)\/?$/.exec(url) ?? [];
+  const scheme = secure || kind === 'etcds' ? 'https' : 'http';
+  const endpoints = hosts.split(',').map((host) => parseEndpoint(host.trim(), scheme));
+  if (endpoints.some((endpoint) => endpoint === undefined)) {
+    throw new XnetError('INVALID', `${url} is not a store: give embedded or etcd://host:port,host:port`, {
+      url,
+    });
+  }
+  return endpoints.flatMap((endpoint) => endpoint ?? []);
+}
+
+/** The same ring from a random start: hosts that are told the same endpoints spread over them. */
+function startAnywhere(endpoints: readonly string[]): string[] {
+  const start = Math.floor(Math.random() * endpoints.length);
+  return [...endpoints.slice(start), ...endpoints.slice(0, start)];
+}
+
+function parseEndpoint(host: string, scheme: 'http' | 'https'): string | undefined {
+  const [, name, port = '2379'] = /^([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?$/.exec(host) ?? [];
+  if (name === undefined || Number(port) === 0 || Number(port) > 65535) return undefined;
+  return `${scheme}://${name}:${port}`;
+}

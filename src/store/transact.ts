@@ -1,0 +1,112 @@
+/**
+ * Read, compute, commit: the one way to change records that others may change at the same time.
+ *
+ * The caller gives an `attempt` that reads what it needs and says what to write under which conditions.
+ * It is run again when a condition failed, and when the fate of its commit is unknown.
+ */
+import { sleep } from '../concurrency/deadline.js';
+import { isXnetError, XnetError } from '../errors.js';
+import type { Condition, Revision, Store, Write } from './store.js';
+
+/**
+ * What one attempt decided: the result alone when nothing has to be written (for instance because it found
+ * its own value), or the commit that makes the result true.
+ */
+export type Attempt<T> =
+  | { readonly result: T; readonly writes?: never }
+  | { readonly result: T; readonly conditions: readonly Condition[]; readonly writes: readonly Write[] };
+
+export interface TransactOptions {
+  /**
+   * No attempt begins after this many ms; the last one may take the store's own budget (5 s) on top. Default
+   * 4000: a call of Docker's, with one transaction, is answered with the store's reason within 10 s.
+   */
+  readonly budgetMs?: number;
+  /** Lost comparisons before STORE_CONFLICT. Default 100; each is followed by a pause of at most 100 ms. */
+  readonly maxConflicts?: number;
+  /** Hears of the commit that held, for whoever keeps a view of the records. */
+  readonly onCommitted?: (writes: readonly Write[], revision: Revision) => void;
+}
+
+/**
+ * Runs `attempt` until its commit holds, and returns its result.
+ *
+ * Rules for `attempt`:
+ * - It reads afresh each time; nothing read in an earlier round goes into its conditions.
+ * - Its conditions cover what it relied on: `at` the revision seen, or `absent`.
+ * - What it writes names its owner (an id made *before* the first round), and a round that reads its own
+ *   value returns `{ result }`. Then a commit that was applied though reported as failed is not made twice.
+ * - A commit of unknown fate can still be applied *after* the next round has read. Conditions make that
+ *   harmless while both rounds write the same keys; a round that picks another key (another address, say)
+ *   must bear that its first pick turns up later as a stray of the same owner, for a sweep to remove.
+ * - What it throws ends the transaction, except STORE_UNAVAILABLE while a commit's fate is unknown.
+ *
+ * Throws STORE_CONFLICT when others kept changing the same records, and STORE_UNAVAILABLE when the store
+ * did not answer; its `fields.outcome` is 'unknown' if a commit may have been applied, else it is absent.
+ */
+export async function transact<T>(
+  store: Pick<Store, 'commit'>,
+  attempt: () => Promise<Attempt<T>>,
+  options: TransactOptions = {},
+): Promise<T> {
+  const { budgetMs = 4000, maxConflicts = 100 } = options;
+  const deadline = Date.now() + budgetMs;
+  let conflicts = 0;
+  let unknown = 0;
+  for (;;) {
+    const round = await runRound(store, attempt, { wasUnknown: unknown > 0, ...options });
+    if (round.end === 'done') return round.result;
+    if (round.end === 'conflict') conflicts += 1;
+    else unknown += 1;
+    if (conflicts > maxConflicts || Date.now() >= deadline) {
+      throw round.end === 'conflict' ? conflictError(conflicts) : round.error;
+    }
+    await sleep(pauseMs(round.end === 'conflict' ? conflicts : unknown));
+  }
+}
+
+type Round<T> =
+  | { readonly end: 'done'; readonly result: T }
+  | { readonly end: 'conflict' }
+  | { readonly end: 'unknown'; readonly error: XnetError };
+
+/** `wasUnknown`: an earlier round's commit has an unknown fate, so a failed read must not end it all. */
+async function runRound<T>(
+  store: Pick<Store, 'commit'>,
+  attempt: () => Promise<Attempt<T>>,
+  { wasUnknown, onCommitted }: { wasUnknown: boolean } & Pick<TransactOptions, 'onCommitted'>,
+): Promise<Round<T>> {
+  let committing = false;
+  try {
+    const { result, ...decided } = await attempt();
+    if (!('conditions' in decided)) return { end: 'done', result };
+    committing = true;
+    const { committed, revision } = await store.commit(decided.conditions, decided.writes);
+    if (!committed) return { end: 'conflict' };
+    onCommitted?.(decided.writes, revision);
+    return { end: 'done', result };
+  } catch (error: unknown) {
+    if (!isXnetError(error, 'STORE_UNAVAILABLE') || !(committing || wasUnknown)) throw error;
+    return { end: 'unknown', error: withUnknownOutcome(error) };
+  }
+}
+
+function withUnknownOutcome(error: XnetError): XnetError {
+  const fields = { ...error.fields, outcome: 'unknown' };
+  return new XnetError(error.code, `${error.message}; a write may have been applied`, fields, {
+    cause: error,
+  });
+}
+
+function conflictError(conflicts: number): XnetError {
+  return new XnetError(
+    'STORE_CONFLICT',
+    `the same records were changed by others ${conflicts} times in a row; try again`,
+    { conflicts },
+  );
+}
+
+/** Full jitter, so that many who lost to one winner do not meet again. */
+function pauseMs(failures: number): number {
+  return Math.random() * Math.min(100, 2 ** Math.min(failures, 10));
+}

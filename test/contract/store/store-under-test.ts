@@ -1,0 +1,71 @@
+/** The implementations that the contract suite runs over. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EtcdStore } from '../../../src/store/etcd-store.js';
+import { LmdbStore } from '../../../src/store/lmdb-store.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import type { Store } from '../../../src/store/store.js';
+import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
+
+/** Opens empty stores of one implementation; `start` and `stop` bracket the whole suite. */
+export interface StoreUnderTest {
+  readonly name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  open(): Promise<OpenStore>;
+}
+
+export interface OpenStore extends AsyncDisposable {
+  readonly store: Store;
+}
+
+const nothing = async () => {};
+
+export const memory: StoreUnderTest = {
+  name: 'MemoryStore',
+  start: nothing,
+  stop: nothing,
+  open: async () => {
+    const store = new MemoryStore();
+    return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  },
+};
+
+export const lmdb: StoreUnderTest = {
+  name: 'LmdbStore',
+  start: nothing,
+  stop: nothing,
+  open: async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'xnet-lmdb-'));
+    const store = LmdbStore.open(directory);
+    return {
+      store,
+      [Symbol.asyncDispose]: async () => {
+        await store[Symbol.asyncDispose]();
+        await rm(directory, { recursive: true });
+      },
+    };
+  },
+};
+
+export function etcd(): StoreUnderTest {
+  let cluster: EtcdCluster | undefined;
+  let prefixes = 0;
+  return {
+    name: 'EtcdStore',
+    start: async () => {
+      cluster = await startEtcd();
+    },
+    stop: async () => {
+      await cluster?.[Symbol.asyncDispose]();
+    },
+    open: async () => {
+      if (!cluster) throw new Error('not started');
+      prefixes += 1;
+      const endpoints = cluster.members.map(({ address }) => `http://${address}`);
+      const store = new EtcdStore({ endpoints, prefix: `/test-${prefixes}/` });
+      return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+    },
+  };
+}

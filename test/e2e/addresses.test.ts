@@ -1,0 +1,90 @@
+import { expect } from '@jest/globals';
+import { CREATE, createSharedNetwork, runContainer } from '../support/containers.js';
+import type { Lab } from '../support/lab.js';
+import { describeInLab } from '../support/lab-suite.js';
+
+async function ipamConfig(lab: Lab, host: string, network: string): Promise<Record<string, unknown>[]> {
+  return JSON.parse(await lab.docker(host, 'network', 'inspect', '-f', '{{json .IPAM.Config}}', network));
+}
+
+/** Addresses of `count` new containers, spread over the hosts. */
+async function startMany(lab: Lab, network: string, count: number): Promise<string[]> {
+  const addresses: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const host = lab.hosts[index % lab.hosts.length] as string;
+    const container = await runContainer(lab, host, network, { command: ['sleep', '1d'] });
+    addresses.push(await container.address());
+  }
+  return addresses;
+}
+
+describeInLab('addresses', { hosts: 3 }, (test) => {
+  test('--ip and --mac-address are what the container has and others see', async (lab) => {
+    await createSharedNetwork(lab, 'shop', ['--subnet', '10.70.0.0/24'], ['h1', 'h2']);
+    const mac = '02:42:0a:46:00:07';
+    const options = ['--ip', '10.70.0.77', '--mac-address', mac];
+    const web = await runContainer(lab, 'h1', 'shop', { name: 'web', options });
+    const client = await runContainer(lab, 'h2', 'shop');
+    expect(await web.address()).toBe('10.70.0.77');
+    expect(await web.inspect('{{.NetworkSettings.Networks.shop.MacAddress}}')).toBe(mac);
+    expect(await web.exec('ip', '-br', 'link', 'show', 'eth0')).toContain(mac);
+    expect(await web.exec('ip', '-br', '-4', 'address', 'show', 'eth0')).toContain('10.70.0.77/24');
+    expect(await client.greetOverTcp('10.70.0.77')).toBe('web');
+    expect(await client.exec('ip', 'neigh', 'show', '10.70.0.77')).toContain(mac);
+  });
+
+  test('without a subnet the hosts agree on one, with the same IPAM configuration', async (lab) => {
+    await createSharedNetwork(lab, 'shop');
+    const configs = await Promise.all(lab.hosts.map((host) => ipamConfig(lab, host, 'shop')));
+    expect(configs[0]?.[0]?.Subnet).toMatch(/^10\.(19\d|20[0-7])\.\d+\.0\/24$/);
+    expect(configs[1]).toEqual(configs[0]);
+    expect(configs[2]).toEqual(configs[0]);
+    const container = await runContainer(lab, 'h2', 'shop');
+    const listed = await lab.docker('h2', 'network', 'inspect', '-f', '{{json .Containers}}', 'shop');
+    expect(listed).toContain(`"IPv4Address":"${await container.address()}/24"`);
+  });
+
+  test('--ip-range bounds automatic addresses; gateway and auxiliary addresses are never handed out', async (lab) => {
+    const pool = ['--subnet', '10.71.0.0/24', '--ip-range', '10.71.0.8/29', '--gateway', '10.71.0.9'];
+    await createSharedNetwork(lab, 'shop', [...pool, '--aux-address', 'printer=10.71.0.10']);
+    const addresses = await startMany(lab, 'shop', 6);
+    const last = addresses.map((address) => Number(address.split('.')[3])).sort((a, b) => a - b);
+    expect(last).toEqual([8, 11, 12, 13, 14, 15]);
+    await expect(startMany(lab, 'shop', 1)).rejects.toThrow(/no address is free/);
+    const [config] = await ipamConfig(lab, 'h3', 'shop');
+    expect(config).toMatchObject({ Gateway: '10.71.0.9', AuxiliaryAddresses: { printer: '10.71.0.10' } });
+  });
+
+  test('an address range of its own on each host', async (lab) => {
+    const ranges = { h1: '10.72.0.32/28', h2: '10.72.0.64/28' };
+    for (const [host, range] of Object.entries(ranges)) {
+      await createSharedNetwork(lab, 'shop', ['--subnet', '10.72.0.0/24', '--ip-range', range], [host]);
+    }
+    const one = await runContainer(lab, 'h1', 'shop');
+    const two = await runContainer(lab, 'h2', 'shop');
+    expect(await one.address()).toMatch(/^10\.72\.0\.(3[2-9]|4[0-7])$/);
+    expect(await two.address()).toMatch(/^10\.72\.0\.(6[4-9]|7\d)$/);
+    expect(await one.reaches(await two.address())).toBe(true);
+  });
+
+  test('a released address rests before it is handed out again', async (lab) => {
+    await createSharedNetwork(lab, 'shop', [], ['h1', 'h2']);
+    const first = await runContainer(lab, 'h1', 'shop');
+    const address = await first.address();
+    await lab.docker('h1', 'rm', '-f', first.name);
+    const next = await Promise.all(['h1', 'h2'].map((host) => runContainer(lab, host, 'shop')));
+    expect(await Promise.all(next.map((container) => container.address()))).not.toContain(address);
+  });
+
+  test('the MTU, the VNI and the subnet that were asked for', async (lab) => {
+    const options = ['-o', 'com.docker.network.driver.mtu=1400', '-o', 'xnet.vni=777777'];
+    await lab.docker('h1', ...CREATE, ...options, '--subnet', '10.73.0.0/24', 'shop');
+    const container = await runContainer(lab, 'h1', 'shop');
+    expect(await container.exec('cat', '/sys/class/net/eth0/mtu')).toBe('1400');
+    expect(await lab.in('h1', 'xnet', 'status')).toMatch(/vni 777777 {2}mtu 1400 {2}10\.73\.0\.0\/24/);
+    const [namespace = ''] = (await lab.in('h1', 'ls', '/run/netns')).split('\n');
+    expect(await lab.in('h1', 'ip', '-n', namespace, '-d', 'link', 'show', 'vxlan0')).toContain(
+      'vxlan id 777777',
+    );
+  });
+});

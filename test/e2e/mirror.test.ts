@@ -1,0 +1,125 @@
+import { expect } from '@jest/globals';
+import { createSharedNetwork, runContainer } from '../support/containers.js';
+import { eventually } from '../support/eventually.js';
+import type { Engine, Lab } from '../support/lab.js';
+import { describeInLab } from '../support/lab-suite.js';
+import {
+  createNetwork,
+  describeNetwork,
+  expectEverywhere,
+  expectNoProblem,
+  expectProblem,
+  expectTraffic,
+  inspectNetwork,
+  listNetworks,
+  SETTLE_MS,
+} from '../support/networks.js';
+import { countLost } from '../support/ping.js';
+
+const ENGINES: readonly Engine[] = ['28', '20.10'];
+
+/** Milliseconds from the request on h1 until the network is on all the other hosts. */
+async function timeToAppear(lab: Lab, name: string): Promise<number> {
+  const wait = 'until docker network inspect "$1" >/dev/null 2>&1; do sleep 0.02; done; date +%s%3N';
+  const seen = lab.hosts.slice(1).map((host) => lab.in(host, 'sh', '-c', wait, 'sh', name));
+  const create = 'docker network create -d xnet --ipam-driver xnet "$1" >/dev/null && date +%s%3N';
+  const created = Number(await lab.in('h1', 'sh', '-c', create, 'sh', name));
+  return Math.max(...(await Promise.all(seen)).map(Number)) - created;
+}
+
+async function xnetLogs(lab: Lab): Promise<string> {
+  return (await Promise.all(lab.hosts.map((host) => lab.run(['logs', host, 'xnet'])))).join('\n');
+}
+
+for (const engine of ENGINES) {
+  describeInLab(`mirror, Docker ${engine}`, { hosts: 3, engine }, (test) => {
+    test('a network created on one host is on every other, as it was created, and carries traffic', async (lab) => {
+      const ipv4 = ['--subnet', '10.50.0.0/24', '--gateway', '10.50.0.7', '--ip-range', '10.50.0.128/25'];
+      const ipv6 = ['--ipv6', '--subnet', 'fd50::/64', '--aux-address', 'printer=10.50.0.9'];
+      const more = ['--internal', '--attachable', '--label', 'team=a', '--label', 'note=a b, "c"'];
+      const options = ['-o', 'xnet.multicast=off', '-o', 'com.docker.network.driver.mtu=1400'];
+      await createNetwork(lab, 'h1', 'shop', ...ipv4, ...ipv6, ...more, ...options);
+      await expectEverywhere(lab, ['shop']);
+      const created = await describeNetwork(lab, 'h1', 'shop');
+      expect(created).toMatchObject({ Internal: true, Attachable: true, EnableIPv6: true });
+      for (const host of ['h2', 'h3']) expect(await describeNetwork(lab, host, 'shop')).toEqual(created);
+      await expectTraffic(lab, 'shop', ['h1', 'h2']);
+      await expectTraffic(lab, 'shop', ['h3', 'h2']);
+    });
+
+    test('one created without options is on every other within a second', async (lab) => {
+      const times: number[] = [];
+      for (const name of ['one', 'two', 'three', 'four', 'five']) times.push(await timeToAppear(lab, name));
+      expect(times.sort((one, other) => one - other)[2]).toBeLessThan(1000);
+    });
+
+    test('one removed on a host where it was not created is gone from all, and its name is free', async (lab) => {
+      await createNetwork(lab, 'h1', 'shop', '--subnet', '10.51.0.0/24');
+      await expectEverywhere(lab, ['shop']);
+      await lab.docker('h3', 'network', 'rm', 'shop');
+      await createNetwork(lab, 'h3', 'shop', '--subnet', '10.52.0.0/24');
+      await eventually(async () => {
+        for (const host of lab.hosts) {
+          const { IPAM } = await inspectNetwork(lab, host, 'shop');
+          expect(IPAM.Config[0]?.Subnet).toBe('10.52.0.0/24');
+        }
+      }, SETTLE_MS);
+    });
+
+    test('a removal while containers of other hosts use the network is undone, which the log explains; they notice nothing', async (lab) => {
+      const id = await createNetwork(lab, 'h1', 'shop');
+      await expectEverywhere(lab, ['shop']);
+      const [two, three] = await Promise.all([
+        runContainer(lab, 'h2', 'shop', { name: 'two' }),
+        runContainer(lab, 'h3', 'shop', { name: 'three' }),
+      ]);
+      const lost = await countLost(two, await three.address(), async () => {
+        await lab.docker('h1', 'network', 'rm', 'shop');
+        await eventually(
+          async () => expect((await inspectNetwork(lab, 'h1', 'shop')).Id).not.toBe(id),
+          SETTLE_MS,
+        );
+        const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
+        expect(await one.greetOverTcp(await two.address())).toBe('two');
+        expect(await three.greetOverTcp(await one.address())).toBe('one');
+      });
+      expect(lost).toBe(0);
+      const undone = (await xnetLogs(lab)).split('\n').find((line) => line.includes('removal of a network'));
+      expect(undone).toMatch(/is undone: containers use it.*"name":"shop"/);
+      expect(undone).toMatch(/"hosts":\["h[23]","h[23]"\]/);
+    });
+
+    test('hosts that create one name at the same moment end with one network', async (lab) => {
+      for (const name of ['one', 'two', 'three', 'four']) {
+        await Promise.allSettled(lab.hosts.map((host) => createNetwork(lab, host, name)));
+        await eventually(async () => {
+          const parts = await Promise.all(lab.hosts.map((host) => describeNetwork(lab, host, name)));
+          for (const part of parts) expect(part).toEqual(parts[0]);
+        }, SETTLE_MS);
+      }
+      await expectTraffic(lab, 'four', ['h1', 'h2']);
+      for (const host of lab.hosts) await expectNoProblem(lab, host);
+    });
+
+    test('a name that something else holds is reported and left alone until it is free', async (lab) => {
+      const id = await lab.docker('h2', 'network', 'create', 'shop');
+      await createNetwork(lab, 'h1', 'shop');
+      await expectProblem(lab, 'h2', /network shop of the cluster is not on this host.*driver bridge/);
+      expect(await inspectNetwork(lab, 'h2', 'shop')).toMatchObject({ Id: id, Driver: 'bridge' });
+      await expectEverywhere(lab, ['shop'], ['h1', 'h3']);
+      await lab.docker('h2', 'network', 'rm', 'shop');
+      await expectEverywhere(lab, ['shop']);
+      await expectNoProblem(lab, 'h2');
+    });
+
+    test('xnet.mirror=off and xnet.name keep a network to the hosts that create it', async (lab) => {
+      await createNetwork(lab, 'h1', 'private', '-o', 'xnet.mirror=off');
+      await createSharedNetwork(lab, 'tied', [], ['h1', 'h2']);
+      await createNetwork(lab, 'h1', 'common');
+      await expectEverywhere(lab, ['common'], ['h3']);
+      expect(await listNetworks(lab, 'h1')).toEqual(['common', 'private', 'tied']);
+      expect(await listNetworks(lab, 'h2')).toEqual(['common', 'tied']);
+      await expectTraffic(lab, 'tied', ['h1', 'h2']);
+    });
+  });
+}

@@ -1,0 +1,264 @@
+/** Docker's call sequences against the built daemon: kernel state read back. */
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from '@jest/globals';
+import { TestDaemon } from '../../support/daemon.js';
+import { eventually } from '../../support/eventually.js';
+
+const NETWORK = 'a'.repeat(64);
+const ENDPOINT = 'b'.repeat(64);
+
+interface Network {
+  readonly poolId: string;
+  readonly subnet: string;
+}
+
+async function ok(daemon: TestDaemon, method: string, body: object): Promise<Record<string, unknown>> {
+  const answer = await daemon.call(method, body);
+  expect({ method, status: answer.status, ...answer.json }).not.toHaveProperty('Err');
+  expect({ method, ...answer.json }).not.toHaveProperty('Error');
+  return answer.json;
+}
+
+async function createNetwork(daemon: TestDaemon, options: object = {}, id = NETWORK): Promise<Network> {
+  const pool = await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  await ok(daemon, 'NetworkDriver.CreateNetwork', {
+    NetworkID: id,
+    Options: { 'com.docker.network.generic': options },
+    IPv4Data: [{ AddressSpace: 'xnet-local', Pool: pool.Pool }],
+  });
+  return { poolId: pool.PoolID as string, subnet: pool.Pool as string };
+}
+
+async function createEndpoint(daemon: TestDaemon, { poolId }: Network, endpoint = ENDPOINT) {
+  const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', { PoolID: poolId, Options: null });
+  const body = { NetworkID: NETWORK, EndpointID: endpoint, Interface: { Address } };
+  const { Interface } = await ok(daemon, 'NetworkDriver.CreateEndpoint', body);
+  return { address: Address as string, body, mac: (Interface as { MacAddress: string }).MacAddress };
+}
+
+const join = (daemon: TestDaemon, endpoint = ENDPOINT) =>
+  ok(daemon, 'NetworkDriver.Join', {
+    NetworkID: NETWORK,
+    EndpointID: endpoint,
+    SandboxKey: '/var/run/docker/netns/x',
+  });
+
+const links = (daemon: TestDaemon) =>
+  JSON.parse(daemon.in('ip', '-j', 'link')) as {
+    ifname: string;
+    mtu: number;
+    address: string;
+  }[];
+
+async function removeAll(daemon: TestDaemon, { poolId }: Network, address?: string): Promise<void> {
+  await ok(daemon, 'NetworkDriver.Leave', { NetworkID: NETWORK, EndpointID: ENDPOINT });
+  await ok(daemon, 'NetworkDriver.DeleteEndpoint', { NetworkID: NETWORK, EndpointID: ENDPOINT });
+  if (address) await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: poolId, Address: address });
+  await ok(daemon, 'IpamDriver.ReleasePool', { PoolID: poolId });
+  await ok(daemon, 'NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
+}
+
+describe('a container from start to end', () => {
+  test('has its interface ready at Join, and leaves nothing behind', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { address, mac } = await createEndpoint(daemon, network);
+    const { InterfaceName } = await join(daemon);
+    const { SrcName, DstPrefix } = InterfaceName as { SrcName: string; DstPrefix: string };
+    expect(DstPrefix).toBe('eth');
+    expect(links(daemon).find(({ ifname }) => ifname === SrcName)).toMatchObject({ mtu: 1450, address: mac });
+    expect(
+      await ok(daemon, 'NetworkDriver.EndpointOperInfo', { NetworkID: NETWORK, EndpointID: ENDPOINT }),
+    ).toEqual({ Value: {} });
+
+    await removeAll(daemon, network, address);
+    expect(daemon.namespaces()).toEqual([]);
+    await eventually(() =>
+      expect(
+        links(daemon)
+          .map(({ ifname }) => ifname)
+          .sort(),
+      ).toEqual(['eth0', 'lo', 'peer0']),
+    );
+    expect(daemon.in('nft', 'list', 'tables')).toBe('');
+  });
+
+  test('may be made and joined twice by the same calls', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { body, mac, address } = await createEndpoint(daemon, network);
+    expect(await ok(daemon, 'NetworkDriver.CreateEndpoint', body)).toEqual({
+      Interface: { MacAddress: mac },
+    });
+    expect(await join(daemon)).toEqual(await join(daemon));
+    const other = await daemon.call('NetworkDriver.CreateEndpoint', {
+      ...body,
+      Interface: { Address: address.replace(/\d+\//, '77/') },
+    });
+    expect(other.json.Err).toMatch(/endpoint b{64} exists with/);
+    await removeAll(daemon, network);
+    await removeAll(daemon, network);
+  });
+
+  test('whose creation Docker took for failed is gone once its address is given back', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { address } = await createEndpoint(daemon, network);
+    await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
+    await eventually(() => expect(links(daemon)).toHaveLength(3));
+    const joined = await daemon.call('NetworkDriver.Join', {
+      NetworkID: NETWORK,
+      EndpointID: ENDPOINT,
+      SandboxKey: '/x',
+    });
+    expect(joined.json.Err).toMatch(/knows no endpoint/);
+    await removeAll(daemon, network);
+  });
+
+  test('keeps its address when a stale release of it comes again', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { address } = await createEndpoint(daemon, network);
+    await join(daemon);
+    await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
+    const taken = await daemon.call('IpamDriver.RequestAddress', {
+      PoolID: network.poolId,
+      Address: address,
+    });
+    expect(taken.json.Error).toMatch(/held by|in use/);
+    await removeAll(daemon, network, address);
+  });
+
+  test('whose address is in no subnet of the network is refused', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const body = { NetworkID: NETWORK, EndpointID: ENDPOINT, Interface: { Address: '10.99.0.2/24' } };
+    const answer = await daemon.call('NetworkDriver.CreateEndpoint', body);
+    expect(answer.json.Err).toMatch(/10\.99\.0\.2 is in no subnet of network/);
+    await removeAll(daemon, network);
+  });
+});
+
+describe('network options', () => {
+  test('unknown ones, a VNI in use and an MTU that does not fit are refused, and nothing stays', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon, { 'xnet.vni': '2000000' });
+    const create = (options: object) =>
+      daemon.call('NetworkDriver.CreateNetwork', {
+        NetworkID: 'c'.repeat(64),
+        Options: { 'com.docker.network.generic': options },
+        IPv4Data: [{ AddressSpace: 'x', Pool: '10.5.0.0/24' }],
+      });
+    expect((await create({ 'xnet.vin': '1' })).json.Err).toMatch(/unknown option -o xnet\.vin; known are/);
+    expect((await create({ 'xnet.vni': '2000000' })).json.Err).toMatch(
+      /VNI 2000000 is in use by network [0-9a-f]{12}/,
+    );
+    expect((await create({ 'com.docker.network.driver.mtu': '1500' })).json.Err).toMatch(
+      /MTU 1500 does not fit .* at most 1450/,
+    );
+    await removeAll(daemon, network);
+  });
+});
+
+describe('the daemon', () => {
+  test('takes over running endpoints after a restart', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { address } = await createEndpoint(daemon, network);
+    const before = await join(daemon);
+    const dump = () => daemon.in('ip', '-n', daemon.namespaces()[0] as string, '-j', 'link');
+    const kernel = dump();
+    await daemon.restart();
+    expect(await join(daemon)).toEqual(before);
+    expect(dump()).toBe(kernel);
+    await removeAll(daemon, network, address);
+    expect(daemon.namespaces()).toEqual([]);
+  });
+
+  test('finishes the calls in flight when it is told to stop', async () => {
+    await using daemon = await TestDaemon.start();
+    const network = await createNetwork(daemon);
+    const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', {
+      PoolID: network.poolId,
+      Options: null,
+    });
+    const creation = daemon.call('NetworkDriver.CreateEndpoint', {
+      NetworkID: NETWORK,
+      EndpointID: ENDPOINT,
+      Interface: { Address },
+    });
+    await eventually(async () => expect(links(daemon).length).toBeGreaterThan(3));
+    const code = daemon.stop();
+    expect((await creation).json).toHaveProperty('Interface');
+    expect(await code).toBe(0);
+    await daemon.restart();
+    await removeAll(daemon, network);
+  });
+
+  test('replaces a stale socket and refuses a live one, which goes on unharmed', async () => {
+    await using daemon = await TestDaemon.start();
+    await daemon.kill();
+    await daemon.restart();
+    const second = spawnSync(
+      process.execPath,
+      [
+        'bin/xnet',
+        'serve',
+        '--socket',
+        daemon.socket,
+        '--admin-socket',
+        `${daemon.directory}/b.sock`,
+        '--state-dir',
+        `${daemon.directory}/b`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/another process listens on .*xnet\.sock; is xnet running already/);
+    expect((await daemon.call('Plugin.Activate')).status).toBe(200);
+  });
+
+  test('refuses a wrong setting with exit code 2, naming key, value, source and rule', async () => {
+    const wrong = spawnSync(process.execPath, ['bin/xnet', 'serve', '--vxlan-port', 'x'], {
+      encoding: 'utf8',
+      env: { XNET_STORE: 'redis://x' },
+    });
+    expect(wrong.status).toBe(2);
+    expect(wrong.stderr.match(/vxlanPort = "x" \(flags\)/g)).toHaveLength(1);
+    expect(wrong.stderr).toMatch(/store = "redis:\/\/x" \(environment\): must be "embedded"/);
+  });
+
+  test('answers at once and says why it cannot work, while the interface is missing or the store is away', async () => {
+    await using daemon = await TestDaemon.start(['--interface', 'nope', '--store', 'etcd://127.0.0.1:1']);
+    expect((await daemon.call('NetworkDriver.GetCapabilities')).json).toMatchObject({
+      Scope: 'local',
+      ConnectivityScope: 'global',
+    });
+    expect((await daemon.call('IpamDriver.GetDefaultAddressSpaces')).json).toMatchObject({
+      LocalDefaultAddressSpace: 'xnet-local',
+    });
+    const started = Date.now();
+    const answer = await daemon.call('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(answer.json.Error).toMatch(/not ready: .*nope/);
+    const { text, code } = daemon.status();
+    expect(code).toBe(1);
+    expect(text).toMatch(/PROBLEM .*nope/);
+    expect(text).toMatch(/PROBLEM .*127\.0\.0\.1:1/);
+  });
+
+  test('never logs a password', async () => {
+    await using daemon = await TestDaemon.start([
+      '--store',
+      'etcd://127.0.0.1:1',
+      '--etcd-user',
+      'u',
+      '--etcd-password',
+      'sesame',
+      '--log-level',
+      'debug',
+    ]);
+    await daemon.call('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+    expect(JSON.stringify(await daemon.log())).not.toContain('sesame');
+  });
+});

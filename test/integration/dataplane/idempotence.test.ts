@@ -1,0 +1,260 @@
+/** Asking again changes nothing; what others broke is repaired; what is removed leaves nothing behind. */
+import { describe, expect, test } from '@jest/globals';
+import type { NetworkSpec, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
+import { command, Netns } from '../../support/netns.js';
+import { remoteOf, TestUnderlay } from '../../support/netns-hosts.js';
+
+/** Everything iproute2 tells of the network's namespace, without timers and counters. */
+async function dump(network: NetworkSpec): Promise<unknown> {
+  const netns = Netns.of(`xnet-${network.id}`);
+  const shown = await Promise.all([
+    netns.ip('-d -j link show'),
+    netns.bridge('-d -j fdb show'),
+    netns.bridge('-d -j link show'),
+    netns.ip('-j neigh show'),
+  ]);
+  return shown.map((text) => JSON.parse(text.replace(/"[a-z_]*timer":[0-9.]+,?/g, '').replace(/,}/g, '}')));
+}
+
+async function namesIn(netns: Netns): Promise<string[]> {
+  const links: { ifname: string }[] = JSON.parse(await netns.ip('-j link show'));
+  return links.map(({ ifname }) => ifname);
+}
+
+async function twoHosts(underlay: TestUnderlay) {
+  const [a, b] = underlay.hosts;
+  const first = await underlay.container(a!, underlay.network(a!, 'shop'), ['10.1.0.2/24', 'fd01::2/64']);
+  const second = await underlay.container(b!, underlay.network(b!, 'shop'), ['10.1.0.3/24', 'fd01::3/64']);
+  await underlay.connect([first, second]);
+  return { a: a!, first, second };
+}
+
+describe('asking again', () => {
+  test('changes nothing in the kernel and loses no packet, in this process and in the next', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const { a, first, second } = await twoHosts(underlay);
+    const before = await dump(first.network);
+    const pinging = first.netns.start('ping', '-n', '-i', '0.01', '-q', second.addresses[0]!);
+    await using restarted = new LinuxDataplane({ hostNamespace: a.netns.name });
+    const forwarding = { remotes: [remoteOf(second)] };
+    for (const dataplane of [a.dataplane, restarted]) {
+      await dataplane.ensureNetwork(first.network);
+      await dataplane.ensureEndpoint(first.network, first.endpoint);
+      const change = await dataplane.setForwarding(first.network.id, forwarding);
+      expect(change).toEqual({ added: 0, removed: 0 });
+    }
+    await pinging.stop();
+    expect(pinging.output()).toMatch(/ 0% packet loss/);
+    expect(await dump(first.network)).toEqual(before);
+  });
+
+  test('attaches an endpoint once, even when asked twice at the same time', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const endpoint = { id: 'a'.repeat(64), mac: '02:00:00:00:00:02' };
+    const names = await Promise.all([1, 2].map(() => host.dataplane.ensureEndpoint(network, endpoint)));
+    expect(names).toEqual([{ interfaceName: 'xcaaaaaaaaaaaa' }, { interfaceName: 'xcaaaaaaaaaaaa' }]);
+    expect(await namesIn(host.netns)).toEqual(['lo', 'eth0', 'xcaaaaaaaaaaaa']);
+  });
+});
+
+describe('repair', () => {
+  test('of forwarding entries that others deleted or added is done and counted by verify', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const { a, first, second } = await twoHosts(underlay);
+    const right = await dump(first.network);
+    const netns = Netns.of(`xnet-${first.network.id}`);
+    const { mac } = second.endpoint;
+    await netns.bridge(`fdb del ${mac} dev vxlan0 self`);
+    await netns.ip(`neigh del ${second.addresses[0]} dev br0`);
+    await netns.bridge(`fdb del 00:00:00:00:00:00 dev vxlan0 dst ${second.host.vtep} self`);
+    await netns.bridge('fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.77 self master static');
+    expect(await first.netns.reaches(second.addresses[0]!, 1)).toBe(false);
+
+    const forwarding = { remotes: [remoteOf(second)] };
+    expect(await a.dataplane.setForwarding(first.network.id, forwarding)).toEqual({ added: 0, removed: 0 });
+    const change = await a.dataplane.setForwarding(first.network.id, forwarding, { verify: true });
+    expect(change).toEqual({ added: 3, removed: 2 });
+    expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
+    expect(await dump(first.network)).toEqual(right);
+  });
+
+  test.each(['vxlan0', 'br0'])('of %s, deleted by others, brings the network back', async (device) => {
+    await using underlay = await TestUnderlay.create(2);
+    const { a, first, second } = await twoHosts(underlay);
+    await Netns.of(`xnet-${first.network.id}`).ip(`link del ${device}`);
+    await a.dataplane.ensureNetwork(first.network);
+    await a.dataplane.ensureEndpoint(first.network, first.endpoint);
+    await a.dataplane.setForwarding(first.network.id, { remotes: [remoteOf(second)] });
+    expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
+  });
+
+  test('of a namespace deleted by others is done by the next endpoint', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const { a, first, second } = await twoHosts(underlay);
+    await command('ip', 'netns', 'del', `xnet-${first.network.id}`);
+    const next = await underlay.container(a, first.network, ['10.1.0.4/24']);
+    await underlay.connect([next, second]);
+    expect(await next.netns.reaches(second.addresses[0]!)).toBe(true);
+  });
+
+  test('of MTU and multicast is done when the wish changes, without a new device', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const { a, first, second } = await twoHosts(underlay);
+    const netns = Netns.of(`xnet-${first.network.id}`);
+    const indexes = async () => (await netns.ip('-o link')).match(/^\d+: (br0|vxlan0)/gm);
+    const before = await indexes();
+    await a.dataplane.ensureNetwork({ ...first.network, mtu: 1300, multicast: false });
+    await a.dataplane.setForwarding(first.network.id, { remotes: [remoteOf(second)] });
+    expect(await indexes()).toEqual(before);
+    expect(await netns.ip('-d link show vxlan0')).toMatch(/mtu 1300.* mcast_flood off/s);
+    expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
+  });
+});
+
+describe('removal', () => {
+  test('of an endpoint is complete wherever its interface is, and may be repeated', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const inContainer = await underlay.container(host, network, ['10.1.0.2/24']);
+    const onHost = { id: 'b'.repeat(64), mac: '02:00:00:00:00:03' };
+    await host.dataplane.ensureEndpoint(network, onHost);
+    for (const id of [inContainer.endpoint.id, onHost.id, onHost.id, 'never']) {
+      await host.dataplane.removeEndpoint(network.id, id);
+    }
+    await host.dataplane.removeEndpoint('ffffffffffff', 'never');
+    expect(await namesIn(host.netns)).toEqual(['lo', 'eth0']);
+    expect(await namesIn(inContainer.netns)).toEqual(['lo']);
+    expect(await namesIn(Netns.of(`xnet-${network.id}`))).toEqual(['lo', 'vxlan0', 'br0']);
+  });
+
+  test('of an endpoint whose container vanished with its interface succeeds', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const gone = await Netns.create('gone');
+    const endpoint = { id: 'c'.repeat(64), mac: '02:00:00:00:00:03' };
+    const { interfaceName } = await host.dataplane.ensureEndpoint(network, endpoint);
+    await host.netns.ip(`link set ${interfaceName} netns ${gone.name}`);
+    await gone[Symbol.asyncDispose]();
+    await host.dataplane.removeEndpoint(network.id, endpoint.id);
+    expect(await namesIn(Netns.of(`xnet-${network.id}`))).toEqual(['lo', 'vxlan0', 'br0']);
+  });
+
+  test('not waited for is in order with what is asked next of the same endpoint and network', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const endpoint = { id: 'd'.repeat(64), mac: '02:00:00:00:00:04' };
+    await host.dataplane.ensureEndpoint(network, endpoint);
+    const removals = [host.dataplane.removeEndpoint(network.id, endpoint.id)];
+    const { interfaceName } = await host.dataplane.ensureEndpoint(network, endpoint);
+    expect(await namesIn(host.netns)).toContain(interfaceName);
+    removals.push(host.dataplane.removeEndpoint(network.id, endpoint.id));
+    await host.dataplane.removeNetwork(network.id);
+    await Promise.all(removals);
+    expect(await namesIn(host.netns)).toEqual(['lo', 'eth0']);
+  });
+
+  test('of a network right after an endpoint leaves no program in its namespace', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    for (let round = 0; round < 30; round++) {
+      const endpoint = { id: 'e'.repeat(64), mac: '02:00:00:00:00:05' };
+      await host.dataplane.ensureEndpoint(network, endpoint);
+      const removal = host.dataplane.removeEndpoint(network.id, endpoint.id);
+      await Promise.all([removal, host.dataplane.removeNetwork(network.id)]);
+      expect(await command('ps', '-eo', 'args')).not.toContain(`-n xnet-${network.id}`);
+    }
+  });
+
+  test('of a network frees its VNI at once, takes its endpoints along, and may be repeated', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const container = await underlay.container(host, network, ['10.1.0.2/24']);
+    await host.dataplane.removeNetwork(network.id);
+    await host.netns.ip(`link add other type vxlan id ${network.vni} local ${host.vtep} dstport 4789`);
+    expect(await namesIn(container.netns)).toEqual(['lo']);
+    await host.dataplane.removeNetwork(network.id);
+    expect((await command('ip', 'netns', 'list')).includes(network.id)).toBe(false);
+  });
+});
+
+test('networks and endpoints in the kernel are listed by what their names tell', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const host = underlay.hosts[0]!;
+  const [shop, bank] = [underlay.network(host, 'shop'), underlay.network(host, 'bank')];
+  const id = `0123456789ab${'0'.repeat(52)}`;
+  await host.dataplane.ensureEndpoint(shop, { id, mac: '02:00:00:00:00:02' });
+  await host.dataplane.ensureNetwork(bank);
+  const ours = (await host.dataplane.listNetworks()).filter(({ id }) => [shop.id, bank.id].includes(id));
+  expect(new Map(ours.map(({ id, endpointNames }) => [id, endpointNames]))).toEqual(
+    new Map([
+      [shop.id, ['0123456789ab']],
+      [bank.id, []],
+    ]),
+  );
+  await host.dataplane.removeEndpoint(shop.id, '0123456789ab');
+  expect(await namesIn(host.netns)).toEqual(['lo', 'eth0']);
+});
+
+describe('many at once', () => {
+  test('60 endpoints asked for 10 at a time are all attached, and all go', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    const endpoints = Array.from({ length: 60 }, (_, i) => ({
+      id: i.toString(16).padStart(12, '0'),
+      mac: `02:00:00:00:00:${i.toString(16).padStart(2, '0')}`,
+    }));
+    await tenAtATime(endpoints, (endpoint) => host.dataplane.ensureEndpoint(network, endpoint));
+    const [listed] = (await host.dataplane.listNetworks()).filter(({ id }) => id === network.id);
+    expect(listed?.endpointNames.toSorted()).toEqual(endpoints.map(({ id }) => id).toSorted());
+    expect((await namesIn(host.netns)).length).toBe(62);
+    await Promise.all(endpoints.map(({ id }) => host.dataplane.removeEndpoint(network.id, id)));
+    expect(await namesIn(host.netns)).toEqual(['lo', 'eth0']);
+  });
+
+  test('3,000 remote endpoints are set, and all but one taken back', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    const network = underlay.network(host, 'shop');
+    await host.dataplane.ensureNetwork(network);
+    const remotes = Array.from({ length: 3_000 }, (_, i) => remote(i));
+    const change = await host.dataplane.setForwarding(network.id, { remotes });
+    expect(change).toEqual({ added: 3_000 + 3_000 + 20, removed: 0 });
+    await expectEntries(network, 3_000, 20);
+    await host.dataplane.setForwarding(network.id, { remotes: remotes.slice(0, 1) });
+    await expectEntries(network, 1, 1);
+  });
+});
+
+function remote(i: number): RemoteEndpoint {
+  const [high, low] = [Math.trunc(i / 250), (i % 250) + 1];
+  const mac = [2, 0, 10, 1, high, low].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return { mac, addresses: [`10.1.${high}.${low}`], vtep: `10.99.1.${(i % 20) + 1}` };
+}
+
+async function expectEntries(network: NetworkSpec, endpoints: number, vteps: number): Promise<void> {
+  const netns = Netns.of(`xnet-${network.id}`);
+  const fdb: { mac: string; dst?: string; state?: string; master?: string }[] = JSON.parse(
+    await netns.bridge('-j fdb show dev vxlan0'),
+  );
+  expect(fdb.filter(({ dst, mac }) => dst && mac !== '00:00:00:00:00:00')).toHaveLength(endpoints);
+  expect(fdb.filter(({ dst, mac }) => dst && mac === '00:00:00:00:00:00')).toHaveLength(vteps);
+  expect(fdb.filter(({ state, master }) => master && state === 'static')).toHaveLength(endpoints);
+  expect(JSON.parse(await netns.ip('-j neigh show dev br0'))).toHaveLength(endpoints);
+}
+
+async function tenAtATime<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 10 }, worker));
+}

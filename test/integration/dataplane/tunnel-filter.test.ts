@@ -1,0 +1,102 @@
+/** Whose VXLAN packets a host takes. */
+import { describe, expect, test } from '@jest/globals';
+import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+import { Sniffer } from '../../support/sniffer.js';
+
+const FORGED = /ethertype Unknown \(0x88b5\)/;
+
+/** Sends a VXLAN packet made by hand: a broadcast frame of an experimental Ethernet type. */
+async function forge(from: TestHost, to: TestHost, vni: number): Promise<void> {
+  const frame = `ffffffffffff${'020000000066'}88b5${'00'.repeat(46)}`;
+  const packet = `08000000${vni.toString(16).padStart(6, '0')}00${frame}`;
+  const escaped = packet.replace(/../g, (byte) => `\\x${byte}`);
+  // One write, so one datagram.
+  await from.netns.exec('bash', '-c', `printf '${escaped}' | cat > /dev/udp/${to.vtep}/4789`);
+}
+
+async function counter(host: TestHost): Promise<number> {
+  const shown = await host.netns.exec('nft', 'list', 'counter', 'inet', 'xnet', 'forged');
+  return Number(/packets (\d+)/.exec(shown)?.[1]);
+}
+
+describe('the tunnel filter', () => {
+  test('drops and counts packets of our VNIs from an unlisted VTEP, and lets the listed ones through', async () => {
+    await using underlay = await TestUnderlay.create(3);
+    const [victim, friend, intruder] = underlay.hosts;
+    const container = await underlay.container(victim!, underlay.network(victim!, 'shop'), ['10.1.0.2/24']);
+    const other = await underlay.container(friend!, underlay.network(friend!, 'shop'), ['10.1.0.3/24']);
+    await underlay.connect([container, other]);
+    const { vni } = container.network;
+    await using before = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+    await forge(intruder!, victim!, vni);
+    await before.sees(FORGED);
+
+    const filter = { vteps: [victim!.vtep, friend!.vtep], vnis: [vni, 1234567] };
+    await victim!.dataplane.setTunnelFilter(filter);
+    await using after = await Sniffer.start(container.netns, 'eth0');
+    await forge(intruder!, victim!, vni);
+    expect(await container.netns.reaches('10.1.0.3')).toBe(true);
+    await after.sees(/echo reply/);
+    expect(after.saw(FORGED)).toBe(false);
+    expect(await counter(victim!)).toBe(1);
+
+    await victim!.dataplane.setTunnelFilter({ ...filter, vnis: [vni] });
+    await forge(intruder!, victim!, vni);
+    expect(await counter(victim!)).toBe(2);
+  });
+
+  test('drops forged packets over IPv6 too', async () => {
+    await using underlay = await TestUnderlay.create(2, { family: 6 });
+    const [victim, intruder] = underlay.hosts;
+    const container = await underlay.container(victim!, underlay.network(victim!, 'shop'), ['10.1.0.2/24']);
+    const { vni } = container.network;
+    await victim!.dataplane.setTunnelFilter({ vteps: [victim!.vtep], vnis: [vni] });
+    await forge(intruder!, victim!, vni);
+    expect(await counter(victim!)).toBe(1);
+  });
+
+  test("leaves another overlay's VNIs on the same port alone", async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const [host, stranger] = underlay.hosts;
+    await host!.netns.ip(`link add swarm type vxlan id 4097 local ${host!.vtep} dstport 4789`);
+    await host!.netns.ip('link set swarm up');
+    const container = await underlay.container(host!, underlay.network(host!, 'shop'), ['10.1.0.2/24']);
+    await host!.dataplane.setTunnelFilter({ vteps: [host!.vtep], vnis: [container.network.vni] });
+    await using atSwarm = await Sniffer.start(host!.netns, 'swarm', 'ether proto 0x88b5');
+    await forge(stranger!, host!, 4097);
+    await atSwarm.sees(FORGED);
+  });
+
+  test('keeps our packets out of connection tracking both ways', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const [a, b] = underlay.hosts;
+    const first = await underlay.container(a!, underlay.network(a!, 'shop'), ['10.1.0.2/24']);
+    const second = await underlay.container(b!, underlay.network(b!, 'shop'), ['10.1.0.3/24']);
+    await underlay.connect([first, second]);
+    const rules = ['table inet probe {', 'counter tracked { }'];
+    for (const hook of ['input', 'output']) {
+      rules.push(`chain ${hook} { type filter hook ${hook} priority 0;`);
+      rules.push('udp dport 4789 ct state != untracked counter name tracked; }');
+    }
+    const vnis = [first.network.vni];
+    await a!.dataplane.setTunnelFilter({ vteps: [a!.vtep, b!.vtep], vnis });
+    // Counting begins after the filter: the containers speak by themselves too (IPv6 starting up).
+    await a!.netns.exec('nft', `${rules.join('\n')}\n}`);
+    expect(await first.netns.reaches('10.1.0.3')).toBe(true);
+    expect(await a!.netns.exec('nft', 'list', 'counter', 'inet', 'probe', 'tracked')).toContain('packets 0');
+  });
+
+  test('goes when no network is left, comes back when flushed, and leaves other tables alone', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const host = underlay.hosts[0]!;
+    await host.netns.exec('nft', 'add table inet mine');
+    const filter = { vteps: [host.vtep], vnis: [1048576] };
+    await host.dataplane.setTunnelFilter(filter);
+    await host.netns.exec('nft', 'delete', 'table', 'inet', 'xnet');
+    await host.dataplane.setTunnelFilter(filter);
+    expect(await counter(host)).toBe(0);
+    await host.dataplane.setTunnelFilter({ vteps: [host.vtep], vnis: [] });
+    await host.dataplane.setTunnelFilter({ vteps: [], vnis: [] });
+    expect((await host.netns.exec('nft', 'list', 'tables')).trim()).toBe('table inet mine');
+  });
+});

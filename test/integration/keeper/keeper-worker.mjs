@@ -1,0 +1,13 @@
+/** A keeper for tests: `keeper-worker.mjs SOURCES DIRECTORY OPTIONS` keeps daemon-worker.mjs with the same arguments. */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const [sources, , options] = process.argv.slice(2);
+const { runKeeper } = await import(join(sources, 'keeper/keeper.js'));
+const worker = join(dirname(fileURLToPath(import.meta.url)), 'daemon-worker.mjs');
+
+process.exitCode = await runKeeper({
+  command: [process.execPath, worker, ...process.argv.slice(2)],
+  environment: process.env,
+  ...JSON.parse(options).keeper,
+});

@@ -1,0 +1,179 @@
+# shellcheck shell=bash
+# What runs on the hosts: dockerd, xnet and etcd.
+
+# --- dockerd
+
+# dockerd_start HOST [dockerd arguments..]
+dockerd_start() {
+  local host=$1 log; shift; log=$(log_of "$host" dockerd)
+  ! daemon_runs "$host" dockerd || die "dockerd already runs on $host"
+  host_daemon "$host" dockerd dockerd "$@"
+  dockerd_wait "$host" || { show_log_end "$log"; die "dockerd on $host did not start"; }
+}
+
+# dockerd opens its socket early and answers when it is ready: one request waits for that.
+# shellcheck disable=SC2016
+dockerd_wait() {
+  host_enter "$1" sh -c 'end=$(($(date +%s) + 60))
+    until curl -sf -m 30 -o /dev/null --unix-socket /run/docker.sock http://docker/_ping; do
+      kill -0 "$(cat /run/lab/dockerd.pid)" && [ "$(date +%s)" -lt $end ] || exit 1
+      sleep 0.05
+    done' 2>/dev/null
+}
+
+dockerd_command() {
+  local host=$1 action=${2:-}; shift 2 || true
+  case $action in
+    start) dockerd_start "$host" "$@" ;;
+    stop) daemon_end "$host" dockerd TERM ;;
+    kill) daemon_end "$host" dockerd KILL ;;
+    restart) daemon_end "$host" dockerd TERM; dockerd_start "$host" "$@" ;;
+    *) die "dockerd: start, stop, kill or restart?" ;;
+  esac
+}
+
+# --- xnet
+
+XNET_SOCKET=/run/docker/plugins/xnet.sock
+
+# Without etcd each host is a cluster of its own.
+xnet_store() {
+  local host list=""
+  for host in $(list_etcd_hosts); do list+=,$(host_ip "$host"):2379; done
+  if [[ -z $list ]]; then echo embedded; elif tls_is_on; then echo "etcds://${list#,}"; else echo "etcd://${list#,}"; fi
+}
+
+# The arguments and the XNET_* settings of the last start that had any hold until others are given, as a unit file's do.
+xnet_remember() {
+  local dir; dir=$(host_dir "$1"); shift
+  if [[ ${1:-} == -- ]]; then shift; printf '%s\0' "$@" >"$dir/xnet.args"; (($#)) || : >"$dir/xnet.args"; fi
+  local settings; settings=$(env | grep '^XNET_' | grep -v '^XNET_LAB') || true
+  [[ -z $settings ]] || echo "$settings" >"$dir/xnet.env"
+  touch "$dir/xnet.args" "$dir/xnet.env"
+}
+
+# xnet_start HOST [-- arguments..]
+xnet_start() {
+  local host=$1 dir log args=() settings=(); dir=$(host_dir "$host") log=$(log_of "$host" xnet)
+  ! daemon_runs "$host" xnet || die "xnet already runs on $host"
+  xnet_is_built || die "xnet is not built ($(<"$RUN/source")/dist/main.js is missing): build it, then 'lab xnet $host start'"
+  xnet_remember "$@"
+  mapfile -d '' args <"$dir/xnet.args"
+  mapfile -t settings <"$dir/xnet.env"
+  # shellcheck disable=SC2046
+  host_daemon "$host" xnet env XNET_LOG_FORMAT=json "${settings[@]}" \
+    node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}"
+  xnet_wait "$host" || { show_log_end "$log"; die "xnet on $host did not open $XNET_SOCKET"; }
+}
+
+xnet_is_built() { [[ -e $(<"$RUN/source")/dist/main.js ]]; }
+
+# A killed xnet leaves its socket file behind: only an answer shows that somebody listens.
+# shellcheck disable=SC2016
+xnet_wait() {
+  host_enter "$1" sh -c 'end=$(($(date +%s) + 30))
+    until curl -s -m 5 -o /dev/null --unix-socket "$1" -X POST http://xnet/Plugin.Activate; do
+      kill -0 "$(cat /run/lab/xnet.pid)" && [ "$(date +%s)" -lt $end ] || exit 1
+      sleep 0.05
+    done' sh "$XNET_SOCKET" 2>/dev/null
+}
+
+xnet_command() {
+  local host=$1 action=${2:-}; shift 2 || true
+  case $action in
+    start) xnet_start "$host" "$@" ;;
+    stop) daemon_end "$host" xnet TERM ;;
+    kill) daemon_end "$host" xnet KILL ;;
+    crash) xnet_crash "$host" ;;
+    upgrade) xnet_upgrade "$host" ;;
+    restart) daemon_end "$host" xnet TERM; xnet_start "$host" "$@" ;;
+    logs) show_log "$host" xnet "$@" ;;
+    *) die "xnet: start, stop, kill, crash, upgrade, restart or logs?" ;;
+  esac
+}
+
+# The keeper's child, by the number that the host knows it under.
+xnet_daemon_pid() { host_enter "$1" sh -c 'pgrep -o -P "$(cat /run/lab/xnet.pid)"' 2>/dev/null; }
+
+# The daemon alone. Returns at once: what is called meanwhile waits for the next one.
+xnet_crash() {
+  local pid
+  pid=$(xnet_daemon_pid "$1") || die "no daemon of xnet runs on $1"
+  host_enter "$1" kill -s KILL "$pid"
+}
+
+xnet_upgrade() {
+  local host=$1 old
+  old=$(xnet_daemon_pid "$host") || die "no daemon of xnet runs on $host"
+  daemon_signal "$host" xnet HUP
+  wait_until 60 xnet_has_other_daemon "$host" "$old" || die "xnet on $host still runs the daemon $old 60 s after SIGHUP"
+  xnet_wait "$host" || { show_log_end "$(log_of "$host" xnet)"; die "xnet on $host does not answer after the upgrade"; }
+}
+xnet_has_other_daemon() {
+  local pid
+  pid=$(xnet_daemon_pid "$1") && [[ $pid != "$2" ]]
+}
+
+# Only where it was started before: a host boots with the services it had.
+xnet_start_again() { [[ ! -e $(host_dir "$1")/xnet.args ]] || xnet_start "$1"; }
+
+# --- etcd: every member is a host of its own
+
+etcd_start() {
+  local host=$1 ip scheme peers="" member; ip=$(host_ip "$1") scheme=$(etcd_scheme)
+  ! daemon_runs "$host" etcd || return 0
+  for member in $(list_etcd_hosts); do peers+=,$member=http://$(host_ip "$member"):2380; done
+  # shellcheck disable=SC2046
+  host_daemon "$host" etcd etcd $(tls_etcd_args) --name "$host" --data-dir /var/lib/etcd \
+    --listen-client-urls "$scheme://0.0.0.0:2379" --advertise-client-urls "$scheme://$ip:2379" \
+    --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
+    --initial-cluster "${peers#,}" --initial-cluster-token "$LAB"
+}
+
+# Ready when it answers a read, which needs a leader.
+etcd_wait() {
+  wait_until 30 etcd_answers "$1" || { show_log_end "$(log_of "$1" etcd)"; die "etcd on $1 did not become ready"; }
+}
+etcd_answers() { etcdctl_on "$1" --command-timeout 2s get ready >/dev/null 2>&1; }
+
+etcdctl_on() {
+  local host=$1; shift
+  # shellcheck disable=SC2046
+  host_enter "$host" env ETCDCTL_API=3 etcdctl --endpoints "${ETCD_ENDPOINTS:-$(etcd_scheme)://$(host_ip "$host"):2379}" $(tls_etcdctl_args) "$@"
+}
+
+etcd_start_all() {
+  run_all "etcd did not start" etcd_start "$@"
+  run_all "etcd did not start" etcd_wait "$@"
+}
+
+# etcd_command ACTION [etcdN] ARGS.. : without a member, all of them.
+etcd_command() {
+  local action=${1:-} members host; shift || true
+  members=$(list_etcd_hosts)
+  [[ -n $members ]] || die "lab '$LAB' has no etcd (it was made with --etcd 0)"
+  if [[ ${1:-} == etcd[0-9]* ]]; then check_host "$1"; members=$1; shift; fi
+  # shellcheck disable=SC2086
+  case $action in
+    start) etcd_start_all $members ;;
+    stop) for host in $members; do daemon_end "$host" etcd TERM; done ;;
+    kill) for host in $members; do daemon_end "$host" etcd KILL; done ;;
+    freeze) for host in $members; do daemon_signal "$host" etcd STOP || die "etcd does not run on $host"; done ;;
+    thaw) for host in $members; do daemon_signal "$host" etcd CONT || die "etcd does not run on $host"; done ;;
+    ctl) etcdctl_any "$members" "$@" ;;
+    *) die "etcd: start, stop, kill, freeze, thaw or ctl?" ;;
+  esac
+}
+
+etcdctl_any() {
+  local host list="" members=$1; shift
+  for host in $members; do list+=,$(etcd_scheme)://$(host_ip "$host"):2379; done
+  ETCD_ENDPOINTS=${list#,} etcdctl_on "${members%%$'\n'*}" "$@"
+}
+
+# show_log HOST dockerd|xnet|etcd|boot [tail arguments..]
+show_log() {
+  local file; file=$(log_of "$1" "${2:-}")
+  [[ -e $file ]] || die "no log of '${2:-}' on $1; there are: $(cd "$RUN/log" && echo "$1".*)"
+  if (($# > 2)); then tail "${@:3}" "$file"; else cat "$file"; fi
+}

@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# The lab's switch: a bridge in a network namespace of its own, joined to nothing but the lab's hosts. Its own address
+# stands for "the outside": it answers ping, HTTP on port 80, echo on port 7 (TCP and UDP) and DNS (outside.lab is its
+# address), and forwards nothing.
+
+subnet() { cat "$RUN/subnet"; }
+mtu() { cat "$RUN/mtu"; }
+netns_of() { echo "xnet-lab-$LAB-$1"; }
+switch_netns() { netns_of switch; }
+
+# The last part of a host's address: h1 -> 1, etcd1 -> 101.
+host_number() { case $1 in etcd*) echo $((100 + ${1#etcd})) ;; *) echo "${1#h}" ;; esac; }
+host_ip() { echo "198.18.$(subnet).$(host_number "$1")"; }
+host_ip6() { echo "fd18:$(subnet)::$(host_number "$1")"; }
+switch_ip() { echo "198.18.$(subnet).254"; }
+switch_ip6() { echo "fd18:$(subnet)::254"; }
+
+# Takes the lowest third part of 198.18.x that no lab uses; made with noclobber, so two labs never get the same one.
+subnet_claim() {
+  local number taken
+  mkdir -p "$RUN" "$RUN_ROOT/.subnets"
+  for number in {1..250}; do
+    taken=$RUN_ROOT/.subnets/$number
+    if (set -o noclobber; echo "$LAB" >"$taken") 2>/dev/null; then echo "$number" >"$RUN/subnet"; return; fi
+  done
+  die "no free lab subnet: 'lab down --all' ends every lab"
+}
+
+subnet_release() {
+  local file
+  for file in "$RUN_ROOT"/.subnets/*; do
+    if [[ -e $file && $(<"$file") == "$LAB" ]]; then rm -f "$file"; fi
+  done
+}
+
+# A new netns takes over some of the machine's settings: these are what a fresh Debian host has.
+netns_sysctls() {
+  ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.accept_ra=0
+}
+
+switch_up() {
+  local netns; netns=$(switch_netns)
+  ip netns add "$netns"
+  netns_sysctls "$netns"
+  ip -n "$netns" -batch - <<END
+link set lo up
+link add sw0 mtu $(mtu) type bridge forward_delay 0 mcast_snooping 0
+addr add $(switch_ip)/24 dev sw0
+addr add $(switch_ip6)/64 dev sw0 nodad
+link set sw0 up
+END
+  switch_serve
+}
+
+switch_serve() {
+  local netns; netns=$(switch_netns)
+  mkdir -p "$RUN/www"
+  echo "hello from outside" >"$RUN/www/index.html"
+  switch_run "$netns" busybox httpd -f -p 80 -h "$RUN/www"
+  switch_run "$netns" socat TCP6-LISTEN:7,ipv6only=0,reuseaddr,fork PIPE
+  switch_run "$netns" "$(<"$RUN/node")" "$LIB/dns.mjs" "$(switch_ip)"
+  switch_run "$netns" socat UDP6-RECVFROM:7,ipv6only=0,reuseaddr,fork PIPE
+}
+
+switch_run() {
+  local netns=$1; shift
+  (close_fds; exec setsid nsenter --net="/run/netns/$netns" "$@" >>"$RUN/log/switch.log" 2>&1) &
+}
+
+# A host's netns with its cable (eth0) to the switch's port, which has the host's name.
+port_plug() {
+  local host=$1 netns switch
+  netns=$(netns_of "$host") switch=$(switch_netns)
+  ip netns add "$netns"
+  netns_sysctls "$netns"
+  ip -n "$switch" link add "$host" mtu "$(mtu)" type veth peer name eth0 mtu "$(mtu)" netns "$netns"
+  ip -n "$switch" link set "$host" master sw0 up
+  ip -n "$netns" -batch - <<END
+link set lo up
+addr add $(host_ip "$host")/24 dev eth0
+addr add $(host_ip6 "$host")/64 dev eth0 nodad
+link set eth0 up
+route add default via $(switch_ip)
+route add ::/0 via $(switch_ip6)
+END
+}
+
+# Deleting the switch's end takes the other with it at once; left to the netns, it would go some time later.
+port_unplug() {
+  ip -n "$(switch_netns)" link del "$1" 2>/dev/null || true
+  ip netns del "$(netns_of "$1")" 2>/dev/null || true
+}
+
+# A pulled cable, which the host sees; or, silent, a switch that passes nothing on although the cable is in.
+port_cut() {
+  case ${2:-} in
+    "") ip -n "$(switch_netns)" link set "$1" down ;;
+    --silent) bridge -n "$(switch_netns)" link set dev "$1" state disabled ;;
+    *) die "partition: '$2' is not understood; --silent keeps the host's link up" ;;
+  esac
+}
+port_heal() {
+  ip -n "$(switch_netns)" link set "$1" up
+  bridge -n "$(switch_netns)" link set dev "$1" state forwarding
+}
+port_state() { bridge -n "$(switch_netns)" -j link show dev "$1" 2>/dev/null | jq -r 'if .[0].flags | index("LOWER_UP") then .[0].state else "pulled" end'; }

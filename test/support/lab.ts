@@ -1,0 +1,132 @@
+/** A typed door to `test/lab/lab`: real Docker hosts on this machine (see test/lab/README.md). */
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Background, type CommandOptions, run } from './command.js';
+
+const LAB = fileURLToPath(new URL('../lab/lab', import.meta.url));
+
+/** Docker versions that the lab has. */
+export type Engine = '28' | '26' | '20.10';
+
+export interface LabOptions {
+  /** Number of Docker hosts: h1, h2, ... */
+  readonly hosts: number;
+  readonly engine?: Engine;
+  /** Docker versions of single hosts. */
+  readonly engines?: Readonly<Record<string, Engine>>;
+  /** Number of etcd members; 0: each host has its embedded store. */
+  readonly etcd?: 0 | 1 | 3;
+  readonly mtu?: number;
+  /** Settings of xnet on every host (XNET_*). */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export class Lab implements AsyncDisposable {
+  readonly hosts: readonly string[];
+
+  private constructor(
+    readonly name: string,
+    readonly options: LabOptions,
+  ) {
+    this.hosts = Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
+  }
+
+  /** Starts a lab of its own, whose name begins with `topic`. One that did not come up is taken down. */
+  static async up(topic: string, options: LabOptions): Promise<Lab> {
+    const lab = new Lab(`e2e-${topic}-${randomBytes(3).toString('hex')}`, options);
+    try {
+      await lab.run(['up', ...upArguments(options)], { timeoutMs: 300_000, env: { ...options.settings } });
+    } catch (error) {
+      await lab.down();
+      throw error;
+    }
+    return lab;
+  }
+
+  async down(): Promise<void> {
+    await this.run(['down'], { timeoutMs: 120_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  /** Any command of the lab. */
+  run(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    return run([LAB, ...args], { ...options, env: { ...options.env, XNET_LAB: this.name } });
+  }
+
+  /** The docker command on a host: its standard output. */
+  docker(host: string, ...args: string[]): Promise<string> {
+    return this.run(['docker', host, ...args]);
+  }
+
+  /** Any command on a host: its standard output. */
+  in(host: string, ...command: string[]): Promise<string> {
+    return this.run(['in', host, ...command]);
+  }
+
+  /** A command on a host that goes on in the background. */
+  start(host: string, ...command: string[]): Background {
+    return new Background([LAB, 'in', host, ...command], { XNET_LAB: this.name });
+  }
+
+  /** `kill` ends keeper and daemon, `crash` the daemon alone: the keeper starts it again. */
+  xnet(
+    host: string,
+    action: 'start' | 'stop' | 'kill' | 'crash' | 'upgrade' | 'restart',
+    ...args: string[]
+  ): Promise<string> {
+    return this.run(['xnet', host, action, ...args]);
+  }
+
+  dockerd(host: string, action: 'start' | 'stop' | 'kill' | 'restart', ...args: string[]): Promise<string> {
+    return this.run(['dockerd', host, action, ...args]);
+  }
+
+  etcd(action: 'start' | 'stop' | 'kill' | 'freeze' | 'thaw' | 'ctl', ...args: string[]): Promise<string> {
+    return this.run(['etcd', action, ...args]);
+  }
+
+  /** The host's address on the underlay. */
+  ip(host: string): Promise<string> {
+    return this.run(['ip', host]);
+  }
+
+  /** The lab's outside (the switch): the last address of the underlay. */
+  async outside(): Promise<string> {
+    return (await this.ip('h1')).replace(/\d+$/, '254');
+  }
+
+  /** Every line that xnet logged as an error, on any host. */
+  async xnetErrors(): Promise<string[]> {
+    const logs = await Promise.all(this.hosts.map((host) => this.run(['logs', host, 'xnet'])));
+    return logs
+      .join('\n')
+      .split('\n')
+      .filter((line) => line.includes('"level":"error"'));
+  }
+
+  /** The ends of the logs of xnet and dockerd (of dockerd without what is mere information). */
+  async logTails(lines = 25): Promise<string> {
+    const tail = async (host: string, service: string) => {
+      const text = await this.run(['logs', host, service]).catch((error: unknown) => String(error));
+      const kept = text
+        .split('\n')
+        .filter((line) => !line.includes('level=info') && !line.includes('loading cgroup'));
+      return `--- ${service} on ${host}\n${kept.slice(-lines).join('\n')}`;
+    };
+    const logs = this.hosts.flatMap((host) => [tail(host, 'dockerd'), tail(host, 'xnet')]);
+    return (await Promise.all(logs)).join('\n');
+  }
+}
+
+function upArguments({ hosts, engine, engines = {}, etcd, mtu }: LabOptions): string[] {
+  return [
+    `${hosts}`,
+    ...(engine === undefined ? [] : ['--engine', engine]),
+    ...Object.entries(engines).flatMap(([host, version]) => ['--engine', `${host}=${version}`]),
+    ...(etcd === undefined ? [] : ['--etcd', `${etcd}`]),
+    ...(mtu === undefined ? [] : ['--mtu', `${mtu}`]),
+  ];
+}

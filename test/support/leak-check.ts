@@ -1,0 +1,134 @@
+/**
+ * What xnet must leave behind when all containers and networks are gone: nothing but its keeper and its daemon on each
+ * host, alive and well, and the hosts' own keys in etcd.
+ */
+import type { Lab } from './lab.js';
+import { eventually } from './netns.js';
+
+/** What takes place after Docker has been answered may take so long. */
+const SETTLE_MS = 5_000;
+
+/** Docker's own: the bridge it makes with the first container, and its tables of iptables-nft. */
+const DOCKERS_LINKS = ['docker0', 'docker_gwbridge'];
+const DOCKERS_NETWORKS = ['bridge', 'host', 'none', 'docker_gwbridge'];
+const DOCKERS_TABLES = /^table (ip|ip6) (filter|nat|raw|mangle)$/;
+const DOCKERS_PROCESSES = /^(dockerd|containerd) ?/;
+
+const XNET_PROCESSES = [/\/bin\/xnet serve /, /\/bin\/xnet daemon /];
+
+const HOST_KEYS = /^\/xnet\/(hosts|alive|vteps)\//;
+
+/** Printed in sections; the shell and `ps` themselves are left out by their parent. */
+const SCRIPT = `
+  ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/'; echo --
+  ls /run/netns 2>/dev/null; echo --
+  docker network ls --format '{{.Name}}'; echo --
+  nft list tables; nft list ruleset | grep 'xnet' | grep -v '^table'; echo --
+  ps -eo pid,ppid,stat,args | awk -v me=$$ 'NR > 1 && $1 != me && $2 != me { $1 = $2 = $3 = ""; sub(/^ +/, ""); print }'`;
+
+type Kind = 'link' | 'namespace' | 'Docker network' | 'nft' | 'process';
+type HostState = Readonly<Record<Kind, readonly string[]>>;
+
+export class LeakCheck {
+  private constructor(
+    private readonly lab: Lab,
+    private readonly before: ReadonlyMap<string, HostState>,
+  ) {}
+
+  /** Remembers what a lab holds that has just come up. */
+  static async of(lab: Lab): Promise<LeakCheck> {
+    const states = await Promise.all(
+      lab.hosts.map(async (host) => [host, await readHost(lab, host)] as const),
+    );
+    return new LeakCheck(lab, new Map(states));
+  }
+
+  /** Removes all containers and networks, and throws naming what is left of xnet's 5 s later, or what xnet's trouble is. */
+  async cleanAndCheck(): Promise<void> {
+    // All containers first: the removal of a network that one still uses anywhere is undone.
+    await Promise.all(this.lab.hosts.map((host) => removeContainers(this.lab, host)));
+    await Promise.all(this.lab.hosts.map((host) => removeNetworks(this.lab, host)));
+    let left: string[] = [];
+    const isClean = async () => {
+      left = await this.#left();
+      return left.length === 0;
+    };
+    await eventually('the hosts are clean', isClean, SETTLE_MS).catch(() => {
+      throw new Error(
+        `left behind ${SETTLE_MS} ms after the last container and network:\n  ${left.join('\n  ')}`,
+      );
+    });
+    await Promise.all(this.lab.hosts.map((host) => this.lab.in(host, 'xnet', 'status')));
+  }
+
+  async #left(): Promise<string[]> {
+    const hosts = this.lab.hosts.map((host) => this.#leftOn(host));
+    return (await Promise.all([...hosts, leftInStore(this.lab)])).flat();
+  }
+
+  async #leftOn(host: string): Promise<string[]> {
+    const now = await readHost(this.lab, host);
+    const before = this.before.get(host);
+    const left = (Object.keys(now) as Kind[]).flatMap((kind) =>
+      without(now[kind], before?.[kind] ?? []).map((what) => `${kind} on ${host}: ${what}`),
+    );
+    return [...left, ...wrongXnet(now.process).map((what) => `processes on ${host}: ${what}`)];
+  }
+}
+
+async function removeContainers(lab: Lab, host: string): Promise<void> {
+  const script = `containers=$(docker ps -aq) && [ -z "$containers" ] || docker rm -f $containers`;
+  await lab.in(host, 'sh', '-c', script);
+}
+
+/**
+ * The mirror removes on every host what was removed on one: what is gone already is no failure. By full ids, since
+ * Docker takes the name of a network that is gone for the beginning of another's id.
+ */
+async function removeNetworks(lab: Lab, host: string): Promise<void> {
+  const script = `
+    names='${DOCKERS_NETWORKS.join('|')}'
+    for id in $(docker network ls --no-trunc --format '{{.Name}} {{.ID}}' | grep -vE "^($names) " | cut -d ' ' -f 2); do
+      said=$(docker network rm "$id" 2>&1) && continue
+      case $said in *"network $id not found"* | *"No such network: $id"*) continue ;; esac
+      echo "$said"; exit 1
+    done`;
+  await lab.in(host, 'sh', '-c', script);
+}
+
+async function readHost(lab: Lab, host: string): Promise<HostState> {
+  const output = await lab.in(host, 'sh', '-c', SCRIPT);
+  const [link = [], namespace = [], networks = [], nft = [], process = []] = output
+    .split(/^--$/m)
+    .map((section) => section.split('\n').filter((line) => line !== ''));
+  return {
+    link: link.filter((name) => !DOCKERS_LINKS.includes(name)),
+    namespace,
+    'Docker network': networks.filter((name) => !DOCKERS_NETWORKS.includes(name)),
+    nft: nft.filter((line) => !DOCKERS_TABLES.test(line)),
+    process: process.filter((line) => !DOCKERS_PROCESSES.test(line)),
+  };
+}
+
+/** One keeper and one daemon there must be. */
+function wrongXnet(processes: readonly string[]): string[] {
+  const counts = XNET_PROCESSES.map((kind) => [kind, processes.filter((args) => kind.test(args)).length]);
+  return counts.flatMap(([kind, count]) => (count === 1 ? [] : [`${count} of ${kind}`]));
+}
+
+async function leftInStore(lab: Lab): Promise<string[]> {
+  if (lab.options.etcd === 0) return [];
+  const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
+  const lines = keys.split('\n').filter((line) => line !== '' && !HOST_KEYS.test(line));
+  return lines.map((key) => `key in etcd: ${key}`);
+}
+
+/** `items` less `others`, each counted. */
+function without(items: readonly string[], others: readonly string[]): string[] {
+  const left = [...others];
+  return items.filter((item) => {
+    const index = left.indexOf(item);
+    if (index >= 0) left.splice(index, 1);
+    return index < 0;
+  });
+}

@@ -1,0 +1,97 @@
+/** Many containers that look names up at a steady pace, over UDP as libc does. */
+import { createSocket, type Socket } from 'node:dgram';
+import { decode, encode } from 'dns-packet';
+import { LINUX, socket as openSocket } from '../../src/native/socket-libc.js';
+import { inNamespace } from '../../src/native/socket-namespace.js';
+import type { Container } from './containers.js';
+
+/** Unanswered for so long, a query has failed. */
+const GIVEN_UP_MS = 5_000;
+
+export interface LookupResult {
+  readonly asked: number;
+  /** What was not answered with an address, and how. */
+  readonly failures: readonly string[];
+  readonly slowestMs: number;
+}
+
+interface Client {
+  readonly container: Container;
+  readonly socket: Socket;
+  /** By query id. */
+  readonly waiting: Map<number, { readonly name: string; readonly sentMs: number }>;
+  nextId: number;
+}
+
+export class LookupLoad {
+  readonly #clients: readonly Client[];
+  readonly #names: readonly string[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #failures: string[] = [];
+  #asked = 0;
+  #slowestMs = 0;
+
+  private constructor(clients: readonly Client[], names: readonly string[], perSecond: number) {
+    this.#clients = clients;
+    this.#names = names;
+    for (const client of clients) client.socket.on('message', (message) => this.#take(client, message));
+    this.#timer = setInterval(() => this.#askAll(), 1_000 / perSecond);
+  }
+
+  /** Each container asks for the names in turn, `perSecond` queries a second. */
+  static async start(
+    containers: readonly Container[],
+    names: readonly string[],
+    perSecond: number,
+  ): Promise<LookupLoad> {
+    const clients = await Promise.all(containers.map(clientIn));
+    return new LookupLoad(clients, names, perSecond);
+  }
+
+  /** Waits for the last answers. */
+  async stop(): Promise<LookupResult> {
+    clearInterval(this.#timer);
+    const deadline = performance.now() + GIVEN_UP_MS;
+    const isWaiting = () => this.#clients.some(({ waiting }) => waiting.size > 0);
+    while (isWaiting() && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+    for (const { container, socket, waiting } of this.#clients) {
+      for (const { name } of waiting.values())
+        this.#failures.push(`${container.name} got no answer for ${name}`);
+      socket.close();
+    }
+    return { asked: this.#asked, failures: this.#failures, slowestMs: this.#slowestMs };
+  }
+
+  #askAll(): void {
+    for (const client of this.#clients) {
+      const name = this.#names[this.#asked++ % this.#names.length] as string;
+      const id = client.nextId++ & 0xffff;
+      client.waiting.set(id, { name, sentMs: performance.now() });
+      const query = encode({ type: 'query', id, flags: 0x100, questions: [{ type: 'A', name }] });
+      client.socket.send(query, 53, '127.0.0.11', (error) => {
+        if (error) this.#failures.push(`${client.container.name} cannot ask: ${error.message}`);
+      });
+    }
+  }
+
+  #take({ container, waiting }: Client, message: Buffer): void {
+    const { id = 0, answers = [], rcode } = decode(message) as ReturnType<typeof decode> & { rcode?: string };
+    const asked = waiting.get(id);
+    if (!asked) return;
+    waiting.delete(id);
+    this.#slowestMs = Math.max(this.#slowestMs, performance.now() - asked.sentMs);
+    if (answers.length === 0) this.#failures.push(`${container.name} got ${rcode} for ${asked.name}`);
+  }
+}
+
+async function clientIn(container: Container): Promise<Client> {
+  const host = await container.lab.run(['pid', container.host]);
+  const pid = await container.inspect('{{.State.Pid}}');
+  const flags = LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK;
+  const fd = inNamespace(`/proc/${host}/root/proc/${pid}/ns/net`, () => openSocket(LINUX.AF_INET, flags, 0));
+  const socket = createSocket('udp4');
+  // "Connection refused": said again by the query that stays unanswered.
+  socket.on('error', () => undefined);
+  await new Promise<void>((resolve) => socket.bind({ fd, exclusive: true }, resolve));
+  return { container, socket, waiting: new Map(), nextId: 1 };
+}

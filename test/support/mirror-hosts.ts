@@ -1,0 +1,363 @@
+/**
+ * Hosts for tests of the mirror: a Docker in memory, which calls the real driver's `Networks` as Docker does, with the
+ * real `Mirror` beside it. Kernel and IPAM are left out.
+ */
+import { randomBytes } from 'node:crypto';
+import { expect } from '@jest/globals';
+import { HostRegistration } from '../../src/agent/host-registration.js';
+import { HostsView } from '../../src/agent/hosts-view.js';
+import { loadLocalState } from '../../src/agent/local-state.js';
+import { Mirror } from '../../src/agent/mirror.js';
+import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
+import type {
+  DockerContainer,
+  DockerNetwork,
+  DockerNetworkSpec,
+  Engine,
+  EngineEvent,
+  EngineState,
+} from '../../src/docker/engine.js';
+import type { GivenPool } from '../../src/driver/collaborators.js';
+import { LocalNetworks } from '../../src/driver/local-networks.js';
+import { parseNetworkOptions } from '../../src/driver/network-options.js';
+import { Networks } from '../../src/driver/networks.js';
+import { XnetError } from '../../src/errors.js';
+import type { Logger } from '../../src/observability/logger.js';
+import { keys } from '../../src/store/keys.js';
+import { MemoryStore } from '../../src/store/memory-store.js';
+import { formatRecord, networkRecord, parseRecord } from '../../src/store/records.js';
+import type { Store } from '../../src/store/store.js';
+import { eventually } from './eventually.js';
+
+export const silentLogger: Logger = {
+  error: (message, fields) => console.error(message, fields),
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
+
+const API_ANSWERS: EngineState = { connected: true, version: 'fake', apiVersion: '1.51' };
+
+const newId = () => randomBytes(32).toString('hex');
+
+interface PluginSide {
+  readonly networks: Networks;
+  readonly local: LocalNetworks;
+  readonly mirror: Mirror;
+  readonly hosts: HostsView;
+  readonly registration: HostRegistration;
+  /** What the IPAM driver answered Docker last. */
+  requested: GivenPool | undefined;
+}
+
+export class FakeHost implements Engine {
+  readonly id = newId().slice(0, 8);
+  readonly #networks = new Map<string, DockerNetwork>();
+  /** Endpoint id -> Docker network id. */
+  readonly #attached = new Map<string, string>();
+  readonly #watchers = new Set<(event: EngineEvent) => void>();
+  #xnet: PluginSide | undefined;
+  state: EngineState = API_ANSWERS;
+  #subnets = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly number: number,
+  ) {
+    this.#makeDatabase();
+  }
+
+  async startXnet(): Promise<void> {
+    const { number, id } = this;
+    const host = { version: 1 as const, id, name: `h${number}`, vtep: `198.18.0.${number}` };
+    const record = { ...host, vxlanPort: 4789, xnetVersion: 'fake' };
+    const registration = new HostRegistration(this.store, record, silentLogger);
+    await registration.start();
+    const hosts = new HostsView(this.store, silentLogger);
+    await hosts.start();
+    const local = new LocalNetworks();
+    await loadLocalState(this.store, this.id, local, silentLogger);
+    const networks = new Networks({
+      store: this.store,
+      hostId: this.id,
+      local,
+      dataplane: { removeNetwork: async () => undefined } as never,
+      follower: { unfollow: async () => undefined } as never,
+      mutex: new KeyedMutex(),
+      pools: {
+        findRequested: () => this.#xnet?.requested,
+        ownPoolKey: (networkId, subnet) => `own ${networkId} ${subnet}`,
+        release: async () => undefined,
+      },
+      deleteEndpoint: async () => undefined,
+      largestMtu: 1450,
+      gatewaySubnets: () => hosts.gatewaySubnets(),
+      changed: () => undefined,
+    });
+    const mirror = new Mirror({
+      store: this.store,
+      engine: this,
+      local,
+      hostId: this.id,
+      driver: 'xnet',
+      logger: silentLogger,
+      untie: (dockerNetworkId, options) => networks.delete(dockerNetworkId, options),
+      hostName: (hostId) => hostId,
+      registration,
+      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
+    });
+    this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
+    await mirror.start();
+  }
+
+  async stopXnet(): Promise<void> {
+    const { mirror, hosts, registration } = this.#xnet ?? {};
+    for (const part of [mirror, hosts, registration]) await part?.[Symbol.asyncDispose]();
+    this.#xnet = undefined;
+  }
+
+  /** Of all hosts, as this one knows them. */
+  gatewaySubnets(): readonly { readonly subnet: string }[] {
+    return this.#xnet?.hosts.gatewaySubnets() ?? [];
+  }
+
+  /** Whether the Engine API answers xnet; users and the plugin are served either way. */
+  answerApi(answers: boolean): void {
+    this.state = answers ? API_ANSWERS : { connected: false, reason: 'no answer' };
+    if (answers) this.#tell({ type: 'resync' });
+  }
+
+  /** Everything that Docker had is gone, as after `rm -rf /var/lib/docker`. */
+  wipeDocker(): void {
+    this.#networks.clear();
+    this.#makeDatabase();
+    this.#tell({ type: 'resync' });
+  }
+
+  get problems(): readonly string[] {
+    return this.#xnet?.mirror.problems ?? [];
+  }
+
+  names(): string[] {
+    const ours = [...this.#networks.values()].filter(({ driver }) => driver === 'xnet');
+    return ours.map(({ name }) => name).sort();
+  }
+
+  network(name: string): DockerNetwork {
+    const found = [...this.#networks.values()].find((network) => network.name === name);
+    if (!found) throw new Error(`no network ${name}`);
+    return found;
+  }
+
+  /** `docker network create`. */
+  async create(name: string, given: Partial<DockerNetworkSpec> = {}): Promise<string> {
+    this.#subnets += 1;
+    const subnet = `10.${this.number}.${this.#subnets}.0/24`;
+    return this.createNetwork({
+      name,
+      driver: 'xnet',
+      internal: false,
+      attachable: false,
+      ipv4: true,
+      ipv6: false,
+      labels: {},
+      options: {},
+      ipam: { driver: 'xnet', options: {}, subnets: [{ subnet }] },
+      ...given,
+    });
+  }
+
+  /** `docker network rm`. */
+  async remove(name: string): Promise<void> {
+    await this.removeNetwork(this.network(name).id);
+  }
+
+  /** A container starts. */
+  async attach(name: string): Promise<string> {
+    const { id: dockerNetworkId } = this.network(name);
+    const endpointId = newId();
+    this.#attached.set(endpointId, dockerNetworkId);
+    const networkId = this.#xnet?.local.findNetwork(dockerNetworkId)?.record.id;
+    const record = {
+      version: 1 as const,
+      id: endpointId,
+      networkId: networkId ?? '',
+      dockerNetworkId,
+      hostId: this.id,
+      addresses: [],
+      mac: '',
+    };
+    const conditions = [{ key: keys.network(record.networkId), is: 'present' as const }];
+    const { committed } = await this.store.commit(conditions, [
+      { put: keys.endpoint(record.networkId, endpointId), value: formatRecord(record) },
+    ]);
+    if (!committed) this.#attached.delete(endpointId);
+    return endpointId;
+  }
+
+  /** All containers stop. */
+  async detachAll(): Promise<void> {
+    for (const [endpointId, dockerNetworkId] of this.#attached) {
+      const { entries } = await this.store.list(keys.endpoints());
+      const own = entries.filter(({ key }) => key.endsWith(`/${endpointId}`));
+      await this.store.commit(
+        [],
+        own.map(({ key }) => ({ remove: key })),
+      );
+      this.#attached.delete(endpointId);
+      this.#tell({
+        type: 'network',
+        action: 'disconnect',
+        networkId: dockerNetworkId,
+        name: '',
+        driver: 'xnet',
+      });
+    }
+  }
+
+  async listNetworks(): Promise<DockerNetwork[]> {
+    if (!this.state.connected) throw new XnetError('DOCKER', this.state.reason);
+    return [...this.#networks.values()];
+  }
+
+  async createNetwork(spec: DockerNetworkSpec): Promise<string> {
+    if ([...this.#networks.values()].some(({ name }) => name === spec.name)) {
+      throw new XnetError('EXISTS', `network with name ${spec.name} already exists`);
+    }
+    const id = newId();
+    if (spec.driver === 'bridge' && spec.ipam.subnets.length === 0) {
+      spec = { ...spec, ipam: { ...spec.ipam, subnets: [{ subnet: `172.${this.number}.0.0/16` }] } };
+    }
+    if (spec.driver === 'xnet') await this.#callCreate(id, spec);
+    if ([...this.#networks.values()].some(({ name }) => name === spec.name)) {
+      await this.#xnet?.networks.delete(id);
+      throw new XnetError('EXISTS', `network with name ${spec.name} already exists`);
+    }
+    this.#networks.set(id, { ...spec, id, scope: 'local' });
+    this.#tell({ type: 'network', action: 'create', networkId: id, name: spec.name, driver: spec.driver });
+    return id;
+  }
+
+  async removeNetwork(networkId: string): Promise<void> {
+    if ([...this.#attached.values()].includes(networkId)) {
+      throw new XnetError('IN_USE', `network ${networkId} has active endpoints`);
+    }
+    const network = this.#networks.get(networkId);
+    if (!network) return;
+    await this.#xnet?.networks.delete(networkId);
+    this.#networks.delete(networkId);
+    this.#tell({
+      type: 'network',
+      action: 'destroy',
+      networkId,
+      name: network.name,
+      driver: network.driver,
+    });
+  }
+
+  async listContainers({ networkId }: { networkId?: string } = {}): Promise<DockerContainer[]> {
+    const attached = [...this.#attached].filter(([, network]) => network === networkId);
+    return attached.map(([id]) => ({ id, name: id, running: true, endpoints: [] }));
+  }
+
+  async inspectContainer(): Promise<undefined> {
+    return undefined;
+  }
+
+  async *watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    let queue: EngineEvent[] = [{ type: 'resync' }];
+    let wake: () => void = () => undefined;
+    const tell = (event: EngineEvent) => {
+      queue.push(event);
+      wake();
+    };
+    this.#watchers.add(tell);
+    signal.addEventListener('abort', () => wake());
+    while (!signal.aborted) {
+      const events = queue;
+      queue = [];
+      yield* events;
+      if (queue.length > 0 || signal.aborted) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    this.#watchers.delete(tell);
+  }
+
+  #makeDatabase(): void {
+    const host = { driver: 'host', options: {}, subnets: [] };
+    const id = newId();
+    this.#networks.set(id, {
+      id,
+      name: 'host',
+      driver: 'host',
+      scope: 'local',
+      internal: false,
+      attachable: false,
+      ipv4: true,
+      ipv6: false,
+      labels: {},
+      options: {},
+      ipam: host,
+    });
+  }
+
+  async #callCreate(dockerNetworkId: string, { options, internal, ipam }: DockerNetworkSpec): Promise<void> {
+    const xnet = this.#xnet;
+    if (!xnet) throw new XnetError('DOCKER', 'plugin not found');
+    const subnet = ipam.subnets[0]?.subnet ?? '';
+    const id = ipam.options['xnet.id'];
+    const named = id === undefined ? undefined : await xnet.networks.find({ id });
+    const poolKey = named?.pools[0]?.poolKey ?? `shared ${subnet}`;
+    xnet.requested =
+      ipam.driver === 'xnet' ? { subnet, poolKey, ...(id !== undefined && { network: { id } }) } : undefined;
+    await xnet.networks.create({
+      dockerNetworkId,
+      options: parseNetworkOptions(options),
+      internal,
+      subnets: [{ addressSpace: 'xnet-local', subnet }],
+    });
+  }
+
+  #tell(event: EngineEvent): void {
+    for (const watcher of this.#watchers) watcher(event);
+  }
+}
+
+export class FakeCluster implements AsyncDisposable {
+  readonly store = new MemoryStore();
+  readonly hosts: FakeHost[] = [];
+
+  static async start(count: number): Promise<FakeCluster> {
+    const cluster = new FakeCluster();
+    for (let number = 1; number <= count; number++) await cluster.addHost();
+    return cluster;
+  }
+
+  async addHost(): Promise<FakeHost> {
+    const host = new FakeHost(this.store, this.hosts.length + 1);
+    this.hosts.push(host);
+    await host.startXnet();
+    return host;
+  }
+
+  /** Resolves when every host has these xnet networks and no other. */
+  async everywhere(...names: string[]): Promise<void> {
+    await eventually(() => {
+      for (const host of this.hosts) expect(host.names()).toEqual(names);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) await host.stopXnet();
+    await this.store[Symbol.asyncDispose]();
+  }
+}
+
+/** Mirrored networks of the cluster, by name; those under removal are left out. */
+export async function mirroredNames(store: Store): Promise<string[]> {
+  const { entries } = await store.list(keys.networks());
+  const records = entries.map((entry) => parseRecord(networkRecord, entry));
+  return records.flatMap(({ mirror }) => (mirror && !mirror.removal ? [mirror.name] : [])).sort();
+}

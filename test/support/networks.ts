@@ -1,0 +1,81 @@
+/** Docker networks of a lab, as a user sees them, and what `xnet status` says. */
+import { expect } from '@jest/globals';
+import { CREATE, runContainer } from './containers.js';
+import { eventually } from './eventually.js';
+import type { Lab } from './lab.js';
+
+/** What goes on in the background may take so long on a machine that others load too. */
+export const SETTLE_MS = 15_000;
+
+/** `docker network create` with xnet as driver and IPAM driver: the Docker network's id. */
+export function createNetwork(lab: Lab, host: string, name: string, ...options: string[]): Promise<string> {
+  return lab.docker(host, ...CREATE, ...options, name);
+}
+
+/** Names of the host's networks of xnet, sorted. */
+export async function listNetworks(lab: Lab, host: string): Promise<string[]> {
+  const names = await lab.docker(host, 'network', 'ls', '-f', 'driver=xnet', '--format', '{{.Name}}');
+  return names
+    .split('\n')
+    .filter((name) => name !== '')
+    .sort();
+}
+
+/** Resolves when the hosts have these networks of xnet and no other. */
+export async function expectEverywhere(
+  lab: Lab,
+  names: readonly string[],
+  hosts: readonly string[] = lab.hosts,
+): Promise<void> {
+  await eventually(async () => {
+    const lists = await Promise.all(hosts.map((host) => listNetworks(lab, host)));
+    for (const list of lists) expect(list).toEqual([...names].sort());
+  }, SETTLE_MS);
+}
+
+export interface NetworkInspection {
+  readonly Id: string;
+  readonly Driver: string;
+  readonly Internal: boolean;
+  readonly Attachable: boolean;
+  readonly EnableIPv6: boolean;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Options: Readonly<Record<string, string>>;
+  readonly IPAM: { readonly Driver: string; readonly Config: readonly { readonly Subnet: string }[] };
+}
+
+/** `docker network inspect`. */
+export async function inspectNetwork(lab: Lab, host: string, name: string): Promise<NetworkInspection> {
+  const [inspection] = JSON.parse(await lab.docker(host, 'network', 'inspect', name)) as NetworkInspection[];
+  return inspection as NetworkInspection;
+}
+
+/** What the copies have in common with the network that a user created: all but ids. */
+export async function describeNetwork(lab: Lab, host: string, name: string) {
+  const { Id: _, Options, IPAM, ...rest } = await inspectNetwork(lab, host, name);
+  const { Driver, Internal, Attachable, EnableIPv6, Labels } = rest;
+  const { 'xnet.id': _id, ...options } = Options;
+  const ipam = { driver: IPAM.Driver, config: IPAM.Config };
+  return { Driver, Internal, Attachable, EnableIPv6, Labels, options, ipam };
+}
+
+/** Starts a container on each of two hosts: each reaches the other over the network. */
+export async function expectTraffic(lab: Lab, name: string, hosts: readonly [string, string]): Promise<void> {
+  const [one, two] = await Promise.all([
+    runContainer(lab, hosts[0], name),
+    runContainer(lab, hosts[1], name),
+  ]);
+  expect(await one.greetOverTcp(await two.address())).toBe(two.name);
+  expect(await two.greetOverTcp(await one.address())).toBe(one.name);
+}
+
+/** Resolves when `xnet status` on the host names a problem that matches, and ends with 1. */
+export async function expectProblem(lab: Lab, host: string, problem: RegExp): Promise<void> {
+  const says = new RegExp(`ended with 1:.*PROBLEM [^\n]*${problem.source}`, 's');
+  await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says), SETTLE_MS);
+}
+
+/** Resolves when `xnet status` on the host names no problem. */
+export async function expectNoProblem(lab: Lab, host: string): Promise<void> {
+  await eventually(() => lab.in(host, 'xnet', 'status'), SETTLE_MS);
+}

@@ -1,0 +1,100 @@
+# What both quickstart and test/run need on a fresh Debian machine. Sourced by them, from the project's folder.
+# Prints one line a step; the output of a step is shown only when it fails.
+
+readonly PACKAGES=(ca-certificates iproute2 nftables iputils-ping procps jq openssl tcpdump socat bind9-dnsutils iptables systemd)
+readonly LEAST_NODE=20
+
+# Bookworm's own Node.js is 18. Where the machine's is too old, this one is taken from the npm registry.
+readonly NODE_MAJOR=24
+readonly NODE_DIRECTORY=${XNET_LAB_CACHE:-/var/cache/xnet-lab}/node-$NODE_MAJOR
+
+say() { printf '%s\n' "$@"; }
+
+die() {
+  printf 'xnet: %s\n' "$*" >&2
+  exit 1
+}
+
+need_root() {
+  [ "$(id -u)" -eq 0 ] || die "needs root (network namespaces, Docker engines): sudo $0"
+}
+
+# step TEXT COMMAND...: runs a long command under one line of progress.
+step() {
+  local text=$1 log started=$SECONDS
+  shift
+  log=$(mktemp)
+  printf '%s ... ' "$text"
+  if "$@" >"$log" 2>&1; then
+    printf 'done (%d s)\n' $((SECONDS - started))
+    rm -f "$log"
+  else
+    printf 'FAILED\n'
+    cat "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+}
+
+install_packages() {
+  local missing=() package
+  for package in "${PACKAGES[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  step "Installing ${missing[*]}" apt_install "${missing[@]}"
+}
+
+apt_install() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+node_is_new_enough() {
+  local major
+  major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
+  [ "${major:-0}" -ge "$LEAST_NODE" ] && command -v npm >/dev/null
+}
+
+# Leaves the machine's own Node.js alone: a newer one is only put on this script's PATH.
+install_node() {
+  node_is_new_enough && return
+  command -v npm >/dev/null || step "Installing npm" apt_install nodejs npm
+  node_is_new_enough && return
+  [ -x "$NODE_DIRECTORY/bin/node" ] || step "Fetching Node.js $NODE_MAJOR" fetch_node
+  export PATH=$NODE_DIRECTORY/bin:$PATH
+  node_is_new_enough || die "Node.js $(node --version) is too old, $LEAST_NODE or newer is needed"
+}
+
+fetch_node() {
+  local architecture directory
+  case $(uname -m) in
+    x86_64) architecture=x64 ;;
+    aarch64) architecture=arm64 ;;
+    *) die "no Node.js package for $(uname -m); install Node.js $LEAST_NODE or newer by hand" ;;
+  esac
+  directory=$(mktemp -d)
+  (cd "$directory" && npm pack --silent "node-linux-$architecture@$NODE_MAJOR" && tar xzf ./*.tgz)
+  mkdir -p "$NODE_DIRECTORY"
+  cp -a "$directory/package/." "$NODE_DIRECTORY/"
+  rm -rf "$directory"
+}
+
+# Again only when package-lock.json has changed since. Not `npm ci`: it refuses a lock file without the optional
+# packages of every platform, and not every registry mirror has them all.
+install_modules() {
+  local stamp=node_modules/.installed-from
+  cmp -s package-lock.json "$stamp" && return
+  step "Installing npm packages" npm install --no-save --no-audit --no-fund
+  cp package-lock.json "$stamp"
+}
+
+build() {
+  step "Building" npm run --silent build
+}
+
+# count_results FILE: passed and failed tests of a jest JSON report. A suite that did not run counts as one failure.
+count_results() {
+  [ -s "$1" ] || { echo "0 1"; return; }
+  jq -r '"\(.numPassedTests) \(.numFailedTests + .numRuntimeErrorTestSuites)"' "$1"
+}

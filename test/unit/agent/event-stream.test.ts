@@ -1,0 +1,25 @@
+import { Readable } from 'node:stream';
+import { describe, expect, test } from '@jest/globals';
+import { parseEvent, readEvents } from '../../../src/docker/event-stream.js';
+
+describe("Docker's event stream", () => {
+  const create = {
+    Type: 'network',
+    Action: 'create',
+    Actor: { ID: 'n', Attributes: { name: 'shop', type: 'xnet' } },
+  };
+  const event = { type: 'network', action: 'create', networkId: 'n', name: 'shop', driver: 'xnet' };
+
+  test('is read however it is cut into pieces', async () => {
+    const text = `${JSON.stringify(create)}\n\u001e${JSON.stringify(create)}\n`;
+    const stream = Readable.from([text.slice(0, 7), text.slice(7, 90), text.slice(90)]);
+    const events = [];
+    for await (const each of readEvents(stream)) events.push(each);
+    expect(events).toEqual([event, event]);
+  });
+
+  test.each(['', 'nonsense', 'null', '{}', '{"Type":"image","Action":"pull","Actor":{"ID":"x"}}'])(
+    'skips %j',
+    (line) => expect(parseEvent(line)).toBeUndefined(),
+  );
+});

@@ -1,0 +1,20 @@
+import { expect, test } from '@jest/globals';
+import { planNetworkForwarding } from '../../../src/agent/forwarding-plan.js';
+import type { EndpointRecord } from '../../../src/store/records.js';
+
+const endpointOn = (hostId: string): EndpointRecord => ({
+  version: 1,
+  id: `e-${hostId}`,
+  networkId: 'n1',
+  dockerNetworkId: 'd1',
+  hostId,
+  addresses: ['10.0.0.2'],
+  mac: '02:00:00:00:00:01',
+});
+
+test('hosts that are gone, or of the other address family, get no forwarding: the kernel could not send there', () => {
+  const vteps: Record<string, string> = { me: '192.0.2.1', near: '192.0.2.2', six: 'fd00::3' };
+  const endpoints = ['me', 'near', 'six', 'gone'].map(endpointOn);
+  const { remotes } = planNetworkForwarding('me', endpoints, (hostId) => vteps[hostId]);
+  expect(remotes.map(({ vtep }) => vtep)).toEqual(['192.0.2.2']);
+});

@@ -1,0 +1,176 @@
+import { describe, expect, test } from '@jest/globals';
+import { keys } from '../../../src/store/keys.js';
+import type { MemoryStore } from '../../../src/store/memory-store.js';
+import { eventually } from '../../support/eventually.js';
+import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
+
+/** Nothing of any network is left in the store. */
+async function expectEmpty(store: MemoryStore): Promise<void> {
+  await eventually(async () => {
+    for (const prefix of [keys.networks(), keys.bindings(), keys.vnis(), 'names/', 'binding-guards/']) {
+      expect((await store.list(prefix)).entries).toEqual([]);
+    }
+  });
+}
+
+describe('the mirror', () => {
+  test('puts a network created on one host into every Docker, as it is there', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await one.create('shop', {
+      internal: true,
+      attachable: true,
+      ipv6: true,
+      labels: { team: 'a' },
+      options: { 'xnet.multicast': 'off', other: 'value' },
+    });
+    await cluster.everywhere('shop');
+    const { id: _, options, ipam, ...rest } = one.network('shop');
+    const copy = two.network('shop');
+    const clusterId = copy.options['xnet.id'];
+    expect(copy).toMatchObject(rest);
+    expect(copy.options).toEqual({ ...options, 'xnet.id': clusterId });
+    expect(copy.ipam).toEqual({ ...ipam, options: { 'xnet.id': clusterId } });
+  });
+
+  test("tells the cluster of the host's docker_gwbridge, and refuses networks that overlap one", async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await eventually(() => expect(two.gatewaySubnets()).toHaveLength(2));
+    const [{ subnet = '' } = {}] = two.network('docker_gwbridge').ipam.subnets;
+    const overlapping = one.create('shop', {
+      ipam: { driver: 'default', options: {}, subnets: [{ subnet }] },
+    });
+    await expect(overlapping).rejects.toThrow(/overlaps docker_gwbridge of host h2/);
+    await one.create('shop');
+    await cluster.everywhere('shop');
+  });
+
+  test("gives the copies of a network with Docker's own IPAM that of xnet, in the same subnet", async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const subnets = [{ subnet: '172.18.0.0/16', gateway: '172.18.0.1' }];
+    await one.create('shop', { ipam: { driver: 'default', options: {}, subnets } });
+    await cluster.everywhere('shop');
+    expect(two.network('shop').ipam).toMatchObject({ driver: 'xnet', subnets });
+  });
+
+  test.each([0, 1])('removes everywhere what was removed on one host (host %i)', async (index) => {
+    await using cluster = await FakeCluster.start(3);
+    await cluster.hosts[0]?.create('shop');
+    await cluster.everywhere('shop');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await cluster.hosts[index]?.remove('shop');
+    await cluster.everywhere();
+    await expectEmpty(cluster.store);
+  });
+
+  test('undoes the removal of a network that containers of another host use', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    await two.attach('shop');
+    const before = one.network('shop').id;
+    await one.remove('shop');
+    await cluster.everywhere('shop');
+    expect(one.network('shop').id).not.toBe(before);
+    await two.detachAll();
+    await two.remove('shop');
+    await cluster.everywhere();
+    await expectEmpty(cluster.store);
+  });
+
+  test('ends with one network when two hosts create the same name at once', async () => {
+    await using cluster = await FakeCluster.start(3);
+    await Promise.all(cluster.hosts.slice(0, 2).map((host) => host.create('shop')));
+    await cluster.everywhere('shop');
+    await eventually(async () => {
+      const { entries } = await cluster.store.list(keys.networks());
+      expect(entries).toHaveLength(1);
+      const subnets = cluster.hosts.map((host) => host.network('shop').ipam.subnets);
+      expect(new Set(subnets.map((each) => JSON.stringify(each))).size).toBe(1);
+    });
+  });
+
+  test('reports the second of two networks of one name when it is in use, and replaces it when that ends', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    two.answerApi(false);
+    await two.create('shop');
+    await two.attach('shop');
+    await one.create('shop');
+    await eventually(async () => expect((await cluster.store.list('names/')).entries).toHaveLength(1));
+    two.answerApi(true);
+    await eventually(async () => expect(two.problems.join()).toContain('created on two hosts at once'));
+    expect(two.network('shop').options['xnet.id']).toBeUndefined();
+    await two.detachAll();
+    await eventually(async () => expect(two.network('shop').options['xnet.id']).toBeDefined());
+    await eventually(async () => expect(two.problems).toEqual([]));
+  });
+
+  test('leaves a name alone that something else holds, says so, and makes the network when it is free', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await two.create('shop', { driver: 'bridge' });
+    await one.create('shop');
+    await eventually(async () => expect(two.problems.join()).toContain('held by Docker network'));
+    expect(two.network('shop').driver).toBe('bridge');
+    await two.remove('shop');
+    await cluster.everywhere('shop');
+    await eventually(async () => expect(two.problems).toEqual([]));
+  });
+
+  test('keeps networks with xnet.mirror=off or a tie of their own where they are created', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await one.create('tied', { options: { 'xnet.name': 'other' } });
+    await one.create('private', { options: { 'xnet.mirror': 'off' } });
+    await one.create('shop', { options: { 'xnet.mirror': 'on' } });
+    await eventually(async () => expect(two.names()).toEqual(['shop']));
+    expect(one.names()).toEqual(['private', 'shop', 'tied']);
+    expect(await mirroredNames(cluster.store)).toEqual(['shop']);
+  });
+
+  test('lets a host catch up on what was created and removed while it was away', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const [one, two, three] = cluster.hosts as [FakeHost, FakeHost, FakeHost];
+    await one.create('old');
+    await one.create('mine');
+    await cluster.everywhere('mine', 'old');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await three.stopXnet();
+    await one.remove('old');
+    await three.remove('mine');
+    await two.create('new');
+    await eventually(async () => expect(one.names()).toEqual(['mine', 'new']));
+    // The name of a removed network is free at once, though a host still has it.
+    await two.create('old');
+    await eventually(async () => expect(one.names()).toEqual(['mine', 'new', 'old']));
+    const { subnets } = two.network('old').ipam;
+    await three.startXnet();
+    await cluster.everywhere('new', 'old');
+    await eventually(async () => expect(three.network('old').ipam.subnets).toEqual(subnets));
+  });
+
+  test('makes everything again for a Docker that lost its data, and removes nothing elsewhere', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    await one.create('shop');
+    await one.create('bank');
+    await cluster.everywhere('bank', 'shop');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    one.wipeDocker();
+    expect(one.names()).toEqual([]);
+    await eventually(async () => expect(one.names()).toEqual(['bank', 'shop']));
+    expect(two.names()).toEqual(['bank', 'shop']);
+  });
+
+  test('gives a host that joins later every network', async () => {
+    await using cluster = await FakeCluster.start(2);
+    await cluster.hosts[0]?.create('shop');
+    await cluster.everywhere('shop');
+    await cluster.addHost();
+    await cluster.everywhere('shop');
+  });
+});

@@ -1,0 +1,223 @@
+import { describe, expect, test } from '@jest/globals';
+import { namesOf } from '../../../src/agent/name-plan.js';
+import { NamePublisher } from '../../../src/agent/name-publisher.js';
+import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
+import { XnetError } from '../../../src/errors.js';
+import { keys } from '../../../src/store/keys.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import {
+  type EndpointRecord,
+  endpointRecord,
+  formatRecord,
+  parseRecord,
+} from '../../../src/store/records.js';
+import { eventually } from '../../support/eventually.js';
+import { silentLogger } from '../../support/mirror-hosts.js';
+
+const ID = 'f00dfeedf00d'.padEnd(64, '0');
+
+function containerNamed(name: string, given: Partial<InspectedContainer> = {}): InspectedContainer {
+  const endpoint = { network: 'shop', networkId: 'docker-net', endpointId: 'e1', names: [name, 'db'] };
+  return {
+    id: ID,
+    name,
+    running: true,
+    hostname: ID.slice(0, 12),
+    labels: {},
+    sandboxPath: '/run/docker/netns/f00d',
+    exposedPorts: [{ port: 5432, protocol: 'tcp' }],
+    endpoints: [endpoint],
+    ...given,
+  };
+}
+
+describe('the names of an endpoint', () => {
+  test('are those of Docker there, the short id, the host name and the Compose service, each once, the container first', () => {
+    const labels = { 'com.docker.compose.service': 'database' };
+    const container = containerNamed('shop-database-1', { hostname: 'hosty', labels });
+    expect(namesOf(container, 'e1')).toEqual({
+      container: 'shop-database-1',
+      containerId: ID,
+      network: 'shop',
+      names: ['shop-database-1', 'db', ID.slice(0, 12), 'hosty', 'database'],
+      ports: [{ port: 5432, protocol: 'tcp' }],
+    });
+  });
+
+  test('are none when the container has no such endpoint', () => {
+    expect(namesOf(containerNamed('a'), 'other')).toBeUndefined();
+  });
+});
+
+/** A Docker with one container. */
+class OneContainer {
+  container: InspectedContainer | undefined = containerNamed('one');
+  inspections = 0;
+  failing = false;
+  tell: (event: EngineEvent) => void = () => undefined;
+
+  engine(): Engine {
+    const listContainers = async (): Promise<DockerContainer[]> => (this.container ? [this.container] : []);
+    const inspectContainer = async () => {
+      this.inspections += 1;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (this.failing) throw new XnetError('DOCKER', 'away');
+      return this.container;
+    };
+    const watchEvents = (signal: AbortSignal) => this.#watch(signal);
+    return { listContainers, inspectContainer, watchEvents } as unknown as Engine;
+  }
+
+  async *#watch(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    yield { type: 'resync' };
+    while (!signal.aborted) {
+      const event = await new Promise<EngineEvent | undefined>((resolve) => {
+        this.tell = resolve;
+        signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      });
+      if (event) yield event;
+    }
+  }
+}
+
+const ENDPOINT: EndpointRecord = {
+  version: 1,
+  id: 'e1',
+  networkId: 'n1',
+  dockerNetworkId: 'docker-net',
+  hostId: 'h1',
+  addresses: ['10.0.0.2'],
+  mac: '02:00:00:00:00:01',
+};
+const KEY = keys.endpoint('n1', 'e1');
+
+/** Counts what is asked of it. */
+class CountingStore extends MemoryStore {
+  reads = 0;
+  commits = 0;
+
+  override get(key: string) {
+    this.reads += 1;
+    return super.get(key);
+  }
+
+  override commit(...args: Parameters<MemoryStore['commit']>) {
+    this.commits += 1;
+    return super.commit(...args);
+  }
+}
+
+class Fixture implements AsyncDisposable {
+  readonly store = new CountingStore();
+  readonly docker = new OneContainer();
+  readonly sandboxes = new Map<string, string>();
+  readonly publisher: NamePublisher;
+
+  constructor(timing: { sweepMs?: number } = {}) {
+    this.publisher = new NamePublisher({
+      ...timing,
+      store: this.store,
+      engine: this.docker.engine(),
+      findEndpoint: (id) => (id === 'e1' ? ENDPOINT : undefined),
+      sandboxes: {
+        has: (id) => this.sandboxes.has(id),
+        enter: ({ id }, path) => void this.sandboxes.set(id, path),
+      },
+      logger: silentLogger,
+    });
+  }
+
+  async putEndpoint(): Promise<void> {
+    await this.store.commit([], [{ put: KEY, value: formatRecord(ENDPOINT) }]);
+  }
+
+  async read() {
+    const entry = await this.store.get(KEY);
+    return entry && parseRecord(endpointRecord, entry);
+  }
+
+  start(action: 'start' | 'rename' = 'start'): void {
+    this.docker.tell({ type: 'container', action, containerId: ID, name: '' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.publisher[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
+  }
+}
+
+describe('the publisher of names', () => {
+  test('writes names into the endpoint record at a resync, changes nothing else there, and follows renames', async () => {
+    await using fixture = new Fixture();
+    await fixture.putEndpoint();
+    fixture.publisher.start();
+    await eventually(async () => expect((await fixture.read())?.names?.container).toBe('one'));
+    const { names: _, ...rest } = (await fixture.read()) as EndpointRecord;
+    expect(rest).toEqual(ENDPOINT);
+    fixture.docker.container = containerNamed('two');
+    fixture.start('rename');
+    await eventually(async () => expect((await fixture.read())?.names?.names).toContain('two'));
+  });
+
+  test('gives the container a resolver that has none', async () => {
+    await using fixture = new Fixture();
+    fixture.publisher.start();
+    await eventually(() => expect(fixture.sandboxes.get('e1')).toBe('/run/docker/netns/f00d'));
+  });
+
+  test('never brings back a record that is gone', async () => {
+    await using fixture = new Fixture();
+    fixture.publisher.start();
+    await eventually(() => {
+      fixture.start();
+      expect(fixture.docker.inspections).toBeGreaterThan(0);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await fixture.read()).toBeUndefined();
+  });
+
+  test('writes nothing when nothing changed, and looks once more at most for many hints at once', async () => {
+    await using fixture = new Fixture();
+    await fixture.putEndpoint();
+    for (let count = 0; count < 50; count++) fixture.publisher.hint(ID);
+    await eventually(async () => expect((await fixture.read())?.names).toBeDefined());
+    const revision = (await fixture.store.get(KEY))?.revision;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(fixture.docker.inspections).toBeLessThanOrEqual(2);
+    expect((await fixture.store.get(KEY))?.revision).toBe(revision);
+  });
+
+  test('asks the store for one write, however often Docker tells of the start', async () => {
+    await using fixture = new Fixture();
+    await fixture.putEndpoint();
+    const { commits } = fixture.store;
+    fixture.publisher.hint(ID);
+    await eventually(() => expect(fixture.docker.inspections).toBe(1));
+    fixture.publisher.hint(ID);
+    await eventually(() => expect(fixture.docker.inspections).toBe(2));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(fixture.store.reads).toBe(0);
+    expect(fixture.store.commits - commits).toBe(1);
+    expect((await fixture.read())?.names?.container).toBe('one');
+  });
+
+  test('writes names again that the store has lost', async () => {
+    await using fixture = new Fixture({ sweepMs: 20 });
+    await fixture.putEndpoint();
+    fixture.publisher.start();
+    await eventually(async () => expect((await fixture.read())?.names).toBeDefined());
+    await fixture.putEndpoint();
+    await eventually(async () => expect((await fixture.read())?.names?.container).toBe('one'));
+  });
+
+  test('tries again what failed', async () => {
+    await using fixture = new Fixture();
+    await fixture.putEndpoint();
+    fixture.docker.failing = true;
+    fixture.publisher.start();
+    await eventually(() => expect(fixture.publisher.failures).toBe(1));
+    fixture.docker.failing = false;
+    await eventually(async () => expect((await fixture.read())?.names?.container).toBe('one'));
+    await eventually(() => expect(fixture.publisher.failures).toBe(0));
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals';
+import { PoolSweep, planPoolSweep } from '../../../src/agent/pool-sweep.js';
+import { Prefix } from '../../../src/inet/prefix.js';
+import { Ipam } from '../../../src/ipam/ipam.js';
+import { keys } from '../../../src/store/keys.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import { formatRecord } from '../../../src/store/records.js';
+import { eventually } from '../../support/eventually.js';
+import { silentLogger } from '../../support/mirror-hosts.js';
+
+const hold = { poolId: 'lost', subnet: '10.1.0.0/24' };
+
+function dockerNetwork(id: string, subnet: string, driver = 'xnet') {
+  return { id, ipam: { driver, options: {}, subnets: [{ subnet }] } };
+}
+
+describe('which holds on pools belong to nothing', () => {
+  test('one whose subnet no Docker network has', () => {
+    const networks = [dockerNetwork('a', '10.2.0.0/24')];
+    expect(planPoolSweep([hold], [], networks, 'xnet')).toEqual(['lost']);
+  });
+
+  test('not one whose subnet a network without a binding has from xnet: a macvlan network, say', () => {
+    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
+    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
+      'lost',
+    ]);
+  });
+
+  test('one beside the hold that the binding of the network of that subnet names', () => {
+    const networks = [dockerNetwork('a', '10.1.0.0/24')];
+    const binding = { dockerNetworkId: 'a', poolIds: ['own'] };
+    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual(['lost']);
+    expect(planPoolSweep([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
+  });
+
+  test('not one whose subnet a network has whose binding was written by an xnet that had not answered for the pool', () => {
+    const networks = [dockerNetwork('a', '10.1.0.0/24')];
+    const binding = { dockerNetworkId: 'a', poolIds: [] };
+    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual([]);
+  });
+});
+
+test('a hold that belongs to nothing for long is given back, those of bindings and of other hosts stay', async () => {
+  await using store = new MemoryStore();
+  const ipamOf = (id: string) =>
+    new Ipam({
+      store,
+      host: { id, name: id },
+      defaultPools: [{ range: Prefix.parse('10.0.0.0/8'), length: 24 }],
+    });
+  await using ipam = ipamOf('h1');
+  await using other = ipamOf('h2');
+  const subnet = Prefix.parse('10.1.0.0/24');
+  const request = { space: 'xnet-local' as const, family: 4 as const, subnet };
+  const [, bound] = [await ipam.requestPool(request), await ipam.requestPool(request)];
+  await other.requestPool(request);
+  const binding = { version: 1 as const, networkId: 'n', hostId: 'h1', dockerNetworkId: 'a' };
+  await store.commit(
+    [],
+    [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
+  );
+  await using sweep = new PoolSweep({
+    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', logger: silentLogger, sweepMs: 5, graceMs: 20 },
+    engine: { listNetworks: async () => [] },
+  });
+  sweep.start();
+  await eventually(async () => {
+    const { entries } = await store.list(keys.poolReferences());
+    expect(entries.map(({ key }) => key.split('/').slice(2)).sort()).toEqual([
+      ['h1', bound.poolId.split('~').at(-1)],
+      ['h2', expect.any(String)],
+    ]);
+  });
+});

@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals';
+import { containerMtu } from '../../../src/dataplane/container-mtu.js';
+import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
+import { parseFailures } from '../../../src/dataplane/iproute2.js';
+import { tunnelFilterLines } from '../../../src/dataplane/tunnel-filter.js';
+import { chooseUnderlay } from '../../../src/dataplane/underlay.js';
+
+describe('interface names', () => {
+  test.each(['a'.repeat(64), '0123456789ab', 'not hex at all', ''])(
+    'of endpoint "%s" fit Linux and lead back to the same name',
+    (id) => {
+      const name = interfaceName(id);
+      expect(name.length).toBeLessThanOrEqual(15);
+      expect(interfaceName(endpointNameOf(name) as string)).toBe(name);
+    },
+  );
+
+  test("of Docker's ids begin with the id", () => {
+    expect(interfaceName(`0123456789ab${'c'.repeat(52)}`)).toBe('xc0123456789ab');
+  });
+
+  test.each(['xnet-0123456789abc', 'xnet-lab-h1', 'xnet-0123456789ag', 'cni-0123456789ab'])(
+    'of namespaces of others, as %s, are not taken for ours',
+    (namespace) => expect(networkIdOf(namespace)).toBeUndefined(),
+  );
+});
+
+test.each([
+  { vtep: '192.0.2.1', mtu: 1500, expected: 1450 },
+  { vtep: '2001:db8::1', mtu: 1500, expected: 1430 },
+  { vtep: '192.0.2.1', mtu: 9000, expected: 8950 },
+])('containers over $vtep with MTU $mtu get $expected', ({ vtep, mtu, expected }) => {
+  expect(containerMtu({ vtep, mtu })).toBe(expected);
+});
+
+describe('failures of a batch', () => {
+  const lines = ['link add a', 'link add b', 'link add c'];
+
+  test('are told with their lines and the words of the kernel', () => {
+    const stderr =
+      'RTNETLINK answers: File exists\nCommand failed -:1\nCannot find device "b"\nCommand failed -:2\n';
+    expect(parseFailures(lines, stderr)).toEqual([
+      { line: 'link add a', words: 'File exists' },
+      { line: 'link add b', words: 'Cannot find device "b"' },
+    ]);
+  });
+
+  test('that end the batch have no line, and come after those that do', () => {
+    const stderr = 'RTNETLINK answers: File exists\nCommand failed -:1\nError: argument "x" is wrong: what\n';
+    expect(parseFailures(lines, stderr)[1]).toEqual({ line: '', words: 'argument "x" is wrong: what' });
+  });
+
+  test('without a word are failures all the same', () => {
+    expect(parseFailures(lines, '')).toEqual([{ line: '', words: '' }]);
+  });
+});
+
+describe('the underlay', () => {
+  const interfaces = [
+    { name: 'lo', mtu: 65536, addresses: [] },
+    { name: 'eth0', mtu: 1500, addresses: ['2001:db8::1', '192.0.2.1'] },
+    { name: 'eth1', mtu: 9000, addresses: ['198.51.100.1', '198.51.100.2'] },
+    { name: 'eth2', mtu: 1500, addresses: ['2001:db8:1::1'] },
+  ];
+
+  test.each([
+    { wanted: undefined, defaultRoutes: ['eth0'], vtep: '192.0.2.1', name: 'eth0' },
+    { wanted: undefined, defaultRoutes: ['lo', 'eth2'], vtep: '2001:db8:1::1', name: 'eth2' },
+    { wanted: 'eth1', defaultRoutes: ['eth0'], vtep: '198.51.100.1', name: 'eth1' },
+    { wanted: '198.51.100.2', defaultRoutes: ['eth0'], vtep: '198.51.100.2', name: 'eth1' },
+    { wanted: '2001:db8::1', defaultRoutes: [], vtep: '2001:db8::1', name: 'eth0' },
+  ])(
+    'asked for $wanted with default routes over $defaultRoutes is $vtep',
+    ({ wanted, defaultRoutes, vtep, name }) => {
+      expect(chooseUnderlay(wanted, { interfaces, defaultRoutes })).toMatchObject({ vtep, interface: name });
+    },
+  );
+
+  test.each([undefined, 'lo', 'eth9', '203.0.113.1'])(
+    'asked for %s in vain names what there is',
+    (wanted) => {
+      expect(() => chooseUnderlay(wanted, { interfaces, defaultRoutes: [] })).toThrow(
+        /eth1 \(198\.51\.100\.1, 198\.51\.100\.2\)/,
+      );
+    },
+  );
+});
+
+test.each([
+  { vteps: ['192.0.2.1', '::1; drop'], vnis: [1] },
+  { vteps: ['192.0.2.1'], vnis: [2 ** 24] },
+  { vteps: ['192.0.2.1'], vnis: [0] },
+])('a tunnel filter of %j is refused', (filter) => {
+  expect(() => tunnelFilterLines(filter, 4789)).toThrow(expect.objectContaining({ code: 'INVALID' }));
+});

@@ -1,0 +1,29 @@
+/** Documentation that cannot drift: tables of the docs are compared with the code. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { listSettings } from '../../src/config/schema.js';
+import { NETWORK_OPTIONS } from '../../src/driver/network-options.js';
+import { ERROR_CODES } from '../../src/errors.js';
+
+/** First cells of the rows of a page's tables, without back-ticks. */
+function firstCells(page: string): string[] {
+  const rows = readFileSync(page, 'utf8').matchAll(/^\| `?([^|`]+?)`? \|/gm);
+  return [...rows].map((row) => row[1] as string);
+}
+
+describe('the documentation', () => {
+  test('lists every error code with its meaning', () => {
+    const page = readFileSync('docs/errors.md', 'utf8');
+    for (const [code, { meaning }] of Object.entries(ERROR_CODES))
+      expect(page).toContain(`| ${code} | ${meaning} |`);
+  });
+
+  test('lists every setting of xnet serve, and none that is gone', () => {
+    const flags = firstCells('docs/configuration.md').filter((cell) => cell.startsWith('--'));
+    expect(flags).toEqual(listSettings().map(({ flag }) => flag));
+  });
+
+  test('lists every network option', () => {
+    expect(firstCells('README.md')).toEqual(expect.arrayContaining(Object.keys(NETWORK_OPTIONS)));
+  });
+});

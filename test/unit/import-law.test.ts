@@ -1,0 +1,114 @@
+/** Arrows between folders go down only, and each library has one door (CONTRIBUTING.md, "The import law"). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+
+const SRC = resolve('src');
+
+/** Folder (or top-level file) -> what it may import of ours, besides itself and the ground. */
+const GROUND = ['errors', 'concurrency', 'inet', 'observability'];
+const MAY_IMPORT: Record<string, string[]> = {
+  main: ['cli', 'daemon'],
+  daemon: ['host', 'status', 'config', 'server', 'agent', 'dns', 'dataplane', 'store', 'keeper', 'native'],
+  host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'store', 'dataplane'],
+  status: ['host', 'dns', 'server', 'store', 'keeper'],
+  cli: ['config', 'server'],
+  server: ['driver', 'ipam', 'protocol'],
+  agent: ['driver', 'store', 'dataplane', 'docker'],
+  dns: ['native', 'store'],
+  keeper: ['native'],
+  docker: [],
+  native: [],
+  driver: ['store', 'dataplane'],
+  ipam: ['store'],
+  store: [],
+  dataplane: [],
+  config: [],
+  protocol: [],
+  observability: [],
+  inet: [],
+  concurrency: [],
+  errors: [],
+};
+
+/** Library -> the one place that may import it. */
+const DOORS: Record<string, RegExp> = {
+  express: /^server\//,
+  etcd3: /^store\/etcd-/,
+  cockatiel: /^store\/etcd-/,
+  lmdb: /^store\/lmdb-/,
+  execa: /^dataplane\//,
+  winston: /^observability\//,
+  commander: /^(cli\/|main\.ts)/,
+  'ip-address': /^inet\//,
+  'p-limit': /^concurrency\//,
+  koffi: /^native\//,
+  dockerode: /^docker\//,
+};
+
+/** What only the named layers may see of another folder: its contract, not its implementation. */
+const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
+  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
+  [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|transact)\.js$/],
+  [/^cli\//, /^server\//, /^server\/admin\.js$/],
+];
+
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+const imports = files.flatMap((from) =>
+  [...readFileSync(join(SRC, from), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
+    (match): Import => ({ from, specifier: match[1] as string }),
+  ),
+);
+const ours = imports
+  .filter(({ specifier }) => specifier.startsWith('.'))
+  .map(({ from, specifier }) => ({ from, to: relative(SRC, resolve(SRC, from, '..', specifier)) }));
+
+const folderOf = (path: string) => path.replace(/\/.*|\.[jt]s$/g, '');
+
+describe('the import law', () => {
+  test('every folder of src has its place in the law', () => {
+    expect([...new Set(files.map(folderOf))].filter((folder) => !(folder in MAY_IMPORT))).toEqual([]);
+  });
+
+  test('imports go down only', () => {
+    const against = ours.filter(({ from, to }) => {
+      const [importer, target] = [folderOf(from), folderOf(to)];
+      return importer !== target && !GROUND.includes(target) && !MAY_IMPORT[importer]?.includes(target);
+    });
+    expect(against).toEqual([]);
+  });
+
+  test('the ground imports nothing above it', () => {
+    const against = ours.filter(
+      ({ from, to }) => GROUND.includes(folderOf(from)) && ![folderOf(from), 'errors'].includes(folderOf(to)),
+    );
+    expect(against).toEqual([]);
+  });
+
+  test('each library has one door', () => {
+    const against = imports.filter(({ from, specifier }) => {
+      const door = DOORS[specifier.replace(/^(@[^/]+\/[^/]+|[^/]+).*/, '$1')];
+      return door !== undefined && !door.test(from);
+    });
+    expect(against).toEqual([]);
+  });
+
+  test('what lies behind a contract is seen by the composition root alone', () => {
+    const against = ours.filter(({ from, to }) =>
+      CONTRACTS_ONLY.some(
+        ([importers, target, allowed]) => importers.test(from) && target.test(to) && !allowed.test(to),
+      ),
+    );
+    expect(against).toEqual([]);
+  });
+
+  test('the environment is read in one file', () => {
+    const readers = files.filter((path) => readFileSync(join(SRC, path), 'utf8').includes('process.env'));
+    expect(readers).toEqual(['config/load.ts']);
+  });
+});

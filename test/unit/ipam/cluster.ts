@@ -1,0 +1,75 @@
+import { IpAddress } from '../../../src/inet/ip-address.js';
+import { Prefix } from '../../../src/inet/prefix.js';
+import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
+import type { PoolRequest } from '../../../src/ipam/plan-pool.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import type { Store } from '../../../src/store/store.js';
+
+export const prefix = (text: string) => Prefix.parse(text);
+export const ip = (text: string) => IpAddress.parse(text);
+
+export const DEFAULT_POOLS = [
+  { range: prefix('10.192.0.0/22'), length: 24 },
+  { range: prefix('fd78:6e65:7400::/48'), length: 64 },
+];
+
+/** Several hosts over one store in memory. */
+export class Cluster implements AsyncDisposable {
+  readonly store = new MemoryStore();
+  readonly #hosts: Ipam[] = [];
+
+  host(name: string, options: Partial<IpamOptions> = {}): Ipam {
+    const ipam = new Ipam({
+      store: this.store,
+      host: { id: `id-of-${name}`, name },
+      defaultPools: DEFAULT_POOLS,
+      unfinished: { everyMs: 5, forMs: 20 },
+      ...options,
+    });
+    this.#hosts.push(ipam);
+    return ipam;
+  }
+
+  async keys(): Promise<string[]> {
+    return (await this.store.list('')).entries.map(({ key }) => key);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.#hosts) await host[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
+  }
+}
+
+/** A request for a plain IPv4 pool of the local space. */
+export function poolRequest(subnet?: string, more: Partial<PoolRequest> = {}): PoolRequest {
+  return { space: 'xnet-local', family: 4, ...(subnet ? { subnet: prefix(subnet) } : {}), ...more };
+}
+
+/** The next address for an endpoint, as text. */
+export async function next(ipam: Ipam, poolId: string, container?: string): Promise<string> {
+  const named = container === undefined ? {} : { container };
+  const { address } = await ipam.requestAddress(poolId, { purpose: 'endpoint', ...named });
+  return `${address}`;
+}
+
+/** `store` with some calls replaced. */
+export function replacing(store: Store, calls: Partial<Store>): Store {
+  return {
+    description: store.description,
+    get: (key) => store.get(key),
+    list: (under) => store.list(under),
+    commit: (conditions, writes) => store.commit(conditions, writes),
+    watch: (under, signal) => store.watch(under, signal),
+    grantLease: (options) => store.grantLease(options),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    ...calls,
+  };
+}
+
+/** Resolves once `check` holds; rejects after a second. */
+export async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
+  for (let tries = 0; !(await check()); tries++) {
+    if (tries > 100) throw new Error('it did not come true within a second');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
