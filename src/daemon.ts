@@ -12,14 +12,10 @@ import { Zones } from './dns/zones.js';
 import { errorMessage } from './errors.js';
 import { type Host, startHost } from './host.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
-import { HeldQueue } from './keeper/held-queue.js';
 import { connectKeeper, type HeldSockets, NOTHING_HELD } from './keeper/held-sockets.js';
 import { StopOrder } from './keeper/stop-order.js';
-import { peek } from './native/peek.js';
 import { createLogger, type Logger } from './observability/logger.js';
 import { createAdminServer } from './server/admin.js';
-import { CallNotes } from './server/call-notes.js';
-import { CallsInFlight } from './server/calls-in-flight.js';
 import { closeServer } from './server/close-server.js';
 import { ipamDriverMethods } from './server/ipam-driver.js';
 import { networkDriverMethods } from './server/network-driver.js';
@@ -36,10 +32,6 @@ const READY_WAIT_MS = 8000;
 const ADOPT_WAIT_MS = 1500;
 /** How often sandboxes are looked for that ended without a word. */
 const SWEEP_MS = 5000;
-/** Where the keeper holds the connections of calls in flight. */
-const CALLS_KEY = 'calls';
-/** How long calls that the daemon before left wait for this one to be ready, before they are begun again. */
-const REPEAT_WAIT_MS = 1500;
 
 /**
  * Runs until it is told to stop (StopOrder says by what); then finishes the calls in flight. The kernel's state
@@ -61,18 +53,14 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   );
   const status = () => readStatus({ readiness, store, sockets, resolvers, hostId, version });
 
-  const connections = keeper && HeldQueue.open(keeper, CALLS_KEY);
-  const calls =
-    connections && new CallsInFlight(connections, new CallNotes(`${config.adminSocket}.calls`), peek);
-  const plugin = createPluginServer(readiness, logger, calls);
+  const plugin = createPluginServer(readiness, logger);
   const listeners = [
-    { key: 'plugin', server: plugin, path: config.socket },
+    { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },
     { key: 'admin', server: createAdminServer(status), path: config.adminSocket },
   ];
   const onNotHeld = (error: unknown) =>
     logger.warn('a socket will not outlive this daemon', { error: errorMessage(error) });
   await listenHeld(listeners, sockets, onNotHeld);
-  await connections?.hold(sockets, CALLS_KEY).catch(onNotHeld);
   logger.info('listening', { socket: config.socket, store: store.description, host: hostId, version });
 
   const stop = new AbortController();
@@ -82,14 +70,10 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   const preparing = readiness.run(stop.signal).then(() => {
     if (readiness.value) logger.info('ready', { ...readiness.value.underlay });
   });
-  // Begun again by a daemon that can carry it out: one that is killed before that has not tried.
-  const repeat = () => calls?.repeat(plugin);
-  const repeating = readiness.wait(REPEAT_WAIT_MS).then(repeat, repeat);
   logger.info('stopping', { because: await order.given });
   // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.
   if (order.reason === 'stop') await removeSockets(listeners, sockets);
-  await repeating;
-  await Promise.all([calls?.repeated(), ...listeners.map(({ server }) => closeServer(server))]);
+  await Promise.all(listeners.map(({ server }) => closeServer(server)));
   stop.abort();
   await preparing;
   await readiness.value?.[Symbol.asyncDispose]();
@@ -109,18 +93,11 @@ function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDa
   return { vxlanPort, ...(underlay !== undefined && { underlay }) };
 }
 
-function createPluginServer(
-  readiness: Readiness<Host>,
-  logger: Logger,
-  calls: CallsInFlight | undefined,
-): Server {
+function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server {
   const ready = () => readiness.wait(READY_WAIT_MS);
-  const server = createRpcServer({
+  return createRpcServer({
     methods: [...pluginMethods(), ...networkDriverMethods(ready), ...ipamDriverMethods(ready)],
     logger,
     deadlineMs: RPC_DEADLINE_MS,
-    ...(calls && { findCall: (socket) => calls.find(socket) }),
   });
-  calls?.follow(server);
-  return server;
 }

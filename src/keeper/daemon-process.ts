@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { errorMessage } from '../errors.js';
+import type { CallRelays } from './call-relays.js';
 import type { HeldDescriptors } from './held-descriptors.js';
 import {
   findRequestId,
@@ -22,13 +23,14 @@ export interface DaemonOptions {
   readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly held: HeldDescriptors;
+  readonly relays: CallRelays;
   /** Loaded while the daemon starts: it takes longer. */
   readonly pidfds: Promise<Pidfds>;
   readonly state: KeeperState;
 }
 
 /**
- * One daemon, from its start to its end, and the answers to its requests. Requests are answered in their order;
+ * One daemon, from its start to its end, and the answers to its requests. Requests are carried out in their order;
  * what a daemon asked before it ended and was not read by then is dropped, so that it cannot disturb the next.
  */
 export class DaemonProcess {
@@ -72,16 +74,16 @@ export class DaemonProcess {
 
   #receive(message: unknown): void {
     this.#options.pidfds.then(
-      (pidfds) => this.#answer(message, pidfds),
+      (pidfds) => void this.#answer(message, pidfds),
       (error: unknown) => this.#refuse(message, error),
     );
   }
 
-  #answer(message: unknown, pidfds: Pidfds): void {
+  async #answer(message: unknown, pidfds: Pidfds): Promise<void> {
     if (!this.#running) return;
     try {
       const request = parseRequest(message);
-      const held = this.#carryOut(request, pidfds);
+      const held = await this.#carryOut(request, pidfds);
       this.#send({ id: request.id, held, keeper: this.#options.state });
     } catch (error: unknown) {
       this.#refuse(message, error);
@@ -89,13 +91,17 @@ export class DaemonProcess {
   }
 
   /** Returns the entries that the daemon must learn of. */
-  #carryOut(request: KeeperRequest, pidfds: Pidfds): HeldEntry[] {
-    const { held } = this.#options;
+  #carryOut(request: KeeperRequest, pidfds: Pidfds): HeldEntry[] | Promise<HeldEntry[]> {
+    const { held, relays } = this.#options;
     if (request.op === 'list') return held.list();
     if (request.op === 'hold') {
       return [held.hold(request.key, () => pidfds.duplicateFrom(this.#pidfdFrom(pidfds), request.fd))];
     }
-    held.release(request.key);
+    if (request.op === 'end-relay') return relays.end(request.key).then(() => []);
+    if (request.op === 'relay') {
+      const entry = held.get(request.key);
+      relays.start(entry, request.to, () => duplicateOwn(pidfds, entry.fd));
+    } else held.release(request.key);
     return [];
   }
 
@@ -121,5 +127,14 @@ export class DaemonProcess {
     if (this.#pidfd !== undefined) closeSync(this.#pidfd);
     this.#pidfd = undefined;
     return end;
+  }
+}
+
+function duplicateOwn({ openPidfd, duplicateFrom }: Pidfds, fd: number): number {
+  const own = openPidfd(process.pid);
+  try {
+    return duplicateFrom(own, fd);
+  } finally {
+    closeSync(own);
   }
 }

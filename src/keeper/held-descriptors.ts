@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { XnetError } from '../errors.js';
 import type { HeldEntry } from './messages.js';
 
 /** The keeper's own descriptors by key. Every descriptor in it is open, and is closed exactly once. */
@@ -25,6 +26,13 @@ export class HeldDescriptors {
     if (!entry) return;
     this.#entries.delete(key);
     closeSync(entry.fd);
+  }
+
+  /** Another object when another socket is held under `key`. */
+  get(key: string): HeldEntry {
+    const entry = this.#entries.get(key);
+    if (!entry) throw new XnetError('NOT_FOUND', `nothing is held under ${key}`);
+    return entry;
   }
 
   list(): HeldEntry[] {

@@ -3,7 +3,8 @@ import { mkdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { XnetError } from '../errors.js';
-import { BACKLOG, findSocketPath, listenUnix } from '../native/unix-listener.js';
+import { BACKLOG } from '../native/backlog.js';
+import { findSocketPath, listenUnix } from '../native/unix-listener.js';
 import type { HeldSockets } from './held-sockets.js';
 
 export interface HeldListener {
@@ -11,6 +12,16 @@ export interface HeldListener {
   /** Where the keeper holds the socket. */
   readonly key: string;
   readonly path: string;
+  /** The keeper takes what comes to `path` and carries it here, where the server is; absent: the server is on `path`. */
+  readonly behind?: string;
+}
+
+interface Socket {
+  readonly key: string;
+  readonly path: string;
+  readonly fd: number;
+  /** Not held yet. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -18,7 +29,7 @@ export interface HeldListener {
  * (0600). A held one that the path no longer leads to (removed, or another path by now) is replaced, as is the
  * file that a dead process left; a path that answers and is not ours is refused with IN_USE.
  *
- * Nothing is held before all of them listen: a first start that fails then ends the keeper, too. `onNotHeld`
+ * Nothing is held before all of them are open: a first start that fails then ends the keeper, too. `onNotHeld`
  * hears why a socket is not held: its server works, but the socket does not outlive this process.
  *
  * Closing a server leaves its path in place, for the next daemon; removeSockets takes it away.
@@ -28,20 +39,46 @@ export async function listenHeld(
   sockets: HeldSockets,
   onNotHeld: (error: unknown) => void,
 ): Promise<void> {
-  const made: { readonly key: string; readonly fd: number }[] = [];
-  for (const { server, key, path } of listeners) {
-    const taken = takeSocketAt(path, key, sockets);
-    const fd = taken ?? (await makeSocket(path));
-    await listenOn(server, fd);
-    if (taken === undefined) made.push({ key, fd });
+  const opened = [];
+  for (const { server, key, path, behind } of listeners) {
+    const front = await openSocket(key, path, sockets);
+    const back = behind === undefined ? undefined : await openSocket(`${key}/behind`, behind, sockets);
+    opened.push({ server, front, back });
   }
-  for (const { key, fd } of made) await sockets.hold(key, fd).catch(onNotHeld);
+  for (const { server, front, back } of opened) {
+    const isHeld = await hold(front, sockets).catch(onNotHeld);
+    const isRelayed = back && isHeld && (await relay(front, back, sockets).catch(onNotHeld));
+    const [served, left] = isRelayed ? [back, front] : [front, back];
+    await listenOn(server, served.fd);
+    if (left) closeSync(left.fd);
+  }
 }
 
-/** Removes the paths of sockets that will not be served again, but for the supervisor's. */
+/** Removes the paths of sockets that will not be served again, but for the supervisor's; relayed calls end first. */
 export async function removeSockets(listeners: readonly HeldListener[], sockets: HeldSockets): Promise<void> {
   const given = sockets.list().flatMap((entry) => (entry.given ? [entry.key] : []));
   for (const { key, path } of listeners) if (!given.includes(key)) await unlink(path).catch(ignoreAbsent);
+  for (const { key, behind } of listeners) {
+    if (behind === undefined) continue;
+    await sockets.endRelay(key).catch(() => undefined);
+    await unlink(behind).catch(ignoreAbsent);
+  }
+}
+
+async function openSocket(key: string, path: string, sockets: HeldSockets): Promise<Socket> {
+  const taken = takeSocketAt(path, key, sockets);
+  return { key, path, fd: taken ?? (await makeSocket(path)), isNew: taken === undefined };
+}
+
+async function hold({ key, fd, isNew }: Socket, sockets: HeldSockets): Promise<true> {
+  if (isNew) await sockets.hold(key, fd);
+  return true;
+}
+
+/** The one behind is held first: calls wait there while no daemon runs. */
+async function relay(front: Socket, back: Socket, sockets: HeldSockets): Promise<boolean> {
+  await hold(back, sockets);
+  return sockets.relay(front.key, back.path);
 }
 
 async function listenOn(server: Server, fd: number): Promise<void> {

@@ -28,6 +28,14 @@ export interface HeldSockets {
   release(key: string): Promise<void>;
   /** A duplicate, the caller's to close, of what is held under `key`. Synchronous; still held after it. */
   take(key: string): number | undefined;
+  /**
+   * Has the calls that come to the socket held under `key` carried to the socket at the path `to`, from now on and over
+   * the ends of daemons; said again, nothing changes. False when there is no keeper to do it. Rejects with the reason
+   * when it cannot be done.
+   */
+  relay(key: string, to: string): Promise<boolean>;
+  /** Resolves when no call comes from there any more and those under way are answered. Nothing there is success. */
+  endRelay(key: string): Promise<void>;
   /** How the keeper fares; undefined without one. */
   readonly keeper: KeeperState | undefined;
 }
@@ -38,6 +46,8 @@ export const NOTHING_HELD: HeldSockets = {
   hold: async () => undefined,
   release: async () => undefined,
   take: () => undefined,
+  relay: async () => false,
+  endRelay: async () => undefined,
   keeper: undefined,
 };
 
@@ -125,6 +135,15 @@ export class KeeperConnection implements HeldSockets, Disposable {
     this.#held.delete(key);
     await this.#request({ op: 'release', key });
     this.#held.delete(key);
+  }
+
+  async relay(key: string, to: string): Promise<boolean> {
+    await this.#request({ op: 'relay', key, to });
+    return true;
+  }
+
+  async endRelay(key: string): Promise<void> {
+    await this.#request({ op: 'end-relay', key });
   }
 
   take(key: string): number | undefined {

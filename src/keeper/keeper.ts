@@ -1,12 +1,14 @@
 /**
  * The keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
  * duplicates of the sockets that must not close meanwhile, so that what is sent to them waits instead of being
- * refused. It knows nothing else, and so has no reason to die.
+ * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way. It knows
+ * nothing else, and so has no reason to die.
  *
  * Signals: SIGTERM and SIGINT stop daemon and keeper; SIGHUP and SIGUSR2 put the version on disk in the daemon's
  * place, with the sockets held over the change.
  */
 import { setFlagsFromString } from 'node:v8';
+import { CallRelays } from './call-relays.js';
 import { DaemonProcess, type Pidfds } from './daemon-process.js';
 import { HeldDescriptors } from './held-descriptors.js';
 import type { KeeperState } from './messages.js';
@@ -38,6 +40,7 @@ interface Native extends Pidfds {
 class Keeper {
   readonly #options: KeeperOptions;
   readonly #held: HeldDescriptors;
+  readonly #relays = new CallRelays();
   #order: Order = 'run';
   #daemon: DaemonProcess | undefined;
   #killTimer: NodeJS.Timeout | undefined;
@@ -76,6 +79,7 @@ class Keeper {
       command: this.#options.command,
       environment: withoutGivenSockets(this.#options.environment),
       held: this.#held,
+      relays: this.#relays,
       pidfds: this.#loadNative(),
       state: this.#state,
     });

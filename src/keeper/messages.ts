@@ -18,6 +18,10 @@ export interface HeldEntry {
 export type KeeperRequest = { readonly id: number } & (
   | { readonly op: 'hold'; readonly key: string; readonly fd: number }
   | { readonly op: 'release'; readonly key: string }
+  /** Take the calls that come to the socket held under `key`, and carry them to the one at the path `to`. */
+  | { readonly op: 'relay'; readonly key: string; readonly to: string }
+  /** Answered when the calls under way are. */
+  | { readonly op: 'end-relay'; readonly key: string }
   | { readonly op: 'list' }
 );
 
@@ -31,7 +35,7 @@ export interface KeeperState {
 }
 
 export type KeeperMessage =
-  /** `held`: all of it in answer to `list`, the new entry in answer to `hold`, nothing to `release`. */
+  /** `held`: all of it in answer to `list`, the new entry in answer to `hold`, nothing to the others. */
   | { readonly id: number; readonly held: readonly HeldEntry[]; readonly keeper: KeeperState }
   | { readonly id: number; readonly failure: string }
   /** Not an answer: stop in order, so that the version on disk can take over. */
@@ -41,10 +45,12 @@ type Values = Record<string, unknown>;
 
 /** The request in `message`; throws INVALID. */
 export function parseRequest(message: unknown): KeeperRequest {
-  const { id, op, key, fd } = ours(message);
+  const { id, op, key, fd, to } = ours(message);
   if (isCount(id)) {
     if (op === 'hold' && isKey(key) && isCount(fd)) return { id, op, key, fd };
     if (op === 'release' && isKey(key)) return { id, op, key };
+    if (op === 'relay' && isKey(key) && isPath(to)) return { id, op, key, to };
+    if (op === 'end-relay' && isKey(key)) return { id, op, key };
     if (op === 'list') return { id, op };
   }
   throw invalid(message);
@@ -84,6 +90,10 @@ function invalid(message: unknown): XnetError {
 
 function isObject(value: unknown): value is Values {
   return typeof value === 'object' && value !== null;
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value.startsWith('/');
 }
 
 /** Descriptors and request numbers: 31 bits, as the kernel's. */

@@ -6,14 +6,13 @@ import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { XnetError } from '../errors.js';
+import { BACKLOG } from './backlog.js';
 import { bind, getsockname, LINUX, listen, socket } from './socket-libc.js';
 
 const AF_UNIX = 1;
 /** sizeof(sockaddr_un): a family of 2 bytes in the machine's order, a path of 108. */
 const ADDRESS_BYTES = 110;
 const FAMILY = Buffer.from(new Uint16Array([AF_UNIX]).buffer);
-/** Calls that wait while no daemon runs stand in this queue; the kernel cuts it at net.core.somaxconn. */
-export const BACKLOG = 4096;
 
 /** Binds `path`, which must not exist, with mode 0600 from its first moment, and listens. Synchronous. */
 export function listenUnix(path: string): number {

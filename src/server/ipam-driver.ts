@@ -10,7 +10,7 @@ import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
 import type { AddressRequest, Ipam } from '../ipam/ipam.js';
 import { parsePoolKey } from '../ipam/pool-name.js';
 import * as wire from '../protocol/ipam-driver.js';
-import type { Call } from './calls-in-flight.js';
+import type { Call } from './call.js';
 import type { Ready } from './network-driver.js';
 import type { RpcMethod } from './rpc.js';
 

@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
-import { type Call, type FindCall, findNewCall } from './calls-in-flight.js';
+import { CALL_HEADER, type Call, parseCall } from './call.js';
 
 /** One method of the protocol. */
 export interface RpcMethod {
@@ -28,8 +28,6 @@ export interface RpcSettings {
   readonly logger: Logger;
   /** Docker itself never gives up waiting, and holds locks meanwhile. */
   readonly deadlineMs: number;
-  /** Default: every call is a new one. */
-  readonly findCall?: FindCall;
 }
 
 /** Far above what Docker sends; a body over it is refused before it is read whole. */
@@ -37,9 +35,6 @@ const BODY_LIMIT = '1mb';
 
 export function createRpcServer(settings: RpcSettings): Server {
   const server = createServer(createRpcApp(settings));
-  // One call on a connection: a call that came on an idle one in the moment that we close it would be lost, and
-  // Docker repeats it without its body. A connection to a unix socket costs next to nothing.
-  server.maxRequestsPerSocket = 1;
   server.requestTimeout = 0;
   return server;
 }
@@ -48,6 +43,13 @@ function createRpcApp(settings: RpcSettings): Express {
   const { methods, logger } = settings;
   const app = express();
   app.disable('x-powered-by');
+  // One call on a connection: a call that came on an idle one in the moment that we close it would be lost, and
+  // Docker repeats it without its body. A connection to a unix socket costs next to nothing. The keeper takes the
+  // close for the answer's end.
+  app.use((_request, response, next) => {
+    response.set('Connection', 'close');
+    next();
+  });
   app.use(express.text({ type: () => true, limit: BODY_LIMIT }));
   for (const method of methods) {
     app.post(`/${method.name}`, async (request, response) => answer(method, request, response, settings));
@@ -64,11 +66,11 @@ async function answer(
   method: RpcMethod,
   request: Request,
   response: Response,
-  { logger, deadlineMs, findCall = findNewCall }: RpcSettings,
+  { logger, deadlineMs }: RpcSettings,
 ): Promise<void> {
   const started = performance.now();
   const body = typeof request.body === 'string' ? request.body : '';
-  const call = findCall(request.socket);
+  const call = parseCall(request.get(CALL_HEADER));
   const fields: Record<string, unknown> = call.repeated ? { repeated: true } : {};
   try {
     const result = await run(method, body, { call, fields, deadlineMs });
@@ -153,11 +155,7 @@ function unreadable(logger: Logger): ErrorRequestHandler {
   return (error: Error & { status?: number }, request, response, _next) => {
     const status = error.status ?? 500;
     logger.warn('unreadable request', { path: request.path.slice(0, 200), status, error: error.message });
-    // The rest of the body is not read: the connection cannot be used again.
-    response
-      .status(status)
-      .set('Connection', 'close')
-      .json({ Err: `xnet cannot read the request: ${error.message}` });
+    response.status(status).json({ Err: `xnet cannot read the request: ${error.message}` });
   };
 }
 

@@ -43,9 +43,12 @@ for (const { key } of sockets.list()) if (key.startsWith('race/')) await sockets
 
 const server = createServer((request, response) => {
   request.resume();
+  response.setHeader('Connection', 'close');
   request.on('end', () => setTimeout(() => response.end(JSON.stringify({ pid: process.pid })), 5));
 });
-const listeners = [{ server, key: 'plugin', path: join(directory, 'plugin.sock') }];
+const listeners = [
+  { server, key: 'plugin', path: join(directory, 'plugin.sock'), behind: join(directory, 'calls.sock') },
+];
 await listenHeld(listeners, sockets, (error) => say(`not-held:${error.message}`));
 
 const resolvers = await Promise.all(

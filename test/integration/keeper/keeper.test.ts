@@ -94,7 +94,7 @@ describe('a daemon that cannot work', () => {
     rmSync(join(keeper.directory, 'crash'));
     expect(await call(keeper)).toBe(keeper.pids('ready').at(-1));
     const dead = keeper.pids('start').length - 1;
-    expect(keeper.events().at(-2)?.event).toBe(`deaths=${dead} held=1`);
+    expect(keeper.events().at(-2)?.event).toBe(`deaths=${dead} held=2`);
   });
 });
 
@@ -155,7 +155,7 @@ describe('the keeper', () => {
     const before = keeper.descriptors();
     for (let count = 2; count <= 200; count += 1) await restart(keeper, count);
     await eventually(() => expect(keeper.descriptors()).toBe(before));
-    expect(keeper.events().findLast(({ event }) => event.startsWith('deaths='))?.event).toMatch(/held=9$/);
+    expect(keeper.events().findLast(({ event }) => event.startsWith('deaths='))?.event).toMatch(/held=10$/);
     const memory = readFileSync(`/proc/${keeper.pid}/smaps_rollup`, 'utf8');
     const kilobytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(memory)?.[1]);
     console.log(`keeper after 200 restarts: ${before} descriptors,`, {
@@ -182,7 +182,7 @@ describe('the keeper', () => {
     const second = await keeper.waitForDaemons(2);
     expect(await call(keeper)).toBe(second);
     expect(keeper.events().findLast(({ event }) => event.startsWith('deaths='))?.event).toBe(
-      'deaths=1 held=2',
+      'deaths=1 held=3',
     );
   });
 

@@ -6,8 +6,6 @@ import { KeeperUnderTest } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, median, type Outcome, slowestMs } from './load.js';
 
 const KILLS = 5;
-/** What a client sees of a connection that the dead daemon had accepted; never a refusal. */
-const BROKEN = ['ECONNRESET', 'EPIPE'];
 
 let compiled: CompiledSources;
 beforeAll(async () => {
@@ -46,7 +44,7 @@ function countBy(values: readonly (string | undefined)[]): Record<string, number
 
 describe('a daemon killed with -9 five times in a row', () => {
   test.each([4, 100])(
-    'costs clients that call %i times a second nothing but the calls it was answering',
+    'costs clients that call %i times a second nothing: those that it was answering are answered by the next',
     async (perSecond) => {
       await using keeper = await KeeperUnderTest.ready({ sources: compiled.directory });
       const load = new CallLoad(keeper.socket, perSecond);
@@ -61,9 +59,7 @@ describe('a daemon killed with -9 five times in a row', () => {
           gapMs: median(gapsMs(kills, outcomes, keeper)).toFixed(),
         },
       );
-      expect(Object.keys(failures).filter((name) => !BROKEN.includes(name))).toEqual([]);
-      // Those in flight at the moment of a kill: a call takes some 5 ms.
-      expect(Object.values(failures).reduce((sum, count) => sum + count, 0)).toBeLessThan(KILLS * 10);
+      expect(failures).toEqual({});
       expect(outcomes.filter(({ failure, answeredAt }) => !failure && !answeredAt)).toEqual([]);
       expect(slowestMs(outcomes)).toBeLessThan(3000);
     },

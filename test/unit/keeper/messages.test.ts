@@ -7,6 +7,8 @@ const REQUESTS = [
   { id: 1, op: 'hold', key: 'sandbox/4f2a/udp', fd: 23 },
   { id: 2, op: 'release', key: 'plugin' },
   { id: 3, op: 'list' },
+  { id: 4, op: 'relay', key: 'plugin', to: '/run/xnet/calls' },
+  { id: 5, op: 'end-relay', key: 'plugin' },
 ];
 const MESSAGES = [
   { event: 'upgrade' },
