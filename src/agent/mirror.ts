@@ -1,5 +1,5 @@
-import { sleep } from '../concurrency/deadline.js';
 import { Limit } from '../concurrency/limit.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
@@ -47,8 +47,6 @@ export interface MirrorParts {
 const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
-/** Hints mostly come in swarms. */
-const LEAST_PAUSE_MS = 20;
 /** Docker serialises much of it anyhow. */
 const STEPS_AT_ONCE = 4;
 
@@ -66,6 +64,7 @@ export class Mirror implements AsyncDisposable {
   readonly #parts: MirrorParts;
   readonly #timing: Required<MirrorTiming>;
   readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
@@ -73,13 +72,17 @@ export class Mirror implements AsyncDisposable {
   #networks: ReadonlyMap<string, Entry> = new Map();
   #bindings: ReadonlyMap<string, Entry> = new Map();
   #problems: readonly string[] = [];
-  #hinted = true;
-  #pause = new AbortController();
   #running: readonly Promise<void>[] = [];
 
   constructor(parts: MirrorParts) {
     this.#parts = parts;
     this.#timing = { ...DEFAULTS, ...parts.timing };
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: FIRST_RETRY_MS * 2,
+      // Docker or the store is away: said by the status. Both give a hint when they are back.
+      onFailure: (error) => parts.logger.debug('cannot look at the networks', { error: errorMessage(error) }),
+    });
   }
 
   /** Resolves when the store's first snapshot is in; the rest goes on behind. */
@@ -96,19 +99,19 @@ export class Mirror implements AsyncDisposable {
     });
     this.#running = [networks.ended, bindings.ended];
     await Promise.all([networks.first, bindings.first]);
-    this.#running = [...this.#running, this.#run(), this.#followDocker()];
+    this.#sweep.start();
+    this.#running = [...this.#running, this.#followDocker()];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#pause.abort();
+    await this.#sweep[Symbol.asyncDispose]();
     await Promise.all(this.#running);
   }
 
   /** Something may have changed. */
   hint(): void {
-    this.#hinted = true;
-    this.#pause.abort();
+    this.#sweep.hint();
   }
 
   /** For `xnet status`. */
@@ -134,30 +137,14 @@ export class Mirror implements AsyncDisposable {
     if (concerns) this.hint();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      this.#hinted = false;
-      this.#pause = new AbortController();
-      const pauseMs = await this.#look();
-      await sleep(LEAST_PAUSE_MS, this.#stop.signal);
-      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
-    }
-  }
-
-  /** Looks, plans and applies once; resolves to the longest pause until the next look. Never rejects. */
+  /** Looks, plans and applies once. */
   async #look(): Promise<number> {
-    try {
-      const view = await this.#view();
-      this.#refreshLocal(view.networks);
-      const { steps, problems } = planMirror(view);
-      this.#setProblems(problems);
-      await this.#applyAll(steps, view.database);
-      return this.#nextLookMs();
-    } catch (error: unknown) {
-      // Docker or the store is away: said by the status. Both give a hint when they are back.
-      this.#parts.logger.debug('cannot look at the networks', { error: errorMessage(error) });
-      return FIRST_RETRY_MS * 2;
-    }
+    const view = await this.#view();
+    this.#refreshLocal(view.networks);
+    const { steps, problems } = planMirror(view);
+    this.#setProblems(problems);
+    await this.#applyAll(steps, view.database);
+    return this.#nextLookMs();
   }
 
   async #view(): Promise<MirrorView> {
@@ -274,6 +261,7 @@ export class Mirror implements AsyncDisposable {
     this.#problems = problems;
   }
 
+  /** The longest pause until the next look. */
   #nextLookMs(): number {
     const retries = [...this.#failures.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
