@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { sleep } from '../concurrency/deadline.js';
 import { Limit } from '../concurrency/limit.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../docker/engine.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
@@ -37,7 +37,9 @@ const RETRY_MS = 1000;
  */
 export class NamePublisher implements AsyncDisposable {
   readonly #parts: NamePublisherParts;
+  readonly #sweepMs: number;
   readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
   readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
   /** Containers being looked at -> true when another look was asked for meanwhile. */
   readonly #looking = new Map<string, boolean>();
@@ -47,20 +49,37 @@ export class NamePublisher implements AsyncDisposable {
    * store has whatever. Of what is not in here the view knows all: nobody else writes names there.
    */
   readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
-  #work = new Set<Promise<void>>();
-  #running: readonly Promise<void>[] = [];
+  readonly #work = new Set<Promise<void>>();
+  /** When all containers are looked at next, in ms: at once when Docker's events begin. */
+  #resyncAtMs: number;
+  #following: Promise<void> | undefined;
 
   constructor(parts: NamePublisherParts) {
     this.#parts = parts;
+    this.#sweepMs = parts.sweepMs ?? 30_000;
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const retryMs = Math.min(RETRY_MS, this.#sweepMs);
+    this.#sweep = new Sweep({
+      look: async () => {
+        for (const containerId of this.#failed) this.hint(containerId);
+        if (performance.now() >= this.#resyncAtMs) await this.#resync();
+        return retryMs;
+      },
+      retryMs,
+      // The engine's state says so where people look.
+      onFailure: (error) => parts.logger.debug('cannot list containers', { error: errorMessage(error) }),
+    });
   }
 
   start(): void {
-    this.#running = [this.#followDocker(), this.#sweep()];
+    this.#sweep.start();
+    this.#following = this.#followDocker();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#running);
+    await this.#sweep[Symbol.asyncDispose]();
+    await this.#following;
     await Promise.all(this.#work);
   }
 
@@ -82,40 +101,24 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   async #followDocker(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
-      if (event.type === 'resync') await this.#resync();
-      else this.#take(event);
-    }
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
   }
 
-  #take(event: Exclude<EngineEvent, { type: 'resync' }>): void {
-    if (event.type === 'container') {
+  #take(event: EngineEvent): void {
+    if (event.type === 'resync') {
+      this.#resyncAtMs = 0;
+      this.#sweep.hint();
+    } else if (event.type === 'container') {
       if (event.action === 'start' || event.action === 'rename') this.hint(event.containerId);
       if (event.action === 'destroy') this.#failed.delete(event.containerId);
     } else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
   }
 
-  async #sweep(): Promise<void> {
-    const { sweepMs = 30_000 } = this.#parts;
-    let nextMs = performance.now() + sweepMs;
-    while (!this.#stop.signal.aborted) {
-      await sleep(Math.min(RETRY_MS, sweepMs), this.#stop.signal);
-      for (const containerId of this.#failed) this.hint(containerId);
-      if (performance.now() < nextMs) continue;
-      nextMs = performance.now() + sweepMs;
-      await this.#resync();
-    }
-  }
-
-  /** Looks at the containers that have endpoints of ours without a resolver, or without the name that Docker's list shows. */
+  /** Looks at the containers whose endpoints have no resolver, or not the name that Docker's list shows. */
   async #resync(): Promise<void> {
-    try {
-      const containers = await this.#parts.engine.listContainers();
-      for (const { id } of containers.filter((each) => this.#isStale(each))) this.hint(id);
-    } catch (error: unknown) {
-      // The engine's state says so where people look.
-      this.#parts.logger.debug('cannot list containers', { error: errorMessage(error) });
-    }
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const containers = await this.#parts.engine.listContainers();
+    for (const { id } of containers.filter((each) => this.#isStale(each))) this.hint(id);
   }
 
   #isStale({ endpoints, name }: DockerContainer): boolean {
