@@ -20,9 +20,9 @@ import { hostsWithEndpoints } from './mirror-records.js';
 import { readRecords, watchRecords } from './watch-records.js';
 
 export interface MirrorTiming {
-  /** Longest time between two looks. Default 30000. */
+  /** Longest time between two looks, in ms. Default 30000. */
   readonly sweepMs?: number;
-  /** How long a Docker network must be missing to count as removed, when no event told of it. Default 5000. */
+  /** How long a Docker network must be missing to count as removed, when no event told of it, in ms. Default 5000. */
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
@@ -91,11 +91,11 @@ export class Mirror implements AsyncDisposable {
     const { signal } = this.#stop;
     const networks = watchRecords(store, keys.networks(), signal, (entries) => {
       this.#networks = new Map(entries);
-      this.hint();
+      this.#sweep.hint();
     });
     const bindings = watchRecords(store, keys.bindings(), signal, (entries) => {
       this.#bindings = new Map(entries);
-      this.hint();
+      this.#sweep.hint();
     });
     this.#running = [networks.ended, bindings.ended];
     await Promise.all([networks.first, bindings.first]);
@@ -107,11 +107,6 @@ export class Mirror implements AsyncDisposable {
     this.#stop.abort();
     await this.#sweep[Symbol.asyncDispose]();
     await Promise.all(this.#running);
-  }
-
-  /** Something may have changed. */
-  hint(): void {
-    this.#sweep.hint();
   }
 
   /** For `xnet status`. */
@@ -134,7 +129,7 @@ export class Mirror implements AsyncDisposable {
     if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
     // Only where something is in the way does it matter that a container left.
     const concerns = event.type === 'resync' || event.action !== 'disconnect' || this.problems.length > 0;
-    if (concerns) this.hint();
+    if (concerns) this.#sweep.hint();
   }
 
   /** Looks, plans and applies once. */
@@ -214,7 +209,7 @@ export class Mirror implements AsyncDisposable {
     return new Set(strays.map(({ id }) => id));
   }
 
-  /** The driver's view in memory learns of names. */
+  /** The driver's view in memory learns of names and of removals under way. */
   #refreshLocal(networks: readonly NetworkRecord[]): void {
     const { local } = this.#parts;
     const byId = new Map(networks.map((record) => [record.id, record]));
@@ -239,7 +234,7 @@ export class Mirror implements AsyncDisposable {
     try {
       await applyMirrorStep(this.#parts, step, database);
       this.#failures.delete(key);
-      this.hint();
+      this.#sweep.hint();
     } catch (error: unknown) {
       this.#noteFailure(key, step, error, former);
     }

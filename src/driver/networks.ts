@@ -70,8 +70,9 @@ export class Networks {
 
   /**
    * Unties a Docker network and takes what it had out of kernel and store, with its holds on pools (Docker gives
-   * these back only while xnet answers); the cluster network goes with its last binding. Of a mirrored network, the first host where it is removed marks it for the others; one that
-   * was `lost` (nobody removed it) stays. Idempotent: an unknown network is success.
+   * these back only while xnet answers); the cluster network goes with its last binding. A mirrored network is marked
+   * by the first host where it is removed, for the others; one that was `lost` (nobody removed it) stays. Idempotent:
+   * an unknown network is success.
    */
   async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
     const { local, mutex } = this.#parts;

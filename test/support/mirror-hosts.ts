@@ -257,7 +257,7 @@ export class FakeHost implements Engine {
 
   async listContainers({ networkId }: { networkId?: string } = {}): Promise<DockerContainer[]> {
     const attached = [...this.#attached].filter(([, network]) => network === networkId);
-    return attached.map(([id]) => ({ id, name: id, running: true, endpoints: [] }));
+    return attached.map(([id]) => ({ id, name: id, endpoints: [] }));
   }
 
   async inspectContainer(): Promise<undefined> {

@@ -23,7 +23,6 @@ function containerNamed(name: string, given: Partial<InspectedContainer> = {}): 
   return {
     id: ID,
     name,
-    running: true,
     hostname: ID.slice(0, 12),
     labels: {},
     sandboxPath: '/run/docker/netns/f00d',
