@@ -11,7 +11,7 @@ import {
   parseRecord,
 } from '../store/records.js';
 import type { Condition, Store, Write } from '../store/store.js';
-import { type Attempt, transact } from '../store/transact.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
 import type { GatewaySubnet, GivenPool, NetworkFollower, PoolBook } from './collaborators.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import type { NetworkOptions, NetworkReference } from './network-options.js';
@@ -223,17 +223,11 @@ export class Networks {
     const binding = bindings.entries.find(({ key }) => key === own);
     if (!guard || !entry || !binding) return { result: undefined };
     const record = parseRecord(networkRecord, entry);
-    const end = planUnbinding(record, parseRecord(bindingRecord, binding), {
-      last: bindings.entries.length === 1,
-      lost,
-    });
+    const last = bindings.entries.length === 1;
+    const end = planUnbinding(record, parseRecord(bindingRecord, binding), { last, lost });
     return {
       result: undefined,
-      conditions: [
-        { key: guard.key, is: 'at', revision: guard.revision },
-        { key: own, is: 'at', revision: binding.revision },
-        { key: entry.key, is: 'at', revision: entry.revision },
-      ],
+      conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
       writes:
         end === 'remove'
           ? this.#removalWrites(record)
