@@ -2,7 +2,6 @@
  * The resolver of one sandbox: a UDP and a TCP socket inside the container's network namespace, which answer
  * the names of its networks and pass everything else on to Docker's own resolver there.
  */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
@@ -17,7 +16,8 @@ import { answerQuery, type Transport } from './answer.js';
 import type { QueryCounts, SandboxRules } from './collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import { TcpConnection } from './tcp-connection.js';
-import { type UdpClient, UdpForwarder } from './udp-forwarder.js';
+import { UdpForwarder } from './udp-forwarder.js';
+import { type UdpClient, UdpServer } from './udp-server.js';
 import type { NetworkZone } from './zone.js';
 
 /** TCP clients of one sandbox at a time; another is refused. */
@@ -41,20 +41,22 @@ export interface ResolverParts {
 
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
+  readonly #udp: UdpServer;
   readonly #forwarder: UdpForwarder;
 
   private constructor(
     readonly sandboxPath: string,
     /** Numbers of this process, open as long as the resolver is. */
     readonly descriptors: ResolverDescriptors,
-    private readonly udp: UdpSocket,
     private readonly tcp: Server,
     private readonly parts: ResolverParts,
   ) {
+    this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
     this.#forwarder = new UdpForwarder(
       () => openForwardUdp(sandboxPath),
-      (message, client) => this.#reply(message, client),
+      (message, client) => this.#udp.reply(message, client),
     );
+    this.#serveTcp();
   }
 
   /** Opens the sockets, serves, and puts the rule in place. Throws, with nothing left behind. */
@@ -83,17 +85,15 @@ export class SandboxResolver {
     descriptors: ResolverDescriptors,
     parts: ResolverParts,
   ): Promise<SandboxResolver> {
-    const udp = await boundSocket(descriptors).catch((error: unknown) => {
-      closeSync(descriptors.tcp);
+    const tcp = await listeningServer(descriptors).catch((error: unknown) => {
+      closeSync(descriptors.udp);
       throw error;
     });
     try {
-      const tcp = await listeningServer(descriptors);
-      const resolver = new SandboxResolver(sandboxPath, descriptors, udp, tcp, parts);
-      resolver.#serve();
-      return resolver;
+      return new SandboxResolver(sandboxPath, descriptors, tcp, parts);
     } catch (error) {
-      udp.close();
+      tcp.close();
+      closeSync(descriptors.udp);
       throw error;
     }
   }
@@ -102,7 +102,7 @@ export class SandboxResolver {
   async ensureRule(): Promise<void> {
     const address = this.tcp.address();
     const tcpPort = typeof address === 'object' && address ? address.port : 0;
-    const redirection = { udpPort: this.udp.address().port, tcpPort, mark: RESOLVER_MARK };
+    const redirection = { udpPort: this.#udp.port, tcpPort, mark: RESOLVER_MARK };
     await this.parts.rules.ensure(this.sandboxPath, redirection);
   }
 
@@ -122,7 +122,7 @@ export class SandboxResolver {
     this.#forwarder.close();
     for (const connection of this.#connections) connection.close();
     this.tcp.close();
-    this.udp.close();
+    this.#udp.close();
   }
 
   async #drain(): Promise<void> {
@@ -132,19 +132,16 @@ export class SandboxResolver {
     }
   }
 
-  #serve(): void {
-    this.udp.on('message', (query, { address, port }) => this.#takeUdp(query, address, port));
-    // Of sending (the sandbox's firewall, its end): the client asks again.
-    this.udp.on('error', () => {});
+  #serveTcp(): void {
     this.tcp.on('error', () => {});
     this.tcp.maxConnections = MOST_CONNECTIONS;
     this.tcp.on('connection', (client) => this.#takeTcp(client));
   }
 
-  #takeUdp(query: Buffer, address: string, port: number): void {
+  #takeUdp(query: Buffer, client: UdpClient): void {
     const answer = this.#answer(query, 'udp');
-    if (answer === 'forward') this.#forward(query, { address, port });
-    else if (answer !== 'drop') this.#reply(answer, { address, port });
+    if (answer === 'forward') this.#forward(query, client);
+    else if (answer !== 'drop') this.#udp.reply(answer, client);
   }
 
   #forward(query: Buffer, client: UdpClient): void {
@@ -173,10 +170,6 @@ export class SandboxResolver {
     else this.parts.counts.answered++;
     return answer;
   }
-
-  #reply(message: Buffer, client: UdpClient): void {
-    this.udp.send(message, client.port, client.address, () => {});
-  }
 }
 
 /**
@@ -194,19 +187,6 @@ function forget(sandboxPath: string, mark: number): void {
     forgetConnections(sandboxPath, mark);
   } catch {
     // The sandbox is gone, or the kernel has no such call.
-  }
-}
-
-async function boundSocket({ udp: fd }: ResolverDescriptors): Promise<UdpSocket> {
-  const socket = createSocket('udp4');
-  try {
-    const listening = once(socket, 'listening');
-    socket.bind({ fd, exclusive: true });
-    await listening;
-    return socket;
-  } catch (error) {
-    socket.close();
-    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { closeSync } from 'node:fs';
 import { formatFailure } from './response.js';
+import type { UdpClient } from './udp-server.js';
 
 const RESOLVER = { address: '127.0.0.11', port: 53 } as const;
 
@@ -19,11 +20,6 @@ const USED_MS = 2_000;
 
 /** Docker asks up to three servers of 8 s each; clients give up after 10 s or so. */
 const WAITED_MS = 20_000;
-
-export interface UdpClient {
-  readonly address: string;
-  readonly port: number;
-}
 
 interface Waiting {
   readonly client: UdpClient;

@@ -23,6 +23,27 @@ export const getsockname = libc.func(
 ) as (fd: number, address: Buffer, length: [number]) => number;
 export const send = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)') as DataCall;
 export const recv = libc.func('long recv(int fd, _Out_ uint8_t *data, size_t length, int flags)') as DataCall;
+/** Its buffers are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+export const recvfrom = libc.func(
+  'long recvfrom(int fd, uint8_t *data, size_t length, int flags, uint8_t *address, uint8_t *addressLength)',
+) as (
+  fd: number,
+  data: Buffer,
+  length: number,
+  flags: number,
+  address: Buffer,
+  addressLength: Buffer,
+) => number;
+export const sendto = libc.func(
+  'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)',
+) as (
+  fd: number,
+  data: Buffer,
+  length: number,
+  flags: number,
+  address: Buffer,
+  addressLength: number,
+) => number;
 
 type AddressCall = (fd: number, address: Buffer, length: number) => number;
 type DataCall = (fd: number, data: Buffer, length: number, flags: number) => number;

@@ -152,7 +152,8 @@ function bindTo(fd: number, port: number): void {
   checked(bind(fd, address, address.length), `bind to ${RESOLVER_ADDRESS}`);
 }
 
-function boundPort(fd: number): number {
+/** The port that a socket is bound to. Throws KERNEL. */
+export function boundPort(fd: number): number {
   const address = Buffer.alloc(16);
   checked(getsockname(fd, address, [address.length]), 'getsockname');
   return address.readUInt16BE(2);

@@ -52,10 +52,10 @@ class Held implements HeldSockets {
   }
 }
 
-/** Another process with a resolver in the sandbox that answers "web". */
-async function ownerProcess(sandbox: Sandbox) {
+/** Another process with a resolver in the sandbox that answers "web", and ends over the `deadly`th query. */
+async function ownerProcess(sandbox: Sandbox, deadly = 0, manner: 'kill' | 'throw' = 'kill') {
   const sources = await compileSources(['dns', 'native', 'dataplane', 'inet', 'concurrency']);
-  const words = [join(HERE, 'socket-owner.mjs'), sources.directory, sandbox.path];
+  const words = [join(HERE, 'socket-owner.mjs'), sources.directory, sandbox.path, String(deadly), manner];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
@@ -66,6 +66,7 @@ async function ownerProcess(sandbox: Sandbox) {
   };
   return {
     kill,
+    ended,
     /** Duplicates of its sockets in this process. */
     handOver: () => {
       const pidfd = openPidfd(child.pid!);
@@ -318,5 +319,30 @@ describe('when the process that owns the sockets is killed', () => {
     expect(resolvers.status().sandboxes).toBe(1);
     expect(await waiting).toMatchObject({ wrong: 0, lost: 0 });
     expect(await sandbox.dig('+tcp', 'db')).toBe('10.1.0.3');
+  });
+
+  test.each([1, 7])('over query %i, in the midst of answering it, no query is lost', async (deadly) => {
+    await using sandbox = await createSandbox();
+    await using owner = await ownerProcess(sandbox, deadly);
+    const sockets = new Held();
+    await holdSandbox(sockets, sandbox.path, 'n1', owner.handOver());
+    const load = sandbox.load('web', 20, 20);
+    await owner.ended;
+    await using resolvers = await resolversFor(sandbox, false, sockets);
+    await resolvers.adoptHeld();
+    expect(await load).toMatchObject({ wrong: 0, lost: 0 });
+  });
+
+  test('a query that ends it by an error is not left to its successors, which it would end too', async () => {
+    await using sandbox = await createSandbox();
+    await using owner = await ownerProcess(sandbox, 1, 'throw');
+    const sockets = new Held();
+    await holdSandbox(sockets, sandbox.path, 'n1', owner.handOver());
+    expect(await sandbox.netns.succeeds('dig', '+tries=1', '+time=1', 'web')).toBe(false);
+    await owner.ended;
+    await using resolvers = await resolversFor(sandbox, false, sockets);
+    await resolvers.adoptHeld();
+    expect(await sandbox.dig('web')).toBe('10.1.0.2');
+    expect(resolvers.status().answered).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 // Another process of ours: installs a resolver in the sandbox at argv[3] from the sources at argv[2], prints what
-// the keeper would hold, and stays until it is killed.
-const [sources, sandboxPath] = process.argv.slice(2);
+// the keeper would hold, and stays until it is killed, or ends over the query of the number argv[4] (from 1):
+// by an error where argv[5] is "throw", else by SIGKILL.
+const [sources, sandboxPath, deadly, manner] = process.argv.slice(2);
 const { SandboxResolvers } = await import(`${sources}/dns/resolvers.js`);
 const { NetworkZone } = await import(`${sources}/dns/zone.js`);
 const { ensureSandboxRules: ensure, removeSandboxRules: remove } = await import(
@@ -18,7 +19,17 @@ const web = {
 const zone = NetworkZone.build('n1', ['shop'], [web]);
 const held = new Map();
 const sockets = { hold: async (key, fd) => void held.set(key, fd), release: async () => {}, list: () => [] };
-const resolvers = new SandboxResolvers(() => zone, { ensure, remove }, sockets);
+let queries = 0;
+process.once('uncaughtException', () => process.exit(1));
+/** Asked by the resolver at every query: it has read it by then, and not answered. */
+function zoneOf() {
+  queries++;
+  if (queries !== Number(deadly)) return zone;
+  if (manner === 'throw') throw new Error('as a bug would');
+  process.kill(process.pid, 'SIGKILL');
+  return zone;
+}
+const resolvers = new SandboxResolvers(zoneOf, { ensure, remove }, sockets);
 const attached = await resolvers.attach(sandboxPath, 'n1');
 if (!attached.installed) throw new Error(attached.reason);
 const descriptor = (kind) => [...held].find(([key]) => key.includes(kind))[1];
