@@ -35,7 +35,9 @@ const BODY_LIMIT = '1mb';
 
 export function createRpcServer(settings: RpcSettings): Server {
   const server = createServer(createRpcApp(settings));
+  // Root alone can call, and the keeper waits on a caller's behalf: there is nobody to be cut off for slowness.
   server.requestTimeout = 0;
+  server.headersTimeout = 0;
   return server;
 }
 
