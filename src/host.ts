@@ -196,6 +196,9 @@ async function startDockerAgents(
   const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
   started.push(forgotten);
   forgotten.start();
+
+  // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
+  started.push({ [Symbol.asyncDispose]: async () => engine.close() });
   return { engine, mirror, names };
 }
 
