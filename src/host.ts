@@ -112,6 +112,7 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   await loadLocalState(store, hostId, local, logger);
 
   const guard = new TunnelGuard(dataplane, hosts, local, logger);
+  started.push(guard);
   hosts.onChange(() => guard.hint());
   guard.hint();
 
