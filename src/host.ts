@@ -112,6 +112,7 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   await loadLocalState(store, hostId, local, logger);
 
   const guard = new TunnelGuard(dataplane, hosts, local, logger);
+  started.push(guard);
   hosts.onChange(() => guard.hint());
   guard.hint();
 
@@ -197,6 +198,9 @@ async function startDockerAgents(
   const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
   started.push(forgotten);
   forgotten.start();
+
+  // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
+  started.push({ [Symbol.asyncDispose]: async () => engine.close() });
   return { engine, mirror, names };
 }
 

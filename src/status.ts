@@ -27,7 +27,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
-    ...(host ? [...host.mirror.problems, ...namesProblems(host), ...familyProblems(host, hostId)] : []),
+    ...(host ? hostProblems(host, hostId) : []),
   ];
   return {
     version,
@@ -44,6 +44,22 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
   return state.connected ? { version: state.version } : { problem: state.reason };
+}
+
+function hostProblems(host: Host, hostId: string): string[] {
+  return [
+    ...followProblems(host),
+    ...host.mirror.problems,
+    ...namesProblems(host),
+    ...familyProblems(host, hostId),
+  ];
+}
+
+function followProblems({ follower, local }: Host): string[] {
+  return follower.failures.map(({ networkId, reason }) => {
+    const name = local.findRecord(networkId)?.name ?? networkId;
+    return `this host's forwarding of network ${name} is not up to date: ${reason}`;
+  });
 }
 
 function namesProblems({ names: { failures: unpublished } }: Host): string[] {

@@ -5,6 +5,9 @@ import type { Logger } from '../observability/logger.js';
 import type { NetworkRecord } from '../store/records.js';
 import type { NetworkFollower } from './network-follower.js';
 
+/** Of a start, for all networks side by side. */
+const FOLLOW_WAIT_MS = 2000;
+
 export interface AdoptionParts {
   readonly dataplane: Dataplane;
   readonly local: LocalNetworks;
@@ -14,15 +17,15 @@ export interface AdoptionParts {
 }
 
 /**
- * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again. Networks
- * that this host no longer has are removed, unless something is attached to them: the store may be wrong (an
- * old backup), and traffic that flows goes on untouched.
+ * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that cannot be
+ * is tried on while all else begins. Networks that this host no longer has are removed, unless something is attached
+ * to them: the store may be wrong (an old backup), and traffic that flows goes on untouched.
  */
 export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
-  const { dataplane, local, follower, specOf, logger } = parts;
+  const { dataplane, local, logger } = parts;
   const networks = local.listNetworks();
   const used = networks.filter(({ record }) => local.listEndpoints(record.id).length > 0);
-  await Promise.all(used.map(({ record }) => follower.follow(specOf(record))));
+  await Promise.all(used.map(({ record }) => followAgain(record, parts)));
   const known = new Set(networks.map(({ record }) => record.id));
   const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
   for (const { id, endpointNames } of orphans) {
@@ -35,4 +38,13 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
       logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
     });
   }
+}
+
+async function followAgain(
+  record: NetworkRecord,
+  { follower, specOf, logger }: AdoptionParts,
+): Promise<void> {
+  await follower.follow(specOf(record), FOLLOW_WAIT_MS).catch((error: unknown) => {
+    logger.error('a network is not followed yet', { network: record.id, error: errorMessage(error) });
+  });
 }

@@ -1,4 +1,4 @@
-import { sleep } from '../concurrency/deadline.js';
+import { sleep, withDeadline } from '../concurrency/deadline.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
@@ -11,6 +11,8 @@ import { readRecords, watchRecords } from './watch-records.js';
 
 /** How long a network is followed after its last endpoint on this host went. */
 const REST_MS = 60_000;
+/** Less than the time in which Docker is answered (RPC_DEADLINE_MS), so that it is told the reason. */
+const FOLLOW_WAIT_MS = 8000;
 
 export interface FollowerParts {
   readonly store: Store;
@@ -42,10 +44,18 @@ export class NetworkFollower implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  async follow(network: NetworkSpec): Promise<void> {
+  /**
+   * Resolves when this host forwards to all endpoints of the network. Rejects when it does not after `waitMs`, with
+   * the latest failure, or TIMEOUT; the network is followed nevertheless.
+   */
+  async follow(network: NetworkSpec, waitMs = FOLLOW_WAIT_MS): Promise<void> {
     const followed = this.#followed.get(network.id) ?? this.#start(network);
     clearTimeout(followed.restTimer);
-    await followed.applied;
+    try {
+      await withDeadline(followed.applied, waitMs, `following network ${network.id}`);
+    } catch (error: unknown) {
+      throw followed.loop.failure ?? error;
+    }
   }
 
   rest(networkId: string): void {
@@ -75,6 +85,13 @@ export class NetworkFollower implements AsyncDisposable {
     return this.endpointsOf(networkId)?.find(({ id }) => id === endpointId);
   }
 
+  /** Why the kernel does not have the store's state, for each network of which that is so. */
+  get failures(): { readonly networkId: string; readonly reason: string }[] {
+    return [...this.#followed].flatMap(([networkId, { loop }]) =>
+      loop.failure === undefined ? [] : [{ networkId, reason: errorMessage(loop.failure) }],
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#followed.keys()].map((networkId) => this.unfollow(networkId)));
   }
@@ -97,6 +114,8 @@ class ForwardingLoop {
   readonly #network: NetworkSpec;
   readonly #signal: AbortSignal;
   endpoints: readonly EndpointRecord[] | undefined;
+  /** Of the last attempt. */
+  failure: unknown;
   #wake: () => void = () => undefined;
   #changed = false;
   /** The kernel had the network when it was last looked at; a failure makes it be looked at again. */
@@ -154,13 +173,22 @@ class ForwardingLoop {
       if (change.added + change.removed > 0) {
         logger.debug('forwarding set', { network: this.#network.id, ...change });
       }
+      this.failure = undefined;
       this.#resolveApplied();
     } catch (error: unknown) {
       if (this.#signal.aborted) return;
-      logger.error('cannot set forwarding', { network: this.#network.id, error: errorMessage(error) });
+      this.#noteFailure(error);
       this.#changed = true;
       this.#ensured = false;
       await sleep(1000, this.#signal);
     }
+  }
+
+  #noteFailure(error: unknown): void {
+    const reason = errorMessage(error);
+    if (this.failure === undefined || errorMessage(this.failure) !== reason) {
+      this.#parts.logger.error('cannot set forwarding', { network: this.#network.id, error: reason });
+    }
+    this.failure = error;
   }
 }

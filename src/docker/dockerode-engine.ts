@@ -1,7 +1,7 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { sleep } from '../concurrency/deadline.js';
-import { errorMessage, isXnetError } from '../errors.js';
+import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent } from './docker-agent.js';
 import { dockerFailure, isAway } from './docker-failure.js';
 import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
@@ -15,6 +15,7 @@ import type {
   InspectedContainer,
 } from './engine.js';
 import { EVENT_FILTERS, readEvents } from './event-stream.js';
+import { LinkedAbort } from './linked-abort.js';
 
 export interface EngineTiming {
   /** Of a call that only reads. Default 10000. */
@@ -47,6 +48,7 @@ export class DockerodeEngine implements Engine {
   readonly #socketPath: string;
   readonly #timing: Required<EngineTiming>;
   readonly #docker: Docker;
+  readonly #closed = new AbortController();
   #version: { version: string; apiVersion: string } | undefined;
   #state: EngineState = { connected: false, reason: 'not asked yet' };
 
@@ -66,6 +68,14 @@ export class DockerodeEngine implements Engine {
 
   get state(): EngineState {
     return this.#state;
+  }
+
+  /**
+   * Gives up all calls, those under way and those to come, with DOCKER. Docker goes on with what it has begun; it may
+   * be waiting for xnet in the midst of it. Event streams end by their own signals.
+   */
+  close(): void {
+    this.#closed.abort();
   }
 
   async listNetworks(): Promise<DockerNetwork[]> {
@@ -133,9 +143,8 @@ export class DockerodeEngine implements Engine {
 
   /** One connection's events. Ends or throws when it is lost, or when Docker gives no sign of life. */
   async *#followEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
-    const broken = new AbortController();
-    const ended = AbortSignal.any([signal, broken.signal]);
-    const heartbeat = this.#checkLife(ended, broken);
+    using connection = new LinkedAbort([signal]);
+    const heartbeat = this.#checkLife(connection);
     try {
       const { Version, ApiVersion } = await this.#read('version', (abortSignal) =>
         abortable(this.#docker.version, this.#docker, abortSignal),
@@ -144,61 +153,58 @@ export class DockerodeEngine implements Engine {
       const stream = await this.#read(
         'watch events',
         (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),
-        ended,
+        connection.signal,
       );
       // The request's own signal no longer holds once it is answered.
-      addAbortSignal(ended, stream as Readable);
+      addAbortSignal(connection.signal, stream as Readable);
       yield { type: 'resync' };
       yield* readEvents(stream);
     } finally {
-      broken.abort();
+      connection.abort();
       await heartbeat;
     }
   }
 
   /** Breaks the connection when Docker no longer answers. Never rejects. */
-  async #checkLife(ended: AbortSignal, broken: AbortController): Promise<void> {
+  async #checkLife(connection: LinkedAbort): Promise<void> {
+    const { signal } = connection;
     const ping = () =>
-      this.#read('ping', (abortSignal) => abortable(this.#docker.ping, this.#docker, abortSignal), ended);
-    await sleep(this.#timing.heartbeatMs, ended);
-    while (!ended.aborted) {
-      await ping().catch(() => broken.abort());
-      await sleep(this.#timing.heartbeatMs, ended);
+      this.#read('ping', (abortSignal) => abortable(this.#docker.ping, this.#docker, abortSignal), signal);
+    await sleep(this.#timing.heartbeatMs, signal);
+    while (!signal.aborted) {
+      await ping().catch(connection.abort);
+      await sleep(this.#timing.heartbeatMs, signal);
     }
   }
 
-  #read<T>(
-    call: string,
-    work: (abortSignal: AbortSignal) => Promise<T>,
-    ended = new AbortController().signal,
-  ): Promise<T> {
+  #read<T>(call: string, work: Work<T>, ended?: AbortSignal): Promise<T> {
     return this.#call(call, this.#timing.readMs, work, ended);
   }
 
   /** Bounds the time until the answer begins; a stream that is the answer goes on until `ended`. */
-  async #call<T>(
-    call: string,
-    timeoutMs: number,
-    work: (abortSignal: AbortSignal) => Promise<T>,
-    ended = new AbortController().signal,
-  ): Promise<T> {
-    const expiry = new AbortController();
-    const signal = AbortSignal.any([expiry.signal, ended]);
-    const timer = setTimeout(() => expiry.abort(), timeoutMs);
+  async #call<T>(call: string, timeoutMs: number, work: Work<T>, ended?: AbortSignal): Promise<T> {
+    const closed = this.#closed.signal;
+    using attempt = new LinkedAbort(ended ? [closed, ended] : [closed]);
+    const timer = setTimeout(attempt.abort, timeoutMs);
     try {
+      attempt.signal.throwIfAborted();
       // docker-modem leaves a caller waiting when the connection breaks within an answer.
-      const result = await Promise.race([work(signal), rejectOnAbort(signal)]);
+      const result = await Promise.race([work(attempt.signal), rejectOnAbort(attempt.signal)]);
       if (this.#version) this.#state = { connected: true, ...this.#version };
       return result;
     } catch (error: unknown) {
       const failure = dockerFailure(error, call, this.#socketPath);
-      if (isAway(failure) && !ended.aborted) this.#state = { connected: false, reason: failure.message };
+      if (!isAway(failure)) throw failure;
+      if (closed.aborted) throw new XnetError('DOCKER', `"${call}" is given up: xnet stops`, { call });
+      if (!ended?.aborted) this.#state = { connected: false, reason: failure.message };
       throw failure;
     } finally {
       clearTimeout(timer);
     }
   }
 }
+
+type Work<T> = (abortSignal: AbortSignal) => Promise<T>;
 
 function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
   const since = Math.floor(Date.now() / 1000) - OVERLAP_SECONDS;
@@ -214,7 +220,6 @@ function abortable<T>(call: () => Promise<T>, docker: Docker, abortSignal: Abort
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }

@@ -1,0 +1,28 @@
+/** What following a network says while the kernel refuses it. */
+import { expect, test } from '@jest/globals';
+import { HostsView } from '../../../src/agent/hosts-view.js';
+import { NetworkFollower } from '../../../src/agent/network-follower.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+
+const logger = { error() {}, warn() {}, info() {}, debug() {} };
+
+test('fails with the reason, goes on trying, and succeeds once the kernel takes it', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const { netns, dataplane, vtep } = underlay.hosts[0] as TestHost;
+  const network = underlay.network(underlay.hosts[0] as TestHost, 'shop');
+  await netns.ip(`link add foreign type vxlan id ${network.vni} local ${vtep} dstport 4789`);
+  await using store = new MemoryStore();
+  await using hosts = new HostsView(store, logger);
+  await hosts.start();
+  const parts = { store, dataplane, hosts, hostId: 'h1', logger, changed() {} };
+  await using follower = new NetworkFollower(parts);
+
+  await expect(follower.follow(network)).rejects.toMatchObject({ code: 'IN_USE' });
+  expect(follower.failures).toMatchObject([
+    { networkId: network.id, reason: expect.stringContaining('another VXLAN device') },
+  ]);
+  await netns.ip('link del foreign');
+  await follower.follow(network);
+  expect(follower.failures).toEqual([]);
+}, 60_000);

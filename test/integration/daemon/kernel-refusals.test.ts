@@ -1,0 +1,74 @@
+/** What the kernel refuses is said, holds up nothing else, and is done when the kernel takes it. */
+import { expect, test } from '@jest/globals';
+import { TestDaemon } from '../../support/daemon.js';
+import { eventually } from '../../support/eventually.js';
+
+const NETWORK = 'a'.repeat(64);
+const ENDPOINT = { NetworkID: NETWORK, EndpointID: 'b'.repeat(64) };
+const JOIN = { ...ENDPOINT, SandboxKey: '/var/run/docker/netns/x' };
+const VNI = 1234567;
+
+async function ok(daemon: TestDaemon, method: string, body: object): Promise<Record<string, unknown>> {
+  const { status, json } = await daemon.call(method, body);
+  expect({ method, status, failure: json.Err ?? json.Error }).toEqual({ method, status: 200 });
+  return json;
+}
+
+/** Resolves to its PoolID. */
+async function createNetwork(daemon: TestDaemon, NetworkID: string, options: object = {}): Promise<string> {
+  const { Pool, PoolID } = await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  await ok(daemon, 'NetworkDriver.CreateNetwork', {
+    NetworkID,
+    Options: { 'com.docker.network.generic': options },
+    IPv4Data: [{ AddressSpace: 'xnet-local', Pool }],
+  });
+  return PoolID as string;
+}
+
+test('a VNI that a foreign device has: the rest of the host works, and the network too when the device is gone', async () => {
+  await using daemon = await TestDaemon.start();
+  const PoolID = await createNetwork(daemon, NETWORK, { 'xnet.vni': `${VNI}` });
+  const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', { PoolID, Options: null });
+  await ok(daemon, 'NetworkDriver.CreateEndpoint', { ...ENDPOINT, Interface: { Address } });
+  await daemon.kill();
+  daemon.in('ip', 'netns', 'del', daemon.namespaces()[0] as string);
+  const device = ['foreign', 'type', 'vxlan', 'id', `${VNI}`, 'dstport', '4789', 'local', '198.18.250.1'];
+  // The kernel deletes the old device some time after its namespace.
+  await eventually(() => daemon.in('ip', 'link', 'add', ...device));
+
+  await daemon.restart();
+  await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  const reason = new RegExp(`another VXLAN device of this host has VNI ${VNI}`);
+  await eventually(() => expect(daemon.status().text).toMatch(reason), 10_000);
+  expect((await daemon.call('NetworkDriver.Join', JOIN)).json.Err).toMatch(reason);
+
+  daemon.in('ip', 'link', 'del', 'foreign');
+  await eventually(() => expect(daemon.status().text).not.toMatch(reason), 10_000);
+  await ok(daemon, 'NetworkDriver.Join', JOIN);
+}, 90_000);
+
+/** Whether the kernel takes packets of the network from known VTEPs alone. */
+const isFiltered = (daemon: TestDaemon) => daemon.in('nft', 'list', 'ruleset').includes('goto from_peers');
+
+test('a tunnel filter that nft refused once is set soon after', async () => {
+  await using daemon = await TestDaemon.start();
+  await createNetwork(daemon, NETWORK);
+  await eventually(() => expect(isFiltered(daemon)).toBe(true));
+  const unfit = 'add table inet xnet; add set inet xnet vteps4 { type inet_service; }';
+  daemon.in('nft', `delete table inet xnet; ${unfit}`);
+  await createNetwork(daemon, 'c'.repeat(64));
+  await eventually(async () =>
+    expect((await daemon.log()).map(({ message }) => message)).toContain('cannot set the tunnel filter'),
+  );
+  daemon.in('nft', 'delete table inet xnet');
+  await eventually(() => expect(isFiltered(daemon)).toBe(true), 10_000);
+}, 60_000);
+
+test('a tunnel filter that somebody flushed comes back', async () => {
+  await using daemon = await TestDaemon.start();
+  await createNetwork(daemon, NETWORK);
+  await eventually(() => expect(isFiltered(daemon)).toBe(true));
+  daemon.in('nft', 'flush', 'ruleset');
+  expect(isFiltered(daemon)).toBe(false);
+  await eventually(() => expect(isFiltered(daemon)).toBe(true), 40_000, 500);
+}, 90_000);
