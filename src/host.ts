@@ -32,7 +32,7 @@ import { ADDRESS_SPACES } from './ipam/address-space.js';
 import { Ipam } from './ipam/ipam.js';
 import { formatPoolKey } from './ipam/pool-name.js';
 import type { Logger } from './observability/logger.js';
-import type { HostRecord, NetworkRecord } from './store/records.js';
+import type { EndpointRecord, HostRecord, NetworkRecord } from './store/records.js';
 import type { Store } from './store/store.js';
 
 /** Under which this host's Docker knows us: the name of the plugin's socket. */
@@ -169,7 +169,7 @@ function createDriver(
 
 async function startDockerAgents(
   { config, logger, store, dataplane, hostId }: Foundation,
-  { registration, hosts, local }: Forwarding,
+  { registration, hosts, local, follower }: Forwarding,
   { networks, endpoints, sandboxes, ipam }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
@@ -188,7 +188,8 @@ async function startDockerAgents(
   sweep.start();
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
-  const names = new NamePublisher({ store, engine, findEndpoint, sandboxes, logger });
+  const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
+  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, logger });
   started.push(names);
   names.start();
 

@@ -1,4 +1,4 @@
-import { sleep } from '../concurrency/deadline.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import type { Engine } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
@@ -29,46 +29,37 @@ const MISSING_MS = 1_000;
  */
 export class ForgottenEndpoints implements AsyncDisposable {
   readonly #parts: ForgottenEndpointsParts;
-  readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
   readonly #missing = new Absences();
-  #running: Promise<void> | undefined;
 
   constructor(parts: ForgottenEndpointsParts) {
     this.#parts = parts;
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: MISSING_MS,
+      // Docker, the store or the kernel; each says so elsewhere.
+      onFailure: (error) =>
+        parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
+    });
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#sweep.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#sweep[Symbol.asyncDispose]();
   }
 
-  async #run(): Promise<void> {
-    const { sweepMs = 10_000, logger } = this.#parts;
-    while (!this.#stop.signal.aborted) {
-      let pauseMs = MISSING_MS;
-      try {
-        if (!(await this.#look())) pauseMs = sweepMs;
-      } catch (error: unknown) {
-        // Docker, the store or the kernel; each says so elsewhere.
-        logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) });
-      }
-      await sleep(pauseMs, this.#stop.signal);
-    }
-  }
-
-  /** Resolves to whether any endpoint is missing. */
-  async #look(): Promise<boolean> {
+  async #look(): Promise<number> {
+    const { sweepMs = 10_000 } = this.#parts;
     const unattached = await this.#findUnattached();
     const running = unattached.length > 0 ? await this.#listRunning() : new Set();
     const missing = unattached.filter(({ id }) => !running.has(id));
     this.#missing.note(missing.map(({ id }) => id));
     const forgotten = missing.filter(({ id }) => this.#missing.isLongerThan(id, MISSING_MS / 2));
     await Promise.all(forgotten.map((endpoint) => this.#remove(endpoint)));
-    return missing.length > 0;
+    return missing.length > 0 ? MISSING_MS : sweepMs;
   }
 
   async #findUnattached(): Promise<EndpointRecord[]> {

@@ -4,8 +4,8 @@ import { errorMessage, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import { formatRecord, type HostRecord, hostRecord, parseRecord } from '../store/records.js';
-import type { Condition, Lease, Store, Write } from '../store/store.js';
-import { type Attempt, transact } from '../store/transact.js';
+import type { Lease, Store, Write } from '../store/store.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
 
 /** A host that is silent for this long ranks as not alive. Its records stay. */
 const ALIVE_TTL_SECONDS = 10;
@@ -100,14 +100,12 @@ export class HostRegistration implements AsyncDisposable {
     const former = own && parseRecord(hostRecord, own);
     if (former) await this.#checkSameHost(former);
     if (holder && holder.value !== id) await this.#checkGone(holder.value);
-    const at = (key: string, entry: { revision: number } | undefined): Condition =>
-      entry ? { key, is: 'at', revision: entry.revision } : { key, is: 'absent' };
     // Docker has not been looked at yet when xnet starts.
     const gatewaySubnets = this.#host.gatewaySubnets ?? former?.gatewaySubnets;
     const host = { ...this.#host, ...(gatewaySubnets && { gatewaySubnets }) };
     return {
       result: host,
-      conditions: [at(keys.host(id), own), at(keys.vtep(vtep), holder)],
+      conditions: [asRead(keys.host(id), own), asRead(keys.vtep(vtep), holder)],
       writes: [
         { put: keys.host(id), value: formatRecord(host) },
         { put: keys.vtep(vtep), value: id },

@@ -1,5 +1,5 @@
-import { sleep } from '../concurrency/deadline.js';
 import { Limit } from '../concurrency/limit.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
@@ -20,9 +20,9 @@ import { hostsWithEndpoints } from './mirror-records.js';
 import { readRecords, watchRecords } from './watch-records.js';
 
 export interface MirrorTiming {
-  /** Longest time between two looks. Default 30000. */
+  /** Longest time between two looks, in ms. Default 30000. */
   readonly sweepMs?: number;
-  /** How long a Docker network must be missing to count as removed, when no event told of it. Default 5000. */
+  /** How long a Docker network must be missing to count as removed, when no event told of it, in ms. Default 5000. */
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
@@ -47,8 +47,6 @@ export interface MirrorParts {
 const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
-/** Hints mostly come in swarms. */
-const LEAST_PAUSE_MS = 20;
 /** Docker serialises much of it anyhow. */
 const STEPS_AT_ONCE = 4;
 
@@ -66,6 +64,7 @@ export class Mirror implements AsyncDisposable {
   readonly #parts: MirrorParts;
   readonly #timing: Required<MirrorTiming>;
   readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
@@ -73,13 +72,17 @@ export class Mirror implements AsyncDisposable {
   #networks: ReadonlyMap<string, Entry> = new Map();
   #bindings: ReadonlyMap<string, Entry> = new Map();
   #problems: readonly string[] = [];
-  #hinted = true;
-  #pause = new AbortController();
   #running: readonly Promise<void>[] = [];
 
   constructor(parts: MirrorParts) {
     this.#parts = parts;
     this.#timing = { ...DEFAULTS, ...parts.timing };
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: FIRST_RETRY_MS * 2,
+      // Docker or the store is away: said by the status. Both give a hint when they are back.
+      onFailure: (error) => parts.logger.debug('cannot look at the networks', { error: errorMessage(error) }),
+    });
   }
 
   /** Resolves when the store's first snapshot is in; the rest goes on behind. */
@@ -88,27 +91,22 @@ export class Mirror implements AsyncDisposable {
     const { signal } = this.#stop;
     const networks = watchRecords(store, keys.networks(), signal, (entries) => {
       this.#networks = new Map(entries);
-      this.hint();
+      this.#sweep.hint();
     });
     const bindings = watchRecords(store, keys.bindings(), signal, (entries) => {
       this.#bindings = new Map(entries);
-      this.hint();
+      this.#sweep.hint();
     });
     this.#running = [networks.ended, bindings.ended];
     await Promise.all([networks.first, bindings.first]);
-    this.#running = [...this.#running, this.#run(), this.#followDocker()];
+    this.#sweep.start();
+    this.#running = [...this.#running, this.#followDocker()];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#pause.abort();
+    await this.#sweep[Symbol.asyncDispose]();
     await Promise.all(this.#running);
-  }
-
-  /** Something may have changed. */
-  hint(): void {
-    this.#hinted = true;
-    this.#pause.abort();
   }
 
   /** For `xnet status`. */
@@ -131,33 +129,17 @@ export class Mirror implements AsyncDisposable {
     if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
     // Only where something is in the way does it matter that a container left.
     const concerns = event.type === 'resync' || event.action !== 'disconnect' || this.problems.length > 0;
-    if (concerns) this.hint();
+    if (concerns) this.#sweep.hint();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      this.#hinted = false;
-      this.#pause = new AbortController();
-      const pauseMs = await this.#look();
-      await sleep(LEAST_PAUSE_MS, this.#stop.signal);
-      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
-    }
-  }
-
-  /** Looks, plans and applies once; resolves to the longest pause until the next look. Never rejects. */
+  /** Looks, plans and applies once. */
   async #look(): Promise<number> {
-    try {
-      const view = await this.#view();
-      this.#refreshLocal(view.networks);
-      const { steps, problems } = planMirror(view);
-      this.#setProblems(problems);
-      await this.#applyAll(steps, view.database);
-      return this.#nextLookMs();
-    } catch (error: unknown) {
-      // Docker or the store is away: said by the status. Both give a hint when they are back.
-      this.#parts.logger.debug('cannot look at the networks', { error: errorMessage(error) });
-      return FIRST_RETRY_MS * 2;
-    }
+    const view = await this.#view();
+    this.#refreshLocal(view.networks);
+    const { steps, problems } = planMirror(view);
+    this.#setProblems(problems);
+    await this.#applyAll(steps, view.database);
+    return this.#nextLookMs();
   }
 
   async #view(): Promise<MirrorView> {
@@ -227,7 +209,7 @@ export class Mirror implements AsyncDisposable {
     return new Set(strays.map(({ id }) => id));
   }
 
-  /** The driver's view in memory learns of names. */
+  /** The driver's view in memory learns of names and of removals under way. */
   #refreshLocal(networks: readonly NetworkRecord[]): void {
     const { local } = this.#parts;
     const byId = new Map(networks.map((record) => [record.id, record]));
@@ -252,7 +234,7 @@ export class Mirror implements AsyncDisposable {
     try {
       await applyMirrorStep(this.#parts, step, database);
       this.#failures.delete(key);
-      this.hint();
+      this.#sweep.hint();
     } catch (error: unknown) {
       this.#noteFailure(key, step, error, former);
     }
@@ -274,6 +256,7 @@ export class Mirror implements AsyncDisposable {
     this.#problems = problems;
   }
 
+  /** The longest pause until the next look. */
   #nextLookMs(): number {
     const retries = [...this.#failures.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];

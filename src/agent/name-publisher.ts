@@ -1,16 +1,11 @@
-import { sleep } from '../concurrency/deadline.js';
+import { isDeepStrictEqual } from 'node:util';
 import { Limit } from '../concurrency/limit.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../docker/engine.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import {
-  type EndpointNames,
-  type EndpointRecord,
-  endpointRecord,
-  formatRecord,
-  parseRecord,
-} from '../store/records.js';
+import { type EndpointNames, type EndpointRecord, formatRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { namesOf } from './name-plan.js';
 
@@ -19,6 +14,8 @@ export interface NamePublisherParts {
   readonly engine: Engine;
   /** This host's endpoints, by id. */
   readonly findEndpoint: (endpointId: string) => EndpointRecord | undefined;
+  /** One of them as the store has it, or had it a moment ago; undefined while that is not known. */
+  readonly findStored: (endpoint: EndpointRecord) => EndpointRecord | undefined;
   /** The containers' resolvers, which Docker before 28, or an absence of ours, left without one. */
   readonly sandboxes: {
     has(endpointId: string): boolean;
@@ -40,27 +37,49 @@ const RETRY_MS = 1000;
  */
 export class NamePublisher implements AsyncDisposable {
   readonly #parts: NamePublisherParts;
+  readonly #sweepMs: number;
   readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
   readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
   /** Containers being looked at -> true when another look was asked for meanwhile. */
   readonly #looking = new Map<string, boolean>();
   readonly #failed = new Set<string>();
-  /** What the store has, as far as this process wrote it. */
-  readonly #written = new WeakMap<EndpointRecord, string>();
-  #work = new Set<Promise<void>>();
-  #running: readonly Promise<void>[] = [];
+  /**
+   * What this process wrote, which it knows before the view of the store does; undefined: it may have written, and the
+   * store has whatever. Of what is not in here the view knows all: nobody else writes names there.
+   */
+  readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
+  readonly #work = new Set<Promise<void>>();
+  /** When all containers are looked at next, in ms: at once when Docker's events begin. */
+  #resyncAtMs: number;
+  #following: Promise<void> | undefined;
 
   constructor(parts: NamePublisherParts) {
     this.#parts = parts;
+    this.#sweepMs = parts.sweepMs ?? 30_000;
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const retryMs = Math.min(RETRY_MS, this.#sweepMs);
+    this.#sweep = new Sweep({
+      look: async () => {
+        for (const containerId of this.#failed) this.hint(containerId);
+        if (performance.now() >= this.#resyncAtMs) await this.#resync();
+        return retryMs;
+      },
+      retryMs,
+      // The engine's state says so where people look.
+      onFailure: (error) => parts.logger.debug('cannot list containers', { error: errorMessage(error) }),
+    });
   }
 
   start(): void {
-    this.#running = [this.#followDocker(), this.#sweep()];
+    this.#sweep.start();
+    this.#following = this.#followDocker();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#running);
+    await this.#sweep[Symbol.asyncDispose]();
+    await this.#following;
     await Promise.all(this.#work);
   }
 
@@ -82,55 +101,36 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   async #followDocker(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
-      if (event.type === 'resync') await this.#resync();
-      else this.#take(event);
-    }
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
   }
 
-  #take(event: Exclude<EngineEvent, { type: 'resync' }>): void {
-    if (event.type === 'container') {
+  #take(event: EngineEvent): void {
+    if (event.type === 'resync') {
+      this.#resyncAtMs = 0;
+      this.#sweep.hint();
+    } else if (event.type === 'container') {
       if (event.action === 'start' || event.action === 'rename') this.hint(event.containerId);
       if (event.action === 'destroy') this.#failed.delete(event.containerId);
     } else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
   }
 
-  async #sweep(): Promise<void> {
-    const { sweepMs = 30_000 } = this.#parts;
-    let nextMs = performance.now() + sweepMs;
-    while (!this.#stop.signal.aborted) {
-      await sleep(Math.min(RETRY_MS, sweepMs), this.#stop.signal);
-      for (const containerId of this.#failed) this.hint(containerId);
-      if (performance.now() < nextMs) continue;
-      nextMs = performance.now() + sweepMs;
-      await this.#resync();
-    }
-  }
-
-  /** Looks at the containers that have endpoints of ours without a resolver, or without the name that Docker's list shows. */
+  /** Looks at the containers whose endpoints have no resolver, or not the name that Docker's list shows. */
   async #resync(): Promise<void> {
-    try {
-      const containers = await this.#parts.engine.listContainers();
-      const stale = await Promise.all(containers.map((container) => this.#isStale(container)));
-      for (const { id } of containers.filter((_, index) => stale[index])) this.hint(id);
-    } catch (error: unknown) {
-      // The engine's state says so where people look.
-      this.#parts.logger.debug('cannot list containers', { error: errorMessage(error) });
-    }
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const containers = await this.#parts.engine.listContainers();
+    for (const { id } of containers.filter((each) => this.#isStale(each))) this.hint(id);
   }
 
-  async #isStale({ endpoints, name }: DockerContainer): Promise<boolean> {
-    const mine = endpoints.flatMap(({ endpointId }) => this.#parts.findEndpoint(endpointId) ?? []);
-    if (mine.some(({ id }) => !this.#parts.sandboxes.has(id))) return true;
-    const stale = await Promise.all(mine.map((endpoint) => this.#lacksName(endpoint, name)));
-    return stale.includes(true);
-  }
-
-  async #lacksName(endpoint: EndpointRecord, name: string): Promise<boolean> {
-    const entry = await this.#parts.store.get(keys.endpoint(endpoint.networkId, endpoint.id));
-    if (!entry || parseRecord(endpointRecord, entry).names?.container === name) return false;
-    this.#written.delete(endpoint);
-    return true;
+  #isStale({ endpoints, name }: DockerContainer): boolean {
+    const { findEndpoint, findStored, sandboxes } = this.#parts;
+    const mine = endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
+    const lacking = mine.filter((endpoint) => {
+      const stored = findStored(endpoint);
+      return stored && stored.names?.container !== name;
+    });
+    // The view is behind, or the store has lost what was written: either way it is written once more.
+    for (const endpoint of lacking) this.#written.set(endpoint, undefined);
+    return lacking.length > 0 || mine.some(({ id }) => !sandboxes.has(id));
   }
 
   /** Never rejects. */
@@ -173,10 +173,13 @@ export class NamePublisher implements AsyncDisposable {
 
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
   async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
-    const value = formatRecord({ ...endpoint, names });
-    if (this.#written.get(endpoint) === value) return;
+    const { store, findStored } = this.#parts;
+    const known = this.#written.has(endpoint) ? this.#written.get(endpoint) : findStored(endpoint)?.names;
+    if (isDeepStrictEqual(known, names)) return;
     const key = keys.endpoint(endpoint.networkId, endpoint.id);
-    const { committed } = await this.#parts.store.commit([{ key, is: 'present' }], [{ put: key, value }]);
-    if (committed) this.#written.set(endpoint, value);
+    const value = formatRecord({ ...endpoint, names });
+    this.#written.set(endpoint, undefined);
+    const { committed } = await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
+    if (committed) this.#written.set(endpoint, names);
   }
 }

@@ -70,6 +70,11 @@ export class NetworkFollower implements AsyncDisposable {
     return this.#followed.get(networkId)?.loop.endpoints;
   }
 
+  /** One of them; undefined also while the store's state is not known. */
+  findEndpoint(networkId: string, endpointId: string): EndpointRecord | undefined {
+    return this.endpointsOf(networkId)?.find(({ id }) => id === endpointId);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#followed.keys()].map((networkId) => this.unfollow(networkId)));
   }

@@ -1,4 +1,4 @@
-import { sleep } from '../concurrency/deadline.js';
+import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { errorMessage } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
@@ -38,36 +38,30 @@ export interface PoolSweepParts {
  */
 export class PoolSweep implements AsyncDisposable {
   readonly #parts: Required<PoolSweepParts>;
+  readonly #sweep: Sweep;
   readonly #orphans = new Absences();
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
 
   constructor(parts: PoolSweepParts) {
     this.#parts = { sweepMs: 20_000, graceMs: 60_000, ...parts };
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: this.#parts.sweepMs,
+      // Docker or the store is away: said by the status.
+      onFailure: (error) =>
+        parts.logger.debug('cannot look for pools left over', { error: errorMessage(error) }),
+    });
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#sweep.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#sweep[Symbol.asyncDispose]();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.#sweep().catch((error: unknown) =>
-        // Docker or the store is away: said by the status.
-        this.#parts.logger.debug('cannot look for pools left over', { error: errorMessage(error) }),
-      );
-      await sleep(this.#parts.sweepMs, signal);
-    }
-  }
-
-  async #sweep(): Promise<void> {
-    const { store, engine, pools, hostId, driver, logger, graceMs } = this.#parts;
+  async #look(): Promise<number> {
+    const { store, engine, pools, hostId, driver, logger, sweepMs, graceMs } = this.#parts;
     const { entries } = await store.list(keys.bindings());
     const bindings = readRecords(bindingRecord, entries, logger).filter(
       (binding) => binding.hostId === hostId,
@@ -79,6 +73,7 @@ export class PoolSweep implements AsyncDisposable {
       await pools.releasePool(poolId);
       logger.info('the pool of a creation that broke off is given back', { pool: poolId });
     }
+    return sweepMs;
   }
 }
 

@@ -27,11 +27,6 @@ export class TunnelGuard {
     this.#work = this.#work.then(() => this.#set());
   }
 
-  /** Resolves when all hints so far are in the kernel. */
-  async settled(): Promise<void> {
-    await this.#work;
-  }
-
   async #set(): Promise<void> {
     this.#queued = false;
     const vteps = this.#hosts.list().map(({ host }) => host.vtep);

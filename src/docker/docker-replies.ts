@@ -57,7 +57,6 @@ export function containerOf(reply: Docker.ContainerInfo): DockerContainer {
     id: reply.Id,
     // Names of links have a second slash.
     name: plainName(reply.Names.find((name) => name.lastIndexOf('/') === 0) ?? reply.Id),
-    running: reply.State === 'running' || reply.State === 'paused',
     endpoints: Object.entries(reply.NetworkSettings?.Networks ?? {}).map(endpointOf),
   };
 }
@@ -67,7 +66,6 @@ export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContai
   return {
     id: reply.Id,
     name: plainName(reply.Name),
-    running: reply.State.Running,
     hostname: reply.Config.Hostname,
     labels: reply.Config.Labels ?? {},
     sandboxPath: reply.NetworkSettings?.SandboxKey || undefined,

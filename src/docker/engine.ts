@@ -51,7 +51,6 @@ export interface ContainerEndpoint {
 export interface DockerContainer {
   readonly id: string;
   readonly name: string;
-  readonly running: boolean;
   readonly endpoints: readonly ContainerEndpoint[];
 }
 

@@ -1,4 +1,4 @@
-/** What the network driver needs of the other parts; daemon.ts hands it the real ones. */
+/** What the network driver needs of the other parts; src/host.ts hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { Condition, Revision, Write } from '../store/store.js';
 import type { NetworkReference } from './network-options.js';

@@ -50,7 +50,8 @@ export class Endpoints {
 
   /**
    * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by
-   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. Throws NOT_FOUND, INVALID, EXISTS, IN_USE.
+   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. Throws NOT_FOUND,
+   * INVALID, EXISTS, IN_USE.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
     return this.#parts.mutex.run(creation.endpointId, async () => {
@@ -65,8 +66,8 @@ export class Endpoints {
 
   /**
    * The interface that libnetwork shall move into the container. When this resolves the endpoint is attached
-   * and this host forwards to all others of its network. Throws NOT_FOUND, and IN_USE when the container is in a network
-   * with an overlapping subnet.
+   * and this host forwards to all others of its network. Throws NOT_FOUND, and IN_USE when the container is in a
+   * network with an overlapping subnet.
    */
   async join(
     dockerNetworkId: string,

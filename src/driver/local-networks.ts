@@ -8,7 +8,8 @@ export interface LocalNetwork {
 
 /**
  * What this host's Docker has of xnet: its networks and their endpoints, in memory, so that no RPC has to
- * ask the store who they are. Filled from the store at start, then kept by the driver's own calls.
+ * ask the store who they are. Filled from the store at start, then kept by the driver's own calls; the mirror brings
+ * it what changes in the networks' records.
  */
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
@@ -81,9 +82,5 @@ export class LocalNetworks {
 
   listAllEndpoints(): EndpointRecord[] {
     return [...this.#endpoints.values()];
-  }
-
-  countEndpoints(): number {
-    return this.#endpoints.size;
   }
 }

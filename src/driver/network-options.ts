@@ -17,7 +17,7 @@ export const NETWORK_OPTIONS = {
 } as const;
 
 /** The `xnet.` options of `--ipam-opt`. */
-export const IPAM_OPTIONS = {
+const IPAM_OPTIONS = {
   'xnet.name': NETWORK_OPTIONS['xnet.name'],
   'xnet.id': NETWORK_OPTIONS['xnet.id'],
 } as const;

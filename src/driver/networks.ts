@@ -11,7 +11,7 @@ import {
   parseRecord,
 } from '../store/records.js';
 import type { Condition, Store, Write } from '../store/store.js';
-import { type Attempt, transact } from '../store/transact.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
 import type { GatewaySubnet, GivenPool, NetworkFollower, PoolBook } from './collaborators.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import type { NetworkOptions, NetworkReference } from './network-options.js';
@@ -70,8 +70,9 @@ export class Networks {
 
   /**
    * Unties a Docker network and takes what it had out of kernel and store, with its holds on pools (Docker gives
-   * these back only while xnet answers); the cluster network goes with its last binding. Of a mirrored network, the first host where it is removed marks it for the others; one that
-   * was `lost` (nobody removed it) stays. Idempotent: an unknown network is success.
+   * these back only while xnet answers); the cluster network goes with its last binding. A mirrored network is marked
+   * by the first host where it is removed, for the others; one that was `lost` (nobody removed it) stays. Idempotent:
+   * an unknown network is success.
    */
   async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
     const { local, mutex } = this.#parts;
@@ -222,17 +223,11 @@ export class Networks {
     const binding = bindings.entries.find(({ key }) => key === own);
     if (!guard || !entry || !binding) return { result: undefined };
     const record = parseRecord(networkRecord, entry);
-    const end = planUnbinding(record, parseRecord(bindingRecord, binding), {
-      last: bindings.entries.length === 1,
-      lost,
-    });
+    const last = bindings.entries.length === 1;
+    const end = planUnbinding(record, parseRecord(bindingRecord, binding), { last, lost });
     return {
       result: undefined,
-      conditions: [
-        { key: guard.key, is: 'at', revision: guard.revision },
-        { key: own, is: 'at', revision: binding.revision },
-        { key: entry.key, is: 'at', revision: entry.revision },
-      ],
+      conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
       writes:
         end === 'remove'
           ? this.#removalWrites(record)

@@ -10,6 +10,9 @@ interface Stay {
 /**
  * Which networks a container is in, so that it is told which two of them overlap: Docker itself would fail with the
  * kernel's route that is in the way. In memory: of a container joined before the daemon's start nothing is known.
+ *
+ * dns/endpoint-sandboxes.ts knows another thing, where names are answered: it learns of an endpoint only after its Join
+ * went well, and forgets one that got no resolver.
  */
 export class SandboxNetworks {
   readonly #stays = new Map<string, Stay>();

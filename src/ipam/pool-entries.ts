@@ -2,7 +2,7 @@
 import { Prefix } from '../inet/prefix.js';
 import { keys } from '../store/keys.js';
 import { formatRecord, type PoolRecord, parseRecord, poolRecord } from '../store/records.js';
-import type { Condition, Entry, Write } from '../store/store.js';
+import type { Entry, Write } from '../store/store.js';
 import { parseAddressSpace } from './address-space.js';
 import type { IpamHost } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
@@ -12,11 +12,6 @@ export function readPool(entry: Entry): PoolName {
   const { space, networkName, subnet } = parseRecord(poolRecord, entry);
   const name = { space: parseAddressSpace(space), subnet: Prefix.parse(subnet) };
   return networkName === undefined ? name : { ...name, networkName };
-}
-
-/** "The guard is as it was read." */
-export function guardCondition(key: string, guard: Entry | undefined): Condition {
-  return guard ? { key, is: 'at', revision: guard.revision } : { key, is: 'absent' };
 }
 
 export function createPoolWrites(pool: PoolReference): Write[] {

@@ -8,17 +8,11 @@
 import { isXnetError, XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import { parseRecord, poolReferenceRecord } from '../store/records.js';
-import { type Attempt, transact } from '../store/transact.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
 import type { DefaultPool } from './free-subnet.js';
 import type { IpamContext } from './ipam-context.js';
 import { type PoolRequest, planPool } from './plan-pool.js';
-import {
-  createPoolWrites,
-  guardCondition,
-  readPool,
-  referenceWrites,
-  removePoolWrites,
-} from './pool-entries.js';
+import { createPoolWrites, readPool, referenceWrites, removePoolWrites } from './pool-entries.js';
 import { newRequest, type PoolReference, type Request } from './pool-id.js';
 import { formatPoolKey, type PoolName, showPool } from './pool-name.js';
 import { sweepReference } from './sweep-reference.js';
@@ -92,7 +86,7 @@ export class Pools {
       ? { result, conditions: [{ key: poolKey, is: 'present' }], writes: referenceWrites(result, host) }
       : {
           result,
-          conditions: [guardCondition(keys.poolGuard(), guard), { key: poolKey, is: 'absent' }],
+          conditions: [asRead(keys.poolGuard(), guard), { key: poolKey, is: 'absent' }],
           writes: [...createPoolWrites(result), ...referenceWrites(result, host)],
         };
   }
@@ -131,10 +125,7 @@ export class Pools {
     const isLast = pools.every(({ key }) => key === keys.pool(poolKey));
     return {
       result,
-      conditions: [
-        guardCondition(keys.poolReferenceGuard(poolKey), referenceGuard),
-        guardCondition(keys.poolGuard(), guard),
-      ],
+      conditions: [asRead(keys.poolReferenceGuard(poolKey), referenceGuard), asRead(keys.poolGuard(), guard)],
       writes: [{ remove: own }, ...removePoolWrites(pool, isLast)],
     };
   }

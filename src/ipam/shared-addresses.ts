@@ -7,7 +7,7 @@ import { IpAddress } from '../inet/ip-address.js';
 import { keys, parseAddressKey } from '../store/keys.js';
 import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
-import { transact } from '../store/transact.js';
+import { asRead, transact } from '../store/transact.js';
 import { chooseHighest } from './choose-address.js';
 import { findHolder } from './holder.js';
 import type { IpamContext } from './ipam-context.js';
@@ -59,10 +59,7 @@ export class SharedAddresses {
             };
         return {
           result: address,
-          conditions: [
-            { key: referenceKey, is: 'present' },
-            entry ? { key, is: 'at', revision: entry.revision } : { key, is: 'absent' },
-          ],
+          conditions: [{ key: referenceKey, is: 'present' }, asRead(key, entry)],
           writes: [{ put: key, value: formatRecord(after) }],
         };
       },

@@ -6,7 +6,7 @@
  */
 import { sleep } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
-import type { Condition, Revision, Store, Write } from './store.js';
+import type { Condition, Entry, Revision, Store, Write } from './store.js';
 
 /**
  * What one attempt decided: the result alone when nothing has to be written (for instance because it found
@@ -15,6 +15,11 @@ import type { Condition, Revision, Store, Write } from './store.js';
 export type Attempt<T> =
   | { readonly result: T; readonly writes?: never }
   | { readonly result: T; readonly conditions: readonly Condition[]; readonly writes: readonly Write[] };
+
+/** "The key is as it was read": at that revision, or still absent. */
+export function asRead(key: string, entry: Entry | undefined): Condition {
+  return entry ? { key, is: 'at', revision: entry.revision } : { key, is: 'absent' };
+}
 
 export interface TransactOptions {
   /**

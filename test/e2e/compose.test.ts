@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import {
-  createNetwork,
+  createEverywhere,
   expectEverywhere,
   expectNoProblem,
   listNetworks,
@@ -96,8 +96,7 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
   });
 
   test('a file with external: true joins a network that was created on another host', async (lab) => {
-    await createNetwork(lab, 'h3', 'shop');
-    await expectEverywhere(lab, ['shop']);
+    await createEverywhere(lab, 'h3', 'shop');
     const external = ['name: shop', 'external: true'];
     await up(lab, 'h1', composeFile('db', ...external));
     await up(lab, 'h2', composeFile('web', ...external));

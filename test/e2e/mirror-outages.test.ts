@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { createSharedNetwork, runContainer } from '../support/containers.js';
 import { describeInLab } from '../support/lab-suite.js';
 import {
+  createEverywhere,
   createNetwork,
   describeNetwork,
   expectEverywhere,
@@ -16,8 +17,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
   test(
     'a host whose xnet was down catches up, both ways',
     async (lab) => {
-      for (const name of ['kept', 'theirs', 'ours']) await createNetwork(lab, 'h1', name);
-      await expectEverywhere(lab, ['kept', 'ours', 'theirs']);
+      for (const name of ['kept', 'theirs', 'ours']) await createEverywhere(lab, 'h1', name);
       await lab.xnet('h3', 'kill');
       await createNetwork(lab, 'h2', 'new');
       await lab.docker('h1', 'network', 'rm', 'theirs');
@@ -33,8 +33,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
   test(
     'a host that was cut off, and one that was rebooted, catch up',
     async (lab) => {
-      await createNetwork(lab, 'h1', 'old');
-      await expectEverywhere(lab, ['old']);
+      await createEverywhere(lab, 'h1', 'old');
       await lab.run(['partition', 'h3']);
       await createNetwork(lab, 'h1', 'new');
       await lab.docker('h1', 'network', 'rm', 'old');
@@ -59,8 +58,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
   });
 
   test('a Docker that lost its networks gets them again, and no other loses any', async (lab) => {
-    for (const name of ['bank', 'shop']) await createNetwork(lab, 'h2', name);
-    await expectEverywhere(lab, ['bank', 'shop']);
+    for (const name of ['bank', 'shop']) await createEverywhere(lab, 'h2', name);
     await lab.dockerd('h2', 'stop');
     await lab.in('h2', 'rm', '-r', '/var/lib/docker/network');
     await lab.dockerd('h2', 'start');
@@ -93,8 +91,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
   });
 
   test('dockerd away, restarted, or started after xnet is found again', async (lab) => {
-    await createNetwork(lab, 'h1', 'old');
-    await expectEverywhere(lab, ['old']);
+    await createEverywhere(lab, 'h1', 'old');
     await lab.dockerd('h2', 'stop');
     await expectProblem(lab, 'h2', /Docker's API at .*networks are not mirrored/);
     await lab.docker('h1', 'network', 'rm', 'old');

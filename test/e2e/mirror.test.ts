@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.js';
 import type { Engine, Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import {
+  createEverywhere,
   createNetwork,
   describeNetwork,
   expectEverywhere,
@@ -54,8 +55,7 @@ for (const engine of ENGINES) {
     });
 
     test('one removed on a host where it was not created is gone from all, and its name is free', async (lab) => {
-      await createNetwork(lab, 'h1', 'shop', '--subnet', '10.51.0.0/24');
-      await expectEverywhere(lab, ['shop']);
+      await createEverywhere(lab, 'h1', 'shop', '--subnet', '10.51.0.0/24');
       await lab.docker('h3', 'network', 'rm', 'shop');
       await createNetwork(lab, 'h3', 'shop', '--subnet', '10.52.0.0/24');
       await eventually(async () => {
@@ -67,8 +67,7 @@ for (const engine of ENGINES) {
     });
 
     test('a removal while containers of other hosts use the network is undone, which the log explains; they notice nothing', async (lab) => {
-      const id = await createNetwork(lab, 'h1', 'shop');
-      await expectEverywhere(lab, ['shop']);
+      const id = await createEverywhere(lab, 'h1', 'shop');
       const [two, three] = await Promise.all([
         runContainer(lab, 'h2', 'shop', { name: 'two' }),
         runContainer(lab, 'h3', 'shop', { name: 'three' }),

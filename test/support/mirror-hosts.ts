@@ -257,7 +257,7 @@ export class FakeHost implements Engine {
 
   async listContainers({ networkId }: { networkId?: string } = {}): Promise<DockerContainer[]> {
     const attached = [...this.#attached].filter(([, network]) => network === networkId);
-    return attached.map(([id]) => ({ id, name: id, running: true, endpoints: [] }));
+    return attached.map(([id]) => ({ id, name: id, endpoints: [] }));
   }
 
   async inspectContainer(): Promise<undefined> {
@@ -342,6 +342,18 @@ export class FakeCluster implements AsyncDisposable {
     return host;
   }
 
+  get one(): FakeHost {
+    return this.#host(1);
+  }
+
+  get two(): FakeHost {
+    return this.#host(2);
+  }
+
+  get three(): FakeHost {
+    return this.#host(3);
+  }
+
   /** Resolves when every host has these xnet networks and no other. */
   async everywhere(...names: string[]): Promise<void> {
     await eventually(() => {
@@ -352,6 +364,12 @@ export class FakeCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const host of this.hosts) await host.stopXnet();
     await this.store[Symbol.asyncDispose]();
+  }
+
+  #host(number: number): FakeHost {
+    const host = this.hosts[number - 1];
+    if (!host) throw new Error(`the cluster has no host ${number}`);
+    return host;
   }
 }
 

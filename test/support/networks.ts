@@ -12,6 +12,20 @@ export function createNetwork(lab: Lab, host: string, name: string, ...options: 
   return lab.docker(host, ...CREATE, ...options, name);
 }
 
+/** The same; resolves when the network is on every host. */
+export async function createEverywhere(
+  lab: Lab,
+  host: string,
+  name: string,
+  ...options: string[]
+): Promise<string> {
+  const id = await createNetwork(lab, host, name, ...options);
+  await eventually(async () => {
+    for (const each of lab.hosts) expect(await listNetworks(lab, each)).toContain(name);
+  }, SETTLE_MS);
+  return id;
+}
+
 /** Names of the host's networks of xnet, sorted. */
 export async function listNetworks(lab: Lab, host: string): Promise<string[]> {
   const names = await lab.docker(host, 'network', 'ls', '-f', 'driver=xnet', '--format', '{{.Name}}');

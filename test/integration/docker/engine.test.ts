@@ -143,7 +143,7 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
     await expect(engine.removeNetwork(networkId)).rejects.toMatchObject({ code: 'IN_USE' });
 
     const listed = await engine.listContainers({ networkId });
-    expect(listed).toMatchObject([{ id: containerId, name: 'first', running: true }]);
+    expect(listed).toMatchObject([{ id: containerId, name: 'first' }]);
     const [endpoint] = listed[0]?.endpoints ?? [];
     const inspected = await engine.inspectContainer(containerId);
     expect(inspected).toMatchObject({

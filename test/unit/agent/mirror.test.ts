@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
 import { eventually } from '../../support/eventually.js';
-import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
+import { FakeCluster, mirroredNames } from '../../support/mirror-hosts.js';
 
 /** Nothing of any network is left in the store. */
 async function expectEmpty(store: MemoryStore): Promise<void> {
@@ -16,7 +16,7 @@ async function expectEmpty(store: MemoryStore): Promise<void> {
 describe('the mirror', () => {
   test('puts a network created on one host into every Docker, as it is there', async () => {
     await using cluster = await FakeCluster.start(3);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await one.create('shop', {
       internal: true,
       attachable: true,
@@ -35,7 +35,7 @@ describe('the mirror', () => {
 
   test("tells the cluster of the host's docker_gwbridge, and refuses networks that overlap one", async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await eventually(() => expect(two.gatewaySubnets()).toHaveLength(2));
     const [{ subnet = '' } = {}] = two.network('docker_gwbridge').ipam.subnets;
     const overlapping = one.create('shop', {
@@ -48,7 +48,7 @@ describe('the mirror', () => {
 
   test("gives the copies of a network with Docker's own IPAM that of xnet, in the same subnet", async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     const subnets = [{ subnet: '172.18.0.0/16', gateway: '172.18.0.1' }];
     await one.create('shop', { ipam: { driver: 'default', options: {}, subnets } });
     await cluster.everywhere('shop');
@@ -57,7 +57,7 @@ describe('the mirror', () => {
 
   test.each([0, 1])('removes everywhere what was removed on one host (host %i)', async (index) => {
     await using cluster = await FakeCluster.start(3);
-    await cluster.hosts[0]?.create('shop');
+    await cluster.one.create('shop');
     await cluster.everywhere('shop');
     await new Promise((resolve) => setTimeout(resolve, 50));
     await cluster.hosts[index]?.remove('shop');
@@ -67,7 +67,7 @@ describe('the mirror', () => {
 
   test('undoes the removal of a network that containers of another host use', async () => {
     await using cluster = await FakeCluster.start(3);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await one.create('shop');
     await cluster.everywhere('shop');
     await two.attach('shop');
@@ -95,7 +95,7 @@ describe('the mirror', () => {
 
   test('reports the second of two networks of one name when it is in use, and replaces it when that ends', async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     two.answerApi(false);
     await two.create('shop');
     await two.attach('shop');
@@ -111,7 +111,7 @@ describe('the mirror', () => {
 
   test('leaves a name alone that something else holds, says so, and makes the network when it is free', async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await two.create('shop', { driver: 'bridge' });
     await one.create('shop');
     await eventually(async () => expect(two.problems.join()).toContain('held by Docker network'));
@@ -123,7 +123,7 @@ describe('the mirror', () => {
 
   test('keeps networks with xnet.mirror=off or a tie of their own where they are created', async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await one.create('tied', { options: { 'xnet.name': 'other' } });
     await one.create('private', { options: { 'xnet.mirror': 'off' } });
     await one.create('shop', { options: { 'xnet.mirror': 'on' } });
@@ -134,7 +134,7 @@ describe('the mirror', () => {
 
   test('lets a host catch up on what was created and removed while it was away', async () => {
     await using cluster = await FakeCluster.start(3);
-    const [one, two, three] = cluster.hosts as [FakeHost, FakeHost, FakeHost];
+    const { one, two, three } = cluster;
     await one.create('old');
     await one.create('mine');
     await cluster.everywhere('mine', 'old');
@@ -155,7 +155,7 @@ describe('the mirror', () => {
 
   test('makes everything again for a Docker that lost its data, and removes nothing elsewhere', async () => {
     await using cluster = await FakeCluster.start(2);
-    const [one, two] = cluster.hosts as [FakeHost, FakeHost];
+    const { one, two } = cluster;
     await one.create('shop');
     await one.create('bank');
     await cluster.everywhere('bank', 'shop');
@@ -168,7 +168,7 @@ describe('the mirror', () => {
 
   test('gives a host that joins later every network', async () => {
     await using cluster = await FakeCluster.start(2);
-    await cluster.hosts[0]?.create('shop');
+    await cluster.one.create('shop');
     await cluster.everywhere('shop');
     await cluster.addHost();
     await cluster.everywhere('shop');

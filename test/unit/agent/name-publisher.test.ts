@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { namesOf } from '../../../src/agent/name-plan.js';
 import { NamePublisher } from '../../../src/agent/name-publisher.js';
+import { readRecords, watchRecords } from '../../../src/agent/watch-records.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
 import {
+  type EndpointNames,
   type EndpointRecord,
   endpointRecord,
   formatRecord,
@@ -21,7 +23,6 @@ function containerNamed(name: string, given: Partial<InspectedContainer> = {}): 
   return {
     id: ID,
     name,
-    running: true,
     hostname: ID.slice(0, 12),
     labels: {},
     sandboxPath: '/run/docker/netns/f00d',
@@ -112,6 +113,11 @@ class Fixture implements AsyncDisposable {
   readonly docker = new OneContainer();
   readonly sandboxes = new Map<string, string>();
   readonly publisher: NamePublisher;
+  /** True: what is known of the store stays as it is. */
+  isBehind = false;
+  #stored: readonly EndpointRecord[] = [];
+  readonly #stop = new AbortController();
+  readonly #watching: Promise<void>;
 
   constructor(timing: { sweepMs?: number } = {}) {
     this.publisher = new NamePublisher({
@@ -119,16 +125,25 @@ class Fixture implements AsyncDisposable {
       store: this.store,
       engine: this.docker.engine(),
       findEndpoint: (id) => (id === 'e1' ? ENDPOINT : undefined),
+      findStored: () => this.stored,
       sandboxes: {
         has: (id) => this.sandboxes.has(id),
         enter: ({ id }, path) => void this.sandboxes.set(id, path),
       },
       logger: silentLogger,
     });
+    this.#watching = watchRecords(this.store, KEY, this.#stop.signal, (entries) => {
+      if (!this.isBehind) this.#stored = readRecords(endpointRecord, entries.values(), silentLogger);
+    }).ended;
   }
 
-  async putEndpoint(): Promise<void> {
-    await this.store.commit([], [{ put: KEY, value: formatRecord(ENDPOINT) }]);
+  /** The endpoint as the publisher sees it in the store. */
+  get stored(): EndpointRecord | undefined {
+    return this.#stored[0];
+  }
+
+  async putEndpoint(given: Partial<EndpointRecord> = {}): Promise<void> {
+    await this.store.commit([], [{ put: KEY, value: formatRecord({ ...ENDPOINT, ...given }) }]);
   }
 
   async read() {
@@ -142,6 +157,8 @@ class Fixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.publisher[Symbol.asyncDispose]();
+    this.#stop.abort();
+    await this.#watching;
     await this.store[Symbol.asyncDispose]();
   }
 }
@@ -199,6 +216,31 @@ describe('the publisher of names', () => {
     expect(fixture.store.reads).toBe(0);
     expect(fixture.store.commits - commits).toBe(1);
     expect((await fixture.read())?.names?.container).toBe('one');
+  });
+
+  test('neither reads nor writes what the store has from a daemon before it, however often it looks', async () => {
+    await using fixture = new Fixture({ sweepMs: 5 });
+    const names = namesOf(containerNamed('one'), 'e1') as EndpointNames;
+    await fixture.putEndpoint({ names });
+    await eventually(() => expect(fixture.stored?.names).toEqual(names));
+    const { commits } = fixture.store;
+    fixture.publisher.start();
+    await eventually(() => expect(fixture.docker.inspections).toBeGreaterThan(0));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([fixture.store.reads, fixture.store.commits]).toEqual([0, commits]);
+  });
+
+  test('writes each change, also while its view of the store is behind', async () => {
+    await using fixture = new Fixture();
+    await fixture.putEndpoint();
+    fixture.publisher.start();
+    await eventually(() => expect(fixture.stored?.names?.container).toBe('one'));
+    fixture.isBehind = true;
+    for (const name of ['two', 'one']) {
+      fixture.docker.container = containerNamed(name);
+      fixture.start('rename');
+      await eventually(async () => expect((await fixture.read())?.names?.container).toBe(name));
+    }
   });
 
   test('writes names again that the store has lost', async () => {

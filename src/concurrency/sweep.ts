@@ -1,0 +1,70 @@
+import { errorMessage } from '../errors.js';
+import { sleep } from './deadline.js';
+
+/** Hints mostly come in swarms: the least time between two looks. */
+const LEAST_PAUSE_MS = 20;
+
+export interface SweepParts {
+  /** Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. */
+  readonly look: () => Promise<number>;
+  /** The longest pause after a look that failed. */
+  readonly retryMs: number;
+  /** Hears why looks fail: again only when the reason is another, or when looks succeeded in between. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Looks at once, and then again and again: after a pause, or soon after a hint. Never two looks at a time. */
+export class Sweep implements AsyncDisposable {
+  readonly #parts: SweepParts;
+  readonly #stop = new AbortController();
+  #hinted = false;
+  #pause = new AbortController();
+  #failure: string | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: SweepParts) {
+    this.#parts = parts;
+  }
+
+  /** To be called once. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Something may have changed: looks soon, and again when it is in the midst of a look. */
+  hint(): void {
+    this.#hinted = true;
+    this.#pause.abort();
+  }
+
+  /** Resolves when the look under way has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#pause.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#hinted = false;
+      this.#pause = new AbortController();
+      const pauseMs = await this.#look();
+      await sleep(LEAST_PAUSE_MS, this.#stop.signal);
+      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
+    }
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<number> {
+    try {
+      const pauseMs = await this.#parts.look();
+      this.#failure = undefined;
+      return pauseMs;
+    } catch (error: unknown) {
+      const failure = errorMessage(error);
+      if (failure !== this.#failure) this.#parts.onFailure(error);
+      this.#failure = failure;
+      return this.#parts.retryMs;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { Sweep } from '../../../src/concurrency/sweep.js';
+import { eventually } from '../../support/eventually.js';
+
+const LONG_MS = 60_000;
+
+/** A sweep whose looks are counted. `look` gets the number of the look, from 1 on. */
+class Counted implements AsyncDisposable {
+  readonly sweep: Sweep;
+  readonly failures: string[] = [];
+  looks = 0;
+
+  constructor(look: (count: number) => number | Promise<number>, retryMs = LONG_MS) {
+    this.sweep = new Sweep({
+      look: async () => {
+        this.looks += 1;
+        return look(this.looks);
+      },
+      retryMs,
+      onFailure: (error) => this.failures.push(String(error)),
+    });
+    this.sweep.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sweep[Symbol.asyncDispose]();
+  }
+}
+
+describe('a sweep', () => {
+  test('looks at once, and again after the pause that the look asked for', async () => {
+    await using swept = new Counted((count) => (count < 3 ? 1 : LONG_MS));
+    expect(swept.looks).toBe(1);
+    await eventually(() => expect(swept.looks).toBe(3));
+    await pause(50);
+    expect(swept.looks).toBe(3);
+  });
+
+  test('looks soon after a hint, once for many', async () => {
+    await using swept = new Counted(() => LONG_MS);
+    await pause(30);
+    for (let count = 0; count < 10; count++) swept.sweep.hint();
+    await eventually(() => expect(swept.looks).toBe(2));
+    await pause(50);
+    expect(swept.looks).toBe(2);
+  });
+
+  test('looks again after a hint in the midst of a look, and never twice at a time', async () => {
+    let [now, most] = [0, 0];
+    await using swept = new Counted(async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await pause(10);
+      now -= 1;
+      return LONG_MS;
+    });
+    swept.sweep.hint();
+    await eventually(() => expect(swept.looks).toBe(2));
+    await pause(50);
+    expect([swept.looks, most]).toEqual([2, 1]);
+  });
+
+  test('tries again after a failure, and tells of each reason once, until a look succeeded', async () => {
+    const outcomes = ['away', 'away', 'denied', '', 'denied'];
+    await using swept = new Counted((count) => {
+      const reason = outcomes[count - 1];
+      if (reason) throw new Error(reason);
+      return count <= outcomes.length ? 1 : LONG_MS;
+    }, 1);
+    await eventually(() => expect(swept.looks).toBe(6));
+    expect(swept.failures).toEqual(['Error: away', 'Error: denied', 'Error: denied']);
+  });
+
+  test('ends when the look under way has ended, and looks no more', async () => {
+    let ended = false;
+    const swept = new Counted(async () => {
+      await pause(10);
+      ended = true;
+      return 1;
+    });
+    await swept[Symbol.asyncDispose]();
+    expect(ended).toBe(true);
+    swept.sweep.hint();
+    await pause(30);
+    expect(swept.looks).toBe(1);
+  });
+
+  test('ends in the midst of a pause, and before it was started', async () => {
+    const swept = new Counted(() => LONG_MS);
+    await pause(30);
+    await swept[Symbol.asyncDispose]();
+    expect(swept.looks).toBe(1);
+    const parts = { look: async () => LONG_MS, retryMs: LONG_MS, onFailure: () => undefined };
+    await new Sweep(parts)[Symbol.asyncDispose]();
+  });
+});
