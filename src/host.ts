@@ -11,6 +11,7 @@ import { loadLocalState } from './agent/local-state.js';
 import { Mirror, type MirrorParts } from './agent/mirror.js';
 import { NamePublisher } from './agent/name-publisher.js';
 import { NetworkFollower } from './agent/network-follower.js';
+import { PoolCreations } from './agent/pool-creations.js';
 import { PoolSweep } from './agent/pool-sweep.js';
 import { TunnelGuard } from './agent/tunnel-guard.js';
 import { KeyedMutex } from './concurrency/keyed-mutex.js';
@@ -170,7 +171,7 @@ function createDriver(
 async function startDockerAgents(
   { config, logger, store, dataplane, hostId }: Foundation,
   { registration, hosts, local, follower }: Forwarding,
-  { networks, endpoints, sandboxes, ipam }: Driver,
+  { networks, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -178,12 +179,16 @@ async function startDockerAgents(
   const engine = new DockerodeEngine(config.dockerHost);
   const untie: MirrorParts['untie'] = (id, options) => networks.delete(id, options);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const told = { hostId, driver: DRIVER_NAME, hostName, registration, untie };
-  const mirror = new Mirror({ store, engine, local, logger, ...told });
+  const docker = { store, engine, hostId, driver: DRIVER_NAME, logger };
+  const addressSpace = ADDRESS_SPACES.local;
+  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
+  await creations.resume();
+  const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
+  const mirror = new Mirror({ ...docker, local, hostName, registration, untie, onListed });
   started.push(mirror);
   await mirror.start();
 
-  const sweep = new PoolSweep({ store, engine, pools: ipam, hostId, driver: DRIVER_NAME, logger });
+  const sweep = new PoolSweep({ ...docker, pools: ipam });
   started.push(sweep);
   sweep.start();
 

@@ -41,6 +41,8 @@ export interface MirrorParts {
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
+  /** Hears what networks Docker has, at every look. */
+  readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
 }
 
@@ -146,6 +148,7 @@ export class Mirror implements AsyncDisposable {
     const { engine, hostId, driver, logger } = this.#parts;
     // First Docker: what it has now was bound before, so no network looks unbound for being new.
     const dockerNetworks = await engine.listNetworks();
+    this.#parts.onListed(dockerNetworks);
     const networks = readRecords(networkRecord, this.#networks.values(), logger);
     const mine = [...this.#bindings.values()].filter(({ key }) => key.includes(`/${hostId}/`));
     const bindings = readRecords(bindingRecord, mine, logger).filter((binding) => binding.hostId === hostId);

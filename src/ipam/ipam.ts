@@ -48,6 +48,19 @@ export interface AddressRequest {
   readonly container?: string;
 }
 
+/** A hold of this host on a pool, in plain texts. */
+export interface PoolHold {
+  /** Without the range of addresses that Docker's own has: the hold is the same. */
+  readonly poolId: string;
+  /** Names it: the part of the PoolID that is unlike for every RequestPool. */
+  readonly hold: string;
+  readonly poolKey: string;
+  readonly addressSpace: string;
+  readonly subnet: string;
+  /** Set when the pool belongs to one network alone: its name, or its id. */
+  readonly networkName?: string;
+}
+
 export class Ipam implements AsyncDisposable {
   /** For the network driver: addresses as parts of its own commits. */
   readonly addressBook: AddressBook;
@@ -94,9 +107,16 @@ export class Ipam implements AsyncDisposable {
   }
 
   /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
-  async listUnnamedHolds(poolIds: readonly string[]): Promise<{ poolId: string; subnet: string }[]> {
+  async listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]> {
     const holds = await listUnnamedHolds(this.#context, poolIds);
-    return holds.map((hold) => ({ poolId: formatPoolId(hold), subnet: `${hold.subnet}` }));
+    return holds.map((pool) => ({
+      poolId: formatPoolId(pool),
+      hold: pool.reference,
+      poolKey: formatPoolKey(pool),
+      addressSpace: pool.space,
+      subnet: `${pool.subnet}`,
+      ...(pool.networkName !== undefined && { networkName: pool.networkName }),
+    }));
   }
 
   /**

@@ -104,6 +104,7 @@ export class FakeHost implements Engine {
       untie: (dockerNetworkId, options) => networks.delete(dockerNetworkId, options),
       hostName: (hostId) => hostId,
       registration,
+      onListed: () => undefined,
       timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
     });
     this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };

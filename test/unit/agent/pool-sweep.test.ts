@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { PoolSweep, planPoolSweep } from '../../../src/agent/pool-sweep.js';
+import { findLooseHolds } from '../../../src/agent/loose-holds.js';
+import { PoolSweep } from '../../../src/agent/pool-sweep.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
@@ -17,27 +18,27 @@ function dockerNetwork(id: string, subnet: string, driver = 'xnet') {
 describe('which holds on pools belong to nothing', () => {
   test('one whose subnet no Docker network has', () => {
     const networks = [dockerNetwork('a', '10.2.0.0/24')];
-    expect(planPoolSweep([hold], [], networks, 'xnet')).toEqual(['lost']);
+    expect(findLooseHolds([hold], [], networks, 'xnet')).toEqual([hold]);
   });
 
   test('not one whose subnet a network without a binding has from xnet: a macvlan network, say', () => {
-    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
-    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
-      'lost',
+    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
+      hold,
     ]);
   });
 
   test('one beside the hold that the binding of the network of that subnet names', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: ['own'] };
-    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual(['lost']);
-    expect(planPoolSweep([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([hold]);
+    expect(findLooseHolds([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
   });
 
   test('not one whose subnet a network has whose binding was written by an xnet that had not answered for the pool', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: [] };
-    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([]);
   });
 });
 
