@@ -11,6 +11,7 @@ import { loadLocalState } from './agent/local-state.js';
 import { Mirror, type MirrorParts } from './agent/mirror.js';
 import { NamePublisher } from './agent/name-publisher.js';
 import { NetworkFollower } from './agent/network-follower.js';
+import { OwnDeeds } from './agent/own-deeds.js';
 import { PoolCreations } from './agent/pool-creations.js';
 import { PoolSweep } from './agent/pool-sweep.js';
 import { TunnelGuard } from './agent/tunnel-guard.js';
@@ -68,6 +69,8 @@ interface Forwarding {
 /** What answers Docker's calls. */
 interface Driver {
   readonly networks: Networks;
+  /** Filled by the mirror. */
+  readonly deeds: OwnDeeds;
   readonly endpoints: Endpoints;
   readonly sandboxes: EndpointSandboxes;
   readonly ipam: Ipam;
@@ -156,22 +159,24 @@ function createDriver(
   const mutex = new KeyedMutex();
   const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
   const poolRequests = new PoolRequests();
+  const deeds = new OwnDeeds();
   const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, background });
   const networks = new Networks({
     ...parts,
     pools: poolBook(poolRequests, ipam),
+    deeds,
     deleteEndpoint: (id) => endpoints.delete(id),
     largestMtu: containerMtu(underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     changed: () => guard.hint(),
   });
-  return { networks, endpoints, sandboxes, ipam, poolRequests };
+  return { networks, deeds, endpoints, sandboxes, ipam, poolRequests };
 }
 
 async function startDockerAgents(
   { config, logger, store, dataplane, hostId }: Foundation,
   { registration, hosts, local, follower }: Forwarding,
-  { networks, endpoints, sandboxes, ipam, poolRequests }: Driver,
+  { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -184,7 +189,7 @@ async function startDockerAgents(
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
   const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
-  const mirror = new Mirror({ ...docker, local, hostName, registration, untie, onListed });
+  const mirror = new Mirror({ ...docker, local, hostName, registration, deeds, untie, onListed });
   started.push(mirror);
   await mirror.start();
 

@@ -17,6 +17,7 @@ import { Absences } from './absences.js';
 import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
+import type { OwnDeeds } from './own-deeds.js';
 import { readRecords, watchRecords } from './watch-records.js';
 
 export interface MirrorTiming {
@@ -41,6 +42,7 @@ export interface MirrorParts {
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
+  readonly deeds: OwnDeeds;
   /** Hears what networks Docker has, at every look. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
@@ -162,6 +164,7 @@ export class Mirror implements AsyncDisposable {
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
+      made: this.#parts.deeds.made,
       strays: this.#findStrays(bindings, dockerNetworks),
     };
   }

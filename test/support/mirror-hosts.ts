@@ -8,6 +8,7 @@ import { HostRegistration } from '../../src/agent/host-registration.js';
 import { HostsView } from '../../src/agent/hosts-view.js';
 import { loadLocalState } from '../../src/agent/local-state.js';
 import { Mirror } from '../../src/agent/mirror.js';
+import { OwnDeeds } from '../../src/agent/own-deeds.js';
 import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
 import type {
   DockerContainer,
@@ -58,6 +59,8 @@ export class FakeHost implements Engine {
   readonly #watchers = new Set<(event: EngineEvent) => void>();
   #xnet: PluginSide | undefined;
   state: EngineState = API_ANSWERS;
+  /** Awaited within the removal of a network, before the plugin is told. */
+  onRemoval: () => Promise<void> = async () => undefined;
   #subnets = 0;
 
   constructor(
@@ -77,7 +80,9 @@ export class FakeHost implements Engine {
     await hosts.start();
     const local = new LocalNetworks();
     await loadLocalState(this.store, this.id, local, silentLogger);
+    const deeds = new OwnDeeds();
     const networks = new Networks({
+      deeds,
       store: this.store,
       hostId: this.id,
       local,
@@ -104,6 +109,7 @@ export class FakeHost implements Engine {
       untie: (dockerNetworkId, options) => networks.delete(dockerNetworkId, options),
       hostName: (hostId) => hostId,
       registration,
+      deeds,
       onListed: () => undefined,
       timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
     });
@@ -245,6 +251,7 @@ export class FakeHost implements Engine {
     }
     const network = this.#networks.get(networkId);
     if (!network) return;
+    await this.onRemoval();
     await this.#xnet?.networks.delete(networkId);
     this.#networks.delete(networkId);
     this.#tell({
@@ -336,8 +343,9 @@ export class FakeCluster implements AsyncDisposable {
     return cluster;
   }
 
-  async addHost(): Promise<FakeHost> {
-    const host = new FakeHost(this.store, this.hosts.length + 1);
+  /** `store`: how that host sees the cluster's. */
+  async addHost(store: Store = this.store): Promise<FakeHost> {
+    const host = new FakeHost(store, this.hosts.length + 1);
     this.hosts.push(host);
     await host.startXnet();
     return host;

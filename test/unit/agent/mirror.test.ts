@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
+import type { Write } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeCluster, mirroredNames } from '../../support/mirror-hosts.js';
+import { replacing } from '../ipam/cluster.js';
 
 /** Nothing of any network is left in the store. */
 async function expectEmpty(store: MemoryStore): Promise<void> {
@@ -59,10 +61,51 @@ describe('the mirror', () => {
     await using cluster = await FakeCluster.start(3);
     await cluster.one.create('shop');
     await cluster.everywhere('shop');
-    await new Promise((resolve) => setTimeout(resolve, 50));
     await cluster.hosts[index]?.remove('shop');
     await cluster.everywhere();
     await expectEmpty(cluster.store);
+  });
+
+  test('removes everywhere a copy that was removed before the store knew that Docker has it', async () => {
+    await using cluster = await FakeCluster.start(1);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const isNote = (write: Write) => 'put' in write && write.value.includes('"seen"');
+    const slow = replacing(cluster.store, {
+      commit: async (conditions, writes) => {
+        if (writes.some(isNote)) await held;
+        return cluster.store.commit(conditions, writes);
+      },
+    });
+    const two = await cluster.addHost(slow);
+    await cluster.one.create('shop');
+    await cluster.everywhere('shop');
+    await two.remove('shop');
+    release();
+    await cluster.everywhere();
+    await expectEmpty(cluster.store);
+  });
+
+  test('does not remove anew what it was removing when the removal was undone', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const { one, two, three, store } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    three.answerApi(false);
+    const before = two.network('shop').id;
+    two.onRemoval = async () => {
+      two.onRemoval = async () => undefined;
+      await three.attach('shop');
+      await eventually(async () => expect(await mirroredNames(store)).toEqual(['shop']));
+      await three.detachAll();
+    };
+    await one.remove('shop');
+    await eventually(() => expect(two.network('shop').id).not.toBe(before));
+    three.answerApi(true);
+    await cluster.everywhere('shop');
   });
 
   test('undoes the removal of a network that containers of another host use', async () => {
