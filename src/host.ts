@@ -34,6 +34,7 @@ import { ADDRESS_SPACES } from './ipam/address-space.js';
 import { Ipam } from './ipam/ipam.js';
 import { formatPoolKey } from './ipam/pool-name.js';
 import type { Logger } from './observability/logger.js';
+import { RecordReader } from './store/record-reader.js';
 import type { EndpointRecord, HostRecord, NetworkRecord } from './store/records.js';
 import type { Store } from './store/store.js';
 
@@ -58,6 +59,7 @@ export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable 
 /** What this host knows of the cluster, and the kernel that follows it. */
 interface Forwarding {
   readonly underlay: Underlay;
+  readonly records: RecordReader;
   readonly registration: HostRegistration;
   readonly hosts: HostsView;
   readonly local: LocalNetworks;
@@ -81,6 +83,7 @@ interface Driver {
 interface DockerAgents {
   readonly engine: Engine;
   readonly mirror: Mirror;
+  readonly poolSweep: PoolSweep;
   readonly names: NamePublisher;
 }
 
@@ -108,19 +111,20 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   started.push(registration);
   await registration.start();
 
-  const hosts = new HostsView(store, logger);
+  const records = new RecordReader(logger);
+  const hosts = new HostsView(store, records);
   started.push(hosts);
   await hosts.start();
 
   const local = new LocalNetworks();
-  await loadLocalState(store, hostId, local, logger);
+  await loadLocalState(store, hostId, local, records);
 
   const guard = new TunnelGuard(dataplane, hosts, local, logger);
   hosts.onChange(() => guard.hint());
   guard.hint();
 
   const changed = (networkId: string) => zones.changed(networkId);
-  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, logger, changed });
+  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, records, logger, changed });
   started.push(follower);
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId),
@@ -137,16 +141,17 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
     mtu: asked ?? mtu,
   });
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
-  return { underlay, registration, hosts, local, follower, guard, specOf };
+  return { underlay, records, registration, hosts, local, follower, guard, specOf };
 }
 
 function createDriver(
   { config, logger, store, dataplane, hostId, resolvers }: Foundation,
-  { underlay, hosts, local, follower, guard, specOf }: Forwarding,
+  { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
   const ipam = new Ipam({
     store,
+    records,
     host: { id: hostId, name: hostname() },
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
@@ -175,7 +180,7 @@ function createDriver(
 
 async function startDockerAgents(
   { config, logger, store, dataplane, hostId }: Foundation,
-  { registration, hosts, local, follower }: Forwarding,
+  { records, registration, hosts, local, follower }: Forwarding,
   { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
@@ -184,7 +189,7 @@ async function startDockerAgents(
   const engine = new DockerodeEngine(config.dockerHost);
   const untie: MirrorParts['untie'] = (id, options) => networks.delete(id, options);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const docker = { store, engine, hostId, driver: DRIVER_NAME, logger };
+  const docker = { store, engine, hostId, driver: DRIVER_NAME, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
@@ -193,9 +198,9 @@ async function startDockerAgents(
   started.push(mirror);
   await mirror.start();
 
-  const sweep = new PoolSweep({ ...docker, pools: ipam });
-  started.push(sweep);
-  sweep.start();
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam });
+  started.push(poolSweep);
+  poolSweep.start();
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
@@ -207,7 +212,7 @@ async function startDockerAgents(
   const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
   started.push(forgotten);
   forgotten.start();
-  return { engine, mirror, names };
+  return { engine, mirror, poolSweep, names };
 }
 
 function poolBook(poolRequests: PoolRequests, ipam: Ipam): PoolBook {

@@ -27,7 +27,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
-    ...(host ? [...host.mirror.problems, ...namesProblems(host), ...familyProblems(host, hostId)] : []),
+    ...(host ? hostProblems(host, hostId) : []),
   ];
   return {
     version,
@@ -40,6 +40,17 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
     networks: host?.local.listNetworks().map((network) => networkStatus(host, network)) ?? [],
     peers: listPeers(host, hostId),
   };
+}
+
+function hostProblems(host: Host, hostId: string): string[] {
+  const { records, mirror, poolSweep } = host;
+  return [
+    ...records.problems,
+    ...mirror.problems,
+    ...poolSweep.problems,
+    ...namesProblems(host),
+    ...familyProblems(host, hostId),
+  ];
 }
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {

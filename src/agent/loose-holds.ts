@@ -1,10 +1,10 @@
 import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { Prefix } from '../inet/prefix.js';
-import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import { type BindingRecord, bindingRecord } from '../store/records.js';
+import type { RecordReader } from '../store/record-reader.js';
+import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import { readRecords } from './watch-records.js';
+import { readOwnBindings } from './own-bindings.js';
 
 /** A hold of this host on a pool. */
 export interface PoolHold {
@@ -28,7 +28,7 @@ export interface LooseHoldsParts {
   readonly hostId: string;
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
-  readonly logger: Logger;
+  readonly records: RecordReader;
 }
 
 /**
@@ -36,9 +36,9 @@ export interface LooseHoldsParts {
  * off. Throws DOCKER and the store's errors.
  */
 export async function listLooseHolds(parts: LooseHoldsParts): Promise<PoolHold[]> {
-  const { store, engine, pools, hostId, driver, logger } = parts;
+  const { store, engine, pools, hostId, driver, records } = parts;
   const { entries } = await store.list(keys.bindings());
-  const bindings = readRecords(bindingRecord, entries, logger).filter((binding) => binding.hostId === hostId);
+  const bindings = readOwnBindings(records, entries, hostId);
   const holds = await pools.listUnnamedHolds(bindings.flatMap(({ poolIds = [] }) => poolIds));
   return findLooseHolds(holds, bindings, await engine.listNetworks(), driver);
 }

@@ -169,5 +169,5 @@ async function keep({ store, logger, hostName }: MirrorEffects, networkId: strin
 /** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
-  return (step.do === 'copy' || step.do === 'bridge') && isXnetError(error, 'EXISTS');
+  return ['copy', 'bridge', 'publish'].includes(step.do) && isXnetError(error, 'EXISTS');
 }

@@ -3,6 +3,7 @@ import type { DockerNetwork } from '../docker/engine.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import { errorMessage } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
+import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import { type LooseHoldsParts, listLooseHolds, type PoolHold } from './loose-holds.js';
 
@@ -13,6 +14,7 @@ export interface PoolCreationsParts extends LooseHoldsParts {
   readonly requests: PoolRequests;
   /** Where Docker gets the pools of networks of one host. */
   readonly addressSpace: string;
+  readonly logger: Logger;
 }
 
 /** Tells the driver with which pools Docker is creating networks, where Docker's calls do not. */

@@ -1,16 +1,21 @@
 import { Sweep } from '../concurrency/sweep.js';
-import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
 import { Absences } from './absences.js';
+import { logLookFailure, lookProblems } from './look-failure.js';
 import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
 
 export interface PoolSweepParts extends LooseHoldsParts {
   /** Gives back what this host holds. */
   readonly pools: LooseHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
+  readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
   /** How long a hold must belong to nothing. Default 60000 ms: longer than Docker may take to create a network. */
   readonly graceMs?: number;
 }
+
+/** For messages about its failure. */
+const LOOK = 'look for pools left over';
 
 /**
  * Gives back the pools of creations that broke off (dockerd or xnet ended in the midst of one): Docker knows nothing
@@ -26,10 +31,13 @@ export class PoolSweep implements AsyncDisposable {
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: this.#parts.sweepMs,
-      // Docker or the store is away: said by the status.
-      onFailure: (error) =>
-        parts.logger.debug('cannot look for pools left over', { error: errorMessage(error) }),
+      onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
     });
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    return lookProblems(LOOK, this.#sweep.failure);
   }
 
   start(): void {

@@ -7,6 +7,7 @@
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
+import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
 import { AddressBook } from './address-book.js';
 import { ADDRESS_SPACES } from './address-space.js';
@@ -28,6 +29,7 @@ import { listUnnamedHolds } from './unnamed-holds.js';
 export interface IpamOptions {
   readonly store: Store;
   readonly host: IpamHost;
+  readonly records: RecordReader;
   /** Where subnets come from when the user names none; the first with a free subnet serves. */
   readonly defaultPools: readonly DefaultPool[];
   /** How long a released address is kept from automatic reuse. Default 60; 0: not at all. */
@@ -70,10 +72,12 @@ export class Ipam implements AsyncDisposable {
   readonly #shared: SharedAddresses;
 
   constructor(options: IpamOptions) {
-    const { store, host, restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
+    const { store, host, records } = options;
+    const { restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
     this.#context = {
       store,
       host,
+      records,
       views: new PoolViews(store),
       rests: new RestLeases(store, restSeconds, nowMs),
       unfinished: new Unfinished(options.unfinished),

@@ -26,6 +26,7 @@ import { XnetError } from '../../src/errors.js';
 import type { Logger } from '../../src/observability/logger.js';
 import { keys } from '../../src/store/keys.js';
 import { MemoryStore } from '../../src/store/memory-store.js';
+import { RecordReader } from '../../src/store/record-reader.js';
 import { formatRecord, networkRecord, parseRecord } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
 import { eventually } from './eventually.js';
@@ -74,12 +75,13 @@ export class FakeHost implements Engine {
     const { number, id } = this;
     const host = { version: 1 as const, id, name: `h${number}`, vtep: `198.18.0.${number}` };
     const record = { ...host, vxlanPort: 4789, xnetVersion: 'fake' };
+    const records = new RecordReader({ error: () => undefined });
     const registration = new HostRegistration(this.store, record, silentLogger);
     await registration.start();
-    const hosts = new HostsView(this.store, silentLogger);
+    const hosts = new HostsView(this.store, records);
     await hosts.start();
     const local = new LocalNetworks();
-    await loadLocalState(this.store, this.id, local, silentLogger);
+    await loadLocalState(this.store, this.id, local, records);
     const deeds = new OwnDeeds();
     const networks = new Networks({
       deeds,
@@ -105,6 +107,7 @@ export class FakeHost implements Engine {
       local,
       hostId: this.id,
       driver: 'xnet',
+      records,
       logger: silentLogger,
       untie: (dockerNetworkId, options) => networks.delete(dockerNetworkId, options),
       hostName: (hostId) => hostId,

@@ -2,14 +2,11 @@
  * Docker asks for an auxiliary address (--aux-address) as it does for a container's (--ip), but for Docker 29 and
  * later, which name the container: what tells them apart is whether the network is being created.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon.js';
 import { eventually } from '../../support/eventually.js';
+import { ListingDocker } from '../../support/listing-docker.js';
 
 const SUBNET = '10.5.0.0/24';
 const PRINTER = '10.5.0.9';
@@ -49,50 +46,6 @@ async function expectAContainers(daemon: TestDaemon, pool: string, address: stri
   await daemon.call('IpamDriver.ReleasePool', { PoolID: other });
 }
 
-/** A Docker that says what networks it has, and tells of new ones. */
-class ListingDocker implements AsyncDisposable {
-  readonly #networks: { Id: string; Name: string; Driver: string }[] = [];
-  readonly #listeners = new Set<ServerResponse>();
-  readonly #server = createServer((request, response) => this.#answer(request.url ?? '', response));
-
-  private constructor(private readonly directory: string) {}
-
-  static async start(): Promise<ListingDocker> {
-    const docker = new ListingDocker(await mkdtemp(join(tmpdir(), 'xnet-docker-')));
-    await new Promise<void>((resolve) => docker.#server.listen(join(docker.directory, 'sock'), resolve));
-    return docker;
-  }
-
-  startDaemon(): Promise<TestDaemon> {
-    return TestDaemon.start(['--docker-host', `unix://${this.directory}/sock`]);
-  }
-
-  addMacvlan(): void {
-    const ipam = { Driver: 'xnet', Options: {}, Config: [{ Subnet: SUBNET }] };
-    const network = { Id: 'd'.repeat(64), Name: 'lan', Driver: 'macvlan', Scope: 'local', IPAM: ipam };
-    this.#networks.push(network);
-    const Actor = { ID: network.Id, Attributes: { name: 'lan', type: 'macvlan' } };
-    const event = `${JSON.stringify({ Type: 'network', Action: 'create', Actor })}\n`;
-    for (const response of this.#listeners) response.write(event);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await rm(this.directory, { recursive: true });
-  }
-
-  #answer(url: string, response: ServerResponse): void {
-    response.setHeader('Content-Type', 'application/json');
-    if (url.includes('/events')) {
-      response.write('\n');
-      this.#listeners.add(response);
-    } else if (url.includes('/version')) response.end('{"Version":"stand-in","ApiVersion":"1.51"}');
-    else if (url.includes('/networks')) response.end(JSON.stringify(this.#networks));
-    else response.end('[]');
-  }
-}
-
 describe('an address asked for without a name', () => {
   test('is an auxiliary one until the network is there, however long Docker takes, and then a container’s', async () => {
     await using daemon = await TestDaemon.start();
@@ -118,7 +71,7 @@ describe('an address asked for without a name', () => {
     await using daemon = await docker.startDaemon();
     const pool = await requestPool(daemon);
     await expectSetAside(daemon, pool, PRINTER);
-    docker.addMacvlan();
+    docker.addMacvlan(SUBNET);
     let last = 20;
     await eventually(() => expectAContainers(daemon, pool, `10.5.0.${last++}`));
     daemon.crash();

@@ -209,6 +209,64 @@ describe('the mirror', () => {
     expect(two.names()).toEqual(['bank', 'shop']);
   });
 
+  test('goes on beside records that it cannot read, of a newer xnet for instance', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two, store } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const [network] = (await store.list(keys.networks())).entries;
+    const networkId = network?.key.slice(keys.networks().length) as string;
+    const value = '{"version":2}';
+    const unreadable = [
+      keys.network('0'.repeat(12)),
+      keys.endpoint(networkId, 'e'),
+      keys.binding('n', two.id, 'd'),
+    ];
+    await store.commit(
+      [],
+      unreadable.map((put) => ({ put, value })),
+    );
+    await one.remove('shop');
+    await one.create('bank');
+    // The network has an endpoint, whatever that may be.
+    await cluster.everywhere('bank', 'shop');
+    await store.commit([], [{ remove: keys.endpoint(networkId, 'e') }]);
+    await two.remove('shop');
+    await cluster.everywhere('bank');
+    for (const key of unreadable)
+      if (!key.startsWith('endpoints/')) expect(await store.get(key)).toBeDefined();
+  });
+
+  test('says so when an unreadable network has the name of one to be mirrored', async () => {
+    await using cluster = await FakeCluster.start(1);
+    const { one, store } = cluster;
+    const id = '0'.repeat(12);
+    await store.commit(
+      [],
+      [
+        { put: keys.network(id), value: '{"version":2}' },
+        { put: keys.name('shop'), value: id },
+      ],
+    );
+    await one.create('shop');
+    await eventually(() => expect(one.problems.join()).toContain('cannot mirror network shop: another'));
+    await store.commit([], [{ remove: keys.network(id) }, { remove: keys.name('shop') }]);
+    await eventually(() => expect(one.problems).toEqual([]));
+    expect(await mirroredNames(store)).toEqual(['shop']);
+  });
+
+  test('says so when it cannot look, for another reason than that Docker or the store is away', async () => {
+    await using cluster = await FakeCluster.start(1);
+    const { one } = cluster;
+    const { listNetworks } = one;
+    one.listNetworks = async () => {
+      throw new Error('beyond the plan');
+    };
+    await eventually(() => expect(one.problems.join()).toContain('cannot compare the networks'));
+    one.listNetworks = listNetworks;
+    await eventually(() => expect(one.problems).toEqual([]));
+  });
+
   test('gives a host that joins later every network', async () => {
     await using cluster = await FakeCluster.start(2);
     await cluster.one.create('shop');

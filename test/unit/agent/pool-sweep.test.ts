@@ -5,6 +5,7 @@ import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord } from '../../../src/store/records.js';
 import { eventually } from '../../support/eventually.js';
 import { silentLogger } from '../../support/mirror-hosts.js';
@@ -44,9 +45,11 @@ describe('which holds on pools belong to nothing', () => {
 
 test('a hold that belongs to nothing for long is given back, those of bindings and of other hosts stay', async () => {
   await using store = new MemoryStore();
+  const records = new RecordReader(silentLogger);
   const ipamOf = (id: string) =>
     new Ipam({
       store,
+      records,
       host: { id, name: id },
       defaultPools: [{ range: Prefix.parse('10.0.0.0/8'), length: 24 }],
     });
@@ -62,7 +65,8 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
     [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
   );
   await using sweep = new PoolSweep({
-    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', logger: silentLogger, sweepMs: 5, graceMs: 20 },
+    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', records, logger: silentLogger },
+    ...{ sweepMs: 5, graceMs: 20 },
     engine: { listNetworks: async () => [] },
   });
   sweep.start();
