@@ -11,6 +11,8 @@ import { loadLocalState } from './agent/local-state.js';
 import { Mirror, type MirrorParts } from './agent/mirror.js';
 import { NamePublisher } from './agent/name-publisher.js';
 import { NetworkFollower } from './agent/network-follower.js';
+import { OwnDeeds } from './agent/own-deeds.js';
+import { PoolCreations } from './agent/pool-creations.js';
 import { PoolSweep } from './agent/pool-sweep.js';
 import { TunnelGuard } from './agent/tunnel-guard.js';
 import { KeyedMutex } from './concurrency/keyed-mutex.js';
@@ -32,6 +34,7 @@ import { ADDRESS_SPACES } from './ipam/address-space.js';
 import { Ipam } from './ipam/ipam.js';
 import { formatPoolKey } from './ipam/pool-name.js';
 import type { Logger } from './observability/logger.js';
+import { RecordReader } from './store/record-reader.js';
 import type { EndpointRecord, HostRecord, NetworkRecord } from './store/records.js';
 import type { Store } from './store/store.js';
 
@@ -56,6 +59,7 @@ export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable 
 /** What this host knows of the cluster, and the kernel that follows it. */
 interface Forwarding {
   readonly underlay: Underlay;
+  readonly records: RecordReader;
   readonly registration: HostRegistration;
   readonly hosts: HostsView;
   readonly local: LocalNetworks;
@@ -67,6 +71,8 @@ interface Forwarding {
 /** What answers Docker's calls. */
 interface Driver {
   readonly networks: Networks;
+  /** Filled by the mirror. */
+  readonly deeds: OwnDeeds;
   readonly endpoints: Endpoints;
   readonly sandboxes: EndpointSandboxes;
   readonly ipam: Ipam;
@@ -77,6 +83,7 @@ interface Driver {
 interface DockerAgents {
   readonly engine: Engine;
   readonly mirror: Mirror;
+  readonly poolSweep: PoolSweep;
   readonly names: NamePublisher;
 }
 
@@ -104,12 +111,13 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   started.push(registration);
   await registration.start();
 
-  const hosts = new HostsView(store, logger);
+  const records = new RecordReader(logger);
+  const hosts = new HostsView(store, records);
   started.push(hosts);
   await hosts.start();
 
   const local = new LocalNetworks();
-  await loadLocalState(store, hostId, local, logger);
+  await loadLocalState(store, hostId, local, records);
 
   const guard = new TunnelGuard(dataplane, hosts, local, logger);
   started.push(guard);
@@ -117,7 +125,7 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   guard.hint();
 
   const changed = (networkId: string) => zones.changed(networkId);
-  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, logger, changed });
+  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, records, logger, changed });
   started.push(follower);
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId),
@@ -134,16 +142,17 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
     mtu: asked ?? mtu,
   });
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
-  return { underlay, registration, hosts, local, follower, guard, specOf };
+  return { underlay, records, registration, hosts, local, follower, guard, specOf };
 }
 
 function createDriver(
   { config, logger, store, dataplane, hostId, resolvers }: Foundation,
-  { underlay, hosts, local, follower, guard, specOf }: Forwarding,
+  { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
   const ipam = new Ipam({
     store,
+    records,
     host: { id: hostId, name: hostname() },
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
@@ -156,22 +165,24 @@ function createDriver(
   const mutex = new KeyedMutex();
   const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
   const poolRequests = new PoolRequests();
+  const deeds = new OwnDeeds();
   const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, background });
   const networks = new Networks({
     ...parts,
     pools: poolBook(poolRequests, ipam),
+    deeds,
     deleteEndpoint: (id) => endpoints.delete(id),
     largestMtu: containerMtu(underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     changed: () => guard.hint(),
   });
-  return { networks, endpoints, sandboxes, ipam, poolRequests };
+  return { networks, deeds, endpoints, sandboxes, ipam, poolRequests };
 }
 
 async function startDockerAgents(
   { config, logger, store, dataplane, hostId }: Foundation,
-  { registration, hosts, local, follower }: Forwarding,
-  { networks, endpoints, sandboxes, ipam }: Driver,
+  { records, registration, hosts, local, follower }: Forwarding,
+  { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -179,14 +190,18 @@ async function startDockerAgents(
   const engine = new DockerodeEngine(config.dockerHost);
   const untie: MirrorParts['untie'] = (id, options) => networks.delete(id, options);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const told = { hostId, driver: DRIVER_NAME, hostName, registration, untie };
-  const mirror = new Mirror({ store, engine, local, logger, ...told });
+  const docker = { store, engine, hostId, driver: DRIVER_NAME, records, logger };
+  const addressSpace = ADDRESS_SPACES.local;
+  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
+  await creations.resume();
+  const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
+  const mirror = new Mirror({ ...docker, local, hostName, registration, deeds, untie, onListed });
   started.push(mirror);
   await mirror.start();
 
-  const sweep = new PoolSweep({ store, engine, pools: ipam, hostId, driver: DRIVER_NAME, logger });
-  started.push(sweep);
-  sweep.start();
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam });
+  started.push(poolSweep);
+  poolSweep.start();
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
@@ -201,7 +216,7 @@ async function startDockerAgents(
 
   // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });
-  return { engine, mirror, names };
+  return { engine, mirror, poolSweep, names };
 }
 
 function poolBook(poolRequests: PoolRequests, ipam: Ipam): PoolBook {

@@ -42,6 +42,17 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   };
 }
 
+function hostProblems(host: Host, hostId: string): string[] {
+  const { records, mirror, poolSweep } = host;
+  return [
+    ...records.problems,
+    ...mirror.problems,
+    ...poolSweep.problems,
+    ...namesProblems(host),
+    ...familyProblems(host, hostId),
+  ];
+}
+
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
   return state.connected ? { version: state.version } : { problem: state.reason };
 }

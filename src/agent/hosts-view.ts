@@ -1,29 +1,29 @@
-import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
+import type { RecordReader } from '../store/record-reader.js';
 import { type HostRecord, hostRecord } from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
-import { readRecords, watchRecords } from './watch-records.js';
+import { watchRecords } from './watch-records.js';
 
 /** The hosts of the cluster as the store has them, kept up by a watch. */
 export class HostsView implements AsyncDisposable {
   readonly #store: Store;
-  readonly #logger: Logger;
+  readonly #records: RecordReader;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #hosts: ReadonlyMap<string, HostRecord> = new Map();
   #alive: ReadonlySet<string> = new Set();
   #watches: Promise<void>[] = [];
 
-  constructor(store: Store, logger: Logger) {
+  constructor(store: Store, records: RecordReader) {
     this.#store = store;
-    this.#logger = logger;
+    this.#records = records;
   }
 
   /** Resolves when the first snapshot is in. */
   async start(): Promise<void> {
     await Promise.all([
       this.#watch(keys.hosts(), (entries) => {
-        const records = readRecords(hostRecord, entries.values(), this.#logger);
+        const records = this.#records.read(hostRecord, keys.hosts(), entries.values());
         this.#hosts = new Map(records.map((record) => [record.id, record]));
       }),
       this.#watch(keys.aliveHosts(), (entries) => {

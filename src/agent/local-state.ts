@@ -1,9 +1,9 @@
 import type { LocalNetworks } from '../driver/local-networks.js';
-import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import { bindingRecord, endpointRecord, networkRecord, parseRecord } from '../store/records.js';
+import type { RecordReader } from '../store/record-reader.js';
+import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import { readRecords } from './watch-records.js';
+import { readOwnBindings } from './own-bindings.js';
 
 /**
  * Fills `local` with what the store has of this host: Docker tells a driver of its networks and endpoints
@@ -13,21 +13,24 @@ export async function loadLocalState(
   store: Store,
   hostId: string,
   local: LocalNetworks,
-  logger: Logger,
+  records: RecordReader,
 ): Promise<void> {
   const { entries } = await store.list(keys.bindings());
-  const bindings = readRecords(bindingRecord, entries, logger).filter((binding) => binding.hostId === hostId);
+  const bindings = readOwnBindings(records, entries, hostId);
   await Promise.all(
     bindings.map(async ({ networkId, dockerNetworkId }) => {
-      const entry = await store.get(keys.network(networkId));
-      if (entry) local.addNetwork({ dockerNetworkId, record: parseRecord(networkRecord, entry) });
+      const key = keys.network(networkId);
+      const entry = await store.get(key);
+      const [record] = records.read(networkRecord, key, entry ? [entry] : []);
+      if (record) local.addNetwork({ dockerNetworkId, record });
     }),
   );
   await Promise.all(
     [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
       const { entries: found } = await store.list(keys.endpointsOf(networkId));
-      for (const endpoint of readRecords(endpointRecord, found, logger)) {
-        if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
+      for (const entry of found) {
+        const endpoint = findRecord(endpointRecord, entry);
+        if (endpoint?.hostId === hostId) local.addEndpoint(endpoint);
       }
     }),
   );

@@ -12,6 +12,7 @@ import {
   type RemovalCause,
 } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
+import type { OwnDeeds } from './own-deeds.js';
 
 export interface MirrorEffects {
   readonly store: Store;
@@ -22,6 +23,7 @@ export interface MirrorEffects {
   readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
+  readonly deeds: OwnDeeds;
 }
 
 /** Where the cluster reads what this host's docker_gwbridge has. */
@@ -87,7 +89,8 @@ export async function applyMirrorStep(
       return keep(effects, step.networkId);
     case 'untie':
       effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
-      return effects.untie(step.binding.dockerNetworkId, { lost: step.lost });
+      await effects.untie(step.binding.dockerNetworkId, { lost: step.lost });
+      return effects.deeds.forgetMade(step.binding.dockerNetworkId);
   }
 }
 
@@ -104,21 +107,23 @@ async function publish(
 }
 
 async function see(
-  { store, hostId }: MirrorEffects,
+  { store, hostId, deeds }: MirrorEffects,
   networkId: string,
   { id: dockerNetworkId, name }: { id: string; name: string },
   database: string,
 ): Promise<void> {
   await noteSeen(store, { networkId, hostId, dockerNetworkId }, { name, database });
+  deeds.forgetMade(dockerNetworkId);
 }
 
 async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database: string): Promise<void> {
-  const { store, engine, driver, logger } = effects;
+  const { store, engine, driver, logger, deeds } = effects;
   const current = await findNetwork(store, network.id);
   if (!current?.mirror || current.mirror.removal) return;
   const { name } = current.mirror;
   const id = await engine.createNetwork(copyOf(current.id, current.mirror, driver));
-  // At once: from now on its removal by a user is known as such.
+  // From now on its removal by a user is known as such.
+  deeds.noteMade(id, { name, database });
   await see(effects, current.id, { id, name }, database);
   logger.info('network created, as in the rest of the cluster', { name, network: current.id });
 }
@@ -130,10 +135,10 @@ const REASONS: Readonly<Record<RemovalCause, string>> = {
 };
 
 async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {
-  const { engine, logger } = effects;
+  const { engine, logger, deeds } = effects;
   const { id, name } = step.dockerNetwork;
   if (!(await causeStands(effects, step))) return;
-  await engine.removeNetwork(id);
+  await deeds.removing(id, () => engine.removeNetwork(id));
   logger.info('network removed from this host', { name, reason: REASONS[step.cause] });
 }
 
@@ -164,5 +169,5 @@ async function keep({ store, logger, hostName }: MirrorEffects, networkId: strin
 /** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
-  return (step.do === 'copy' || step.do === 'bridge') && isXnetError(error, 'EXISTS');
+  return ['copy', 'bridge', 'publish'].includes(step.do) && isXnetError(error, 'EXISTS');
 }

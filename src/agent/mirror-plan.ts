@@ -51,6 +51,8 @@ export interface MirrorView {
   readonly database: string;
   /** Bound Docker networks, by id, that are certainly not in Docker any more. */
   readonly gone: ReadonlySet<string>;
+  /** What a binding is to have for `seen`, by Docker network id, where that could not be written yet. */
+  readonly made: ReadonlyMap<string, BindingRecord['seen']>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
 }
@@ -264,9 +266,10 @@ function heldText(name: string, { driver, id }: DockerNetwork): string {
   return `network ${name} of the cluster is not on this host: the name is held by Docker network ${id.slice(0, 12)} (driver ${driver}); rename or remove that one`;
 }
 
-function planGone({ gone, database }: MirrorView, binding: BindingRecord): MirrorPlan {
+function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {
   if (!gone.has(binding.dockerNetworkId)) return NOTHING;
-  return steps({ do: 'untie', binding, lost: binding.seen?.database !== database });
+  const seen = binding.seen ?? made.get(binding.dockerNetworkId);
+  return steps({ do: 'untie', binding, lost: seen?.database !== database });
 }
 
 function isOurs({ driver, scope }: DockerNetwork, ourDriver: string): boolean {

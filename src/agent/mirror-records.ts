@@ -1,9 +1,11 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
+import { XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import {
   type BindingRecord,
   bindingRecord,
   endpointRecord,
+  findRecord,
   formatRecord,
   type MirrorRecord,
   type NetworkRecord,
@@ -22,8 +24,8 @@ export interface BindingReference {
 export type Seen = NonNullable<BindingRecord['seen']>;
 
 /**
- * Makes the network a mirrored one and claims its name. Resolves to false, with nothing written, when another has
- * the name, or the network is no longer there or mirrored already.
+ * Makes the network a mirrored one and claims its name. Resolves to false, with nothing written, when the network is
+ * no longer there or mirrored already. Throws EXISTS when another has the name.
  */
 export async function publishMirror(
   store: Store,
@@ -42,7 +44,7 @@ export async function publishMirror(
     const record = parseRecord(networkRecord, network);
     // After a commit of unknown fate: its own.
     if (record.mirror) return { result: wrote };
-    if (holder) return { result: false };
+    if (holder) throw new XnetError('EXISTS', 'another network of the cluster has that name');
     wrote = true;
     return {
       result: true,
@@ -107,10 +109,10 @@ export async function undoRemoval(
   });
 }
 
-/** Ids of the hosts that have endpoints of the network. */
+/** Ids of the hosts that have endpoints of the network; `?` for one that cannot be read: it may be in use. */
 export async function hostsWithEndpoints(store: Store, networkId: string): Promise<string[]> {
   const { entries } = await store.list(keys.endpointsOf(networkId));
-  return [...new Set(entries.map((entry) => parseRecord(endpointRecord, entry).hostId))];
+  return [...new Set(entries.map((entry) => findRecord(endpointRecord, entry)?.hostId ?? '?'))];
 }
 
 function bindingKey({ networkId, hostId, dockerNetworkId }: BindingReference): string {

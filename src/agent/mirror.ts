@@ -5,19 +5,17 @@ import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import {
-  type BindingRecord,
-  bindingRecord,
-  formatRecord,
-  type NetworkRecord,
-  networkRecord,
-} from '../store/records.js';
+import type { RecordReader } from '../store/record-reader.js';
+import { type BindingRecord, formatRecord, type NetworkRecord, networkRecord } from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
+import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
-import { readRecords, watchRecords } from './watch-records.js';
+import { ownBindingEntries, readOwnBindings } from './own-bindings.js';
+import type { OwnDeeds } from './own-deeds.js';
+import { watchRecords } from './watch-records.js';
 
 export interface MirrorTiming {
   /** Longest time between two looks, in ms. Default 30000. */
@@ -35,15 +33,21 @@ export interface MirrorParts {
   readonly hostId: string;
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
+  readonly records: RecordReader;
   readonly logger: Logger;
   /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
   readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
+  readonly deeds: OwnDeeds;
+  /** Hears what networks Docker has, at every look. */
+  readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
 }
 
+/** For messages about its failure. */
+const LOOK = 'compare the networks of the cluster with those of Docker';
 const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
@@ -70,7 +74,8 @@ export class Mirror implements AsyncDisposable {
   readonly #destroyed = new Set<string>();
   readonly #failures = new Map<string, Failure>();
   #networks: ReadonlyMap<string, Entry> = new Map();
-  #bindings: ReadonlyMap<string, Entry> = new Map();
+  /** Of this host. */
+  #bindings: readonly Entry[] = [];
   #problems: readonly string[] = [];
   #running: readonly Promise<void>[] = [];
 
@@ -80,8 +85,7 @@ export class Mirror implements AsyncDisposable {
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: FIRST_RETRY_MS * 2,
-      // Docker or the store is away: said by the status. Both give a hint when they are back.
-      onFailure: (error) => parts.logger.debug('cannot look at the networks', { error: errorMessage(error) }),
+      onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
     });
   }
 
@@ -94,7 +98,7 @@ export class Mirror implements AsyncDisposable {
       this.#sweep.hint();
     });
     const bindings = watchRecords(store, keys.bindings(), signal, (entries) => {
-      this.#bindings = new Map(entries);
+      this.#bindings = ownBindingEntries(entries.values(), this.#parts.hostId);
       this.#sweep.hint();
     });
     this.#running = [networks.ended, bindings.ended];
@@ -117,7 +121,8 @@ export class Mirror implements AsyncDisposable {
         `${state.reason}; networks are not mirrored and names of new containers not published until it answers`,
       ];
     }
-    return [...this.#problems, ...[...this.#failures.values()].map(({ text }) => text)];
+    const failures = [...this.#failures.values()].map(({ text }) => text);
+    return [...this.#problems, ...failures, ...lookProblems(LOOK, this.#sweep.failure)];
   }
 
   async #followDocker(): Promise<void> {
@@ -143,12 +148,12 @@ export class Mirror implements AsyncDisposable {
   }
 
   async #view(): Promise<MirrorView> {
-    const { engine, hostId, driver, logger } = this.#parts;
+    const { engine, hostId, driver, records } = this.#parts;
     // First Docker: what it has now was bound before, so no network looks unbound for being new.
     const dockerNetworks = await engine.listNetworks();
-    const networks = readRecords(networkRecord, this.#networks.values(), logger);
-    const mine = [...this.#bindings.values()].filter(({ key }) => key.includes(`/${hostId}/`));
-    const bindings = readRecords(bindingRecord, mine, logger).filter((binding) => binding.hostId === hostId);
+    this.#parts.onListed(dockerNetworks);
+    const networks = records.read(networkRecord, keys.networks(), this.#networks.values());
+    const bindings = readOwnBindings(records, this.#bindings, hostId);
     return {
       hostId,
       driver,
@@ -159,7 +164,8 @@ export class Mirror implements AsyncDisposable {
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
-      strays: this.#findStrays(bindings, dockerNetworks),
+      made: this.#parts.deeds.made,
+      strays: this.#findStrays(dockerNetworks),
     };
   }
 
@@ -196,14 +202,10 @@ export class Mirror implements AsyncDisposable {
     return new Set(gone.map(({ dockerNetworkId }) => dockerNetworkId));
   }
 
-  #findStrays(
-    bindings: readonly BindingRecord[],
-    dockerNetworks: readonly DockerNetwork[],
-  ): ReadonlySet<string> {
-    const bound = new Set(bindings.map(({ dockerNetworkId }) => dockerNetworkId));
-    const unbound = dockerNetworks.filter(
-      ({ id, driver }) => driver === this.#parts.driver && !bound.has(id),
-    );
+  #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
+    // By the keys: bound is bound, also when the record cannot be read.
+    const isBound = (id: string) => this.#bindings.some(({ key }) => key.endsWith(`/${id}`));
+    const unbound = dockerNetworks.filter(({ id, driver }) => driver === this.#parts.driver && !isBound(id));
     this.#unbound.note(unbound.map(({ id }) => id));
     const strays = unbound.filter(({ id }) => this.#unbound.isLongerThan(id, this.#timing.goneMs));
     return new Set(strays.map(({ id }) => id));

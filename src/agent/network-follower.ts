@@ -3,11 +3,12 @@ import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
+import type { RecordReader } from '../store/record-reader.js';
 import { type EndpointRecord, endpointRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { planNetworkForwarding } from './forwarding-plan.js';
 import type { HostsView } from './hosts-view.js';
-import { readRecords, watchRecords } from './watch-records.js';
+import { watchRecords } from './watch-records.js';
 
 /** How long a network is followed after its last endpoint on this host went. */
 const REST_MS = 60_000;
@@ -19,6 +20,7 @@ export interface FollowerParts {
   readonly dataplane: Dataplane;
   readonly hosts: HostsView;
   readonly hostId: string;
+  readonly records: RecordReader;
   readonly logger: Logger;
   /** Called when `endpointsOf` has something else to say of a network. */
   readonly changed: (networkId: string) => void;
@@ -132,11 +134,12 @@ class ForwardingLoop {
   }
 
   async run(): Promise<void> {
-    const { store, hosts, logger } = this.#parts;
+    const { store, hosts, records } = this.#parts;
     const forget = hosts.onChange(() => this.#hint());
     this.#signal.addEventListener('abort', () => this.#hint());
-    const { ended } = watchRecords(store, keys.endpointsOf(this.#network.id), this.#signal, (entries) => {
-      this.endpoints = readRecords(endpointRecord, entries.values(), logger);
+    const prefix = keys.endpointsOf(this.#network.id);
+    const { ended } = watchRecords(store, prefix, this.#signal, (entries) => {
+      this.endpoints = records.read(endpointRecord, prefix, entries.values());
       this.#parts.changed(this.#network.id);
       this.#hint();
     });
@@ -145,6 +148,7 @@ class ForwardingLoop {
       if (!this.#signal.aborted && this.endpoints) await this.#apply(this.endpoints);
     }
     forget();
+    records.forget(prefix);
     this.#resolveApplied();
     await ended;
   }

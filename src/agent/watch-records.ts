@@ -1,7 +1,3 @@
-import type { z } from 'zod';
-import { errorMessage } from '../errors.js';
-import type { Logger } from '../observability/logger.js';
-import { parseRecord } from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
 
 export interface RecordsWatch {
@@ -44,16 +40,4 @@ function applyChange(
 ): void {
   if (change.type === 'put') entries.set(change.entry.key, change.entry);
   else entries.delete(change.key);
-}
-
-/** The readable records of `entries`; one that cannot be read is logged and left alone, not in the way. */
-export function readRecords<T>(schema: z.ZodType<T>, entries: Iterable<Entry>, logger: Logger): T[] {
-  return [...entries].flatMap((entry) => {
-    try {
-      return [parseRecord(schema, entry)];
-    } catch (error: unknown) {
-      logger.error('unreadable record', { key: entry.key, error: errorMessage(error) });
-      return [];
-    }
-  });
 }

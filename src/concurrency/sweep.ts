@@ -19,7 +19,7 @@ export class Sweep implements AsyncDisposable {
   readonly #stop = new AbortController();
   #hinted = false;
   #pause = new AbortController();
-  #failure: string | undefined;
+  #failure: unknown;
   #running: Promise<void> | undefined;
 
   constructor(parts: SweepParts) {
@@ -35,6 +35,11 @@ export class Sweep implements AsyncDisposable {
   hint(): void {
     this.#hinted = true;
     this.#pause.abort();
+  }
+
+  /** Why the last look failed; undefined when it succeeded. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** Resolves when the look under way has ended. */
@@ -61,9 +66,9 @@ export class Sweep implements AsyncDisposable {
       this.#failure = undefined;
       return pauseMs;
     } catch (error: unknown) {
-      const failure = errorMessage(error);
-      if (failure !== this.#failure) this.#parts.onFailure(error);
-      this.#failure = failure;
+      const isNew = this.#failure === undefined || errorMessage(error) !== errorMessage(this.#failure);
+      this.#failure = error;
+      if (isNew) this.#parts.onFailure(error);
       return this.#parts.retryMs;
     }
   }

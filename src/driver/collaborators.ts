@@ -1,5 +1,6 @@
 /** What the network driver needs of the other parts; src/host.ts hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { BindingRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
 import type { NetworkReference } from './network-options.js';
 
@@ -49,6 +50,14 @@ export interface PoolBook {
   ownPoolKey(networkId: string, subnet: string): string;
   /** Gives a hold on a pool back. Idempotent. */
   release(poolId: string): Promise<void>;
+}
+
+/** What xnet itself does in Docker, by Docker network id. */
+export interface OwnDeeds {
+  /** What is seen in Docker for certain, though the store does not say so yet. */
+  readonly made: ReadonlyMap<string, NonNullable<BindingRecord['seen']>>;
+  /** xnet is removing it: if Docker says so too, that is no user's wish. */
+  isRemoving(dockerNetworkId: string): boolean;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

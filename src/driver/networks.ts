@@ -12,7 +12,7 @@ import {
 } from '../store/records.js';
 import type { Condition, Store, Write } from '../store/store.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
-import type { GatewaySubnet, GivenPool, NetworkFollower, PoolBook } from './collaborators.js';
+import type { GatewaySubnet, GivenPool, NetworkFollower, OwnDeeds, PoolBook } from './collaborators.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import type { NetworkOptions, NetworkReference } from './network-options.js';
 import { checkJoin, checkMtu, checkSubnets, chooseVni } from './network-plan.js';
@@ -33,6 +33,7 @@ export interface NetworksParts {
   readonly pools: PoolBook;
   readonly follower: NetworkFollower;
   readonly mutex: KeyedMutex;
+  readonly deeds: OwnDeeds;
   readonly deleteEndpoint: (endpointId: string) => Promise<void>;
   /** MTU that fits this host's underlay, in bytes. */
   readonly largestMtu: number;
@@ -71,7 +72,7 @@ export class Networks {
   /**
    * Unties a Docker network and takes what it had out of kernel and store, with its holds on pools (Docker gives
    * these back only while xnet answers); the cluster network goes with its last binding. A mirrored network is marked
-   * by the first host where it is removed, for the others; one that was `lost` (nobody removed it) stays. Idempotent:
+   * by the first host where it is removed, for the others; one that was `lost` (no user removed it) stays. Idempotent:
    * an unknown network is success.
    */
   async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
@@ -214,7 +215,7 @@ export class Networks {
     { dockerNetworkId, record: { id } }: LocalNetwork,
     lost: boolean,
   ): Promise<Attempt<void>> {
-    const { store, hostId } = this.#parts;
+    const { store, hostId, deeds } = this.#parts;
     const own = keys.binding(id, hostId, dockerNetworkId);
     const guard = await store.get(keys.bindingGuard(id));
     const bindings = await store.list(keys.bindingsOf(id));
@@ -224,7 +225,10 @@ export class Networks {
     if (!guard || !entry || !binding) return { result: undefined };
     const record = parseRecord(networkRecord, entry);
     const last = bindings.entries.length === 1;
-    const end = planUnbinding(record, parseRecord(bindingRecord, binding), { last, lost });
+    // Asked last of all: it is later than the store.
+    const isOwn = deeds.isRemoving(dockerNetworkId);
+    const seen = parseRecord(bindingRecord, binding).seen ?? deeds.made.get(dockerNetworkId);
+    const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
     return {
       result: undefined,
       conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),

@@ -7,7 +7,7 @@
 import { XnetError } from '../errors.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
-import { addressRecord, formatRecord, parseRecord } from '../store/records.js';
+import { addressRecord, findRecord, formatRecord } from '../store/records.js';
 import type { CommitResult, Condition, Entry, Revision, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import type { IpamContext } from './ipam-context.js';
@@ -162,8 +162,8 @@ async function removeClaim(
   );
 }
 
-/** The claim token of an address entry; undefined for one that rests: it is nobody's. */
+/** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */
 function claimOf(entry: Entry): string | undefined {
-  const record = parseRecord(addressRecord, entry);
-  return record.state === 'claimed' ? record.claim : undefined;
+  const record = findRecord(addressRecord, entry);
+  return record?.state === 'claimed' ? record.claim : undefined;
 }

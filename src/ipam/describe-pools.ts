@@ -1,7 +1,7 @@
 import { keys, parseAddressKey } from '../store/keys.js';
 import { type AddressRecord, addressRecord, parseRecord, poolReferenceRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import { readPool } from './pool-entries.js';
+import { listPools } from './pool-entries.js';
 import { formatPoolKey } from './pool-name.js';
 
 /** A pool as `xnet status` shows it. */
@@ -22,7 +22,7 @@ export interface PoolDescription {
 
 /** All pools of the cluster. The three lists are read one after the other: exact only while nothing changes. */
 export async function describePools(store: Store): Promise<PoolDescription[]> {
-  const pools = (await store.list(keys.pools())).entries.map(readPool);
+  const pools = listPools((await store.list(keys.pools())).entries);
   const references = (await store.list(keys.poolReferences())).entries.map((entry) =>
     parseRecord(poolReferenceRecord, entry),
   );

@@ -1,5 +1,5 @@
 import { keys } from '../store/keys.js';
-import { type AddressRecord, endpointRecord, parseRecord } from '../store/records.js';
+import { type AddressRecord, endpointRecord, findRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 
 /**
@@ -23,5 +23,5 @@ async function findPublishedName(
 ): Promise<string | undefined> {
   if (networkId === undefined || endpointId === undefined) return undefined;
   const entry = await store.get(keys.endpoint(networkId, endpointId));
-  return entry && parseRecord(endpointRecord, entry).names?.container;
+  return entry && findRecord(endpointRecord, entry)?.names?.container;
 }

@@ -1,3 +1,4 @@
+import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
 import type { TransactOptions } from '../store/transact.js';
 import type { PoolViews } from './pool-views.js';
@@ -19,4 +20,5 @@ export interface IpamContext {
   readonly rests: RestLeases;
   readonly unfinished: Unfinished;
   readonly transactions: TransactOptions;
+  readonly records: RecordReader;
 }

@@ -7,6 +7,7 @@
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
+import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
 import { AddressBook } from './address-book.js';
 import { ADDRESS_SPACES } from './address-space.js';
@@ -28,6 +29,7 @@ import { listUnnamedHolds } from './unnamed-holds.js';
 export interface IpamOptions {
   readonly store: Store;
   readonly host: IpamHost;
+  readonly records: RecordReader;
   /** Where subnets come from when the user names none; the first with a free subnet serves. */
   readonly defaultPools: readonly DefaultPool[];
   /** How long a released address is kept from automatic reuse. Default 60; 0: not at all. */
@@ -48,6 +50,19 @@ export interface AddressRequest {
   readonly container?: string;
 }
 
+/** A hold of this host on a pool, in plain texts. */
+export interface PoolHold {
+  /** Without the range of addresses that Docker's own has: the hold is the same. */
+  readonly poolId: string;
+  /** Names it: the part of the PoolID that is unlike for every RequestPool. */
+  readonly hold: string;
+  readonly poolKey: string;
+  readonly addressSpace: string;
+  readonly subnet: string;
+  /** Set when the pool belongs to one network alone: its name, or its id. */
+  readonly networkName?: string;
+}
+
 export class Ipam implements AsyncDisposable {
   /** For the network driver: addresses as parts of its own commits. */
   readonly addressBook: AddressBook;
@@ -57,10 +72,12 @@ export class Ipam implements AsyncDisposable {
   readonly #shared: SharedAddresses;
 
   constructor(options: IpamOptions) {
-    const { store, host, restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
+    const { store, host, records } = options;
+    const { restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
     this.#context = {
       store,
       host,
+      records,
       views: new PoolViews(store),
       rests: new RestLeases(store, restSeconds, nowMs),
       unfinished: new Unfinished(options.unfinished),
@@ -94,9 +111,16 @@ export class Ipam implements AsyncDisposable {
   }
 
   /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
-  async listUnnamedHolds(poolIds: readonly string[]): Promise<{ poolId: string; subnet: string }[]> {
+  async listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]> {
     const holds = await listUnnamedHolds(this.#context, poolIds);
-    return holds.map((hold) => ({ poolId: formatPoolId(hold), subnet: `${hold.subnet}` }));
+    return holds.map((pool) => ({
+      poolId: formatPoolId(pool),
+      hold: pool.reference,
+      poolKey: formatPoolKey(pool),
+      addressSpace: pool.space,
+      subnet: `${pool.subnet}`,
+      ...(pool.networkName !== undefined && { networkName: pool.networkName }),
+    }));
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import { IpAddress } from '../inet/ip-address.js';
 import { parseAddressKey } from '../store/keys.js';
-import { type AddressRecord, addressRecord, parseRecord } from '../store/records.js';
+import { type AddressRecord, addressRecord, findRecord } from '../store/records.js';
 import type { Change, Entry, Revision, Snapshot, Write } from '../store/store.js';
 
 export interface KnownAddress {
@@ -81,7 +81,7 @@ export class KnownAddresses {
     const address = this.#parse(entry.key);
     if (address === undefined || this.#isPast(address, entry.revision)) return;
     const before = this.#known.get(address);
-    const known = { address, revision: entry.revision, record: readRecord(entry) };
+    const known = { address, revision: entry.revision, record: findRecord(addressRecord, entry) };
     this.#known.set(address, known);
     this.#freed.delete(address);
     // Binding an address to its endpoint writes it again; the claim says when it was handed out.
@@ -119,12 +119,4 @@ export class KnownAddresses {
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
   if (record?.state !== 'claimed' || record.purpose !== 'endpoint' || record.explicit) return false;
   return record.claim !== before?.claim;
-}
-
-function readRecord(entry: Entry): AddressRecord | undefined {
-  try {
-    return parseRecord(addressRecord, entry);
-  } catch {
-    return undefined;
-  }
 }

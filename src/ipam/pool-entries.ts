@@ -1,17 +1,23 @@
 /** The store's entries of a pool: how they are read, and the writes that make and remove them. */
-import { Prefix } from '../inet/prefix.js';
-import { keys } from '../store/keys.js';
-import { formatRecord, type PoolRecord, parseRecord, poolRecord } from '../store/records.js';
+import { keys, parsePoolRecordKey } from '../store/keys.js';
+import { formatRecord, type PoolRecord } from '../store/records.js';
 import type { Entry, Write } from '../store/store.js';
-import { parseAddressSpace } from './address-space.js';
 import type { IpamHost } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
-import { formatPoolKey, type PoolName } from './pool-name.js';
+import { formatPoolKey, type PoolName, parsePoolKey } from './pool-name.js';
 
-export function readPool(entry: Entry): PoolName {
-  const { space, networkName, subnet } = parseRecord(poolRecord, entry);
-  const name = { space: parseAddressSpace(space), subnet: Prefix.parse(subnet) };
-  return networkName === undefined ? name : { ...name, networkName };
+/**
+ * All pools, by their keys: one whose record cannot be read (a newer xnet's) takes up its subnet all the same. A key
+ * that names no pool is left out.
+ */
+export function listPools(entries: readonly Entry[]): PoolName[] {
+  return entries.flatMap(({ key }) => {
+    try {
+      return [parsePoolKey(parsePoolRecordKey(key))];
+    } catch {
+      return [];
+    }
+  });
 }
 
 export function createPoolWrites(pool: PoolReference): Write[] {

@@ -7,12 +7,12 @@
  */
 import { isXnetError, XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
-import { parseRecord, poolReferenceRecord } from '../store/records.js';
+import { findRecord, parseRecord, poolRecord, poolReferenceRecord } from '../store/records.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
 import type { DefaultPool } from './free-subnet.js';
 import type { IpamContext } from './ipam-context.js';
 import { type PoolRequest, planPool } from './plan-pool.js';
-import { createPoolWrites, readPool, referenceWrites, removePoolWrites } from './pool-entries.js';
+import { createPoolWrites, listPools, referenceWrites, removePoolWrites } from './pool-entries.js';
 import { newRequest, type PoolReference, type Request } from './pool-id.js';
 import { formatPoolKey, type PoolName, showPool } from './pool-name.js';
 import { sweepReference } from './sweep-reference.js';
@@ -28,7 +28,7 @@ export class Pools {
 
   /**
    * Makes a new reference to a pool, and the pool where it is not there yet; a repeated request finds the one it
-   * made before. Throws as planPool, and IN_USE.
+   * made before. Throws as planPool, IN_USE, and INTERNAL for a pool whose record cannot be read.
    */
   async request(
     request: PoolRequest,
@@ -70,18 +70,21 @@ export class Pools {
     reference: string,
     tried: Map<string, PoolReference>,
   ): Promise<Attempt<PoolReference>> {
-    const { store, host } = this.#context;
+    const { store, host, records } = this.#context;
     for (const earlier of tried.values()) {
       if (await store.get(this.#referenceKey(earlier))) return { result: earlier };
     }
     // The guard first: a list read after it is at least as new.
     const guard = await store.get(keys.poolGuard());
-    const pools = (await store.list(keys.pools())).entries.map(readPool);
-    const plan = planPool(request, pools, this.#defaults);
+    const { entries } = await store.list(keys.pools());
+    records.read(poolRecord, keys.pools(), entries);
+    const plan = planPool(request, listPools(entries), this.#defaults);
     if (plan.action === 'refuse') throw await this.#overlap(request, plan.overlapped);
     const result = referenceTo(plan.pool, request, reference);
     tried.set(formatPoolKey(plan.pool), result);
     const poolKey = keys.pool(formatPoolKey(plan.pool));
+    // A newer xnet's may mean more than this one knows.
+    for (const entry of entries) if (entry.key === poolKey) parseRecord(poolRecord, entry);
     return plan.action === 'join'
       ? { result, conditions: [{ key: poolKey, is: 'present' }], writes: referenceWrites(result, host) }
       : {
@@ -93,8 +96,8 @@ export class Pools {
 
   async #findEarlier(request: PoolRequest, reference: string): Promise<PoolReference | undefined> {
     const { store } = this.#context;
-    for (const entry of (await store.list(keys.pools())).entries) {
-      const pool = referenceTo(readPool(entry), request, reference);
+    for (const name of listPools((await store.list(keys.pools())).entries)) {
+      const pool = referenceTo(name, request, reference);
       if (await store.get(this.#referenceKey(pool))) return pool;
     }
     return undefined;
@@ -140,7 +143,7 @@ export class Pools {
 
   async #overlap({ subnet }: PoolRequest, overlapped: PoolName): Promise<XnetError> {
     const { entries } = await this.#context.store.list(keys.poolReferencesOf(formatPoolKey(overlapped)));
-    const hosts = entries.map((entry) => parseRecord(poolReferenceRecord, entry).hostName);
+    const hosts = entries.flatMap((entry) => findRecord(poolReferenceRecord, entry)?.hostName ?? []);
     const held = hosts.length > 0 ? `, in use on ${[...new Set(hosts)].join(', ')}` : '';
     return new XnetError(
       'IN_USE',

@@ -5,7 +5,13 @@
 import { XnetError } from '../errors.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { keys, parseAddressKey } from '../store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
+import {
+  type AddressRecord,
+  addressRecord,
+  findRecord,
+  formatRecord,
+  parseRecord,
+} from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
 import { asRead, transact } from '../store/transact.js';
 import { chooseHighest } from './choose-address.js';
@@ -31,7 +37,7 @@ export class SharedAddresses {
    */
   async claimGateway(pool: PoolReference): Promise<IpAddress> {
     const { entries } = await this.#context.store.list(keys.addressesOf(formatPoolKey(pool)));
-    const present = entries.find((entry) => parseRecord(addressRecord, entry).purpose === 'gateway');
+    const present = entries.find((entry) => findRecord(addressRecord, entry)?.purpose === 'gateway');
     const address = present ? addressOf(present) : newGateway(pool, entries.map(addressOf));
     return this.claim(pool, 'gateway', address);
   }

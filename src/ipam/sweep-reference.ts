@@ -1,6 +1,6 @@
 /** Clearing away what a pool reference leaves in the store. */
 import { keys } from '../store/keys.js';
-import { addressRecord, formatRecord, parseRecord } from '../store/records.js';
+import { addressRecord, findRecord, formatRecord } from '../store/records.js';
 import type { Condition, Entry, Write } from '../store/store.js';
 import { transact } from '../store/transact.js';
 import type { IpamContext } from './ipam-context.js';
@@ -41,7 +41,7 @@ export async function sweepReference(
   }
 }
 
-/** What is to be done with one address; undefined: nothing. */
+/** What is to be done with one address; undefined: nothing, also with one that cannot be read. */
 export function planSweep(
   entry: Entry,
   reference: string,
@@ -49,7 +49,8 @@ export function planSweep(
 ): { condition: Condition; write: Write } | undefined {
   const { key, revision } = entry;
   const condition: Condition = { key, is: 'at', revision };
-  const record = parseRecord(addressRecord, entry);
+  const record = findRecord(addressRecord, entry);
+  if (!record) return undefined;
   const others = record.references.filter((other) => other !== reference);
   const isHeld = others.length < record.references.length;
   if (isHeld && others.length > 0) {

@@ -8,6 +8,7 @@ import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
 import type { AddressRequest, Ipam } from '../ipam/ipam.js';
+import { parsePoolId } from '../ipam/pool-id.js';
 import { parsePoolKey } from '../ipam/pool-name.js';
 import * as wire from '../protocol/ipam-driver.js';
 import type { Call } from './call.js';
@@ -46,7 +47,7 @@ export function ipamDriverMethods(ready: Ready<IpamDriverParts>): RpcMethod[] {
       request: wire.releasePoolRequest,
       handle: async ({ PoolID }: { PoolID: string }) => {
         const { ipam, poolRequests } = await ready();
-        poolRequests.forget(PoolID);
+        poolRequests.forget(holdOf(PoolID));
         await ipam.releasePool(PoolID);
         return {};
       },
@@ -92,6 +93,7 @@ async function requestPool(
   const granted = await ipam.requestPool(wanted, call);
   poolRequests.note({
     poolId: granted.poolId,
+    hold: holdOf(granted.poolId),
     poolKey: granted.poolKey,
     addressSpace: request.AddressSpace,
     subnet: `${granted.subnet}`,
@@ -127,19 +129,18 @@ async function requestAddress(
     ...(container !== undefined && { container }),
   };
   const claimed = await parts.ipam.requestAddress(poolId, wanted, call);
-  parts.poolRequests.touch(poolId);
   return { Address: `${claimed.address}/${claimed.subnet.length}`, Data: {} };
 }
 
 /**
- * Docker marks gateways, and does not tell an auxiliary address (--aux-address) from a container's (--ip); but
- * it asks for the former within `docker network create`, directly after the pool.
+ * Docker marks gateways and, from 29 on, names containers; before, it does not tell an auxiliary address
+ * (--aux-address) from a container's (--ip). But it asks for the former alone while it creates the network.
  */
 function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolRequests) {
   if (request.Options[wire.REQUEST_ADDRESS_TYPE] === wire.GATEWAY_ADDRESS_TYPE) return 'gateway';
   const named = request.Options[wire.ENDPOINT_NAME] !== undefined;
   if (named || request.Address === undefined) return 'endpoint';
-  return poolRequests.isCreating(request.PoolID) ? 'auxiliary' : 'endpoint';
+  return poolRequests.isCreating(holdOf(request.PoolID)) ? 'auxiliary' : 'endpoint';
 }
 
 async function releaseAddress(
@@ -149,6 +150,9 @@ async function releaseAddress(
   const { boundTo } = await parts.ipam.releaseAddress(request.PoolID, parseAddress(request.Address));
   if (boundTo !== undefined) await parts.endpoints.deleteUnlessJoined(boundTo);
 }
+
+/** Throws INVALID for what is no PoolID of xnet's. */
+const holdOf = (poolId: string) => parsePoolId(poolId).reference;
 
 /** Docker gives addresses with and without a prefix length. */
 function parseAddress(text: string): IpAddress {

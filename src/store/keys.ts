@@ -51,6 +51,11 @@ export const keys = {
   addresses: () => 'addresses/',
 } as const;
 
+/** What `keys.pool` was made of. Throws URIError for a key that is no such. */
+export function parsePoolRecordKey(key: string): string {
+  return decodeURIComponent(key.slice(keys.pools().length));
+}
+
 /** What `keys.address` was made of, or undefined for any other key. */
 export function parseAddressKey(key: string): { poolKey: string; address: string } | undefined {
   const match = /^addresses\/([^/]+)\/([^/]+)$/.exec(key);

@@ -167,6 +167,15 @@ export function parseRecord<T>(schema: z.ZodType<T>, entry: { key: string; value
   }
 }
 
+/** The record, or undefined where parseRecord would throw. */
+export function findRecord<T>(schema: z.ZodType<T>, entry: { key: string; value: string }): T | undefined {
+  try {
+    return parseRecord(schema, entry);
+  } catch {
+    return undefined;
+  }
+}
+
 export function formatRecord<T extends { version: 1 }>(record: T): string {
   return JSON.stringify(record);
 }

@@ -8,6 +8,7 @@ import { HostRegistration } from '../../src/agent/host-registration.js';
 import { HostsView } from '../../src/agent/hosts-view.js';
 import { loadLocalState } from '../../src/agent/local-state.js';
 import { Mirror } from '../../src/agent/mirror.js';
+import { OwnDeeds } from '../../src/agent/own-deeds.js';
 import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
 import type {
   DockerContainer,
@@ -25,6 +26,7 @@ import { XnetError } from '../../src/errors.js';
 import type { Logger } from '../../src/observability/logger.js';
 import { keys } from '../../src/store/keys.js';
 import { MemoryStore } from '../../src/store/memory-store.js';
+import { RecordReader } from '../../src/store/record-reader.js';
 import { formatRecord, networkRecord, parseRecord } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
 import { eventually } from './eventually.js';
@@ -58,6 +60,8 @@ export class FakeHost implements Engine {
   readonly #watchers = new Set<(event: EngineEvent) => void>();
   #xnet: PluginSide | undefined;
   state: EngineState = API_ANSWERS;
+  /** Awaited within the removal of a network, before the plugin is told. */
+  onRemoval: () => Promise<void> = async () => undefined;
   #subnets = 0;
 
   constructor(
@@ -71,13 +75,16 @@ export class FakeHost implements Engine {
     const { number, id } = this;
     const host = { version: 1 as const, id, name: `h${number}`, vtep: `198.18.0.${number}` };
     const record = { ...host, vxlanPort: 4789, xnetVersion: 'fake' };
+    const records = new RecordReader({ error: () => undefined });
     const registration = new HostRegistration(this.store, record, silentLogger);
     await registration.start();
-    const hosts = new HostsView(this.store, silentLogger);
+    const hosts = new HostsView(this.store, records);
     await hosts.start();
     const local = new LocalNetworks();
-    await loadLocalState(this.store, this.id, local, silentLogger);
+    await loadLocalState(this.store, this.id, local, records);
+    const deeds = new OwnDeeds();
     const networks = new Networks({
+      deeds,
       store: this.store,
       hostId: this.id,
       local,
@@ -100,10 +107,13 @@ export class FakeHost implements Engine {
       local,
       hostId: this.id,
       driver: 'xnet',
+      records,
       logger: silentLogger,
       untie: (dockerNetworkId, options) => networks.delete(dockerNetworkId, options),
       hostName: (hostId) => hostId,
       registration,
+      deeds,
+      onListed: () => undefined,
       timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
     });
     this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
@@ -244,6 +254,7 @@ export class FakeHost implements Engine {
     }
     const network = this.#networks.get(networkId);
     if (!network) return;
+    await this.onRemoval();
     await this.#xnet?.networks.delete(networkId);
     this.#networks.delete(networkId);
     this.#tell({
@@ -335,8 +346,9 @@ export class FakeCluster implements AsyncDisposable {
     return cluster;
   }
 
-  async addHost(): Promise<FakeHost> {
-    const host = new FakeHost(this.store, this.hosts.length + 1);
+  /** `store`: how that host sees the cluster's. */
+  async addHost(store: Store = this.store): Promise<FakeHost> {
+    const host = new FakeHost(store, this.hosts.length + 1);
     this.hosts.push(host);
     await host.startXnet();
     return host;

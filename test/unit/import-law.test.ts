@@ -49,7 +49,7 @@ const DOORS: Record<string, RegExp> = {
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
-  [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|transact)\.js$/],
+  [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|record-reader|transact)\.js$/],
   [/^cli\//, /^server\//, /^server\/admin\.js$/],
 ];
 

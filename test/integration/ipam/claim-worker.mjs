@@ -7,6 +7,7 @@ const settings = JSON.parse(process.argv[2]);
 const load = (path) => import(`${settings.sources}/${path}.js`);
 
 const { openStore } = await load('store/open-store');
+const { RecordReader } = await load('store/record-reader');
 const { Ipam } = await load('ipam/ipam');
 const { Prefix } = await load('inet/prefix');
 
@@ -30,6 +31,7 @@ const figures = { claims: 0, failures: 0, refusals: 0, claimMs: 0, longestMs: 0 
 const store = await openStore({ url: settings.url, stateDirectory: '', timeouts: settings.timeouts });
 const ipam = new Ipam({
   store,
+  records: new RecordReader(console),
   host: { id: settings.host, name: settings.host },
   defaultPools: [],
   unfinished: { everyMs: 100, forMs: 2500 },

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts-view.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import { eventually } from '../../support/eventually.js';
 import { silentLogger } from '../../support/mirror-hosts.js';
 
@@ -13,7 +14,7 @@ const host = (number: number) => ({
 describe("the subnets of a host's docker_gwbridge", () => {
   test('are known to every host, and stay so when the host registers again or is away', async () => {
     await using store = new MemoryStore();
-    await using view = new HostsView(store, silentLogger);
+    await using view = new HostsView(store, new RecordReader(silentLogger));
     await view.start();
     {
       await using registration = new HostRegistration(store, host(1), silentLogger);

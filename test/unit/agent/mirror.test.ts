@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
+import type { Write } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeCluster, mirroredNames } from '../../support/mirror-hosts.js';
+import { replacing } from '../ipam/cluster.js';
 
 /** Nothing of any network is left in the store. */
 async function expectEmpty(store: MemoryStore): Promise<void> {
@@ -59,10 +61,51 @@ describe('the mirror', () => {
     await using cluster = await FakeCluster.start(3);
     await cluster.one.create('shop');
     await cluster.everywhere('shop');
-    await new Promise((resolve) => setTimeout(resolve, 50));
     await cluster.hosts[index]?.remove('shop');
     await cluster.everywhere();
     await expectEmpty(cluster.store);
+  });
+
+  test('removes everywhere a copy that was removed before the store knew that Docker has it', async () => {
+    await using cluster = await FakeCluster.start(1);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const isNote = (write: Write) => 'put' in write && write.value.includes('"seen"');
+    const slow = replacing(cluster.store, {
+      commit: async (conditions, writes) => {
+        if (writes.some(isNote)) await held;
+        return cluster.store.commit(conditions, writes);
+      },
+    });
+    const two = await cluster.addHost(slow);
+    await cluster.one.create('shop');
+    await cluster.everywhere('shop');
+    await two.remove('shop');
+    release();
+    await cluster.everywhere();
+    await expectEmpty(cluster.store);
+  });
+
+  test('does not remove anew what it was removing when the removal was undone', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const { one, two, three, store } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    three.answerApi(false);
+    const before = two.network('shop').id;
+    two.onRemoval = async () => {
+      two.onRemoval = async () => undefined;
+      await three.attach('shop');
+      await eventually(async () => expect(await mirroredNames(store)).toEqual(['shop']));
+      await three.detachAll();
+    };
+    await one.remove('shop');
+    await eventually(() => expect(two.network('shop').id).not.toBe(before));
+    three.answerApi(true);
+    await cluster.everywhere('shop');
   });
 
   test('undoes the removal of a network that containers of another host use', async () => {
@@ -164,6 +207,64 @@ describe('the mirror', () => {
     expect(one.names()).toEqual([]);
     await eventually(async () => expect(one.names()).toEqual(['bank', 'shop']));
     expect(two.names()).toEqual(['bank', 'shop']);
+  });
+
+  test('goes on beside records that it cannot read, of a newer xnet for instance', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two, store } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const [network] = (await store.list(keys.networks())).entries;
+    const networkId = network?.key.slice(keys.networks().length) as string;
+    const value = '{"version":2}';
+    const unreadable = [
+      keys.network('0'.repeat(12)),
+      keys.endpoint(networkId, 'e'),
+      keys.binding('n', two.id, 'd'),
+    ];
+    await store.commit(
+      [],
+      unreadable.map((put) => ({ put, value })),
+    );
+    await one.remove('shop');
+    await one.create('bank');
+    // The network has an endpoint, whatever that may be.
+    await cluster.everywhere('bank', 'shop');
+    await store.commit([], [{ remove: keys.endpoint(networkId, 'e') }]);
+    await two.remove('shop');
+    await cluster.everywhere('bank');
+    for (const key of unreadable)
+      if (!key.startsWith('endpoints/')) expect(await store.get(key)).toBeDefined();
+  });
+
+  test('says so when an unreadable network has the name of one to be mirrored', async () => {
+    await using cluster = await FakeCluster.start(1);
+    const { one, store } = cluster;
+    const id = '0'.repeat(12);
+    await store.commit(
+      [],
+      [
+        { put: keys.network(id), value: '{"version":2}' },
+        { put: keys.name('shop'), value: id },
+      ],
+    );
+    await one.create('shop');
+    await eventually(() => expect(one.problems.join()).toContain('cannot mirror network shop: another'));
+    await store.commit([], [{ remove: keys.network(id) }, { remove: keys.name('shop') }]);
+    await eventually(() => expect(one.problems).toEqual([]));
+    expect(await mirroredNames(store)).toEqual(['shop']);
+  });
+
+  test('says so when it cannot look, for another reason than that Docker or the store is away', async () => {
+    await using cluster = await FakeCluster.start(1);
+    const { one } = cluster;
+    const { listNetworks } = one;
+    one.listNetworks = async () => {
+      throw new Error('beyond the plan');
+    };
+    await eventually(() => expect(one.problems.join()).toContain('cannot compare the networks'));
+    one.listNetworks = listNetworks;
+    await eventually(() => expect(one.problems).toEqual([]));
   });
 
   test('gives a host that joins later every network', async () => {

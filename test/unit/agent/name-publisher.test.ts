@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { namesOf } from '../../../src/agent/name-plan.js';
 import { NamePublisher } from '../../../src/agent/name-publisher.js';
-import { readRecords, watchRecords } from '../../../src/agent/watch-records.js';
+import { watchRecords } from '../../../src/agent/watch-records.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
@@ -133,7 +133,8 @@ class Fixture implements AsyncDisposable {
       logger: silentLogger,
     });
     this.#watching = watchRecords(this.store, KEY, this.#stop.signal, (entries) => {
-      if (!this.isBehind) this.#stored = readRecords(endpointRecord, entries.values(), silentLogger);
+      if (!this.isBehind)
+        this.#stored = [...entries.values()].map((entry) => parseRecord(endpointRecord, entry));
     }).ended;
   }
 

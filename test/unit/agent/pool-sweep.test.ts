@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { PoolSweep, planPoolSweep } from '../../../src/agent/pool-sweep.js';
+import { findLooseHolds } from '../../../src/agent/loose-holds.js';
+import { PoolSweep } from '../../../src/agent/pool-sweep.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord } from '../../../src/store/records.js';
 import { eventually } from '../../support/eventually.js';
 import { silentLogger } from '../../support/mirror-hosts.js';
@@ -17,35 +19,37 @@ function dockerNetwork(id: string, subnet: string, driver = 'xnet') {
 describe('which holds on pools belong to nothing', () => {
   test('one whose subnet no Docker network has', () => {
     const networks = [dockerNetwork('a', '10.2.0.0/24')];
-    expect(planPoolSweep([hold], [], networks, 'xnet')).toEqual(['lost']);
+    expect(findLooseHolds([hold], [], networks, 'xnet')).toEqual([hold]);
   });
 
   test('not one whose subnet a network without a binding has from xnet: a macvlan network, say', () => {
-    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
-    expect(planPoolSweep([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
-      'lost',
+    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
+      hold,
     ]);
   });
 
   test('one beside the hold that the binding of the network of that subnet names', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: ['own'] };
-    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual(['lost']);
-    expect(planPoolSweep([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([hold]);
+    expect(findLooseHolds([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
   });
 
   test('not one whose subnet a network has whose binding was written by an xnet that had not answered for the pool', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: [] };
-    expect(planPoolSweep([hold], [binding], networks, 'xnet')).toEqual([]);
+    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([]);
   });
 });
 
 test('a hold that belongs to nothing for long is given back, those of bindings and of other hosts stay', async () => {
   await using store = new MemoryStore();
+  const records = new RecordReader(silentLogger);
   const ipamOf = (id: string) =>
     new Ipam({
       store,
+      records,
       host: { id, name: id },
       defaultPools: [{ range: Prefix.parse('10.0.0.0/8'), length: 24 }],
     });
@@ -61,7 +65,8 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
     [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
   );
   await using sweep = new PoolSweep({
-    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', logger: silentLogger, sweepMs: 5, graceMs: 20 },
+    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', records, logger: silentLogger },
+    ...{ sweepMs: 5, graceMs: 20 },
     engine: { listNetworks: async () => [] },
   });
   sweep.start();

@@ -3,6 +3,7 @@ import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
 import type { PoolRequest } from '../../../src/ipam/plan-pool.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
 
 export const prefix = (text: string) => Prefix.parse(text);
@@ -21,6 +22,7 @@ export class Cluster implements AsyncDisposable {
   host(name: string, options: Partial<IpamOptions> = {}): Ipam {
     const ipam = new Ipam({
       store: this.store,
+      records: new RecordReader({ error: () => undefined }),
       host: { id: `id-of-${name}`, name },
       defaultPools: DEFAULT_POOLS,
       unfinished: { everyMs: 5, forMs: 20 },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { keys } from '../../../src/store/keys.js';
 import { Cluster, ip, next, poolRequest, prefix } from './cluster.js';
 
 describe('a pool', () => {
@@ -159,5 +160,52 @@ describe('a pool', () => {
       }
       expect(await cluster.keys()).toEqual([]);
     }
+  });
+});
+
+describe('a record that cannot be read, of a newer xnet for instance,', () => {
+  const put = (cluster: Cluster, key: string) =>
+    cluster.store.commit([], [{ put: key, value: '{"version":2}' }]);
+
+  test('of a pool: its subnet counts as taken, it alone cannot be joined, and it stays', async () => {
+    await using cluster = new Cluster();
+    const h1 = cluster.host('h1');
+    const key = keys.pool('xnet-local~10.192.0.0/24');
+    await put(cluster, key);
+    expect(`${(await h1.requestPool(poolRequest())).subnet}`).toBe('10.192.1.0/24');
+    await expect(h1.requestPool(poolRequest('10.192.0.0/25'))).rejects.toMatchObject({ code: 'IN_USE' });
+    await expect(h1.requestPool(poolRequest('10.192.0.0/24'))).rejects.toThrow(
+      `the store's record ${key} cannot be read`,
+    );
+    expect(await cluster.keys()).toContain(key);
+  });
+
+  test('under a key that names no pool: is in nobody’s way', async () => {
+    await using cluster = new Cluster();
+    await put(cluster, keys.pool('what'));
+    expect(`${(await cluster.host('h1').requestPool(poolRequest())).subnet}`).toBe('10.192.0.0/24');
+  });
+
+  test('of a reference: what the others hold is known, given back and named', async () => {
+    await using cluster = new Cluster();
+    const [h1, h2] = [cluster.host('h1'), cluster.host('h2')];
+    const { poolId, poolKey } = await h1.requestPool(poolRequest('10.1.0.0/24'));
+    await put(cluster, keys.poolReference(poolKey, 'id-of-h3', 'a'.repeat(16)));
+    expect(await h1.listUnnamedHolds([])).toMatchObject([{ poolKey }]);
+    await expect(h2.requestPool(poolRequest('10.1.0.0/25'))).rejects.toThrow(/in use on h1;/);
+    await h1.releasePool(poolId);
+    expect(await h1.listUnnamedHolds([])).toEqual([]);
+  });
+
+  test('of an address: it counts as taken, and its pool serves and ends as ever', async () => {
+    await using cluster = new Cluster();
+    const h1 = cluster.host('h1');
+    const { poolId, poolKey } = await h1.requestPool(poolRequest('10.1.0.0/24'));
+    const key = keys.address(poolKey, '10.1.0.3');
+    await put(cluster, key);
+    expect(`${(await h1.requestAddress(poolId, { purpose: 'gateway' })).address}`).toBe('10.1.0.1');
+    expect([await next(h1, poolId), await next(h1, poolId)]).toEqual(['10.1.0.2', '10.1.0.4']);
+    await h1.releasePool(poolId);
+    expect(await cluster.keys()).toEqual([key]);
   });
 });
