@@ -6,11 +6,18 @@ import { IpAddress } from '../inet/ip-address.js';
 import { macFor, parseMac } from '../inet/mac-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { keys } from '../store/keys.js';
-import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
+import {
+  type EndpointRecord,
+  endpointRecord,
+  formatRecord,
+  type NetworkRecord,
+  parseRecord,
+} from '../store/records.js';
 import type { Revision, Store, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import type { AddressBook, AddressPlan, NetworkFollower, Sandboxes } from './collaborators.js';
 import type { LocalNetworks } from './local-networks.js';
+import type { PendingRemovals } from './pending-removals.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
@@ -31,11 +38,16 @@ export interface EndpointsParts {
   readonly follower: NetworkFollower;
   readonly sandboxes: Sandboxes;
   readonly mutex: KeyedMutex;
+  /** Goes on with what the store did not take. */
+  readonly removals: PendingRemovals;
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
   /** Takes work that nobody waits for; its failure is logged there. */
   readonly background: (what: string, work: Promise<void>) => void;
 }
+
+/** A commit of unknown fate can still be applied for this long. */
+const UNKNOWN_MS = 30_000;
 
 /** Endpoints of this host's containers: their record in the store and their interface in the kernel. */
 export class Endpoints {
@@ -50,8 +62,8 @@ export class Endpoints {
 
   /**
    * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by
-   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. Throws NOT_FOUND,
-   * INVALID, EXISTS, IN_USE.
+   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. What the store does not
+   * let undo is undone later. Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
     return this.#parts.mutex.run(creation.endpointId, async () => {
@@ -111,14 +123,22 @@ export class Endpoints {
    */
   async deleteUnlessJoined(endpointId: string): Promise<boolean> {
     const { local } = this.#parts;
-    if (local.findEndpoint(endpointId) && !this.#unjoined.has(endpointId)) return false;
+    if (!local.findEndpoint(endpointId)) {
+      await this.#removeStray(
+        endpointId,
+        local.listNetworks().map(({ record }) => record.id),
+      );
+      return true;
+    }
+    if (!this.#unjoined.has(endpointId)) return false;
     await this.delete(endpointId);
     return true;
   }
 
   /**
    * Removes record and addresses in one commit; the interface goes after the answer, since the kernel takes
-   * tens of ms for it. Idempotent: an unknown endpoint is success.
+   * tens of ms for it. Idempotent: an unknown endpoint is success. When it throws (the store's errors) it is done
+   * later: Docker forgets the endpoint all the same.
    */
   async delete(endpointId: string): Promise<void> {
     await this.#parts.mutex.run(endpointId, async () => {
@@ -126,7 +146,12 @@ export class Endpoints {
       if (!endpoint) return;
       this.#joined.leave(endpointId);
       this.#parts.sandboxes.leave(endpointId);
-      await this.#removeRecord(endpoint);
+      try {
+        await this.#removeRecord(endpoint);
+      } catch (error: unknown) {
+        this.#parts.removals.add(endpointId, () => this.delete(endpointId));
+        throw error;
+      }
       this.#parts.local.removeEndpoint(endpointId);
       this.#unjoined.delete(endpointId);
       this.#parts.background('remove endpoint', this.#detach(endpoint));
@@ -160,6 +185,7 @@ export class Endpoints {
     const attached = this.#isClaimed(network, endpoint) ? attach() : recorded.then(attach);
     const done = await Promise.allSettled([recorded, attached]);
     const failure = done.find((outcome) => outcome.status === 'rejected');
+    const mayBeRecorded = done[0].status === 'rejected' && isXnetError(done[0].reason, 'STORE_UNAVAILABLE');
     if (!failure && !signal.aborted) {
       local.addEndpoint(endpoint);
       this.#unjoined.add(endpoint.id);
@@ -167,10 +193,27 @@ export class Endpoints {
       this.#parts.background('follow network', follower.follow(spec));
       return;
     }
-    await Promise.allSettled([this.#removeRecord(endpoint), this.#detach(endpoint)]);
+    const [removed] = await Promise.allSettled([this.#removeRecord(endpoint), this.#detach(endpoint)]);
+    if (mayBeRecorded || removed.status === 'rejected') {
+      const remove = () => this.#removeStray(endpoint.id, [network.id]);
+      this.#parts.removals.add(endpoint.id, remove, UNKNOWN_MS);
+    }
     throw (
       failure?.reason ?? new XnetError('TIMEOUT', `endpoint ${endpoint.id} was made too late and is undone`)
     );
+  }
+
+  /** What a creation that failed has left of an endpoint in the store. */
+  async #removeStray(endpointId: string, networkIds: readonly string[]): Promise<void> {
+    const { mutex, local, store, hostId } = this.#parts;
+    await mutex.run(endpointId, async () => {
+      // A creation under way has succeeded meanwhile.
+      if (local.findEndpoint(endpointId)) return;
+      const found = await Promise.all(networkIds.map((id) => store.get(keys.endpoint(id, endpointId))));
+      const records = found.flatMap((entry) => (entry ? parseRecord(endpointRecord, entry) : []));
+      const own = records.filter((record) => record.hostId === hostId);
+      await Promise.all(own.map((record) => this.#removeRecord(record)));
+    });
   }
 
   #isClaimed(network: NetworkRecord, { addresses }: EndpointRecord): boolean {
