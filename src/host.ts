@@ -27,6 +27,7 @@ import type { PoolBook } from './driver/collaborators.js';
 import { Endpoints } from './driver/endpoints.js';
 import { LocalNetworks } from './driver/local-networks.js';
 import { Networks } from './driver/networks.js';
+import { PendingRemovals } from './driver/pending-removals.js';
 import { PoolRequests } from './driver/pool-requests.js';
 import { errorMessage } from './errors.js';
 import { Prefix } from './inet/prefix.js';
@@ -166,7 +167,9 @@ function createDriver(
   const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
-  const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, background });
+  const removals = new PendingRemovals();
+  started.push(removals);
+  const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, removals, background });
   const networks = new Networks({
     ...parts,
     pools: poolBook(poolRequests, ipam),

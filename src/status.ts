@@ -46,6 +46,7 @@ function hostProblems(host: Host, hostId: string): string[] {
   const { records, mirror, poolSweep } = host;
   return [
     ...records.problems,
+    ...followProblems(host),
     ...mirror.problems,
     ...poolSweep.problems,
     ...namesProblems(host),
@@ -55,15 +56,6 @@ function hostProblems(host: Host, hostId: string): string[] {
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
   return state.connected ? { version: state.version } : { problem: state.reason };
-}
-
-function hostProblems(host: Host, hostId: string): string[] {
-  return [
-    ...followProblems(host),
-    ...host.mirror.problems,
-    ...namesProblems(host),
-    ...familyProblems(host, hostId),
-  ];
 }
 
 function followProblems({ follower, local }: Host): string[] {

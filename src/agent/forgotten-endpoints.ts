@@ -1,3 +1,4 @@
+import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import type { Engine } from '../docker/engine.js';
@@ -8,29 +9,48 @@ import type { EndpointRecord } from '../store/records.js';
 import { Absences } from './absences.js';
 
 export interface ForgottenEndpointsParts {
-  readonly engine: Engine;
-  readonly dataplane: Dataplane;
+  readonly engine: Pick<Engine, 'listContainers' | 'inspectContainer'>;
+  readonly dataplane: Pick<Dataplane, 'listNetworks' | 'listOuterEnds'>;
   readonly local: LocalNetworks;
   readonly remove: (endpointId: string) => Promise<void>;
   readonly logger: Logger;
   /** Time between two looks while nothing is missing. Default 10000 ms. */
   readonly sweepMs?: number;
+  /** The least for which an interface must have been in no container. Default 60000 ms. */
+  readonly outsideMs?: number;
 }
 
-/** Time between two looks while something is missing, and the least for which it must have been. */
+/** Time between two looks while an interface is missing, and the least for which it must have been. */
 const MISSING_MS = 1_000;
+
+const INSPECTIONS_AT_ONCE = 8;
+
+/** Endpoints that may be forgotten, by what the kernel has of them. */
+interface Suspects {
+  /** No interface at all. */
+  readonly gone: readonly EndpointRecord[];
+  /** An interface that is in the host's namespace. */
+  readonly outside: readonly EndpointRecord[];
+}
 
 /**
  * Removes the endpoints of this host that Docker will never speak of again: it lost power, or gave them up while xnet
  * was away. Their names would be answered and their addresses kept for ever.
  *
- * One counts as forgotten when the kernel has no interface of it (what runs has one, and what is being created) and no
- * running container has it, at two looks. While Docker does not answer, nothing is removed.
+ * One counts as forgotten when no running container has it, and the kernel either has no interface of it, at two looks,
+ * or has it outside of every container, for long, with no container being started. While Docker does not answer, nothing
+ * is removed.
+ *
+ * Not being in the list of running containers says little: Docker before 28 joins an endpoint, mounts the volumes and
+ * makes the container, which may take minutes, and only then takes the interface into it. But all the while it holds
+ * the container's lock, which an inspection waits for. At the end Docker puts the interface back first, and then tries
+ * for 15 s each to tell xnet of Leave and DeleteEndpoint.
  */
 export class ForgottenEndpoints implements AsyncDisposable {
   readonly #parts: ForgottenEndpointsParts;
   readonly #sweep: Sweep;
-  readonly #missing = new Absences();
+  readonly #gone = new Absences();
+  readonly #outside = new Absences();
 
   constructor(parts: ForgottenEndpointsParts) {
     this.#parts = parts;
@@ -52,32 +72,65 @@ export class ForgottenEndpoints implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { sweepMs = 10_000 } = this.#parts;
-    const unattached = await this.#findUnattached();
-    const running = unattached.length > 0 ? await this.#listRunning() : new Set();
-    const missing = unattached.filter(({ id }) => !running.has(id));
-    this.#missing.note(missing.map(({ id }) => id));
-    const forgotten = missing.filter(({ id }) => this.#missing.isLongerThan(id, MISSING_MS / 2));
-    await Promise.all(forgotten.map((endpoint) => this.#remove(endpoint)));
-    return missing.length > 0 ? MISSING_MS : sweepMs;
+    const { sweepMs = 10_000, outsideMs = 60_000 } = this.#parts;
+    const { gone, outside } = await this.#findSuspects();
+    this.#gone.note(gone.map(({ id }) => id));
+    this.#outside.note(outside.map(({ id }) => id));
+    await this.#removeAll(gone.filter(({ id }) => this.#gone.isLongerThan(id, MISSING_MS / 2)));
+    const long = outside.filter(({ id }) => this.#outside.isLongerThan(id, outsideMs));
+    const started = long.length > 0 ? await this.#awaitStarts() : new Set();
+    await this.#removeAll(long.filter(({ id }) => !started.has(id)));
+    return gone.length > 0 ? MISSING_MS : sweepMs;
   }
 
-  async #findUnattached(): Promise<EndpointRecord[]> {
-    const { dataplane, local } = this.#parts;
-    // First what is known: what is made meanwhile is not looked for.
+  async #findSuspects(): Promise<Suspects> {
+    const { dataplane, local, engine } = this.#parts;
+    // First what is known, last what runs: what is made meanwhile is not looked for, and what has started meanwhile runs.
     const known = local.listAllEndpoints();
     const networks = await dataplane.listNetworks();
     const attached = new Set(networks.flatMap(({ endpointNames }) => endpointNames));
-    return known.filter(({ id }) => !attached.has(id.slice(0, 12)));
+    const outer = new Set(await dataplane.listOuterEnds());
+    const suspects = known.filter(({ id }) => !attached.has(nameOf(id)) || outer.has(nameOf(id)));
+    const running = new Set(
+      suspects.length > 0 ? (await engine.listContainers()).flatMap(endpointIdsOf) : [],
+    );
+    const forgotten = suspects.filter(({ id }) => !running.has(id));
+    return {
+      gone: forgotten.filter(({ id }) => !attached.has(nameOf(id))),
+      outside: forgotten.filter(({ id }) => attached.has(nameOf(id))),
+    };
   }
 
-  async #listRunning(): Promise<ReadonlySet<string>> {
-    const containers = await this.#parts.engine.listContainers();
-    return new Set(containers.flatMap(({ endpoints }) => endpoints.map(({ endpointId }) => endpointId)));
+  /** Resolves when every container that is being started now has been, to all the endpoints that Docker has. */
+  async #awaitStarts(): Promise<ReadonlySet<string>> {
+    const { engine } = this.#parts;
+    const limit = new Limit(INSPECTIONS_AT_ONCE);
+    const containers = await engine.listContainers({ all: true });
+    const inspected = await Promise.all(
+      containers.map(({ id }) => limit.run(() => engine.inspectContainer(id))),
+    );
+    return new Set(inspected.flatMap((container) => (container ? endpointIdsOf(container) : [])));
+  }
+
+  async #removeAll(endpoints: readonly EndpointRecord[]): Promise<void> {
+    await Promise.all(endpoints.map((endpoint) => this.#remove(endpoint)));
   }
 
   async #remove({ id, addresses }: EndpointRecord): Promise<void> {
     await this.#parts.remove(id);
     this.#parts.logger.warn('removed an endpoint that Docker has forgotten', { endpoint: id, addresses });
   }
+}
+
+/** As the kernel's interfaces tell it. */
+function nameOf(endpointId: string): string {
+  return endpointId.slice(0, 12);
+}
+
+function endpointIdsOf({
+  endpoints,
+}: {
+  readonly endpoints: readonly { readonly endpointId: string }[];
+}): string[] {
+  return endpoints.map(({ endpointId }) => endpointId);
 }

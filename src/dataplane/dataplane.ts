@@ -98,4 +98,9 @@ export interface Dataplane extends AsyncDisposable {
   setTunnelFilter(filter: TunnelFilter): Promise<void>;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */
   listNetworks(): Promise<readonly ObservedNetwork[]>;
+  /**
+   * The endpoints whose interface is in the host's namespace: their container does not have it yet, or no longer. Told
+   * as `endpointNames` are.
+   */
+  listOuterEnds(): Promise<readonly string[]>;
 }

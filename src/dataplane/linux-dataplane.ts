@@ -138,6 +138,11 @@ export class LinuxDataplane implements Dataplane {
     return Promise.all(ids.map(async (id) => ({ id, endpointNames: await this.#endpointNames(id) })));
   }
 
+  async listOuterEnds(): Promise<readonly string[]> {
+    const links = await this.#iproute2.show('ip', undefined, ['link', 'show', 'type', 'veth'], linksSchema);
+    return links.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
+  }
+
   /** Waits for removals under way; the kernel's state stays, containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());

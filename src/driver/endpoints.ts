@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto';
 import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { isXnetError, XnetError } from '../errors.js';
-import { IpAddress } from '../inet/ip-address.js';
+import type { IpAddress } from '../inet/ip-address.js';
 import { macFor, parseMac } from '../inet/mac-address.js';
 import { Prefix } from '../inet/prefix.js';
-import { keys } from '../store/keys.js';
 import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
-import type { Revision, Store, Write } from '../store/store.js';
-import { type Attempt, transact } from '../store/transact.js';
-import type { AddressBook, AddressPlan, NetworkFollower, Sandboxes } from './collaborators.js';
-import type { LocalNetworks } from './local-networks.js';
+import type { NetworkFollower, Sandboxes } from './collaborators.js';
+import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
+import type { PendingRemovals } from './pending-removals.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
@@ -22,36 +20,39 @@ export interface EndpointCreation {
   readonly mac?: string | undefined;
 }
 
-export interface EndpointsParts {
-  readonly store: Store;
-  readonly hostId: string;
-  readonly local: LocalNetworks;
+export interface EndpointsParts extends EndpointRecordsParts {
   readonly dataplane: Dataplane;
-  readonly addressBook: AddressBook;
   readonly follower: NetworkFollower;
   readonly sandboxes: Sandboxes;
   readonly mutex: KeyedMutex;
+  /** Goes on with what the store did not take. */
+  readonly removals: PendingRemovals;
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
   /** Takes work that nobody waits for; its failure is logged there. */
   readonly background: (what: string, work: Promise<void>) => void;
 }
 
+/** A commit of unknown fate can still be applied for this long. */
+const UNKNOWN_MS = 30_000;
+
 /** Endpoints of this host's containers: their record in the store and their interface in the kernel. */
 export class Endpoints {
   readonly #parts: EndpointsParts;
+  readonly #records: EndpointRecords;
   /** Ids of endpoints that Docker made but has not joined to a sandbox, or has taken out of it. */
   readonly #unjoined = new Set<string>();
   readonly #joined = new SandboxNetworks();
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts;
+    this.#records = new EndpointRecords(parts);
   }
 
   /**
    * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by
-   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. Throws NOT_FOUND,
-   * INVALID, EXISTS, IN_USE.
+   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. What the store does not
+   * let undo is undone later. Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
     return this.#parts.mutex.run(creation.endpointId, async () => {
@@ -111,14 +112,22 @@ export class Endpoints {
    */
   async deleteUnlessJoined(endpointId: string): Promise<boolean> {
     const { local } = this.#parts;
-    if (local.findEndpoint(endpointId) && !this.#unjoined.has(endpointId)) return false;
+    if (!local.findEndpoint(endpointId)) {
+      await this.#removeStray(
+        endpointId,
+        local.listNetworks().map(({ record }) => record.id),
+      );
+      return true;
+    }
+    if (!this.#unjoined.has(endpointId)) return false;
     await this.delete(endpointId);
     return true;
   }
 
   /**
    * Removes record and addresses in one commit; the interface goes after the answer, since the kernel takes
-   * tens of ms for it. Idempotent: an unknown endpoint is success.
+   * tens of ms for it. Idempotent: an unknown endpoint is success. When it throws (the store's errors) it is done
+   * later: Docker forgets the endpoint all the same.
    */
   async delete(endpointId: string): Promise<void> {
     await this.#parts.mutex.run(endpointId, async () => {
@@ -126,7 +135,12 @@ export class Endpoints {
       if (!endpoint) return;
       this.#joined.leave(endpointId);
       this.#parts.sandboxes.leave(endpointId);
-      await this.#removeRecord(endpoint);
+      try {
+        await this.#records.remove(endpoint);
+      } catch (error: unknown) {
+        this.#parts.removals.add(endpointId, () => this.delete(endpointId));
+        throw error;
+      }
       this.#parts.local.removeEndpoint(endpointId);
       this.#unjoined.delete(endpointId);
       this.#parts.background('remove endpoint', this.#detach(endpoint));
@@ -155,11 +169,12 @@ export class Endpoints {
     const { local, dataplane, follower, specOf } = this.#parts;
     const spec = specOf(network);
     const attach = () => dataplane.ensureEndpoint(spec, endpoint);
-    const recorded = this.#commitRecord(network, endpoint);
+    const recorded = this.#records.commit(network, endpoint);
     // Side by side only when the addresses are certain: the MAC of one that is another's would draw its traffic here.
-    const attached = this.#isClaimed(network, endpoint) ? attach() : recorded.then(attach);
+    const attached = this.#records.isClaimed(network, endpoint) ? attach() : recorded.then(attach);
     const done = await Promise.allSettled([recorded, attached]);
     const failure = done.find((outcome) => outcome.status === 'rejected');
+    const mayBeRecorded = done[0].status === 'rejected' && isXnetError(done[0].reason, 'STORE_UNAVAILABLE');
     if (!failure && !signal.aborted) {
       local.addEndpoint(endpoint);
       this.#unjoined.add(endpoint.id);
@@ -167,66 +182,25 @@ export class Endpoints {
       this.#parts.background('follow network', follower.follow(spec));
       return;
     }
-    await Promise.allSettled([this.#removeRecord(endpoint), this.#detach(endpoint)]);
+    const [removed] = await Promise.allSettled([this.#records.remove(endpoint), this.#detach(endpoint)]);
+    if (mayBeRecorded || removed.status === 'rejected') {
+      const remove = () => this.#removeStray(endpoint.id, [network.id]);
+      this.#parts.removals.add(endpoint.id, remove, UNKNOWN_MS);
+    }
     throw (
       failure?.reason ?? new XnetError('TIMEOUT', `endpoint ${endpoint.id} was made too late and is undone`)
     );
   }
 
-  #isClaimed(network: NetworkRecord, { addresses }: EndpointRecord): boolean {
-    return addresses.every((address) => {
-      const poolKey = poolKeyOf(network, IpAddress.parse(address));
-      return this.#parts.addressBook.isClaimed({ poolKey, address });
+  /** What a creation that failed has left of an endpoint in the store. */
+  async #removeStray(endpointId: string, networkIds: readonly string[]): Promise<void> {
+    const { mutex, local } = this.#parts;
+    await mutex.run(endpointId, async () => {
+      // A creation under way has succeeded meanwhile.
+      if (local.findEndpoint(endpointId)) return;
+      const stray = await this.#records.find(endpointId, networkIds);
+      if (stray) await this.#records.remove(stray);
     });
-  }
-
-  async #commitRecord(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
-    const { store, addressBook } = this.#parts;
-    const attempt = async () => {
-      const plans = await Promise.all(
-        endpoint.addresses.map((address) =>
-          addressBook.bindPlan({
-            poolKey: poolKeyOf(network, IpAddress.parse(address)),
-            address,
-            endpointId: endpoint.id,
-            networkId: network.id,
-          }),
-        ),
-      );
-      const record: AddressPlan = {
-        conditions: [{ key: keys.network(network.id), is: 'present' }],
-        writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
-      };
-      return { result: undefined, ...merge([record, ...plans]) };
-    };
-    await transact(store, attempt, { onCommitted: noteTo(addressBook) });
-  }
-
-  async #removeRecord(endpoint: EndpointRecord): Promise<void> {
-    const { store, addressBook } = this.#parts;
-    const remove = () =>
-      transact(store, () => this.#attemptRemoval(endpoint), { onCommitted: noteTo(addressBook) });
-    // NOT_FOUND: the lease of resting addresses has ended; asked again, the address book takes a fresh one.
-    await remove().catch((error: unknown) =>
-      isXnetError(error, 'NOT_FOUND') ? remove() : Promise.reject(error),
-    );
-  }
-
-  async #attemptRemoval(endpoint: EndpointRecord): Promise<Attempt<void>> {
-    const { addressBook, local } = this.#parts;
-    const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
-    const addresses = network ? endpoint.addresses : [];
-    const plans = await Promise.all(
-      addresses.map((address) =>
-        addressBook.restPlan({
-          poolKey: poolKeyOf(network as NetworkRecord, IpAddress.parse(address)),
-          address,
-          endpointId: endpoint.id,
-        }),
-      ),
-    );
-    const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
-    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, ...plans]) };
   }
 
   async #detach({ networkId, id }: EndpointRecord): Promise<void> {
@@ -234,17 +208,6 @@ export class Endpoints {
     await dataplane.removeEndpoint(networkId, id);
     if (local.listEndpoints(networkId).length === 0) follower.rest(networkId);
   }
-}
-
-/** Throws INVALID when no subnet of the network holds the address. */
-function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
-  const pool = network.pools.find(({ subnet }) => Prefix.parse(subnet).contains(address));
-  if (pool) return pool.poolKey;
-  const subnets = network.pools.map(({ subnet }) => subnet).join(' and ');
-  throw new XnetError(
-    'INVALID',
-    `address ${address} is in no subnet of network ${network.name ?? network.id} (${subnets})`,
-  );
 }
 
 /** Endpoints without an address (Docker's null IPAM) get a MAC from their id. */
@@ -261,15 +224,4 @@ function sameEndpoint(known: EndpointRecord, asked: EndpointRecord): EndpointRec
     'EXISTS',
     `endpoint ${known.id} exists with ${known.addresses.join(', ')} ${known.mac}, not ${asked.addresses.join(', ')} ${asked.mac}`,
   );
-}
-
-function noteTo(addressBook: AddressBook) {
-  return (writes: readonly Write[], revision: Revision) => addressBook.noteCommitted(writes, revision);
-}
-
-function merge(plans: readonly AddressPlan[]): AddressPlan {
-  return {
-    conditions: plans.flatMap((plan) => plan.conditions),
-    writes: plans.flatMap((plan) => plan.writes),
-  };
 }

@@ -88,12 +88,13 @@ export class AddressBook {
 
   async #readHeld(poolKey: string, key: string, address: IpAddress): Promise<Held | undefined> {
     const { views, store, rests, host } = this.#context;
-    const isRepeated = this.#open.delete(key);
+    const isRepeated = this.#open.has(key);
     if (isRepeated) rests.forget();
     const known = isRepeated ? undefined : views.find(poolKey)?.addresses.get(address.value);
     const isOwn = known?.record?.state === 'claimed' && known.record.hostId === host.id;
     if (isOwn) return { revision: known.revision, record: known.record };
     const entry = await store.get(key);
+    this.#open.delete(key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }
 

@@ -1,8 +1,16 @@
 import { expect } from '@jest/globals';
-import { CREATE, createSharedNetwork, runContainer, succeeds } from '../support/containers.js';
+import {
+  CREATE,
+  createMirroredNetwork,
+  createSharedNetwork,
+  runContainer,
+  succeeds,
+} from '../support/containers.js';
+import { expectForgotten } from '../support/forgotten.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { eventually } from '../support/netns.js';
+import { SETTLE_MS } from '../support/networks.js';
 
 /** The error of a call that must fail within 10 s (and what starting `docker` takes). */
 async function failsInTime(call: Promise<unknown>): Promise<string> {
@@ -54,16 +62,18 @@ describeInLab('outages', { hosts: 3 }, (test) => {
   test(
     'a container removed while etcd is down leaves nothing once etcd is back',
     async (lab) => {
-      await createSharedNetwork(lab, 'shop');
+      await createMirroredNetwork(lab, 'shop', ['--subnet', '10.81.0.0/24']);
       const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
-      await runContainer(lab, 'h2', 'shop', { name: 'two' });
+      const two = await runContainer(lab, 'h2', 'shop', { name: 'two' });
+      const address = await one.address();
+      await eventually('two finds one', async () => (await two.dig('one')).includes(address), SETTLE_MS);
       await lab.etcd('stop');
       try {
         await lab.docker('h1', 'rm', '-f', one.name);
       } finally {
         await lab.etcd('start');
       }
-      await eventually('networks are made', () => succeeds(lab.docker('h1', ...CREATE, 'late')), 10_000);
+      await expectForgotten({ name: one.name, address }, two, SETTLE_MS);
     },
     { timeoutMs: 120_000, logsErrors: true },
   );

@@ -3,9 +3,11 @@ import { expect, test } from '@jest/globals';
 import { HostsView } from '../../../src/agent/hosts-view.js';
 import { NetworkFollower } from '../../../src/agent/network-follower.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
 
 const logger = { error() {}, warn() {}, info() {}, debug() {} };
+const records = new RecordReader(logger);
 
 test('fails with the reason, goes on trying, and succeeds once the kernel takes it', async () => {
   await using underlay = await TestUnderlay.create(1);
@@ -13,9 +15,9 @@ test('fails with the reason, goes on trying, and succeeds once the kernel takes 
   const network = underlay.network(underlay.hosts[0] as TestHost, 'shop');
   await netns.ip(`link add foreign type vxlan id ${network.vni} local ${vtep} dstport 4789`);
   await using store = new MemoryStore();
-  await using hosts = new HostsView(store, logger);
+  await using hosts = new HostsView(store, records);
   await hosts.start();
-  const parts = { store, dataplane, hosts, hostId: 'h1', logger, changed() {} };
+  const parts = { store, dataplane, hosts, hostId: 'h1', records, logger, changed() {} };
   await using follower = new NetworkFollower(parts);
 
   await expect(follower.follow(network)).rejects.toMatchObject({ code: 'IN_USE' });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { XnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import type { Store } from '../../../src/store/store.js';
-import { Cluster, ip, next, poolRequest } from './cluster.js';
+import { Cluster, ip, next, poolRequest, replacing } from './cluster.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const binding = (address: string, endpointId: string) => ({
@@ -88,6 +89,29 @@ describe('the address book', () => {
     await store.commit([], [{ put: key, value: entry!.value }]);
     expect((await store.commit(conditions, writes)).committed).toBe(false);
     expect(await bind(store, h1, address, 'e1')).toBe(true);
+  });
+
+  test('reads anew until it has: what a view that is behind says of a failed commit is not believed', async () => {
+    await using cluster = new Cluster();
+    let away = false;
+    const store = replacing(cluster.store, {
+      get: async (key) => {
+        if (away) throw new XnetError('STORE_UNAVAILABLE', 'no answer in time');
+        return cluster.store.get(key);
+      },
+      watch: async function* (under) {
+        yield { type: 'snapshot', snapshot: await cluster.store.list(under) };
+      },
+    });
+    const h1 = cluster.host('h1', { store });
+    const { poolId } = await h1.requestPool(poolRequest('10.1.0.0/24'));
+    const address = await next(h1, poolId);
+    const { conditions, writes } = await h1.addressBook.bindPlan(binding(address, 'e1'));
+    expect((await store.commit(conditions, writes)).committed).toBe(true);
+    away = true;
+    await expect(rest(store, h1, address, 'e1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    away = false;
+    expect(await rest(store, h1, address, 'e1')).toBe(1);
   });
 
   test('takes an address that rests', async () => {
