@@ -85,6 +85,11 @@ export class LookupLoad {
 }
 
 async function clientIn(container: Container): Promise<Client> {
+  return { container, socket: await socketIn(container), waiting: new Map(), nextId: 1 };
+}
+
+/** A UDP socket of this process in the container's network namespace, which it keeps until it is closed. */
+export async function socketIn(container: Container): Promise<Socket> {
   const host = await container.lab.run(['pid', container.host]);
   const pid = await container.inspect('{{.State.Pid}}');
   const flags = LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK;
@@ -93,5 +98,5 @@ async function clientIn(container: Container): Promise<Client> {
   // "Connection refused": said again by the query that stays unanswered.
   socket.on('error', () => undefined);
   await new Promise<void>((resolve) => socket.bind({ fd, exclusive: true }, resolve));
-  return { container, socket, waiting: new Map(), nextId: 1 };
+  return socket;
 }
