@@ -140,7 +140,7 @@ describeInLab('daemon restarts', { hosts: 3 }, (test) => {
 
   // dockerd goes on trying Leave, DeleteEndpoint and ReleaseAddress for 15 s each before `docker rm` returns.
   const DOCKERS_RETRIES_MS = 45_000;
-  const removedWhileDown = { timeoutMs: DOCKERS_RETRIES_MS + 60_000 };
+  const removedWhileDown = { timeoutMs: DOCKERS_RETRIES_MS + 120_000 };
   const title = 'a container removed while xnet is down leaves nothing once xnet is back';
   test(
     title,
