@@ -68,8 +68,8 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
       async (lab) => {
         const { near, far, clients } = await startSome(lab);
         const [nearAddress, farAddress] = [await near.address(), await far.address()];
-        using fromFirst = await Lookups.from(clients[0] as Container);
-        using fromLast = await Lookups.from(clients.at(-1) as Container);
+        const fromFirst = await Lookups.from(clients[0] as Container);
+        const fromLast = await Lookups.from(clients.at(-1) as Container);
         await lab.xnet('h1', 'kill');
         await lab.xnet('h1', 'start');
         const found = [fromFirst, fromLast].flatMap((lookups) => [
@@ -96,7 +96,7 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
         ),
       ).not.toContain('ip xnet');
       const address = await far.address();
-      using lookups = await Lookups.from(client);
+      const lookups = await Lookups.from(client);
       await lab.xnet('h1', 'start');
       await lookups.finds('far', [address], 2_000);
     });

@@ -16,7 +16,7 @@ async function startServers(lab: Lab, options: readonly string[] = []) {
   const near = await runContainer(lab, 'h2', 'shop', { name: 'near', options: alias });
   const far = await runContainer(lab, 'h3', 'shop', { name: 'far', options: alias });
   const addresses = [await near.address(), await far.address()] as const;
-  using lookups = await Lookups.from(client);
+  const lookups = await Lookups.from(client);
   await lookups.finds('api', addresses);
   return { client, far, addresses };
 }
@@ -40,7 +40,7 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
       'the names of a host that lost power rank last, and are right when it is back',
       async (lab) => {
         const servers = await startServers(lab, ['--restart', 'always']);
-        using client = await Lookups.from(servers.client);
+        const client = await Lookups.from(servers.client);
         const [near, far] = servers.addresses;
         const lost = await runContainer(lab, 'h3', 'shop', { name: 'lost' });
         await client.finds('lost', [await lost.address()]);
@@ -63,8 +63,8 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
       'a host parted from the others for 30 s keeps all names and learns afterwards what changed',
       async (lab) => {
         const { addresses, ...servers } = await startServers(lab);
-        using client = await Lookups.from(servers.client);
-        using far = await Lookups.from(servers.far);
+        const client = await Lookups.from(servers.client);
+        const far = await Lookups.from(servers.far);
         await lab.run(['partition', 'h3', '--silent']);
         const parted = Date.now();
         await eventually('it ranks last', () => ranksFirst(client, 'api', addresses[0]), 20_000);

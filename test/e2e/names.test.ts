@@ -121,7 +121,7 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
         const server = await runContainer(lab, host, 'shop', { options: ['--network-alias', 'api'] });
         addresses.push(await server.address());
       }
-      using lookups = await Lookups.from(client);
+      const lookups = await Lookups.from(client);
       await lookups.finds('api', addresses);
       const firsts: (string | undefined)[] = [];
       for (let asked = 0; asked < 600; asked++) firsts.push((await lookups.ask('api'))?.[0]);

@@ -85,15 +85,21 @@ export class LookupLoad {
 }
 
 async function clientIn(container: Container): Promise<Client> {
-  return { container, socket: await socketIn(container), waiting: new Map(), nextId: 1 };
+  const socket = await openSocketIn(await findSandbox(container));
+  return { container, socket, waiting: new Map(), nextId: 1 };
 }
 
-/** A UDP socket of this process in the container's network namespace, which it keeps until it is closed. */
-export async function socketIn(container: Container): Promise<Socket> {
+/** The path, on this machine, of the network namespace that a container has as long as it runs. */
+export async function findSandbox(container: Container): Promise<string> {
   const host = await container.lab.run(['pid', container.host]);
   const pid = await container.inspect('{{.State.Pid}}');
+  return `/proc/${host}/root/proc/${pid}/ns/net`;
+}
+
+/** A UDP socket of this process in the network namespace at `sandbox`, which it keeps until it is closed. */
+export async function openSocketIn(sandbox: string): Promise<Socket> {
   const flags = LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK;
-  const fd = inNamespace(`/proc/${host}/root/proc/${pid}/ns/net`, () => openSocket(LINUX.AF_INET, flags, 0));
+  const fd = inNamespace(sandbox, () => openSocket(LINUX.AF_INET, flags, 0));
   const socket = createSocket('udp4');
   // "Connection refused": said again by the query that stays unanswered.
   socket.on('error', () => undefined);
