@@ -2,13 +2,7 @@ import { expect } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
-import {
-  createEverywhere,
-  expectEverywhere,
-  expectNoProblem,
-  listNetworks,
-  SETTLE_MS,
-} from '../support/networks.js';
+import { createEverywhere, expectEverywhere, expectNoProblem, listNetworks } from '../support/networks.js';
 
 /** A Compose file of one service on one network, whose lines are given. */
 function composeFile(service: string, ...network: string[]): string {
@@ -48,11 +42,11 @@ async function expectReached(lab: Lab, [from, service]: [string, string], [to, o
   const exec = (host: string, name: string, ...command: string[]) =>
     compose(lab, host, 'exec', '-T', name, ...command);
   const address = await exec(to, other, 'hostname', '-i');
-  await exec(from, service, 'ping', '-c', '1', '-W', '3', address);
+  await exec(from, service, 'ping', '-c', '1', '-w', '15', address);
   await eventually(async () => {
     const found = await exec(from, service, 'getent', 'ahostsv4', other);
     expect(found).toContain(address);
-  }, SETTLE_MS);
+  });
 }
 
 describeInLab('Compose', { hosts: 3 }, (test) => {
@@ -78,7 +72,7 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
         await compose(lab, 'h1', 'down');
         await expectEverywhere(lab, []);
       },
-      { timeoutMs: 120_000 },
+      { timeoutMs: 180_000 },
     );
   }
 
@@ -87,7 +81,7 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
     await Promise.all(lab.hosts.map((host) => putFile(lab, host, file)));
     await Promise.allSettled(lab.hosts.map((host) => compose(lab, host, 'up', '-d')));
     for (const host of lab.hosts) {
-      await eventually(() => compose(lab, host, 'up', '-d'), SETTLE_MS);
+      await eventually(() => compose(lab, host, 'up', '-d'));
       await expectNoProblem(lab, host);
     }
     await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
@@ -104,8 +98,8 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
     await eventually(async () => {
       const found = await compose(lab, 'h2', 'exec', '-T', 'web', 'getent', 'ahostsv4', 'db');
       expect(found).toContain(address);
-    }, SETTLE_MS);
-    await compose(lab, 'h2', 'exec', '-T', 'web', 'ping', '-c', '1', '-W', '3', 'db');
+    });
+    await compose(lab, 'h2', 'exec', '-T', 'web', 'ping', '-c', '1', '-w', '15', 'db');
     await compose(lab, 'h1', 'down');
     await compose(lab, 'h2', 'down');
     expect(await listNetworks(lab, 'h1')).toEqual(['shop']);

@@ -44,7 +44,7 @@ describeInLab('container restarts', { hosts: 3 }, (test) => {
     await eventually(
       'it runs again',
       async () => (await one.inspect('{{.State.Running}}')) === 'true',
-      20_000,
+      30_000,
     );
     await expectConversation(one, two);
   });

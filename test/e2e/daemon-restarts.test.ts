@@ -5,11 +5,11 @@ import {
   createSharedNetwork,
   runContainer,
 } from '../support/containers.js';
+import { SETTLE_MS } from '../support/eventually.js';
 import { expectForgotten } from '../support/forgotten.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { eventually } from '../support/netns.js';
-import { SETTLE_MS } from '../support/networks.js';
 import { countLost } from '../support/ping.js';
 
 async function startTwo(lab: Lab): Promise<[Container, Container, string]> {
@@ -157,7 +157,7 @@ describeInLab('daemon restarts', { hosts: 3 }, (test) => {
       const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
       const two = await runContainer(lab, 'h2', 'shop', { name: 'two' });
       const address = await one.address();
-      await eventually('two finds one', async () => (await two.dig('one')).includes(address), SETTLE_MS);
+      await eventually('two finds one', async () => (await two.dig('one')).includes(address));
       const retries = await countRetries(lab, 'h1');
       await lab.xnet('h1', 'kill');
       await lab.run(['docker', 'h1', 'rm', '-f', one.name], { timeoutMs: 2 * DOCKERS_RETRIES_MS });

@@ -27,7 +27,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
       await expectEverywhere(lab, ['kept', 'new']);
       await expectTraffic(lab, 'new', ['h3', 'h1']);
     },
-    { timeoutMs: 120_000 },
+    { timeoutMs: 180_000 },
   );
 
   test(
@@ -45,7 +45,7 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
       await expectEverywhere(lab, ['new', 'newer']);
       await expectTraffic(lab, 'newer', ['h2', 'h3']);
     },
-    { timeoutMs: 120_000, logsErrors: true },
+    { timeoutMs: 180_000, logsErrors: true },
   );
 
   test('a host that joins later gets every network', async (lab) => {

@@ -114,6 +114,6 @@ describeInLab('mirror, stress', { hosts: 3 }, (test) => {
         throw new Error(`with STRESS_SEED=${seed}`, { cause: error });
       });
     },
-    { timeoutMs: 240_000, logsErrors: true },
+    { timeoutMs: 420_000, logsErrors: true },
   );
 });

@@ -7,6 +7,7 @@ import { eventually } from '../support/netns.js';
 const GROUP = '239.1.2.3';
 const SUBNET = '10.90.0.0/24';
 const BROADCAST = '10.90.0.255';
+const PROBE = 'probe';
 
 /** A container that writes down every datagram to port 5000 that it gets. */
 async function startReceiver(lab: Lab, host: string, network: string): Promise<Container> {
@@ -22,7 +23,16 @@ async function send(sender: Container, to: string, text: string): Promise<void> 
   await sender.exec('sh', '-c', `echo ${text} | socat -u - UDP4-DATAGRAM:${to}:5000,${options}`);
 }
 
-/** What each receiver has got once `complete` ones have got `last`, a text sent after all others. */
+/** Sends probes until each of `receivers` has got one: flooding to a host begins a moment after its first container. */
+async function expectFlooding(sender: Container, receivers: readonly Container[]): Promise<void> {
+  await eventually('a probe has arrived everywhere', async () => {
+    await send(sender, BROADCAST, PROBE);
+    const texts = await Promise.all(receivers.map((receiver) => receiver.exec('cat', '/tmp/received')));
+    return texts.every((text) => text.includes(PROBE));
+  });
+}
+
+/** What each receiver has got, probes apart, once `complete` ones have got `last`, a text sent after all others. */
 async function receivedBy(
   receivers: readonly Container[],
   last: string,
@@ -34,7 +44,10 @@ async function receivedBy(
     const texts = await read();
     return indexes.every((index) => texts[index]?.includes(last));
   });
-  return (await read()).map((text) => text.replaceAll('\n', ' ').trim());
+  return (await read()).map((text) => {
+    const words = text.split('\n').filter((word) => word !== '' && word !== PROBE);
+    return words.join(' ');
+  });
 }
 
 describeInLab('multicast', { hosts: 3 }, (test) => {
@@ -45,6 +58,7 @@ describeInLab('multicast', { hosts: 3 }, (test) => {
     const places = ['h1', 'h2', 'h2', 'h3'];
     const members = await Promise.all(places.map((host) => startReceiver(lab, host, 'shop')));
     const others = await Promise.all(['h1', 'h2', 'h3'].map((host) => startReceiver(lab, host, 'other')));
+    await expectFlooding(sender, members);
     await send(sender, BROADCAST, 'broadcast');
     await send(sender, GROUP, 'multicast');
     await send(sender, BROADCAST, 'last');
@@ -68,6 +82,7 @@ describeInLab('multicast', { hosts: 3 }, (test) => {
     for (const sniffer of sniffers) {
       await eventually('tcpdump listens', async () => (await output(sniffer)).includes('listening on'));
     }
+    await expectFlooding(sender, [member]);
     await send(sender, BROADCAST, 'broadcast');
     await send(sender, GROUP, 'multicast');
     expect(await receivedBy([member], 'multicast')).toEqual(['broadcast multicast']);
@@ -82,6 +97,7 @@ describeInLab('multicast', { hosts: 3 }, (test) => {
     const sender = await runContainer(lab, 'h1', 'shop');
     const neighbour = await startReceiver(lab, 'h1', 'shop');
     const remote = await startReceiver(lab, 'h2', 'shop');
+    await expectFlooding(sender, [neighbour, remote]);
     await send(sender, GROUP, 'multicast');
     await send(sender, BROADCAST, 'broadcast');
     const received = await receivedBy([neighbour, remote], 'broadcast');

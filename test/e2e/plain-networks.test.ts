@@ -192,7 +192,7 @@ describeInLab('plain networks', { hosts: 3, settings: DEFAULT_POOLS }, (test) =>
     async (lab) => {
       await createPlainNetwork(lab, 'shop');
       await lab.xnet('h2', 'kill');
-      await lab.run(['docker', 'h2', 'network', 'rm', 'shop'], { timeoutMs: 90_000 });
+      await lab.docker('h2', 'network', 'rm', 'shop');
       await lab.xnet('h2', 'start');
       const isGone = async () => !/pool/.test(await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only'));
       await eventually('no pool is left in etcd', isGone, 30_000);

@@ -9,7 +9,7 @@ describeInLab('publishing', { hosts: 3 }, (test) => {
     await runContainer(lab, 'h1', 'shop', { name: 'web', options });
     const url = `/dev/tcp/${await lab.ip('h1')}/8080`;
     for (const host of ['h2', 'h3']) {
-      expect(await lab.in(host, 'timeout', '5', 'bash', '-c', `cat <${url}`)).toBe('web');
+      expect(await lab.in(host, 'timeout', '15', 'bash', '-c', `cat <${url}`)).toBe('web');
     }
   });
 
@@ -19,7 +19,7 @@ describeInLab('publishing', { hosts: 3 }, (test) => {
     const outside = await lab.outside();
     expect(await container.reaches(outside)).toBe(true);
     expect(await container.greetOverUdp(outside)).toBe('hello');
-    expect(await container.exec('curl', '-s', '-m', '5', 'http://outside.lab/')).toBe('hello from outside');
+    expect(await container.exec('curl', '-s', '-m', '15', 'http://outside.lab/')).toBe('hello from outside');
   });
 
   test('an internal network has no way out, but its containers reach each other', async (lab) => {

@@ -37,7 +37,7 @@ async function findUnreached(lab: Lab, host: string, addresses: readonly string[
     docker inspect -f '{{.NetworkSettings.Networks.crowd.IPAddress}} {{.State.Pid}}' $(docker ps -q) |
       while read -r from pid; do
         for to in $(printf '%s\\n' "$@" | sed -n "s/^$from //p"); do
-          nsenter -t "$pid" -n ping -n -q -c 1 -W 3 "$to" >/dev/null || echo "$from > $to"
+          nsenter -t "$pid" -n ping -n -q -c 1 -w 10 "$to" >/dev/null || echo "$from > $to"
         done &
         while [ "$(jobs -r | wc -l)" -ge 4 ]; do sleep 0.02; done
       done; wait`;

@@ -17,6 +17,7 @@ export class CommandError extends Error {
 }
 
 export interface CommandOptions {
+  /** Default 100 s: less than a test may take, so that the command is named. */
   readonly timeoutMs?: number;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ export interface CommandOptions {
 /** The standard output, without white space at the end, of a command that must succeed. Throws CommandError. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program = '', ...args] = command;
-  const { timeoutMs = 60_000, env } = options;
+  const { timeoutMs = 100_000, env } = options;
   const settings = { timeout: timeoutMs, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, settings, (error, stdout, stderr) => {

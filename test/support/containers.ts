@@ -88,19 +88,21 @@ export class Container {
     return output.split('\n').filter((line) => line !== '');
   }
 
-  /** Whether one of three pings is answered. */
+  /** Whether one of the pings sent for 5 s is answered; resolves at the first answer. */
   reaches(address: string, ...options: string[]): Promise<boolean> {
-    return succeeds(this.exec('ping', '-c', '3', '-i', '0.2', '-W', '1', '-w', '3', ...options, address));
+    return succeeds(this.exec('ping', '-c', '1', '-i', '0.2', '-w', '5', ...options, address));
   }
 
-  /** Who answers there over TCP; throws when nobody does. */
+  /** Who answers there over TCP, asked up to three times; throws when nobody does. */
   greetOverTcp(address: string, port = GREETING_PORT): Promise<string> {
-    return this.exec('socat', '-T', '3', '-u', `TCP:${bracketed(address)}:${port},connect-timeout=3`, '-');
+    const options = 'connect-timeout=3,retry=2,interval=0.5';
+    return this.exec('socat', '-T', '5', '-u', `TCP:${bracketed(address)}:${port},${options}`, '-');
   }
 
-  /** Who answers there over UDP; empty when nobody does. */
+  /** Who answers there over UDP, asked up to five times; empty when nobody does. */
   greetOverUdp(address: string, port = GREETING_PORT): Promise<string> {
-    return this.exec('sh', '-c', `echo hello | socat -t 1 - UDP:${bracketed(address)}:${port},shut-none`);
+    const ask = `echo hello | socat -t 1 - UDP:${bracketed(address)}:${port},shut-none`;
+    return this.exec('sh', '-c', `for try in 1 2 3 4 5; do ${ask} | grep . && exit; done; true`);
   }
 }
 

@@ -12,7 +12,7 @@ import { expectEverywhere } from './networks.js';
 export async function expectForgotten(
   gone: { readonly name: string; readonly address: string },
   witness: Container,
-  timeoutMs: number,
+  timeoutMs?: number,
 ): Promise<void> {
   const { lab, host, network } = witness;
   const isUnknown = async () => (await witness.dig(gone.name)).length === 0;

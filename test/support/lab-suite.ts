@@ -14,13 +14,14 @@ interface TestOptions {
 
 export type LabTest = (title: string, body: (lab: Lab) => Promise<void>, options?: TestOptions) => void;
 
-const TIMEOUT_MS = 60_000;
+/** Covers what Docker itself may take: it goes on for 15 s with each of three calls to a plugin that is away. */
+const TIMEOUT_MS = 120_000;
 
 export function describeInLab(topic: string, options: LabOptions, suite: (test: LabTest) => void): void {
   describe(topic, () => {
     const place = new Place(topic, options);
     beforeAll(() => place.open(), 300_000);
-    afterEach(() => place.check(), 120_000);
+    afterEach(() => place.check(), 180_000);
     afterAll(() => place.close(), 120_000);
     suite((title, body, options = {}) => {
       test(title, () => place.run(body, options), options.timeoutMs ?? TIMEOUT_MS);

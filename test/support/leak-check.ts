@@ -2,11 +2,9 @@
  * What xnet must leave behind when all containers and networks are gone: nothing but its keeper and its daemon on each
  * host, alive and well, and the hosts' own keys in etcd.
  */
+import { SETTLE_MS } from './eventually.js';
 import type { Lab } from './lab.js';
 import { eventually } from './netns.js';
-
-/** What takes place after Docker has been answered may take so long. */
-const SETTLE_MS = 5_000;
 
 /** Docker's own: the bridge it makes with the first container, and its tables of iptables-nft. */
 const DOCKERS_LINKS = ['docker0', 'docker_gwbridge'];
@@ -43,7 +41,7 @@ export class LeakCheck {
     return new LeakCheck(lab, new Map(states));
   }
 
-  /** Removes all containers and networks, and throws naming what is left of xnet's 5 s later, or what xnet's trouble is. */
+  /** Removes all containers and networks, and throws naming what of xnet's stays, or what xnet's trouble is. */
   async cleanAndCheck(): Promise<void> {
     // All containers first: the removal of a network that one still uses anywhere is undone.
     await Promise.all(this.lab.hosts.map((host) => removeContainers(this.lab, host)));
@@ -53,7 +51,7 @@ export class LeakCheck {
       left = await this.#left();
       return left.length === 0;
     };
-    await eventually('the hosts are clean', isClean, SETTLE_MS).catch(() => {
+    await eventually('the hosts are clean', isClean).catch(() => {
       throw new Error(
         `left behind ${SETTLE_MS} ms after the last container and network:\n  ${left.join('\n  ')}`,
       );

@@ -85,13 +85,24 @@ export class LookupLoad {
 }
 
 async function clientIn(container: Container): Promise<Client> {
+  const socket = await openSocketIn(await findSandbox(container));
+  return { container, socket, waiting: new Map(), nextId: 1 };
+}
+
+/** The path, on this machine, of the network namespace that a container has as long as it runs. */
+export async function findSandbox(container: Container): Promise<string> {
   const host = await container.lab.run(['pid', container.host]);
   const pid = await container.inspect('{{.State.Pid}}');
+  return `/proc/${host}/root/proc/${pid}/ns/net`;
+}
+
+/** A UDP socket of this process in the network namespace at `sandbox`, which it keeps until it is closed. */
+export async function openSocketIn(sandbox: string): Promise<Socket> {
   const flags = LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK;
-  const fd = inNamespace(`/proc/${host}/root/proc/${pid}/ns/net`, () => openSocket(LINUX.AF_INET, flags, 0));
+  const fd = inNamespace(sandbox, () => openSocket(LINUX.AF_INET, flags, 0));
   const socket = createSocket('udp4');
   // "Connection refused": said again by the query that stays unanswered.
   socket.on('error', () => undefined);
   await new Promise<void>((resolve) => socket.bind({ fd, exclusive: true }, resolve));
-  return { container, socket, waiting: new Map(), nextId: 1 };
+  return socket;
 }

@@ -4,9 +4,6 @@ import { CREATE, runContainer } from './containers.js';
 import { eventually } from './eventually.js';
 import type { Lab } from './lab.js';
 
-/** What goes on in the background may take so long on a machine that others load too. */
-export const SETTLE_MS = 15_000;
-
 /** `docker network create` with xnet as driver and IPAM driver: the Docker network's id. */
 export function createNetwork(lab: Lab, host: string, name: string, ...options: string[]): Promise<string> {
   return lab.docker(host, ...CREATE, ...options, name);
@@ -22,7 +19,7 @@ export async function createEverywhere(
   const id = await createNetwork(lab, host, name, ...options);
   await eventually(async () => {
     for (const each of lab.hosts) expect(await listNetworks(lab, each)).toContain(name);
-  }, SETTLE_MS);
+  });
   return id;
 }
 
@@ -44,7 +41,7 @@ export async function expectEverywhere(
   await eventually(async () => {
     const lists = await Promise.all(hosts.map((host) => listNetworks(lab, host)));
     for (const list of lists) expect(list).toEqual([...names].sort());
-  }, SETTLE_MS);
+  });
 }
 
 export interface NetworkInspection {
@@ -86,10 +83,10 @@ export async function expectTraffic(lab: Lab, name: string, hosts: readonly [str
 /** Resolves when `xnet status` on the host names a problem that matches, and ends with 1. */
 export async function expectProblem(lab: Lab, host: string, problem: RegExp): Promise<void> {
   const says = new RegExp(`ended with 1:.*PROBLEM [^\n]*${problem.source}`, 's');
-  await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says), SETTLE_MS);
+  await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says));
 }
 
 /** Resolves when `xnet status` on the host names no problem. */
 export async function expectNoProblem(lab: Lab, host: string): Promise<void> {
-  await eventually(() => lab.in(host, 'xnet', 'status'), SETTLE_MS);
+  await eventually(() => lab.in(host, 'xnet', 'status'));
 }

@@ -23,7 +23,7 @@ export async function expectNetworkToWork(lab: Lab): Promise<void> {
     expect(await from.greetOverTcp(address)).toBe(to.name);
     expect(await from.greetOverUdp(address)).toBe(to.name);
     const url = `/dev/tcp/${await lab.ip(to.host)}/8080`;
-    expect(await lab.in(from.host, 'timeout', '5', 'bash', '-c', `cat <${url}`)).toBe(to.name);
-    expect(await from.exec('curl', '-s', '-m', '5', `http://${outside}/`)).toBe('hello from outside');
+    expect(await lab.in(from.host, 'timeout', '15', 'bash', '-c', `cat <${url}`)).toBe(to.name);
+    expect(await from.exec('curl', '-s', '-m', '15', `http://${outside}/`)).toBe('hello from outside');
   }
 }

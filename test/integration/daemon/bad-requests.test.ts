@@ -82,12 +82,13 @@ describe('a request that cannot be read is answered with 400 and the reason', ()
   });
 
   test('a body of 10 MB', async () => {
-    const answer = await daemon
-      .call('NetworkDriver.CreateNetwork', Buffer.alloc(10_000_000, 'x'))
-      .catch((error) => error);
-    // The connection may break before the answer is read: the rest of the body is not taken.
-    if (answer instanceof Error) expect((answer as NodeJS.ErrnoException).code).toMatch(/EPIPE|ECONNRESET/);
-    else expect(answer).toMatchObject({ status: 413, json: { Err: expect.stringMatching(/too large/) } });
+    const outcome = await daemon.call('NetworkDriver.CreateNetwork', Buffer.alloc(10_000_000, 'x')).then(
+      ({ status, json }) => `${status} ${json.Err}`,
+      // The connection may break before the answer is read: the rest of the body is not taken. (Node's own errors are
+      // no `instanceof Error` under Jest.)
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    expect(outcome).toMatch(/^(413 .*too large.*|EPIPE|ECONNRESET)$/);
   });
 
   test('something that is not HTTP', async () => {

@@ -19,7 +19,6 @@ import { silentLogger } from '../../support/mirror-hosts.js';
 import { TestUnderlay } from '../../support/netns-hosts.js';
 
 const TIMEOUT_MS = 60_000;
-const SETTLE_MS = 15_000;
 const SOON: RemovalTiming = { firstPauseMs: 50, longestPauseMs: 200 };
 const NEVER: RemovalTiming = { firstPauseMs: TIMEOUT_MS, longestPauseMs: TIMEOUT_MS };
 
@@ -102,7 +101,7 @@ test(
     await host.proxy.refuse();
     await expect(host.endpoints.delete(host.endpointId)).rejects.toMatchObject(unavailable);
     await host.proxy.accept();
-    await eventually(host.expectGone, SETTLE_MS);
+    await eventually(host.expectGone);
     await eventually(() => expect(host.removals.size).toBe(0));
   },
   TIMEOUT_MS,
@@ -115,7 +114,7 @@ test(
     host.proxy.pauseReplies();
     await expect(host.create()).rejects.toMatchObject(unavailable);
     host.proxy.resume();
-    await eventually(host.expectGone, SETTLE_MS);
+    await eventually(host.expectGone);
   },
   TIMEOUT_MS,
 );
@@ -130,7 +129,7 @@ test(
     await eventually(async () => {
       const { boundTo } = await host.ipam.releaseAddress(host.poolId, host.address);
       expect(boundTo).toBe(host.endpointId);
-    }, SETTLE_MS);
+    });
     expect(await host.endpoints.deleteUnlessJoined(host.endpointId)).toBe(true);
     await host.expectGone();
   },
