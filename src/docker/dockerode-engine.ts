@@ -90,6 +90,7 @@ export class DockerodeEngine implements Engine {
     const network = await this.#call('create network', changeMs, (abortSignal) =>
       this.#docker.createNetwork({ ...creationOf(spec), abortSignal }),
     );
+    await this.#giveWay(spec.name, network.id);
     return network.id;
   }
 
@@ -98,6 +99,17 @@ export class DockerodeEngine implements Engine {
       this.#docker.getNetwork(networkId).remove({ abortSignal }),
     );
     await orAbsent(remove);
+  }
+
+  /**
+   * Docker before 25 makes two networks of one name when both are under way at once: ours, and one that a user or the
+   * xnet before us asked for. Then ours goes again, and EXISTS is thrown.
+   */
+  async #giveWay(name: string, networkId: string): Promise<void> {
+    const others = (await this.listNetworks()).filter((each) => each.name === name && each.id !== networkId);
+    if (others.length === 0) return;
+    await this.removeNetwork(networkId);
+    throw new XnetError('EXISTS', `Docker: network with name ${name} already exists`, { name });
   }
 
   async listContainers({
