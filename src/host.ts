@@ -16,6 +16,7 @@ import { PoolCreations } from './agent/pool-creations.js';
 import { PoolSweep } from './agent/pool-sweep.js';
 import { TunnelGuard } from './agent/tunnel-guard.js';
 import { KeyedMutex } from './concurrency/keyed-mutex.js';
+import { Unfinished } from './concurrency/unfinished.js';
 import type { Config } from './config/schema.js';
 import { containerMtu } from './dataplane/container-mtu.js';
 import type { Dataplane, NetworkSpec, Underlay } from './dataplane/dataplane.js';
@@ -27,7 +28,6 @@ import type { PoolBook } from './driver/collaborators.js';
 import { Endpoints } from './driver/endpoints.js';
 import { LocalNetworks } from './driver/local-networks.js';
 import { Networks } from './driver/networks.js';
-import { PendingRemovals } from './driver/pending-removals.js';
 import { PoolRequests } from './driver/pool-requests.js';
 import { errorMessage } from './errors.js';
 import { Prefix } from './inet/prefix.js';
@@ -167,7 +167,7 @@ function createDriver(
   const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
-  const removals = new PendingRemovals();
+  const removals = new Unfinished();
   started.push(removals);
   const endpoints = new Endpoints({ ...parts, addressBook: ipam.addressBook, removals, background });
   const networks = new Networks({

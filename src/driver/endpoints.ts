@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
+import type { Unfinished } from '../concurrency/unfinished.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
@@ -8,7 +9,6 @@ import { Prefix } from '../inet/prefix.js';
 import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
 import type { NetworkFollower, Sandboxes } from './collaborators.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
-import type { PendingRemovals } from './pending-removals.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
@@ -25,8 +25,8 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly follower: NetworkFollower;
   readonly sandboxes: Sandboxes;
   readonly mutex: KeyedMutex;
-  /** Goes on with what the store did not take. */
-  readonly removals: PendingRemovals;
+  /** Removals that the store did not take, by endpoint. */
+  readonly removals: Unfinished;
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
   /** Takes work that nobody waits for; its failure is logged there. */

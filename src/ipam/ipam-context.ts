@@ -1,9 +1,9 @@
+import type { Unfinished } from '../concurrency/unfinished.js';
 import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
 import type { TransactOptions } from '../store/transact.js';
 import type { PoolViews } from './pool-views.js';
 import type { RestLeases } from './rest-leases.js';
-import type { Unfinished } from './unfinished.js';
 
 /** The host that xnet runs on, as records name it. */
 export interface IpamHost {

@@ -4,6 +4,7 @@
  * Guarantee: no address is held twice at once, on whatever hosts and whatever fails, since an address is one key
  * of the store that is written only if absent, resting, or one's own. There are no locks.
  */
+import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js';
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
@@ -23,7 +24,6 @@ import { Pools } from './pools.js';
 import { type Released, releaseAddress } from './release-address.js';
 import { RestLeases } from './rest-leases.js';
 import { SharedAddresses } from './shared-addresses.js';
-import { Unfinished, type UnfinishedTiming } from './unfinished.js';
 import { listUnnamedHolds } from './unnamed-holds.js';
 
 export interface IpamOptions {
@@ -41,6 +41,9 @@ export interface IpamOptions {
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
 }
+
+/** A commit of unknown fate can still be applied for half a minute. */
+const GIVING_BACK: UnfinishedTiming = { firstPauseMs: 1_000, longestPauseMs: 1_000, forMs: 30_000 };
 
 export interface AddressRequest {
   /** Required for an auxiliary address. */
@@ -80,7 +83,7 @@ export class Ipam implements AsyncDisposable {
       records,
       views: new PoolViews(store),
       rests: new RestLeases(store, restSeconds, nowMs),
-      unfinished: new Unfinished(options.unfinished),
+      unfinished: new Unfinished(options.unfinished ?? GIVING_BACK),
       transactions: { budgetMs },
     };
     this.#pools = new Pools(this.#context, options.defaultPools);

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { HostsView } from '../../../src/agent/hosts-view.js';
 import { NetworkFollower } from '../../../src/agent/network-follower.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
+import { Unfinished, type UnfinishedTiming } from '../../../src/concurrency/unfinished.js';
 import { Endpoints } from '../../../src/driver/endpoints.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
-import { PendingRemovals, type RemovalTiming } from '../../../src/driver/pending-removals.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
@@ -19,8 +19,8 @@ import { silentLogger } from '../../support/mirror-hosts.js';
 import { TestUnderlay } from '../../support/netns-hosts.js';
 
 const TIMEOUT_MS = 60_000;
-const SOON: RemovalTiming = { firstPauseMs: 50, longestPauseMs: 200 };
-const NEVER: RemovalTiming = { firstPauseMs: TIMEOUT_MS, longestPauseMs: TIMEOUT_MS };
+const SOON: UnfinishedTiming = { firstPauseMs: 50, longestPauseMs: 200 };
+const NEVER: UnfinishedTiming = { firstPauseMs: TIMEOUT_MS, longestPauseMs: TIMEOUT_MS };
 
 const NO_SANDBOXES = { enter: () => undefined, ready: async () => undefined, leave: () => undefined };
 
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 /** One host's endpoints in one network, with an address claimed for the first of them. */
-async function openHost(timing: RemovalTiming) {
+async function openHost(timing: UnfinishedTiming) {
   const owned: AsyncDisposable[] = [];
   const own = <T extends AsyncDisposable>(part: T): T => {
     owned.unshift(part);
@@ -63,7 +63,7 @@ async function openHost(timing: RemovalTiming) {
   const parts = { store, dataplane, hosts, hostId: host.id, records, logger: silentLogger, changed };
   const follower = own(new NetworkFollower(parts));
   const work: Promise<void>[] = [];
-  const removals = own(new PendingRemovals(timing));
+  const removals = own(new Unfinished(timing));
   const endpoints = new Endpoints({
     ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
     ...{ addressBook: ipam.addressBook, sandboxes: NO_SANDBOXES, specOf: () => spec },

@@ -25,7 +25,7 @@ export class Cluster implements AsyncDisposable {
       records: new RecordReader({ error: () => undefined }),
       host: { id: `id-of-${name}`, name },
       defaultPools: DEFAULT_POOLS,
-      unfinished: { everyMs: 5, forMs: 20 },
+      unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,
     });
     this.#hosts.push(ipam);

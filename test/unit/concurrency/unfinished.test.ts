@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { PendingRemovals } from '../../../src/driver/pending-removals.js';
+import { Unfinished } from '../../../src/concurrency/unfinished.js';
 import { eventually } from '../../support/eventually.js';
 
-/** A removal that fails until the `good`th attempt. */
+/** A task that fails until the `good`th attempt. */
 class Removal {
   readonly times: number[] = [];
 
@@ -15,8 +15,8 @@ class Removal {
   };
 }
 
-test('a removal is tried again after growing pauses until it holds, and no more', async () => {
-  await using removals = new PendingRemovals({ firstPauseMs: 20, longestPauseMs: 80 });
+test('a task is tried again after growing pauses until it holds, and no more', async () => {
+  await using removals = new Unfinished({ firstPauseMs: 20, longestPauseMs: 80 });
   const [hard, easy] = [new Removal(5), new Removal(1)];
   const started = performance.now();
   removals.add('e1', hard.remove);
@@ -31,7 +31,7 @@ test('a removal is tried again after growing pauses until it holds, and no more'
 });
 
 test('one that a late commit may make vain is repeated for as long, though it holds', async () => {
-  await using removals = new PendingRemovals({ firstPauseMs: 10, longestPauseMs: 20 });
+  await using removals = new Unfinished({ firstPauseMs: 10, longestPauseMs: 20 });
   const removal = new Removal(1);
   removals.add('e1', removal.remove, 100);
   await eventually(() => expect(removals.size).toBe(0));
@@ -40,7 +40,7 @@ test('one that a late commit may make vain is repeated for as long, though it ho
 });
 
 test('none is begun when the daemon ends', async () => {
-  const removals = new PendingRemovals({ firstPauseMs: 20, longestPauseMs: 20 });
+  const removals = new Unfinished({ firstPauseMs: 20, longestPauseMs: 20 });
   const removal = new Removal(1);
   removals.add('e1', removal.remove);
   await removals[Symbol.asyncDispose]();
