@@ -19,7 +19,8 @@ export class CallRelays {
 
   /**
    * Takes the calls that come to the held socket `entry` and carries them to the socket at `to`, also while nobody
-   * serves that. Goes on where it does so already. `duplicate` makes a descriptor of the socket for the relay alone. Throws KERNEL.
+   * serves that. Goes on where it does so already. `duplicate` makes a descriptor of the socket for the relay alone.
+   * Throws KERNEL.
    */
   start(entry: HeldEntry, to: string, duplicate: () => number): void {
     const before = this.#relays.get(entry.key);

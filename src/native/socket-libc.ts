@@ -26,27 +26,14 @@ export const recv = libc.func('long recv(int fd, _Out_ uint8_t *data, size_t len
 /** Its buffers are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
 export const recvfrom = libc.func(
   'long recvfrom(int fd, uint8_t *data, size_t length, int flags, uint8_t *address, uint8_t *addressLength)',
-) as (
-  fd: number,
-  data: Buffer,
-  length: number,
-  flags: number,
-  address: Buffer,
-  addressLength: Buffer,
-) => number;
+) as AddressedCall<Buffer>;
 export const sendto = libc.func(
   'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)',
-) as (
-  fd: number,
-  data: Buffer,
-  length: number,
-  flags: number,
-  address: Buffer,
-  addressLength: number,
-) => number;
+) as AddressedCall<number>;
 
 type AddressCall = (fd: number, address: Buffer, length: number) => number;
 type DataCall = (fd: number, data: Buffer, length: number, flags: number) => number;
+type AddressedCall<Length> = (...call: [...Parameters<DataCall>, address: Buffer, length: Length]) => number;
 
 /** Linux's numbers (asm-generic; the same on x86-64 and arm64). */
 export const LINUX = {
@@ -64,7 +51,6 @@ export const LINUX = {
   SO_MARK: 36,
   MSG_PEEK: 0x02,
   MSG_DONTWAIT: 0x40,
-  MSG_CMSG_CLOEXEC: 0x40000000,
 } as const;
 
 /** True when the last call failed with one of these names, such as `EADDRINUSE`. */

@@ -30,7 +30,7 @@ export interface RpcSettings {
   readonly deadlineMs: number;
 }
 
-/** Far above what Docker sends; a body over it is refused before it is read whole. */
+/** Far above what Docker sends. The keeper refuses what is over 2 MB before it is read whole. */
 const BODY_LIMIT = '1mb';
 
 export function createRpcServer(settings: RpcSettings): Server {
