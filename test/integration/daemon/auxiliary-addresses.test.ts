@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually, SETTLE_MS } from '../../support/eventually.js';
 import { ListingDocker } from '../../support/listing-docker.js';
 
 const SUBNET = '10.5.0.0/24';
@@ -46,6 +46,15 @@ async function expectAContainers(daemon: TestDaemon, pool: string, address: stri
   await daemon.call('IpamDriver.ReleasePool', { PoolID: other });
 }
 
+/**
+ * Refused when it is asked for once more. Asks for no other pool: of two networks that are being created with one
+ * subnet, the later one would be taken for the one that is there.
+ */
+async function expectGivenOnce(daemon: TestDaemon, pool: string, address: string): Promise<void> {
+  await requestAddress(daemon, pool, address);
+  expect((await requestAddress(daemon, pool, address)).Error).toMatch(/held by a container/);
+}
+
 describe('an address asked for without a name', () => {
   test('is an auxiliary one until the network is there, however long Docker takes, and then a container’s', async () => {
     await using daemon = await TestDaemon.start();
@@ -72,8 +81,9 @@ describe('an address asked for without a name', () => {
     const pool = await requestPool(daemon);
     await expectSetAside(daemon, pool, PRINTER);
     docker.addMacvlan(SUBNET);
-    let last = 20;
-    await eventually(() => expectAContainers(daemon, pool, `10.5.0.${last++}`));
+    let last = 30;
+    await eventually(() => expectGivenOnce(daemon, pool, `10.5.0.${last++}`), SETTLE_MS, 100);
+    await expectAContainers(daemon, pool, '10.5.0.20');
     daemon.crash();
     await expectAContainers(daemon, pool, '10.5.0.10');
   });
