@@ -22,7 +22,10 @@ import { networkDriverMethods } from './server/network-driver.js';
 import { pluginMethods } from './server/plugin.js';
 import { createRpcServer } from './server/rpc.js';
 import { readStatus } from './status.js';
+import { FailStaticStore } from './store/fail-static-store.js';
 import { openStore } from './store/open-store.js';
+import { ownKeysOf } from './store/own-keys.js';
+import type { Store } from './store/store.js';
 
 /** Docker waits for us without end, holding locks: each call is answered within this time. */
 const RPC_DEADLINE_MS = 9500;
@@ -43,7 +46,7 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   using keeper = await connectKeeper(order);
   const sockets = keeper ?? NOTHING_HELD;
   const hostId = await ensureHostId(config.stateDir);
-  await using store = await openStore(storeSettings(config));
+  await using store = await openHostsStore(config, hostId, logger);
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
   const zones = new Zones();
   const resolvers = createResolvers(zones, sockets);
@@ -100,4 +103,11 @@ function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server 
     logger,
     deadlineMs: RPC_DEADLINE_MS,
   });
+}
+
+/** The cluster's store goes on by what this host knows while it does not answer; the embedded one is always there. */
+async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
+  const store = await openStore(storeSettings(config));
+  if (config.store === 'embedded') return store;
+  return FailStaticStore.open(store, { stateDirectory: config.stateDir, isOwn: ownKeysOf(hostId), logger });
 }

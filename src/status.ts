@@ -87,6 +87,7 @@ async function probeStore(store: Store, hostId: string): Promise<Status['store']
   const started = performance.now();
   try {
     await store.get(keys.host(hostId));
+    if (store.problem !== undefined) return { description: store.description, problem: store.problem };
     return { description: store.description, answerMs: Math.round(performance.now() - started) };
   } catch (error: unknown) {
     return { description: store.description, problem: errorMessage(error) };

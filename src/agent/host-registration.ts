@@ -3,10 +3,11 @@ import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { errorMessage, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import { formatRecord, type HostRecord, hostRecord, parseRecord } from '../store/records.js';
+import { findRecord, formatRecord, type HostRecord, hostRecord, parseRecord } from '../store/records.js';
 import type { Lease, Store, Write } from '../store/store.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
 
+const NOTHING = { key: '', value: '' };
 /** A host that is silent for this long ranks as not alive. Its records stay. */
 const ALIVE_TTL_SECONDS = 10;
 
@@ -31,9 +32,12 @@ export class HostRegistration implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  /** Registers, and from then on registers again whenever the store has lost the sign of life. */
+  /**
+   * Registers, and from then on registers again whenever the store has lost the sign of life. While the store is away,
+   * a host that was registered with the same VTEP goes on, and registers when the store is back.
+   */
   async start(): Promise<void> {
-    this.#lease = await this.#register();
+    if (!(await this.#wasRegistered())) this.#lease = await this.#register();
     this.#renewal = this.#renew(this.#lease);
   }
 
@@ -62,10 +66,16 @@ export class HostRegistration implements AsyncDisposable {
     await this.#renewal;
   }
 
-  async #renew(first: Lease): Promise<void> {
+  /** As far as is known while the store is away; while it answers, it is asked. */
+  async #wasRegistered(): Promise<boolean> {
+    const entry = await this.#store.get(keys.host(this.#host.id));
+    return this.#store.away && findRecord(hostRecord, entry ?? NOTHING)?.vtep === this.#host.vtep;
+  }
+
+  async #renew(first: Lease | undefined): Promise<void> {
     let lease = first;
     while (!this.#stop.signal.aborted) {
-      await lease.lost;
+      await lease?.lost;
       while (!this.#stop.signal.aborted) {
         try {
           lease = this.#lease = await this.#register();

@@ -1,8 +1,9 @@
 import type { LocalNetworks } from '../driver/local-networks.js';
+import { isXnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
+import type { Entry, Store } from '../store/store.js';
 import { readOwnBindings } from './own-bindings.js';
 
 /**
@@ -27,11 +28,23 @@ export async function loadLocalState(
   );
   await Promise.all(
     [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
-      const { entries: found } = await store.list(keys.endpointsOf(networkId));
-      for (const entry of found) {
+      for (const entry of await listEndpoints(store, networkId)) {
         const endpoint = findRecord(endpointRecord, entry);
         if (endpoint?.hostId === hostId) local.addEndpoint(endpoint);
       }
     }),
   );
+}
+
+/**
+ * While the store is away, none of a network whose endpoints this host has never looked at: it has none there, since it
+ * follows each network in which it has one.
+ */
+async function listEndpoints(store: Store, networkId: string): Promise<readonly Entry[]> {
+  try {
+    return (await store.list(keys.endpointsOf(networkId))).entries;
+  } catch (error: unknown) {
+    if (store.away && isXnetError(error, 'STORE_UNAVAILABLE')) return [];
+    throw error;
+  }
 }

@@ -73,6 +73,10 @@ export interface LeaseOptions {
 export interface Store extends AsyncDisposable {
   /** For people: `embedded /var/lib/xnet/store` or `etcd https://h1:2379,...`; no secrets. */
   readonly description: string;
+  /** True while the store does not answer and is stood in for on this host (see fail-static-store.ts). */
+  readonly away: boolean;
+  /** Why it is away, for people. */
+  readonly problem?: string | undefined;
   /** Linearizable. */
   get(key: string): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */

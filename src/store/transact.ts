@@ -91,7 +91,10 @@ async function runRound<T>(
     onCommitted?.(decided.writes, revision);
     return { end: 'done', result };
   } catch (error: unknown) {
-    if (!isXnetError(error, 'STORE_UNAVAILABLE') || !(committing || wasUnknown)) throw error;
+    if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+    // The store is known to be away: the commit was not even tried.
+    const isUnknown = wasUnknown || (committing && error.fields.outcome !== 'none');
+    if (!isUnknown) throw error;
     return { end: 'unknown', error: withUnknownOutcome(error) };
   }
 }

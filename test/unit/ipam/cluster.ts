@@ -58,6 +58,7 @@ export async function next(ipam: Ipam, poolId: string, container?: string): Prom
 export function replacing(store: Store, calls: Partial<Store>): Store {
   return {
     description: store.description,
+    away: store.away,
     get: (key) => store.get(key),
     list: (under) => store.list(under),
     commit: (conditions, writes) => store.commit(conditions, writes),

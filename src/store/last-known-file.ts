@@ -1,0 +1,91 @@
+/** Keeps what the store last said in a file of the state directory, some seconds behind. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { errorMessage } from '../errors.js';
+import type { LastKnownContent } from './last-known.js';
+
+const entry = z.object({
+  key: z.string(),
+  value: z.string(),
+  revision: z.number(),
+  createRevision: z.number(),
+});
+const content = z.object({
+  version: z.literal(1),
+  /** Of which store: another one's are of no use. */
+  store: z.string(),
+  revision: z.number(),
+  prefixes: z.array(z.tuple([z.string(), z.number()])),
+  entries: z.array(entry),
+});
+
+/** How far the file may be behind: what changes at all changes in swarms. */
+const BEHIND_MS = 2000;
+
+export class LastKnownFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #store: string;
+  readonly #content: () => LastKnownContent;
+  readonly #onFailure: (reason: string) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** `store` names the store; `onFailure` hears why the file could not be written, each time. */
+  constructor(
+    path: string,
+    store: string,
+    content: () => LastKnownContent,
+    onFailure: (reason: string) => void,
+  ) {
+    this.#path = path;
+    this.#store = store;
+    this.#content = content;
+    this.#onFailure = onFailure;
+  }
+
+  /** There is something new to be written, soon. */
+  hint(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#writing = this.#writing.then(() => this.#write());
+    }, BEHIND_MS);
+  }
+
+  /** Writes what is not written yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const due = this.#timer !== undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#writing;
+    if (due) await this.#write();
+  }
+
+  /** Whole or not at all: the file is replaced. Never rejects. */
+  async #write(): Promise<void> {
+    const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
+    try {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      const file = await open(`${this.#path}.new`, 'w', 0o600);
+      try {
+        await file.writeFile(text);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${this.#path}.new`, this.#path);
+    } catch (error: unknown) {
+      this.#onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
+    }
+  }
+}
+
+/** What an earlier run wrote of this store; undefined when there is nothing of use. Never rejects. */
+export async function readLastKnown(path: string, store: string): Promise<LastKnownContent | undefined> {
+  try {
+    const parsed = content.parse(JSON.parse(await readFile(path, 'utf8')));
+    return parsed.store === store ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What the store last said of everything that is watched or was listed: enough to keep running, and to start again,
+ * while it does not answer. In memory; last-known-file.ts keeps it on disk.
+ */
+import type { Change, Entry, Revision, Snapshot, Write } from './store.js';
+
+export interface LastKnownContent {
+  readonly revision: Revision;
+  /** Each with the revision up to which all under it is known. */
+  readonly prefixes: readonly (readonly [string, Revision])[];
+  readonly entries: readonly Entry[];
+}
+
+export class LastKnown {
+  readonly #entries = new Map<string, Entry>();
+  /** Each with the revision up to which all under it is known. */
+  readonly #prefixes = new Map<string, Revision>();
+  /** How many watches there are of a prefix: they know better than a list that was answered before and is late. */
+  readonly #watched = new Map<string, number>();
+  readonly #onChange: () => void;
+  #revision: Revision = 0;
+
+  /** `onChange` hears of every change, to be cheap. */
+  constructor(onChange: () => void = () => undefined, content?: LastKnownContent) {
+    this.#onChange = onChange;
+    if (!content) return;
+    this.#revision = content.revision;
+    for (const [prefix, revision] of content.prefixes) this.#prefixes.set(prefix, revision);
+    for (const entry of content.entries) this.#entries.set(entry.key, entry);
+  }
+
+  /** The highest revision heard of. */
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get content(): LastKnownContent {
+    return { revision: this.#revision, prefixes: [...this.#prefixes], entries: [...this.#entries.values()] };
+  }
+
+  /** Whether everything under `prefix` (or the key that it is) is known. */
+  covers(prefix: string): boolean {
+    return isUnder(prefix, this.#prefixes.keys());
+  }
+
+  /** The revision up to which all under `prefix` is known; 0 when it is not covered. */
+  revisionOf(prefix: string): Revision {
+    const covering = [...this.#prefixes].filter(([known]) => prefix.startsWith(known));
+    return Math.max(0, ...covering.map(([, revision]) => revision));
+  }
+
+  find(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  list(prefix: string): Entry[] {
+    return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  /** From now on `learnWatched` tells of `prefix`, until the returned function is called. */
+  watch(prefix: string): () => void {
+    this.#watched.set(prefix, (this.#watched.get(prefix) ?? 0) + 1);
+    return () => {
+      const left = (this.#watched.get(prefix) ?? 1) - 1;
+      if (left > 0) this.#watched.set(prefix, left);
+      else this.#watched.delete(prefix);
+    };
+  }
+
+  learnListed(prefix: string, snapshot: Snapshot): void {
+    if (isUnder(prefix, this.#watched.keys()) && this.covers(prefix)) return;
+    this.learnWatched(prefix, snapshot);
+  }
+
+  learnWatched(prefix: string, { revision, entries }: Snapshot): void {
+    const present = new Set(entries.map(({ key }) => key));
+    for (const key of this.#entries.keys()) {
+      if (key.startsWith(prefix) && !present.has(key)) this.#entries.delete(key);
+    }
+    for (const entry of entries) this.#entries.set(entry.key, entry);
+    this.#prefixes.set(prefix, revision);
+    this.#changed(revision);
+  }
+
+  /** What a watch of `prefix` told. */
+  learnChanges(prefix: string, changes: readonly Change[], revision: Revision): void {
+    for (const change of changes) this.#learnChange(change);
+    this.#prefixes.set(prefix, revision);
+    this.#changed(revision);
+  }
+
+  /** What became of one key. */
+  learn(change: Change): void {
+    this.#learnChange(change);
+    this.#changed(change.type === 'put' ? change.entry.revision : change.revision);
+  }
+
+  /** Takes in what a commit has written, where the rest is known too. */
+  learnCommit(writes: readonly Write[], revision: Revision): void {
+    for (const write of writes) {
+      if ('removePrefix' in write) {
+        for (const { key } of this.list(write.removePrefix)) this.#entries.delete(key);
+      } else if ('remove' in write) this.#entries.delete(write.remove);
+      else if (this.covers(write.put)) {
+        const createRevision = this.#entries.get(write.put)?.createRevision ?? revision;
+        this.#put({ key: write.put, value: write.value, revision, createRevision });
+      }
+    }
+    this.#changed(revision);
+  }
+
+  #learnChange(change: Change): void {
+    if (change.type === 'put') this.#put(change.entry);
+    else if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision) {
+      this.#entries.delete(change.key);
+    }
+  }
+
+  #put(entry: Entry): void {
+    const known = this.#entries.get(entry.key);
+    if (!known || known.revision <= entry.revision) this.#entries.set(entry.key, entry);
+  }
+
+  #changed(revision: Revision): void {
+    this.#revision = Math.max(this.#revision, revision);
+    this.#onChange();
+  }
+}
+
+function isUnder(text: string, prefixes: Iterable<string>): boolean {
+  for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
+  return false;
+}

@@ -1,0 +1,150 @@
+/**
+ * What this host has written of its own while the store did not answer, until the store has it: in memory, and in a
+ * journal on disk, so that it outlives the daemon and the machine's reboot.
+ */
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { Entry, Revision } from './store.js';
+
+const ownWrite = z.object({
+  key: z.string(),
+  /** Revision of the key in the store when this host first wrote it while away; 0: it was absent. */
+  base: z.number(),
+  /** Absent: removed. */
+  value: z.string().optional(),
+  /** Written under a lease that nobody renews, of this length, from when the store has it. */
+  ttlSeconds: z.number().optional(),
+  /** Between two of the store's. */
+  revision: z.number(),
+});
+export type OwnWrite = z.infer<typeof ownWrite>;
+
+const line = z.union([z.object({ store: z.string() }), z.object({ settled: z.string() }), ownWrite]);
+
+export class OwnWrites implements AsyncDisposable {
+  readonly #path: string;
+  readonly #store: string;
+  readonly #writes: Map<string, OwnWrite>;
+  /** Opened when there is something to be written. */
+  #file: FileHandle | undefined;
+  #work: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, store: string, writes: Map<string, OwnWrite>) {
+    this.#path = path;
+    this.#store = store;
+    this.#writes = writes;
+  }
+
+  /** Takes up what an earlier run left of this store; of another store is of no use. Throws the file system's errors. */
+  static async open(path: string, store: string): Promise<OwnWrites> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return new OwnWrites(path, store, await readJournal(path, store));
+  }
+
+  get size(): number {
+    return this.#writes.size;
+  }
+
+  /** The latest of a key. */
+  find(key: string): OwnWrite | undefined {
+    return this.#writes.get(key);
+  }
+
+  /** The latest of each key, in the order in which keys were first written. */
+  list(prefix = ''): OwnWrite[] {
+    return [...this.#writes.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  /** Seen at once; on disk when this resolves. Throws the file system's errors, with all as it was. */
+  async keep(writes: readonly OwnWrite[]): Promise<void> {
+    const before = writes.map(({ key }) => [key, this.#writes.get(key)] as const);
+    for (const write of writes) this.#writes.set(write.key, write);
+    try {
+      await this.#append(writes);
+    } catch (error: unknown) {
+      for (const [key, former] of before) {
+        if (former) this.#writes.set(key, former);
+        else this.#writes.delete(key);
+      }
+      throw error;
+    }
+  }
+
+  /** The store has it. Throws the file system's errors. */
+  async settle(key: string): Promise<void> {
+    this.#writes.delete(key);
+    if (this.#writes.size > 0) return this.#append([{ settled: key }]);
+    await this.#enqueue(async () => {
+      const file = await this.#opened();
+      await file.truncate(0);
+      await file.datasync();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#work.catch(() => undefined);
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #append(lines: readonly object[]): Promise<void> {
+    return this.#enqueue(async () => {
+      const file = await this.#opened();
+      const { size } = await file.stat();
+      const head = size === 0 ? [{ store: this.#store }] : [];
+      // The empty line ends one that a crash has cut short.
+      await file.appendFile(`\n${[...head, ...lines].map((each) => JSON.stringify(each)).join('\n')}\n`);
+      await file.datasync();
+    });
+  }
+
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(task, task);
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  async #opened(): Promise<FileHandle> {
+    this.#file ??= await open(this.#path, 'a', 0o600);
+    return this.#file;
+  }
+}
+
+/** As a reader of the store sees it: undefined when it was removed. */
+export function entryOf({ key, value, revision }: OwnWrite, known: Entry | undefined): Entry | undefined {
+  if (value === undefined) return undefined;
+  return { key, value, revision, createRevision: known?.createRevision ?? revision };
+}
+
+/** Fractional: made on this host while the store did not answer, and not settled when it was read. */
+export function isOwnRevision(revision: Revision): boolean {
+  return !Number.isInteger(revision);
+}
+
+async function readJournal(path: string, store: string): Promise<Map<string, OwnWrite>> {
+  const writes = new Map<string, OwnWrite>();
+  for (const text of (await readFile(path, 'utf8').catch(emptyIfAbsent)).split('\n')) {
+    const parsed = parseLine(text);
+    if (parsed === undefined) continue;
+    if ('store' in parsed) {
+      if (parsed.store !== store) return new Map();
+    } else if ('settled' in parsed) writes.delete(parsed.settled);
+    else writes.set(parsed.key, parsed);
+  }
+  return writes;
+}
+
+/** undefined for a line that was cut short: nobody was told that it is kept. */
+function parseLine(text: string) {
+  try {
+    return line.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function emptyIfAbsent(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
+}

@@ -1,0 +1,222 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createLogger } from '../../../src/observability/logger.js';
+import { FailStaticStore } from '../../../src/store/fail-static-store.js';
+import { keys } from '../../../src/store/keys.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import { ownKeysOf } from '../../../src/store/own-keys.js';
+import type { Store } from '../../../src/store/store.js';
+import { eventually } from '../../support/eventually.js';
+import { FailingStore, type StoreMode } from '../../support/failing-store.js';
+import { WatchRecorder } from '../../support/watch-recorder.js';
+
+const NET = 'aaaaaaaaaaaa';
+const POOL = 'xnet-local/10.1.0.0/24';
+const endpointKey = (id: string) => keys.endpoint(NET, id);
+const addressKey = (last: number) => keys.address(POOL, `10.1.0.${last}`);
+
+const endpoint = (id: string, hostId = 'me') =>
+  JSON.stringify({
+    ...{ version: 1, id, networkId: NET, dockerNetworkId: 'd', hostId },
+    ...{ addresses: ['10.1.0.2'], mac: '02:00:00:00:00:01' },
+  });
+const address = (hostId: string, state = 'claimed', claim = 'c') =>
+  JSON.stringify({
+    ...{ version: 1, state, hostId, hostName: hostId, claim },
+    ...{ references: ['r'], purpose: 'endpoint' },
+  });
+const put = (key: string, value: string) => ({ put: key, value });
+
+let directory: string;
+let cluster: MemoryStore;
+let etcd: FailingStore;
+let store: FailStaticStore;
+
+const TIMING = { patienceMs: 100, returnMs: 200, probeMs: 20 };
+
+async function open(): Promise<FailStaticStore> {
+  const logger = createLogger({ level: 'error', format: 'json' });
+  return FailStaticStore.open(etcd, {
+    stateDirectory: directory,
+    isOwn: ownKeysOf('me'),
+    logger,
+    timing: TIMING,
+  });
+}
+
+/** The daemon ends and another one starts, the store being as it is. */
+async function restart(): Promise<void> {
+  await store[Symbol.asyncDispose]();
+  etcd = new FailingStore(cluster);
+}
+
+const write = (to: Store, key: string, value: string) => to.commit([], [put(key, value)]);
+const valueOf = async (from: Store, key: string) => (await from.get(key))?.value;
+
+/** Disposing of `cluster` is left to the test's end. */
+class Kept extends MemoryStore {
+  override async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'xnet-static-'));
+  cluster = new Kept();
+  etcd = new FailingStore(cluster);
+  await write(cluster, addressKey(2), address('me'));
+  await write(cluster, addressKey(3), address('other'));
+  await write(cluster, addressKey(4), address('me', 'resting'));
+  await write(cluster, keys.network(NET), '{"a":"network"}');
+  store = await open();
+  for (const prefix of [keys.addressesOf(POOL), keys.networks(), keys.endpointsOf(NET)])
+    await store.list(prefix);
+});
+
+afterEach(async () => {
+  await store[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+async function backAgain(): Promise<void> {
+  etcd.mode = 'answers';
+  await eventually(() => expect(store.away).toBe(false));
+}
+
+describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the store %s', (mode) => {
+  beforeEach(() => {
+    etcd.mode = mode;
+  });
+
+  test('what was listed is read as it was, and the rest is refused with the reason', async () => {
+    expect(await valueOf(store, addressKey(3))).toBe(address('other'));
+    expect((await store.list(keys.addressesOf(POOL))).entries).toHaveLength(3);
+    expect(await store.get(addressKey(9))).toBeUndefined();
+    const reason = mode === 'refuses' ? /switched off/ : /no answer in time|longer than 100 ms/;
+    await expect(store.get('pools/x')).rejects.toThrow(reason);
+    await expect(write(store, 'pools/x', 'v')).rejects.toThrow(reason);
+    expect(store.away).toBe(true);
+    expect(store.problem).toMatch(reason);
+  });
+
+  test('endpoints and claimed addresses of this host are written, seen at once, and in the store when it answers', async () => {
+    const own = await store.get(addressKey(2));
+    const { committed } = await store.commit(
+      [
+        { key: keys.network(NET), is: 'present' },
+        { key: addressKey(2), is: 'at', revision: own?.revision ?? 0 },
+      ],
+      [put(addressKey(2), address('me', 'claimed', 'mine')), put(endpointKey('e1'), endpoint('e1'))],
+    );
+    expect(committed).toBe(true);
+    expect(await valueOf(store, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect((await store.list(keys.endpointsOf(NET))).entries.map(({ key }) => key)).toEqual([
+      endpointKey('e1'),
+    ]);
+    await backAgain();
+    expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueOf(cluster, addressKey(2))).toBe(address('me', 'claimed', 'mine'));
+    expect(store.problem).toBeUndefined();
+  });
+
+  test('what is another host’s, free, or resting is not written', async () => {
+    await store.get(addressKey(2));
+    for (const last of [3, 4, 9])
+      await expect(write(store, addressKey(last), address('me'))).rejects.toThrow();
+    await expect(store.commit([], [{ remove: addressKey(3) }])).rejects.toThrow();
+    await expect(write(store, endpointKey('e2'), endpoint('e2', 'other'))).rejects.toThrow();
+    await backAgain();
+    expect(await valueOf(cluster, addressKey(3))).toBe(address('other'));
+    expect(await valueOf(cluster, addressKey(4))).toBe(address('me', 'resting'));
+  });
+
+  test('what was written survives the daemon, with all that it had read', async () => {
+    await write(store, endpointKey('e1'), endpoint('e1'));
+    await restart();
+    etcd.mode = mode;
+    store = await open();
+    expect(store.away).toBe(true);
+    expect(await valueOf(store, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueOf(store, addressKey(3))).toBe(address('other'));
+    await backAgain();
+    expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+  });
+
+  test('a condition that does not hold here refuses the commit and tells what there is', async () => {
+    const result = await store.commit(
+      [{ key: addressKey(2), is: 'absent' }],
+      [put(addressKey(2), address('me'))],
+    );
+    expect(result).toMatchObject({ committed: false, found: [{ key: addressKey(2) }] });
+  });
+
+  test('an address put to rest rests in the store from its return, under a lease', async () => {
+    const lease = await store.grantLease({ ttlSeconds: 1, keepAlive: false });
+    await store.commit([], [{ ...put(addressKey(2), address('me', 'resting')), lease }]);
+    expect(await valueOf(store, addressKey(2))).toBe(address('me', 'resting'));
+    await backAgain();
+    expect(await valueOf(cluster, addressKey(2))).toBe(address('me', 'resting'));
+    await eventually(async () => expect(await cluster.get(addressKey(2))).toBeUndefined());
+  });
+
+  test('a watch that begins tells what is known, then own writes, then what the store has', async () => {
+    await using recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+    await recorder.until(({ snapshots }) => snapshots > 0);
+    await write(store, endpointKey('e1'), endpoint('e1'));
+    await recorder.until(({ state }) => state.has(endpointKey('e1')));
+    await write(cluster, endpointKey('e7'), endpoint('e7', 'other'));
+    await backAgain();
+    await recorder.until(({ state }) => state.has(endpointKey('e7')) && state.has(endpointKey('e1')));
+    await write(cluster, endpointKey('e7'), endpoint('e7', 'third'));
+    await recorder.until(({ state }) => state.get(endpointKey('e7')) === endpoint('e7', 'third'));
+    expect(recorder.state.get(endpointKey('e1'))).toBe(endpoint('e1'));
+  });
+
+  test('what was made and removed again leaves nothing', async () => {
+    await write(store, endpointKey('e1'), endpoint('e1'));
+    await store.commit([], [{ remove: endpointKey('e1') }]);
+    await backAgain();
+    expect(await cluster.get(endpointKey('e1'))).toBeUndefined();
+  });
+});
+
+test('a revision known from before the store’s return is as good after it', async () => {
+  etcd.mode = 'refuses';
+  await write(store, addressKey(2), address('me', 'claimed', 'one'));
+  const seen = await store.get(addressKey(2));
+  await backAgain();
+  const change = { key: addressKey(2), is: 'at', revision: seen?.revision ?? 0 } as const;
+  const next = await store.commit([change], [put(addressKey(2), address('me', 'claimed', 'two'))]);
+  expect(next.committed).toBe(true);
+  const outdated = await store.commit([change], [put(addressKey(2), address('me', 'claimed', 'three'))]);
+  expect(outdated.committed).toBe(false);
+});
+
+test('a store that takes no writes keeps what is this host’s and goes on reading', async () => {
+  etcd.mode = 'takes no writes';
+  await write(store, endpointKey('e1'), endpoint('e1'));
+  await write(cluster, endpointKey('e7'), endpoint('e7', 'other'));
+  expect(store.away).toBe(true);
+  await backAgain();
+  expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+});
+
+test('a record that is another host’s after a restore stays', async () => {
+  etcd.mode = 'refuses';
+  await write(store, addressKey(2), address('me', 'claimed', 'one'));
+  await write(cluster, addressKey(2), address('other'));
+  await backAgain();
+  expect(await valueOf(cluster, addressKey(2))).toBe(address('other'));
+  expect(await valueOf(store, addressKey(2))).toBe(address('other'));
+});
+
+test('what another store’s cluster said is of no use here', async () => {
+  await restart();
+  const another = new (class extends Kept {
+    override readonly description = 'another';
+  })();
+  etcd = new FailingStore(another);
+  etcd.mode = 'refuses';
+  store = await open();
+  await expect(store.get(addressKey(2))).rejects.toThrow(/switched off/);
+});
