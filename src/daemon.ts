@@ -23,8 +23,9 @@ import { pluginMethods } from './server/plugin.js';
 import { createRpcServer } from './server/rpc.js';
 import { readStatus } from './status.js';
 import { FailStaticStore } from './store/fail-static-store.js';
+import { keys } from './store/keys.js';
 import { openStore } from './store/open-store.js';
-import { ownKeysOf } from './store/own-keys.js';
+import { ownershipOf } from './store/own-keys.js';
 import type { Store } from './store/store.js';
 
 /** Docker waits for us without end, holding locks: each call is answered within this time. */
@@ -109,5 +110,7 @@ function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server 
 async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
   const store = await openStore(storeSettings(config));
   if (config.store === 'embedded') return store;
-  return FailStaticStore.open(store, { stateDirectory: config.stateDir, isOwn: ownKeysOf(hostId), logger });
+  const always = [keys.pools(), keys.poolReferences(), keys.vnis(), keys.names()];
+  const options = { stateDirectory: config.stateDir, ownership: ownershipOf(hostId), always, logger };
+  return FailStaticStore.open(store, options);
 }

@@ -23,6 +23,7 @@ export const keys = {
   vnis: () => 'vnis/',
   /** Name given with xnet.name -> network id. */
   name: (name: string) => `names/${part(name)}`,
+  names: () => 'names/',
   /** Written with each new binding: tells a remover that one came in between. */
   bindingGuard: (networkId: string) => `binding-guards/${part(networkId)}`,
   /** One host's Docker network -> its network. */

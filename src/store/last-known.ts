@@ -38,6 +38,10 @@ export class LastKnown {
     return { revision: this.#revision, prefixes: [...this.#prefixes], entries: [...this.#entries.values()] };
   }
 
+  get prefixes(): Iterable<string> {
+    return this.#prefixes.keys();
+  }
+
   /** Whether everything under `prefix` (or the key that it is) is known. */
   covers(prefix: string): boolean {
     return isUnder(prefix, this.#prefixes.keys());
@@ -55,6 +59,11 @@ export class LastKnown {
 
   list(prefix: string): Entry[] {
     return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  /** The store was restored from an older backup: its revisions go on from there. */
+  goBackTo(revision: Revision): void {
+    this.#revision = revision;
   }
 
   /** From now on `learnWatched` tells of `prefix`, until the returned function is called. */

@@ -1,18 +1,13 @@
 /** A watch that goes on while the store does not answer: see fail-static-store.ts. */
-import type { ChangeFeed } from './change-feed.js';
-import type { LastKnown } from './last-known.js';
 import { Mailbox } from './mailbox.js';
+import type { StandIn } from './stand-in.js';
 import type { Change, Snapshot, Store, WatchBatch } from './store.js';
 
 export interface FailStaticSource {
-  readonly known: LastKnown;
-  /** Of this host's own writes. */
-  readonly feed: ChangeFeed;
+  readonly standIn: StandIn;
   readonly inner: Store;
-  /** What is known now, own writes included. */
-  readonly snapshot: () => Snapshot;
-  /** This host has written the key, and the store does not have that yet. */
-  readonly isOwn: (key: string) => boolean;
+  /** Hears of a snapshot before it is taken in. */
+  readonly onSnapshot: (snapshot: Snapshot) => Promise<void>;
   /** How long the store's first snapshot is waited for when an older one is known. */
   readonly patienceMs: () => number;
 }
@@ -29,7 +24,7 @@ export async function* watchFailStatic(
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
   const mailbox = new Mailbox<WatchBatch | 'overflow'>('overflow');
-  const release = source.known.watch(prefix);
+  const release = source.standIn.known.watch(prefix);
   const timer = setTimeout(() => tellKnown(source, prefix, mailbox), source.patienceMs());
   const followed = [
     followStore(source, prefix, until, (batch) => {
@@ -42,7 +37,7 @@ export async function* watchFailStatic(
     for (;;) {
       const batch = await mailbox.next(signal);
       if (batch === undefined) return;
-      yield batch === 'overflow' ? { type: 'snapshot', snapshot: source.snapshot() } : batch;
+      yield batch === 'overflow' ? { type: 'snapshot', snapshot: source.standIn.snapshot(prefix) } : batch;
     }
   } finally {
     over.abort();
@@ -57,29 +52,31 @@ function tellKnown(
   prefix: string,
   mailbox: Mailbox<WatchBatch | 'overflow'>,
 ): void {
-  if (source.known.covers(prefix)) mailbox.push({ type: 'snapshot', snapshot: source.snapshot() });
+  if (source.standIn.known.covers(prefix))
+    mailbox.push({ type: 'snapshot', snapshot: source.standIn.snapshot(prefix) });
 }
 
 async function followStore(
-  { known, inner, snapshot, isOwn }: FailStaticSource,
+  { standIn, inner, onSnapshot }: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
   tell: (batch: WatchBatch) => void,
 ): Promise<void> {
   for await (const batch of inner.watch(prefix, signal)) {
     if (batch.type === 'snapshot') {
-      known.learnWatched(prefix, batch.snapshot);
-      tell({ type: 'snapshot', snapshot: snapshot() });
+      await onSnapshot(batch.snapshot);
+      standIn.known.learnWatched(prefix, batch.snapshot);
+      tell({ type: 'snapshot', snapshot: standIn.snapshot(prefix) });
       continue;
     }
-    known.learnChanges(prefix, batch.changes, batch.revision);
-    const changes = batch.changes.filter((change) => !isOwn(changedKey(change)));
+    standIn.known.learnChanges(prefix, batch.changes, batch.revision);
+    const changes = batch.changes.filter((change) => !standIn.hasOwn(changedKey(change)));
     if (changes.length > 0) tell({ ...batch, changes });
   }
 }
 
 async function followOwn(
-  { feed }: FailStaticSource,
+  { standIn: { feed } }: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
   mailbox: Mailbox<WatchBatch | 'overflow'>,

@@ -14,7 +14,7 @@ export class FailingStore implements Store {
   #mode: StoreMode = 'answers';
   #changed = new AbortController();
 
-  constructor(readonly inner: Store) {
+  constructor(private inner: Store) {
     this.description = inner.description;
   }
 
@@ -22,6 +22,12 @@ export class FailingStore implements Store {
     this.#mode = mode;
     this.#changed.abort();
     this.#changed = new AbortController();
+  }
+
+  /** Another takes its place, as after a restore. */
+  replace(inner: Store): void {
+    this.inner = inner;
+    this.mode = this.#mode;
   }
 
   get(key: string) {

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Condition, Store, Write } from '../../../src/store/store.js';
-import { etcd, lmdb, memory, type OpenStore } from './store-under-test.js';
+import { etcd, failStatic, lmdb, memory, type OpenStore } from './store-under-test.js';
 
-const underTest = [memory, lmdb, etcd()];
+const underTest = [memory, lmdb, etcd(), failStatic()];
 
 beforeAll(async () => {
   await Promise.all(underTest.map((implementation) => implementation.start()));

@@ -2,9 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLogger } from '../../../src/observability/logger.js';
 import { EtcdStore } from '../../../src/store/etcd-store.js';
+import { FailStaticStore } from '../../../src/store/fail-static-store.js';
 import { LmdbStore } from '../../../src/store/lmdb-store.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
+import { ownershipOf } from '../../../src/store/own-keys.js';
 import type { Store } from '../../../src/store/store.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 
@@ -66,6 +69,33 @@ export function etcd(): StoreUnderTest {
       const endpoints = cluster.members.map(({ address }) => `http://${address}`);
       const store = new EtcdStore({ endpoints, prefix: `/test-${prefixes}/` });
       return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+    },
+  };
+}
+
+/** As hosts use etcd: while it answers, nothing is different. */
+export function failStatic(): StoreUnderTest {
+  const below = etcd();
+  return {
+    name: 'FailStaticStore over EtcdStore',
+    start: () => below.start(),
+    stop: () => below.stop(),
+    open: async () => {
+      const { store: inner } = await below.open();
+      const stateDirectory = await mkdtemp(join(tmpdir(), 'xnet-static-'));
+      const logger = createLogger({ level: 'error', format: 'json' });
+      const store = await FailStaticStore.open(inner, {
+        stateDirectory,
+        ownership: ownershipOf('me'),
+        logger,
+      });
+      return {
+        store,
+        [Symbol.asyncDispose]: async () => {
+          await store[Symbol.asyncDispose]();
+          await rm(stateDirectory, { recursive: true });
+        },
+      };
     },
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
-import { etcd, lmdb, memory } from './store-under-test.js';
+import { etcd, failStatic, lmdb, memory } from './store-under-test.js';
 
 const put = (key: string, value: string) => ({ put: key, value });
 const absent = (key: string) => ({ key, is: 'absent' }) as const;
@@ -15,7 +15,7 @@ async function write(store: Store, key: string, value: string): Promise<number> 
 const keysOf = async (store: Store, prefix: string) =>
   (await store.list(prefix)).entries.map(({ key }) => key);
 
-describe.each([memory, lmdb, etcd()])('$name', (underTest) => {
+describe.each([memory, lmdb, etcd(), failStatic()])('$name', (underTest) => {
   beforeAll(() => underTest.start());
   afterAll(() => underTest.stop());
 

@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/observability/logger.js';
 import { FailStaticStore } from '../../../src/store/fail-static-store.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
-import { ownKeysOf } from '../../../src/store/own-keys.js';
+import { ownershipOf } from '../../../src/store/own-keys.js';
 import type { Store } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { FailingStore, type StoreMode } from '../../support/failing-store.js';
@@ -40,7 +40,7 @@ async function open(): Promise<FailStaticStore> {
   const logger = createLogger({ level: 'error', format: 'json' });
   return FailStaticStore.open(etcd, {
     stateDirectory: directory,
-    isOwn: ownKeysOf('me'),
+    ownership: ownershipOf('me'),
     logger,
     timing: TIMING,
   });
@@ -53,7 +53,7 @@ async function restart(): Promise<void> {
 }
 
 const write = (to: Store, key: string, value: string) => to.commit([], [put(key, value)]);
-const valueOf = async (from: Store, key: string) => (await from.get(key))?.value;
+const valueAt = async (from: Store, key: string) => (await from.get(key))?.value;
 
 /** Disposing of `cluster` is left to the test's end. */
 class Kept extends MemoryStore {
@@ -89,7 +89,7 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
   });
 
   test('what was listed is read as it was, and the rest is refused with the reason', async () => {
-    expect(await valueOf(store, addressKey(3))).toBe(address('other'));
+    expect(await valueAt(store, addressKey(3))).toBe(address('other'));
     expect((await store.list(keys.addressesOf(POOL))).entries).toHaveLength(3);
     expect(await store.get(addressKey(9))).toBeUndefined();
     const reason = mode === 'refuses' ? /switched off/ : /no answer in time|longer than 100 ms/;
@@ -109,13 +109,13 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
       [put(addressKey(2), address('me', 'claimed', 'mine')), put(endpointKey('e1'), endpoint('e1'))],
     );
     expect(committed).toBe(true);
-    expect(await valueOf(store, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueAt(store, endpointKey('e1'))).toBe(endpoint('e1'));
     expect((await store.list(keys.endpointsOf(NET))).entries.map(({ key }) => key)).toEqual([
       endpointKey('e1'),
     ]);
     await backAgain();
-    expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
-    expect(await valueOf(cluster, addressKey(2))).toBe(address('me', 'claimed', 'mine'));
+    expect(await valueAt(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueAt(cluster, addressKey(2))).toBe(address('me', 'claimed', 'mine'));
     expect(store.problem).toBeUndefined();
   });
 
@@ -126,8 +126,8 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
     await expect(store.commit([], [{ remove: addressKey(3) }])).rejects.toThrow();
     await expect(write(store, endpointKey('e2'), endpoint('e2', 'other'))).rejects.toThrow();
     await backAgain();
-    expect(await valueOf(cluster, addressKey(3))).toBe(address('other'));
-    expect(await valueOf(cluster, addressKey(4))).toBe(address('me', 'resting'));
+    expect(await valueAt(cluster, addressKey(3))).toBe(address('other'));
+    expect(await valueAt(cluster, addressKey(4))).toBe(address('me', 'resting'));
   });
 
   test('what was written survives the daemon, with all that it had read', async () => {
@@ -136,10 +136,10 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
     etcd.mode = mode;
     store = await open();
     expect(store.away).toBe(true);
-    expect(await valueOf(store, endpointKey('e1'))).toBe(endpoint('e1'));
-    expect(await valueOf(store, addressKey(3))).toBe(address('other'));
+    expect(await valueAt(store, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueAt(store, addressKey(3))).toBe(address('other'));
     await backAgain();
-    expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueAt(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
   });
 
   test('a condition that does not hold here refuses the commit and tells what there is', async () => {
@@ -153,9 +153,9 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
   test('an address put to rest rests in the store from its return, under a lease', async () => {
     const lease = await store.grantLease({ ttlSeconds: 1, keepAlive: false });
     await store.commit([], [{ ...put(addressKey(2), address('me', 'resting')), lease }]);
-    expect(await valueOf(store, addressKey(2))).toBe(address('me', 'resting'));
+    expect(await valueAt(store, addressKey(2))).toBe(address('me', 'resting'));
     await backAgain();
-    expect(await valueOf(cluster, addressKey(2))).toBe(address('me', 'resting'));
+    expect(await valueAt(cluster, addressKey(2))).toBe(address('me', 'resting'));
     await eventually(async () => expect(await cluster.get(addressKey(2))).toBeUndefined());
   });
 
@@ -198,7 +198,7 @@ test('a store that takes no writes keeps what is this host’s and goes on readi
   await write(cluster, endpointKey('e7'), endpoint('e7', 'other'));
   expect(store.away).toBe(true);
   await backAgain();
-  expect(await valueOf(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
+  expect(await valueAt(cluster, endpointKey('e1'))).toBe(endpoint('e1'));
 });
 
 test('a record that is another host’s after a restore stays', async () => {
@@ -206,8 +206,8 @@ test('a record that is another host’s after a restore stays', async () => {
   await write(store, addressKey(2), address('me', 'claimed', 'one'));
   await write(cluster, addressKey(2), address('other'));
   await backAgain();
-  expect(await valueOf(cluster, addressKey(2))).toBe(address('other'));
-  expect(await valueOf(store, addressKey(2))).toBe(address('other'));
+  expect(await valueAt(cluster, addressKey(2))).toBe(address('other'));
+  expect(await valueAt(store, addressKey(2))).toBe(address('other'));
 });
 
 test('what another store’s cluster said is of no use here', async () => {
@@ -219,4 +219,34 @@ test('what another store’s cluster said is of no use here', async () => {
   etcd.mode = 'refuses';
   store = await open();
   await expect(store.get(addressKey(2))).rejects.toThrow(/switched off/);
+});
+
+test('a store restored from an older backup gets back what it lost, and what was removed since goes again', async () => {
+  const removed = [endpointKey('e0'), endpoint('e0')] as const;
+  await write(store, ...removed);
+  const backup = (await cluster.list('')).entries;
+  const prefixes = [keys.addressesOf(POOL), keys.networks(), keys.endpointsOf(NET)];
+  const recorders = prefixes.map((prefix) => new WatchRecorder(store, prefix));
+  await store.commit([], [{ remove: removed[0] }]);
+  for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+  await write(store, addressKey(2), address('me', 'claimed', 'later'));
+  await write(store, keys.network('bbbbbbbbbbbb'), '{"another":"network"}');
+  for (const recorder of recorders) await recorder.until(({ state }) => state.size > 0);
+  await recorders[1]?.until(({ state }) => state.size === 2);
+
+  const restored = new Kept();
+  for (const { key, value } of backup) await write(restored, key, value);
+  await write(restored, endpointKey('e9'), endpoint('e9', 'other'));
+  cluster = restored;
+  etcd.replace(restored);
+  await eventually(async () => {
+    expect(await valueAt(restored, endpointKey('e1'))).toBe(endpoint('e1'));
+    expect(await valueAt(restored, addressKey(2))).toBe(address('me', 'claimed', 'later'));
+    expect(await valueAt(restored, keys.network('bbbbbbbbbbbb'))).toBe('{"another":"network"}');
+    expect(await restored.get(removed[0])).toBeUndefined();
+    expect(store.away).toBe(false);
+  });
+  expect(await valueAt(restored, endpointKey('e9'))).toBe(endpoint('e9', 'other'));
+  expect(await valueAt(store, endpointKey('e9'))).toBe(endpoint('e9', 'other'));
+  for (const recorder of recorders) await recorder.stop();
 });
