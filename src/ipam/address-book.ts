@@ -3,6 +3,7 @@ import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
 import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
+import { awayError } from './away.js';
 import { findHolder } from './holder.js';
 import type { IpamContext } from './ipam-context.js';
 import { randomToken } from './pool-id.js';
@@ -38,7 +39,8 @@ export class AddressBook {
   /** This host has claimed the address for an endpoint to come: `bindPlan` for it is sure to succeed. */
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
     const known = this.#context.views.find(poolKey)?.addresses.get(IpAddress.parse(address).value);
-    return known?.record?.state === 'claimed' && this.#isOwnClaim(known.record);
+    const record = known?.record;
+    return record?.state === 'claimed' && !record.reserve && this.#isOwnClaim(record);
   }
 
   /**
@@ -56,10 +58,14 @@ export class AddressBook {
     if (!held) return this.#propose({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
-    if (record.state === 'resting') return this.#propose(condition, this.#claimWrite(key, endpoint));
+    if (record.state === 'resting') {
+      if (this.#context.store.away) throw this.#mayBeTaken(address);
+      return this.#propose(condition, this.#claimWrite(key, endpoint));
+    }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
     if (!this.#isOwnClaim(record)) throw await this.#inUse(address, record);
-    return this.#propose(condition, { put: key, value: formatRecord({ ...record, ...endpoint }) });
+    const { reserve: _, ...claimed } = record;
+    return this.#propose(condition, { put: key, value: formatRecord({ ...claimed, ...endpoint }) });
   }
 
   /** Puts the endpoint's address to rest; no conditions and no writes when it is no longer the endpoint's. */
@@ -114,6 +120,11 @@ export class AddressBook {
       ...{ references: [], purpose: 'endpoint', explicit: true, ...endpoint },
     };
     return { put: key, value: formatRecord(record) };
+  }
+
+  /** Its rest may have ended, and another host may have it. */
+  #mayBeTaken(address: IpAddress): XnetError {
+    return awayError(this.#context.store, `address ${address} was resting, and cannot be given`);
   }
 
   /** Docker's IPAM takes the lowest address it thinks free, so that another attempt ends the same. */

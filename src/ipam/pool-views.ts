@@ -22,13 +22,17 @@ export class PoolViews implements AsyncDisposable {
   async open(pool: PoolReference): Promise<PoolView> {
     const poolKey = formatPoolKey(pool);
     const view = this.#views.get(poolKey) ?? this.#start(poolKey);
-    view.references.add(pool.reference);
+    view.references.set(pool.reference, pool);
     await view.ready();
     return view;
   }
 
   find(poolKey: string): PoolView | undefined {
     return this.#views.get(poolKey);
+  }
+
+  all(): PoolView[] {
+    return [...this.#views.values()];
   }
 
   /** Commits, and tells the views what was written, or what was found instead. */

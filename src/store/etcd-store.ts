@@ -23,6 +23,7 @@ import type {
 /** Connects when it is first used, and again whenever it has to; the constructor only assigns. */
 export class EtcdStore implements Store {
   readonly description: string;
+  readonly away = false;
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();

@@ -9,6 +9,7 @@ import type { Condition, LeaseOptions, Store, Write } from './store.js';
 /** The store of a single host: a directory with an LMDB database, written by one process at a time. */
 export class LmdbStore implements Store {
   readonly description: string;
+  readonly away = false;
   readonly #store: LocalStore;
 
   private constructor(store: LocalStore) {

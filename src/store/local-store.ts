@@ -19,6 +19,7 @@ import type {
 
 export class LocalStore implements Store {
   readonly description: string;
+  readonly away = false;
   readonly #table: LocalTable;
   readonly #feed = new ChangeFeed();
   readonly #leases = new LocalLeases((id) => void this.#endLease(id).catch(() => this.#retryEnd(id)));

@@ -6,6 +6,7 @@ import type { Condition, LeaseOptions, Store, Write } from './store.js';
 export class MemoryStore implements Store {
   readonly #store = new LocalStore(new MemoryTable(), 'memory');
   readonly description = this.#store.description;
+  readonly away = false;
 
   get(key: string) {
     return this.#store.get(key);

@@ -73,6 +73,8 @@ export interface LeaseOptions {
 export interface Store extends AsyncDisposable {
   /** For people: `embedded /var/lib/xnet/store` or `etcd https://h1:2379,...`; no secrets. */
   readonly description: string;
+  /** True while the store does not answer and only this host's own records can be written. */
+  readonly away: boolean;
   /** Linearizable. */
   get(key: string): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */

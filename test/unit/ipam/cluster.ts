@@ -28,6 +28,7 @@ export class Cluster implements AsyncDisposable {
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,
     });
+    if (options.reserves) ipam.start();
     this.#hosts.push(ipam);
     return ipam;
   }
@@ -58,6 +59,7 @@ export async function next(ipam: Ipam, poolId: string, container?: string): Prom
 export function replacing(store: Store, calls: Partial<Store>): Store {
   return {
     description: store.description,
+    away: store.away,
     get: (key) => store.get(key),
     list: (under) => store.list(under),
     commit: (conditions, writes) => store.commit(conditions, writes),
