@@ -9,6 +9,7 @@ import type { IpamContext } from './ipam-context.js';
 import { randomToken } from './pool-id.js';
 import { parsePoolKey } from './pool-name.js';
 import { checkAddress } from './subnet-rules.js';
+import { readAsked } from './wishes.js';
 
 /** Conditions and writes to be added to a commit of the caller's own. */
 export interface AddressPlan {
@@ -93,13 +94,13 @@ export class AddressBook {
   }
 
   async #readHeld(poolKey: string, key: string, address: IpAddress): Promise<Held | undefined> {
-    const { views, store, rests, host } = this.#context;
+    const { views, rests, host } = this.#context;
     const isRepeated = this.#open.has(key);
     if (isRepeated) rests.forget();
     const known = isRepeated ? undefined : views.find(poolKey)?.addresses.get(address.value);
     const isOwn = known?.record?.state === 'claimed' && known.record.hostId === host.id;
     if (isOwn) return { revision: known.revision, record: known.record };
-    const entry = await store.get(key);
+    const entry = await readAsked(this.#context, key);
     this.#open.delete(key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }

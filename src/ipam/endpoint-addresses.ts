@@ -16,6 +16,7 @@ import { formatPoolKey, showPool } from './pool-name.js';
 import type { PoolView } from './pool-view.js';
 import { isWithin, reservedBy } from './reserve-plan.js';
 import { automaticSpan, checkAddress, type Span } from './subnet-rules.js';
+import { readAsked } from './wishes.js';
 
 /** How long the last addresses of a pool are waited for that others hold in reserve: they look every second. */
 const RETURN_MS = 3_000;
@@ -82,7 +83,10 @@ export class EndpointAddresses {
     checkAddress(address, pool.subnet);
     const claim = new Claim(this.#context, pool, { ...options, explicit: true }, request.id);
     try {
-      return await claim.take((refusals) => this.#takeable(pool, address, refusals, request));
+      const claimed = await claim.take((refusals) => this.#takeable(pool, address, refusals, request));
+      // A pool in use has a reserve, and that a view.
+      this.#context.views.begin(pool);
+      return claimed;
     } finally {
       this.#count(claim);
     }
@@ -94,7 +98,7 @@ export class EndpointAddresses {
     const free = { address: address.value };
     if (refusals === 0 && !known && !store.away) return free;
     const key = keys.address(formatPoolKey(pool), `${address}`);
-    const entry = await store.get(key);
+    const entry = await readAsked(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);
     const isFree = !record || record.state === 'resting';
     if (isFree && store.away) throw awayError(store, `address ${address} cannot be claimed`);

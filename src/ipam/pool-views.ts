@@ -20,10 +20,16 @@ export class PoolViews implements AsyncDisposable {
 
   /** The view of a reference's pool, ready to choose from. Throws STORE_UNAVAILABLE. */
   async open(pool: PoolReference): Promise<PoolView> {
+    const view = this.begin(pool);
+    await view.ready();
+    return view;
+  }
+
+  /** As `open`, without waiting until its addresses are known. */
+  begin(pool: PoolReference): PoolView {
     const poolKey = formatPoolKey(pool);
     const view = this.#views.get(poolKey) ?? this.#start(poolKey);
     view.references.set(pool.reference, pool);
-    await view.ready();
     return view;
   }
 

@@ -26,6 +26,7 @@ import { chooseForReserve, planReserve, reservedBy, reserveSize, surveyPool } fr
 import { reserveRecord } from './reserve-record.js';
 import { automaticSpan } from './subnet-rules.js';
 import { listUnnamedHolds } from './unnamed-holds.js';
+import { followWishes } from './wishes.js';
 
 export interface ReservesOptions {
   /** Addresses of each pool; 0: none is held in advance, and one released while the store is away only until it is back. */
@@ -49,6 +50,10 @@ export class Reserves implements AsyncDisposable {
   readonly #context: IpamContext;
   readonly #options: ReservesOptions;
   readonly #sweep: Sweep;
+  readonly #closing = new AbortController();
+  /** Keys of addresses that somebody asks for. */
+  readonly #wished = new Set<string>();
+  #following: Promise<void> = Promise.resolve();
   /** There may be addresses of this host that no view shows: a daemon before this one, or a time away, has left them. */
   #mayBeUnseen = true;
 
@@ -61,9 +66,16 @@ export class Reserves implements AsyncDisposable {
 
   start(): void {
     this.#sweep.start();
+    const onWish = (addressKey: string) => {
+      this.#wished.add(addressKey);
+      this.#sweep.hint();
+    };
+    this.#following = followWishes(this.#context.store, onWish, this.#closing.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#following;
     await this.#sweep[Symbol.asyncDispose]();
   }
 
@@ -71,14 +83,29 @@ export class Reserves implements AsyncDisposable {
     const { store, views, rests } = this.#context;
     if (rests.takeKept() || store.away) this.#mayBeUnseen = true;
     if (store.away) return this.#options.lookMs;
+    await this.#grantWishes();
     if (this.#mayBeUnseen) {
       await this.#takeStock();
       this.#mayBeUnseen = false;
     }
     for (const view of views.all()) {
+      await view.ready();
       for (const pool of view.references.values()) await this.#adjust(view, pool);
     }
     return this.#options.lookMs;
+  }
+
+  /** Gives up what is asked for of this host's reserve: free at once, since no container has had it lately. */
+  async #grantWishes(): Promise<void> {
+    const { store, host, views } = this.#context;
+    for (const key of this.#wished) {
+      this.#wished.delete(key);
+      const entry = await store.get(key);
+      const own = entry && ownAddress(entry, host.id);
+      if (own?.record.reserve) {
+        await views.commit([{ key, is: 'at', revision: own.revision }], [{ remove: key }]);
+      }
+    }
   }
 
   /** Opens the views of the pools that this host has addresses in, and gives back what belongs to none. */

@@ -65,6 +65,7 @@ export class AwayStore implements Store {
   }
 
   async comeBack(): Promise<void> {
+    this.#answer = 'given';
     if (!this.away) return;
     for (const [key, write] of this.#own) await this.#replay(key, write);
     this.#own.clear();
@@ -82,7 +83,7 @@ export class AwayStore implements Store {
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     if (this.#last) return this.#commitHere(conditions, writes);
-    if (this.#answer === 'given') return this.#inner.commit(conditions, writes);
+    if (this.#answer === 'given') return this.#commitToStore(conditions, writes);
     const isApplied = this.#answer === 'lost';
     this.#answer = 'given';
     // The last that was heard is from before the commit.
@@ -107,6 +108,13 @@ export class AwayStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#phase.abort();
+  }
+
+  async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
+    const result = await this.#inner.commit(conditions, writes);
+    // It went away meanwhile, but this answer was heard.
+    if (this.#last) this.#last = await this.#inner.list('');
+    return result;
   }
 
   #commitHere(conditions: readonly Condition[], writes: readonly Write[]): CommitResult {

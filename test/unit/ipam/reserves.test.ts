@@ -225,6 +225,50 @@ describe('the reserve of a host', () => {
   });
 });
 
+describe('an address that another host has in reserve', () => {
+  /** h1 has it; h2 wants it. */
+  async function twoHosts(cluster: Cluster) {
+    const one = awayHost(cluster, 'h1');
+    const two = cluster.host('h2', { reserves: { size: 0, lookMs: 5 }, budgetMs: 50 });
+    const { poolId } = await one.ipam.requestPool(poolRequest('10.1.0.0/24'));
+    const theirs = await two.requestPool(poolRequest('10.1.0.0/24'));
+    await next(one.ipam, poolId);
+    await eventually(async () => (await reserved(one.ipam)) === 4);
+    const { entries } = await cluster.store.list(keys.addressesOf(POOL));
+    const kept = entries.find(({ value }) => value.includes('"reserve"'));
+    return { one, two, poolId: theirs.poolId, address: kept?.key.split('/').pop() ?? '' };
+  }
+
+  test.each(['endpoint', 'auxiliary', 'gateway'] as const)(
+    'is given up when it is named: as %s',
+    async (purpose) => {
+      await using cluster = new Cluster();
+      const { two, poolId, address } = await twoHosts(cluster);
+      await two.requestAddress(poolId, { purpose, address: ip(address) });
+      await eventually(async () => !(await cluster.keys()).some((key) => key.startsWith('address-wishes/')));
+    },
+  );
+
+  test("is given up when Docker's own IPAM chose it", async () => {
+    await using cluster = new Cluster();
+    const { two, address } = await twoHosts(cluster);
+    const plan = await two.addressBook.bindPlan({ poolKey: POOL, address, endpointId: 'e', networkId: 'n' });
+    expect((await cluster.store.commit(plan.conditions, plan.writes)).committed).toBe(true);
+  });
+
+  test('is refused while that host is away, naming it', async () => {
+    await using cluster = new Cluster();
+    const { one, two, poolId, address } = await twoHosts(cluster);
+    await one.store.goAway();
+    await expect(
+      two.requestAddress(poolId, { purpose: 'endpoint', address: ip(address) }),
+    ).rejects.toMatchObject({
+      code: 'IN_USE',
+      message: expect.stringContaining(`${address} is held by host h1, in reserve`),
+    });
+  });
+});
+
 describe('a pool that fills', () => {
   test('is used to its last address: hosts give back, and use their own', async () => {
     await using cluster = new Cluster();
