@@ -157,8 +157,14 @@ function createDriver(
     host: { id: hostId, name: hostname() },
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
+    reserves: {
+      // The embedded store is never away.
+      size: config.store === 'embedded' ? 0 : config.reserve,
+      onFailure: (error) => logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
+    },
   });
   started.push(ipam);
+  ipam.start();
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
   };

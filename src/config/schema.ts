@@ -84,6 +84,15 @@ export const configSchema = z.strictObject({
     .max(86_400)
     .default(60)
     .describe('seconds that a released address rests before automatic reuse'),
+  reserve: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(8)
+    .describe(
+      'addresses of each pool in use that this host claims in advance, to start containers without etcd',
+    ),
   logLevel: z
     .enum(LOG_LEVELS)
     .default('info')

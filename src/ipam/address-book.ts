@@ -3,11 +3,13 @@ import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
 import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
+import { awayError } from './away.js';
 import { findHolder } from './holder.js';
 import type { IpamContext } from './ipam-context.js';
 import { randomToken } from './pool-id.js';
 import { parsePoolKey } from './pool-name.js';
 import { checkAddress } from './subnet-rules.js';
+import { readAsked } from './wishes.js';
 
 /** Conditions and writes to be added to a commit of the caller's own. */
 export interface AddressPlan {
@@ -38,7 +40,8 @@ export class AddressBook {
   /** This host has claimed the address for an endpoint to come: `bindPlan` for it is sure to succeed. */
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
     const known = this.#context.views.find(poolKey)?.addresses.get(IpAddress.parse(address).value);
-    return known?.record?.state === 'claimed' && this.#isOwnClaim(known.record);
+    const record = known?.record;
+    return record?.state === 'claimed' && !record.reserve && this.#isOwnClaim(record);
   }
 
   /**
@@ -56,10 +59,14 @@ export class AddressBook {
     if (!held) return this.#propose({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
-    if (record.state === 'resting') return this.#propose(condition, this.#claimWrite(key, endpoint));
+    if (record.state === 'resting') {
+      if (this.#context.store.away) throw this.#mayBeTaken(address);
+      return this.#propose(condition, this.#claimWrite(key, endpoint));
+    }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
     if (!this.#isOwnClaim(record)) throw await this.#inUse(address, record);
-    return this.#propose(condition, { put: key, value: formatRecord({ ...record, ...endpoint }) });
+    const { reserve: _, ...claimed } = record;
+    return this.#propose(condition, { put: key, value: formatRecord({ ...claimed, ...endpoint }) });
   }
 
   /** Puts the endpoint's address to rest; no conditions and no writes when it is no longer the endpoint's. */
@@ -87,13 +94,13 @@ export class AddressBook {
   }
 
   async #readHeld(poolKey: string, key: string, address: IpAddress): Promise<Held | undefined> {
-    const { views, store, rests, host } = this.#context;
+    const { views, rests, host } = this.#context;
     const isRepeated = this.#open.has(key);
     if (isRepeated) rests.forget();
     const known = isRepeated ? undefined : views.find(poolKey)?.addresses.get(address.value);
     const isOwn = known?.record?.state === 'claimed' && known.record.hostId === host.id;
     if (isOwn) return { revision: known.revision, record: known.record };
-    const entry = await store.get(key);
+    const entry = await readAsked(this.#context, key);
     this.#open.delete(key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }
@@ -114,6 +121,11 @@ export class AddressBook {
       ...{ references: [], purpose: 'endpoint', explicit: true, ...endpoint },
     };
     return { put: key, value: formatRecord(record) };
+  }
+
+  /** Its rest may have ended, and another host may have it. */
+  #mayBeTaken(address: IpAddress): XnetError {
+    return awayError(this.#context.store, `address ${address} was resting, and cannot be given`);
   }
 
   /** Docker's IPAM takes the lowest address it thinks free, so that another attempt ends the same. */

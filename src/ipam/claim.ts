@@ -10,14 +10,16 @@ import { keys } from '../store/keys.js';
 import { addressRecord, findRecord, formatRecord } from '../store/records.js';
 import type { CommitResult, Condition, Entry, Revision, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
-import type { IpamContext } from './ipam-context.js';
+import { awayError } from './away.js';
+import { type IpamContext, unfinishedKey } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey, showPool } from './pool-name.js';
 
-/** An address to take: free, or resting since `over`. */
+/** An address to take: free, or resting or in this host's reserve since `over`. */
 export interface Pick {
   readonly address: bigint;
   readonly over?: Revision;
+  readonly fromReserve?: true;
 }
 
 /** Chooses, knowing how many commits were refused so far. Throws EXHAUSTED or IN_USE. */
@@ -35,7 +37,7 @@ export class Claim {
   /** Commits refused, to be measured. */
   refusals = 0;
   readonly #context: IpamContext;
-  readonly #pool: PoolReference;
+  readonly pool: PoolReference;
   readonly #poolKey: string;
   readonly #options: ClaimOptions;
   #pick: Pick | undefined;
@@ -44,7 +46,7 @@ export class Claim {
   constructor(context: IpamContext, pool: PoolReference, options: ClaimOptions, token: string) {
     this.token = token;
     this.#context = context;
-    this.#pool = pool;
+    this.pool = pool;
     this.#poolKey = formatPoolKey(pool);
     this.#options = options;
   }
@@ -59,7 +61,9 @@ export class Claim {
         this.#commit(conditions, writes),
     };
     try {
-      return await transact(store, () => this.#attempt(choose), this.#context.transactions);
+      // Away, nothing but what is in reserve can be claimed: whoever waits gets one of those at once.
+      const givesUp = () => this.#context.store.away;
+      return await transact(store, () => this.#attempt(choose), { ...this.#context.transactions, givesUp });
     } catch (error: unknown) {
       if (this.#fate === 'unknown') this.#giveBackLater();
       throw error;
@@ -72,7 +76,7 @@ export class Claim {
     if (this.#fate === 'refused') this.#pick = await choose(this.refusals);
     const pick = this.#pick;
     if (!pick) throw new XnetError('INTERNAL', 'an address was to be claimed before one was chosen');
-    const result = IpAddress.of(this.#pool.subnet.family, pick.address);
+    const result = IpAddress.of(this.pool.subnet.family, pick.address);
     if (this.#fate === 'ours') return { result };
     return { result, ...this.#plan(pick) };
   }
@@ -80,9 +84,10 @@ export class Claim {
   #plan(pick: Pick): { conditions: Condition[]; writes: Write[] } {
     const key = this.#keyOf(pick);
     const { host } = this.#context;
+    const options = pick.fromReserve ? { ...this.#options, explicit: true as const } : this.#options;
     const value = formatRecord({
       ...{ version: 1, state: 'claimed', hostId: host.id, hostName: host.name, claim: this.token },
-      ...{ references: [this.#pool.reference], purpose: 'endpoint', ...this.#options },
+      ...{ references: [this.pool.reference], purpose: 'endpoint', ...options },
     });
     return {
       conditions: [
@@ -120,23 +125,28 @@ export class Claim {
   #giveBackLater(): void {
     const key = this.#pick && this.#keyOf(this.#pick);
     if (key === undefined) return;
-    this.#context.unfinished.add(this.token, () => removeClaim(this.#context, key, this.token));
+    this.#context.unfinished.add(unfinishedKey(key, this.token), () =>
+      removeClaim(this.#context, key, this.token),
+    );
   }
 
   #keyOf({ address }: Pick): string {
-    return keys.address(this.#poolKey, `${IpAddress.of(this.#pool.subnet.family, address)}`);
+    return keys.address(this.#poolKey, `${IpAddress.of(this.pool.subnet.family, address)}`);
   }
 
   #referenceKey(): string {
-    return keys.poolReference(this.#poolKey, this.#context.host.id, this.#pool.reference);
+    return keys.poolReference(this.#poolKey, this.#context.host.id, this.pool.reference);
   }
 
   #poolGone(): XnetError {
+    if (this.#context.store.away) {
+      return awayError(this.#context.store, `pool ${showPool(this.pool)} is not known to this host`);
+    }
     return new XnetError(
       'NOT_FOUND',
-      `the store no longer has this host's hold on pool ${showPool(this.#pool)}; ` +
+      `the store no longer has this host's hold on pool ${showPool(this.pool)}; ` +
         'remove the Docker network and create it again',
-      { poolKey: this.#poolKey, reference: this.#pool.reference },
+      { poolKey: this.#poolKey, reference: this.pool.reference },
     );
   }
 }
@@ -151,6 +161,8 @@ async function removeClaim(
     views,
     async () => {
       const entry = await store.get(key);
+      // What is known of a store that is away says nothing about a commit of unknown fate.
+      if (store.away) throw awayError(store, `${key} cannot be given back`);
       if (!entry || claimOf(entry) !== claim) return { result: undefined };
       return {
         result: undefined,

@@ -14,6 +14,8 @@ export interface PoolDescription {
   readonly references: readonly { readonly hostId: string; readonly hostName: string }[];
   readonly addresses: {
     readonly endpoints: number;
+    /** Held by a host for containers to come. */
+    readonly reserved: number;
     readonly gateways: number;
     readonly auxiliaries: number;
     readonly resting: number;
@@ -56,8 +58,9 @@ async function listRecords(store: Store): Promise<Map<string, AddressRecord[]>> 
 function countAddresses(records: readonly AddressRecord[]): PoolDescription['addresses'] {
   const claimed = records.filter(({ state }) => state === 'claimed');
   const count = (purpose: AddressRecord['purpose']) =>
-    claimed.filter((record) => record.purpose === purpose).length;
+    claimed.filter((record) => record.purpose === purpose && !record.reserve).length;
   return {
+    reserved: claimed.filter(({ reserve }) => reserve).length,
     endpoints: count('endpoint'),
     gateways: count('gateway'),
     auxiliaries: count('auxiliary'),

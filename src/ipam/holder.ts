@@ -9,6 +9,7 @@ import type { Store } from '../store/store.js';
  */
 export async function findHolder(store: Store, record: AddressRecord): Promise<string> {
   const host = `host ${record.hostName}`;
+  if (record.reserve) return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;
   if (record.purpose === 'auxiliary') return `a network as an auxiliary address (first on ${host})`;
   const container = record.container ?? (await findPublishedName(store, record));

@@ -22,3 +22,8 @@ export interface IpamContext {
   readonly transactions: TransactOptions;
   readonly records: RecordReader;
 }
+
+/** Names what is unfinished about a claim; two addresses may have been claimed for one request. */
+export function unfinishedKey(addressKey: string, claim: string): string {
+  return `${addressKey} ${claim}`;
+}

@@ -22,6 +22,7 @@ import { formatPoolKey } from './pool-name.js';
 import { PoolViews } from './pool-views.js';
 import { Pools } from './pools.js';
 import { type Released, releaseAddress } from './release-address.js';
+import { Reserves, type ReservesOptions } from './reserves.js';
 import { RestLeases } from './rest-leases.js';
 import { SharedAddresses } from './shared-addresses.js';
 import { listUnnamedHolds } from './unnamed-holds.js';
@@ -40,10 +41,14 @@ export interface IpamOptions {
   readonly budgetMs?: number;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
+  /** What is held in advance; see reserves.ts. Default: nothing, looked at every second. */
+  readonly reserves?: Partial<ReservesOptions>;
 }
 
 /** A commit of unknown fate can still be applied for half a minute. */
 const GIVING_BACK: UnfinishedTiming = { firstPauseMs: 1_000, longestPauseMs: 1_000, forMs: 30_000 };
+
+const NO_RESERVES: ReservesOptions = { size: 0, lookMs: 1_000, onFailure: () => undefined };
 
 export interface AddressRequest {
   /** Required for an auxiliary address. */
@@ -73,6 +78,7 @@ export class Ipam implements AsyncDisposable {
   readonly #pools: Pools;
   readonly #endpoints: EndpointAddresses;
   readonly #shared: SharedAddresses;
+  readonly #reserves: Reserves;
 
   constructor(options: IpamOptions) {
     const { store, host, records } = options;
@@ -90,6 +96,12 @@ export class Ipam implements AsyncDisposable {
     this.#endpoints = new EndpointAddresses(this.#context);
     this.#shared = new SharedAddresses(this.#context);
     this.addressBook = new AddressBook(this.#context);
+    this.#reserves = new Reserves(this.#context, { ...NO_RESERVES, ...options.reserves });
+  }
+
+  /** Begins to hold addresses in advance, and to give back what is too much. To be called once. */
+  start(): void {
+    this.#reserves.start();
   }
 
   defaultAddressSpaces(): typeof ADDRESS_SPACES {
@@ -169,6 +181,7 @@ export class Ipam implements AsyncDisposable {
 
   /** Stops watching; what is held stays held. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reserves[Symbol.asyncDispose]();
     await this.#context.unfinished[Symbol.asyncDispose]();
     await this.#context.views[Symbol.asyncDispose]();
   }

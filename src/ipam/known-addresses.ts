@@ -117,6 +117,7 @@ export class KnownAddresses {
 }
 
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
-  if (record?.state !== 'claimed' || record.purpose !== 'endpoint' || record.explicit) return false;
+  if (record?.state !== 'claimed' || record.purpose !== 'endpoint') return false;
+  if (record.explicit || record.reserve) return false;
   return record.claim !== before?.claim;
 }

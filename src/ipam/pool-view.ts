@@ -3,6 +3,7 @@ import { isXnetError, XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { KnownAddresses } from './known-addresses.js';
+import type { PoolReference } from './pool-id.js';
 
 const FIRST_SNAPSHOT_MS = 5_000;
 const WIDEST_SPREAD = 64;
@@ -12,8 +13,8 @@ export class PoolView implements AsyncDisposable {
   readonly addresses: KnownAddresses;
   /** Chosen by a request of this process that is not decided yet. */
   readonly inFlight = new Set<bigint>();
-  /** Pool references of this host that are in use here. */
-  readonly references = new Set<string>();
+  /** Pool references of this host that are in use here, by their names. */
+  readonly references = new Map<string, PoolReference>();
   /** How many free addresses a choice may leap over at random; above 0 while other hosts choose the same ones. */
   spread = 0;
   readonly #store: Store;

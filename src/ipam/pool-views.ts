@@ -20,15 +20,25 @@ export class PoolViews implements AsyncDisposable {
 
   /** The view of a reference's pool, ready to choose from. Throws STORE_UNAVAILABLE. */
   async open(pool: PoolReference): Promise<PoolView> {
+    const view = this.begin(pool);
+    await view.ready();
+    return view;
+  }
+
+  /** As `open`, without waiting until its addresses are known. */
+  begin(pool: PoolReference): PoolView {
     const poolKey = formatPoolKey(pool);
     const view = this.#views.get(poolKey) ?? this.#start(poolKey);
-    view.references.add(pool.reference);
-    await view.ready();
+    view.references.set(pool.reference, pool);
     return view;
   }
 
   find(poolKey: string): PoolView | undefined {
     return this.#views.get(poolKey);
+  }
+
+  all(): PoolView[] {
+    return [...this.#views.values()];
   }
 
   /** Commits, and tells the views what was written, or what was found instead. */

@@ -4,7 +4,7 @@ import { keys } from '../store/keys.js';
 import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
 import type { Revision, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
-import type { IpamContext } from './ipam-context.js';
+import { type IpamContext, unfinishedKey } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey } from './pool-name.js';
 
@@ -33,7 +33,7 @@ export async function releaseAddress(
 ): Promise<Released> {
   const { reference } = pool;
   const key = keys.address(formatPoolKey(pool), `${address}`);
-  const isHeld: IsHeld = (record) => record.references.includes(reference);
+  const isHeld: IsHeld = (record) => record.references.includes(reference) && !record.reserve;
   const seen = context.views.find(formatPoolKey(pool))?.addresses.get(address.value);
   const held = seen?.record && isHeld(seen.record) ? { ...seen, record: seen.record } : undefined;
   try {
@@ -45,7 +45,9 @@ export async function releaseAddress(
     if (held && isXnetError(error, 'STORE_UNAVAILABLE')) {
       const { claim } = held.record;
       const isSameClaim: IsHeld = (record) => isHeld(record) && record.claim === claim;
-      context.unfinished.add(claim, () => releaseIf(context, key, reference, isSameClaim));
+      context.unfinished.add(unfinishedKey(key, claim), () =>
+        releaseIf(context, key, reference, isSameClaim),
+      );
     }
     throw error;
   }

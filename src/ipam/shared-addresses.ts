@@ -12,7 +12,7 @@ import {
   formatRecord,
   parseRecord,
 } from '../store/records.js';
-import type { Entry, Store } from '../store/store.js';
+import type { Entry } from '../store/store.js';
 import { asRead, transact } from '../store/transact.js';
 import { chooseHighest } from './choose-address.js';
 import { findHolder } from './holder.js';
@@ -20,6 +20,7 @@ import type { IpamContext } from './ipam-context.js';
 import { type PoolReference, randomToken } from './pool-id.js';
 import { formatPoolKey } from './pool-name.js';
 import { automaticSpan, checkAddress, firstHost } from './subnet-rules.js';
+import { readAsked } from './wishes.js';
 
 export type SharedPurpose = 'gateway' | 'auxiliary';
 
@@ -53,9 +54,12 @@ export class SharedAddresses {
     return transact<IpAddress>(
       views,
       async () => {
-        const [entry, reference] = await Promise.all([store.get(key), store.get(referenceKey)]);
+        const [entry, reference] = await Promise.all([
+          readAsked(this.#context, key),
+          store.get(referenceKey),
+        ]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
-        const before = entry && (await readShareable(store, entry, purpose, address));
+        const before = entry && (await readShareable(this.#context, entry, purpose, address));
         if (before?.references.includes(pool.reference)) return { result: address };
         const after: AddressRecord = before
           ? { ...before, references: [...before.references, pool.reference] }
@@ -84,15 +88,15 @@ function addressOf({ key }: Entry): IpAddress {
   return IpAddress.parse(parseAddressKey(key)?.address ?? '');
 }
 
-/** The record to be shared; undefined for an address that rests. Throws IN_USE for one held otherwise. */
+/** The record to be shared; undefined for an address that rests, or that this host has in reserve. Throws IN_USE for one held otherwise. */
 async function readShareable(
-  store: Store,
+  { store, host }: IpamContext,
   entry: Entry,
   purpose: SharedPurpose,
   address: IpAddress,
 ): Promise<AddressRecord | undefined> {
   const record = parseRecord(addressRecord, entry);
-  if (record.state === 'resting') return undefined;
+  if (record.state === 'resting' || (record.reserve && record.hostId === host.id)) return undefined;
   if (record.purpose === purpose) return record;
   const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
   throw new XnetError(

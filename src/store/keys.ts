@@ -50,11 +50,19 @@ export const keys = {
   address: (poolKey: string, address: string) => `addresses/${part(poolKey)}/${part(address)}`,
   addressesOf: (poolKey: string) => `addresses/${part(poolKey)}/`,
   addresses: () => 'addresses/',
+  /** Asks whoever has the address with `addressKey` in reserve to give it up. */
+  addressWish: (addressKey: string) => `address-wishes/${part(addressKey)}`,
+  addressWishes: () => 'address-wishes/',
 } as const;
 
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {
   return decodeURIComponent(key.slice(keys.pools().length));
+}
+
+/** What `keys.addressWish` was made of. Throws URIError for a key that is no such. */
+export function parseAddressWishKey(key: string): string {
+  return decodeURIComponent(key.slice(keys.addressWishes().length));
 }
 
 /** What `keys.address` was made of, or undefined for any other key. */

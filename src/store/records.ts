@@ -143,7 +143,9 @@ export const addressRecord = z.object({
    */
   references: z.array(z.string()),
   purpose: z.enum(['endpoint', 'gateway', 'auxiliary']),
-  /** The address was named by the caller; the next automatic choice does not go on from it. */
+  /** Nobody has it yet: the host holds it for containers to come. */
+  reserve: z.literal(true).optional(),
+  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not go on from it. */
   explicit: z.literal(true).optional(),
   /** Set once CreateEndpoint took the address. */
   endpointId: z.string().optional(),

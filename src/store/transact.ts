@@ -29,6 +29,8 @@ export interface TransactOptions {
   readonly budgetMs?: number;
   /** Lost comparisons before STORE_CONFLICT. Default 100; each is followed by a pause of at most 100 ms. */
   readonly maxConflicts?: number;
+  /** Asked after a commit of unknown fate: true ends the transaction at once, for whoever has another way. */
+  readonly givesUp?: () => boolean;
   /** Hears of the commit that held, for whoever keeps a view of the records. */
   readonly onCommitted?: (writes: readonly Write[], revision: Revision) => void;
 }
@@ -54,7 +56,7 @@ export async function transact<T>(
   attempt: () => Promise<Attempt<T>>,
   options: TransactOptions = {},
 ): Promise<T> {
-  const { budgetMs = 4000, maxConflicts = 100 } = options;
+  const { budgetMs = 4000, maxConflicts = 100, givesUp = () => false } = options;
   const deadline = Date.now() + budgetMs;
   let conflicts = 0;
   let unknown = 0;
@@ -63,6 +65,7 @@ export async function transact<T>(
     if (round.end === 'done') return round.result;
     if (round.end === 'conflict') conflicts += 1;
     else unknown += 1;
+    if (round.end === 'unknown' && givesUp()) throw round.error;
     if (conflicts > maxConflicts || Date.now() >= deadline) {
       throw round.end === 'conflict' ? conflictError(conflicts) : round.error;
     }

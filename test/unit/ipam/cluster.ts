@@ -28,6 +28,7 @@ export class Cluster implements AsyncDisposable {
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,
     });
+    if (options.reserves) ipam.start();
     this.#hosts.push(ipam);
     return ipam;
   }
