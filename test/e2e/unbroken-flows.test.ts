@@ -10,27 +10,27 @@ import { describeInLab } from '../support/lab-suite.js';
 const OUTAGE_MS = Number(process.env.XNET_OUTAGE_SECONDS ?? 15) * 1000;
 
 /** On both hosts, one after the other. */
-async function onBoth(lab: Lab, act: (host: string) => Promise<unknown>): Promise<void> {
+async function onBoth(act: (host: string) => Promise<unknown>): Promise<void> {
   for (const host of ['h1', 'h2']) await act(host);
 }
 
 const DISTURBANCES: Readonly<Record<string, (lab: Lab) => Promise<void>>> = {
   'the daemon is killed and its keeper starts it again': (lab) =>
-    onBoth(lab, async (host) => {
+    onBoth(async (host) => {
       await lab.xnet(host, 'crash');
       await lab.in(host, 'sh', '-c', 'until xnet status; do sleep 0.1; done');
     }),
   'keeper and daemon are killed, and started by hand': (lab) =>
-    onBoth(lab, async (host) => {
+    onBoth(async (host) => {
       await lab.xnet(host, 'kill');
       await lab.xnet(host, 'start');
     }),
   'xnet is stopped and started': (lab) =>
-    onBoth(lab, async (host) => {
+    onBoth(async (host) => {
       await lab.xnet(host, 'stop');
       await lab.xnet(host, 'start');
     }),
-  'xnet is upgraded': (lab) => onBoth(lab, (host) => lab.xnet(host, 'upgrade')),
+  'xnet is upgraded': (lab) => onBoth((host) => lab.xnet(host, 'upgrade')),
   [`etcd is stopped for ${OUTAGE_MS / 1000} s`]: async (lab) => {
     await lab.etcd('stop');
     await delay(OUTAGE_MS);
