@@ -17,6 +17,7 @@ export class SteadyPing implements Disposable {
   /** When each ping was sent, by its number. */
   readonly #sentMs: number[] = [];
   readonly #answered = new Set<number>();
+  #heardMs = 0;
 
   /**
    * The group 0 must be allowed to ping there (net.ipv4.ping_group_range). A ping that no interface takes counts as
@@ -26,7 +27,10 @@ export class SteadyPing implements Disposable {
     this.#socket = createSocket('udp4');
     this.#socket.on('error', () => undefined);
     this.#socket.on('message', (message) => {
-      if (message[0] === ECHO_REPLY) this.#answered.add(message.readUInt32BE(ICMP_HEADER));
+      if (message[0] !== ECHO_REPLY) return;
+      const number = message.readUInt32BE(ICMP_HEADER);
+      this.#answered.add(number);
+      this.#heardMs = Math.max(this.#heardMs, this.#sentMs[number] ?? 0);
     });
     this.#socket.bind({ fd, exclusive: true });
     this.#timer = setInterval(() => this.#send(address), everyMs);
@@ -38,14 +42,6 @@ export class SteadyPing implements Disposable {
     return new SteadyPing(inNamespace(namespace, open), address, everyMs);
   }
 
-  get sent(): number {
-    return this.#sentMs.length;
-  }
-
-  get answered(): number {
-    return this.#answered.size;
-  }
-
   /** When the last ping that was sent from `fromMs` on and before `untilMs`, and not answered, was sent. */
   lastLost(fromMs: number, untilMs: number): number | undefined {
     return this.#sentMs.findLast(
@@ -53,10 +49,9 @@ export class SteadyPing implements Disposable {
     );
   }
 
-  /** Whether one that was sent from `fromMs` on was answered. */
-  heardSince(fromMs: number): boolean {
-    const first = this.#sentMs.findIndex((sentMs) => sentMs >= fromMs);
-    return first >= 0 && [...this.#sentMs.keys()].slice(first).some((number) => this.#answered.has(number));
+  /** When the newest ping was sent that was answered. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   [Symbol.dispose](): void {
