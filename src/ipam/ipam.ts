@@ -10,6 +10,7 @@ import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
 import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
+import { TRANSACT_BUDGET_MS } from '../store/transact.js';
 import { AddressBook } from './address-book.js';
 import { ADDRESS_SPACES } from './address-space.js';
 import { describePools, type PoolDescription } from './describe-pools.js';
@@ -37,7 +38,7 @@ export interface IpamOptions {
   readonly restSeconds?: number;
   /** Monotonic clock. */
   readonly nowMs?: () => number;
-  /** How long a call goes on while the store does not answer or others are always faster. Default 4000. */
+  /** How long a call goes on while the store does not answer or others are always faster. Default TRANSACT_BUDGET_MS. */
   readonly budgetMs?: number;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
@@ -82,7 +83,7 @@ export class Ipam implements AsyncDisposable {
 
   constructor(options: IpamOptions) {
     const { store, host, records } = options;
-    const { restSeconds = 60, budgetMs = 4000, nowMs = () => performance.now() } = options;
+    const { restSeconds = 60, budgetMs = TRANSACT_BUDGET_MS, nowMs = () => performance.now() } = options;
     this.#context = {
       store,
       host,

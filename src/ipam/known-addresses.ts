@@ -1,6 +1,7 @@
 /**
  * What this host knows of a pool's addresses: fed by a watch, by lists, and by the outcome of its own commits,
- * in whatever order these arrive. What is known of an address never goes back to an earlier revision.
+ * in whatever order these arrive. What is known of an address never goes back to an earlier revision, unless the
+ * store did.
  */
 import { IpAddress } from '../inet/ip-address.js';
 import { parseAddressKey } from '../store/keys.js';
@@ -21,6 +22,8 @@ export class KnownAddresses {
   readonly #freed = new Map<bigint, Revision>();
   /** Everything up to this revision is known. */
   #complete: Revision = 0;
+  /** The highest revision of which anything is known. */
+  #newest: Revision = 0;
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
   constructor(poolKey: string) {
@@ -42,6 +45,20 @@ export class KnownAddresses {
   /** The address handed out last by automatic choice, on whatever host. */
   get lastHandedOut(): bigint | undefined {
     return this.#latest?.address;
+  }
+
+  /** A list that is begun now comes out at this revision or a later one, unless the store was put back to a backup. */
+  get newest(): Revision {
+    return this.#newest;
+  }
+
+  /** Nothing is known any more. */
+  forget(): void {
+    this.#known.clear();
+    this.#freed.clear();
+    this.#complete = 0;
+    this.#newest = 0;
+    this.#latest = undefined;
   }
 
   /** Takes in all addresses as they stood at one revision. */
@@ -81,6 +98,7 @@ export class KnownAddresses {
     const address = this.#parse(entry.key);
     if (address === undefined || this.#isPast(address, entry.revision)) return;
     const before = this.#known.get(address);
+    this.#newest = Math.max(this.#newest, entry.revision);
     const known = { address, revision: entry.revision, record: findRecord(addressRecord, entry) };
     this.#known.set(address, known);
     this.#freed.delete(address);
@@ -95,6 +113,7 @@ export class KnownAddresses {
   learnAbsent(key: string, revision: Revision): void {
     const address = this.#parse(key);
     if (address === undefined || this.#isPast(address, revision)) return;
+    this.#newest = Math.max(this.#newest, revision);
     this.#known.delete(address);
     this.#freed.set(address, revision);
   }
@@ -107,6 +126,7 @@ export class KnownAddresses {
   #completeUpTo(revision: Revision): void {
     if (revision <= this.#complete) return;
     this.#complete = revision;
+    this.#newest = Math.max(this.#newest, revision);
     for (const [address, freed] of this.#freed) if (freed <= revision) this.#freed.delete(address);
   }
 

@@ -1,11 +1,11 @@
 import { withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
-import type { Store } from '../store/store.js';
+import type { Snapshot, Store } from '../store/store.js';
 import { KnownAddresses } from './known-addresses.js';
 import type { PoolReference } from './pool-id.js';
 
-const FIRST_SNAPSHOT_MS = 5_000;
+const FIRST_SNAPSHOT_MS = 4_500;
 const WIDEST_SPREAD = 64;
 
 /** One pool as this host sees it, kept current by a watch from `start` until it is disposed of. */
@@ -50,7 +50,11 @@ export class PoolView implements AsyncDisposable {
 
   /** Reads the pool anew: afterwards every commit acknowledged before the call is known. */
   async refresh(): Promise<void> {
-    this.addresses.replace(await this.#store.list(keys.addressesOf(this.#poolKey)));
+    const { newest } = this.addresses;
+    const snapshot = await this.#store.list(keys.addressesOf(this.#poolKey));
+    // The store was put back to a backup: what is known of later revisions never was.
+    if (snapshot.revision < newest) this.addresses.forget();
+    this.addresses.replace(snapshot);
   }
 
   noteRefusal(): void {
@@ -69,10 +73,18 @@ export class PoolView implements AsyncDisposable {
   async #follow(ready: () => void): Promise<void> {
     for await (const batch of this.#store.watch(keys.addressesOf(this.#poolKey), this.#closing.signal)) {
       if (batch.type === 'changes') this.addresses.follow(batch.changes);
-      else this.addresses.replace(batch.snapshot);
+      else await this.#takeSnapshot(batch.snapshot);
       ready();
     }
     // Closed before the first snapshot: whoever waits goes on with what is known.
     ready();
+  }
+
+  /** One that is older than what is known was listed before that, or after the store was put back: a list tells. */
+  async #takeSnapshot(snapshot: Snapshot): Promise<void> {
+    const isOld = snapshot.revision < this.addresses.newest;
+    this.addresses.replace(snapshot);
+    // When that fails, the watch is about to fail too, and begins with another snapshot.
+    if (isOld) await this.refresh().catch(() => undefined);
   }
 }

@@ -45,7 +45,7 @@ export class Absence implements AsyncDisposable {
     if (!this.#reason) return;
     await Promise.race([this.#over, sleep(this.#timing.returnMs, this.#closing.signal)]);
     // Nothing was tried: whoever commits need not fear that it was applied.
-    if (this.#reason) throw unavailable(this.#reason.message, { outcome: 'none' });
+    if (this.#reason) throw unavailable(this.#reason.message, { applied: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

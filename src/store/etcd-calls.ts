@@ -72,7 +72,8 @@ export class EtcdCalls {
         if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);
         reasons.set(endpoint.url, failure.reason);
         const pause = pauseMs(tries, this.#endpoints.length);
-        if (!mayRepeat(failure) || Date.now() + pause >= deadline) throw unavailableError(reasons, error);
+        if (!mayRepeat(failure) || Date.now() + pause >= deadline)
+          throw unavailableError(reasons, error, failure.notApplied);
         await sleep(pause);
       }
     }
@@ -81,9 +82,7 @@ export class EtcdCalls {
 
 /** A refused token is worth a new login, but not many. */
 function isFinal({ kind }: EtcdFailure, tries: number): boolean {
-  return (
-    kind === 'denied' || kind === 'lease-gone' || kind === 'refused' || (kind === 'stale-token' && tries > 3)
-  );
+  return kind === 'stale-token' ? tries > 3 : kind !== 'unavailable';
 }
 
 /** None until every endpoint has been asked once, then 50 ms to 400 ms. */

@@ -14,7 +14,7 @@ import {
 import { errorMessage, XnetError } from '../errors.js';
 
 export interface EtcdFailure {
-  readonly kind: 'unavailable' | 'denied' | 'stale-token' | 'lease-gone' | 'refused';
+  readonly kind: 'unavailable' | 'denied' | 'stale-token' | 'lease-gone' | 'no-space' | 'refused';
   /** For people, without endpoint. */
   readonly reason: string;
   /** The request has not been carried out and never will be. */
@@ -28,6 +28,8 @@ export function describeFailure(error: unknown): EtcdFailure {
   if (error instanceof EtcdLeaseInvalidError) return failure('lease-gone', 'the lease has ended');
   if (isStaleToken(error, text)) return failure('stale-token', 'the session has expired');
   if (isDenied(error, text)) return failure('denied', plainReason(text));
+  // The alarm is the whole cluster's: another member would say the same.
+  if (text.includes('space exceeded')) return failure('no-space', 'it has no space left');
   if (error instanceof GRPCDeadlineExceededError) {
     // grpc-js names the remote address once the request has been given to a connection.
     const notApplied = !text.includes('remote_addr=');
@@ -42,16 +44,26 @@ export function describeFailure(error: unknown): EtcdFailure {
   return { kind: 'unavailable', reason: plainReason(text), notApplied: isUnsent(text), hung: false };
 }
 
-/** `reasons`: by endpoint, in the order in which they were asked. */
-export function unavailableError(reasons: ReadonlyMap<string, string>, cause: unknown): XnetError {
+/** `reasons`: by endpoint, in the order in which they were asked. `notApplied`: of the last try, and so of all. */
+export function unavailableError(
+  reasons: ReadonlyMap<string, string>,
+  cause: unknown,
+  notApplied = false,
+): XnetError {
   const parts = [...reasons].map(([endpoint, reason]) => `${endpoint}: ${reason}`);
+  const remedy =
+    reasons.size > 1
+      ? 'see that most of its members run and reach each other'
+      : 'see that it runs and that this host reaches it';
   return new XnetError(
     'STORE_UNAVAILABLE',
-    `etcd at ${parts.join('; ')}`,
-    { endpoints: [...reasons.keys()] },
+    `etcd at ${parts.join('; ')} (${remedy})`,
+    { endpoints: [...reasons.keys()], ...(notApplied && NOT_APPLIED) },
     { cause },
   );
 }
+
+const NOT_APPLIED = { applied: false };
 
 /** For failures that no other endpoint and no second try can mend. */
 export function finalError(
@@ -63,6 +75,15 @@ export function finalError(
   const fields = { endpoint };
   if (kind === 'lease-gone')
     return new XnetError('NOT_FOUND', `${reason}; grant a new one`, fields, { cause });
+  if (kind === 'no-space') {
+    return new XnetError(
+      'STORE_UNAVAILABLE',
+      `etcd at ${endpoint} has no space left and takes no writes: compact and defragment it, or give it a larger ` +
+        '--quota-backend-bytes, and then run `etcdctl alarm disarm`',
+      { ...fields, ...NOT_APPLIED },
+      { cause },
+    );
+  }
   if (kind === 'refused') {
     return new XnetError('INTERNAL', `etcd at ${endpoint} refused a request: ${reason}`, fields, { cause });
   }
@@ -97,7 +118,7 @@ function isDenied(error: unknown, text: string): boolean {
 
 /** What etcd and grpc-js say only of requests that went nowhere. */
 function isUnsent(text: string): boolean {
-  return /No connection established|Name resolution failed|Channel closed before call|no leader|too many requests|space exceeded/.test(
+  return /No connection established|Name resolution failed|Channel closed before call|no leader|too many requests/.test(
     text,
   );
 }

@@ -28,15 +28,18 @@ export interface EtcdTimeouts {
   readonly budgetMs: number;
   /** One try of something that may be done twice, before another endpoint is asked. */
   readonly tryMs: number;
-  /** The one try of a commit: longer, since nobody knows its outcome when it ends early. */
+  /**
+   * The one try of a commit: longer, since nobody knows its outcome when it ends early, but so short that it can be
+   * made again within a transaction's budget: what a lost leader was told, no other member ever answers.
+   */
   readonly commitMs: number;
   /** How often a watch proves that it still sees everything. */
   readonly watchCheckMs: number;
 }
 
 export const DEFAULT_TIMEOUTS: EtcdTimeouts = {
-  budgetMs: 5000,
-  tryMs: 2000,
-  commitMs: 4000,
+  budgetMs: 4500,
+  tryMs: 1500,
+  commitMs: 2000,
   watchCheckMs: 4000,
 };

@@ -80,9 +80,10 @@ export class EtcdStore implements Store {
     this.#calls.close();
   }
 
-  /** One read serves all watches that ask within a second. */
+  /** One read serves all watches that ask within a second; never one that began before a watch's last check. */
   #currentRevision(): Promise<Revision> {
-    if (!this.#probe || Date.now() - this.#probe.at > 1000) {
+    const sharedMs = Math.min(1000, this.#calls.timeouts.watchCheckMs / 2);
+    if (!this.#probe || Date.now() - this.#probe.at > sharedMs) {
       this.#probe = { at: Date.now(), revision: this.#readRevision() };
     }
     return this.#probe.revision;

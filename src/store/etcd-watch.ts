@@ -80,14 +80,21 @@ async function openStream(
 
 /**
  * Ends the stream when its endpoint does not show in time what a read of the store (on any endpoint) has
- * seen: the endpoint is frozen, cut off from us, or cut off from the other members. While nothing can be
- * read, nothing is proved.
+ * seen: the endpoint is frozen, cut off from us, or cut off from the other members. Also when a read shows an
+ * earlier revision than the stream began with or has told since: etcd was put back to a backup, and would be silent
+ * until it gets there again. While nothing can be read, nothing is proved.
  */
 async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
+    // Seconds before the read begins, which may be shared by watches (EtcdStore).
+    const { seen } = stream;
     await sleep(source.calls.timeouts.watchCheckMs * (0.75 + Math.random() / 4), over);
     const revision = await source.currentRevision().catch(() => undefined);
     if (revision === undefined || over.aborted) continue;
+    if (revision < seen) {
+      stream.end({ cause: new Error('etcd was put back to an earlier revision'), fault: 'none' });
+      return;
+    }
     stream.askProgress();
     await sleep(REPLY_MS, over);
     if (over.aborted || (stream.heard && stream.seen >= revision)) continue;

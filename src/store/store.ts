@@ -4,7 +4,7 @@
  * one contract suite runs over all of them.
  *
  * Failures are XnetErrors: STORE_UNAVAILABLE (names the endpoint and what failed) and STORE_DENIED.
- * A commit that fails with STORE_UNAVAILABLE *may have been applied*. So every value written names its
+ * A commit that fails with STORE_UNAVAILABLE *may have been applied*, unless `fields.applied` is false. So every value written names its
  * owner, and a caller that finds its own value on the next try counts it as success (see transact.ts).
  */
 

@@ -4,7 +4,7 @@
  * The caller gives an `attempt` that reads what it needs and says what to write under which conditions.
  * It is run again when a condition failed, and when the fate of its commit is unknown.
  */
-import { sleep } from '../concurrency/deadline.js';
+import { sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Condition, Entry, Revision, Store, Write } from './store.js';
 
@@ -22,10 +22,7 @@ export function asRead(key: string, entry: Entry | undefined): Condition {
 }
 
 export interface TransactOptions {
-  /**
-   * No attempt begins after this many ms; the last one may take the store's own budget (5 s) on top. Default
-   * 4000: a call of Docker's, with one transaction, is answered with the store's reason within 10 s.
-   */
+  /** No attempt begins after this many ms, and none is waited for that reads after a commit of unknown fate. */
   readonly budgetMs?: number;
   /** Lost comparisons before STORE_CONFLICT. Default 100; each is followed by a pause of at most 100 ms. */
   readonly maxConflicts?: number;
@@ -34,6 +31,12 @@ export interface TransactOptions {
   /** Hears of the commit that held, for whoever keeps a view of the records. */
   readonly onCommitted?: (writes: readonly Write[], revision: Revision) => void;
 }
+
+/**
+ * Default. A call of Docker's, with one transaction, is refused within 5 s with the store's reason; and a commit whose
+ * fate is unknown since one member of etcd was lost (after 2 s) is made again through another.
+ */
+export const TRANSACT_BUDGET_MS = 4500;
 
 /**
  * Runs `attempt` until its commit holds, and returns its result.
@@ -56,16 +59,21 @@ export async function transact<T>(
   attempt: () => Promise<Attempt<T>>,
   options: TransactOptions = {},
 ): Promise<T> {
-  const { budgetMs = 4000, maxConflicts = 100, givesUp = () => false } = options;
+  const { budgetMs = TRANSACT_BUDGET_MS, maxConflicts = 100, givesUp = () => false } = options;
   const deadline = Date.now() + budgetMs;
   let conflicts = 0;
   let unknown = 0;
+  let doubt: XnetError | undefined;
   for (;;) {
-    const round = await runRound(store, attempt, { wasUnknown: unknown > 0, ...options });
+    const decide = () => (doubt ? decideBy(attempt, deadline, doubt) : attempt());
+    const round = await runRound(store, decide, { doubt, ...options });
     if (round.end === 'done') return round.result;
     if (round.end === 'conflict') conflicts += 1;
-    else unknown += 1;
-    if (round.end === 'unknown' && givesUp()) throw round.error;
+    else {
+      unknown += 1;
+      doubt = round.error;
+      if (givesUp()) throw doubt;
+    }
     if (conflicts > maxConflicts || Date.now() >= deadline) {
       throw round.end === 'conflict' ? conflictError(conflicts) : round.error;
     }
@@ -78,11 +86,24 @@ type Round<T> =
   | { readonly end: 'conflict' }
   | { readonly end: 'unknown'; readonly error: XnetError };
 
-/** `wasUnknown`: an earlier round's commit has an unknown fate, so a failed read must not end it all. */
+/** An attempt that is not waited for any longer commits nothing, since that is done here. Throws `doubt` then. */
+async function decideBy<T>(
+  attempt: () => Promise<Attempt<T>>,
+  deadline: number,
+  doubt: XnetError,
+): Promise<Attempt<T>> {
+  try {
+    return await withDeadline(attempt(), Math.max(0, deadline - Date.now()), 'reading');
+  } catch (error: unknown) {
+    throw isXnetError(error, 'TIMEOUT') ? doubt : error;
+  }
+}
+
+/** `doubt`: an earlier round's commit has an unknown fate, so a failed read must not end it all. */
 async function runRound<T>(
   store: Pick<Store, 'commit'>,
   attempt: () => Promise<Attempt<T>>,
-  { wasUnknown, onCommitted }: { wasUnknown: boolean } & Pick<TransactOptions, 'onCommitted'>,
+  { doubt, onCommitted }: { doubt: XnetError | undefined } & Pick<TransactOptions, 'onCommitted'>,
 ): Promise<Round<T>> {
   let committing = false;
   try {
@@ -95,10 +116,9 @@ async function runRound<T>(
     return { end: 'done', result };
   } catch (error: unknown) {
     if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-    // The store is known to be away: the commit was not even tried.
-    const isUnknown = wasUnknown || (committing && error.fields.outcome !== 'none');
-    if (!isUnknown) throw error;
-    return { end: 'unknown', error: withUnknownOutcome(error) };
+    const mayBeApplied = committing && error.fields.applied !== false;
+    if (!mayBeApplied && !doubt) throw error;
+    return { end: 'unknown', error: error === doubt ? error : withUnknownOutcome(error) };
   }
 }
 

@@ -28,10 +28,15 @@ export class TestDaemon implements AsyncDisposable {
   ) {}
 
   /** `args` come after (and so before in rank) those that keep the daemon within its directory. */
-  static async start(args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<TestDaemon> {
+  static async start(
+    args: readonly string[] = [],
+    environment: NodeJS.ProcessEnv = {},
+    underlay: (namespace: string) => Promise<void> = makeUnderlay,
+  ): Promise<TestDaemon> {
     const namespace = `xnet-test-${randomBytes(4).toString('hex')}`;
     const directory = await mkdtemp(join(tmpdir(), 'xnet-daemon-'));
-    await makeUnderlay(namespace);
+    await run('ip', ['netns', 'add', namespace]);
+    await underlay(namespace);
     const logPath = join(directory, 'log');
     await writeFile(logPath, '');
     const holder = await holdMounts(namespace);
@@ -70,6 +75,16 @@ export class TestDaemon implements AsyncDisposable {
   /** Runs a command where the daemon lives: in its network and mount namespaces. */
   in(...command: string[]): string {
     return execFileSync('nsenter', [...enter(this.holder), ...command]).toString();
+  }
+
+  /** The same without blocking this process. */
+  async run(...command: string[]): Promise<string> {
+    return (await run('nsenter', [...enter(this.holder), ...command])).stdout;
+  }
+
+  /** The path, on this machine, of a network namespace that is made there. */
+  namespacePath(name: string): string {
+    return `/proc/${this.holder.pid}/root/run/netns/${name}`;
   }
 
   /** Names of the network namespaces that the daemon has made. */
@@ -159,7 +174,6 @@ export class TestDaemon implements AsyncDisposable {
 }
 
 async function makeUnderlay(namespace: string): Promise<void> {
-  await run('ip', ['netns', 'add', namespace]);
   for (const line of [
     'link set lo up',
     'link add eth0 type veth peer name peer0',

@@ -16,6 +16,8 @@ export interface LabOptions {
   readonly engines?: Readonly<Record<string, Engine>>;
   /** Number of etcd members; 0: each host has its embedded store. */
   readonly etcd?: 0 | 1 | 3;
+  /** etcd and xnet show each other certificates. */
+  readonly etcdTls?: boolean;
   readonly mtu?: number;
   /** Settings of xnet on every host (XNET_*). */
   readonly settings?: Readonly<Record<string, string>>;
@@ -121,12 +123,13 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-function upArguments({ hosts, engine, engines = {}, etcd, mtu }: LabOptions): string[] {
+function upArguments({ hosts, engine, engines = {}, etcd, etcdTls, mtu }: LabOptions): string[] {
   return [
     `${hosts}`,
     ...(engine === undefined ? [] : ['--engine', engine]),
     ...Object.entries(engines).flatMap(([host, version]) => ['--engine', `${host}=${version}`]),
     ...(etcd === undefined ? [] : ['--etcd', `${etcd}`]),
+    ...(etcdTls ? ['--etcd-tls'] : []),
     ...(mtu === undefined ? [] : ['--mtu', `${mtu}`]),
   ];
 }

@@ -9,7 +9,7 @@ export class WatchRecorder implements AsyncDisposable {
   readonly #done: Promise<void>;
   #wake: (() => void) | undefined;
 
-  constructor(store: Store, prefix: string) {
+  constructor(store: Pick<Store, 'watch'>, prefix: string) {
     this.#done = this.#follow(store.watch(prefix, this.#abort.signal));
   }
 

@@ -36,7 +36,7 @@ describe('calls', () => {
     for (const { error, ms } of [read, commit]) {
       expect(error).toMatchObject({
         code: 'STORE_UNAVAILABLE',
-        message: `etcd at ${url}: connection refused`,
+        message: `etcd at ${url}: connection refused (see that it runs and that this host reaches it)`,
       });
       expect(ms).toBeLessThan(5500);
     }

@@ -64,7 +64,9 @@ test('an unavailable store is told with every endpoint that was asked and why it
   ]);
   expect(unavailableError(reasons, undefined)).toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: 'etcd at http://h1:2379: connection refused; http://h2:2379: no answer in time',
+    message:
+      'etcd at http://h1:2379: connection refused; http://h2:2379: no answer in time ' +
+      '(see that most of its members run and reach each other)',
   });
 });
 

@@ -92,6 +92,26 @@ describe('transact', () => {
     expect(reads).toBeGreaterThan(2);
   });
 
+  test('does not wait for a read that hangs after a commit of unknown fate', async () => {
+    await using store = new MemoryStore();
+    const hang = new Promise<never>(() => undefined);
+    let reads = 0;
+    const failing = transact(
+      unreliable(store, ['lost reply']),
+      async () => {
+        reads += 1;
+        if (reads > 1) await hang;
+        return { conditions: [], writes: [{ put: 'a', value: '1' }], result: 0 };
+      },
+      { budgetMs: 300 },
+    );
+    await expect(failing).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      fields: { outcome: 'unknown' },
+      message: `${unavailable().message}; a write may have been applied`,
+    });
+  });
+
   test('does not repeat an attempt that cannot read while nothing was committed', async () => {
     await using store = new MemoryStore();
     let reads = 0;

@@ -1,0 +1,101 @@
+/** etcd put back to an older backup: revisions go back, and what was written since is gone. */
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { PoolView } from '../../../src/ipam/pool-view.js';
+import { EtcdCalls } from '../../../src/store/etcd-calls.js';
+import { EtcdKeys } from '../../../src/store/etcd-keys.js';
+import { EtcdStore } from '../../../src/store/etcd-store.js';
+import { watchEtcd } from '../../../src/store/etcd-watch.js';
+import { keys } from '../../../src/store/keys.js';
+import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
+import { eventually } from '../../support/eventually.js';
+import { WatchRecorder } from '../../support/watch-recorder.js';
+
+let cluster: EtcdCluster;
+let prefixes = 0;
+
+beforeAll(async () => {
+  cluster = await startEtcd();
+});
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+let prefix: string;
+beforeEach(() => {
+  prefixes += 1;
+  prefix = `/restore-${prefixes}/`;
+});
+
+const options = () => ({ endpoints: [`http://${cluster.member(0).address}`], prefix });
+
+async function put(store: EtcdStore, key: string, value = '1'): Promise<void> {
+  await store.commit([], [{ put: key, value }]);
+}
+
+/** As many commits as the backup must not make up for by those that follow it. */
+async function putMany(store: EtcdStore): Promise<void> {
+  for (let step = 1; step <= 50; step += 1) await put(store, 'later', `${step}`);
+}
+
+test('a watch tells what is there again and what is gone, and then what comes', async () => {
+  await using store = new EtcdStore(options());
+  await put(store, 'a', '1');
+  const backup = await cluster.backUp();
+  await put(store, 'a', '2');
+  await putMany(store);
+  await using watch = new WatchRecorder(store, '');
+  await watch.until(({ state }) => state.get('later') === '50');
+  await cluster.restore(backup);
+  await watch.until(({ state }) => state.get('a') === '1' && !state.has('later'));
+  await put(store, 'b');
+  await watch.until(({ state }) => state.has('b'));
+});
+
+test('a lease that was granted since is known to be lost', async () => {
+  await using store = new EtcdStore(options());
+  const backup = await cluster.backUp();
+  const lease = await store.grantLease({ ttlSeconds: 3 });
+  await cluster.restore(backup);
+  await lease.lost;
+});
+
+test('a watch that begins after what was listed just before notices, and lists anew', async () => {
+  await using store = new EtcdStore(options());
+  await put(store, 'a', '1');
+  const backup = await cluster.backUp();
+  await put(store, 'a', '2');
+  await putMany(store);
+  const before = await store.list('');
+  await cluster.restore(backup);
+  const calls = new EtcdCalls(options());
+  const snapshots = [before];
+  const source = {
+    ...{ calls, keys: new EtcdKeys(prefix) },
+    list: async () => snapshots.pop() ?? store.list(''),
+    currentRevision: async () => (await store.list('')).revision,
+  };
+  await using watch = new WatchRecorder({ watch: (of, signal) => watchEtcd(source, of, signal) }, '');
+  await watch.until(({ state }) => state.get('a') === '2');
+  await watch.until(({ state }) => state.get('a') === '1', 8000);
+  await put(store, 'b');
+  await watch.until(({ state }) => state.has('b'));
+  calls.close();
+});
+
+test('the view of a pool forgets addresses that were claimed since', async () => {
+  await using store = new EtcdStore(options());
+  const pool = 'xnet-local~10.1.0.0/24';
+  await put(store, keys.address(pool, '10.1.0.2'));
+  const backup = await cluster.backUp();
+  await put(store, keys.address(pool, '10.1.0.3'));
+  await putMany(store);
+  await using view = new PoolView(store, pool);
+  view.start();
+  await view.ready();
+  const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));
+  expect(known()).toEqual([2, 3]);
+  await cluster.restore(backup);
+  await eventually(() => expect(known()).toEqual([2]));
+  await put(store, keys.address(pool, '10.1.0.4'));
+  await eventually(() => expect(known()).toEqual([2, 4]));
+});
