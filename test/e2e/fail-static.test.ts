@@ -1,0 +1,119 @@
+/** What runs goes on without etcd, and containers can be started and removed; afterwards all is as if it had not been away. */
+import { expect } from '@jest/globals';
+import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
+import { eventually } from '../support/eventually.js';
+import type { Lab } from '../support/lab.js';
+import { describeInLab, type LabTest } from '../support/lab-suite.js';
+import { Lookups } from '../support/lookups.js';
+import { expectNoProblem } from '../support/networks.js';
+
+/** A host refuses what it cannot do within this time, and is right again within it when etcd is back. */
+const PROMISED_MS = 5_000;
+
+interface Shop {
+  readonly one: Container;
+  readonly two: Container;
+  readonly names: Lookups;
+}
+
+/** A container on each host, and what it takes to start more of them without etcd. */
+async function openShop(lab: Lab): Promise<Shop> {
+  await createMirroredNetwork(lab, 'shop');
+  const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
+  const two = await runContainer(lab, 'h2', 'shop', { name: 'two' });
+  const names = await Lookups.from(one);
+  await names.finds('two', [await two.address()]);
+  await eventually(async () => {
+    const holders = new Set((await reservedAddresses(lab)).map(({ hostId }) => hostId));
+    expect(holders.size).toBe(2);
+  });
+  return { one, two, names };
+}
+
+async function reservedAddresses(lab: Lab): Promise<{ hostId: string }[]> {
+  const values = await lab.etcd('ctl', 'get', '--prefix', '/xnet/addresses/', '--print-value-only');
+  const records = values.split('\n').filter((line) => line.includes('"reserve":true'));
+  return records.map((line) => JSON.parse(line) as { hostId: string });
+}
+
+/** Containers come and go on h1, and find each other there; one on h2 is reached by its name all the time. */
+async function worksWithoutEtcd(lab: Lab, { one, two, names }: Shop): Promise<Container> {
+  const three = await runContainer(lab, 'h1', 'shop', { name: 'three' });
+  await names.finds('three', [await three.address()]);
+  expect(await one.greetOverTcp(await three.address())).toBe('three');
+  expect(await three.greetOverTcp(await two.address())).toBe('two');
+  await names.finds('two', [await two.address()]);
+  const brief = await runContainer(lab, 'h1', 'shop', { name: 'brief' });
+  await lab.docker('h1', 'rm', '-f', brief.name);
+  await names.finds('brief', []);
+  return three;
+}
+
+async function isRefusedInTime(lab: Lab): Promise<void> {
+  const startedAt = Date.now();
+  await expect(lab.docker('h1', ...CREATE, 'late')).rejects.toThrow(/etcd at/);
+  expect(Date.now() - startedAt).toBeLessThan(PROMISED_MS);
+}
+
+/** Of both hosts, from the moment on which etcd answers again. */
+async function isRightAgain(three: Container, { one, two }: Shop): Promise<void> {
+  const address = await three.address();
+  const far = await Lookups.from(two);
+  await far.finds('three', [address], PROMISED_MS);
+  await far.finds('brief', [], PROMISED_MS);
+  expect(await two.greetOverTcp(address)).toBe('three');
+  expect(await one.greetOverTcp(await two.address())).toBe('two');
+}
+
+const OUTAGES: Readonly<
+  Record<string, readonly [begin: (lab: Lab) => Promise<unknown>, end: (lab: Lab) => Promise<unknown>]>
+> = {
+  stopped: [(lab) => lab.etcd('stop'), (lab) => lab.etcd('start')],
+  frozen: [(lab) => lab.etcd('freeze'), (lab) => lab.etcd('thaw')],
+};
+
+function suite(test: LabTest): void {
+  for (const [outage, [begin, end]] of Object.entries(OUTAGES)) {
+    test(
+      `etcd ${outage}: containers start, are found and removed; the rest is refused in time; then all is right`,
+      async (lab) => {
+        const shop = await openShop(lab);
+        await begin(lab);
+        const three = await worksWithoutEtcd(lab, shop)
+          .then(async (container) => {
+            await isRefusedInTime(lab);
+            return container;
+          })
+          .finally(() => end(lab));
+        await isRightAgain(three, shop);
+        await expectNoProblem(lab, 'h1');
+      },
+      { timeoutMs: 180_000, logsErrors: true },
+    );
+  }
+
+  test(
+    'xnet killed and started without etcd knows what it knew, and keeps what was done before',
+    async (lab) => {
+      const shop = await openShop(lab);
+      await lab.etcd('stop');
+      try {
+        const early = await runContainer(lab, 'h1', 'shop', { name: 'early' });
+        await lab.xnet('h1', 'kill');
+        await lab.xnet('h1', 'start');
+        await shop.names.finds('two', [await shop.two.address()]);
+        await shop.names.finds('early', [await early.address()]);
+        const three = await worksWithoutEtcd(lab, shop);
+        await lab.etcd('start');
+        await isRightAgain(three, shop);
+        await (await Lookups.from(shop.two)).finds('early', [await early.address()], PROMISED_MS);
+      } finally {
+        await lab.etcd('start');
+      }
+      await expectNoProblem(lab, 'h1');
+    },
+    { timeoutMs: 180_000, logsErrors: true },
+  );
+}
+
+describeInLab('fail static', { hosts: 2 }, suite);
