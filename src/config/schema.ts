@@ -70,7 +70,9 @@ export const configSchema = z.strictObject({
     .transform((url) => url.slice('unix://'.length))
     .prefault('unix:///var/run/docker.sock')
     .describe("Docker's API: networks are mirrored and names published through it"),
-  stateDir: absolutePath.default('/var/lib/xnet').describe('directory of the host id, the embedded store, and what is known while etcd is away'),
+  stateDir: absolutePath
+    .default('/var/lib/xnet')
+    .describe('directory of the host id, the embedded store, and what is known while etcd is away'),
   etcdCa: absolutePath.optional().describe("file of the CA certificate that signed etcd's (PEM)"),
   etcdCert: absolutePath.optional().describe('file of the client certificate for etcd (PEM)'),
   etcdKey: absolutePath.optional().describe("file of the client certificate's key (PEM)"),
