@@ -67,7 +67,15 @@ export class AwayStore implements Store {
   async comeBack(): Promise<void> {
     this.#answer = 'given';
     if (!this.away) return;
-    for (const [key, write] of this.#own) await this.#replay(key, write);
+    const replayed = new Map<string, OwnWrite>();
+    const isLeft = ([key, write]: [string, OwnWrite]) => replayed.get(key) !== write;
+    // What is written meanwhile is brought to the store too.
+    for (let left = [...this.#own]; left.length > 0; left = [...this.#own].filter(isLeft)) {
+      for (const [key, write] of left) {
+        await this.#replay(key, write);
+        replayed.set(key, write);
+      }
+    }
     this.#own.clear();
     this.#last = undefined;
     this.#turn();
