@@ -1,7 +1,7 @@
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
-import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
+import { endpointRecord, networkRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { readOwnBindings } from './own-bindings.js';
 
@@ -27,11 +27,9 @@ export async function loadLocalState(
   );
   await Promise.all(
     [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
-      const { entries: found } = await store.list(keys.endpointsOf(networkId));
-      for (const entry of found) {
-        const endpoint = findRecord(endpointRecord, entry);
-        if (endpoint?.hostId === hostId) local.addEndpoint(endpoint);
-      }
+      const prefix = keys.endpointsOf(networkId);
+      const endpoints = records.read(endpointRecord, prefix, (await store.list(prefix)).entries);
+      for (const endpoint of endpoints) if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
     }),
   );
 }
