@@ -51,11 +51,13 @@ export class HostRegistration implements AsyncDisposable {
     const key = keys.host(this.#host.id);
     await this.#writes.run(key, async () => {
       const host = { ...this.#host, gatewaySubnets: [...subnets] };
-      await transact(this.#store, async () => ({
-        result: undefined,
-        conditions: [{ key, is: 'present' }],
-        writes: [{ put: key, value: formatRecord(host) }],
-      }));
+      await transact(this.#store, async (): Promise<Attempt<void>> => {
+        const own = await this.#store.get(key);
+        if (!own) return { result: undefined };
+        parseRecord(hostRecord, own);
+        const write = { put: key, value: formatRecord(host) };
+        return { result: undefined, conditions: [asRead(key, own)], writes: [write] };
+      });
       this.#host = host;
     });
   }
@@ -138,9 +140,9 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   async #checkGone(otherId: string): Promise<void> {
-    if (!(await this.#store.get(keys.alive(otherId)))) return;
     const entry = await this.#store.get(keys.host(otherId));
     const name = entry ? parseRecord(hostRecord, entry).name : otherId;
+    if (!(await this.#store.get(keys.alive(otherId)))) return;
     throw new XnetError(
       'IN_USE',
       `underlay address ${this.#host.vtep} is in use by host ${name}; give this host an address of its own (--vtep or --interface)`,

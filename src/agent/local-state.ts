@@ -2,7 +2,7 @@ import type { LocalNetworks } from '../driver/local-networks.js';
 import { isXnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
-import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
+import { endpointRecord, networkRecord } from '../store/records.js';
 import type { Entry, Store } from '../store/store.js';
 import { readOwnBindings } from './own-bindings.js';
 
@@ -28,10 +28,9 @@ export async function loadLocalState(
   );
   await Promise.all(
     [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
-      for (const entry of await listEndpoints(store, networkId)) {
-        const endpoint = findRecord(endpointRecord, entry);
-        if (endpoint?.hostId === hostId) local.addEndpoint(endpoint);
-      }
+      const prefix = keys.endpointsOf(networkId);
+      const endpoints = records.read(endpointRecord, prefix, await listEntries(store, prefix));
+      for (const endpoint of endpoints) if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
     }),
   );
 }
@@ -40,9 +39,9 @@ export async function loadLocalState(
  * While the store is away, none of a network whose endpoints this host has never looked at: it has none there, since it
  * follows each network in which it has one.
  */
-async function listEndpoints(store: Store, networkId: string): Promise<readonly Entry[]> {
+async function listEntries(store: Store, prefix: string): Promise<readonly Entry[]> {
   try {
-    return (await store.list(keys.endpointsOf(networkId))).entries;
+    return (await store.list(prefix)).entries;
   } catch (error: unknown) {
     if (store.away && isXnetError(error, 'STORE_UNAVAILABLE')) return [];
     throw error;

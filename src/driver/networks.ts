@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import type { z } from 'zod';
 import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import { XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import {
+  addressRecord,
   bindingRecord,
+  endpointRecord,
   formatRecord,
   type NetworkRecord,
   networkRecord,
@@ -229,6 +232,7 @@ export class Networks {
     const isOwn = deeds.isRemoving(dockerNetworkId);
     const seen = parseRecord(bindingRecord, binding).seen ?? deeds.made.get(dockerNetworkId);
     const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
+    if (end === 'remove') await this.#requireReadable(record);
     return {
       result: undefined,
       conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
@@ -251,10 +255,23 @@ export class Networks {
     await Promise.all(forgotten.map(({ id }) => this.#parts.deleteEndpoint(id)));
   }
 
+  /** Throws INTERNAL when a newer xnet wrote a record that would go with the network: nobody here knows what it means. */
+  async #requireReadable(record: NetworkRecord): Promise<void> {
+    const { store } = this.#parts;
+    const read = async (schema: z.ZodType, prefix: string) => {
+      for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
+    };
+    const pools = this.#ownPoolKeys(record).map((poolKey) => read(addressRecord, keys.addressesOf(poolKey)));
+    await Promise.all([read(endpointRecord, keys.endpointsOf(record.id)), ...pools]);
+  }
+
+  #ownPoolKeys({ id, pools }: NetworkRecord): string[] {
+    return pools
+      .map(({ subnet }) => this.#parts.pools.ownPoolKey(id, subnet))
+      .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
+  }
+
   #removalWrites(record: NetworkRecord): Write[] {
-    const ownPools = record.pools
-      .map(({ subnet }) => this.#parts.pools.ownPoolKey(record.id, subnet))
-      .filter((poolKey) => record.pools.some((pool) => pool.poolKey === poolKey));
     return [
       { remove: keys.network(record.id) },
       { remove: keys.vni(record.vni) },
@@ -262,7 +279,7 @@ export class Networks {
       { removePrefix: keys.bindingsOf(record.id) },
       { removePrefix: keys.endpointsOf(record.id) },
       ...(record.name === undefined ? [] : [{ remove: keys.name(record.name) }]),
-      ...ownPools.map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
+      ...this.#ownPoolKeys(record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
     ];
   }
 }

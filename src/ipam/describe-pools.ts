@@ -1,5 +1,5 @@
 import { keys, parseAddressKey } from '../store/keys.js';
-import { type AddressRecord, addressRecord, parseRecord, poolReferenceRecord } from '../store/records.js';
+import { type AddressRecord, addressRecord, findRecord, poolReferenceRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { listPools } from './pool-entries.js';
 import { formatPoolKey } from './pool-name.js';
@@ -22,11 +22,11 @@ export interface PoolDescription {
   };
 }
 
-/** All pools of the cluster. The three lists are read one after the other: exact only while nothing changes. */
+/** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
 export async function describePools(store: Store): Promise<PoolDescription[]> {
   const pools = listPools((await store.list(keys.pools())).entries);
-  const references = (await store.list(keys.poolReferences())).entries.map((entry) =>
-    parseRecord(poolReferenceRecord, entry),
+  const references = (await store.list(keys.poolReferences())).entries.flatMap(
+    (entry) => findRecord(poolReferenceRecord, entry) ?? [],
   );
   const addresses = await listRecords(store);
   return pools.map((pool) => {
@@ -49,7 +49,8 @@ async function listRecords(store: Store): Promise<Map<string, AddressRecord[]>> 
   for (const entry of (await store.list(keys.addresses())).entries) {
     const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
     const records = byPool.get(poolKey) ?? [];
-    records.push(parseRecord(addressRecord, entry));
+    const record = findRecord(addressRecord, entry);
+    if (record) records.push(record);
     byPool.set(poolKey, records);
   }
   return byPool;

@@ -88,7 +88,7 @@ export class Ipam implements AsyncDisposable {
       store,
       host,
       records,
-      views: new PoolViews(store),
+      views: new PoolViews(store, records),
       rests: new RestLeases(store, restSeconds, nowMs),
       unfinished: new Unfinished(options.unfinished ?? GIVING_BACK),
       transactions: { budgetMs },

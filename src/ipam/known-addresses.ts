@@ -18,6 +18,8 @@ export interface KnownAddress {
 export class KnownAddresses {
   readonly #poolKey: string;
   readonly #known = new Map<bigint, KnownAddress>();
+  /** Those of the known ones that this xnet cannot read. */
+  readonly #unreadable = new Map<bigint, Entry>();
   /** Addresses known to be free since a revision that the watch has not reached. */
   readonly #freed = new Map<bigint, Revision>();
   /** Everything up to this revision is known. */
@@ -42,6 +44,10 @@ export class KnownAddresses {
     return this.#known.values();
   }
 
+  get unreadable(): Iterable<Entry> {
+    return this.#unreadable.values();
+  }
+
   /** The address handed out last by automatic choice, on whatever host. */
   get lastHandedOut(): bigint | undefined {
     return this.#latest?.address;
@@ -55,6 +61,7 @@ export class KnownAddresses {
   /** Nothing is known any more. */
   forget(): void {
     this.#known.clear();
+    this.#unreadable.clear();
     this.#freed.clear();
     this.#complete = 0;
     this.#newest = 0;
@@ -67,7 +74,7 @@ export class KnownAddresses {
     for (const entry of entries) this.learn(entry);
     const present = new Set(entries.map(({ key }) => this.#parse(key)));
     for (const known of this.#known.values()) {
-      if (!present.has(known.address) && known.revision <= revision) this.#known.delete(known.address);
+      if (!present.has(known.address) && known.revision <= revision) this.#drop(known.address);
     }
     this.#completeUpTo(revision);
   }
@@ -101,6 +108,8 @@ export class KnownAddresses {
     this.#newest = Math.max(this.#newest, entry.revision);
     const known = { address, revision: entry.revision, record: findRecord(addressRecord, entry) };
     this.#known.set(address, known);
+    if (known.record) this.#unreadable.delete(address);
+    else this.#unreadable.set(address, entry);
     this.#freed.delete(address);
     // Binding an address to its endpoint writes it again; the claim says when it was handed out.
     const handedOut = before ? entry.revision : entry.createRevision;
@@ -114,8 +123,13 @@ export class KnownAddresses {
     const address = this.#parse(key);
     if (address === undefined || this.#isPast(address, revision)) return;
     this.#newest = Math.max(this.#newest, revision);
-    this.#known.delete(address);
+    this.#drop(address);
     this.#freed.set(address, revision);
+  }
+
+  #drop(address: bigint): void {
+    this.#known.delete(address);
+    this.#unreadable.delete(address);
   }
 
   #isPast(address: bigint, revision: Revision): boolean {

@@ -1,6 +1,8 @@
 import { withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
+import type { RecordReader } from '../store/record-reader.js';
+import { addressRecord } from '../store/records.js';
 import type { Snapshot, Store } from '../store/store.js';
 import { KnownAddresses } from './known-addresses.js';
 import type { PoolReference } from './pool-id.js';
@@ -19,13 +21,15 @@ export class PoolView implements AsyncDisposable {
   spread = 0;
   readonly #store: Store;
   readonly #poolKey: string;
+  readonly #records: RecordReader;
   readonly #closing = new AbortController();
   #following: Promise<void> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, poolKey: string) {
+  constructor(store: Store, poolKey: string, records: RecordReader) {
     this.#store = store;
     this.#poolKey = poolKey;
+    this.#records = records;
     this.addresses = new KnownAddresses(poolKey);
   }
 
@@ -71,11 +75,14 @@ export class PoolView implements AsyncDisposable {
   }
 
   async #follow(ready: () => void): Promise<void> {
-    for await (const batch of this.#store.watch(keys.addressesOf(this.#poolKey), this.#closing.signal)) {
+    const prefix = keys.addressesOf(this.#poolKey);
+    for await (const batch of this.#store.watch(prefix, this.#closing.signal)) {
       if (batch.type === 'changes') this.addresses.follow(batch.changes);
       else await this.#takeSnapshot(batch.snapshot);
+      this.#records.read(addressRecord, prefix, this.addresses.unreadable);
       ready();
     }
+    this.#records.forget(prefix);
     // Closed before the first snapshot: whoever waits goes on with what is known.
     ready();
   }

@@ -1,4 +1,5 @@
 import { parseAddressKey } from '../store/keys.js';
+import type { RecordReader } from '../store/record-reader.js';
 import type { CommitResult, Condition, Revision, Store, Write } from '../store/store.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey } from './pool-name.js';
@@ -12,10 +13,12 @@ type Refusal = Extract<CommitResult, { committed: false }>;
  */
 export class PoolViews implements AsyncDisposable {
   readonly #store: Store;
+  readonly #records: RecordReader;
   readonly #views = new Map<string, PoolView>();
 
-  constructor(store: Store) {
+  constructor(store: Store, records: RecordReader) {
     this.#store = store;
+    this.#records = records;
   }
 
   /** The view of a reference's pool, ready to choose from. Throws STORE_UNAVAILABLE. */
@@ -80,7 +83,7 @@ export class PoolViews implements AsyncDisposable {
   }
 
   #start(poolKey: string): PoolView {
-    const view = new PoolView(this.#store, poolKey);
+    const view = new PoolView(this.#store, poolKey, this.#records);
     this.#views.set(poolKey, view);
     view.start();
     return view;

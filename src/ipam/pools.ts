@@ -51,7 +51,7 @@ export class Pools {
   /**
    * Removes the reference and the addresses that it alone holds; with the last one of all hosts the pool and
    * everything in it. An address that an endpoint holds without a reference (Docker's own IPAM chose it) stays.
-   * Idempotent, also for a reference that never was.
+   * Idempotent, also for a reference that never was. Throws INTERNAL for what a newer xnet wrote, which stays.
    */
   async release(pool: PoolReference): Promise<void> {
     try {
@@ -118,13 +118,16 @@ export class Pools {
     const own = this.#referenceKey(pool);
     const referenceGuard = await store.get(keys.poolReferenceGuard(poolKey));
     const references = (await store.list(keys.poolReferencesOf(poolKey))).entries;
-    if (!references.some(({ key }) => key === own)) return { result };
+    const reference = references.find(({ key }) => key === own);
+    if (!reference) return { result };
+    parseRecord(poolReferenceRecord, reference);
     const others = references.filter(({ key }) => key !== own);
     const other = others[Math.floor(Math.random() * others.length)];
     // Two that leave at once, each seeing the other stay, would leave the pool to nobody.
     if (other) return { result, conditions: [{ key: other.key, is: 'present' }], writes: [{ remove: own }] };
     const guard = await store.get(keys.poolGuard());
     const pools = (await store.list(keys.pools())).entries;
+    for (const entry of pools) if (entry.key === keys.pool(poolKey)) parseRecord(poolRecord, entry);
     const isLast = pools.every(({ key }) => key === keys.pool(poolKey));
     return {
       result,

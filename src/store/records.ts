@@ -1,10 +1,11 @@
-/** The records of the store: JSON values, each with the version of its form. */
+/** The records of the store: JSON values, each with the version of its form (record-versions.ts). */
 import { z } from 'zod';
 import { XnetError } from '../errors.js';
+import { versioned } from './record-versions.js';
 
 const version = z.literal(1).default(1);
 
-export const hostRecord = z.object({
+export const hostRecord = versioned({
   version,
   id: z.string(),
   /** Host name, only to show. */
@@ -48,7 +49,7 @@ export const mirrorRecord = z.object({
 });
 export type MirrorRecord = z.infer<typeof mirrorRecord>;
 
-export const networkRecord = z.object({
+export const networkRecord = versioned({
   version,
   id: z.string(),
   /**
@@ -68,7 +69,7 @@ export const networkRecord = z.object({
 });
 export type NetworkRecord = z.infer<typeof networkRecord>;
 
-export const bindingRecord = z.object({
+export const bindingRecord = versioned({
   version,
   networkId: z.string(),
   hostId: z.string(),
@@ -96,7 +97,7 @@ export const endpointNames = z.object({
 });
 export type EndpointNames = z.infer<typeof endpointNames>;
 
-export const endpointRecord = z.object({
+export const endpointRecord = versioned({
   version,
   id: z.string(),
   networkId: z.string(),
@@ -110,7 +111,7 @@ export const endpointRecord = z.object({
 });
 export type EndpointRecord = z.infer<typeof endpointRecord>;
 
-export const poolRecord = z.object({
+export const poolRecord = versioned({
   version,
   /** Address space: xnet-local or xnet-global. */
   space: z.string(),
@@ -120,7 +121,7 @@ export const poolRecord = z.object({
 });
 export type PoolRecord = z.infer<typeof poolRecord>;
 
-export const poolReferenceRecord = z.object({
+export const poolReferenceRecord = versioned({
   version,
   poolKey: z.string(),
   hostId: z.string(),
@@ -130,7 +131,7 @@ export const poolReferenceRecord = z.object({
 });
 export type PoolReferenceRecord = z.infer<typeof poolReferenceRecord>;
 
-export const addressRecord = z.object({
+export const addressRecord = versioned({
   version,
   state: z.enum(['claimed', 'resting']),
   hostId: z.string(),
@@ -178,6 +179,6 @@ export function findRecord<T>(schema: z.ZodType<T>, entry: { key: string; value:
   }
 }
 
-export function formatRecord<T extends { version: 1 }>(record: T): string {
+export function formatRecord<T extends { version: number }>(record: T): string {
   return JSON.stringify(record);
 }

@@ -14,6 +14,7 @@ import { Netns } from './netns.js';
 
 const hostAddress = (number: number) => `198.18.250.${number}`;
 const ETCD = '198.18.250.254';
+const STORE = ['--store', `etcd://${ETCD}:2379`];
 
 export class Cluster implements AsyncDisposable {
   readonly hosts: ClusterHost[] = [];
@@ -45,10 +46,22 @@ export class Cluster implements AsyncDisposable {
     return host;
   }
 
+  /** What the store has under `prefix`, by key. */
+  async entries(prefix: string): Promise<Map<string, string>> {
+    const { kvs = [] } = JSON.parse(await this.#ctl('get', '--prefix', `/xnet/${prefix}`, '-w', 'json')) as {
+      kvs?: { key: string; value: string }[];
+    };
+    const text = (base64: string) => Buffer.from(base64, 'base64').toString();
+    return new Map(kvs.map(({ key, value }) => [text(key).slice('/xnet/'.length), text(value)]));
+  }
+
+  async put(key: string, value: string): Promise<void> {
+    await this.#ctl('put', `/xnet/${key}`, value);
+  }
+
   /** The store's records under `prefix`. */
   async records(prefix: string): Promise<Record<string, unknown>[]> {
-    const output = await this.#ctl('get', '--prefix', `/xnet/${prefix}`, '--print-value-only');
-    return output.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    return [...(await this.entries(prefix)).values()].map((value) => JSON.parse(value));
   }
 
   async #startEtcd(): Promise<void> {
@@ -80,8 +93,7 @@ export class Cluster implements AsyncDisposable {
       await host.ip('link set eth0 up');
       await host.ip(`route add default via ${ETCD}`);
     };
-    const args = ['--store', `etcd://${ETCD}:2379`];
-    const daemon = await TestDaemon.start(args, {}, plug);
+    const daemon = await TestDaemon.start(STORE, {}, plug);
     this.#undo.push(() => daemon[Symbol.asyncDispose]());
     this.hosts.push(new ClusterHost(daemon, hostAddress(number)));
   }
@@ -116,6 +128,17 @@ export class ClusterHost {
       Options: { 'com.docker.network.generic': options },
       IPv4Data: [{ AddressSpace: 'xnet-local', Pool: subnet }],
     });
+  }
+
+  /** What `docker network rm` does. */
+  async removeNetwork(): Promise<void> {
+    await this.#call('IpamDriver.ReleasePool', { PoolID: this.#poolId });
+    await this.#call('NetworkDriver.DeleteNetwork', { NetworkID: this.#networkId });
+  }
+
+  /** Another xnet takes over: it knows only what is in the store. */
+  restart(): Promise<void> {
+    return this.daemon.restart(STORE);
   }
 
   /** A container's namespace, without any interface. */

@@ -6,6 +6,7 @@ import { EtcdKeys } from '../../../src/store/etcd-keys.js';
 import { EtcdStore } from '../../../src/store/etcd-store.js';
 import { watchEtcd } from '../../../src/store/etcd-watch.js';
 import { keys } from '../../../src/store/keys.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 import { eventually } from '../../support/eventually.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
@@ -89,7 +90,7 @@ test('the view of a pool forgets addresses that were claimed since', async () =>
   const backup = await cluster.backUp();
   await put(store, keys.address(pool, '10.1.0.3'));
   await putMany(store);
-  await using view = new PoolView(store, pool);
+  await using view = new PoolView(store, pool, new RecordReader({ error: () => undefined }));
   view.start();
   await view.ready();
   const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));

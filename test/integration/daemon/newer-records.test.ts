@@ -1,0 +1,49 @@
+/** Records that a newer xnet has written, and an older one that takes its place: it leaves them as they are. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Cluster, ClusterHost } from '../../support/cluster.js';
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await Cluster.start(1);
+}, 60_000);
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+const KINDS = ['endpoints', 'addresses', 'networks', 'bindings', 'pools', 'pool-references', 'hosts'];
+
+describe('a newer record under', () => {
+  test.each(KINDS.map((kind, index) => ({ kind, index })))(
+    '$kind/ is left alone, and told of',
+    async ({ kind, index }) => {
+      const { daemon, vtep } = cluster.host(1);
+      const host = new ClusterHost(daemon, vtep);
+      const before = await cluster.entries(`${kind}/`);
+      await host.createNetwork(`net${index}`, `10.99.${index}.0/24`);
+      const sandbox = await host.createSandbox(`box${index}`);
+      const attached = await host.attach(sandbox, `10.99.${index}.9`);
+      const newer = new Map<string, string>();
+      for (const [key, value] of await cluster.entries(`${kind}/`)) {
+        if (before.has(key) && kind !== 'hosts') continue;
+        newer.set(key, JSON.stringify({ ...JSON.parse(value), version: 2, isNew: true }));
+      }
+      expect(newer.size).toBeGreaterThan(0);
+      for (const entry of newer) await cluster.put(...entry);
+
+      const told: string[] = [];
+      const attempt = (work: Promise<unknown>) => work.catch((error: Error) => told.push(error.message));
+      await host.restart();
+      await attempt(host.detach(attached));
+      await attempt(host.attach(sandbox, `10.99.${index}.8`));
+      told.push(daemon.status().text);
+      await attempt(host.removeNetwork());
+      await host.restart();
+      await attempt(host.removeNetwork());
+
+      expect(await cluster.entries(`${kind}/`)).toEqual(new Map([...before, ...newer]));
+      for (const key of newer.keys()) expect(told.join('\n')).toContain(key);
+    },
+    120_000,
+  );
+});
