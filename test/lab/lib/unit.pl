@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # What systemd does for xnet with the units in plugin/, for a host without systemd: holds xnet's socket (xnet.socket),
 # starts xnet at the first connection (socket activation, sd_listen_fds(3)), and again when it ends unasked
-# (Restart=always). After a stop (exit code 0) the next connection starts it, as after `systemctl stop xnet.service`.
+# (Restart=always), with xnet.service's ExecStopPost= after every end. After a stop (exit code 0) the next connection starts it, as after `systemctl stop xnet.service`.
 # Perl, since every Debian has it: Node cannot wait for a connection without taking it.
 # Usage: unit.pl SOCKET PID_FILE CMD..
 use strict;
@@ -39,7 +39,9 @@ sub run_service {
         exec @command or POSIX::_exit(127);
     }
     waitpid $pid, 0;
-    return $?;
+    my $end = $?;
+    system '/opt/xnet/plugin/fail-open';
+    return $end;
 }
 
 $^F = $FIRST_FD;        # descriptor 3 stays open over exec
