@@ -1,7 +1,7 @@
 /** Containers that greet each other by name, at no cost: a `docker exec` takes 0.3 s, and bounds are measured with this. */
 import { once } from 'node:events';
 import { type Container, GREETING_PORT } from './containers.js';
-import { findSandbox, openSocketIn } from './lookup-load.js';
+import { findSandboxes, openSocketIn } from './lookup-load.js';
 import { Lookups } from './lookups.js';
 
 /** What was not answered after so long is asked again by those who wait for it. */
@@ -14,10 +14,13 @@ export class Greeter {
     private readonly lookups: Lookups,
   ) {}
 
-  /** As long as the container runs: started again, it has another network namespace. */
-  static async of(container: Container): Promise<Greeter> {
-    const [sandbox, lookups] = await Promise.all([findSandbox(container), Lookups.from(container)]);
-    return new Greeter(container.name, sandbox, lookups);
+  /** Of one host. As long as the containers run: started again, one has another network namespace. */
+  static async all(containers: readonly Container[]): Promise<Greeter[]> {
+    const sandboxes = await findSandboxes(containers);
+    return containers.map(({ name }, index) => {
+      const sandbox = sandboxes[index] as string;
+      return new Greeter(name, sandbox, Lookups.at(name, sandbox));
+    });
   }
 
   /** Which of the others are not found by their name, or do not answer with it: `one to two`. */

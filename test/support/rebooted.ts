@@ -39,10 +39,9 @@ export class RestartingHost {
 
   /** The containers as they run now. */
   async look() {
-    const near = await Promise.all(this.members.map((member) => Greeter.of(member)));
-    const far = await Greeter.of(this.far);
+    const [near, far] = await Promise.all([Greeter.all(this.members), Greeter.all([this.far])]);
     const local = () => ungreeted(near, near);
-    const across = async () => [...(await ungreeted([far], near)), ...(await ungreeted(near, [far]))];
+    const across = async () => [...(await ungreeted(far, near)), ...(await ungreeted(near, far))];
     return {
       /** Resolves when all find and reach each other on their host. */
       local: (timeoutMs?: number) => eventually(async () => expect(await local()).toEqual([]), timeoutMs),
