@@ -16,12 +16,12 @@ export interface ForgottenEndpointsParts {
   readonly logger: Logger;
   /** Time between two looks while nothing is missing. Default 10000 ms. */
   readonly sweepMs?: number;
-  /** The least for which an interface must have been in no container. Default 60000 ms. */
+  /** The least for which an interface must have been in no container. Default 3000 ms: longer than most starts take. */
   readonly outsideMs?: number;
 }
 
-/** Time between two looks while an interface is missing, and the least for which it must have been. */
-const MISSING_MS = 1_000;
+/** Time between two looks while an interface is in no container, and the least for which one must have been missing. */
+const SUSPECT_MS = 1_000;
 
 const INSPECTIONS_AT_ONCE = 8;
 
@@ -38,13 +38,14 @@ interface Suspects {
  * was away. Their names would be answered and their addresses kept for ever.
  *
  * One counts as forgotten when no running container has it, and the kernel either has no interface of it, at two looks,
- * or has it outside of every container, for long, with no container being started. While Docker does not answer, nothing
- * is removed.
+ * or has it outside of every container, and still had when every container that was being started had been. While Docker
+ * does not answer, nothing is removed.
  *
  * Not being in the list of running containers says little: Docker before 28 joins an endpoint, mounts the volumes and
  * makes the container, which may take minutes, and only then takes the interface into it. But all the while it holds
- * the container's lock, which an inspection waits for. At the end Docker puts the interface back first, and then tries
- * for 15 s each to tell xnet of Leave and DeleteEndpoint.
+ * the container's lock, which an inspection waits for. All containers are inspected for that, so only when an interface
+ * has been outside for longer than a start mostly takes. At the end Docker puts the interface back first, and then tries
+ * for 15 s each to tell xnet of Leave and DeleteEndpoint: said of an endpoint that is gone, they change nothing.
  */
 export class ForgottenEndpoints implements AsyncDisposable {
   readonly #parts: ForgottenEndpointsParts;
@@ -56,7 +57,7 @@ export class ForgottenEndpoints implements AsyncDisposable {
     this.#parts = parts;
     this.#sweep = new Sweep({
       look: () => this.#look(),
-      retryMs: MISSING_MS,
+      retryMs: SUSPECT_MS,
       // Docker, the store or the kernel; each says so elsewhere.
       onFailure: (error) =>
         parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
@@ -72,15 +73,15 @@ export class ForgottenEndpoints implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { sweepMs = 10_000, outsideMs = 60_000 } = this.#parts;
+    const { sweepMs = 10_000, outsideMs = 3_000 } = this.#parts;
     const { gone, outside } = await this.#findSuspects();
     this.#gone.note(gone.map(({ id }) => id));
     this.#outside.note(outside.map(({ id }) => id));
-    await this.#removeAll(gone.filter(({ id }) => this.#gone.isLongerThan(id, MISSING_MS / 2)));
+    await this.#removeAll(gone.filter(({ id }) => this.#gone.isLongerThan(id, SUSPECT_MS / 2)));
     const long = outside.filter(({ id }) => this.#outside.isLongerThan(id, outsideMs));
     const started = long.length > 0 ? await this.#awaitStarts() : new Set();
     await this.#removeAll(long.filter(({ id }) => !started.has(id)));
-    return gone.length > 0 ? MISSING_MS : sweepMs;
+    return gone.length + outside.length > 0 ? SUSPECT_MS : sweepMs;
   }
 
   async #findSuspects(): Promise<Suspects> {
@@ -117,6 +118,8 @@ export class ForgottenEndpoints implements AsyncDisposable {
   }
 
   async #remove({ id, addresses }: EndpointRecord): Promise<void> {
+    // Docker has told of its end while the containers were inspected.
+    if (!this.#parts.local.findEndpoint(id)) return;
     await this.#parts.remove(id);
     this.#parts.logger.warn('removed an endpoint that Docker has forgotten', { endpoint: id, addresses });
   }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Aborts by itself, or when one of `sources` does. Once disposed of it leaves nothing behind on them: what
  * AbortSignal.any makes is kept by Node as long as its sources, of which some live as long as the process.
@@ -8,6 +10,8 @@ export class LinkedAbort implements Disposable {
 
   constructor(sources: readonly AbortSignal[]) {
     this.#sources = sources;
+    // All calls under way listen to a few sources: Node takes more than ten for a leak, and says so in the log.
+    setMaxListeners(Number.POSITIVE_INFINITY, ...sources);
     for (const source of sources) source.addEventListener('abort', this.abort, { once: true });
     if (sources.some(({ aborted }) => aborted)) this.abort();
   }

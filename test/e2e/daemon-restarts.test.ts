@@ -5,7 +5,6 @@ import {
   createSharedNetwork,
   runContainer,
 } from '../support/containers.js';
-import { SETTLE_MS } from '../support/eventually.js';
 import { expectForgotten } from '../support/forgotten.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
@@ -148,8 +147,8 @@ describeInLab('daemon restarts', { hosts: 3 }, (test) => {
 
   // dockerd goes on trying Leave, DeleteEndpoint and ReleaseAddress for 15 s each before `docker rm` returns.
   const DOCKERS_RETRIES_MS = 45_000;
-  // For so long what Docker has forgotten looks like a container that is being started; and 10 s between two looks.
-  const FORGOTTEN_MS = 70_000;
+  // For 3 s what Docker has forgotten may be a container that is being started; then all containers are inspected.
+  const FORGOTTEN_MS = 10_000;
   test(
     'a container removed while xnet is down leaves nothing once xnet is back',
     async (lab) => {
@@ -167,7 +166,7 @@ describeInLab('daemon restarts', { hosts: 3 }, (test) => {
       const again = await runContainer(lab, 'h1', 'shop', { name: 'again' });
       expect(await two.greetOverTcp(await again.address())).toBe('again');
       await lab.docker('h1', 'rm', '-f', again.name);
-      await expectForgotten({ name: one.name, address }, two, FORGOTTEN_MS + SETTLE_MS);
+      await expectForgotten({ name: one.name, address }, two, FORGOTTEN_MS);
     },
     { timeoutMs: DOCKERS_RETRIES_MS + FORGOTTEN_MS + 90_000 },
   );

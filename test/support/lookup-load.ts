@@ -91,9 +91,17 @@ async function clientIn(container: Container): Promise<Client> {
 
 /** The path, on this machine, of the network namespace that a container has as long as it runs. */
 export async function findSandbox(container: Container): Promise<string> {
-  const host = await container.lab.run(['pid', container.host]);
-  const pid = await container.inspect('{{.State.Pid}}');
-  return `/proc/${host}/root/proc/${pid}/ns/net`;
+  const [sandbox] = await findSandboxes([container]);
+  return sandbox as string;
+}
+
+/** The same of containers of one host. */
+export async function findSandboxes(containers: readonly Container[]): Promise<string[]> {
+  const [{ lab, host }] = containers as [Container];
+  const names = containers.map(({ name }) => name);
+  const pids = await lab.docker(host, 'inspect', '-f', '{{.State.Pid}}', ...names);
+  const init = await lab.run(['pid', host]);
+  return pids.split('\n').map((pid) => `/proc/${init}/root/proc/${pid}/ns/net`);
 }
 
 /** A UDP socket of this process in the network namespace at `sandbox`, which it keeps until it is closed. */

@@ -10,13 +10,18 @@ const ANSWER_MS = 500;
 
 export class Lookups {
   private constructor(
-    private readonly container: Container,
+    private readonly name: string,
     private readonly sandbox: string,
   ) {}
 
   /** As long as the container runs: started again, it has another network namespace. */
   static async from(container: Container): Promise<Lookups> {
-    return new Lookups(container, await findSandbox(container));
+    return new Lookups(container.name, await findSandbox(container));
+  }
+
+  /** From the network namespace at `sandbox`, a container's of that name. */
+  static at(name: string, sandbox: string): Lookups {
+    return new Lookups(name, sandbox);
   }
 
   /** IPv4 addresses in the answer's order; undefined when none came in time. From a socket of its own, as libc asks. */
@@ -38,7 +43,7 @@ export class Lookups {
   async finds(name: string, addresses: readonly string[], timeoutMs?: number): Promise<void> {
     const expected = [...addresses].sort().join();
     const isSo = async () => (await this.ask(name))?.sort().join() === expected;
-    const what = `${this.container.name} finds ${expected || 'nothing'} at ${name}`;
+    const what = `${this.name} finds ${expected || 'nothing'} at ${name}`;
     await eventually(what, isSo, timeoutMs);
   }
 }

@@ -3,14 +3,15 @@ import { expect } from '@jest/globals';
 import type { Container } from './containers.js';
 import { eventually } from './eventually.js';
 
-/** Pings ten times a second while `action` goes on; how many pings before the last answered one were not answered. */
+/** Pings while `action` goes on, ten times a second by default; how many before the last answered one were not answered. */
 export async function countLost(
   from: Container,
   address: string,
   action: () => Promise<void>,
+  { intervalS = 0.1 } = {},
 ): Promise<number> {
-  const script = 'echo $$ >/tmp/ping.pid; exec ping -n -i 0.1 "$1"';
-  const exec = ['docker', 'exec', from.name, 'sh', '-c', script, 'sh', address];
+  const script = 'echo $$ >/tmp/ping.pid; exec ping -n -i "$2" "$1"';
+  const exec = ['docker', 'exec', from.name, 'sh', '-c', script, 'sh', address, `${intervalS}`];
   await using ping = from.lab.start(from.host, ...exec);
   await eventually(() => expect(ping.output).toContain('bytes from'));
   await action();

@@ -81,13 +81,16 @@ daemon_signal() {
 }
 # As long as anything of its process group is there.
 daemon_runs() { daemon_signal "$1" "$2" 0; }
-daemon_is_gone() { ! daemon_runs "$1" "$2"; }
 
 # daemon_end HOST NAME SIGNAL : sends the signal and waits for the end; a daemon that does not run is ended already.
 daemon_end() {
-  daemon_signal "$1" "$2" "$3" || return 0
-  wait_until 60 daemon_is_gone "$1" "$2" || die "$2 on $1 still runs 60 s after SIG$3: see 'lab logs $1 $2', or kill it"
+  local pid
+  # Read once: a daemon with a supervisor is soon another one.
+  pid=$(host_enter "$1" cat "/run/lab/$2.pid" 2>/dev/null) && daemon_signal "$1" "$2" "$3" || return 0
+  wait_until 60 group_is_gone "$1" "$pid" || die "$2 on $1 still runs 60 s after SIG$3: see 'lab logs $1 $2', or kill it"
 }
+# shellcheck disable=SC2016
+group_is_gone() { ! host_enter "$1" sh -c 'kill -s 0 -- "-$1"' sh "$2" 2>/dev/null; }
 
 # Ends everything that was started in the netns, by its pid. The host's init is among it, and with that goes the rest.
 netns_kill() {

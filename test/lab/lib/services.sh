@@ -54,16 +54,47 @@ xnet_remember() {
 
 # xnet_start HOST [-- arguments..]
 xnet_start() {
-  local host=$1 dir log args=() settings=(); dir=$(host_dir "$host") log=$(log_of "$host" xnet)
+  local host=$1 XNET_COMMAND
   ! daemon_runs "$host" xnet || die "xnet already runs on $host"
+  if daemon_runs "$host" xnet-unit; then
+    (($# == 1)) || die "xnet on $host has its arguments from its unit: 'lab xnet $host units off' first"
+  else
+    xnet_remember "$@"
+    xnet_find_command "$host"
+    host_daemon "$host" xnet "${XNET_COMMAND[@]}"
+  fi
+  xnet_wait "$host" || { show_log_end "$(log_of "$host" xnet)"; die "xnet on $host did not open $XNET_SOCKET"; }
+}
+
+# Fills XNET_COMMAND with what is run on the host.
+xnet_find_command() {
+  local host=$1 dir args=() settings=(); dir=$(host_dir "$host")
   xnet_is_built || die "xnet is not built ($(<"$RUN/source")/dist/main.js is missing): build it, then 'lab xnet $host start'"
-  xnet_remember "$@"
   mapfile -d '' args <"$dir/xnet.args"
   mapfile -t settings <"$dir/xnet.env"
   # shellcheck disable=SC2046
-  host_daemon "$host" xnet env XNET_LOG_FORMAT=json "${settings[@]}" \
-    node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}"
-  xnet_wait "$host" || { show_log_end "$log"; die "xnet on $host did not open $XNET_SOCKET"; }
+  XNET_COMMAND=(env XNET_LOG_FORMAT=json "${settings[@]}"
+    node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}")
+}
+
+# xnet_units HOST [on [-- arguments..] | off] : on, the socket is there and the first connection to it starts xnet.
+xnet_units() {
+  local host=$1 action=${2:-on} XNET_COMMAND; shift; shift || true
+  daemon_end "$host" xnet-unit KILL
+  daemon_end "$host" xnet TERM
+  rm -f "$(host_dir "$host")/xnet.units"
+  case $action in
+    off) ;;
+    on)
+      xnet_remember "$host" "$@"
+      touch "$(host_dir "$host")/xnet.units"
+      xnet_find_command "$host"
+      host_enter "$host" mkdir -p -m 700 "${XNET_SOCKET%/*}"
+      ln -sf "$host.xnet.log" "$(log_of "$host" xnet-unit)"
+      host_daemon "$host" xnet-unit perl /opt/xnet/test/lab/lib/unit.pl "$XNET_SOCKET" /run/lab/xnet.pid "${XNET_COMMAND[@]}"
+      wait_until 10 host_enter "$host" test -S "$XNET_SOCKET" || die "no socket of xnet on $host: see 'lab logs $host xnet'" ;;
+    *) die "xnet units: on or off?" ;;
+  esac
 }
 
 xnet_is_built() { [[ -e $(<"$RUN/source")/dist/main.js ]]; }
@@ -86,9 +117,10 @@ xnet_command() {
     kill) daemon_end "$host" xnet KILL ;;
     crash) xnet_crash "$host" ;;
     upgrade) xnet_upgrade "$host" ;;
+    units) xnet_units "$host" "$@" ;;
     restart) daemon_end "$host" xnet TERM; xnet_start "$host" "$@" ;;
     logs) show_log "$host" xnet "$@" ;;
-    *) die "xnet: start, stop, kill, crash, upgrade, restart or logs?" ;;
+    *) die "xnet: start, stop, kill, crash, upgrade, units, restart or logs?" ;;
   esac
 }
 
@@ -114,8 +146,11 @@ xnet_has_other_daemon() {
   pid=$(xnet_daemon_pid "$1") && [[ $pid != "$2" ]]
 }
 
-# Only where it was started before: a host boots with the services it had.
-xnet_start_again() { [[ ! -e $(host_dir "$1")/xnet.args ]] || xnet_start "$1"; }
+# Only where it was started before: a host boots with the services it had. With units its socket is enough for dockerd.
+xnet_start_again() {
+  local dir; dir=$(host_dir "$1")
+  if [[ -e $dir/xnet.units ]]; then xnet_units "$1"; elif [[ -e $dir/xnet.args ]]; then xnet_start "$1"; fi
+}
 
 # --- etcd: every member is a host of its own
 

@@ -1,0 +1,33 @@
+/** A host is rebooted, and nothing is done by hand. XNET_ROUNDS=20 makes it twenty times. */
+import { describeInLab } from '../support/lab-suite.js';
+import { RestartingHost } from '../support/rebooted.js';
+import { rounds } from '../support/rounds.js';
+
+/** From Docker's first answer on. */
+const ACROSS_MS = 5000;
+
+describeInLab('reboots', { hosts: 2 }, (test) => {
+  for (const round of rounds(2)) {
+    test(
+      `after a reboot restarted containers have their networks, names and published ports (${round})`,
+      async (lab) => {
+        try {
+          const host = await RestartingHost.prepare(lab);
+          await host.reboot();
+          const bootedAt = performance.now();
+          const containers = await host.look();
+          await containers.local(ACROSS_MS);
+          const localMs = performance.now() - bootedAt;
+          await containers.across(ACROSS_MS - localMs);
+          const acrossMs = performance.now() - bootedAt;
+          console.info(
+            `reached after ${Math.round(localMs)} ms on the host, ${Math.round(acrossMs)} ms across`,
+          );
+        } finally {
+          await RestartingHost.end(lab);
+        }
+      },
+      { timeoutMs: 180_000 },
+    );
+  }
+});

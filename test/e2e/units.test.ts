@@ -1,0 +1,46 @@
+/** The systemd units of plugin/, as far as a host without systemd as its first process can show. */
+import { expect } from '@jest/globals';
+import { CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
+import { eventually } from '../support/eventually.js';
+import { describeInLab } from '../support/lab-suite.js';
+
+const INSTALL = `
+  units=/etc/systemd/system
+  cp /opt/xnet/plugin/xnet.socket /opt/xnet/plugin/xnet.service $units
+  mkdir -p $units/docker.service.d
+  cp /opt/xnet/plugin/docker.service.d/xnet.conf $units/docker.service.d`;
+
+describeInLab('units', { hosts: 2 }, (test) => {
+  test('systemd accepts them, with those of Docker', async (lab) => {
+    const verify = 'systemd-analyze verify xnet.socket xnet.service docker.service 2>&1';
+    expect(await lab.in('h1', 'sh', '-c', `${INSTALL}; ${verify}`)).toBe('');
+  });
+
+  test('a call of Docker that comes before xnet runs starts it and is answered, also after a stop', async (lab) => {
+    await lab.run(['xnet', 'h1', 'units']);
+    try {
+      await lab.docker('h1', ...CREATE, 'shop');
+      await lab.xnet('h1', 'stop');
+      await lab.docker('h1', 'network', 'rm', 'shop');
+      expect(await lab.run(['logs', 'h1', 'dockerd'])).not.toContain('Unable to connect to plugin');
+    } finally {
+      await lab.run(['xnet', 'h1', 'units', 'off']);
+      await lab.xnet('h1', 'start');
+    }
+  });
+
+  test('when keeper and daemon are killed, fail-open gives look-ups back to Docker, until xnet has started', async (lab) => {
+    await createMirroredNetwork(lab, 'shop');
+    const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
+    await runContainer(lab, 'h1', 'shop', { name: 'near' });
+    await runContainer(lab, 'h2', 'shop', { name: 'far' });
+    const finds = async (name: string) => (await one.dig(name).catch(() => [])).length > 0;
+    await eventually(async () => expect(await finds('far')).toBe(true));
+    await lab.xnet('h1', 'kill');
+    expect(await finds('near')).toBe(false);
+    await lab.in('h1', '/opt/xnet/plugin/fail-open');
+    expect(await finds('near')).toBe(true);
+    await lab.xnet('h1', 'start');
+    await eventually(async () => expect(await finds('far')).toBe(true));
+  });
+});
