@@ -1,0 +1,121 @@
+/**
+ * Thousands of containers started and stopped on all hosts, as fast as is steady: what xnet holds afterwards must be
+ * what it held after the first few hundred, and the store must hold nothing more.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { CREATE, runContainer } from '../support/containers.js';
+import type { Lab } from '../support/lab.js';
+import { LeakCheck } from '../support/leak-check.js';
+import { eventually } from '../support/netns.js';
+import { describeResources, findGrowth, type Resources, readResources } from './resources.js';
+import { labUntil } from './world.js';
+
+/** Containers that are started before what xnet holds is first read. */
+const WARM_UP = 500;
+
+/** The memory at the end, of that after the warm-up. Files come and go with the calls that are under way. */
+const GROWTH = { memory: 1.2, files: 2 };
+
+/** What is under way has ended by then. */
+const REST_MS = 10_000;
+
+/** A released address rests for 60 s; and its lease ends at a step of etcd's. */
+const RELEASED_MS = 120_000;
+
+const HOSTS = 3;
+const CLIENTS_A_HOST = 2;
+const BATCH = 20;
+/** Of so many containers one asks a standing one by its name. */
+const ASKING = 5;
+
+/** Wide enough for the addresses that rest. */
+const NETWORKS = { red: '10.90.0.0/20', blue: '10.91.0.0/20' };
+
+type Say = (line: string) => void;
+
+/** Rejects when a container does not start, does not reach the standing ones, or something has grown. */
+export async function soak(starts: number, say: Say, signal: AbortSignal): Promise<void> {
+  await using lab = await labUntil(signal, 'soak', { hosts: HOSTS });
+  const leakCheck = await LeakCheck.of(lab);
+  const keysAtStart = await countKeys(lab);
+  await standUp(lab);
+  const keysStanding = await countKeys(lab);
+  const warm = await startMany(lab, Math.min(WARM_UP, starts), say);
+  const end = await startMany(lab, starts - Math.min(WARM_UP, starts), say);
+  await eventually(
+    'released addresses rest no more',
+    async () => (await countKeys(lab)) === keysStanding,
+    RELEASED_MS,
+  );
+  await leakCheck.cleanAndCheck();
+  const keysAtEnd = await countKeys(lab);
+  for (const line of compareResources(warm, end)) say(line);
+  say(
+    `keys in etcd: ${keysAtStart} at the start, ${keysStanding} with the networks, ${keysAtEnd} at the end`,
+  );
+  const wrong = findGrowth(warm, end, GROWTH);
+  if (keysAtEnd !== keysAtStart) wrong.push('the number of keys is not what it was');
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
+}
+
+async function standUp(lab: Lab): Promise<void> {
+  for (const [name, subnet] of Object.entries(NETWORKS)) {
+    await lab.docker('h1', ...CREATE, '--subnet', subnet, name);
+    for (const host of lab.hosts) await eventually(`${host} has ${name}`, () => hasNetwork(lab, host, name));
+    for (const host of lab.hosts) await runContainer(lab, host, name, { name: `${name}-${host}` });
+  }
+}
+
+async function hasNetwork(lab: Lab, host: string, name: string): Promise<boolean> {
+  return (await lab.docker(host, 'network', 'ls', '-q', '-f', `name=^${name}$`)) !== '';
+}
+
+/** Resolves with what xnet holds when so many containers more have been started and stopped. */
+async function startMany(lab: Lab, count: number, say: Say): Promise<Resources[]> {
+  const started = performance.now();
+  let left = count;
+  const client = async (host: string) => {
+    while (left > 0) {
+      const batch = Math.min(BATCH, left);
+      left -= batch;
+      await startBatch(lab, host, batch);
+      if (Math.floor((left + batch) / WARM_UP) !== Math.floor(left / WARM_UP))
+        say(`${left} of ${count} left`);
+    }
+  };
+  const clients = lab.hosts.flatMap((host) => Array.from({ length: CLIENTS_A_HOST }, () => client(host)));
+  await Promise.all(clients);
+  const seconds = (performance.now() - started) / 1000;
+  say(
+    `${count} containers started and stopped in ${Math.round(seconds)} s, ${(count / seconds).toFixed(1)} a second`,
+  );
+  await pause(REST_MS);
+  return readResources(lab);
+}
+
+/** Each container ends by itself and is removed then. One after the other, in turn on the networks. */
+const SCRIPT = `
+  set -e; count=$1; every=$2; shift 2
+  for i in $(seq "$count"); do
+    network=$1; shift; set -- "$@" "$network"
+    command=true; [ $((i % every)) -ne 0 ] || command="ping -q -c 1 -i 0.2 -w 5 $network-h1"
+    docker run --rm --network "$network" tools $command >/dev/null
+  done`;
+
+async function startBatch(lab: Lab, host: string, count: number): Promise<void> {
+  const args = [`${count}`, `${ASKING}`, ...Object.keys(NETWORKS)];
+  await lab.in(host, 'sh', '-c', SCRIPT, 'sh', ...args);
+}
+
+async function countKeys(lab: Lab): Promise<number> {
+  const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
+  return keys.split('\n').filter((line) => line !== '').length;
+}
+
+function compareResources(before: readonly Resources[], after: readonly Resources[]): string[] {
+  return after.map((now) => {
+    const then = before.find(({ host, role }) => host === now.host && role === now.role);
+    const ratio = then ? (now.rssKb / then.rssKb).toFixed(2) : '?';
+    return `${describeResources(now)}; after the warm-up ${then && describeResources(then)}; memory ${ratio} of it`;
+  });
+}
