@@ -42,10 +42,12 @@ function endedBySignals(): AbortController {
   return controller;
 }
 
-/** `--seed 17` is that one, `--seeds 20` are 1 to 20. */
+/** `--seed 17` is that one, `--seeds 20` are 1 to 20, `--seeds 5-9` those. */
 function seedsOf({ seed, seeds = '3' }: { seed?: string; seeds?: string }): number[] {
   if (seed !== undefined) return [parseNumber('seed', seed)];
-  return Array.from({ length: parseNumber('seeds', seeds) }, (_, index) => index + 1);
+  const [first = '1', last = ''] = seeds.includes('-') ? seeds.split('-') : ['1', seeds];
+  const from = parseNumber('seeds', first);
+  return Array.from({ length: parseNumber('seeds', last) - from + 1 }, (_, index) => from + index);
 }
 
 function parseNumber(option: string, text: string): number {

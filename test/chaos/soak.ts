@@ -10,7 +10,7 @@ import { eventually } from '../support/netns.js';
 import { describeResources, findGrowth, type Resources, readResources } from './resources.js';
 import { labUntil } from './world.js';
 
-/** Containers that are started before what xnet holds is first read. */
+/** Starts before what xnet holds is first read; it is read again each time that so many more were done. */
 const WARM_UP = 500;
 
 /** The memory at the end, of that after the warm-up. Files come and go with the calls that are under way. */
@@ -24,8 +24,11 @@ const RELEASED_MS = 120_000;
 
 const HOSTS = 3;
 const CLIENTS_A_HOST = 2;
-const BATCH = 20;
-/** Of so many containers one asks a standing one by its name. */
+/** Starts that one client does in one go, with so many containers. */
+const BATCH = 60;
+const CONTAINERS = 20;
+const BATCH_TIMEOUT_MS = 600_000;
+/** Of so many containers one asks a standing one of its network by name. */
 const ASKING = 5;
 
 /** Wide enough for the addresses that rest. */
@@ -40,8 +43,12 @@ export async function soak(starts: number, say: Say, signal: AbortSignal): Promi
   const keysAtStart = await countKeys(lab);
   await standUp(lab);
   const keysStanding = await countKeys(lab);
-  const warm = await startMany(lab, Math.min(WARM_UP, starts), say);
-  const end = await startMany(lab, starts - Math.min(WARM_UP, starts), say);
+  const warm = await startMany(lab, WARM_UP, say);
+  let end = warm;
+  for (let done = WARM_UP; done < starts; done += WARM_UP) {
+    end = await startMany(lab, Math.min(WARM_UP, starts - done), say);
+    for (const line of compareResources(warm, end)) say(line);
+  }
   await eventually(
     'released addresses rest no more',
     async () => (await countKeys(lab)) === keysStanding,
@@ -93,18 +100,32 @@ async function startMany(lab: Lab, count: number, say: Say): Promise<Resources[]
   return readResources(lab);
 }
 
-/** Each container ends by itself and is removed then. One after the other, in turn on the networks. */
+/**
+ * Some containers on the networks in turn, each started several times: every time it has other endpoints and, mostly,
+ * other addresses. Each ends by itself, with 0 when it reached whom it asked.
+ */
 const SCRIPT = `
-  set -e; count=$1; every=$2; shift 2
-  for i in $(seq "$count"); do
+  set -e; starts=$1 containers=$2 every=$3; shift 3
+  made=""
+  for i in $(seq "$containers"); do
     network=$1; shift; set -- "$@" "$network"
     command=true; [ $((i % every)) -ne 0 ] || command="ping -q -c 1 -i 0.2 -w 5 $network-h1"
-    docker run --rm --network "$network" tools $command >/dev/null
-  done`;
+    made="$made $(docker create --network "$network" tools $command)"
+  done
+  while [ "$starts" -gt 0 ]; do
+    some=$(echo $made | cut -d ' ' -f "1-$starts")
+    docker start $some >/dev/null
+    codes=$(docker wait $some | sort -u | xargs)
+    [ "$codes" = 0 ] || { echo "containers ended with $codes"; exit 1; }
+    starts=$((starts - containers))
+  done
+  docker rm $made >/dev/null`;
 
-async function startBatch(lab: Lab, host: string, count: number): Promise<void> {
-  const args = [`${count}`, `${ASKING}`, ...Object.keys(NETWORKS)];
-  await lab.in(host, 'sh', '-c', SCRIPT, 'sh', ...args);
+async function startBatch(lab: Lab, host: string, starts: number): Promise<void> {
+  const numbers = [starts, CONTAINERS, ASKING].map(String);
+  await lab.run(['in', host, 'sh', '-c', SCRIPT, 'sh', ...numbers, ...Object.keys(NETWORKS)], {
+    timeoutMs: BATCH_TIMEOUT_MS,
+  });
 }
 
 async function countKeys(lab: Lab): Promise<number> {
