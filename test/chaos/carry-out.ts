@@ -42,6 +42,15 @@ export async function carryOut(
     await calmDown(world, round, reporter);
     await checkQuiet(world, round.quiet, random, reporter);
   }
+  const last = rounds.at(-1)?.quiet;
+  if (last) await checkLasting(world, last, random);
+}
+
+/** What was right at once is so still. */
+async function checkLasting(world: World, model: Model, random: Random): Promise<void> {
+  await pause(QUIET_MS);
+  const wrong = await findWrong(world, model, random);
+  if (wrong.length > 0) throw new Violation(`right at first, and not any more:\n${wrong.join('\n')}`);
 }
 
 async function carryOutStep(world: World, step: Step, reporter: Reporter): Promise<void> {

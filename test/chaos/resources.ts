@@ -29,8 +29,23 @@ export async function readResources(lab: Lab): Promise<Resources[]> {
   );
 }
 
-export function describeResources({ host, role, rssKb, files }: Resources): string {
-  return `${role} on ${host}: ${Math.round(rssKb / 1024)} MB, ${files} files`;
+/** A line for each process of `after`. */
+export function compareResources(before: readonly Resources[], after: readonly Resources[]): string[] {
+  return after.map((now) => describeChange(findSame(before, now), now));
+}
+
+function findSame(all: readonly Resources[], { host, role }: Resources): Resources | undefined {
+  return all.find((other) => other.host === host && other.role === role);
+}
+
+function describeChange(then: Resources | undefined, now: Resources): string {
+  if (!then) return `${now.role} on ${now.host}: ${megabytes(now)} MB, ${now.files} files`;
+  const memory = `${megabytes(then)} -> ${megabytes(now)} MB (${(now.rssKb / then.rssKb).toFixed(2)})`;
+  return `${now.role} on ${now.host}: memory ${memory}, files ${then.files} -> ${now.files}`;
+}
+
+function megabytes({ rssKb }: Resources): number {
+  return Math.round(rssKb / 1024);
 }
 
 export interface Growth {
@@ -47,8 +62,8 @@ export function findGrowth(
   most: Growth,
 ): string[] {
   return after.flatMap((now) => {
-    const then = before.find(({ host, role }) => host === now.host && role === now.role);
+    const then = findSame(before, now);
     const isMore = then && (now.rssKb > then.rssKb * most.memory || now.files > then.files + most.files);
-    return isMore ? [`grown: ${describeResources(now)}; before: ${describeResources(then)}`] : [];
+    return isMore ? [`grown: ${describeChange(then, now)}`] : [];
   });
 }

@@ -7,7 +7,7 @@ import { randomFrom } from '../support/random.js';
 import { carryOut, type Reporter, Violation } from './carry-out.js';
 import { kindsWithout } from './operations/all.js';
 import { planRounds } from './plan.js';
-import { findGrowth, readResources } from './resources.js';
+import { compareResources, findGrowth, readResources } from './resources.js';
 import { World } from './world.js';
 
 export interface SeedOptions {
@@ -68,7 +68,9 @@ async function runIn(world: World, options: SeedOptions, reporter: Reporter): Pr
     throw new Violation(error.message);
   });
   reporter.say(`   nothing left ${((performance.now() - started) / 1000).toFixed(1)} s after the last round`);
-  const grown = findGrowth(before, await readResources(lab), GROWTH);
+  const after = await readResources(lab);
+  for (const line of compareResources(before, after)) reporter.say(`   ${line}`);
+  const grown = findGrowth(before, after, GROWTH);
   if (grown.length > 0) throw new Violation(grown.join('\n'));
 }
 

@@ -7,7 +7,7 @@ import { CREATE, runContainer } from '../support/containers.js';
 import type { Lab } from '../support/lab.js';
 import { LeakCheck } from '../support/leak-check.js';
 import { eventually } from '../support/netns.js';
-import { describeResources, findGrowth, type Resources, readResources } from './resources.js';
+import { compareResources, findGrowth, type Resources, readResources } from './resources.js';
 import { labUntil } from './world.js';
 
 /** Starts before what xnet holds is first read; it is read again each time that so many more were done. */
@@ -131,12 +131,4 @@ async function startBatch(lab: Lab, host: string, starts: number): Promise<void>
 async function countKeys(lab: Lab): Promise<number> {
   const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
   return keys.split('\n').filter((line) => line !== '').length;
-}
-
-function compareResources(before: readonly Resources[], after: readonly Resources[]): string[] {
-  return after.map((now) => {
-    const then = before.find(({ host, role }) => host === now.host && role === now.role);
-    const ratio = then ? (now.rssKb / then.rssKb).toFixed(2) : '?';
-    return `${describeResources(now)}; after the warm-up ${then && describeResources(then)}; memory ${ratio} of it`;
-  });
 }

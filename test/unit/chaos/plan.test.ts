@@ -6,7 +6,7 @@ import { planRounds, type Round } from '../../chaos/plan.js';
 
 const HOSTS = ['h1', 'h2', 'h3'];
 const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
-const SEEDS = Array.from({ length: 30 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 
 function plan(seed: number, steps = 24, without: string[] = []): Round[] {
   return planRounds({ seed, steps, hosts: HOSTS, members: MEMBERS, kinds: kindsWithout(without) });
