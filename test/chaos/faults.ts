@@ -1,7 +1,7 @@
 /** Faults that stay until they are healed: how each is made good. */
 import type { Lab } from '../support/lab.js';
 import type { Fault, Model } from './model.js';
-import { hasFault, mayRefuse } from './model.js';
+import { hasFault, mayRefuseStart } from './model.js';
 import type { Operation } from './operation.js';
 import type { World } from './world.js';
 
@@ -55,10 +55,10 @@ export function healFault(fault: Fault): Operation {
  * also those that were stopped; the others end, unless they were left to run.
  */
 export function dockerReturns(model: Model, host: string, liveRestore = false): void {
-  const refused = mayRefuse(model, host);
   model.containers = model.containers.map((container) => {
     if (container.host !== host || (liveRestore && container.running)) return container;
     const running = container.comesBack;
-    return { ...container, running, settled: false, doubtful: container.doubtful || (running && refused) };
+    const isRefused = running && mayRefuseStart(model, host, container.networks);
+    return { ...container, running, settled: false, doubtful: container.doubtful || isRefused };
   });
 }

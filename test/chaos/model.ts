@@ -17,6 +17,8 @@ export interface Network {
   readonly name: string;
   /** Hosts that surely have it: the one that it was created on, and all once it was seen everywhere. */
   hosts: string[];
+  /** Hosts that had a container in it in a quiet: they hold addresses of it in advance. */
+  usedOn: string[];
   /** As of a container. */
   doubtful: boolean;
 }
@@ -66,12 +68,17 @@ export function isServing(model: Model, host: string): boolean {
   return !hasFault(model, host, 'xnet down') && !hasFault(model, host, 'dockerd down');
 }
 
-/**
- * What needs the store or xnet may fail on the host: xnet is down there, or the store is out of its reach. Everything
- * else has to succeed, with one member of etcd lost too.
- */
+/** What needs the store may fail on the host: it, or xnet, is out of reach. With one member of etcd lost it may not. */
 export function mayRefuse(model: Model, host: string): boolean {
   return !isServing(model, host) || hasFault(model, host, 'parted') || !hasQuorum(model);
+}
+
+/** A start in these networks may fail on the host. Not for want of the store where it has addresses in advance. */
+export function mayRefuseStart(model: Model, host: string, networks: readonly string[]): boolean {
+  const isPrepared = networks.every((name) =>
+    model.networks.some((network) => network.name === name && network.usedOn.includes(host)),
+  );
+  return isPrepared ? !isServing(model, host) : mayRefuse(model, host);
 }
 
 /** Containers of which something is known and expected. */
@@ -126,5 +133,9 @@ function hasPath(model: Model, one: Container, other: Container): boolean {
 /** After the check in quiet: everything is where it should be. */
 export function settle(model: Model): void {
   for (const container of model.containers) container.settled = true;
-  for (const network of model.networks) network.hosts = [...model.hosts];
+  for (const network of model.networks) {
+    network.hosts = [...model.hosts];
+    const users = runningContainers(model).filter(({ networks }) => networks.includes(network.name));
+    network.usedOn = [...new Set([...network.usedOn, ...users.map(({ host }) => host)])];
+  }
 }

@@ -11,8 +11,8 @@ export interface Operation {
   readonly owns?: readonly string[];
   /** What others may use too. */
   readonly uses?: readonly string[];
-  /** The host on which Docker is asked for what needs xnet and the store: it may refuse when the model says so. */
-  readonly asks?: string;
+  /** It may fail in this state, for what it needs is out of order; default: never. Asked of the state before and after. */
+  mayFail?(model: Model): boolean;
   /** Changes the model to what is so afterwards; `doubtful`: it may have been refused. */
   apply(model: Model, doubtful: boolean): void;
   /** Does it. Throws when it failed. */

@@ -1,7 +1,7 @@
 /** What will be done, step by step, worked out from the seed alone: the same seed is the same plan. */
 import { type Random, randomFrom } from '../support/random.js';
 import { healFault, orderFaults } from './faults.js';
-import { emptyModel, type Fault, type Model, mayRefuse, settle } from './model.js';
+import { emptyModel, type Fault, type Model, settle } from './model.js';
 import { collide, type Kind, type Operation } from './operation.js';
 import { NETWORK_KINDS } from './operations/networks.js';
 
@@ -81,8 +81,7 @@ function planStep(before: Model, kinds: readonly Kind[], random: Random): Step {
   }
   const planned = operations.map((operation) => ({
     operation,
-    mayFail:
-      operation.asks !== undefined && (mayRefuse(before, operation.asks) || mayRefuse(after, operation.asks)),
+    mayFail: [before, after].some((model) => operation.mayFail?.(model) ?? false),
   }));
   return {
     operations: planned,

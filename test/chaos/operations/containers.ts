@@ -1,6 +1,13 @@
 /** What users do with containers. */
 import { pick, type Random, shuffle } from '../../support/random.js';
-import { type Container, isServing, knownContainers, type Model, networksOn } from '../model.js';
+import {
+  type Container,
+  isServing,
+  knownContainers,
+  type Model,
+  mayRefuseStart,
+  networksOn,
+} from '../model.js';
 import type { Kind, Operation } from '../operation.js';
 
 /** More would make the checks long: each reaches each. */
@@ -24,7 +31,7 @@ function runContainer(name: string, host: string, networks: string[], comesBack:
     text: `run ${name} on ${host} in ${networks.join(' and ')}${comesBack ? ', to come back' : ''}`,
     owns: [name],
     uses: [host, ...networks],
-    asks: host,
+    mayFail: (model) => mayRefuseStart(model, host, networks),
     apply: (model, doubtful) => {
       model.named += 1;
       model.containers.push({ name, host, networks, comesBack, running: true, doubtful, settled: false });
@@ -67,7 +74,7 @@ const start: Kind = {
   draw: (model, random) =>
     withContainer(model, random, isStopped, (container) => ({
       text: `start ${named(container)}`,
-      asks: container.host,
+      mayFail: (state) => mayRefuseStart(state, container.host, container.networks),
       apply: (after, doubtful) => change(after, container, { running: true, doubtful, settled: false }),
       command: ['start', container.name],
     })),
@@ -84,7 +91,7 @@ const connect: Kind = {
       const network = pick(random, others(container));
       return {
         text: `connect ${named(container)} to ${network}`,
-        asks: container.host,
+        mayFail: (state) => mayRefuseStart(state, container.host, [network]),
         uses: [network],
         apply: (after, doubtful) => {
           const networks = [...container.networks, network];
@@ -115,7 +122,7 @@ const disconnect: Kind = {
   },
 };
 
-interface Deed extends Pick<Operation, 'text' | 'asks' | 'uses' | 'apply'> {
+interface Deed extends Pick<Operation, 'text' | 'mayFail' | 'uses' | 'apply'> {
   /** Of docker. */
   readonly command: readonly string[];
 }

@@ -1,7 +1,7 @@
 /** Networks, created on one host and mirrored to the others. */
 import { CREATE } from '../../support/containers.js';
 import { pick } from '../../support/random.js';
-import { hasFault, isServing, type Model } from '../model.js';
+import { hasFault, isServing, type Model, mayRefuse } from '../model.js';
 import type { Kind } from '../operation.js';
 
 const MOST_NETWORKS = 4;
@@ -20,10 +20,10 @@ const create: Kind = {
       text: ['create', ...options, name, 'on', host].join(' '),
       owns: [name],
       uses: [host],
-      asks: host,
+      mayFail: (state) => mayRefuse(state, host),
       apply: (after, doubtful) => {
         after.named += 1;
-        after.networks.push({ name, hosts: doubtful ? [] : [host], doubtful });
+        after.networks.push({ name, hosts: doubtful ? [] : [host], usedOn: [], doubtful });
       },
       perform: async ({ lab }) => void (await lab.docker(host, ...CREATE, ...options, name)),
     };
@@ -38,7 +38,7 @@ const rm: Kind = {
       return !doubtful && hosts.length === model.hosts.length && !isUsed(model, name);
     });
     // Docker asks xnet, and xnet the store: where that is away, the removal cannot be told from another's loss.
-    const hosts = model.hosts.filter((host) => isServing(model, host) && !hasFault(model, host));
+    const hosts = model.hosts.filter((host) => !hasFault(model, host) && !mayRefuse(model, host));
     if (networks.length === 0 || hosts.length === 0) return undefined;
     const [{ name }, host] = [pick(random, networks), pick(random, hosts)];
     return {

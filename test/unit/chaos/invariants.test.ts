@@ -23,7 +23,7 @@ function hosts(one: readonly SeenContainer[], other: readonly SeenContainer[] = 
 
 function modelWith(names: readonly string[]): Model {
   const model = emptyModel(HOSTS, []);
-  model.networks.push({ name: 'n1', hosts: [...HOSTS], doubtful: false });
+  model.networks.push({ name: 'n1', hosts: [...HOSTS], usedOn: [], doubtful: false });
   for (const name of names) {
     const state = { comesBack: false, running: true, doubtful: false, settled: true };
     model.containers.push({ name, host: 'h1', networks: ['n1'], ...state });
