@@ -2,6 +2,8 @@
 import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { callTimes } from '../support/call-times.js';
+import type { Lab } from '../support/lab.js';
 import { LeakCheck } from '../support/leak-check.js';
 import { randomFrom } from '../support/random.js';
 import { carryOut, type Reporter, Violation } from './carry-out.js';
@@ -70,8 +72,15 @@ async function runIn(world: World, options: SeedOptions, reporter: Reporter): Pr
   reporter.say(`   nothing left ${((performance.now() - started) / 1000).toFixed(1)} s after the last round`);
   const after = await readResources(lab);
   for (const line of compareResources(before, after)) reporter.say(`   ${line}`);
+  for (const host of hosts) reporter.say(`   ${await describeSlowest(lab, host)}`);
   const grown = findGrowth(before, after, GROWTH);
   if (grown.length > 0) throw new Violation(grown.join('\n'));
+}
+
+async function describeSlowest(lab: Lab, host: string): Promise<string> {
+  const calls = await callTimes(lab, host);
+  const [longest] = calls.sort((one, other) => other.ms - one.ms);
+  return `calls of Docker on ${host}: ${calls.length}, the longest ${longest?.method} ${longest?.ms} ms`;
 }
 
 /** The whole logs of all services, which go with the lab: the directory that they are copied to. */
