@@ -100,6 +100,11 @@ export class Lab implements AsyncDisposable {
     return (await this.ip('h1')).replace(/\d+$/, '254');
   }
 
+  /** Of what the services of all hosts logged: HOST.SERVICE.log. Gone with the lab. */
+  get logDirectory(): string {
+    return `/run/xnet-lab/${this.name}/log`;
+  }
+
   /** Every line that xnet logged as an error, on any host. */
   async xnetErrors(): Promise<string[]> {
     const logs = await Promise.all(this.hosts.map((host) => this.run(['logs', host, 'xnet'])));

@@ -42,7 +42,7 @@ export class LeakCheck {
   }
 
   /** Removes all containers and networks, and throws naming what of xnet's stays, or what xnet's trouble is. */
-  async cleanAndCheck(): Promise<void> {
+  async cleanAndCheck(withinMs = SETTLE_MS): Promise<void> {
     // All containers first: the removal of a network that one still uses anywhere is undone.
     await Promise.all(this.lab.hosts.map((host) => removeContainers(this.lab, host)));
     await Promise.all(this.lab.hosts.map((host) => removeNetworksOrRecount(this.lab, host)));
@@ -51,9 +51,9 @@ export class LeakCheck {
       left = await this.#left();
       return left.length === 0;
     };
-    await eventually('the hosts are clean', isClean).catch(() => {
+    await eventually('the hosts are clean', isClean, withinMs).catch(() => {
       throw new Error(
-        `left behind ${SETTLE_MS} ms after the last container and network:\n  ${left.join('\n  ')}`,
+        `left behind ${withinMs} ms after the last container and network:\n  ${left.join('\n  ')}`,
       );
     });
     await Promise.all(this.lab.hosts.map((host) => this.lab.in(host, 'xnet', 'status')));

@@ -1,0 +1,16 @@
+/** Three short seeds; `test/chaos/run` has more, and longer ones. A seed of your own: CHAOS_SEED=17. */
+import { describe, test } from '@jest/globals';
+import { runSeed } from './seed.js';
+
+/** A minute each, with the lab. */
+const STEPS = 18;
+
+const SEEDS = process.env.CHAOS_SEED ? [Number(process.env.CHAOS_SEED)] : [1, 2, 3];
+
+describe('chaos', () => {
+  test.each(SEEDS)(
+    'seed %i: everything works in every quiet, and nothing is left at the end',
+    (seed) => runSeed({ seed, steps: STEPS, without: [], say: () => undefined }),
+    300_000,
+  );
+});

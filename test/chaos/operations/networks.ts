@@ -1,0 +1,62 @@
+/** Networks, created on one host and mirrored to the others. */
+import { CREATE } from '../../support/containers.js';
+import { pick } from '../../support/random.js';
+import { hasFault, isServing, type Model, mayRefuse } from '../model.js';
+import type { Kind } from '../operation.js';
+
+const MOST_NETWORKS = 4;
+
+const create: Kind = {
+  name: 'network-create',
+  weight: 3,
+  draw(model, random) {
+    const hosts = model.hosts.filter((host) => isServing(model, host));
+    if (hosts.length === 0 || model.networks.length >= MOST_NETWORKS) return undefined;
+    const host = pick(random, hosts);
+    const name = `n${model.named + 1}`;
+    const options = random() < 0.2 ? ['--internal'] : [];
+    return {
+      kind: 'network-create',
+      text: ['create', ...options, name, 'on', host].join(' '),
+      owns: [name],
+      uses: [host],
+      mayFail: (state) => mayRefuse(state, host),
+      apply: (after, doubtful) => {
+        after.named += 1;
+        after.networks.push({ name, hosts: doubtful ? [] : [host], usedOn: [], doubtful });
+      },
+      perform: async ({ lab }) => void (await lab.docker(host, ...CREATE, ...options, name)),
+    };
+  },
+};
+
+const rm: Kind = {
+  name: 'network-rm',
+  weight: 1,
+  draw(model, random) {
+    const networks = model.networks.filter(({ name, hosts, doubtful }) => {
+      return !doubtful && hosts.length === model.hosts.length && !isUsed(model, name);
+    });
+    // Docker asks xnet, and xnet the store: where that is away, the removal cannot be told from another's loss.
+    const hosts = model.hosts.filter((host) => !hasFault(model, host) && !mayRefuse(model, host));
+    if (networks.length === 0 || hosts.length === 0) return undefined;
+    const [{ name }, host] = [pick(random, networks), pick(random, hosts)];
+    return {
+      kind: 'network-rm',
+      text: `remove ${name} on ${host}`,
+      owns: [name],
+      uses: [host],
+      apply: (after) => {
+        after.networks = after.networks.filter((network) => network.name !== name);
+      },
+      perform: async ({ lab }) => void (await lab.docker(host, 'network', 'rm', name)),
+    };
+  },
+};
+
+/** Also by containers that do not run or are doubtful: they would want it again. */
+function isUsed(model: Model, network: string): boolean {
+  return model.containers.some(({ networks }) => networks.includes(network));
+}
+
+export const NETWORK_KINDS: readonly Kind[] = [create, rm];

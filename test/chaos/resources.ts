@@ -1,0 +1,69 @@
+/** What keeper and daemon hold on a host: memory and open files. */
+import type { Lab } from '../support/lab.js';
+
+export interface Resources {
+  readonly host: string;
+  readonly role: 'keeper' | 'daemon';
+  /** Resident, in kB. */
+  readonly rssKb: number;
+  readonly files: number;
+}
+
+const SCRIPT = `
+  keeper=$(cat /run/lab/xnet.pid); daemon=$(pgrep -o -P "$keeper")
+  for role in keeper daemon; do
+    eval pid=\\$$role
+    echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(ls /proc/$pid/fd | wc -l)
+  done`;
+
+/** xnet must run on all hosts. */
+export async function readResources(lab: Lab): Promise<Resources[]> {
+  const outputs = await Promise.all(
+    lab.hosts.map(async (host) => [host, await lab.in(host, 'sh', '-c', SCRIPT)] as const),
+  );
+  return outputs.flatMap(([host, output]) =>
+    output.split('\n').map((line) => {
+      const [role, rss, files] = line.split(' ');
+      return { host, role: role as Resources['role'], rssKb: Number(rss), files: Number(files) };
+    }),
+  );
+}
+
+/** A line for each process of `after`. */
+export function compareResources(before: readonly Resources[], after: readonly Resources[]): string[] {
+  return after.map((now) => describeChange(findSame(before, now), now));
+}
+
+function findSame(all: readonly Resources[], { host, role }: Resources): Resources | undefined {
+  return all.find((other) => other.host === host && other.role === role);
+}
+
+function describeChange(then: Resources | undefined, now: Resources): string {
+  if (!then) return `${now.role} on ${now.host}: ${megabytes(now)} MB, ${now.files} files`;
+  const memory = `${megabytes(then)} -> ${megabytes(now)} MB (${(now.rssKb / then.rssKb).toFixed(2)})`;
+  return `${now.role} on ${now.host}: memory ${memory}, files ${then.files} -> ${now.files}`;
+}
+
+function megabytes({ rssKb }: Resources): number {
+  return Math.round(rssKb / 1024);
+}
+
+export interface Growth {
+  /** At most so many times the memory of before. */
+  readonly memory: number;
+  /** At most so many more open files. */
+  readonly files: number;
+}
+
+/** Sentences about what has grown by more. */
+export function findGrowth(
+  before: readonly Resources[],
+  after: readonly Resources[],
+  most: Growth,
+): string[] {
+  return after.flatMap((now) => {
+    const then = findSame(before, now);
+    const isMore = then && (now.rssKb > then.rssKb * most.memory || now.files > then.files + most.files);
+    return isMore ? [`grown: ${describeChange(then, now)}`] : [];
+  });
+}
