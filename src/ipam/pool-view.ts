@@ -15,17 +15,19 @@ export class PoolView implements AsyncDisposable {
   readonly inFlight = new Set<bigint>();
   /** Pool references of this host that are in use here, by their names. */
   readonly references = new Map<string, PoolReference>();
+  /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
+  byDocker = false;
   /** How many free addresses a choice may leap over at random; above 0 while other hosts choose the same ones. */
   spread = 0;
+  readonly poolKey: string;
   readonly #store: Store;
-  readonly #poolKey: string;
   readonly #closing = new AbortController();
   #following: Promise<void> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
 
   constructor(store: Store, poolKey: string) {
     this.#store = store;
-    this.#poolKey = poolKey;
+    this.poolKey = poolKey;
     this.addresses = new KnownAddresses(poolKey);
   }
 
@@ -38,19 +40,19 @@ export class PoolView implements AsyncDisposable {
   /** Resolves once the pool's addresses are known. Throws STORE_UNAVAILABLE when that takes too long. */
   async ready(): Promise<void> {
     try {
-      await withDeadline(this.#ready, FIRST_SNAPSHOT_MS, `reading pool ${this.#poolKey}`);
+      await withDeadline(this.#ready, FIRST_SNAPSHOT_MS, `reading pool ${this.poolKey}`);
     } catch (error: unknown) {
       if (!isXnetError(error, 'TIMEOUT')) throw error;
       throw new XnetError(
         'STORE_UNAVAILABLE',
-        `the store (${this.#store.description}) did not tell the addresses of pool ${this.#poolKey} in time`,
+        `the store (${this.#store.description}) did not tell the addresses of pool ${this.poolKey} in time`,
       );
     }
   }
 
   /** Reads the pool anew: afterwards every commit acknowledged before the call is known. */
   async refresh(): Promise<void> {
-    this.addresses.replace(await this.#store.list(keys.addressesOf(this.#poolKey)));
+    this.addresses.replace(await this.#store.list(keys.addressesOf(this.poolKey)));
   }
 
   noteRefusal(): void {
@@ -67,7 +69,7 @@ export class PoolView implements AsyncDisposable {
   }
 
   async #follow(ready: () => void): Promise<void> {
-    for await (const batch of this.#store.watch(keys.addressesOf(this.#poolKey), this.#closing.signal)) {
+    for await (const batch of this.#store.watch(keys.addressesOf(this.poolKey), this.#closing.signal)) {
       if (batch.type === 'changes') this.addresses.follow(batch.changes);
       else this.addresses.replace(batch.snapshot);
       ready();
