@@ -160,6 +160,8 @@ function createDriver(
     reserves: {
       // The embedded store is never away.
       size: config.store === 'embedded' ? 0 : config.reserve,
+      isPoolHere: (poolKey) =>
+        local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
       onFailure: (error) => logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
     },
   });

@@ -56,6 +56,8 @@ export class AddressBook {
   }): Promise<AddressPlan> {
     const { key, address, held } = await this.#read(binding);
     const endpoint = { endpointId: binding.endpointId, networkId: binding.networkId };
+    // Whatever xnet's IPAM hands out a reference holds.
+    if (!held || held.record.references.length === 0) this.#context.views.beginByDocker(binding.poolKey);
     if (!held) return this.#propose({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
@@ -71,11 +73,13 @@ export class AddressBook {
 
   /** Puts the endpoint's address to rest; no conditions and no writes when it is no longer the endpoint's. */
   async restPlan(binding: { poolKey: string; address: string; endpointId: string }): Promise<AddressPlan> {
+    const { rests, keepsReleased } = this.#context;
     const { key, held } = await this.#read(binding);
     if (held?.record.state !== 'claimed' || held.record.endpointId !== binding.endpointId) {
       return { conditions: [], writes: [] };
     }
-    const write = await this.#context.rests.restWrite(key, held.record);
+    const isKept = held.record.references.length === 0 && keepsReleased(binding.poolKey);
+    const write = isKept ? rests.keepWrite(key, held.record) : await rests.restWrite(key, held.record);
     return this.#propose({ key, is: 'at', revision: held.revision }, write);
   }
 

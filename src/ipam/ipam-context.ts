@@ -21,6 +21,8 @@ export interface IpamContext {
   readonly unfinished: Unfinished;
   readonly transactions: TransactOptions;
   readonly records: RecordReader;
+  /** An address that is released there joins this host's reserve at once: Docker's own IPAM offers it next. */
+  readonly keepsReleased: (poolKey: string) => boolean;
 }
 
 /** Names what is unfinished about a claim; two addresses may have been claimed for one request. */

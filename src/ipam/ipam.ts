@@ -49,7 +49,12 @@ export interface IpamOptions {
 /** A commit of unknown fate can still be applied for half a minute. */
 const GIVING_BACK: UnfinishedTiming = { firstPauseMs: 1_000, longestPauseMs: 1_000, forMs: 30_000 };
 
-const NO_RESERVES: ReservesOptions = { size: 0, lookMs: 1_000, onFailure: () => undefined };
+const NO_RESERVES: ReservesOptions = {
+  size: 0,
+  lookMs: 1_000,
+  isPoolHere: () => false,
+  onFailure: () => undefined,
+};
 
 export interface AddressRequest {
   /** Required for an auxiliary address. */
@@ -92,6 +97,7 @@ export class Ipam implements AsyncDisposable {
       rests: new RestLeases(store, restSeconds, nowMs),
       unfinished: new Unfinished(options.unfinished ?? GIVING_BACK),
       transactions: { budgetMs },
+      keepsReleased: (poolKey) => this.#reserves.keepsReleased(poolKey),
     };
     this.#pools = new Pools(this.#context, options.defaultPools);
     this.#endpoints = new EndpointAddresses(this.#context);

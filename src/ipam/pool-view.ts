@@ -17,10 +17,12 @@ export class PoolView implements AsyncDisposable {
   readonly inFlight = new Set<bigint>();
   /** Pool references of this host that are in use here, by their names. */
   readonly references = new Map<string, PoolReference>();
+  /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
+  byDocker = false;
   /** How many free addresses a choice may leap over at random; above 0 while other hosts choose the same ones. */
   spread = 0;
+  readonly poolKey: string;
   readonly #store: Store;
-  readonly #poolKey: string;
   readonly #records: RecordReader;
   readonly #closing = new AbortController();
   #following: Promise<void> = Promise.resolve();
@@ -28,7 +30,7 @@ export class PoolView implements AsyncDisposable {
 
   constructor(store: Store, poolKey: string, records: RecordReader) {
     this.#store = store;
-    this.#poolKey = poolKey;
+    this.poolKey = poolKey;
     this.#records = records;
     this.addresses = new KnownAddresses(poolKey);
   }
@@ -42,12 +44,12 @@ export class PoolView implements AsyncDisposable {
   /** Resolves once the pool's addresses are known. Throws STORE_UNAVAILABLE when that takes too long. */
   async ready(): Promise<void> {
     try {
-      await withDeadline(this.#ready, FIRST_SNAPSHOT_MS, `reading pool ${this.#poolKey}`);
+      await withDeadline(this.#ready, FIRST_SNAPSHOT_MS, `reading pool ${this.poolKey}`);
     } catch (error: unknown) {
       if (!isXnetError(error, 'TIMEOUT')) throw error;
       throw new XnetError(
         'STORE_UNAVAILABLE',
-        `the store (${this.#store.description}) did not tell the addresses of pool ${this.#poolKey} in time`,
+        `the store (${this.#store.description}) did not tell the addresses of pool ${this.poolKey} in time`,
       );
     }
   }
@@ -55,7 +57,7 @@ export class PoolView implements AsyncDisposable {
   /** Reads the pool anew: afterwards every commit acknowledged before the call is known. */
   async refresh(): Promise<void> {
     const { newest } = this.addresses;
-    const snapshot = await this.#store.list(keys.addressesOf(this.#poolKey));
+    const snapshot = await this.#store.list(keys.addressesOf(this.poolKey));
     // The store was put back to a backup: what is known of later revisions never was.
     if (snapshot.revision < newest) this.addresses.forget();
     this.addresses.replace(snapshot);
@@ -75,7 +77,7 @@ export class PoolView implements AsyncDisposable {
   }
 
   async #follow(ready: () => void): Promise<void> {
-    const prefix = keys.addressesOf(this.#poolKey);
+    const prefix = keys.addressesOf(this.poolKey);
     for await (const batch of this.#store.watch(prefix, this.#closing.signal)) {
       if (batch.type === 'changes') this.addresses.follow(batch.changes);
       else await this.#takeSnapshot(batch.snapshot);

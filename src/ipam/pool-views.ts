@@ -36,6 +36,18 @@ export class PoolViews implements AsyncDisposable {
     return view;
   }
 
+  /** For a pool whose addresses Docker's own IPAM hands out on this host. */
+  beginByDocker(poolKey: string): void {
+    const view = this.#views.get(poolKey) ?? this.#start(poolKey);
+    view.byDocker = true;
+  }
+
+  /** The Docker network of such a pool is gone. */
+  async closeByDocker(view: PoolView): Promise<void> {
+    view.byDocker = false;
+    await this.#closeUnused(view);
+  }
+
   find(poolKey: string): PoolView | undefined {
     return this.#views.get(poolKey);
   }
@@ -61,17 +73,20 @@ export class PoolViews implements AsyncDisposable {
 
   /** The reference is gone: closes the view of its pool when no other reference of this host uses it. */
   async close(pool: PoolReference): Promise<void> {
-    const poolKey = formatPoolKey(pool);
-    const view = this.#views.get(poolKey);
-    if (!view?.references.delete(pool.reference) || view.references.size > 0) return;
-    this.#views.delete(poolKey);
-    await view[Symbol.asyncDispose]();
+    const view = this.#views.get(formatPoolKey(pool));
+    if (view?.references.delete(pool.reference)) await this.#closeUnused(view);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const views = [...this.#views.values()];
     this.#views.clear();
     await Promise.all(views.map((view) => view[Symbol.asyncDispose]()));
+  }
+
+  async #closeUnused(view: PoolView): Promise<void> {
+    if (view.references.size > 0 || view.byDocker) return;
+    this.#views.delete(view.poolKey);
+    await view[Symbol.asyncDispose]();
   }
 
   #learn(conditions: readonly Condition[], { found, revision }: Refusal): void {

@@ -54,6 +54,31 @@ export function planReserve<T>(
   return { missing: isWorthwhile ? Math.max(0, share - has) : 0, surplus: oldestFirst.slice(share) };
 }
 
+/**
+ * The reserve where Docker's own IPAM hands out the addresses on this host. It takes the lowest that it thinks free, so
+ * these are the lowest that this host may have, on from the lowest that it has: its range is not known here.
+ */
+export function planLowest(
+  share: number,
+  { last }: Span,
+  hostId: string,
+  addresses: { get(address: bigint): KnownAddress | undefined; all(): Iterable<KnownAddress> },
+): { missing: bigint[]; surplus: KnownAddress[] } {
+  const isDockers = ({ record }: KnownAddress) =>
+    record?.state === 'claimed' && record.hostId === hostId && record.references.length === 0;
+  const reserved = reservedBy(hostId, addresses.all()).filter(isDockers);
+  const own = [...addresses.all()].filter(isDockers).map(({ address }) => address);
+  const [lowest = last + 1n] = own.sort((one, other) => (one < other ? -1 : 1));
+  const kept = new Set<bigint>();
+  const missing: bigint[] = [];
+  for (let address = lowest; address <= last && kept.size + missing.length < share; address++) {
+    const known = addresses.get(address);
+    if (!known) missing.push(address);
+    else if (known.record?.reserve && isDockers(known)) kept.add(address);
+  }
+  return { missing, surplus: reserved.filter(({ address }) => !kept.has(address)) };
+}
+
 /** The addresses in the host's reserve, longest there first. */
 export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): KnownAddress[] {
   return [...addresses]

@@ -7,23 +7,30 @@
  * nobody else can have it, and this host can give it again. Back again, what is too much is put to rest.
  */
 import { Sweep } from '../concurrency/sweep.js';
-import { isXnetError } from '../errors.js';
-import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
-import {
-  type AddressRecord,
-  addressRecord,
-  bindingRecord,
-  findRecord,
-  formatRecord,
-} from '../store/records.js';
-import type { Condition, Entry, Write } from '../store/store.js';
+import { bindingRecord, findRecord } from '../store/records.js';
+import type { Condition } from '../store/store.js';
 import type { IpamContext } from './ipam-context.js';
 import { type PoolReference, parsePoolId } from './pool-id.js';
-import { formatPoolKey } from './pool-name.js';
+import { formatPoolKey, parsePoolKey } from './pool-name.js';
 import type { PoolView } from './pool-view.js';
-import { chooseForReserve, planReserve, reservedBy, reserveSize, surveyPool } from './reserve-plan.js';
-import { reserveRecord } from './reserve-record.js';
+import {
+  claimReserve,
+  giveBack,
+  keyOf,
+  type Own,
+  ownAddress,
+  poolKeyOf,
+  removeOwn,
+} from './reserve-commits.js';
+import {
+  chooseForReserve,
+  planLowest,
+  planReserve,
+  reservedBy,
+  reserveSize,
+  surveyPool,
+} from './reserve-plan.js';
 import { automaticSpan } from './subnet-rules.js';
 import { listUnnamedHolds } from './unnamed-holds.js';
 import { followWishes } from './wishes.js';
@@ -33,18 +40,13 @@ export interface ReservesOptions {
   readonly size: number;
   /** Between two looks. */
   readonly lookMs: number;
+  /** Whether a Docker network of this host has the pool: for one whose addresses Docker's own IPAM hands out. */
+  readonly isPoolHere: (poolKey: string) => boolean;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** An address of this host's, as it was read. */
-interface Own {
-  readonly key: string;
-  readonly revision: number;
-  readonly record: AddressRecord;
-}
-
-/** Below the number of operations that a store takes in one commit. */
-const BATCH = 100;
+/** Longer than the one who asked waits for the address. */
+const GIVEN_UP_MS = 10_000;
 
 export class Reserves implements AsyncDisposable {
   readonly #context: IpamContext;
@@ -53,6 +55,8 @@ export class Reserves implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** Keys of addresses that somebody asks for. */
   readonly #wished = new Set<string>();
+  /** Keys of addresses that were given up for somebody, with the time until which they are not taken again. */
+  readonly #givenUp = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
   /** There may be addresses of this host that no view shows: a daemon before this one, or a time away, has left them. */
   #mayBeUnseen = true;
@@ -91,24 +95,24 @@ export class Reserves implements AsyncDisposable {
     for (const view of views.all()) {
       await view.ready();
       for (const pool of view.references.values()) await this.#adjust(view, pool);
+      if (view.byDocker) await this.#adjustByDocker(view);
     }
     return this.#options.lookMs;
   }
 
   /** Gives up what is asked for of this host's reserve: free at once, since no container has had it lately. */
   async #grantWishes(): Promise<void> {
-    const { store, host, views } = this.#context;
+    const { store, host } = this.#context;
     for (const key of this.#wished) {
       this.#wished.delete(key);
+      this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
       const own = entry && ownAddress(entry, host.id);
-      if (own?.record.reserve) {
-        await views.commit([{ key, is: 'at', revision: own.revision }], [{ remove: key }]);
-      }
+      if (own?.record.reserve) await removeOwn(this.#context, [own]);
     }
   }
 
-  /** Opens the views of the pools that this host has addresses in, and gives back what belongs to none. */
+  /** Opens the views of the pools that this host has addresses in, and frees what belongs to none. */
   async #takeStock(): Promise<void> {
     const { store, host, views } = this.#context;
     const own = (await store.list(keys.addresses())).entries.flatMap(
@@ -116,9 +120,16 @@ export class Reserves implements AsyncDisposable {
     );
     const held = new Set(own.flatMap(({ record }) => record.references));
     for (const pool of await this.#listHolds()) if (held.has(pool.reference)) await views.open(pool);
+    for (const each of own) if (this.#isByDocker(each)) views.beginByDocker(poolKeyOf(each));
     const open = new Set(views.all().flatMap(({ references }) => [...references.keys()]));
-    const isLoose = ({ references }: AddressRecord) => !references.some((reference) => open.has(reference));
-    await this.#giveBack(own.filter(({ record }) => record.reserve && isLoose(record)));
+    const isLoose = (each: Own) =>
+      !this.#isByDocker(each) && !each.record.references.some((reference) => open.has(reference));
+    const loose = own.filter((each) => each.record.reserve && isLoose(each));
+    await removeOwn(this.#context, loose);
+  }
+
+  #isByDocker(own: Own): boolean {
+    return own.record.references.length === 0 && this.#options.isPoolHere(poolKeyOf(own));
   }
 
   /** This host's references to pools. Of a pool that serves another driver's network the range is not known. */
@@ -139,55 +150,53 @@ export class Reserves implements AsyncDisposable {
     const share = reserveSize(this.#options.size, surveyPool(view.addresses.all(), span));
     const { missing, surplus } = planReserve(this.#options.size, share, own);
     if (missing > 0) await this.#fill(view, pool, missing);
-    await this.#giveBack(surplus);
+    await giveBack(this.#context, surplus);
   }
 
-  /** One commit. When another host was faster with one of the addresses, the next look chooses others. */
-  async #fill({ addresses, inFlight }: PoolView, pool: PoolReference, count: number): Promise<void> {
-    const { views, host } = this.#context;
+  async #fill(view: PoolView, pool: PoolReference, count: number): Promise<void> {
+    const { addresses, inFlight } = view;
     const span = automaticSpan(pool.subnet, pool.range);
-    const isTaken = (address: bigint) => addresses.has(address) || inFlight.has(address);
+    const isTaken = (address: bigint) =>
+      addresses.has(address) || inFlight.has(address) || this.#isGivenUp(keyOf(pool, address));
     const chosen = chooseForReserve(span, isTaken, count, Math.random());
-    const referenceKey = keys.poolReference(formatPoolKey(pool), host.id, pool.reference);
-    const free = chosen.map((address): Condition => ({ key: keyOf(pool, address), is: 'absent' }));
-    const writes = chosen.map((address): Write => {
-      const record = reserveRecord({ hostId: host.id, hostName: host.name }, [pool.reference]);
-      return { put: keyOf(pool, address), value: formatRecord(record) };
-    });
-    for (const address of chosen) inFlight.add(address);
-    try {
-      const result = await views.commit([{ key: referenceKey, is: 'present' }, ...free], writes);
-      const isGone = !result.committed && !result.found.some(({ key }) => key === referenceKey);
-      if (isGone) await views.close(pool);
-    } finally {
-      for (const address of chosen) inFlight.delete(address);
-    }
+    const key = keys.poolReference(formatPoolKey(pool), this.#context.host.id, pool.reference);
+    const condition: Condition = { key, is: 'present' };
+    const result = await claimReserve(this.#context, view, pool, chosen, [pool.reference], condition);
+    const isGone = !result.committed && !result.found.some((entry) => entry.key === key);
+    if (isGone) await this.#context.views.close(pool);
   }
 
-  /** Puts them to rest, each if it is as it was read; else the next look does. */
-  async #giveBack(own: readonly Own[]): Promise<void> {
-    const { views, rests } = this.#context;
-    for (let start = 0; start < own.length; start += BATCH) {
-      const some = own.slice(start, start + BATCH);
-      const conditions = some.map(({ key, revision }): Condition => ({ key, is: 'at', revision }));
-      try {
-        const writes = await Promise.all(some.map(({ key, record }) => rests.restWrite(key, record)));
-        await views.commit(conditions, writes);
-      } catch (error: unknown) {
-        // The store has lost the lease; the next one is fresh.
-        if (isXnetError(error, 'NOT_FOUND')) rests.forget();
-        throw error;
-      }
-    }
+  async #adjustByDocker(view: PoolView): Promise<void> {
+    const { host, views } = this.#context;
+    const pool = parsePoolKey(view.poolKey);
+    const isHere = this.#options.isPoolHere(view.poolKey);
+    const share = isHere ? this.#shareByDocker(view) : 0;
+    const { missing, surplus } = planLowest(share, automaticSpan(pool.subnet), host.id, view.addresses);
+    const free = missing.filter((address) => !this.#isGivenUp(keyOf(pool, address)));
+    if (free.length > 0) await claimReserve(this.#context, view, pool, free, []);
+    const own = surplus.flatMap(({ address, revision, record }) =>
+      record ? { key: keyOf(pool, address), revision, record } : [],
+    );
+    if (isHere) return giveBack(this.#context, own);
+    await removeOwn(this.#context, own);
+    await views.closeByDocker(view);
   }
-}
 
-function ownAddress(entry: Entry, hostId: string): Own | undefined {
-  const record = findRecord(addressRecord, entry);
-  if (record?.state !== 'claimed' || record.hostId !== hostId) return undefined;
-  return { key: entry.key, revision: entry.revision, record };
-}
+  #isGivenUp(key: string): boolean {
+    const isOver = (this.#givenUp.get(key) ?? 0) < performance.now();
+    if (isOver) this.#givenUp.delete(key);
+    return !isOver;
+  }
 
-function keyOf(pool: PoolReference, address: bigint): string {
-  return keys.address(formatPoolKey(pool), `${IpAddress.of(pool.subnet.family, address)}`);
+  /** An address that is released there joins the reserve at once: Docker's own IPAM offers it next. */
+  keepsReleased(poolKey: string): boolean {
+    const view = this.#context.views.find(poolKey);
+    if (!view?.byDocker || !this.#options.isPoolHere(poolKey)) return false;
+    return this.#shareByDocker(view) > 0;
+  }
+
+  #shareByDocker({ poolKey, addresses }: PoolView): number {
+    const span = automaticSpan(parsePoolKey(poolKey).subnet);
+    return reserveSize(this.#options.size, surveyPool(addresses.all(), span));
+  }
 }

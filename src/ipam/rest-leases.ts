@@ -31,7 +31,7 @@ export class RestLeases {
     if (this.#restSeconds === 0 && !this.#store.away) return { remove: key };
     const lease = this.#store.away ? undefined : await this.#leaseUnlessAway();
     // Asked again: it may be away since the lease was granted.
-    if (!lease || this.#store.away) return this.#keep(key, record);
+    if (!lease || this.#store.away) return this.keepWrite(key, record);
     const { version, hostId, hostName, claim, purpose, container } = record;
     const resting: AddressRecord = {
       ...{ version, state: 'resting', hostId, hostName, claim, references: [], purpose },
@@ -54,7 +54,8 @@ export class RestLeases {
     return had;
   }
 
-  #keep(key: string, record: AddressRecord): Write {
+  /** The write that puts the address under `key` into this host's reserve. */
+  keepWrite(key: string, record: AddressRecord): Write {
     this.#kept = true;
     return { put: key, value: formatRecord(reserveRecord(record, record.references)) };
   }

@@ -19,26 +19,28 @@ const LEASE_SECONDS = 10;
  */
 export async function readAsked({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
   const entry = await store.get(key);
-  const record = entry && findRecord(addressRecord, entry);
-  if (!record?.reserve || record.hostId === host.id || store.away) return entry;
+  if (!isOthersReserve(entry, host.id) || store.away) return entry;
   const lease = await store.grantLease({ ttlSeconds: LEASE_SECONDS, keepAlive: false });
   try {
     await store.commit([], [{ put: keys.addressWish(key), value: host.id, lease }]);
-    return await awaitChange(store, entry);
+    return await awaitGivenUp(store, key, host.id);
   } finally {
     // Its time ends it too.
     await lease.revoke().catch(() => undefined);
   }
 }
 
-async function awaitChange(store: Store, before: Entry | undefined): Promise<Entry | undefined> {
-  let now = before;
-  for (const until = performance.now() + PATIENCE_MS; performance.now() < until; ) {
+async function awaitGivenUp(store: Store, key: string, hostId: string): Promise<Entry | undefined> {
+  for (const until = performance.now() + PATIENCE_MS; ; ) {
     await sleep(LOOK_MS);
-    now = before && (await store.get(before.key));
-    if (now?.revision !== before?.revision) break;
+    const entry = await store.get(key);
+    if (!isOthersReserve(entry, hostId) || performance.now() > until) return entry;
   }
-  return now;
+}
+
+function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
+  const record = entry && findRecord(addressRecord, entry);
+  return record?.reserve === true && record.hostId !== hostId;
 }
 
 /** Tells of every address that is asked for, by its key, until `signal` aborts. */

@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { chooseForReserve, planReserve, reserveSize } from '../../../src/ipam/reserve-plan.js';
+import { KnownAddresses } from '../../../src/ipam/known-addresses.js';
+import { chooseForReserve, planLowest, planReserve, reserveSize } from '../../../src/ipam/reserve-plan.js';
+import { reserveRecord } from '../../../src/ipam/reserve-record.js';
+import { keys } from '../../../src/store/keys.js';
+import { type AddressRecord, formatRecord } from '../../../src/store/records.js';
 
 const uses = fc
   .record({ size: fc.integer({ min: 1, max: 70_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -47,6 +51,39 @@ describe('what a reserve lacks or has too much of', () => {
   test('does not follow a share that goes up and down with the pool', () => {
     expect(planReserve(8, 5, [1, 2, 3, 4])).toEqual({ missing: 0, surplus: [] });
     expect(planReserve(8, 5, [1, 2])).toEqual({ missing: 3, surplus: [] });
+  });
+});
+
+describe("the reserve where Docker's own IPAM hands out the addresses", () => {
+  const span = { first: 2n, last: 40n };
+  const known = (last: number, more: Partial<AddressRecord> = {}) => {
+    const record = { ...reserveRecord({ hostId: 'h1', hostName: 'h1' }, []), ...more };
+    const value = formatRecord(record);
+    return { key: keys.address('p', `0.0.0.${last}`), value, revision: 1, createRevision: 1 };
+  };
+  const plan = (share: number, ...entries: ReturnType<typeof known>[]) => {
+    const addresses = new KnownAddresses('p');
+    for (const entry of entries) addresses.learn(entry);
+    const { missing, surplus } = planLowest(share, span, 'h1', addresses);
+    return { missing, surplus: surplus.map(({ address }) => address) };
+  };
+
+  test('is the lowest that are free or in it, on from the first container', () => {
+    const container = { reserve: undefined, endpointId: 'e' };
+    const others = { hostId: 'h2', reserve: undefined };
+    expect(plan(3, known(5, container), known(6, others), known(7), known(12))).toEqual({
+      missing: [8n, 9n],
+      surplus: [12n],
+    });
+    expect(plan(0, known(5, container), known(7))).toEqual({ missing: [], surplus: [7n] });
+  });
+
+  test('is nothing for a host without a container, and ends with the pool', () => {
+    expect(plan(3, known(5, { hostId: 'h2' }), known(6, { references: ['r'] }))).toEqual({
+      missing: [],
+      surplus: [],
+    });
+    expect(plan(3, known(39)).missing).toEqual([40n]);
   });
 });
 

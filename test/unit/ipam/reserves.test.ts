@@ -3,9 +3,10 @@ import type { Ipam, IpamOptions } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
 import { AwayStore } from '../../support/away-store.js';
-import { Cluster, eventually, ip, next, poolRequest, prefix } from './cluster.js';
+import { Cluster, eventually, ip, next, poolRequest, prefix, replacing } from './cluster.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
+const SMALL = 'xnet-local~10.1.0.0/26';
 const RESERVES = { size: 4, lookMs: 5 };
 const AWAY = expect.objectContaining({ code: 'STORE_UNAVAILABLE' });
 
@@ -48,6 +49,35 @@ describe('the reserve of a host', () => {
     expect([await next(ipam, poolId), await next(ipam, poolId)]).toEqual(['10.1.0.3', '10.1.0.4']);
     await ipam.releasePool(poolId);
     expect(await cluster.keys()).toEqual([]);
+  });
+
+  test('costs a start nothing: a claim and a release are one commit each, without a read', async () => {
+    await using cluster = new Cluster();
+    const calls: string[] = [];
+    const { store: inner } = cluster;
+    const noting = <A extends unknown[], R>(name: string, call: (...args: A) => R) => {
+      return (...args: A): R => {
+        calls.push(name);
+        return call(...args);
+      };
+    };
+    const store = replacing(inner, {
+      get: noting('get', (key: string) => inner.get(key)),
+      list: noting('list', (under: string) => inner.list(under)),
+      commit: noting('commit', (...args: Parameters<typeof inner.commit>) => inner.commit(...args)),
+    });
+    const ipam = cluster.host('h1', { store, reserves: RESERVES });
+    const { poolId } = await ipam.requestPool(poolRequest('10.1.0.0/24'));
+    await ipam.releaseAddress(poolId, ip(await next(ipam, poolId)));
+    await next(ipam, poolId);
+    const looker = cluster.host('h2');
+    await eventually(async () => (await reserved(looker)) === 4);
+    calls.length = 0;
+    const address = await next(ipam, poolId);
+    expect(calls).toEqual(['commit']);
+    await ipam.releaseAddress(poolId, ip(address));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(calls).toEqual(['commit', 'commit']);
   });
 
   test('is not made for a network that has had no container here', async () => {
@@ -210,7 +240,7 @@ describe('the reserve of a host', () => {
     expect(entries.every((entry) => range.contains(ip(entry.key.split('/').pop() ?? '')))).toBe(true);
   });
 
-  test('gives back what belongs to no pool of this host, as after a time away in which Docker chose addresses', async () => {
+  test('is freed where it belongs to no network of this host any more', async () => {
     await using cluster = new Cluster();
     const { ipam, store } = awayHost(cluster, 'h1');
     await bind(store, ipam, '10.1.0.2', 'e1');
@@ -219,9 +249,64 @@ describe('the reserve of a host', () => {
     await bind(store, ipam, '10.1.0.2', 'e2');
     await unbind(store, ipam, '10.1.0.2', 'e2');
     await store.comeBack();
-    const isResting = async () =>
-      (await cluster.store.list('addresses/')).entries[0]?.value.includes('resting');
-    await eventually(async () => (await isResting()) === true);
+    await eventually(async () => (await cluster.keys()).length === 0);
+  });
+});
+
+describe("the reserve where Docker's own IPAM hands out the addresses", () => {
+  const SIZE = { size: 3, lookMs: 5 };
+  const lastsOf = async (cluster: Cluster) => {
+    const { entries } = await cluster.store.list(keys.addressesOf(POOL));
+    const kept = entries.filter(({ value }) => value.includes('"reserve"'));
+    return kept.map(({ key }) => key.split('.').pop()).join(' ');
+  };
+
+  test('is the lowest addresses on from its first container, and one that is released is among them', async () => {
+    await using cluster = new Cluster();
+    const { ipam, store } = awayHost(cluster, 'h1', { reserves: { ...SIZE, isPoolHere: () => true } });
+    const other = cluster.host('h2');
+    const theirs = await other.requestPool(poolRequest('10.1.0.0/24'));
+    await other.requestAddress(theirs.poolId, { purpose: 'endpoint', address: ip('10.1.0.5') });
+    await bind(store, ipam, '10.1.0.3', 'e1');
+    await eventually(async () => (await lastsOf(cluster)) === '4 6 7');
+    await bind(store, ipam, '10.1.0.4', 'e2');
+    await eventually(async () => (await lastsOf(cluster)) === '6 7 8');
+    await unbind(store, ipam, '10.1.0.3', 'e1');
+    await eventually(async () => (await lastsOf(cluster)) === '3 6 7');
+    expect((await cluster.store.list(`${keys.addressesOf(POOL)}10.1.0.8`)).entries[0]?.value).toContain(
+      'resting',
+    );
+  });
+
+  test('serves while the store is away, by a daemon too that was started again', async () => {
+    await using cluster = new Cluster();
+    const reserves = { ...SIZE, isPoolHere: () => true };
+    const { ipam, store } = awayHost(cluster, 'h1', { reserves });
+    await bind(store, ipam, '10.1.0.2', 'e1');
+    await eventually(async () => (await lastsOf(cluster)) === '3 4 5');
+    await ipam[Symbol.asyncDispose]();
+    const restarted = cluster.host('h1', { store, reserves });
+    await bind(store, restarted, '10.1.0.3', 'e2');
+    await eventually(async () => (await lastsOf(cluster)) === '4 5 6');
+    await store.goAway();
+    await unbind(store, restarted, '10.1.0.2', 'e1');
+    for (const last of [2, 4, 5, 6]) await bind(store, restarted, `10.1.0.${last}`, `e-${last}`);
+    await expect(bind(store, restarted, '10.1.0.7', 'e7')).rejects.toEqual(AWAY);
+    await store.comeBack();
+    await eventually(async () => (await lastsOf(cluster)) === '7 8 9');
+    expect(store.lost).toEqual([]);
+  });
+
+  test('is free at once when the Docker network is gone', async () => {
+    await using cluster = new Cluster();
+    let isHere = true;
+    const reserves = { ...SIZE, isPoolHere: () => isHere };
+    const { ipam, store } = awayHost(cluster, 'h1', { reserves });
+    await bind(store, ipam, '10.1.0.2', 'e1');
+    await eventually(async () => (await lastsOf(cluster)) === '3 4 5');
+    await unbind(store, ipam, '10.1.0.2', 'e1');
+    isHere = false;
+    await eventually(async () => (await cluster.keys()).length === 0);
   });
 });
 
@@ -248,6 +333,24 @@ describe('an address that another host has in reserve', () => {
       await eventually(async () => !(await cluster.keys()).some((key) => key.startsWith('address-wishes/')));
     },
   );
+
+  test('is not taken again by the host that gave it up', async () => {
+    await using cluster = new Cluster();
+    const one = awayHost(cluster, 'h1', { reserves: { size: 15, lookMs: 5 } });
+    const { poolId } = await one.ipam.requestPool(poolRequest('10.1.0.0/26'));
+    await next(one.ipam, poolId);
+    await eventually(async () => (await reserved(one.ipam)) === 15);
+    // All of where a reserve is looked for first.
+    const wished = Array.from({ length: 15 }, (_, index) => `${keys.addressesOf(SMALL)}10.1.0.${33 + index}`);
+    await cluster.store.commit(
+      [],
+      wished.map((key) => ({ put: keys.addressWish(key), value: 'h2' })),
+    );
+    const isNotOne = async () => (await cluster.keys()).every((key) => !wished.includes(key));
+    await eventually(isNotOne);
+    await eventually(async () => (await reserved(one.ipam)) === 15);
+    expect(await isNotOne()).toBe(true);
+  });
 
   test("is given up when Docker's own IPAM chose it", async () => {
     await using cluster = new Cluster();
