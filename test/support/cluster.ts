@@ -160,6 +160,14 @@ export class ClusterHost {
     return { endpoint, address };
   }
 
+  /** Resolves when the kernel forwards on every port of the network's bridge. */
+  async forwards(): Promise<void> {
+    await eventually(async () => {
+      const ports = await this.daemon.run('bridge', '-n', this.#namespace(), 'link');
+      if (/ state (?!forwarding)/.test(ports)) throw new Error(`not all ports forward: ${ports}`);
+    });
+  }
+
   /** What `docker rm -f` does. */
   async detach({ endpoint, address }: Attached): Promise<void> {
     await this.#call('NetworkDriver.Leave', endpoint);
@@ -169,7 +177,7 @@ export class ClusterHost {
 
   /** What vxlan0 and br0 have of other hosts' containers, sorted: `MAC VTEP`, VTEPs, and `ADDRESS MAC`. */
   async forwarding(): Promise<{ tunnels: string[]; flooded: string[]; neighbours: string[] }> {
-    const [namespace = ''] = this.daemon.namespaces().filter((name) => name.startsWith('xnet-'));
+    const namespace = this.#namespace();
     const fdb = await this.daemon.run('bridge', '-n', namespace, 'fdb', 'show', 'dev', 'vxlan0');
     const neighbours = await this.daemon.run('ip', '-4', '-n', namespace, 'neigh', 'show', 'dev', 'br0');
     const remote = [...fdb.matchAll(/^(\S+) dst (\S+) /gm)].map(([, mac = '', vtep = '']) => ({ mac, vtep }));
@@ -187,6 +195,10 @@ export class ClusterHost {
         .map(([, ip, mac]) => `${ip} ${mac}`)
         .sort(),
     };
+  }
+
+  #namespace(): string {
+    return this.daemon.namespaces().find((name) => name.startsWith('xnet-')) ?? '';
   }
 
   async #call(method: string, body: object): Promise<Record<string, unknown>> {
