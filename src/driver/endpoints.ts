@@ -182,7 +182,9 @@ export class Endpoints {
       this.#parts.background('follow network', follower.follow(spec));
       return;
     }
-    const [removed] = await Promise.allSettled([this.#records.remove(endpoint), this.#detach(endpoint)]);
+    // Not now where the store has just not answered: Docker is told within 5 s.
+    const undoRecord = mayBeRecorded ? undefined : this.#records.remove(endpoint);
+    const [removed] = await Promise.allSettled([undoRecord, this.#detach(endpoint)]);
     if (mayBeRecorded || removed.status === 'rejected') {
       const remove = () => this.#removeStray(endpoint.id, [network.id]);
       this.#parts.removals.add(endpoint.id, remove, UNKNOWN_MS);

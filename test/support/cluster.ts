@@ -16,16 +16,29 @@ const hostAddress = (number: number) => `198.18.250.${number}`;
 const ETCD = '198.18.250.254';
 const STORE = ['--store', `etcd://${ETCD}:2379`];
 
+export interface ClusterOptions {
+  /**
+   * xnet and etcd run before all else on this machine: so times that are theirs can be measured while others load it.
+   */
+  readonly first?: boolean;
+}
+
+/** Of util-linux: a real-time priority, which what a process starts has too. */
+const FIRST = ['chrt', '-r'];
+
 export class Cluster implements AsyncDisposable {
   readonly hosts: ClusterHost[] = [];
   #undo: (() => Promise<unknown>)[] = [];
   #etcdctl = '';
 
-  private constructor(private readonly wire: Netns) {}
+  private constructor(
+    private readonly wire: Netns,
+    private readonly options: ClusterOptions,
+  ) {}
 
-  static async start(hosts: number): Promise<Cluster> {
+  static async start(hosts: number, options: ClusterOptions = {}): Promise<Cluster> {
     const wire = await Netns.create('wire');
-    const cluster = new Cluster(wire);
+    const cluster = new Cluster(wire, options);
     cluster.#undo.push(() => wire[Symbol.asyncDispose]());
     try {
       await wire.ip('link add wire type bridge mcast_snooping 0');
@@ -70,8 +83,9 @@ export class Cluster implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'xnet-etcd-'));
     this.#undo.push(() => rm(directory, { recursive: true }));
     const url = `http://${ETCD}:2379`;
-    const member = new EtcdMember(2379, 'ip', [
-      ...['netns', 'exec', this.wire.name, etcd, '--data-dir', directory, '--log-level', 'error'],
+    const [program = '', ...args] = [...(this.options.first ? [...FIRST, '1'] : []), 'ip'];
+    const member = new EtcdMember(2379, program, [
+      ...[...args, 'netns', 'exec', this.wire.name, etcd, '--data-dir', directory, '--log-level', 'error'],
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
     ]);
     member.start();
@@ -95,6 +109,10 @@ export class Cluster implements AsyncDisposable {
     };
     const daemon = await TestDaemon.start(STORE, {}, plug);
     this.#undo.push(() => daemon[Symbol.asyncDispose]());
+    if (this.options.first) {
+      for (const pid of [daemon.keeperPid, daemon.daemonPid])
+        await daemon.run(...FIRST, '-a', '-p', '1', `${pid}`);
+    }
     this.hosts.push(new ClusterHost(daemon, hostAddress(number)));
   }
 
@@ -160,6 +178,14 @@ export class ClusterHost {
     return { endpoint, address };
   }
 
+  /** Resolves when the kernel forwards on every port of the network's bridge. */
+  async forwards(): Promise<void> {
+    await eventually(async () => {
+      const ports = await this.daemon.run('bridge', '-n', this.#namespace(), 'link');
+      if (/ state (?!forwarding)/.test(ports)) throw new Error(`not all ports forward: ${ports}`);
+    });
+  }
+
   /** What `docker rm -f` does. */
   async detach({ endpoint, address }: Attached): Promise<void> {
     await this.#call('NetworkDriver.Leave', endpoint);
@@ -169,7 +195,7 @@ export class ClusterHost {
 
   /** What vxlan0 and br0 have of other hosts' containers, sorted: `MAC VTEP`, VTEPs, and `ADDRESS MAC`. */
   async forwarding(): Promise<{ tunnels: string[]; flooded: string[]; neighbours: string[] }> {
-    const [namespace = ''] = this.daemon.namespaces().filter((name) => name.startsWith('xnet-'));
+    const namespace = this.#namespace();
     const fdb = await this.daemon.run('bridge', '-n', namespace, 'fdb', 'show', 'dev', 'vxlan0');
     const neighbours = await this.daemon.run('ip', '-4', '-n', namespace, 'neigh', 'show', 'dev', 'br0');
     const remote = [...fdb.matchAll(/^(\S+) dst (\S+) /gm)].map(([, mac = '', vtep = '']) => ({ mac, vtep }));
@@ -187,6 +213,10 @@ export class ClusterHost {
         .map(([, ip, mac]) => `${ip} ${mac}`)
         .sort(),
     };
+  }
+
+  #namespace(): string {
+    return this.daemon.namespaces().find((name) => name.startsWith('xnet-')) ?? '';
   }
 
   async #call(method: string, body: object): Promise<Record<string, unknown>> {
