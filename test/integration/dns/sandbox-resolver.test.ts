@@ -261,6 +261,7 @@ describe('a resolver that cannot be installed', () => {
     });
     const brokenRules = {
       ensure: () => Promise.reject(new Error('nft is broken')),
+      repair: () => Promise.reject(new Error('nft is broken')),
       remove: () => Promise.reject(new Error('nft is broken')),
     };
     const broken = new SandboxResolvers(zones, brokenRules, new Held());
