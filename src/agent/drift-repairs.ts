@@ -26,8 +26,14 @@ export interface DriftRepairsParts {
 /** What is altered by hand is found within 30 s: this, and the time that a look takes. */
 const SWEEP_MS = 22_000;
 
+/** After the first look: a daemon that has just started does not know yet in which containers its endpoints are. */
+const SECOND_MS = 5_000;
+
 /** Events come in swarms: one look, this long after the first of them. */
 const SWARM_MS = 200;
+
+/** After a look that failed and the one before did not. */
+const AGAIN_MS = 1_000;
 
 /** So that looks at many networks are spread. */
 const BETWEEN_MS = 20;
@@ -41,25 +47,37 @@ const ORPHAN_MS = 20_000;
  */
 export class DriftRepairs implements AsyncDisposable {
   readonly #parts: DriftRepairsParts;
+  readonly #sweepMs: number;
+  readonly #startedAtMs: number;
   readonly #stop = new AbortController();
   readonly #sweeps: readonly Sweep[];
   readonly #hinted = new Map<string, NodeJS.Timeout>();
   readonly #orphans = new Map<string, Absences>();
+  /** Network -> why the last look failed, and those of which the log has it. */
   readonly #failures = new Map<string, string>();
+  readonly #told = new Set<string>();
   readonly #work = new Set<Promise<void>>();
   #watch: AsyncDisposable | undefined;
 
   constructor(parts: DriftRepairsParts) {
     this.#parts = parts;
-    const pauseMs = parts.sweepMs ?? SWEEP_MS;
+    const { sweepMs = SWEEP_MS } = parts;
+    this.#sweepMs = sweepMs;
+    this.#startedAtMs = performance.now();
     this.#sweeps = [() => this.#checkAll(), () => this.#checkRules()].map(
-      (work) =>
+      (look) =>
         new Sweep({
-          look: () => work().then(() => pauseMs),
-          retryMs: pauseMs,
+          look: () => look().then(() => this.#pauseMs),
+          retryMs: sweepMs,
           onFailure: (error) => parts.logger.error('cannot look for drift', { error: errorMessage(error) }),
         }),
     );
+  }
+
+  /** Until the next look. */
+  get #pauseMs(): number {
+    const isFirst = performance.now() - this.#startedAtMs < SECOND_MS;
+    return isFirst ? Math.min(SECOND_MS, this.#sweepMs) : this.#sweepMs;
   }
 
   start(): void {
@@ -80,14 +98,14 @@ export class DriftRepairs implements AsyncDisposable {
     else this.#hint(hint.networkId);
   }
 
-  #hint(networkId: string): void {
+  #hint(networkId: string, afterMs = SWARM_MS): void {
     if (this.#hinted.has(networkId) || this.#stop.signal.aborted) return;
     const look = () => {
       this.#hinted.delete(networkId);
       const work = this.#check(networkId).finally(() => this.#work.delete(work));
       this.#work.add(work);
     };
-    this.#hinted.set(networkId, setTimeout(look, SWARM_MS));
+    this.#hinted.set(networkId, setTimeout(look, afterMs));
   }
 
   async #checkAll(): Promise<void> {
@@ -109,17 +127,27 @@ export class DriftRepairs implements AsyncDisposable {
 
   /** Never rejects. */
   async #check(networkId: string): Promise<void> {
-    const { dataplane, repairs, logger } = this.#parts;
+    const { dataplane, repairs } = this.#parts;
     try {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
       repairs.note(check.repairs, { network: networkId });
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
+      this.#told.delete(networkId);
     } catch (error: unknown) {
-      const reason = errorMessage(error);
-      if (this.#failures.get(networkId) !== reason)
-        logger.error('cannot repair a network', { network: networkId, error: reason });
-      this.#failures.set(networkId, reason);
+      this.#noteFailure(networkId, errorMessage(error));
+    }
+  }
+
+  /** The first of a row is mostly of what was altered in the midst of the look: it is looked at again, soon. */
+  #noteFailure(networkId: string, error: string): void {
+    const { logger } = this.#parts;
+    const former = this.#failures.get(networkId);
+    this.#failures.set(networkId, error);
+    if (former === undefined) this.#hint(networkId, AGAIN_MS);
+    else if (former !== error || !this.#told.has(networkId)) {
+      logger.error('cannot repair a network', { network: networkId, error });
+      this.#told.add(networkId);
     }
   }
 

@@ -9,6 +9,7 @@ import { sleep } from '../concurrency/deadline.js';
 import { XnetError } from '../errors.js';
 import type { LocalEndpoint } from './dataplane.js';
 import { interfaceName } from './interface-names.js';
+import { hasIpv6 } from './kernel-support.js';
 import { type StartedProgram, startProgram } from './program.js';
 
 const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
@@ -68,8 +69,7 @@ export async function dressInterface(
     ...addresses.map((address) => addressLine(address, name)),
     `link set ${name} up`,
   ];
-  // Docker switches IPv6 on for each interface that has an address of it, and off for the sandbox.
-  if (addresses.some(isOfIpv6)) await allowIpv6(path, interfaceName(id));
+  await setIpv6(path, interfaceName(id), addresses.some(isOfIpv6));
   await finish(startProgram('nsenter', [`--net=${path}`, 'ip', '-batch', '-']), `${lines.join('\n')}\n`);
 }
 
@@ -78,9 +78,11 @@ function addressLine(address: string, name: string): string {
   return `addr add ${address} ${isOfIpv6(address) ? 'nodad' : 'brd +'} dev ${name}`;
 }
 
-async function allowIpv6(path: string, name: string): Promise<void> {
+/** As Docker does it: an interface that has no address of IPv6 does not speak it. */
+async function setIpv6(path: string, name: string, on: boolean): Promise<void> {
+  if (!on && !(await hasIpv6())) return;
   const file = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-  await finish(startProgram('nsenter', [`--net=${path}`, 'tee', file]), '0\n');
+  await finish(startProgram('nsenter', [`--net=${path}`, 'tee', file]), on ? '0\n' : '1\n');
 }
 
 function isOfIpv6(address: string): boolean {

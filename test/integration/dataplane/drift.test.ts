@@ -183,6 +183,105 @@ const ALTERATIONS: readonly Alteration[] = [
   ],
 ];
 
+test('a container in two networks that lost both interfaces has them again, each under its name', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts;
+  const shop = underlay.network(host!, 'shop');
+  const more = underlay.network(host!, 'more');
+  const { netns, endpoint: first } = await underlay.container(host!, shop, ['10.1.0.2/24']);
+  const second = { id: '5'.repeat(64), mac: '02:00:00:00:00:77' };
+  const { interfaceName } = await host!.dataplane.ensureEndpoint(more, second);
+  await host!.netns.ip(`link set ${interfaceName} netns ${netns.name} name eth3`);
+  const sandboxPath = `/run/netns/${netns.name}`;
+  const check = async () => [
+    await host!.dataplane.repairNetwork(more.id, () => [
+      { ...second, addresses: ['10.2.0.2/24', 'fd02::2/64'], sandboxPath },
+    ]),
+    await host!.dataplane.repairNetwork(shop.id, () => [
+      { ...first, addresses: ['10.1.0.2/24'], sandboxPath },
+    ]),
+  ];
+  const right = { repairs: [], strangers: [] };
+  expect(await check()).toEqual([right, right]);
+  await netns.ip('link del eth0');
+  await netns.ip('link del eth3');
+  const repaired = { repairs: [{ kind: 'veth', was: 'missing' }], strangers: [] };
+  expect(await check()).toMatchObject([repaired, repaired]);
+  const links: { ifname: string; mtu: number; addr_info: { local: string; prefixlen: number }[] }[] =
+    JSON.parse(await netns.ip('-j addr show up scope global'));
+  const shown = links.map(({ ifname, mtu, addr_info }) => [
+    ifname,
+    mtu,
+    // iproute2 prints {} for the addresses that it leaves out.
+    ...addr_info.flatMap(({ local, prefixlen }) => (local ? `${local}/${prefixlen}` : [])),
+  ]);
+  expect(shown.sort()).toEqual([
+    ['eth0', 1450, '10.1.0.2/24'],
+    ['eth3', 1450, '10.2.0.2/24', 'fd02::2/64'],
+  ]);
+});
+
+test('an endpoint that is in no container is left to Docker, and gets its interface with Join', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts;
+  const network = underlay.network(host!, 'shop');
+  const endpoint = { id: '6'.repeat(64), mac: '02:00:00:00:00:78' };
+  const { interfaceName } = await host!.dataplane.ensureEndpoint(network, endpoint);
+  await host!.netns.ip(`link del ${interfaceName}`);
+  for (const sandboxPath of [undefined, '/run/netns/none-such']) {
+    const local = { ...endpoint, addresses: [], sandboxPath };
+    const { repairs } = await host!.dataplane.repairNetwork(network.id, () => [local]);
+    expect(repairs).toEqual([]);
+  }
+  await host!.dataplane.ensureEndpoint(network, endpoint);
+  expect(await host!.netns.ip(`link show ${interfaceName}`)).toContain(endpoint.mac);
+});
+
+test('what is being changed is never taken for altered: endpoints and remotes that come and go', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts;
+  const { dataplane } = host!;
+  const network = underlay.network(host!, 'shop');
+  await dataplane.ensureNetwork(network);
+  // As the driver does it: known when it is attached, and no more before it is removed.
+  const known = new Map<string, LocalEndpoint>();
+  const until = Date.now() + 8_000;
+  let changes = 0;
+  const churn = async (digit: string) => {
+    for (let round = 0; Date.now() < until; round++) {
+      const endpoint = { id: digit.repeat(64), mac: `02:00:00:00:0${digit}:0${round % 4}` };
+      await dataplane.ensureEndpoint(network, endpoint);
+      known.set(endpoint.id, { ...endpoint, addresses: [] });
+      changes++;
+      known.delete(endpoint.id);
+      await dataplane.removeEndpoint(network.id, endpoint.id);
+    }
+  };
+  const forward = async () => {
+    for (let round = 0; Date.now() < until; round++) {
+      const remotes = Array.from({ length: round % 5 }, (_, i) => ({
+        mac: `02:00:00:00:09:0${i}`,
+        addresses: [`10.1.9.${i + 1}`],
+        vtep: `10.99.0.${10 + ((round + i) % 3)}`,
+      }));
+      await dataplane.setForwarding(network.id, { remotes });
+    }
+  };
+  const found: Repair[] = [];
+  let checks = 0;
+  const look = async () => {
+    while (Date.now() < until) {
+      const check = await dataplane.repairNetwork(network.id, () => [...known.values()]);
+      found.push(...check.repairs);
+      checks++;
+    }
+  };
+  await Promise.all([churn('1'), churn('2'), churn('3'), forward(), look()]);
+  expect(found).toEqual([]);
+  expect(checks).toBeGreaterThan(10);
+  expect(changes).toBeGreaterThan(10);
+}, 60_000);
+
 test('each alteration in turn is told of by the kernel, repaired, and told of once', async () => {
   await using underlay = await TestUnderlay.create(2);
   const pair = await makePair(underlay);
