@@ -6,7 +6,7 @@ import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { storeSettings } from './config/store-settings.js';
 import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-dataplane.js';
-import { ensureSandboxRules, removeSandboxRules } from './dataplane/sandbox-rules.js';
+import { ensureSandboxRules, removeSandboxRules, repairSandboxRules } from './dataplane/sandbox-rules.js';
 import { SandboxResolvers } from './dns/resolvers.js';
 import { Zones } from './dns/zones.js';
 import { errorMessage } from './errors.js';
@@ -88,7 +88,7 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
 }
 
 function createResolvers(zones: Zones, sockets: HeldSockets): SandboxResolvers {
-  const rules = { ensure: ensureSandboxRules, remove: removeSandboxRules };
+  const rules = { ensure: ensureSandboxRules, repair: repairSandboxRules, remove: removeSandboxRules };
   return new SandboxResolvers((networkId) => zones.find(networkId), rules, sockets);
 }
 

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { adoptKernelState } from './agent/adoption.js';
+import { DriftRepairs } from './agent/drift-repairs.js';
 import { ForgottenEndpoints } from './agent/forgotten-endpoints.js';
 import { HostRegistration } from './agent/host-registration.js';
 import { HostsView } from './agent/hosts-view.js';
@@ -35,6 +36,7 @@ import { ADDRESS_SPACES } from './ipam/address-space.js';
 import { Ipam } from './ipam/ipam.js';
 import { formatPoolKey } from './ipam/pool-name.js';
 import type { Logger } from './observability/logger.js';
+import { RepairLog } from './observability/repair-log.js';
 import { RecordReader } from './store/record-reader.js';
 import type { EndpointRecord, HostRecord, NetworkRecord } from './store/records.js';
 import type { Store } from './store/store.js';
@@ -66,6 +68,7 @@ interface Forwarding {
   readonly local: LocalNetworks;
   readonly follower: NetworkFollower;
   readonly guard: TunnelGuard;
+  readonly repairs: RepairLog;
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
 }
 
@@ -95,6 +98,7 @@ export async function startHost(foundation: Foundation): Promise<Host> {
     const forwarding = await startForwarding(foundation, started);
     await foundation.resolvers.adoptHeld();
     const driver = createDriver(foundation, forwarding, started);
+    startRepairs(foundation, forwarding, driver, started);
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
     const dispose = () => disposeAll(started);
     return { ...forwarding, ...driver, ...agents, [Symbol.asyncDispose]: dispose };
@@ -120,7 +124,8 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
   const local = new LocalNetworks();
   await loadLocalState(store, hostId, local, records);
 
-  const guard = new TunnelGuard(dataplane, hosts, local, logger);
+  const repairs = new RepairLog(logger);
+  const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
   started.push(guard);
   hosts.onChange(() => guard.hint());
   guard.hint();
@@ -143,7 +148,7 @@ async function startForwarding(foundation: Foundation, started: AsyncDisposable[
     mtu: asked ?? mtu,
   });
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
-  return { underlay, records, registration, hosts, local, follower, guard, specOf };
+  return { underlay, records, registration, hosts, local, follower, guard, repairs, specOf };
 }
 
 function createDriver(
@@ -188,6 +193,25 @@ function createDriver(
     changed: () => guard.hint(),
   });
   return { networks, deeds, endpoints, sandboxes, ipam, poolRequests };
+}
+
+function startRepairs(
+  { dataplane, resolvers, logger }: Foundation,
+  { local, guard, repairs }: Forwarding,
+  { sandboxes }: Driver,
+  started: AsyncDisposable[],
+): void {
+  const drift = new DriftRepairs({
+    dataplane,
+    local,
+    sandboxPathOf: (endpointId) => sandboxes.pathOf(endpointId),
+    repairRules: (repaired, signal) => resolvers.repairRules(repaired, signal),
+    suspectFilter: () => guard.suspect(),
+    repairs,
+    logger,
+  });
+  started.push(drift);
+  drift.start();
 }
 
 async function startDockerAgents(

@@ -35,6 +35,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
     store: storeStatus,
     ...(host && { docker: dockerStatus(host) }),
     names: { ...resolvers.status(), unpublished: host?.names.failures ?? 0 },
+    repairs: host?.repairs.counts ?? {},
     ...(sockets.keeper && { keeper: sockets.keeper }),
     problems: [...new Set(problems.filter((problem) => problem !== undefined))],
     networks: host?.local.listNetworks().map((network) => networkStatus(host, network)) ?? [],

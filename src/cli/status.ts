@@ -19,6 +19,7 @@ export function formatStatus(status: Status): string {
     `store     ${store.description}: ${answer}`,
     ...formatDocker(status.docker),
     ...formatNames(status.names),
+    ...formatRepairs(status.repairs),
     ...formatKeeper(status.keeper),
     ...status.problems.map((problem) => `PROBLEM   ${problem}`),
     '',
@@ -49,6 +50,12 @@ function formatNames(names: Status['names']): string[] {
           `          ${failedInstalls} without a resolver of ours, last ${last.sandboxPath} at ${last.at}: ${last.reason}`,
         ]),
   ];
+}
+
+/** Nothing when nobody altered anything. */
+function formatRepairs(repairs: Status['repairs']): string[] {
+  const counts = Object.entries(repairs).map(([kind, count]) => `${kind} ${count}`);
+  return counts.length === 0 ? [] : [`repairs   ${counts.sort().join(', ')}; the log says of what`];
 }
 
 /** Nothing when all is as it should be. */

@@ -4,7 +4,7 @@
  */
 import type { NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS } from './interface-names.js';
-import { holds, isQuiet, type Link } from './links.js';
+import { holds, isGrouped, isQuiet, type Link } from './links.js';
 
 /**
  * Without an address of its own a bridge takes the lowest of its ports' and changes it as they come and go,
@@ -33,6 +33,7 @@ export function bridgeSetLines(network: NetworkSpec): string[] {
 export function bridgeIsRight(link: Link, network: NetworkSpec): boolean {
   return (
     isQuiet(link) &&
+    isGrouped(link) &&
     holds(link, { mtu: network.mtu, address: bridgeMac(network.id) }) &&
     holds(link.linkinfo?.info_data, { mcast_snooping: 0, stp_state: 0 })
   );

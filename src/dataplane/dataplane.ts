@@ -51,6 +51,47 @@ export interface ForwardingChange {
   readonly removed: number;
 }
 
+/** An endpoint of this host, with what is needed to make its interface anew. */
+export interface LocalEndpoint extends EndpointSpec {
+  /** As on the container's interface, with prefix length. */
+  readonly addresses: readonly string[];
+  /** File of the network namespace of its container; absent: it is in none, or nobody knows in which. */
+  readonly sandboxPath?: string | undefined;
+}
+
+/** What can be found altered, and is put right. */
+export const REPAIR_KINDS = [
+  'namespace',
+  'bridge',
+  'vxlan',
+  'port',
+  'veth',
+  'fdb-entry',
+  'flood-entry',
+  'neighbour',
+  'orphan',
+  'tunnel-filter',
+  'resolver-rules',
+] as const;
+export type RepairKind = (typeof REPAIR_KINDS)[number];
+
+/** One object that somebody else had altered, and that is right again. */
+export interface Repair {
+  readonly kind: RepairKind;
+  /** Its name in the kernel, MAC or address. */
+  readonly object: string;
+  readonly was: 'missing' | 'altered' | 'extra';
+}
+
+export interface NetworkCheck {
+  readonly repairs: readonly Repair[];
+  /** Ports of endpoints that nobody knows, named as `endpointNames` are. */
+  readonly strangers: readonly string[];
+}
+
+/** What the kernel told that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
+export type KernelHint = { readonly networkId: string } | 'tunnel filter';
+
 /**
  * Whose VXLAN packets the host takes: those of `vnis` only from `vteps`. Other VNIs are not ours to judge.
  */
@@ -86,16 +127,22 @@ export interface Dataplane extends AsyncDisposable {
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
    * Makes FDB, neighbour and flood entries of the network equal to `forwarding`. The network must exist. What
-   * was set last is remembered, and only the difference is applied; `verify` compares with the kernel
-   * instead, so that the change returned is drift when `forwarding` is the same as before.
+   * was set last is remembered, and only the difference is applied.
    */
-  setForwarding(
-    networkId: string,
-    forwarding: Forwarding,
-    options?: { readonly verify?: boolean },
-  ): Promise<ForwardingChange>;
-  /** Applied whole each time, so calling it again repairs what others did to it. No VNIs: no filter. */
+  setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange>;
+  /**
+   * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
+   * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and
+   * not told of separately. A network that was not ensured by this process, or is gone, is left alone. Containers
+   * whose interface was deleted get one again, named, addressed and up as Docker made it.
+   */
+  repairNetwork(networkId: string, endpoints: () => readonly LocalEndpoint[]): Promise<NetworkCheck>;
+  /** Applied whole. No VNIs: no filter. */
   setTunnelFilter(filter: TunnelFilter): Promise<void>;
+  /** Compares the filter with what was last set, and sets it again when it differs. */
+  repairTunnelFilter(): Promise<readonly Repair[]>;
+  /** Calls `listener` for what others do in the kernel, until disposed of. Never throws. */
+  watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */
   listNetworks(): Promise<readonly ObservedNetwork[]>;
   /**

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { Limit } from '../concurrency/limit.js';
 import { XnetError } from '../errors.js';
+import { OwnWork } from './own-work.js';
 import { startProgram } from './program.js';
 import { type Lane, StandingPrograms } from './standing-programs.js';
 
@@ -40,7 +41,10 @@ export class Iproute2 {
   readonly #standing = new StandingPrograms();
 
   /** `hostNamespace` names the namespace that `undefined` stands for; default: the one this process is in. */
-  constructor(private readonly hostNamespace: string | undefined) {}
+  constructor(
+    private readonly hostNamespace: string | undefined,
+    private readonly ownWork = new OwnWork(),
+  ) {}
 
   /**
    * Gives the kernel the lines in order; all are tried. Throws for the first failure that is not tolerated
@@ -59,7 +63,7 @@ export class Iproute2 {
       const run =
         namespace === undefined
           ? this.#runOnce(program, lines)
-          : this.#runStanding(program, namespace, lines, lane);
+          : this.ownWork.run(namespace, () => this.#runStanding(program, namespace, lines, lane));
       const { command, failures } = await run;
       const first = failures.find((failure) => !tolerate?.(failure));
       if (first) throw failed(command, first);

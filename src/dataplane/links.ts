@@ -5,6 +5,7 @@ export const linkSchema = z.object({
   ifname: z.string(),
   flags: z.array(z.string()),
   mtu: z.number(),
+  group: z.string().optional(),
   master: z.string().optional(),
   address: z.string().optional(),
   inet6_addr_gen_mode: z.string().optional(),
@@ -28,7 +29,23 @@ export function holds(
   return Object.entries(wanted).every(([key, value]) => actual?.[key] === value);
 }
 
+/** True when no key of `wanted` has another value in `actual`; an older iproute2 does not tell them all. */
+export function agrees(
+  actual: Record<string, unknown> | undefined,
+  wanted: Readonly<Record<string, unknown>>,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => (actual?.[key] ?? value) === value);
+}
+
 /** Up, and without an address of its own making (a kernel without IPv6 tells no mode and makes none). */
 export function isQuiet(link: Link): boolean {
   return link.flags.includes('UP') && (link.inet6_addr_gen_mode ?? 'none') === 'none';
+}
+
+/**
+ * True when it has a group. One that lost its own is in none; names of groups are the host's affair
+ * (/etc/iproute2/group), so that only this can be told.
+ */
+export function isGrouped(link: Link): boolean {
+  return link.group !== 'default';
 }

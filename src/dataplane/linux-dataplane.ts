@@ -11,21 +11,29 @@ import type {
   EndpointSpec,
   Forwarding,
   ForwardingChange,
+  KernelHint,
+  LocalEndpoint,
+  NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
+  Repair,
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
 import { ensureAttached, removeInterfaces } from './endpoint-devices.js';
+import { GuardedFilter } from './guarded-filter.js';
 import { endpointNameOf, GROUPS, interfaceName, namespaceName } from './interface-names.js';
-import { type BatchFailure, Iproute2, isAbsent } from './iproute2.js';
+import { Iproute2 } from './iproute2.js';
 import { checkKernel, hasIpv6 } from './kernel-support.js';
+import { KernelWatch, TUNNEL_FILTER } from './kernel-watch.js';
 import { linksSchema } from './links.js';
 import { listNamespaces } from './namespaces.js';
 import { ensureDevices, findLinks, removeDevices } from './network-devices.js';
-import { applyNft } from './nft.js';
+import { OwnWork } from './own-work.js';
 import { desiredForwarding, type ForwardingState, planForwarding } from './plan-forwarding.js';
 import { readForwarding } from './read-forwarding.js';
+import { isRemovedAlready, repairNetwork } from './repair-network.js';
+import { SandboxNames } from './sandbox-names.js';
 import { tunnelFilterLines } from './tunnel-filter.js';
 import { chooseUnderlay, readHostInterfaces } from './underlay.js';
 import type { Tunnel } from './vxlan.js';
@@ -43,6 +51,8 @@ export interface LinuxDataplaneOptions {
 interface KnownNetwork {
   readonly spec: NetworkSpec;
   forwarding?: ForwardingState | undefined;
+  /** What was asked for last, whether the kernel has it or not. */
+  wanted?: ForwardingState | undefined;
   /** MAC -> interface name of the endpoints of this host. */
   local: Map<string, string>;
 }
@@ -57,6 +67,9 @@ const VXLAN_PORT = 4789;
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
   readonly #iproute2: Iproute2;
+  readonly #ownWork = new OwnWork();
+  readonly #filter: GuardedFilter;
+  readonly #sandboxNames = new SandboxNames();
   readonly #mutex = new KeyedMutex();
   readonly #attachments: KeyedBatches<Attachment>;
   /** Of interface names; beside the network's mutex, so that deleting does not hold up attaching. */
@@ -69,7 +82,8 @@ export class LinuxDataplane implements Dataplane {
   #ownNamespace: Promise<FileHandle> | undefined;
 
   constructor(private readonly options: LinuxDataplaneOptions = {}) {
-    this.#iproute2 = new Iproute2(options.hostNamespace);
+    this.#iproute2 = new Iproute2(options.hostNamespace, this.#ownWork);
+    this.#filter = new GuardedFilter(options.hostNamespace);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
       removeInterfaces(this.#iproute2, networkId, names),
@@ -93,8 +107,9 @@ export class LinuxDataplane implements Dataplane {
     await Promise.allSettled(this.#leavingOf(networkId));
     await this.#mutex.run(networkId, async () => {
       this.#known.delete(networkId);
-      await removeDevices(this.#iproute2, networkId);
+      await this.#ownWork.run(namespaceName(networkId), () => removeDevices(this.#iproute2, networkId));
     });
+    this.#sandboxNames.forget(networkId);
   }
 
   async ensureEndpoint(network: NetworkSpec, endpoint: EndpointSpec): Promise<{ interfaceName: string }> {
@@ -118,19 +133,36 @@ export class LinuxDataplane implements Dataplane {
     return removal;
   }
 
-  async setForwarding(
-    networkId: string,
-    forwarding: Forwarding,
-    options: { readonly verify?: boolean } = {},
-  ): Promise<ForwardingChange> {
+  async setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange> {
     const { vtep } = await this.#tunnel();
     const desired = desiredForwarding(forwarding, vtep);
-    return this.#mutex.run(networkId, () => this.#setForwarding(networkId, desired, options.verify ?? false));
+    return this.#mutex.run(networkId, () => this.#setForwarding(networkId, desired));
+  }
+
+  async repairNetwork(
+    networkId: string,
+    endpointsNow: () => readonly LocalEndpoint[],
+  ): Promise<NetworkCheck> {
+    if (!this.#known.has(networkId)) return { repairs: [], strangers: [] };
+    // Beside the mutex: it takes a program for each container, though but once.
+    await this.#sandboxNames.learn(networkId, endpointsNow());
+    return this.#mutex.run(networkId, () => this.#repairNetwork(networkId, endpointsNow()));
   }
 
   async setTunnelFilter(filter: TunnelFilter): Promise<void> {
     const lines = tunnelFilterLines(filter, this.options.vxlanPort ?? VXLAN_PORT);
-    await this.#mutex.run('tunnel filter', () => applyNft(this.options.hostNamespace, lines));
+    await this.#mutex.run(TUNNEL_FILTER, () =>
+      this.#ownWork.run(TUNNEL_FILTER, () => this.#filter.set(lines)),
+    );
+  }
+
+  async repairTunnelFilter(): Promise<readonly Repair[]> {
+    return this.#mutex.run(TUNNEL_FILTER, () => this.#filter.repair());
+  }
+
+  watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {
+    const { hostNamespace } = this.options;
+    return new KernelWatch({ iproute2: this.#iproute2, hostNamespace, ownWork: this.#ownWork, listener });
   }
 
   async listNetworks(): Promise<readonly ObservedNetwork[]> {
@@ -165,10 +197,14 @@ export class LinuxDataplane implements Dataplane {
     }
     const known = this.#known.get(network.id);
     this.#known.delete(network.id);
-    const changed = await ensureDevices(this.#iproute2, links, network, tunnel);
+    const changed = await this.#ownWork.run(namespaceName(network.id), () =>
+      ensureDevices(this.#iproute2, links, network, tunnel),
+    );
     // What hung on a device that had to be made again hangs there no more.
     const next: KnownNetwork =
-      known && !changed ? { ...known, spec: network } : { spec: network, local: new Map() };
+      known && !changed
+        ? { ...known, spec: network }
+        : { spec: network, local: new Map(), wanted: known?.wanted };
     this.#known.set(network.id, next);
     return next;
   }
@@ -208,14 +244,30 @@ export class LinuxDataplane implements Dataplane {
     await this.#removals.add(networkId, name);
   }
 
-  async #setForwarding(
-    networkId: string,
-    desired: ForwardingState,
-    verify: boolean,
-  ): Promise<ForwardingChange> {
+  async #repairNetwork(networkId: string, endpoints: readonly LocalEndpoint[]): Promise<NetworkCheck> {
+    const known = this.#known.get(networkId);
+    if (!known) return { repairs: [], strangers: [] };
+    const { spec, wanted } = known;
+    // Until all is done, nothing is known for certain.
+    this.#known.set(networkId, { spec, wanted, local: new Map() });
+    const { repairs, strangers, local } = await repairNetwork(this.#iproute2, {
+      network: spec,
+      tunnel: await this.#tunnel(),
+      endpoints,
+      attached: known.local,
+      forwarding: wanted,
+      ipv6: await hasIpv6(),
+      sandboxName: (endpointId) => this.#sandboxNames.find(networkId, endpointId),
+    });
+    this.#known.set(networkId, { spec, wanted, forwarding: wanted, local: new Map(local) });
+    return { repairs, strangers };
+  }
+
+  async #setForwarding(networkId: string, desired: ForwardingState): Promise<ForwardingChange> {
     const namespace = namespaceName(networkId);
     const known = this.#known.get(networkId);
-    const remembered = verify ? undefined : known?.forwarding;
+    if (known) known.wanted = desired;
+    const remembered = known?.forwarding;
     const observed =
       remembered && known
         ? { state: remembered, local: known.local }
@@ -261,8 +313,4 @@ export class LinuxDataplane implements Dataplane {
 
 function isSame(a: NetworkSpec, b: NetworkSpec): boolean {
   return a.vni === b.vni && a.mtu === b.mtu && a.multicast === b.multicast;
-}
-
-function isRemovedAlready(failure: BatchFailure): boolean {
-  return / del /.test(failure.line) && isAbsent(failure);
 }

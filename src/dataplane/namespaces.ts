@@ -5,7 +5,7 @@ import { namespaceName, networkIdOf } from './interface-names.js';
 import { type Iproute2, isAbsent, isPresent } from './iproute2.js';
 import { startProgram } from './program.js';
 
-const DIRECTORY = '/run/netns';
+export const DIRECTORY = '/run/netns';
 
 /** Settings of br_netfilter, which each namespace has of its own, on by default. */
 const BRIDGE_NETFILTER = ['iptables', 'ip6tables', 'arptables'].map(
@@ -15,6 +15,12 @@ const BRIDGE_NETFILTER = ['iptables', 'ip6tables', 'arptables'].map(
 /** Makes the namespace, or leaves it as it is. */
 export async function ensureNamespace(iproute2: Iproute2, networkId: string): Promise<void> {
   await iproute2.run(['netns', 'add', namespaceName(networkId)], isPresent);
+}
+
+/** The host's kernel tells of events in namespaces that have a number there, and of no others. Best effort. */
+export async function giveNamespaceId(iproute2: Iproute2, networkId: string): Promise<void> {
+  const lines = [`netns set ${namespaceName(networkId)} auto`];
+  await iproute2.batch('ip', undefined, lines, { tolerate: () => true });
 }
 
 /**

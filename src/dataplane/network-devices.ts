@@ -5,7 +5,13 @@ import type { NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from './interface-names.js';
 import { type Iproute2, isAbsent, isPortTaken, isVniTaken } from './iproute2.js';
 import { type Link, linksSchema } from './links.js';
-import { bypassBridgeNetfilter, ensureNamespace, namespaceInode, removeNamespace } from './namespaces.js';
+import {
+  bypassBridgeNetfilter,
+  ensureNamespace,
+  giveNamespaceId,
+  namespaceInode,
+  removeNamespace,
+} from './namespaces.js';
 import { planNetwork } from './plan-network.js';
 import type { Tunnel } from './vxlan.js';
 
@@ -16,12 +22,19 @@ import type { Tunnel } from './vxlan.js';
 export const LINGER_MS = 2_000;
 const LINGER_STEP_MS = 50;
 
-/** The devices of the network's namespace; undefined when there is no such (usable) namespace. */
-export async function findLinks(iproute2: Iproute2, networkId: string): Promise<Link[] | undefined> {
+/**
+ * The devices of the network's namespace, without its endpoints' unless `all`; undefined when there is no such
+ * (usable) namespace.
+ */
+export async function findLinks(
+  iproute2: Iproute2,
+  networkId: string,
+  { all = false } = {},
+): Promise<Link[] | undefined> {
   if ((await namespaceInode(networkId)) === undefined) return undefined;
-  const args = ['-d', 'link', 'show', 'group', String(GROUPS.core)];
+  const group = all ? [] : ['group', String(GROUPS.core)];
   try {
-    return await iproute2.show('ip', namespaceName(networkId), args, linksSchema);
+    return await iproute2.show('ip', namespaceName(networkId), ['-d', 'link', 'show', ...group], linksSchema);
   } catch (error: unknown) {
     if (isXnetError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -46,6 +59,7 @@ export async function ensureDevices(
   await Promise.all([
     addTunnel(iproute2, plan.host, network, tunnel),
     links ? undefined : bypassBridgeNetfilter(network.id),
+    giveNamespaceId(iproute2, network.id),
   ]);
   const taken = await iproute2.batch('ip', namespace, plan.inside, { tolerate: isPortTaken });
   if (taken.length > 0) throw portTaken(tunnel);

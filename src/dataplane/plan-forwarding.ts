@@ -7,7 +7,7 @@ import { BRIDGE, VXLAN } from './interface-names.js';
 import { localFdbLine } from './veth.js';
 
 /** The MAC of VXLAN's default destinations: broadcast, and multicast that the bridge lets through. */
-const FLOOD_MAC = '00:00:00:00:00:00';
+export const FLOOD_MAC = '00:00:00:00:00:00';
 
 export interface ForwardingState {
   /** FDB of vxlan0: MAC -> VTEPs; the flood MAC may have several, a unicast MAC has one. */

@@ -15,7 +15,7 @@ const fdbSchema = z.array(
   }),
 );
 const neighboursSchema = z.array(
-  z.object({ dst: z.string(), lladdr: z.string().optional(), state: z.array(z.string()) }),
+  z.object({ dst: z.string(), dev: z.string(), lladdr: z.string().optional(), state: z.array(z.string()) }),
 );
 
 export interface ObservedForwarding {
@@ -27,7 +27,7 @@ export interface ObservedForwarding {
 export async function readForwarding(iproute2: Iproute2, namespace: string): Promise<ObservedForwarding> {
   const [fdb, neighbours] = await Promise.all([
     iproute2.show('bridge', namespace, ['fdb', 'show'], fdbSchema),
-    iproute2.show('ip', namespace, ['neigh', 'show', 'dev', BRIDGE, 'nud', 'permanent'], neighboursSchema),
+    iproute2.show('ip', namespace, ['neigh', 'show', 'nud', 'permanent'], neighboursSchema),
   ]);
   const tunnels = new Map<string, Set<string>>();
   const bridged = new Set<string>();
@@ -39,6 +39,7 @@ export async function readForwarding(iproute2: Iproute2, namespace: string): Pro
     else if (endpointNameOf(ifname)) local.set(mac, ifname);
   }
   // A container's own group addresses have no MAC worth knowing; the kernel lists them as NOARP, not here.
-  const entries = neighbours.map(({ dst, lladdr }): [string, string] => [dst, lladdr ?? '']);
+  const ofBridge = neighbours.filter(({ dev }) => dev === BRIDGE);
+  const entries = ofBridge.map(({ dst, lladdr }): [string, string] => [dst, lladdr ?? '']);
   return { state: { tunnels, bridged, neighbours: new Map(entries) }, local };
 }

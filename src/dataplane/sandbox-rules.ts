@@ -6,7 +6,7 @@
  */
 import { access } from 'node:fs/promises';
 import { isXnetError, XnetError } from '../errors.js';
-import { applyNft } from './nft.js';
+import { applyNft, readNftTable } from './nft.js';
 
 const TABLE = 'ip xnet';
 
@@ -23,6 +23,20 @@ export async function ensureSandboxRules(
   redirection: SandboxRedirection,
 ): Promise<void> {
   await apply(sandboxPath, sandboxRuleLines(redirection));
+}
+
+/**
+ * Puts the rule back where it is not as `ensureSandboxRules` made it, and tells whether it had to. Throws like it.
+ */
+export async function repairSandboxRules(
+  sandboxPath: string,
+  redirection: SandboxRedirection,
+): Promise<boolean> {
+  const before = await reach(sandboxPath, () => readNftTable(sandboxPath, TABLE));
+  if (before !== undefined && isRight(before, redirection)) return false;
+  await ensureSandboxRules(sandboxPath, redirection);
+  // An nft that prints our rules in words that are not known here.
+  return (await reach(sandboxPath, () => readNftTable(sandboxPath, TABLE))) !== before;
 }
 
 /** Docker's resolver alone again. A namespace that is gone, or has no rule of ours, is success. */
@@ -51,8 +65,33 @@ function sandboxRuleLines({ udpPort, tcpPort, mark }: SandboxRedirection): strin
   ];
 }
 
+/** Whether nft's text of the table is that of our rules, and of nothing else. */
+export function isRight(text: string, { udpPort, tcpPort, mark }: SandboxRedirection): boolean {
+  const number = `0x0*${mark.toString(16)}`;
+  const rule = (protocol: string, port: number) =>
+    `ip daddr 127\\.0\\.0\\.11 ${protocol} dport (53|domain) meta mark != ${number} ct mark set ${number} dnat to 127\\.0\\.0\\.11:${port}`;
+  const lines = [
+    `table ${TABLE} {`,
+    'chain output {',
+    'type nat hook output priority [^;]+; policy accept;',
+    rule('udp', udpPort),
+    rule('tcp', tcpPort),
+    '}',
+    '}',
+  ];
+  const found = text.split('\n').flatMap((line) => line.trim() || []);
+  return (
+    found.length === lines.length && lines.every((line, i) => new RegExp(`^${line}$`).test(found[i] ?? ''))
+  );
+}
+
 async function apply(sandboxPath: string, lines: readonly string[]): Promise<void> {
-  await applyNft(sandboxPath, lines).catch(async (error: unknown) => {
+  await reach(sandboxPath, () => applyNft(sandboxPath, lines));
+}
+
+/** A failure of `work` is NOT_FOUND when the sandbox is gone. */
+async function reach<T>(sandboxPath: string, work: () => Promise<T>): Promise<T> {
+  return work().catch(async (error: unknown) => {
     await access(sandboxPath).catch(() => {
       throw new XnetError(
         'NOT_FOUND',

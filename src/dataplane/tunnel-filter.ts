@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { XnetError } from '../errors.js';
 import type { TunnelFilter } from './dataplane.js';
 
-const TABLE = 'inet xnet';
+export const TABLE = 'inet xnet';
 
 /** The VNI in a VXLAN packet: 24 bits after UDP's header (64 bits) and VXLAN's flags (32 bits). */
 const VNI = '@th,96,24';

@@ -1,8 +1,11 @@
 /**
  * The veth pair of an endpoint: a port on br0, and the interface that libnetwork moves into the container.
  */
+
+import { PLAIN_SLAVE, slaveIsPlain } from './bridge-port.js';
 import type { EndpointSpec, NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS, interfaceName } from './interface-names.js';
+import { holds, isGrouped, isQuiet, type Link } from './links.js';
 
 /**
  * Lines of `ip` in the network's namespace. The pair is born with MAC and MTU set and its outer end in
@@ -14,11 +17,27 @@ export function attachLines(network: NetworkSpec, endpoint: EndpointSpec, hostNa
   const peer = `name ${name} address ${endpoint.mac} mtu ${network.mtu} netns ${hostNamespace}`;
   return [
     `link add ${name} mtu ${network.mtu} group ${GROUPS.endpoint} type veth peer ${peer}`,
+    ...portSetLines(network, name),
+  ];
+}
+
+/** Brings an existing port to what it should be; each line changes nothing when it is so already. */
+export function portSetLines(network: NetworkSpec, name: string): string[] {
+  return [
     // The group too: a removal that was cut short has marked the port as leaving.
-    `link set ${name} group ${GROUPS.endpoint} addrgenmode none master ${BRIDGE}`,
-    `link set ${name} type bridge_slave learning off flood off`,
+    `link set ${name} mtu ${network.mtu} group ${GROUPS.endpoint} addrgenmode none master ${BRIDGE}`,
+    `link set ${name} type bridge_slave ${PLAIN_SLAVE}`,
     `link set ${name} up`,
   ];
+}
+
+export function portIsRight(link: Link, network: NetworkSpec): boolean {
+  return (
+    isQuiet(link) &&
+    isGrouped(link) &&
+    slaveIsPlain(link) &&
+    holds(link, { mtu: network.mtu, master: BRIDGE })
+  );
 }
 
 /**

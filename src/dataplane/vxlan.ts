@@ -4,9 +4,10 @@
  * device of that port, Docker's swarm overlay included, as long as their receive options agree.
  */
 import { isIPv6 } from 'node:net';
+import { PLAIN_SLAVE, slaveIsPlain } from './bridge-port.js';
 import type { NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from './interface-names.js';
-import { holds, isQuiet, type Link } from './links.js';
+import { holds, isGrouped, isQuiet, type Link } from './links.js';
 
 export interface Tunnel {
   readonly vtep: string;
@@ -32,7 +33,7 @@ export function vxlanSetLines(network: NetworkSpec): string[] {
   const multicast = network.multicast ? 'on' : 'off';
   return [
     `link set ${VXLAN} mtu ${network.mtu} group ${GROUPS.core} addrgenmode none master ${BRIDGE}`,
-    `link set ${VXLAN} type bridge_slave learning off flood off neigh_suppress on mcast_flood ${multicast}`,
+    `link set ${VXLAN} type bridge_slave ${PLAIN_SLAVE} neigh_suppress on mcast_flood ${multicast}`,
     `link set ${VXLAN} up`,
   ];
 }
@@ -45,9 +46,11 @@ export function isTunnelOf(link: Link, network: NetworkSpec, tunnel: Tunnel): bo
 }
 
 export function vxlanIsRight(link: Link, network: NetworkSpec): boolean {
-  const slave = { learning: false, flood: false, neigh_suppress: true, mcast_flood: network.multicast };
+  const slave = { neigh_suppress: true, mcast_flood: network.multicast };
   return (
     isQuiet(link) &&
+    isGrouped(link) &&
+    slaveIsPlain(link) &&
     holds(link, { mtu: network.mtu, master: BRIDGE }) &&
     holds(link.linkinfo?.info_slave_data, slave)
   );

@@ -1,13 +1,18 @@
 /** What the resolvers need of the rest of xnet; src/host.ts hands it to them. */
 import type { NetworkZone } from './zone.js';
 
+interface Redirection {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+  readonly mark: number;
+}
+
 /** The rule in a sandbox that sends queries to our sockets (dataplane/sandbox-rules.ts). */
 export interface SandboxRules {
   /** Made or replaced at once. */
-  ensure(
-    sandboxPath: string,
-    redirection: { readonly udpPort: number; readonly tcpPort: number; readonly mark: number },
-  ): Promise<void>;
+  ensure(sandboxPath: string, redirection: Redirection): Promise<void>;
+  /** Made again where it is not as `ensure` made it; resolves to whether that was so. */
+  repair(sandboxPath: string, redirection: Redirection): Promise<boolean>;
   /** Absent is success, of the rule and of the sandbox. */
   remove(sandboxPath: string): Promise<void>;
 }

@@ -18,6 +18,8 @@ interface Stay {
 
 export class EndpointSandboxes {
   readonly #stays = new Map<string, Stay>();
+  /** Of every endpoint in a sandbox, also where names are not answered. */
+  readonly #paths = new Map<string, string>();
 
   constructor(
     private readonly resolvers: SandboxResolvers,
@@ -29,6 +31,7 @@ export class EndpointSandboxes {
    * namespace is at the path (Docker before 28 makes it after Join). Idempotent.
    */
   enter({ id, networkId }: { readonly id: string; readonly networkId: string }, sandboxPath: string): void {
+    this.#paths.set(id, sandboxPath);
     if (this.#stays.get(id)?.sandboxPath === sandboxPath) return;
     const entered = this.#enter(id, networkId, sandboxPath);
     this.#stays.set(id, { networkId, sandboxPath, entered });
@@ -46,8 +49,14 @@ export class EndpointSandboxes {
     return this.#stays.has(endpointId);
   }
 
+  /** Where the endpoint is; undefined: in none, or this daemon has not heard of it yet. */
+  pathOf(endpointId: string): string | undefined {
+    return this.#paths.get(endpointId);
+  }
+
   /** Unknown is success. Goes on behind: queries under way are still answered. */
   leave(endpointId: string): void {
+    this.#paths.delete(endpointId);
     const stay = this.#stays.get(endpointId);
     if (!stay) return;
     this.#stays.delete(endpointId);

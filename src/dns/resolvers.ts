@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
-import { errorMessage } from '../errors.js';
+import { errorMessage, isXnetError } from '../errors.js';
 import type { HeldSockets, QueryCounts, SandboxRules, ZoneOf } from './collaborators.js';
 import {
   type HeldSandbox,
@@ -21,6 +21,10 @@ import type { NetworkZone } from './zone.js';
 
 /** How long a stopped container's sandbox may take to end. */
 const ENDING_MS = 1_000;
+
+/** How long a look at all rules may take, and the longest pause between two of them. */
+const LOOK_MS = 5_000;
+const MOST_BETWEEN_MS = 100;
 
 /** Reasons kept, the latest last. */
 const REASONS_KEPT = 10;
@@ -127,6 +131,20 @@ export class SandboxResolvers {
     }
   }
 
+  /**
+   * Looks at the rule of every sandbox, one after the other over some seconds, and puts back what somebody
+   * altered; `repaired` hears of each. What cannot be repaired is among the status's failures. Never throws.
+   */
+  async repairRules(repaired: (sandboxPath: string) => void, signal: AbortSignal): Promise<void> {
+    const paths = [...this.#sandboxes.keys()];
+    const pauseMs = Math.min(MOST_BETWEEN_MS, LOOK_MS / paths.length);
+    for (const path of paths) {
+      if (signal.aborted) return;
+      await this.#mutex.run(path, () => this.#repairRule(path, repaired));
+      await sleep(pauseMs, signal);
+    }
+  }
+
   status(): ResolversStatus {
     return {
       ...this.#counts,
@@ -174,6 +192,17 @@ export class SandboxResolvers {
       // The rule is there as a rule; where it cannot be checked, serving is better than closing.
       await sandbox.resolver?.ensureRule().catch((error: unknown) => this.#note(sandboxPath, error));
     });
+  }
+
+  async #repairRule(sandboxPath: string, repaired: (sandboxPath: string) => void): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxPath);
+    // One that ended is for `sweep`; another may be at its path.
+    if (!sandbox?.resolver || (await namespaceInode(sandboxPath)) !== sandbox.inode) return;
+    try {
+      if (await sandbox.resolver.repairRule()) repaired(sandboxPath);
+    } catch (error: unknown) {
+      if (!isXnetError(error, 'NOT_FOUND')) this.#note(sandboxPath, error);
+    }
   }
 
   async #hold(sandboxPath: string, networkId: string, { descriptors }: SandboxResolver): Promise<void> {

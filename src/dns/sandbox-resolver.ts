@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { rulesetGeneration } from '../native/ruleset-generation.js';
 import { forgetConnections } from '../native/socket-conntrack.js';
 import {
   openForwardTcp,
@@ -43,6 +44,8 @@ export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
   readonly #forwarder: UdpForwarder;
+  /** Of the sandbox's ruleset when the rule was last seen right. */
+  #generation: number | undefined;
 
   private constructor(
     readonly sandboxPath: string,
@@ -98,12 +101,23 @@ export class SandboxResolver {
     }
   }
 
-  /** Puts the rule back where someone removed it. */
+  /** Puts the rule in place, whatever is there. */
   async ensureRule(): Promise<void> {
-    const address = this.tcp.address();
-    const tcpPort = typeof address === 'object' && address ? address.port : 0;
-    const redirection = { udpPort: this.#udp.port, tcpPort, mark: RESOLVER_MARK };
-    await this.parts.rules.ensure(this.sandboxPath, redirection);
+    await this.parts.rules.ensure(this.sandboxPath, this.#redirection());
+  }
+
+  /**
+   * Puts the rule back where someone altered it, and tells whether that was so. Costs next to nothing while nobody has
+   * touched the sandbox's rules. Throws NOT_FOUND when the sandbox is gone, and what `ensureRule` throws.
+   */
+  async repairRule(): Promise<boolean> {
+    const generation = rulesetGeneration(this.sandboxPath);
+    if (generation !== undefined && generation === this.#generation) return false;
+    const repaired = await this.parts.rules.repair(this.sandboxPath, this.#redirection());
+    this.#generation = repaired ? undefined : generation;
+    // A client that asked from one socket meanwhile would for ever ask Docker.
+    if (repaired) forget(this.sandboxPath, NO_MARK);
+    return repaired;
   }
 
   /** Docker's resolver alone again; what was asked before is still answered. Throws when the rule stays. */
@@ -130,6 +144,12 @@ export class SandboxResolver {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
       waited += DRAIN_MS;
     }
+  }
+
+  #redirection() {
+    const address = this.tcp.address();
+    const tcpPort = typeof address === 'object' && address ? address.port : 0;
+    return { udpPort: this.#udp.port, tcpPort, mark: RESOLVER_MARK };
   }
 
   #serveTcp(): void {

@@ -17,6 +17,8 @@ export interface Status {
   /** Docker's Engine API: its version, or why it is not answering. */
   readonly docker?: { readonly version?: string; readonly problem?: string };
   readonly names: NamesStatus;
+  /** Kernel objects that somebody had altered and that were put right, by kind, since the daemon's start. */
+  readonly repairs: Readonly<Record<string, number>>;
   /** The process that starts the daemon again when it dies; absent: nobody does. */
   readonly keeper?: { readonly pid: number; readonly deaths: number; readonly lastDeath?: string };
   readonly problems: readonly string[];

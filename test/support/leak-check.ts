@@ -16,6 +16,9 @@ const XNET_PROCESSES = [/\/bin\/xnet serve /, /\/bin\/xnet daemon /];
 
 const HOST_KEYS = /^\/xnet\/(hosts|alive|vteps)\//;
 
+/** What the daemon has running beside itself; the keeper's and the daemon's number is checked. */
+const XNET_MONITORS = /^(ip -d -o monitor link neigh nsid all-nsid|nft monitor)$/;
+
 /** Printed in sections; the shell and `ps` themselves are left out by their parent. */
 const SCRIPT = `
   ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/'; echo --
@@ -122,7 +125,7 @@ async function readHost(lab: Lab, host: string): Promise<HostState> {
     namespace,
     'Docker network': networks.filter((name) => !DOCKERS_NETWORKS.includes(name)),
     nft: nft.filter((line) => !DOCKERS_TABLES.test(line)),
-    process: process.filter((line) => !DOCKERS_PROCESSES.test(line)),
+    process: process.filter((line) => !DOCKERS_PROCESSES.test(line) && !XNET_MONITORS.test(line)),
   };
 }
 

@@ -61,26 +61,6 @@ describe('asking again', () => {
 });
 
 describe('repair', () => {
-  test('of forwarding entries that others deleted or added is done and counted by verify', async () => {
-    await using underlay = await TestUnderlay.create(2);
-    const { a, first, second } = await twoHosts(underlay);
-    const right = await dump(first.network);
-    const netns = Netns.of(`xnet-${first.network.id}`);
-    const { mac } = second.endpoint;
-    await netns.bridge(`fdb del ${mac} dev vxlan0 self`);
-    await netns.ip(`neigh del ${second.addresses[0]} dev br0`);
-    await netns.bridge(`fdb del 00:00:00:00:00:00 dev vxlan0 dst ${second.host.vtep} self`);
-    await netns.bridge('fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.77 self master static');
-    expect(await first.netns.reaches(second.addresses[0]!, 1)).toBe(false);
-
-    const forwarding = { remotes: [remoteOf(second)] };
-    expect(await a.dataplane.setForwarding(first.network.id, forwarding)).toEqual({ added: 0, removed: 0 });
-    const change = await a.dataplane.setForwarding(first.network.id, forwarding, { verify: true });
-    expect(change).toEqual({ added: 3, removed: 2 });
-    expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
-    expect(await dump(first.network)).toEqual(right);
-  });
-
   test.each(['vxlan0', 'br0'])('of %s, deleted by others, brings the network back', async (device) => {
     await using underlay = await TestUnderlay.create(2);
     const { a, first, second } = await twoHosts(underlay);

@@ -45,6 +45,36 @@ describe('the tunnel filter', () => {
     expect(await counter(victim!)).toBe(2);
   });
 
+  test('is set again where others altered it, and is told of only then', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const [host] = underlay.hosts;
+    const { dataplane, netns } = host!;
+    expect(await dataplane.repairTunnelFilter()).toEqual([]);
+    const filter = { vteps: ['10.99.0.9', '10.99.0.1', 'fd00::1'], vnis: [77, 42] };
+    await dataplane.setTunnelFilter(filter);
+    const list = () => netns.exec('nft', '-s', 'list', 'ruleset');
+    const right = await list();
+    expect(await dataplane.repairTunnelFilter()).toEqual([]);
+    for (const [was, ...words] of [
+      ['missing', 'delete', 'table', 'inet', 'xnet'],
+      ['altered', 'flush', 'chain', 'inet', 'xnet', 'prerouting'],
+      ['altered', 'add', 'element', 'inet', 'xnet', 'vteps4', '{', '10.99.0.66', '}'],
+      ['altered', 'insert', 'rule', 'inet', 'xnet', 'from_peers', 'accept'],
+      ['missing', 'flush', 'ruleset'],
+    ] as const) {
+      await netns.exec('nft', ...words);
+      expect(await dataplane.repairTunnelFilter()).toEqual([
+        { kind: 'tunnel-filter', object: 'inet xnet', was },
+      ]);
+      expect(await list()).toBe(right);
+      expect(await dataplane.repairTunnelFilter()).toEqual([]);
+    }
+    await netns.exec('nft', 'add', 'table', 'inet', 'strange');
+    expect(await dataplane.repairTunnelFilter()).toEqual([]);
+    await dataplane.setTunnelFilter({ ...filter, vnis: [] });
+    expect(await dataplane.repairTunnelFilter()).toEqual([]);
+  });
+
   test('drops forged packets over IPv6 too', async () => {
     await using underlay = await TestUnderlay.create(2, { family: 6 });
     const [victim, intruder] = underlay.hosts;

@@ -120,6 +120,35 @@ describe.each(['iptables', 'nftables'] as const)('beside Docker rules of %s', (f
     expect(sockets.list()).toEqual([]);
   });
 
+  test('the rule is put back where others altered it, and only there', async () => {
+    await using sandbox = await createSandbox(firewall);
+    await using resolvers = await resolversFor(sandbox);
+    const repaired: string[] = [];
+    const repair = () =>
+      resolvers.repairRules((path) => void repaired.push(path), new AbortController().signal);
+    const list = () => sandbox.netns.exec('nft', '-s', 'list', 'table', 'ip', 'xnet');
+    const right = await list();
+    await repair();
+    expect(repaired).toEqual([]);
+    for (const words of [
+      ['flush', 'chain', 'ip', 'xnet', 'output'],
+      ['delete', 'table', 'ip', 'xnet'],
+      ['insert', 'rule', 'ip', 'xnet', 'output', 'accept'],
+    ]) {
+      await sandbox.netns.exec('nft', ...words);
+      expect(await sandbox.dig('web')).toBe('192.0.2.1');
+      await repair();
+      expect(repaired.splice(0)).toEqual([sandbox.path]);
+      expect(await sandbox.dig('web')).toBe('10.1.0.2');
+      expect(await list()).toBe(right);
+      await repair();
+    }
+    await sandbox.netns.exec('nft', 'add', 'table', 'ip', 'strange');
+    await repair();
+    expect(repaired).toEqual([]);
+    expect(resolvers.status().lastFailures).toEqual([]);
+  });
+
   test('1000 queries at once, all with one id, get each its own answer', async () => {
     await using sandbox = await createSandbox(firewall);
     await using _resolvers = await resolversFor(sandbox);
@@ -261,6 +290,7 @@ describe('a resolver that cannot be installed', () => {
     });
     const brokenRules = {
       ensure: () => Promise.reject(new Error('nft is broken')),
+      repair: () => Promise.reject(new Error('nft is broken')),
       remove: () => Promise.reject(new Error('nft is broken')),
     };
     const broken = new SandboxResolvers(zones, brokenRules, new Held());

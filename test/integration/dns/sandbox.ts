@@ -4,13 +4,21 @@ import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureSandboxRules, removeSandboxRules } from '../../../src/dataplane/sandbox-rules.js';
+import {
+  ensureSandboxRules,
+  removeSandboxRules,
+  repairSandboxRules,
+} from '../../../src/dataplane/sandbox-rules.js';
 import type { SandboxRules } from '../../../src/dns/collaborators.js';
 import { Netns } from '../../support/netns.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-export const rules: SandboxRules = { ensure: ensureSandboxRules, remove: removeSandboxRules };
+export const rules: SandboxRules = {
+  ensure: ensureSandboxRules,
+  repair: repairSandboxRules,
+  remove: removeSandboxRules,
+};
 
 /** How Docker makes its rules: to 28 with iptables; from 29, where chosen, with nftables. */
 export type Firewall = 'iptables' | 'nftables';

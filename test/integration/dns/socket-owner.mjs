@@ -4,9 +4,11 @@
 const [sources, sandboxPath, deadly, manner] = process.argv.slice(2);
 const { SandboxResolvers } = await import(`${sources}/dns/resolvers.js`);
 const { NetworkZone } = await import(`${sources}/dns/zone.js`);
-const { ensureSandboxRules: ensure, removeSandboxRules: remove } = await import(
-  `${sources}/dataplane/sandbox-rules.js`
-);
+const {
+  ensureSandboxRules: ensure,
+  repairSandboxRules: repair,
+  removeSandboxRules: remove,
+} = await import(`${sources}/dataplane/sandbox-rules.js`);
 
 const web = {
   endpointId: 'e1',
@@ -29,7 +31,7 @@ function zoneOf() {
   process.kill(process.pid, 'SIGKILL');
   return zone;
 }
-const resolvers = new SandboxResolvers(zoneOf, { ensure, remove }, sockets);
+const resolvers = new SandboxResolvers(zoneOf, { ensure, repair, remove }, sockets);
 const attached = await resolvers.attach(sandboxPath, 'n1');
 if (!attached.installed) throw new Error(attached.reason);
 const descriptor = (kind) => [...held].find(([key]) => key.includes(kind))[1];

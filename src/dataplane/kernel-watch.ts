@@ -1,0 +1,88 @@
+/** What others do in the kernel to what is ours, as the kernel tells it: hints, of which one may be lost. */
+import { type FSWatcher, watch } from 'node:fs';
+import { z } from 'zod';
+import type { KernelHint } from './dataplane.js';
+import { namespaceName, networkIdOf } from './interface-names.js';
+import type { Iproute2 } from './iproute2.js';
+import { KernelEvents } from './kernel-events.js';
+import { MonitorProgram } from './monitor-program.js';
+import { DIRECTORY } from './namespaces.js';
+import { enterCommand } from './nft.js';
+import type { OwnWork } from './own-work.js';
+
+/** What OwnWork calls the work on the tunnel filter. */
+export const TUNNEL_FILTER = 'tunnel filter';
+
+const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
+
+export interface KernelWatchParts {
+  readonly iproute2: Iproute2;
+  readonly hostNamespace: string | undefined;
+  readonly ownWork: OwnWork;
+  readonly listener: (hint: KernelHint) => void;
+}
+
+export class KernelWatch implements AsyncDisposable {
+  readonly #parts: KernelWatchParts;
+  readonly #events = new KernelEvents();
+  readonly #monitors: readonly MonitorProgram[];
+  #names: FSWatcher | undefined;
+
+  constructor(parts: KernelWatchParts) {
+    this.#parts = parts;
+    const { hostNamespace: host } = parts;
+    const inHost = host === undefined ? [] : ['-n', host];
+    const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'neigh', 'nsid', 'all-nsid'];
+    const [nft = '', ...args] = [...enterCommand(host), 'nft', 'monitor'];
+    this.#monitors = [
+      new MonitorProgram(
+        'ip',
+        monitor,
+        (line) => this.#takeEvent(line),
+        () => void this.#learnNumbers(),
+      ),
+      new MonitorProgram(nft, args, (line) => this.#takeRule(line)),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#names?.close();
+    await Promise.all(this.#monitors.map((monitor) => monitor[Symbol.asyncDispose]()));
+  }
+
+  #takeEvent(line: string): void {
+    if (!this.#names) this.#watchNames();
+    const networkId = this.#events.take(line);
+    if (networkId !== undefined) this.#hintNetwork(networkId);
+  }
+
+  #takeRule(line: string): void {
+    if (/\binet xnet\b/.test(line) && !this.#parts.ownWork.isOwn(TUNNEL_FILTER))
+      this.#parts.listener('tunnel filter');
+  }
+
+  #hintNetwork(networkId: string): void {
+    if (!this.#parts.ownWork.isOwn(namespaceName(networkId))) this.#parts.listener({ networkId });
+  }
+
+  /** Of namespaces that were there before us; the monitor tells of those that come. */
+  async #learnNumbers(): Promise<void> {
+    if (!this.#names) this.#watchNames();
+    const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);
+    const numbers = await list.catch(() => []);
+    for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
+  }
+
+  /** A name can go while the namespace lives on: programs of ours stand in it. */
+  #watchNames(): void {
+    try {
+      this.#names = watch(DIRECTORY, { persistent: false }, (_, name) => {
+        const networkId = name === null ? undefined : networkIdOf(name);
+        if (networkId !== undefined) this.#hintNetwork(networkId);
+      });
+      this.#names.on('error', () => this.#names?.close());
+    } catch {
+      // No namespace was ever made on this host: tried again with the first event.
+    }
+  }
+}

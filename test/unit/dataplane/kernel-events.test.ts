@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { KernelEvents } from '../../../src/dataplane/kernel-events.js';
+
+const ID = '0123456789ab';
+const NAMED = `[nsid current]nsid 3 (iproute2 netns name: xnet-${ID})`;
+
+/** As `ip -d -o monitor` prints it, without what is not looked at. */
+const port = (flags: string, rest = 'flood off') =>
+  `[nsid 3]4: xc1@if2: <${flags}> mtu 1450 qdisc noqueue master br0 state X group 2 \\    link/ether 02:00:00:00:00:01 brd ff promiscuity 1 \\    veth \\    bridge_slave state forwarding learning off ${rest} hold_timer    0.00`;
+
+function listening(): KernelEvents {
+  const events = new KernelEvents();
+  events.take(NAMED);
+  return events;
+}
+
+describe('a line of the monitor', () => {
+  test('of a namespace that is none of ours, or not known, is no hint', () => {
+    const events = listening();
+    expect(events.take(port('UP').replace('nsid 3', 'nsid 4'))).toBeUndefined();
+    expect(events.take('[nsid current]nsid 4 ')).toBeUndefined();
+    expect(events.take('netlink receive error No buffer space available (105)')).toBeUndefined();
+  });
+
+  test('is a hint when a device is new, altered or gone, and not when it only has a carrier', () => {
+    const events = listening();
+    expect(events.take(port('NO-CARRIER,BROADCAST,UP'))).toBe(ID);
+    expect(events.take(port('BROADCAST,UP,LOWER_UP'))).toBeUndefined();
+    expect(events.take(port('BROADCAST,UP,LOWER_UP', 'flood on'))).toBe(ID);
+    expect(events.take(port('BROADCAST', 'flood on'))).toBe(ID);
+    expect(events.take(port('BROADCAST', 'flood on').replace(']4', ']Deleted 4'))).toBe(ID);
+    expect(events.take(port('BROADCAST', 'flood on'))).toBe(ID);
+  });
+
+  test('of an FDB entry or a neighbour is a hint, but not of what the kernel itself listens to', () => {
+    const events = listening();
+    expect(events.take('[nsid 3]Deleted dev vxlan0 lladdr 02:00:00:00:00:09 NOARP ')).toBe(ID);
+    expect(events.take('[nsid 3]10.1.0.2 dev br0 FAILED ')).toBe(ID);
+    expect(events.take('[nsid 3]Deleted ff02::16 dev br0 lladdr 33:33:00:00:00:16 NOARP ')).toBeUndefined();
+    expect(events.take('[nsid 3]224.0.0.22 dev br0 lladdr 01:00:5e:00:00:16 NOARP ')).toBeUndefined();
+  });
+
+  test("of a namespace that is gone is a hint, and its number is nobody's then", () => {
+    const events = listening();
+    expect(events.take('[nsid current]Deleted nsid 3 ')).toBe(ID);
+    expect(events.take(port('UP'))).toBeUndefined();
+  });
+
+  test('is understood for namespaces that were there before', () => {
+    const events = new KernelEvents();
+    events.note('7', `xnet-${ID}`);
+    events.note('8', 'blue');
+    expect(events.take(port('UP').replace('nsid 3', 'nsid 7'))).toBe(ID);
+    expect(events.take(port('UP').replace('nsid 3', 'nsid 8'))).toBeUndefined();
+  });
+});
