@@ -85,9 +85,16 @@ export class FailStaticStore implements Store {
     const path = join(stateDirectory, 'last-known.json');
     const content = await readLastKnown(path, description);
     const known: LastKnown = new LastKnown(() => file.hint(), content);
-    const onFailure = (reason: string) => logger.warn(reason);
-    const file = new LastKnownFile(path, description, () => known.content, onFailure);
     const own = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
+    for (const key of own.givenUp) known.forget(key);
+    const onWriting = () => {
+      // What is not committed yet is still in the file as this host's.
+      const isOver = (key: string) => !ownership.isOwn(key, known.find(key)?.value, undefined);
+      const givenUp = own.givenUp.filter(isOver);
+      return () => own.forgetGivenUp(givenUp);
+    };
+    const hooks = { onWriting, onFailure: (reason: string) => logger.warn(reason) };
+    const file = new LastKnownFile(path, description, () => known.content, hooks);
     const store = new FailStaticStore(inner, options, new StandIn(known, own, ownership), [file, own]);
     store.#watching = always.map((prefix) => store.#keepWatching(prefix));
     if (own.size > 0) store.#absence.begin(unavailable(`${description} was not asked yet`), 0);
@@ -179,6 +186,7 @@ export class FailStaticStore implements Store {
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     const translated = conditions.map((condition) => this.#standIn.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
+    await this.#standIn.noteGivenUp(writes);
     const asked = this.#inner.commit(translated, granted);
     const result = await (this.#standIn.canCommit(conditions, writes) ? this.#inPatience(asked) : asked);
     if (result.committed) this.#standIn.known.learnCommit(writes, result.revision);

@@ -23,25 +23,27 @@ const content = z.object({
 /** How far the file may be behind: what changes at all changes in swarms. */
 const BEHIND_MS = 2000;
 
+export interface LastKnownHooks {
+  /** Called when the content is taken; what it returns, when that is on disk. */
+  readonly onWriting: () => () => Promise<void>;
+  /** Hears why the file could not be written, each time. */
+  readonly onFailure: (reason: string) => void;
+}
+
 export class LastKnownFile implements AsyncDisposable {
   readonly #path: string;
   readonly #store: string;
   readonly #content: () => LastKnownContent;
-  readonly #onFailure: (reason: string) => void;
+  readonly #hooks: LastKnownHooks;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `store` names the store; `onFailure` hears why the file could not be written, each time. */
-  constructor(
-    path: string,
-    store: string,
-    content: () => LastKnownContent,
-    onFailure: (reason: string) => void,
-  ) {
+  /** `store` names the store. */
+  constructor(path: string, store: string, content: () => LastKnownContent, hooks: LastKnownHooks) {
     this.#path = path;
     this.#store = store;
     this.#content = content;
-    this.#onFailure = onFailure;
+    this.#hooks = hooks;
   }
 
   /** There is something new to be written, soon. */
@@ -63,6 +65,7 @@ export class LastKnownFile implements AsyncDisposable {
 
   /** Whole or not at all: the file is replaced. Never rejects. */
   async #write(): Promise<void> {
+    const onWritten = this.#hooks.onWriting();
     const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
     try {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
@@ -74,8 +77,9 @@ export class LastKnownFile implements AsyncDisposable {
         await file.close();
       }
       await rename(`${this.#path}.new`, this.#path);
+      await onWritten();
     } catch (error: unknown) {
-      this.#onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
+      this.#hooks.onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
     }
   }
 }

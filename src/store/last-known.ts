@@ -98,6 +98,11 @@ export class LastKnown {
     this.#changed(revision);
   }
 
+  /** This host's no more, for all that is known. */
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+
   /** What became of one key. */
   learn(change: Change): void {
     this.#learnChange(change);

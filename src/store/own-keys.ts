@@ -7,6 +7,8 @@ export type IsOwn = (key: string, stored: string | undefined, written: string | 
 
 export interface Ownership {
   readonly isOwn: IsOwn;
+  /** Tells whether others may have what was this host's alone, when `written` takes the place of `stored`. */
+  readonly isGivenUp: (key: string, stored: string, written: string | undefined) => boolean;
   /** Tells whether this host puts a record back that the store has lost, having been restored from an older backup. */
   readonly isLasting: (key: string, value: string) => boolean;
 }
@@ -35,7 +37,9 @@ export function ownershipOf(hostId: string): Ownership {
     isOwn(key, value, value) ||
     isUnder(key, COMMON) ||
     (isUnder(key, BY_HOST) && key.split('/').includes(hostId));
-  return { isOwn, isLasting };
+  const isGivenUp = (key: string, stored: string, written: string | undefined) =>
+    key.startsWith(keys.addresses()) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
+  return { isOwn, isGivenUp, isLasting };
 }
 
 function isEndpointOf(hostId: string, key: string, value: string): boolean {

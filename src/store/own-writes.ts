@@ -20,20 +20,32 @@ const ownWrite = z.object({
 });
 export type OwnWrite = z.infer<typeof ownWrite>;
 
-const line = z.union([z.object({ store: z.string() }), z.object({ settled: z.string() }), ownWrite]);
+const line = z.union([
+  z.object({ store: z.string() }),
+  z.object({ settled: z.string() }),
+  z.object({ givenUp: z.string() }),
+  ownWrite,
+]);
+
+interface Journal {
+  readonly writes: Map<string, OwnWrite>;
+  readonly givenUp: Set<string>;
+}
 
 export class OwnWrites implements AsyncDisposable {
   readonly #path: string;
   readonly #store: string;
   readonly #writes: Map<string, OwnWrite>;
+  readonly #givenUp: Set<string>;
   /** Opened when there is something to be written. */
   #file: FileHandle | undefined;
   #work: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, store: string, writes: Map<string, OwnWrite>) {
+  private constructor(path: string, store: string, { writes, givenUp }: Journal) {
     this.#path = path;
     this.#store = store;
     this.#writes = writes;
+    this.#givenUp = givenUp;
   }
 
   /** Takes up what an earlier run left of this store; of another store is of no use. Throws the file system's errors. */
@@ -44,6 +56,11 @@ export class OwnWrites implements AsyncDisposable {
 
   get size(): number {
     return this.#writes.size;
+  }
+
+  /** Keys that this host gave up, or was about to, and that the file of what is known may still have as its own. */
+  get givenUp(): readonly string[] {
+    return [...this.#givenUp];
   }
 
   /** The latest of a key. */
@@ -74,18 +91,39 @@ export class OwnWrites implements AsyncDisposable {
   /** The store has it. Throws the file system's errors. */
   async settle(key: string): Promise<void> {
     this.#writes.delete(key);
-    if (this.#writes.size > 0) return this.#append([{ settled: key }]);
-    await this.#enqueue(async () => {
-      const file = await this.#opened();
-      await file.truncate(0);
-      await file.datasync();
-    });
+    await (this.#isEmpty ? this.#clear() : this.#append([{ settled: key }]));
+  }
+
+  /** On disk when this resolves, and then known after any crash. Throws the file system's errors. */
+  async giveUp(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#givenUp.add(key);
+    await this.#append(keys.map((key) => ({ givenUp: key })));
+  }
+
+  /** The file of what is known knows by now. Throws the file system's errors. */
+  async forgetGivenUp(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#givenUp.delete(key);
+    if (keys.length > 0 && this.#isEmpty) await this.#clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#work.catch(() => undefined);
     await this.#file?.close();
     this.#file = undefined;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#writes.size + this.#givenUp.size === 0;
+  }
+
+  /** Unless something was appended meanwhile. */
+  #clear(): Promise<void> {
+    return this.#enqueue(async () => {
+      if (!this.#isEmpty) return;
+      const file = await this.#opened();
+      await file.truncate(0);
+      await file.datasync();
+    });
   }
 
   #append(lines: readonly object[]): Promise<void> {
@@ -122,17 +160,18 @@ export function isOwnRevision(revision: Revision): boolean {
   return !Number.isInteger(revision);
 }
 
-async function readJournal(path: string, store: string): Promise<Map<string, OwnWrite>> {
-  const writes = new Map<string, OwnWrite>();
+async function readJournal(path: string, store: string): Promise<Journal> {
+  const journal: Journal = { writes: new Map(), givenUp: new Set() };
   for (const text of (await readFile(path, 'utf8').catch(emptyIfAbsent)).split('\n')) {
     const parsed = parseLine(text);
     if (parsed === undefined) continue;
     if ('store' in parsed) {
-      if (parsed.store !== store) return new Map();
-    } else if ('settled' in parsed) writes.delete(parsed.settled);
-    else writes.set(parsed.key, parsed);
+      if (parsed.store !== store) break;
+    } else if ('settled' in parsed) journal.writes.delete(parsed.settled);
+    else if ('givenUp' in parsed) journal.givenUp.add(parsed.givenUp);
+    else journal.writes.set(parsed.key, parsed);
   }
-  return writes;
+  return journal;
 }
 
 /** undefined for a line that was cut short: nobody was told that it is kept. */

@@ -93,6 +93,20 @@ export class StandIn {
     return { committed: true, revision };
   }
 
+  /**
+   * Before the store is told that this host gives up an address: others may have it soon, and a daemon that starts again
+   * while the store is away, after a power cut say, must not take it for this host's. Throws the file system's errors.
+   */
+  async noteGivenUp(writes: readonly Write[]): Promise<void> {
+    const keys = writes.flatMap((write) => {
+      const key = 'put' in write ? write.put : 'remove' in write ? write.remove : '';
+      const stored = this.known.find(key)?.value;
+      const written = 'put' in write ? write.value : undefined;
+      return stored !== undefined && this.#ownership.isGivenUp(key, stored, written) ? [key] : [];
+    });
+    if (keys.length > 0) await this.#own.giveUp(keys);
+  }
+
   /** A reader may know a settled write by the revision it had here. */
   translate(condition: Condition): Condition {
     if (condition.is !== 'at' || !isOwnRevision(condition.revision)) return condition;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -190,6 +190,22 @@ test('a revision known from before the store’s return is as good after it', as
   expect(next.committed).toBe(true);
   const outdated = await store.commit([change], [put(addressKey(2), address('me', 'claimed', 'three'))]);
   expect(outdated.committed).toBe(false);
+});
+
+test('an address given up just before a power cut is not taken for this host’s while the store is away', async () => {
+  const lease = await store.grantLease({ ttlSeconds: 60, keepAlive: false });
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  const before = await readFile(join(directory, 'last-known.json'));
+  expect(before.includes('10.1.0.2')).toBe(true);
+  await store.commit([], [{ ...put(addressKey(2), address('me', 'resting')), lease }]);
+  const journal = await readFile(join(directory, 'own-writes.jsonl'));
+  await restart();
+  // What the power cut leaves: the file of what is known is seconds old.
+  await writeFile(join(directory, 'last-known.json'), before);
+  await writeFile(join(directory, 'own-writes.jsonl'), journal);
+  etcd.mode = 'refuses';
+  store = await open();
+  await expect(write(store, addressKey(2), address('me'))).rejects.toThrow(/switched off/);
 });
 
 test('a store that takes no writes keeps what is this host’s and goes on reading', async () => {
