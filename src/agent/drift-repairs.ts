@@ -128,6 +128,7 @@ export class DriftRepairs implements AsyncDisposable {
     try {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
       repairs.note(check.repairs, { network: networkId });
+      if (check.failure !== undefined) throw check.failure;
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
       this.#told.delete(networkId);
