@@ -26,8 +26,11 @@ export interface DriftRepairsParts {
 /** What is altered by hand is found within 30 s: this, and the time that a look takes. */
 const SWEEP_MS = 22_000;
 
-/** After the first look: a daemon that has just started does not know yet in which containers its endpoints are. */
-const SECOND_MS = 5_000;
+/**
+ * A daemon that has just started has other things to do, has seen to its networks already (adoption.ts), and does not
+ * know yet in which containers its endpoints are.
+ */
+const FIRST_MS = 5_000;
 
 /** Events come in swarms: one look, this long after the first of them. */
 const SWARM_MS = 200;
@@ -47,8 +50,6 @@ const ORPHAN_MS = 20_000;
  */
 export class DriftRepairs implements AsyncDisposable {
   readonly #parts: DriftRepairsParts;
-  readonly #sweepMs: number;
-  readonly #startedAtMs: number;
   readonly #stop = new AbortController();
   readonly #sweeps: readonly Sweep[];
   readonly #hinted = new Map<string, NodeJS.Timeout>();
@@ -58,35 +59,31 @@ export class DriftRepairs implements AsyncDisposable {
   readonly #told = new Set<string>();
   readonly #work = new Set<Promise<void>>();
   #watch: AsyncDisposable | undefined;
+  #first: NodeJS.Timeout | undefined;
 
   constructor(parts: DriftRepairsParts) {
     this.#parts = parts;
     const { sweepMs = SWEEP_MS } = parts;
-    this.#sweepMs = sweepMs;
-    this.#startedAtMs = performance.now();
     this.#sweeps = [() => this.#checkAll(), () => this.#checkRules()].map(
       (look) =>
         new Sweep({
-          look: () => look().then(() => this.#pauseMs),
+          look: () => look().then(() => sweepMs),
           retryMs: sweepMs,
           onFailure: (error) => parts.logger.error('cannot look for drift', { error: errorMessage(error) }),
         }),
     );
   }
 
-  /** Until the next look. */
-  get #pauseMs(): number {
-    const isFirst = performance.now() - this.#startedAtMs < SECOND_MS;
-    return isFirst ? Math.min(SECOND_MS, this.#sweepMs) : this.#sweepMs;
-  }
-
   start(): void {
     this.#watch = this.#parts.dataplane.watchKernel((hint) => this.#take(hint));
-    for (const sweep of this.#sweeps) sweep.start();
+    this.#first = setTimeout(() => {
+      for (const sweep of this.#sweeps) sweep.start();
+    }, FIRST_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    clearTimeout(this.#first);
     for (const timer of this.#hinted.values()) clearTimeout(timer);
     await this.#watch?.[Symbol.asyncDispose]();
     await Promise.all(this.#sweeps.map((sweep) => sweep[Symbol.asyncDispose]()));
@@ -131,6 +128,7 @@ export class DriftRepairs implements AsyncDisposable {
     try {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
       repairs.note(check.repairs, { network: networkId });
+      if (check.failure !== undefined) throw check.failure;
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
       this.#told.delete(networkId);

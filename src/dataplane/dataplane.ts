@@ -87,6 +87,8 @@ export interface NetworkCheck {
   readonly repairs: readonly Repair[];
   /** Ports of endpoints that nobody knows, named as `endpointNames` are. */
   readonly strangers: readonly string[];
+  /** Why the rest could not be repaired, or looked at. */
+  readonly failure?: unknown;
 }
 
 /** What the kernel told that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
@@ -134,7 +136,8 @@ export interface Dataplane extends AsyncDisposable {
    * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
    * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and
    * not told of separately. A network that was not ensured by this process, or is gone, is left alone. Containers
-   * whose interface was deleted get one again, named, addressed and up as Docker made it.
+   * whose interface was deleted get one again, named, addressed and up as Docker made it. Never rejects for the
+   * kernel's sake.
    */
   repairNetwork(networkId: string, endpoints: () => readonly LocalEndpoint[]): Promise<NetworkCheck>;
   /** Applied whole. No VNIs: no filter. */

@@ -26,6 +26,7 @@ export class KernelWatch implements AsyncDisposable {
   readonly #parts: KernelWatchParts;
   readonly #events = new KernelEvents();
   readonly #monitors: readonly MonitorProgram[];
+  #learning: Promise<void> | undefined;
   #names: FSWatcher | undefined;
 
   constructor(parts: KernelWatchParts) {
@@ -39,7 +40,9 @@ export class KernelWatch implements AsyncDisposable {
         'ip',
         monitor,
         (line) => this.#takeEvent(line),
-        () => void this.#learnNumbers(),
+        () => {
+          this.#learning = this.#learnNumbers();
+        },
       ),
       new MonitorProgram(nft, args, (line) => this.#takeRule(line)),
     ];
@@ -48,6 +51,7 @@ export class KernelWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#names?.close();
     await Promise.all(this.#monitors.map((monitor) => monitor[Symbol.asyncDispose]()));
+    await this.#learning;
   }
 
   #takeEvent(line: string): void {

@@ -250,17 +250,24 @@ export class LinuxDataplane implements Dataplane {
     const { spec, wanted } = known;
     // Until all is done, nothing is known for certain.
     this.#known.set(networkId, { spec, wanted, local: new Map() });
-    const { repairs, strangers, local } = await repairNetwork(this.#iproute2, {
+    const repairs: Repair[] = [];
+    const order = {
       network: spec,
       tunnel: await this.#tunnel(),
       endpoints,
       attached: known.local,
       forwarding: wanted,
       ipv6: await hasIpv6(),
-      sandboxName: (endpointId) => this.#sandboxNames.find(networkId, endpointId),
-    });
-    this.#known.set(networkId, { spec, wanted, forwarding: wanted, local: new Map(local) });
-    return { repairs, strangers };
+      sandboxName: (endpointId: string) => this.#sandboxNames.find(networkId, endpointId),
+    };
+    try {
+      const tell = (done: readonly Repair[]) => void repairs.push(...done);
+      const { strangers, local } = await repairNetwork(this.#iproute2, order, tell);
+      this.#known.set(networkId, { spec, wanted, forwarding: wanted, local: new Map(local) });
+      return { repairs, strangers };
+    } catch (failure: unknown) {
+      return { repairs, strangers: [], failure };
+    }
   }
 
   async #setForwarding(networkId: string, desired: ForwardingState): Promise<ForwardingChange> {

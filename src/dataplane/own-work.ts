@@ -21,10 +21,7 @@ export class OwnWork {
   isOwn(namespace: string): boolean {
     if (this.#busy.has(namespace)) return true;
     const endedAt = this.#endedAt.get(namespace);
-    if (endedAt === undefined) return false;
-    if (performance.now() - endedAt < ECHO_MS) return true;
-    this.#endedAt.delete(namespace);
-    return false;
+    return endedAt !== undefined && performance.now() - endedAt < ECHO_MS;
   }
 
   #end(namespace: string): void {
@@ -32,7 +29,9 @@ export class OwnWork {
     if (left > 0) this.#busy.set(namespace, left);
     else {
       this.#busy.delete(namespace);
-      this.#endedAt.set(namespace, performance.now());
+      const now = performance.now();
+      for (const [other, endedAt] of this.#endedAt) if (now - endedAt > ECHO_MS) this.#endedAt.delete(other);
+      this.#endedAt.set(namespace, now);
     }
   }
 }

@@ -26,19 +26,30 @@ export interface RepairOrder {
   readonly sandboxName: (endpointId: string) => string | undefined;
 }
 
-export interface RepairOutcome extends NetworkCheck {
+export interface RepairOutcome {
+  readonly strangers: NetworkCheck['strangers'];
   /** MAC -> port of the endpoints that are attached now. */
   readonly local: LocalPorts;
 }
 
-/** To be run while nothing else is done to the network. Throws what kernel work throws; it may be repeated. */
-export async function repairNetwork(iproute2: Iproute2, order: RepairOrder): Promise<RepairOutcome> {
+/**
+ * To be run while nothing else is done to the network; tells of each repair when it is done. Throws what kernel work
+ * throws; it may be repeated.
+ */
+export async function repairNetwork(
+  iproute2: Iproute2,
+  order: RepairOrder,
+  tell: (repairs: readonly Repair[]) => void,
+): Promise<RepairOutcome> {
   const namespace = namespaceName(order.network.id);
   const found = await observe(iproute2, order.network.id);
   const devices = await repairDevices(iproute2, order, found.links);
+  tell(devices);
   const links =
     devices.length === 0 ? found.links : await findLinks(iproute2, order.network.id, { all: true });
   const ports = await repairPorts(iproute2, order, links ?? []);
+  const anew = devices.some(({ was }) => was === 'missing');
+  tell(ports.repairs.filter(({ kind }) => kind === 'veth' || !anew));
   const hung = [...devices, ...ports.repairs];
   const untouched = hung.length === 0 ? found.forwarding : undefined;
   const entries = await repairForwarding(
@@ -47,13 +58,8 @@ export async function repairNetwork(iproute2: Iproute2, order: RepairOrder): Pro
     untouched ?? (await readForwarding(iproute2, namespace)),
     ports.local,
   );
-  const anew = devices.some(({ was }) => was === 'missing');
-  const told = [
-    ...devices,
-    ...ports.repairs.filter(({ kind }) => kind === 'veth' || !anew),
-    ...(hung.length === 0 ? entries : []),
-  ];
-  return { repairs: told, strangers: ports.strangers, local: ports.local };
+  if (hung.length === 0) tell(entries);
+  return { strangers: ports.strangers, local: ports.local };
 }
 
 async function observe(
