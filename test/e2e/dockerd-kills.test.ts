@@ -87,7 +87,7 @@ async function killRound(
   );
   if (!refused) expect(await countRefusals(lab)).toBe(refusals);
   if (live) expect(await squad.read()).toEqual(before);
-  else await squad.expectStartedAfter(before);
+  else await squad.startAgain();
   await squad.expectAllRight(witness);
   return waits;
 }

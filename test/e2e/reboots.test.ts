@@ -27,7 +27,8 @@ describeInLab('reboots', { hosts: 2 }, (test) => {
           await RestartingHost.end(lab);
         }
       },
-      { timeoutMs: 180_000 },
+      // A network that a slow machine follows late after a boot is told of as an error.
+      { timeoutMs: 180_000, logsErrors: true },
     );
   }
 });

@@ -35,7 +35,7 @@ sub run_service {
         print $file "$$\n";
         close $file;
         dup2(fileno $socket, $FIRST_FD);
-        @ENV{qw(LISTEN_PID LISTEN_FDS LISTEN_FDNAMES)} = ($$, 1, 'xnet.socket');
+        @ENV{qw(LISTEN_PID LISTEN_FDS LISTEN_FDNAMES)} = ($$, 1, 'plugin');
         exec @command or POSIX::_exit(127);
     }
     waitpid $pid, 0;
