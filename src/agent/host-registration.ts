@@ -7,7 +7,9 @@ import { findRecord, formatRecord, type HostRecord, hostRecord, parseRecord } fr
 import type { Lease, Store, Write } from '../store/store.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
 
-const NOTHING = { key: '', value: '' };
+/** How long the store is waited for when this host leaves. */
+const LEAVE_MS = 1000;
+
 /** A host that is silent for this long ranks as not alive. Its records stay. */
 const ALIVE_TTL_SECONDS = 10;
 
@@ -62,16 +64,18 @@ export class HostRegistration implements AsyncDisposable {
     });
   }
 
+  /** Its sign of life ends at once, or by its time where the store does not take that: Docker's calls wait meanwhile. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#lease?.revoke().catch(() => undefined);
-    await this.#renewal;
+    const revoked = this.#lease?.revoke().catch(() => undefined);
+    await Promise.race([Promise.all([revoked, this.#renewal]), sleep(LEAVE_MS)]);
   }
 
   /** As far as is known while the store is away; while it answers, it is asked. */
   async #wasRegistered(): Promise<boolean> {
     const entry = await this.#store.get(keys.host(this.#host.id));
-    return this.#store.away && findRecord(hostRecord, entry ?? NOTHING)?.vtep === this.#host.vtep;
+    if (!this.#store.away || !entry) return false;
+    return findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
   }
 
   async #renew(first: Lease | undefined): Promise<void> {

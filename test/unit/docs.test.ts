@@ -1,5 +1,5 @@
 /** Documentation that cannot drift: tables of the docs are compared with the code. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { listSettings } from '../../src/config/schema.js';
 import { NETWORK_OPTIONS } from '../../src/driver/network-options.js';
@@ -21,6 +21,15 @@ describe('the documentation', () => {
   test('lists every setting of xnet serve, and none that is gone', () => {
     const flags = firstCells('docs/configuration.md').filter((cell) => cell.startsWith('--'));
     expect(flags).toEqual(listSettings().map(({ flag }) => flag));
+  });
+
+  test('names tests of failures that there are', () => {
+    const page = readFileSync('docs/failure-modes.md', 'utf8');
+    const names = [...page.matchAll(/`((?:unit|contract|integration|e2e)\/[\w/-]+)`/g)].map(
+      ([, name]) => name,
+    );
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !existsSync(`test/${name}.test.ts`))).toEqual([]);
   });
 
   test('lists every network option', () => {
