@@ -36,6 +36,12 @@ export interface BatchOptions {
  */
 const CONCURRENCY = 2;
 
+/** What iproute2 says when devices or entries changed while it listed them, for itself too: no failure of a line. */
+const INTERRUPTED = /^Dump was interrupted and may be inconsistent\.\n?/m;
+
+/** How often a list is asked for that others change all the time. */
+const MOST_DUMPS = 3;
+
 export class Iproute2 {
   readonly #limits: Record<Lane, Limit> = { main: new Limit(CONCURRENCY), removal: new Limit(CONCURRENCY) };
   readonly #standing = new StandingPrograms();
@@ -100,11 +106,15 @@ export class Iproute2 {
     schema: z.ZodType<T[]>,
   ): Promise<T[]> {
     return this.#limits.main.run(async () => {
-      const started = startProgram(program, [...this.#namespaceArgs(namespace), '-j', ...args]);
-      const output = await started.finish('');
-      if (output.exitCode !== 0)
-        throw failed(started.command, { line: args.join(' '), words: plainWords(output.stderr) });
-      return parseJson(started.command, output.stdout, schema);
+      for (let tries = 1; ; tries += 1) {
+        const started = startProgram(program, [...this.#namespaceArgs(namespace), '-j', ...args]);
+        const output = await started.finish('');
+        if (output.exitCode !== 0)
+          throw failed(started.command, { line: args.join(' '), words: plainWords(output.stderr) });
+        // Something came or went in the midst of it: what is printed may lack what is there.
+        if (tries < MOST_DUMPS && INTERRUPTED.test(output.stderr)) continue;
+        return parseJson(started.command, output.stdout, schema);
+      }
     });
   }
 
@@ -122,14 +132,14 @@ export class Iproute2 {
   ): Promise<BatchOutcome> {
     const program = await this.#standing.take(name, namespace, lane);
     const used = program.lines > 0;
-    const first = await program.run(lines);
+    const first = withoutNotes(await program.run(lines));
     const failures = first === '' ? [] : parseFailures(lines, first);
     if (!used || failures.every(isPresent)) return { command: program.command, failures };
     // It may have mistaken an interface for an earlier one of that name, or have died.
     const doubtful = failures.filter((failure) => !isPresent(failure)).map(({ line }) => line);
     const again = doubtful.includes('') ? lines : doubtful;
     const fresh = await this.#standing.take(name, namespace, lane, true);
-    const second = await fresh.run(again);
+    const second = withoutNotes(await fresh.run(again));
     const believed = [
       ...failures.filter(({ line }) => !again.includes(line)),
       ...(second === '' ? [] : parseFailures(again, second)),
@@ -189,6 +199,11 @@ export function parseFailures(lines: readonly string[], stderr: string): BatchFa
   const rest = plainWords(words.join('\n'));
   if (rest !== '' || failures.length === 0) failures.push({ line: '', words: rest });
   return failures;
+}
+
+/** Less what iproute2 says of its own lists: a line that failed for it says so itself. */
+export function withoutNotes(stderr: string): string {
+  return stderr.replace(new RegExp(INTERRUPTED, 'gm'), '');
 }
 
 function plainWords(stderr: string): string {

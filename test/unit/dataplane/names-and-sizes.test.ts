@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { containerMtu } from '../../../src/dataplane/container-mtu.js';
 import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
-import { parseFailures } from '../../../src/dataplane/iproute2.js';
+import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2.js';
 import { tunnelFilterLines } from '../../../src/dataplane/tunnel-filter.js';
 import { chooseUnderlay } from '../../../src/dataplane/underlay.js';
 
@@ -52,6 +52,14 @@ describe('failures of a batch', () => {
 
   test('without a word are failures all the same', () => {
     expect(parseFailures(lines, '')).toEqual([{ line: '', words: '' }]);
+  });
+
+  test('does not take for a failure that iproute2 had to list devices in the midst of changes', () => {
+    const note = 'Dump was interrupted and may be inconsistent.\n';
+    expect(withoutNotes(note)).toBe('');
+    expect(withoutNotes(`${note}Cannot find device "x"\nCommand failed -:1\n${note}`)).toBe(
+      'Cannot find device "x"\nCommand failed -:1\n',
+    );
   });
 });
 
