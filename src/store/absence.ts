@@ -1,5 +1,5 @@
 import { sleep } from '../concurrency/deadline.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 
 export interface AbsenceTiming {
@@ -27,7 +27,7 @@ export class Absence implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  /** Why the store is away; undefined while it answers. */
+  /** Why the store is away, by the last attempt to reach it; undefined while it answers. */
   get reason(): XnetError | undefined {
     return this.#reason;
   }
@@ -70,6 +70,7 @@ export class Absence implements AsyncDisposable {
         this.#logger.info('the store answers again', { afterMs, kept });
         return;
       } catch (error: unknown) {
+        if (isXnetError(error, 'STORE_UNAVAILABLE')) this.#reason = error;
         this.#logger.debug('the store does not answer yet', { reason: errorMessage(error) });
       }
     }

@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { withDeadline } from '../concurrency/deadline.js';
-import { errorMessage, isXnetError, type XnetError } from '../errors.js';
+import { isXnetError, type XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { Absence, type AbsenceTiming, unavailable } from './absence.js';
 import { checkCommit } from './commit-rules.js';
@@ -198,8 +198,15 @@ export class FailStaticStore implements Store {
     return { ...write, lease: await write.lease.grantedBy(this.#inner) };
   }
 
-  #inPatience<T>(work: Promise<T>): Promise<T> {
-    return withDeadline(work, this.#timing.patienceMs, `an answer of ${this.description}`);
+  async #inPatience<T>(work: Promise<T>): Promise<T> {
+    const { patienceMs } = this.#timing;
+    try {
+      return await withDeadline(work, patienceMs, 'an answer');
+    } catch (error: unknown) {
+      if (!isXnetError(error, 'TIMEOUT')) throw error;
+      const remedy = 'see that most of its members run, and that this host reaches them';
+      throw unavailable(`${this.description}: no answer in ${patienceMs} ms (${remedy})`);
+    }
   }
 
   /** Hands over what is kept, when the store answers. Returns how many writes there were. */
@@ -247,6 +254,5 @@ export class FailStaticStore implements Store {
 /** Throws what is an answer. */
 function asUnanswered(error: unknown): XnetError {
   if (isXnetError(error, 'STORE_UNAVAILABLE')) return error;
-  if (isXnetError(error, 'TIMEOUT')) return unavailable(errorMessage(error));
   throw error;
 }

@@ -147,7 +147,7 @@ describeInLab('etcd members', { hosts: 2, etcd: 3, etcdTls: true }, (test) => {
             refusal = await lab.docker('h1', ...CREATE, 'late').catch(String);
           });
           console.info(refusal, calls);
-          expect(refusal).toMatch(/etcd at .*2379.*most of its members/);
+          expect(refusal).toMatch(/etcd .*2379.*most of its members/);
           expect(calls.reduce((sum, { ms }) => sum + ms, 0)).toBeLessThan(DELAYED_MS);
         }
       } finally {
