@@ -1,5 +1,6 @@
 /** What runs goes on without etcd, and containers can be started and removed; afterwards all is as if it had not been away. */
 import { expect } from '@jest/globals';
+import { callTimes, slowest } from '../support/call-times.js';
 import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
