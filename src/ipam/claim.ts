@@ -53,16 +53,15 @@ export class Claim {
 
   /**
    * Throws what `choose` throws, NOT_FOUND when the pool reference is gone, STORE_CONFLICT, STORE_UNAVAILABLE.
-   * After any failure the address is not held, or is given back as soon as the store answers.
+   * After any failure the address is not held, or is given back as soon as the store answers. `givesUp` is asked when a
+   * commit was not answered: true ends it, for whoever has another address to give.
    */
-  async take(choose: Choose): Promise<IpAddress> {
+  async take(choose: Choose, givesUp: () => boolean = () => false): Promise<IpAddress> {
     const store = {
       commit: (conditions: readonly Condition[], writes: readonly Write[]) =>
         this.#commit(conditions, writes),
     };
     try {
-      // Away, nothing but what is in reserve can be claimed: whoever waits gets one of those at once.
-      const givesUp = () => this.#context.store.away;
       return await transact(store, () => this.#attempt(choose), { ...this.#context.transactions, givesUp });
     } catch (error: unknown) {
       if (this.#fate === 'unknown') this.#giveBackLater();

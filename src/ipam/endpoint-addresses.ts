@@ -42,9 +42,14 @@ export class EndpointAddresses {
     const earlier = request.repeated ? findClaimed(view, request.id) : undefined;
     if (earlier) return IpAddress.of(pool.subnet.family, earlier.address);
     const claim = () => new Claim(this.#context, pool, options, request.id);
+    const span = automaticSpan(pool.subnet, pool.range);
+    // Where nothing is in reserve the store is waited for: mostly another member answers soon.
+    const usesReserve = () => store.away && findReserved(view, span, host.id) !== undefined;
     try {
-      if (!store.away)
-        return await this.#take(view, claim(), (refusals) => chooseNext(view, pool, host.id, refusals));
+      if (!usesReserve()) {
+        const choose: Choose = (refusals) => chooseNext(view, pool, host.id, refusals);
+        return await this.#take(view, claim(), choose, usesReserve);
+      }
     } catch (error: unknown) {
       if (!isXnetError(error, 'STORE_UNAVAILABLE') || !store.away) throw error;
     }
@@ -52,7 +57,7 @@ export class EndpointAddresses {
   }
 
   /** `choose` notes its choice as in flight. */
-  async #take(view: PoolView, claim: Claim, choose: Choose): Promise<IpAddress> {
+  async #take(view: PoolView, claim: Claim, choose: Choose, givesUp?: () => boolean): Promise<IpAddress> {
     let pick: Pick | undefined;
     try {
       const address = await claim.take(async (refusals) => {
@@ -60,7 +65,7 @@ export class EndpointAddresses {
         pick = undefined;
         pick = await choose(refusals);
         return pick;
-      });
+      }, givesUp);
       if (claim.refusals === 0) view.noteSuccess();
       return address;
     } catch (error: unknown) {
@@ -87,6 +92,10 @@ export class EndpointAddresses {
       // A pool in use has a reserve, and that a view.
       this.#context.views.begin(pool);
       return claimed;
+    } catch (error: unknown) {
+      const { store } = this.#context;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !store.away) throw error;
+      throw awayError(store, `address ${address} cannot be claimed`);
     } finally {
       this.#count(claim);
     }
@@ -101,7 +110,6 @@ export class EndpointAddresses {
     const entry = await readAsked(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);
     const isFree = !record || record.state === 'resting';
-    if (isFree && store.away) throw awayError(store, `address ${address} cannot be claimed`);
     if (!record) return free;
     const isReserved = record.reserve === true && record.hostId === host.id;
     const isOwn = record.claim === id || unfinished.has(unfinishedKey(key, record.claim));
