@@ -1,7 +1,7 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
 import type { Server } from 'node:http';
 import { ensureHostId } from './agent/host-identity.js';
-import { sleep } from './concurrency/deadline.js';
+import { sleep, withDeadline } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { storeSettings } from './config/store-settings.js';
@@ -32,6 +32,8 @@ import type { Store } from './store/store.js';
 const RPC_DEADLINE_MS = 9500;
 /** How long a call waits for a host that is still starting, before it is answered with the reason. */
 const READY_WAIT_MS = 8000;
+/** How long the creation of a network waits for this host's docker_gwbridge. */
+const GATEWAY_WAIT_MS = 2000;
 /** How long containers' queries wait for a daemon that starts again and has not reached the store yet. */
 const ADOPT_WAIT_MS = 1500;
 /** How often sandboxes are looked for that ended without a word. */
@@ -100,10 +102,20 @@ function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDa
 function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server {
   const ready = () => readiness.wait(READY_WAIT_MS);
   return createRpcServer({
-    methods: [...pluginMethods(), ...networkDriverMethods(ready), ...ipamDriverMethods(ready)],
+    methods: [
+      ...pluginMethods(),
+      ...networkDriverMethods(ready, () => waitForGatewayBridge(readiness)),
+      ...ipamDriverMethods(ready),
+    ],
     logger,
     deadlineMs: RPC_DEADLINE_MS,
   });
+}
+
+/** Never rejects: without it Docker may choose the subnet of another host's, which is refused with the remedy. */
+async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
+  const settled = async () => (await readiness.wait(GATEWAY_WAIT_MS)).mirror.settled;
+  await withDeadline(settled(), GATEWAY_WAIT_MS, 'docker_gwbridge').catch(() => undefined);
 }
 
 /** The cluster's store goes on by what this host knows while it does not answer; the embedded one is always there. */

@@ -77,6 +77,10 @@ export class Mirror implements AsyncDisposable {
   /** Of this host. */
   #bindings: readonly Entry[] = [];
   #problems: readonly string[] = [];
+  #settle: () => void = () => undefined;
+  readonly #settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
   #running: readonly Promise<void>[] = [];
 
   constructor(parts: MirrorParts) {
@@ -113,6 +117,11 @@ export class Mirror implements AsyncDisposable {
     await Promise.all(this.#running);
   }
 
+  /** Resolves after the first look: from then on Docker has its docker_gwbridge, where it let us make it. */
+  get settled(): Promise<void> {
+    return this.#settled;
+  }
+
   /** For `xnet status`. */
   get problems(): readonly string[] {
     const { state } = this.#parts.engine;
@@ -144,6 +153,7 @@ export class Mirror implements AsyncDisposable {
     const { steps, problems } = planMirror(view);
     this.#setProblems(problems);
     await this.#applyAll(steps, view.database);
+    this.#settle();
     return this.#nextLookMs();
   }
 

@@ -27,10 +27,12 @@ const INTERFACE_PREFIX = 'eth';
 
 /**
  * Capabilities are answered at once, whatever else is down: Docker asks once, and drops the driver until
- * its own restart when it gets no answer (moby: pkg/plugins/plugins.go).
+ * its own restart when it gets no answer (moby: pkg/plugins/plugins.go). `gatewayBridge` resolves when Docker has its
+ * docker_gwbridge, or will not have it soon: from Docker 28 on its IPAM chooses a subnet after GwAllocCheck.
  */
 export function networkDriverMethods(
   ready: Ready<{ networks: Networks; endpoints: Endpoints }>,
+  gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
   return [
     { name: 'NetworkDriver.GetCapabilities', handle: () => CAPABILITIES },
@@ -38,7 +40,10 @@ export function networkDriverMethods(
       // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
       name: 'NetworkDriver.GwAllocCheck',
       request: wire.gwAllocCheckRequest,
-      handle: () => ({ SkipIPv4: true, SkipIPv6: true }),
+      handle: async () => {
+        await gatewayBridge();
+        return { SkipIPv4: true, SkipIPv6: true };
+      },
     },
     ...networkMethods(ready),
     ...endpointMethods(ready),

@@ -1,6 +1,6 @@
 /** Networks created without `--ipam-driver xnet`: Docker's own IPAM serves the host that created them. */
 import { expect } from '@jest/globals';
-import { type Container, createPlainNetwork, runContainer } from '../support/containers.js';
+import { type Container, createPlainNetwork, isEverywhere, runContainer } from '../support/containers.js';
 import type { Lab, LabOptions } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { eventually } from '../support/netns.js';
@@ -185,6 +185,16 @@ describeInLab('plain networks', { hosts: 3, settings: DEFAULT_POOLS }, (test) =>
     await runContainer(lab, 'h2', 'shop');
     await lab.docker('h2', 'rm', '-f', ...(await lab.docker('h2', 'ps', '-aq')).split('\n'));
     await setGatewayBridge(lab, 'h2', ['--subnet', '172.18.0.0/16']);
+  });
+
+  test("keep clear of the other hosts' docker_gwbridge when created as soon as xnet listens", async (lab) => {
+    await isEverywhere(lab, 'docker_gwbridge');
+    await lab.xnet('h1', 'stop');
+    await lab.docker('h1', 'network', 'rm', 'docker_gwbridge');
+    await lab.xnet('h1', 'start');
+    await lab.docker('h1', 'network', 'create', '-d', 'xnet', 'shop');
+    await isEverywhere(lab, 'shop');
+    await runContainer(lab, 'h2', 'shop');
   });
 
   test(

@@ -35,11 +35,14 @@ export async function createPlainNetwork(
   options: readonly string[] = [],
   host = 'h1',
 ): Promise<void> {
+  // Before 28, Docker chooses a subnet without a word to xnet, which may just be starting.
+  await isEverywhere(lab, 'docker_gwbridge');
   await lab.docker(host, 'network', 'create', '-d', 'xnet', ...options, name);
   await isEverywhere(lab, name);
 }
 
-async function isEverywhere(lab: Lab, name: string): Promise<void> {
+/** Resolves when every host's Docker has it. */
+export async function isEverywhere(lab: Lab, name: string): Promise<void> {
   const isThere = (host: string) => succeeds(lab.docker(host, 'network', 'inspect', name));
   for (const host of lab.hosts) await eventually(`network ${name} is on ${host}`, () => isThere(host));
 }

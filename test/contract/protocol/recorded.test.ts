@@ -67,7 +67,13 @@ describe.each(engines)('the requests of %s', (engine) => {
     directory = await mkdtemp(join(tmpdir(), 'xnet-contract-'));
     socket = join(directory, 'xnet.sock');
     const parts = { networks: driver, endpoints: driver.endpoints } as never;
-    const methods = [...pluginMethods(), ...networkDriverMethods(async () => parts)];
+    const methods = [
+      ...pluginMethods(),
+      ...networkDriverMethods(
+        async () => parts,
+        async () => undefined,
+      ),
+    ];
     server = createRpcServer({ methods, logger: silent, deadlineMs: 5000 });
     await listenHeld([{ server, key: 'plugin', path: socket }], NOTHING_HELD, () => undefined);
   });
