@@ -48,7 +48,7 @@ export class KernelEvents {
 
   #isNews(where: string, text: string): boolean {
     const [, deleted, device] = /^(Deleted )?\d+: ([^\s@:]+)[@:]/.exec(text) ?? [];
-    if (device === undefined) return !OWN_NEIGHBOUR.test(text);
+    if (device === undefined) return isForwarding(text);
     // The bridge's own word of a port, without its settings; the device's follows.
     if (!text.includes(' qdisc ')) return false;
     const key = `${where} ${device}`;
@@ -61,6 +61,11 @@ export class KernelEvents {
     if (this.#devices.size > MOST_DEVICES && oldest !== undefined) this.#devices.delete(oldest);
     return now !== before;
   }
+}
+
+/** Of an FDB entry or a neighbour; what else has no device tells of the namespaces of containers that come and go. */
+function isForwarding(text: string): boolean {
+  return /\bdev \S/.test(text) && !OWN_NEIGHBOUR.test(text);
 }
 
 function essenceOf(text: string): string {

@@ -40,6 +40,12 @@ describe('a line of the monitor', () => {
     expect(events.take('[nsid 3]224.0.0.22 dev br0 lladdr 01:00:5e:00:00:16 NOARP ')).toBeUndefined();
   });
 
+  test("of the number that a container's namespace has in a network's is no hint: each start and stop has one", () => {
+    const events = listening();
+    expect(events.take('[nsid 3]nsid 2 ')).toBeUndefined();
+    expect(events.take('[nsid 3]Deleted nsid 2 ')).toBeUndefined();
+  });
+
   test("of a namespace that is gone is a hint, and its number is nobody's then", () => {
     const events = listening();
     expect(events.take('[nsid current]Deleted nsid 3 ')).toBe(ID);
