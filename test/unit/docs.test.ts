@@ -25,7 +25,7 @@ describe('the documentation', () => {
 
   test('names tests of failures that there are', () => {
     const page = readFileSync('docs/failure-modes.md', 'utf8');
-    const names = [...page.matchAll(/`((?:unit|contract|integration|e2e)\/[\w/-]+)`/g)].map(
+    const names = [...page.matchAll(/`((?:unit|contract|integration|e2e|alone)\/[\w/-]+)`/g)].map(
       ([, name]) => name,
     );
     expect(names.length).toBeGreaterThan(20);
