@@ -40,6 +40,8 @@ export async function listLooseHolds(parts: LooseHoldsParts): Promise<PoolHold[]
   const { entries } = await store.list(keys.bindings());
   const bindings = readOwnBindings(records, entries, hostId);
   const holds = await pools.listUnnamedHolds(bindings.flatMap(({ poolIds = [] }) => poolIds));
+  // Mostly there is none. Docker may be starting, and answer nobody before it has heard from this host's driver.
+  if (holds.length === 0) return [];
   return findLooseHolds(holds, bindings, await engine.listNetworks(), driver);
 }
 

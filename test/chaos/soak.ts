@@ -40,28 +40,24 @@ type Say = (line: string) => void;
 export async function soak(starts: number, say: Say, signal: AbortSignal): Promise<void> {
   await using lab = await labUntil(signal, 'soak', { hosts: HOSTS });
   const leakCheck = await LeakCheck.of(lab);
-  const keysAtStart = await countKeys(lab);
+  const keysAtStart = await readKeys(lab);
   await standUp(lab);
-  const keysStanding = await countKeys(lab);
+  const keysStanding = await readKeys(lab);
   const warm = await startMany(lab, WARM_UP, say);
   let end = warm;
   for (let done = WARM_UP; done < starts; done += WARM_UP) {
     end = await startMany(lab, Math.min(WARM_UP, starts - done), say);
     for (const line of compareResources(warm, end)) say(line);
   }
-  await eventually(
-    'released addresses rest no more',
-    async () => (await countKeys(lab)) === keysStanding,
-    RELEASED_MS,
-  );
+  await addressesAreReleased(lab, keysStanding);
   await leakCheck.cleanAndCheck();
-  const keysAtEnd = await countKeys(lab);
+  const keysAtEnd = await readKeys(lab);
   for (const line of compareResources(warm, end)) say(line);
   say(
-    `keys in etcd: ${keysAtStart} at the start, ${keysStanding} with the networks, ${keysAtEnd} at the end`,
+    `keys in etcd: ${keysAtStart.length} at the start, ${keysStanding.length} with the networks, ${keysAtEnd.length} at the end`,
   );
   const wrong = findGrowth(warm, end, GROWTH);
-  if (keysAtEnd !== keysAtStart) wrong.push('the number of keys is not what it was');
+  if (keysAtEnd.length !== keysAtStart.length) wrong.push('the number of keys is not what it was');
   if (wrong.length > 0) throw new Error(wrong.join('\n'));
 }
 
@@ -128,7 +124,21 @@ async function startBatch(lab: Lab, host: string, starts: number): Promise<void>
   });
 }
 
-async function countKeys(lab: Lab): Promise<number> {
+async function readKeys(lab: Lab): Promise<string[]> {
   const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
-  return keys.split('\n').filter((line) => line !== '').length;
+  return keys.split('\n').filter((line) => line !== '');
+}
+
+/** They rest for a while. Each host holds some in reserve, of which those of the start need not be the same ones. */
+async function addressesAreReleased(lab: Lab, before: readonly string[]): Promise<void> {
+  let keys: readonly string[] = [];
+  const isSo = async () => {
+    keys = await readKeys(lab);
+    return keys.length === before.length;
+  };
+  await eventually('released addresses rest no more', isSo, RELEASED_MS).catch((error: Error) => {
+    const added = keys.filter((key) => !before.includes(key));
+    const gone = before.filter((key) => !keys.includes(key));
+    throw new Error(`${error.message}; keys there now: ${added.join(', ')}; gone: ${gone.join(', ')}`);
+  });
 }
