@@ -1,7 +1,6 @@
 /**
  * The data plane of Linux: namespaces, VXLAN, bridges, veth pairs and nftables, made with iproute2 and nft.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import { KeyedBatches } from '../concurrency/keyed-batches.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { isXnetError } from '../errors.js';
@@ -22,12 +21,12 @@ import type {
 } from './dataplane.js';
 import { ensureAttached, removeInterfaces } from './endpoint-devices.js';
 import { GuardedFilter } from './guarded-filter.js';
-import { endpointNameOf, GROUPS, interfaceName, namespaceName } from './interface-names.js';
+import { HostNamespace } from './host-namespace.js';
+import { interfaceName, namespaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2.js';
 import { checkKernel, hasIpv6 } from './kernel-support.js';
 import { KernelWatch, TUNNEL_FILTER } from './kernel-watch.js';
-import { linksSchema } from './links.js';
-import { listNamespaces } from './namespaces.js';
+import { listNetworks, listOuterEnds } from './list-networks.js';
 import { ensureDevices, findLinks, removeDevices } from './network-devices.js';
 import { OwnWork } from './own-work.js';
 import { desiredForwarding, type ForwardingState, planForwarding } from './plan-forwarding.js';
@@ -67,6 +66,7 @@ const VXLAN_PORT = 4789;
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
   readonly #iproute2: Iproute2;
+  readonly #hostNamespace: HostNamespace;
   readonly #ownWork = new OwnWork();
   readonly #filter: GuardedFilter;
   readonly #sandboxNames = new SandboxNames();
@@ -79,10 +79,10 @@ export class LinuxDataplane implements Dataplane {
   readonly #leaving = new Map<string, Promise<void>>();
   #underlay: Underlay | undefined;
   #kernelChecked = false;
-  #ownNamespace: Promise<FileHandle> | undefined;
 
   constructor(private readonly options: LinuxDataplaneOptions = {}) {
     this.#iproute2 = new Iproute2(options.hostNamespace, this.#ownWork);
+    this.#hostNamespace = new HostNamespace(options.hostNamespace);
     this.#filter = new GuardedFilter(options.hostNamespace);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
@@ -165,22 +165,19 @@ export class LinuxDataplane implements Dataplane {
     return new KernelWatch({ iproute2: this.#iproute2, hostNamespace, ownWork: this.#ownWork, listener });
   }
 
-  async listNetworks(): Promise<readonly ObservedNetwork[]> {
-    const ids = await listNamespaces();
-    return Promise.all(ids.map(async (id) => ({ id, endpointNames: await this.#endpointNames(id) })));
+  listNetworks(): Promise<readonly ObservedNetwork[]> {
+    return listNetworks(this.#iproute2);
   }
 
-  async listOuterEnds(): Promise<readonly string[]> {
-    const links = await this.#iproute2.show('ip', undefined, ['link', 'show', 'type', 'veth'], linksSchema);
-    return links.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
+  listOuterEnds(): Promise<readonly string[]> {
+    return listOuterEnds(this.#iproute2);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
     await this.#iproute2.close();
-    await (await this.#ownNamespace)?.close();
-    this.#ownNamespace = undefined;
+    await this.#hostNamespace[Symbol.asyncDispose]();
   }
 
   #leavingOf(networkId: string): Promise<void>[] {
@@ -226,7 +223,7 @@ export class LinuxDataplane implements Dataplane {
   }
 
   async #attachTo(known: KnownNetwork, endpoints: readonly EndpointSpec[]): Promise<void> {
-    await ensureAttached(this.#iproute2, known.spec, endpoints, await this.#hostNamespacePath());
+    await ensureAttached(this.#iproute2, known.spec, endpoints, await this.#hostNamespace.path());
     for (const { id, mac } of endpoints) known.local.set(mac, interfaceName(id));
   }
 
@@ -290,31 +287,9 @@ export class LinuxDataplane implements Dataplane {
     return { added: plan.added, removed: plan.removed };
   }
 
-  async #endpointNames(networkId: string): Promise<string[]> {
-    const args = ['link', 'show', 'group', String(GROUPS.endpoint)];
-    try {
-      const links = await this.#iproute2.show('ip', namespaceName(networkId), args, linksSchema);
-      return links.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
-    } catch (error: unknown) {
-      // Gone since it was listed, or only a name without a namespace: nothing is in it.
-      if (isXnetError(error, 'NOT_FOUND')) return [];
-      throw error;
-    }
-  }
-
   async #tunnel(): Promise<Tunnel> {
     const { vtep } = this.#underlay ?? (await this.findUnderlay());
     return { vtep, port: this.options.vxlanPort ?? VXLAN_PORT };
-  }
-
-  /**
-   * A descriptor, not /proc/PID/ns/net: that one follows the main thread, which sandbox sockets are opened on
-   * and which is in another namespace for a moment then.
-   */
-  async #hostNamespacePath(): Promise<string> {
-    if (this.options.hostNamespace) return this.options.hostNamespace;
-    this.#ownNamespace ??= open('/proc/thread-self/ns/net');
-    return `/proc/${process.pid}/fd/${(await this.#ownNamespace).fd}`;
   }
 }
 

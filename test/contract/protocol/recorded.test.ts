@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointCreation } from '../../../src/driver/endpoints.js';
-import type { NetworkCreation } from '../../../src/driver/networks.js';
+import type { NetworkCreation } from '../../../src/driver/network-creation.js';
 import { listenHeld } from '../../../src/keeper/held-listener.js';
 import { NOTHING_HELD } from '../../../src/keeper/held-sockets.js';
 import { closeServer } from '../../../src/server/close-server.js';

@@ -1,0 +1,102 @@
+/** What the removal of a network writes to the store. */
+import type { z } from 'zod';
+import { keys } from '../store/keys.js';
+import {
+  addressRecord,
+  bindingRecord,
+  endpointRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../store/records.js';
+import type { Store, Write } from '../store/store.js';
+import { type Attempt, asRead } from '../store/transact.js';
+import type { OwnDeeds, PoolBook } from './collaborators.js';
+import type { LocalNetwork } from './local-networks.js';
+import { planUnbinding, type Unbinding } from './unbinding-plan.js';
+
+export interface NetworkRemovalParts {
+  readonly store: Store;
+  readonly hostId: string;
+  readonly pools: PoolBook;
+  readonly deeds: OwnDeeds;
+}
+
+/**
+ * One try to untie a Docker network; the cluster network goes with its last binding. `lost`: by no user's hand. Throws
+ * INTERNAL when a newer xnet wrote a record that would go.
+ */
+export async function attemptRemoval(
+  parts: NetworkRemovalParts,
+  { dockerNetworkId, record: { id } }: LocalNetwork,
+  lost: boolean,
+): Promise<Attempt<void>> {
+  const { store, hostId, deeds } = parts;
+  const own = keys.binding(id, hostId, dockerNetworkId);
+  const guard = await store.get(keys.bindingGuard(id));
+  const bindings = await store.list(keys.bindingsOf(id));
+  // Read anew: the agent changes it.
+  const entry = await store.get(keys.network(id));
+  const binding = bindings.entries.find(({ key }) => key === own);
+  if (!guard || !entry || !binding) return { result: undefined };
+  const record = parseRecord(networkRecord, entry);
+  const last = bindings.entries.length === 1;
+  // Asked last of all: it is later than the store.
+  const isOwn = deeds.isRemoving(dockerNetworkId);
+  const seen = parseRecord(bindingRecord, binding).seen ?? deeds.made.get(dockerNetworkId);
+  const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
+  if (end === 'remove') await requireReadable(parts, record);
+  const untied: Write[] = [
+    { remove: own },
+    // Two hosts that untie at once must see each other: one of them is the last.
+    { put: guard.key, value: dockerNetworkId },
+    ...markWrites(end, record, hostId),
+  ];
+  return {
+    result: undefined,
+    conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
+    writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
+  };
+}
+
+/** Throws INTERNAL when a newer xnet wrote a record that would go with the network: nobody here knows what it means. */
+async function requireReadable({ store, pools }: NetworkRemovalParts, record: NetworkRecord): Promise<void> {
+  const read = async (schema: z.ZodType, prefix: string) => {
+    for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
+  };
+  const addresses = ownPoolKeys(pools, record).map((poolKey) =>
+    read(addressRecord, keys.addressesOf(poolKey)),
+  );
+  await Promise.all([read(endpointRecord, keys.endpointsOf(record.id)), ...addresses]);
+}
+
+/** Of the pools that belong to this network alone. */
+function ownPoolKeys(book: PoolBook, { id, pools }: NetworkRecord): string[] {
+  return pools
+    .map(({ subnet }) => book.ownPoolKey(id, subnet))
+    .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
+}
+
+function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
+  return [
+    { remove: keys.network(record.id) },
+    { remove: keys.vni(record.vni) },
+    { remove: keys.bindingGuard(record.id) },
+    { removePrefix: keys.bindingsOf(record.id) },
+    { removePrefix: keys.endpointsOf(record.id) },
+    ...(record.name === undefined ? [] : [{ remove: keys.name(record.name) }]),
+    ...ownPoolKeys(pools, record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
+  ];
+}
+
+/** A marked network has no name any more, so that the name can be used at once, also while a host is away. */
+function markWrites(end: Unbinding, record: NetworkRecord, hostId: string): Write[] {
+  if (end !== 'mark' || !record.mirror) return [];
+  const { name, ...nameless } = record;
+  const marked = { ...nameless, mirror: { ...record.mirror, removal: { hostId } } };
+  return [
+    { put: keys.network(record.id), value: formatRecord(marked) },
+    ...(name === undefined ? [] : [{ remove: keys.name(name) }]),
+  ];
+}
