@@ -22,6 +22,9 @@ const REST_MS = 10_000;
 /** A released address rests for 60 s; and its lease ends at a step of etcd's. */
 const RELEASED_MS = 120_000;
 
+/** A host looks after its reserve once a second. */
+const FILLED_MS = 5_000;
+
 const HOSTS = 3;
 const CLIENTS_A_HOST = 2;
 /** Starts that one client does in one go, with so many containers. */
@@ -42,7 +45,7 @@ export async function soak(starts: number, say: Say, signal: AbortSignal): Promi
   const leakCheck = await LeakCheck.of(lab);
   const keysAtStart = await readKeys(lab);
   await standUp(lab);
-  const keysStanding = await readKeys(lab);
+  const keysStanding = await keysAtRest(lab);
   const warm = await startMany(lab, WARM_UP, say);
   let end = warm;
   for (let done = WARM_UP; done < starts; done += WARM_UP) {
@@ -127,6 +130,18 @@ async function startBatch(lab: Lab, host: string, starts: number): Promise<void>
 async function readKeys(lab: Lab): Promise<string[]> {
   const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
   return keys.split('\n').filter((line) => line !== '');
+}
+
+/** When they are the same for longer than a host takes to fill its reserve of addresses. */
+async function keysAtRest(lab: Lab): Promise<string[]> {
+  let [keys, since] = [await readKeys(lab), performance.now()];
+  const isSo = async () => {
+    const now = await readKeys(lab);
+    if (now.join() !== keys.join()) [keys, since] = [now, performance.now()];
+    return performance.now() - since > FILLED_MS;
+  };
+  await eventually('the keys of the networks stay the same', isSo);
+  return keys;
 }
 
 /** They rest for a while. Each host holds some in reserve, of which those of the start need not be the same ones. */
