@@ -9,7 +9,19 @@ const SRC = resolve('src');
 const GROUND = ['errors', 'concurrency', 'inet', 'observability'];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli', 'daemon'],
-  daemon: ['host', 'status', 'config', 'server', 'agent', 'dns', 'dataplane', 'store', 'keeper', 'native'],
+  daemon: [
+    'host',
+    'status',
+    'config',
+    'server',
+    'agent',
+    'dns',
+    'dataplane',
+    'store',
+    'keeper',
+    'native',
+    'docker',
+  ],
   host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'store', 'dataplane'],
   status: ['host', 'dns', 'server', 'store', 'keeper'],
   cli: ['config', 'server'],
