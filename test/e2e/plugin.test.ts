@@ -1,6 +1,6 @@
 /** xnet as a managed plugin: pushed to a registry on one host, installed from it on all. */
 import { expect } from '@jest/globals';
-import { runContainer } from '../support/containers.js';
+import { CREATE, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
@@ -11,6 +11,7 @@ import {
   expectAdopted,
   PLUGIN,
   pluginStatus,
+  REFERENCE,
   setPlugin,
 } from '../support/plugin.js';
 
@@ -84,7 +85,57 @@ describeInLab('plugin', { hosts: 3, plugin: true }, (test) => {
     },
     { logsErrors: true },
   );
+
+  test(
+    'without a capability that it needs, it is enabled and says which',
+    async (lab) => {
+      await lab.in('h2', 'sh', '-c', CREATE_WITHOUT, 'sh', PLUGIN, '"CAP_SYS_ADMIN", ', 'weak');
+      await disablePlugin(lab, 'h2');
+      await lab.docker('h2', 'plugin', 'enable', 'weak');
+      await eventually(async () =>
+        expect((await pluginStatus(lab, 'h2')).problems.join()).toContain('the plugin needs CAP_SYS_ADMIN'),
+      );
+      await lab.docker('h2', 'plugin', 'disable', '-f', 'weak');
+      await lab.docker('h2', 'plugin', 'rm', 'weak');
+      await enablePlugin(lab, 'h2');
+      await expectAdopted(lab, 'h2', 0);
+    },
+    { logsErrors: true },
+  );
+
+  // The last one: h3 has the plugin under another name from here on.
+  test('of another name, it can be had as plain xnet too', async (lab) => {
+    const settings = [`XNET_STORE=${await setting(lab, 'XNET_STORE')}`, 'XNET_LOG_FORMAT=json'];
+    await disablePlugin(lab, 'h3');
+    await lab.docker('h3', 'plugin', 'rm', PLUGIN);
+    const install = ['plugin', 'install', '--grant-all-permissions', '--alias', 'other', REFERENCE];
+    await lab.docker('h3', ...install, ...settings, 'XNET_PLAIN_NAME=on');
+
+    await lab.docker('h3', ...CREATE, 'plain');
+    await createWithPlugin(lab, 'tagged');
+    for (const network of ['plain', 'tagged']) {
+      await eventually(() => lab.docker('h1', 'network', 'inspect', network));
+      const there = await runContainer(lab, 'h1', network);
+      const here = await runContainer(lab, 'h3', network);
+      expect(await here.greetOverTcp(there.name)).toBe(there.name);
+    }
+    expect(await driverOf(lab, 'h1', 'plain')).toBe(PLUGIN);
+    expect(await driverOf(lab, 'h3', 'tagged')).toBe('xnet');
+  });
 });
+
+/** A plugin from another's file system, with less in its manifest. */
+const CREATE_WITHOUT = `set -e
+  directory=$(mktemp -d)
+  cp -a "/var/lib/docker/plugins/$(docker plugin inspect -f '{{.ID}}' "$1")/rootfs" "$directory/"
+  sed "s/$2//" /opt/xnet/config.json >"$directory/config.json"
+  ! cmp -s /opt/xnet/config.json "$directory/config.json"
+  docker plugin create "$3" "$directory"
+  rm -r "$directory"`;
+
+function driverOf(lab: Lab, host: string, network: string): Promise<string> {
+  return lab.docker(host, 'network', 'inspect', '-f', '{{.Driver}}', network);
+}
 
 async function makeAndMend(lab: Lab, { wrong, right, reason }: Mistake): Promise<void> {
   const mended = right || `XNET_STORE=${await setting(lab, 'XNET_STORE')}`;

@@ -5,6 +5,9 @@ import type { Lab } from './lab.js';
 
 export const PLUGIN = 'xnet:latest';
 
+/** In the lab's registry. */
+export const REFERENCE = '127.0.0.1:5000/xnet:1';
+
 /** `docker network create` with the plugin as driver and IPAM driver. */
 export const CREATE_WITH_PLUGIN = ['network', 'create', '-d', PLUGIN, '--ipam-driver', PLUGIN];
 

@@ -61,7 +61,10 @@ plugin_install() {
   if tls_is_on; then PLUGIN_SETTINGS+=("XNET_ETCD_CA=$TLS_DIR/ca.pem" "XNET_ETCD_CERT=$TLS_DIR/client.pem" "XNET_ETCD_KEY=$TLS_DIR/client-key.pem"); fi
   PLUGIN_SETTINGS+=("$@")
   run_all "the plugin could not be installed everywhere" plugin_install_on "${hosts[@]}"
+  # One after the other: Docker gives a plugin 12 s to open its socket, which may be short on a machine that others load.
+  local host
+  for host in "${hosts[@]}"; do host_enter "$host" docker plugin enable xnet:latest >&2; done
 }
 plugin_install_on() {
-  host_enter "$1" docker plugin install --grant-all-permissions --alias xnet:latest "$REGISTRY/xnet:1" "${PLUGIN_SETTINGS[@]}" >&2
+  host_enter "$1" docker plugin install --disable --grant-all-permissions --alias xnet:latest "$REGISTRY/xnet:1" "${PLUGIN_SETTINGS[@]}" >&2
 }
