@@ -9,6 +9,8 @@ import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-da
 import { ensureSandboxRules, removeSandboxRules, repairSandboxRules } from './dataplane/sandbox-rules.js';
 import { SandboxResolvers } from './dns/resolvers.js';
 import { Zones } from './dns/zones.js';
+import { findOwnPlugin } from './docker/own-plugin.js';
+import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
 import { errorMessage } from './errors.js';
 import { type Host, startHost } from './host.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
@@ -45,7 +47,8 @@ const SWEEP_MS = 5000;
  */
 export async function runDaemon(config: Config, version: string): Promise<void> {
   const order = new StopOrder();
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  const pluginId = await findOwnPlugin();
+  const logger = createDaemonLogger(config, pluginId);
   using keeper = await connectKeeper(order);
   const sockets = keeper ?? NOTHING_HELD;
   const hostId = await ensureHostId(config.stateDir);
@@ -54,7 +57,7 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   const zones = new Zones();
   const resolvers = createResolvers(zones, sockets);
   const readiness = new Readiness(
-    () => startHost({ config, logger, store, dataplane, zones, resolvers, hostId, version }),
+    () => startHost({ config, logger, store, dataplane, zones, resolvers, hostId, version, pluginId }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
   const status = () => readStatus({ readiness, store, sockets, resolvers, hostId, version });
@@ -67,6 +70,10 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   const onNotHeld = (error: unknown) =>
     logger.warn('a socket will not outlive this daemon', { error: errorMessage(error) });
   await listenHeld(listeners, sockets, onNotHeld);
+  if (pluginId !== undefined && config.plainName === 'on') {
+    const onTaken = (error: unknown) => logger.error('no plain name', { error: errorMessage(error) });
+    await offerPlainName(pluginId).catch(onTaken);
+  }
   logger.info('listening', { socket: config.socket, store: store.description, host: hostId, version });
 
   const stop = new AbortController();
@@ -78,7 +85,10 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   });
   logger.info('stopping', { because: await order.given });
   // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.
-  if (order.reason === 'stop') await removeSockets(listeners, sockets);
+  if (order.reason === 'stop') {
+    if (pluginId !== undefined) await withdrawPlainName(pluginId);
+    await removeSockets(listeners, sockets);
+  }
   await Promise.all(listeners.map(({ server }) => closeServer(server)));
   stop.abort();
   await preparing;
@@ -87,6 +97,14 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   await adopting;
   if (order.reason === 'stop' || order.keeperLost) await resolvers.close();
   else resolvers.release();
+}
+
+/** Docker calls what a plugin prints errors when it comes on standard error. */
+function createDaemonLogger(
+  { logLevel: level, logFormat: format }: Config,
+  pluginId: string | undefined,
+): Logger {
+  return createLogger({ level, format, ...(pluginId !== undefined && { toStderr: ['error', 'warn'] }) });
 }
 
 function createResolvers(zones: Zones, sockets: HeldSockets): SandboxResolvers {

@@ -25,6 +25,7 @@ import { EndpointSandboxes } from './dns/endpoint-sandboxes.js';
 import type { SandboxResolvers } from './dns/resolvers.js';
 import type { Zones } from './dns/zones.js';
 import type { Engine } from './docker/engine.js';
+import { OUR_DRIVER } from './docker/own-plugin.js';
 import type { PoolBook } from './driver/collaborators.js';
 import { Endpoints } from './driver/endpoints.js';
 import { LocalNetworks } from './driver/local-networks.js';
@@ -41,9 +42,6 @@ import { RecordReader } from './store/record-reader.js';
 import type { EndpointRecord, HostRecord, NetworkRecord } from './store/records.js';
 import type { Store } from './store/store.js';
 
-/** Under which this host's Docker knows us: the name of the plugin's socket. */
-const DRIVER_NAME = 'xnet';
-
 export interface Foundation {
   readonly config: Config;
   readonly logger: Logger;
@@ -55,6 +53,8 @@ export interface Foundation {
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
   readonly version: string;
+  /** Of the managed plugin that this is; undefined: it is none. */
+  readonly pluginId: string | undefined;
 }
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {}
@@ -215,17 +215,21 @@ function startRepairs(
 }
 
 async function startDockerAgents(
-  { config, logger, store, dataplane, hostId }: Foundation,
+  { config, logger, store, dataplane, hostId, pluginId }: Foundation,
   { records, registration, hosts, local, follower }: Forwarding,
   { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
   const { DockerodeEngine } = await import('./docker/dockerode-engine.js');
-  const engine = new DockerodeEngine(config.dockerHost);
+  const engine = new DockerodeEngine(
+    config.dockerHost,
+    {},
+    { id: pluginId, plain: config.plainName === 'on' },
+  );
   const untie: MirrorParts['untie'] = (id, options) => networks.delete(id, options);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const docker = { store, engine, hostId, driver: DRIVER_NAME, records, logger };
+  const docker = { store, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();

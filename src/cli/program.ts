@@ -6,11 +6,13 @@ import { printStatus } from './status.js';
 export interface Actions {
   /** Runs the daemon until it is told to stop. */
   readonly serve: (config: Config) => Promise<void>;
+  /** Lets the managed plugin be enabled although it cannot run, until it is told to stop. */
+  readonly refuse: (reason: string) => Promise<void>;
   readonly version: string;
 }
 
 /** The `xnet` command line. */
-export function createProgram({ serve, version }: Actions): Command {
+export function createProgram({ serve, refuse, version }: Actions): Command {
   const program = new Command('xnet')
     .description('networks for containers on many Docker hosts')
     .version(version)
@@ -23,6 +25,10 @@ export function createProgram({ serve, version }: Actions): Command {
     .option('--json', 'print JSON')
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
     .action(printStatus);
+  program
+    .command('refuse <reason>', { hidden: true })
+    .description("refuse all of Docker's calls, for the reason that the managed plugin's entrypoint found")
+    .action(refuse);
   return program;
 }
 

@@ -63,6 +63,10 @@ export const configSchema = z.strictObject({
     .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
     .describe('ranges to take subnets from when none is given, each with the length of one subnet'),
   socket: absolutePath.default('/run/docker/plugins/xnet.sock').describe('socket that Docker calls'),
+  plainName: z
+    .enum(['on', 'off'])
+    .default('off')
+    .describe('on: a managed plugin is also found as "xnet", without its tag'),
   adminSocket: absolutePath.default('/run/xnet/admin.sock').describe('socket that the xnet commands call'),
   dockerHost: z
     .string()

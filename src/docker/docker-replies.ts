@@ -1,6 +1,7 @@
 /** From the Engine API's JSON to domain words, for every API version from 1.40 on. Pure. */
 import type Docker from 'dockerode';
 import type { ContainerEndpoint, DockerContainer, DockerNetwork, InspectedContainer } from './engine.js';
+import type { DriverNames } from './own-plugin.js';
 
 /** What dockerode's types lack. */
 interface NetworkReply extends Docker.NetworkInspectInfo {
@@ -16,13 +17,13 @@ interface EndpointReply {
   readonly DNSNames?: readonly string[] | null;
 }
 
-export function networkOf(reply: Docker.NetworkInspectInfo): DockerNetwork {
+export function networkOf(reply: Docker.NetworkInspectInfo, names: DriverNames): DockerNetwork {
   const { Id, Name, Driver, EnableIPv4, EnableIPv6, Internal, Attachable } = reply as NetworkReply;
   return {
     id: Id,
     name: Name,
     scope: reply.Scope,
-    driver: Driver,
+    driver: names.fromDocker(Driver),
     internal: Internal,
     attachable: Attachable,
     ipv4: EnableIPv4 ?? true,
@@ -30,7 +31,7 @@ export function networkOf(reply: Docker.NetworkInspectInfo): DockerNetwork {
     labels: reply.Labels ?? {},
     options: reply.Options ?? {},
     ipam: {
-      driver: reply.IPAM?.Driver ?? 'default',
+      driver: names.fromDocker(reply.IPAM?.Driver ?? 'default'),
       options: reply.IPAM?.Options ?? {},
       subnets: (reply.IPAM?.Config ?? []).map((config) => subnetOf(config as Record<string, never>)),
     },

@@ -16,6 +16,8 @@ import type {
 } from './engine.js';
 import { EVENT_FILTERS, readEvents } from './event-stream.js';
 import { LinkedAbort } from './linked-abort.js';
+import { DriverNames, OUR_DRIVER } from './own-plugin.js';
+import { isPlainNameFree } from './plain-name.js';
 
 export interface EngineTiming {
   /** Of a call that only reads. Default 10000. */
@@ -37,6 +39,14 @@ const DEFAULTS = {
   longestPauseMs: 5000,
 };
 
+/** How Docker comes to know our driver, when not by the plain name of its socket. */
+export interface OwnPlugin {
+  /** Of the managed plugin that this process is. */
+  readonly id?: string | undefined;
+  /** The managed plugin has the plain name too. */
+  readonly plain?: boolean;
+}
+
 /** Events of the last seconds are asked for again: Docker answers a moment before it listens. */
 const OVERLAP_SECONDS = 2;
 
@@ -47,13 +57,16 @@ const OVERLAP_SECONDS = 2;
 export class DockerodeEngine implements Engine {
   readonly #socketPath: string;
   readonly #timing: Required<EngineTiming>;
+  readonly #plugin: OwnPlugin;
+  #names: DriverNames | undefined;
   readonly #docker: Docker;
   readonly #closed = new AbortController();
   #version: { version: string; apiVersion: string } | undefined;
   #state: EngineState = { connected: false, reason: 'not asked yet' };
 
-  constructor(socketPath: string, timing: EngineTiming = {}) {
+  constructor(socketPath: string, timing: EngineTiming = {}, plugin: OwnPlugin = {}) {
     this.#socketPath = socketPath;
+    this.#plugin = plugin;
     this.#timing = { ...DEFAULTS, ...timing };
     // `host` and what TLS needs would else be taken from DOCKER_* variables. dockerode's types lack `agent`.
     const none = { host: undefined, ca: undefined, cert: undefined, key: undefined };
@@ -79,16 +92,18 @@ export class DockerodeEngine implements Engine {
   }
 
   async listNetworks(): Promise<DockerNetwork[]> {
+    const names = await this.#driverNames();
     const replies = await this.#read('list networks', (abortSignal) =>
       this.#docker.listNetworks({ abortSignal }),
     );
-    return replies.map(networkOf);
+    return replies.map((reply) => networkOf(reply, names));
   }
 
   async createNetwork(spec: DockerNetworkSpec): Promise<string> {
     const { changeMs } = this.#timing;
+    const names = await this.#driverNames();
     const network = await this.#call('create network', changeMs, (abortSignal) =>
-      this.#docker.createNetwork({ ...creationOf(spec), abortSignal }),
+      this.#docker.createNetwork({ ...creationOf(spec, names), abortSignal }),
     );
     await this.#giveWay(spec.name, network.id);
     return network.id;
@@ -169,8 +184,9 @@ export class DockerodeEngine implements Engine {
       );
       // The request's own signal no longer holds once it is answered.
       addAbortSignal(connection.signal, stream as Readable);
+      const names = await this.#driverNames();
       yield { type: 'resync' };
-      yield* readEvents(stream);
+      yield* readEvents(stream, names);
     } finally {
       connection.abort();
       await heartbeat;
@@ -187,6 +203,22 @@ export class DockerodeEngine implements Engine {
       await ping().catch(connection.abort);
       await sleep(this.#timing.heartbeatMs, signal);
     }
+  }
+
+  /** Only Docker knows how its user named the plugin. Once known, that stays: a plugin cannot be renamed. */
+  async #driverNames(): Promise<DriverNames> {
+    if (this.#names) return this.#names;
+    const { id, plain = false } = this.#plugin;
+    if (id === undefined) {
+      this.#names = new DriverNames([OUR_DRIVER]);
+      return this.#names;
+    }
+    const plugin = this.#docker.getPlugin(id, id);
+    const { Name } = await this.#read('inspect plugin', (abortSignal) =>
+      abortable(plugin.inspect as () => Promise<{ Name: string }>, plugin, abortSignal),
+    );
+    this.#names = new DriverNames(plain && isPlainNameFree(Name) ? [OUR_DRIVER, Name] : [Name]);
+    return this.#names;
   }
 
   #read<T>(call: string, work: Work<T>, ended?: AbortSignal): Promise<T> {
@@ -226,8 +258,8 @@ function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
 }
 
 /** dockerode's types lack the options of these calls. */
-function abortable<T>(call: () => Promise<T>, docker: Docker, abortSignal: AbortSignal): Promise<T> {
-  return (call as (this: Docker, options: object) => Promise<T>).call(docker, { abortSignal });
+function abortable<T>(call: () => Promise<T>, of: object, abortSignal: AbortSignal): Promise<T> {
+  return (call as (this: object, options: object) => Promise<T>).call(of, { abortSignal });
 }
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {
@@ -246,12 +278,12 @@ async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
 }
 
 /** The body alone: docker-modem would put all of it into the URL too. */
-function creationOf(spec: DockerNetworkSpec): Docker.NetworkCreateOptions {
+function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.NetworkCreateOptions {
   const body = {
     Name: spec.name,
     // Docker before 25 makes a second network of one name without it.
     CheckDuplicate: true,
-    Driver: spec.driver,
+    Driver: names.toDocker(spec.driver),
     Internal: spec.internal,
     Attachable: spec.attachable,
     ...(!spec.ipv4 && { EnableIPv4: false }),
@@ -259,7 +291,7 @@ function creationOf(spec: DockerNetworkSpec): Docker.NetworkCreateOptions {
     Labels: spec.labels,
     Options: spec.options,
     IPAM: {
-      Driver: spec.ipam.driver,
+      Driver: names.toDocker(spec.ipam.driver),
       Options: spec.ipam.options,
       Config: spec.ipam.subnets.map(({ subnet, range, gateway, auxiliary }) => ({
         ...(subnet !== undefined && { Subnet: subnet }),

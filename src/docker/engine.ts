@@ -2,6 +2,8 @@
  * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
  * answered: Docker holds locks then, and would wait for itself.
  *
+ * Our own driver is called OUR_DRIVER, whatever Docker calls it on this host.
+ *
  * Every call is bounded in time and finds Docker by path anew. Failures are XnetErrors: NOT_FOUND, EXISTS (the
  * name is taken), IN_USE (a network has endpoints, or is Docker's own), INVALID, and DOCKER for all others, also
  * when Docker is away.

@@ -1,5 +1,6 @@
 /** Docker's event stream: one JSON object a line. */
 import type { ContainerAction, EngineEvent, NetworkAction } from './engine.js';
+import type { DriverNames } from './own-plugin.js';
 
 const NETWORK_ACTIONS: readonly string[] = [
   'create',
@@ -20,9 +21,12 @@ export const EVENT_FILTERS = {
 };
 
 /** Ends or throws when the stream does. */
-export async function* readEvents(stream: NodeJS.ReadableStream): AsyncIterable<EngineEvent> {
+export async function* readEvents(
+  stream: NodeJS.ReadableStream,
+  names: DriverNames,
+): AsyncIterable<EngineEvent> {
   for await (const line of readLines(stream)) {
-    const event = parseEvent(line);
+    const event = parseEvent(line, names);
     if (event) yield event;
   }
 }
@@ -39,7 +43,7 @@ async function* readLines(stream: NodeJS.ReadableStream): AsyncIterable<string> 
 }
 
 /** Undefined for what is of no interest, or no event. */
-export function parseEvent(line: string): EngineEvent | undefined {
+export function parseEvent(line: string, names: DriverNames): EngineEvent | undefined {
   const event = parseObject(line);
   const { ID: id, Attributes: attributes = {} } = event?.Actor ?? {};
   if (!event || typeof id !== 'string') return undefined;
@@ -50,7 +54,7 @@ export function parseEvent(line: string): EngineEvent | undefined {
       action: event.Action as NetworkAction,
       networkId: id,
       name,
-      driver: String(attributes.type ?? ''),
+      driver: names.fromDocker(String(attributes.type ?? '')),
       ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
     };
   }

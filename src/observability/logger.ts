@@ -16,15 +16,17 @@ export const LOG_FORMATS = ['json', 'pretty'] as const;
 export interface LogSettings {
   readonly level: (typeof LOG_LEVELS)[number];
   readonly format: (typeof LOG_FORMATS)[number];
+  /** Levels that go to standard error, the others to standard output; default: all. */
+  readonly toStderr?: readonly (typeof LOG_LEVELS)[number][];
 }
 
-/** A logger that writes one line an event to standard error: JSON objects, or text for people. */
-export function createLogger({ level, format }: LogSettings): Logger {
+/** A logger that writes one line an event: JSON objects, or text for people. */
+export function createLogger({ level, format, toStderr = LOG_LEVELS }: LogSettings): Logger {
   const { combine, timestamp, json, printf } = winston.format;
   return winston.createLogger({
     level,
     format: combine(timestamp(), format === 'json' ? json() : printf(prettyLine)),
-    transports: [new winston.transports.Console({ stderrLevels: [...LOG_LEVELS] })],
+    transports: [new winston.transports.Console({ stderrLevels: [...toStderr] })],
   });
 }
 

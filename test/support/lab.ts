@@ -19,6 +19,8 @@ export interface LabOptions {
   /** etcd and xnet show each other certificates. */
   readonly etcdTls?: boolean;
   readonly mtu?: number;
+  /** xnet is the managed plugin `xnet:latest`, installed from the lab's registry. */
+  readonly plugin?: boolean;
   /** Settings of xnet on every host (XNET_*). */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -38,11 +40,18 @@ export class Lab implements AsyncDisposable {
     const lab = new Lab(`e2e-${topic}-${randomBytes(3).toString('hex')}`, options);
     try {
       await lab.run(['up', ...upArguments(options)], { timeoutMs: 300_000, env: { ...options.settings } });
+      if (options.plugin) await lab.#installPlugin();
     } catch (error) {
       await lab.down();
       throw error;
     }
     return lab;
+  }
+
+  async #installPlugin(): Promise<void> {
+    const settings = Object.entries(this.options.settings ?? {}).map(([name, value]) => `${name}=${value}`);
+    await this.run(['plugin', 'push'], { timeoutMs: 240_000 });
+    await this.run(['plugin', 'install', '--', ...settings], { timeoutMs: 240_000 });
   }
 
   async down(): Promise<void> {
@@ -107,17 +116,24 @@ export class Lab implements AsyncDisposable {
 
   /** Every line that xnet logged as an error, on any host. */
   async xnetErrors(): Promise<string[]> {
-    const logs = await Promise.all(this.hosts.map((host) => this.run(['logs', host, 'xnet'])));
+    const logs = await Promise.all(this.hosts.map((host) => this.xnetLog(host)));
     return logs
       .join('\n')
       .split('\n')
       .filter((line) => line.includes('"level":"error"'));
   }
 
+  /** What xnet logged on a host. */
+  async xnetLog(host: string): Promise<string> {
+    if (!this.options.plugin) return this.run(['logs', host, 'xnet']);
+    return pluginLines(await this.run(['logs', host, 'dockerd']));
+  }
+
   /** The ends of the logs of xnet and dockerd (of dockerd without what is mere information). */
   async logTails(lines = 25): Promise<string> {
-    const tail = async (host: string, service: string) => {
-      const text = await this.run(['logs', host, service]).catch((error: unknown) => String(error));
+    const tail = async (host: string, service: 'dockerd' | 'xnet') => {
+      const log = service === 'xnet' ? this.xnetLog(host) : this.run(['logs', host, service]);
+      const text = await log.catch((error: unknown) => String(error));
       const kept = text
         .split('\n')
         .filter((line) => !line.includes('level=info') && !line.includes('loading cgroup'));
@@ -128,7 +144,15 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-function upArguments({ hosts, engine, engines = {}, etcd, etcdTls, mtu }: LabOptions): string[] {
+/** What a managed plugin printed, out of dockerd's log. */
+function pluginLines(log: string): string {
+  const messages = log.matchAll(/^time=.* msg=("(?:[^"\\]|\\.)*"|\S+) plugin=/gm);
+  return [...messages]
+    .map(([, message = '']) => (message.startsWith('"') ? JSON.parse(message) : message))
+    .join('\n');
+}
+
+function upArguments({ hosts, engine, engines = {}, etcd, etcdTls, mtu, plugin }: LabOptions): string[] {
   return [
     `${hosts}`,
     ...(engine === undefined ? [] : ['--engine', engine]),
@@ -136,5 +160,6 @@ function upArguments({ hosts, engine, engines = {}, etcd, etcdTls, mtu }: LabOpt
     ...(etcd === undefined ? [] : ['--etcd', `${etcd}`]),
     ...(etcdTls ? ['--etcd-tls'] : []),
     ...(mtu === undefined ? [] : ['--mtu', `${mtu}`]),
+    ...(plugin ? ['--no-xnet'] : []),
   ];
 }

@@ -12,12 +12,20 @@ const DOCKERS_NETWORKS = ['bridge', 'host', 'none', 'docker_gwbridge'];
 const DOCKERS_TABLES = /^table (ip|ip6) (filter|nat|raw|mangle)$/;
 const DOCKERS_PROCESSES = /^(dockerd|containerd) ?/;
 
-const XNET_PROCESSES = [/\/bin\/xnet serve /, /\/bin\/xnet daemon /];
+const XNET_PROCESSES = [/\/bin\/xnet serve\b/, /\/bin\/xnet daemon\b/];
 
 const HOST_KEYS = /^\/xnet\/(hosts|alive|vteps)\//;
 
+/** The lab's way to its registry has one for each connection that a dockerd keeps open. */
+const LABS_PROCESSES = /^socat TCP4-LISTEN:5000,/;
+
 /** What the daemon has running beside itself; the keeper's and the daemon's number is checked. */
 const XNET_MONITORS = /^(ip -d -o monitor link neigh nsid all-nsid|nft monitor)$/;
+
+/** A managed plugin that was installed again has another. */
+const SHIMS_ID = / -id [0-9a-f]{64}/;
+
+const NOT_OURS = [DOCKERS_PROCESSES, LABS_PROCESSES, XNET_MONITORS];
 
 /** Printed in sections; the shell and `ps` themselves are left out by their parent. */
 const SCRIPT = `
@@ -125,7 +133,9 @@ async function readHost(lab: Lab, host: string): Promise<HostState> {
     namespace,
     'Docker network': networks.filter((name) => !DOCKERS_NETWORKS.includes(name)),
     nft: nft.filter((line) => !DOCKERS_TABLES.test(line)),
-    process: process.filter((line) => !DOCKERS_PROCESSES.test(line) && !XNET_MONITORS.test(line)),
+    process: process
+      .filter((line) => !NOT_OURS.some((others) => others.test(line)))
+      .map((line) => line.replace(SHIMS_ID, '')),
   };
 }
 

@@ -1,12 +1,15 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { parseEvent, readEvents } from '../../../src/docker/event-stream.js';
+import { DriverNames } from '../../../src/docker/own-plugin.js';
+
+const NAMES = new DriverNames(['xnet:latest']);
 
 describe("Docker's event stream", () => {
   const create = {
     Type: 'network',
     Action: 'create',
-    Actor: { ID: 'n', Attributes: { name: 'shop', type: 'xnet' } },
+    Actor: { ID: 'n', Attributes: { name: 'shop', type: 'xnet:latest' } },
   };
   const event = { type: 'network', action: 'create', networkId: 'n', name: 'shop', driver: 'xnet' };
 
@@ -14,12 +17,12 @@ describe("Docker's event stream", () => {
     const text = `${JSON.stringify(create)}\n\u001e${JSON.stringify(create)}\n`;
     const stream = Readable.from([text.slice(0, 7), text.slice(7, 90), text.slice(90)]);
     const events = [];
-    for await (const each of readEvents(stream)) events.push(each);
+    for await (const each of readEvents(stream, NAMES)) events.push(each);
     expect(events).toEqual([event, event]);
   });
 
   test.each(['', 'nonsense', 'null', '{}', '{"Type":"image","Action":"pull","Actor":{"ID":"x"}}'])(
     'skips %j',
-    (line) => expect(parseEvent(line)).toBeUndefined(),
+    (line) => expect(parseEvent(line, NAMES)).toBeUndefined(),
   );
 });
