@@ -96,6 +96,8 @@ xnet_units() {
   local host=$1 action=${2:-on} STOP_POST=/opt/xnet/plugin/fail-open XNET_COMMAND; shift; shift || true
   daemon_end "$host" xnet-unit KILL
   daemon_end "$host" xnet TERM
+  # As RemoveOnStop= says; nobody shall take it for the next one's.
+  host_enter "$host" rm -f "$XNET_SOCKET"
   rm -f "$(host_dir "$host")/xnet.units"
   case $action in
     off) ;;
