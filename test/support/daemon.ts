@@ -25,13 +25,18 @@ export class TestDaemon implements AsyncDisposable {
     private readonly holder: ChildProcess,
     private keeper: ChildProcess,
     private readonly logPath: string,
+    private readonly program: string,
   ) {}
 
-  /** `args` come after (and so before in rank) those that keep the daemon within its directory. */
+  /**
+   * `args` come after (and so before in rank) those that keep the daemon within its directory. `program`: of another
+   * xnet than this checkout's.
+   */
   static async start(
     args: readonly string[] = [],
     environment: NodeJS.ProcessEnv = {},
     underlay: (namespace: string) => Promise<void> = makeUnderlay,
+    program = 'bin/xnet',
   ): Promise<TestDaemon> {
     const namespace = `xnet-test-${randomBytes(4).toString('hex')}`;
     const directory = await mkdtemp(join(tmpdir(), 'xnet-daemon-'));
@@ -40,8 +45,8 @@ export class TestDaemon implements AsyncDisposable {
     const logPath = join(directory, 'log');
     await writeFile(logPath, '');
     const holder = await holdMounts(namespace);
-    const keeper = spawnKeeper(holder, directory, logPath, args, environment);
-    const daemon = new TestDaemon(namespace, directory, holder, keeper, logPath);
+    const keeper = spawnKeeper(program, holder, directory, logPath, args, environment);
+    const daemon = new TestDaemon(namespace, directory, holder, keeper, logPath, program);
     await daemon.waitForSocket();
     return daemon;
   }
@@ -148,7 +153,7 @@ export class TestDaemon implements AsyncDisposable {
 
   async restart(args: readonly string[] = []): Promise<void> {
     await this.stop();
-    this.keeper = spawnKeeper(this.holder, this.directory, this.logPath, args, {});
+    this.keeper = spawnKeeper(this.program, this.holder, this.directory, this.logPath, args, {});
     await this.waitForSocket();
   }
 
@@ -220,6 +225,7 @@ function expectGone(pids: readonly number[]): void {
 }
 
 function spawnKeeper(
+  program: string,
   holder: ChildProcess,
   directory: string,
   logPath: string,
@@ -229,7 +235,7 @@ function spawnKeeper(
   const own = ['--socket', `${directory}/xnet.sock`, '--admin-socket', `${directory}/admin.sock`];
   const fixed = ['serve', '--log-format', 'json', '--state-dir', `${directory}/state`, ...own];
   const log = openSync(logPath, 'a');
-  const keeper = spawn('nsenter', [...enter(holder), process.execPath, 'bin/xnet', ...fixed, ...args], {
+  const keeper = spawn('nsenter', [...enter(holder), process.execPath, program, ...fixed, ...args], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', log, log],
     // A process group of its own, for `kill`.

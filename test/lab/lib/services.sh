@@ -77,23 +77,44 @@ xnet_find_command() {
     node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}")
 }
 
-# xnet_units HOST [on [-- arguments..] | off] : on, the socket is there and the first connection to it starts xnet.
+# Fills XNET_COMMAND and STOP_POST with what the host's installed xnet.service says: its command, with its capabilities.
+xnet_find_installed() {
+  local host=$1 unit capabilities
+  # shellcheck disable=SC2016
+  unit=$(host_enter "$host" sh -c 'for dir in /etc /usr/lib; do cat "$dir/systemd/system/xnet.service" && exit; done; exit 1' 2>/dev/null) ||
+    die "there is no xnet.service on $host: install xnet there first"
+  value() { sed -n "s/^$1=//p" <<<"$unit"; }
+  capabilities=$(value CapabilityBoundingSet | tr 'A-Z ' 'a-z\n' | sed 's/^cap_/+/' | paste -sd ,)
+  STOP_POST=$(value ExecStopPost)
+  # shellcheck disable=SC2046
+  XNET_COMMAND=(setpriv "--bounding-set=-all,$capabilities" --no-new-privs $(value ExecStart))
+}
+
+# xnet_units HOST [on [-- arguments..] | installed | off] : on, the socket is there and the first connection to it starts
+# xnet; installed, with the command of the unit that is installed on the host, which reads its settings from its file.
 xnet_units() {
-  local host=$1 action=${2:-on} XNET_COMMAND; shift; shift || true
+  local host=$1 action=${2:-on} STOP_POST=/opt/xnet/plugin/fail-open XNET_COMMAND; shift; shift || true
   daemon_end "$host" xnet-unit KILL
   daemon_end "$host" xnet TERM
+  # As RemoveOnStop= says; nobody shall take it for the next one's.
+  host_enter "$host" rm -f "$XNET_SOCKET"
   rm -f "$(host_dir "$host")/xnet.units"
   case $action in
     off) ;;
-    on)
-      xnet_remember "$host" "$@"
-      touch "$(host_dir "$host")/xnet.units"
-      xnet_find_command "$host"
+    on | installed)
+      if [[ $action == on ]]; then
+        xnet_remember "$host" "$@"
+        touch "$(host_dir "$host")/xnet.units"
+        xnet_find_command "$host"
+      else
+        xnet_find_installed "$host"
+      fi
       host_enter "$host" mkdir -p -m 700 "${XNET_SOCKET%/*}"
       ln -sf "$host.xnet.log" "$(log_of "$host" xnet-unit)"
-      host_daemon "$host" xnet-unit perl /opt/xnet/test/lab/lib/unit.pl "$XNET_SOCKET" /run/lab/xnet.pid "${XNET_COMMAND[@]}"
+      host_daemon "$host" xnet-unit perl /opt/xnet/test/lab/lib/unit.pl "$XNET_SOCKET" /run/lab/xnet.pid \
+        "$STOP_POST" "${XNET_COMMAND[@]}"
       wait_until 10 host_enter "$host" test -S "$XNET_SOCKET" || die "no socket of xnet on $host: see 'lab logs $host xnet'" ;;
-    *) die "xnet units: on or off?" ;;
+    *) die "xnet units: on, installed or off?" ;;
   esac
 }
 

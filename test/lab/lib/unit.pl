@@ -3,14 +3,14 @@
 # starts xnet at the first connection (socket activation, sd_listen_fds(3)), and again when it ends unasked
 # (Restart=always), with xnet.service's ExecStopPost= after every end. After a stop (exit code 0) the next connection starts it, as after `systemctl stop xnet.service`.
 # Perl, since every Debian has it: Node cannot wait for a connection without taking it.
-# Usage: unit.pl SOCKET PID_FILE CMD..
+# Usage: unit.pl SOCKET PID_FILE STOP_POST CMD..
 use strict;
 use warnings;
 use IO::Select;
 use POSIX qw(dup2 setsid);
 use Socket;
 
-my ($path, $pid_file, @command) = @ARGV;
+my ($path, $pid_file, $stop_post, @command) = @ARGV;
 my $FIRST_FD = 3;
 my $RESTART_S = 0.1;    # systemd's RestartSec
 
@@ -40,7 +40,7 @@ sub run_service {
     }
     waitpid $pid, 0;
     my $end = $?;
-    system '/opt/xnet/plugin/fail-open';
+    system $stop_post;
     return $end;
 }
 

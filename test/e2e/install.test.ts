@@ -1,0 +1,124 @@
+/** Installing on a host, upgrading in place, and removing, as docs/install.md says. */
+import { expect } from '@jest/globals';
+import { CommandError } from '../support/command.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
+import { eventually } from '../support/eventually.js';
+import { BuildDirectory, copyToHost, Installed } from '../support/installed.js';
+import type { Lab } from '../support/lab.js';
+import { describeInLab } from '../support/lab-suite.js';
+import { countLost } from '../support/ping.js';
+
+const NEXT_VERSION = '99.0.0';
+
+/** Packages are built, on a machine that others may load. */
+const SLOW = { timeoutMs: 400_000 };
+
+/** Takes the port of the only container down, and waits for xnet's repair: less than the 22 s between looks at everything. */
+const REPAIRED = `
+  namespace=$(ls /run/netns | grep '^xnet-')
+  port=$(ip -n "$namespace" -o link show type veth | sed 's/^[0-9]*: \\([^@]*\\)@.*/\\1/')
+  ip -n "$namespace" link set "$port" down
+  for try in $(seq 50); do
+    ip -n "$namespace" -o link show "$port" | grep -q ',UP' && exit
+    sleep 0.1
+  done
+  exit 1`;
+
+describeInLab('install', { hosts: 2 }, (test) => {
+  test(
+    'from a checkout; an npm package upgrades it in place; uninstall leaves nothing',
+    async (lab) => {
+      await using build = await BuildDirectory.create();
+      const npmPackage = await build.npmInstalled();
+      await using installed = await Installed.prepare(lab, 'h1');
+      await lab.in('h1', '/opt/xnet/plugin/install');
+      await installed.start();
+      const { near, far } = await connectHosts(lab);
+      // With the unit's capabilities xnet is told at once what changes.
+      await lab.in('h1', 'sh', '-c', REPAIRED);
+
+      await copyToHost(lab, 'h1', npmPackage, '/root/package');
+      const label = `sed -i 's/"version": .*/"version": "${NEXT_VERSION}",/' /root/package/package.json`;
+      await lab.in('h1', 'sh', '-c', label);
+      const settings = await lab.in('h1', 'cat', '/etc/xnet/xnet.json');
+      const lost = await countLost(near, await far.address(), async () => {
+        await lab.in('h1', '/root/package/plugin/install');
+        await lab.xnet('h1', 'upgrade');
+      });
+      expect(lost).toBe(0);
+      await installed.isReady(NEXT_VERSION);
+      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+
+      const uninstall = ['/usr/local/lib/xnet/plugin/uninstall', '--purge'];
+      expect(await refusal(lab.in('h1', ...uninstall))).toContain('Docker has the network shop');
+      await removeNetwork(lab, near, far);
+      await installed.stop();
+      await lab.in('h1', ...uninstall);
+      expect(await installed.changes()).toEqual([]);
+    },
+    SLOW,
+  );
+
+  test(
+    'as a Debian package: installed, upgraded in place, purged without a trace',
+    async (lab) => {
+      await using build = await BuildDirectory.create();
+      const [first, next] = [await build.deb('0.0.1'), await build.deb(NEXT_VERSION)];
+      await using installed = await Installed.prepare(lab, 'h1');
+      await copyToHost(lab, 'h1', first, '/root/first.deb');
+      await copyToHost(lab, 'h1', next, '/root/next.deb');
+      await lab.in('h1', 'dpkg', '-i', '/root/first.deb');
+      await installed.start();
+      await installed.isReady('0.0.1');
+      const { near, far } = await connectHosts(lab);
+
+      const settings = await lab.in('h1', 'cat', '/etc/xnet/xnet.json');
+      const lost = await countLost(near, await far.address(), async () => {
+        await lab.in('h1', 'dpkg', '-i', '/root/next.deb');
+        await lab.xnet('h1', 'upgrade');
+      });
+      expect(lost).toBe(0);
+      await installed.isReady(NEXT_VERSION);
+      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+
+      expect(await refusal(lab.in('h1', 'dpkg', '-r', 'xnet'))).toContain('1 containers are connected');
+      await removeNetwork(lab, near, far);
+      await installed.stop();
+      await lab.in('h1', 'dpkg', '-r', 'xnet');
+      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+      await lab.in('h1', 'dpkg', '-P', 'xnet');
+      expect(await installed.changes()).toEqual([]);
+    },
+    SLOW,
+  );
+});
+
+/** A network over both hosts, with a container on each that finds the other by name. */
+async function connectHosts(lab: Lab): Promise<{ near: Container; far: Container }> {
+  await createMirroredNetwork(lab, 'shop');
+  const near = await runContainer(lab, 'h1', 'shop', { name: 'near' });
+  const far = await runContainer(lab, 'h2', 'shop', { name: 'far' });
+  for (const [from, to] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    await eventually(async () => expect(await from.dig(to.name)).toEqual([await to.address()]));
+    expect(await from.greetOverTcp(to.name)).toBe(to.name);
+  }
+  return { near, far };
+}
+
+async function removeNetwork(lab: Lab, ...containers: Container[]): Promise<void> {
+  for (const { host, name } of containers) await lab.docker(host, 'rm', '-f', name);
+  await lab.docker('h1', 'network', 'rm', 'shop');
+}
+
+/** What a command says that must fail. */
+async function refusal(command: Promise<string>): Promise<string> {
+  const failure: unknown = await command.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (failure instanceof CommandError) return failure.output;
+  throw failure ?? new Error('the command succeeded, it should have been refused');
+}

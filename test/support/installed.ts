@@ -1,0 +1,111 @@
+/** An xnet that a user installed on a lab's host, in the place of the lab's own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from '@jest/globals';
+import { run } from './command.js';
+import { eventually } from './eventually.js';
+import type { Lab } from './lab.js';
+
+export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Registry and disk may be slow, on a machine that others load. */
+const BUILD_MS = 300_000;
+
+const LAB_COMMAND = '/usr/local/bin/xnet';
+const ASIDE = '/root/lab-xnet';
+/**
+ * Every file, but for what dpkg notes down of any package, and what the kernel and /run have of xnet. The leak check
+ * looks for links.
+ */
+const LIST = String.raw`
+  find / -xdev \( -path /root -o -path /var/log -o -path /var/lib/dpkg -o -path /var/cache \) -prune -o \( -not -type d -o -name '*xnet*' \) -print
+  find /var/lib/xnet -mindepth 1; find /run -maxdepth 3 -name '*xnet*' -not -path '/run/lab/*'; nft list tables inet`;
+
+export class Installed implements AsyncDisposable {
+  private constructor(
+    private readonly lab: Lab,
+    readonly host: string,
+    /** What the host had before. */
+    private readonly before: string,
+  ) {}
+
+  /** Stops the lab's own xnet on `host` and takes it out of sight: the host is as a user has it before an installation. */
+  static async prepare(lab: Lab, host: string): Promise<Installed> {
+    await lab.xnet(host, 'stop');
+    await lab.in(host, 'sh', '-c', `mv ${LAB_COMMAND} ${ASIDE}; rm -rf /var/lib/xnet/* /run/xnet`);
+    return new Installed(lab, host, await lab.in(host, 'sh', '-c', LIST));
+  }
+
+  /** Starts what is installed as its units say, with settings for this lab. */
+  async start(): Promise<void> {
+    const settings = { store: `etcd://${await this.lab.ip('etcd1')}:2379`, logFormat: 'json' };
+    const write = 'printf %s "$1" >/etc/xnet/xnet.json';
+    await this.lab.in(this.host, 'sh', '-c', write, 'sh', JSON.stringify(settings));
+    await this.lab.run(['xnet', this.host, 'units', 'installed']);
+    // systemd starts xnet.service too, not only the socket.
+    await this.lab.xnet(this.host, 'start');
+  }
+
+  async stop(): Promise<void> {
+    await this.lab.run(['xnet', this.host, 'units', 'off']);
+  }
+
+  /** What the host has that it did not have before the installation, and the other way round. */
+  async changes(): Promise<string[]> {
+    const now = (await this.lab.in(this.host, 'sh', '-c', LIST)).split('\n');
+    const before = this.before.split('\n');
+    return [
+      ...now.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
+      ...before.filter((line) => !now.includes(line)).map((line) => `- ${line}`),
+    ];
+  }
+
+  /** Resolves when the daemon is ready and has this version. */
+  async isReady(version: string): Promise<void> {
+    const status = () => this.lab.in(this.host, 'xnet', 'status');
+    await eventually(async () => expect(await status()).toContain(`, xnet ${version}\n`));
+  }
+
+  /** The lab's own xnet again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await this.lab.in(this.host, 'mv', ASIDE, LAB_COMMAND);
+    await this.lab.xnet(this.host, 'start');
+  }
+}
+
+/** A directory of this machine for what is built; gone at the end. */
+export class BuildDirectory implements AsyncDisposable {
+  private constructor(readonly path: string) {}
+
+  static async create(): Promise<BuildDirectory> {
+    return new BuildDirectory(await mkdtemp(join(tmpdir(), 'xnet-build-')));
+  }
+
+  /** The Debian package of this checkout; its path. */
+  async deb(version: string): Promise<string> {
+    const build = [`${CHECKOUT}plugin/deb`, '--fast', '--node', process.execPath, '--version', version];
+    return run([...build, this.path], { timeoutMs: BUILD_MS });
+  }
+
+  /** What `npm pack` makes, installed with `npm install -g` below this directory; its path. */
+  async npmInstalled(): Promise<string> {
+    const quiet = { timeoutMs: BUILD_MS };
+    const pack = ['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', this.path, CHECKOUT];
+    const tarball = join(this.path, await run(pack, quiet));
+    const options = ['--silent', '--no-audit', '--no-fund', '--prefer-offline'];
+    await run(['npm', 'install', '-g', ...options, '--prefix', this.path, tarball], quiet);
+    return join(this.path, 'lib/node_modules/xnet');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true });
+  }
+}
+
+/** Copies a file or directory of this machine to `place` on a host. */
+export async function copyToHost(lab: Lab, host: string, path: string, place: string): Promise<void> {
+  await run(['cp', '-R', path, `/proc/${await lab.run(['pid', host])}/root${place}`]);
+}
