@@ -69,7 +69,7 @@ export class Iproute2 {
       const run =
         namespace === undefined
           ? this.#runOnce(program, lines)
-          : this.ownWork.run(namespace, () => this.#runStanding(program, namespace, lines, lane));
+          : this.ownWork.run(namespace, () => this.#runStanding(program, namespace, lines, lane), lines);
       const { command, failures } = await run;
       const first = failures.find((failure) => !tolerate?.(failure));
       if (first) throw failed(command, first);

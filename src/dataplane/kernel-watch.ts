@@ -57,7 +57,7 @@ export class KernelWatch implements AsyncDisposable {
   #takeEvent(line: string): void {
     if (!this.#names) this.#watchNames();
     const networkId = this.#events.take(line);
-    if (networkId !== undefined) this.#hintNetwork(networkId);
+    if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
   }
 
   #takeRule(line: string): void {
@@ -65,8 +65,8 @@ export class KernelWatch implements AsyncDisposable {
       this.#parts.listener('tunnel filter');
   }
 
-  #hintNetwork(networkId: string): void {
-    if (!this.#parts.ownWork.isOwn(namespaceName(networkId))) this.#parts.listener({ networkId });
+  #hintNetwork(networkId: string, event?: string): void {
+    if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
   }
 
   /** Of namespaces that were there before us; the monitor tells of those that come. */

@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { OwnWork } from '../../../src/dataplane/own-work.js';
+
+const NAMESPACE = 'xnet-0123456789ab';
+const LINES = [
+  'link set xc1 group 3',
+  'link del group 3',
+  'fdb del 02:00:00:00:00:01 dev vxlan0 self',
+  'neigh replace 10.1.0.2 lladdr 02:00:00:00:00:02 dev br0 nud permanent',
+];
+
+/** What of the kernel's words is taken for own while the lines are carried out, and just after. */
+async function ownOf(events: readonly string[], lines?: readonly string[]): Promise<string[]> {
+  const work = new OwnWork();
+  const own = () => events.filter((event) => work.isOwn(NAMESPACE, event));
+  const during = await work.run(NAMESPACE, async () => own(), lines);
+  expect(own()).toEqual(during);
+  return during;
+}
+
+describe('an event in the midst of own work', () => {
+  test('is own when the work names the entry or the device', async () => {
+    const events = [
+      'Deleted dev vxlan0 lladdr 02:00:00:00:00:01 NOARP ',
+      '10.1.0.2 dev br0 lladdr 02:00:00:00:00:02 PERMANENT ',
+      'Deleted 8: xc1@NONE: <BROADCAST> mtu 1450 qdisc noop',
+      // Of the port itself, and gone with it.
+      'Deleted dev if8 lladdr d6:c2:80:9d:47:3a PERMANENT ',
+      'dev xc1 lladdr d6:c2:80:9d:47:3a PERMANENT ',
+    ];
+    expect(await ownOf(events, LINES)).toEqual(events);
+  });
+
+  test("is somebody else's when the work names another entry or device", async () => {
+    const events = [
+      'Deleted dev vxlan0 lladdr 02:00:00:00:00:09 NOARP ',
+      'Deleted dev vxlan0 lladdr 00:00:00:00:00:00 PERMANENT ',
+      'Deleted 10.1.0.9 dev br0 lladdr 02:00:00:00:00:09 PERMANENT ',
+      'Deleted 9: xc2@NONE: <BROADCAST> mtu 1450 qdisc noop',
+    ];
+    expect(await ownOf(events, LINES)).toEqual([]);
+    expect(await ownOf(events)).toEqual(events);
+  });
+
+  test('of another namespace is not own', async () => {
+    const work = new OwnWork();
+    expect(await work.run('xnet-1', async () => work.isOwn(NAMESPACE))).toBe(false);
+  });
+});
