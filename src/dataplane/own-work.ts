@@ -1,5 +1,3 @@
-import { BRIDGE, VXLAN } from './interface-names.js';
-
 /** How long the kernel's word of a change may come after the change. Later, it is taken for somebody else's. */
 const ECHO_MS = 100;
 
@@ -9,10 +7,11 @@ interface Work {
   endedAt?: number;
 }
 
-/** An entry of the FDB or a neighbour, by MAC or address, and a device that is gone. */
-const ENTRY = new RegExp(
-  String.raw`^(?:Deleted )?(?:(\S+) )?dev (?:${VXLAN}|${BRIDGE})(?: .*?\blladdr (\S+))?`,
-);
+/**
+ * A forwarding entry of the VXLAN device or a neighbour: its destination, and its MAC. The device's name says nothing:
+ * the monitor looks its number up in its own namespace.
+ */
+const ENTRY = /^(?:Deleted )?([\da-f.:]+) dev \S+ lladdr (\S+)/;
 const GONE_DEVICE = /^Deleted \d+: ([^\s@:]+)[@:]/;
 
 /**
@@ -42,8 +41,8 @@ export class OwnWork {
   isOwn(namespace: string, event = ''): boolean {
     this.#forgetOld();
     const works = [...(this.#works.get(namespace) ?? [])];
-    const subject = subjectOf(event);
-    return works.some(({ lines }) => !lines || subject === undefined || lines.some(names(subject)));
+    const isNamedBy = findMention(event);
+    return works.some(({ lines }) => !lines || !isNamedBy || lines.some(isNamedBy));
   }
 
   #forgetOld(): void {
@@ -55,11 +54,16 @@ export class OwnWork {
   }
 }
 
-function subjectOf(event: string): string | undefined {
+/** Whether a line of a batch does what the event tells of; undefined for an event that names nothing. */
+function findMention(event: string): ((line: string) => boolean) | undefined {
   const [, address, mac] = ENTRY.exec(event) ?? [];
-  return address ?? mac ?? GONE_DEVICE.exec(event)?.[1];
+  // Of a forwarding entry the address is the other host's, which many lines name.
+  if (address !== undefined && mac !== undefined)
+    return (line) => names(line, mac) || (line.startsWith('neigh ') && names(line, address));
+  const device = GONE_DEVICE.exec(event)?.[1];
+  return device === undefined ? undefined : (line) => names(line, device);
 }
 
-function names(subject: string): (line: string) => boolean {
-  return (line) => line.split(' ').includes(subject);
+function names(line: string, word: string): boolean {
+  return line.split(' ').includes(word);
 }

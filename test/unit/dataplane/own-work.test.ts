@@ -5,8 +5,8 @@ const NAMESPACE = 'xnet-0123456789ab';
 const LINES = [
   'link set xc1 group 3',
   'link del group 3',
-  'fdb del 02:00:00:00:00:01 dev vxlan0 self',
-  'neigh replace 10.1.0.2 lladdr 02:00:00:00:00:02 dev br0 nud permanent',
+  'fdb replace 02:00:00:00:00:01 dev vxlan0 dst 198.18.1.2 self master static',
+  'neigh del 10.1.0.2 dev br0',
 ];
 
 /** What of the kernel's words is taken for own while the lines are carried out, and just after. */
@@ -21,8 +21,8 @@ async function ownOf(events: readonly string[], lines?: readonly string[]): Prom
 describe('an event in the midst of own work', () => {
   test('is own when the work names the entry or the device', async () => {
     const events = [
-      'Deleted dev vxlan0 lladdr 02:00:00:00:00:01 NOARP ',
-      '10.1.0.2 dev br0 lladdr 02:00:00:00:00:02 PERMANENT ',
+      '198.18.1.2 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE NOARP ',
+      'Deleted 10.1.0.2 dev if3 lladdr 02:00:00:00:00:02 PERMANENT ',
       'Deleted 8: xc1@NONE: <BROADCAST> mtu 1450 qdisc noop',
       // Of the port itself, and gone with it.
       'Deleted dev if8 lladdr d6:c2:80:9d:47:3a PERMANENT ',
@@ -33,9 +33,9 @@ describe('an event in the midst of own work', () => {
 
   test("is somebody else's when the work names another entry or device", async () => {
     const events = [
-      'Deleted dev vxlan0 lladdr 02:00:00:00:00:09 NOARP ',
-      'Deleted dev vxlan0 lladdr 00:00:00:00:00:00 PERMANENT ',
-      'Deleted 10.1.0.9 dev br0 lladdr 02:00:00:00:00:09 PERMANENT ',
+      'Deleted 198.18.1.2 dev eth0 lladdr 02:00:00:00:00:09 REACHABLE NOARP ',
+      'Deleted 198.18.1.2 dev eth0 lladdr 00:00:00:00:00:00 NOARP PERMANENT ',
+      'Deleted 10.1.0.9 dev eth0 lladdr 02:00:00:00:00:09 PERMANENT ',
       'Deleted 9: xc2@NONE: <BROADCAST> mtu 1450 qdisc noop',
     ];
     expect(await ownOf(events, LINES)).toEqual([]);
