@@ -35,7 +35,7 @@ const RPC_DEADLINE_MS = 9500;
 /** How long a call waits for a host that is still starting, before it is answered with the reason. */
 const READY_WAIT_MS = 8000;
 /** How long the creation of a network waits for this host's docker_gwbridge. */
-const GATEWAY_WAIT_MS = 2000;
+const GATEWAY_WAIT_MS = 1500;
 /** How long containers' queries wait for a daemon that starts again and has not reached the store yet. */
 const ADOPT_WAIT_MS = 1500;
 /** How often sandboxes are looked for that ended without a word. */
@@ -132,6 +132,8 @@ function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server 
 
 /** Never rejects: without it Docker may choose the subnet of another host's, which is refused with the remedy. */
 async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
+  // What the host cannot start for is told by the next call, which waits for it.
+  if (readiness.problem !== undefined) return;
   const settled = async () => (await readiness.wait(GATEWAY_WAIT_MS)).mirror.settled;
   await withDeadline(settled(), GATEWAY_WAIT_MS, 'docker_gwbridge').catch(() => undefined);
 }

@@ -1,6 +1,10 @@
+import { XnetError } from '../errors.js';
 import type { Repair } from './dataplane.js';
 import { applyNft, readNftTable } from './nft.js';
 import { TABLE } from './tunnel-filter.js';
+
+/** A script that sets up a firewall flushes once. */
+const MOST_TRIES = 3;
 
 /**
  * The host's nft table, and whether it is as it was set: what nft printed of it then is compared, since what it prints
@@ -16,9 +20,19 @@ export class GuardedFilter {
   /** Throws KERNEL, UNSUPPORTED, TIMEOUT. */
   async set(lines: readonly string[]): Promise<void> {
     this.#lines = undefined;
-    await applyNft(this.hostNamespace, lines);
-    this.#text = await this.#read();
-    this.#lines = lines;
+    const isTable = lines.some((line) => line.startsWith('add rule'));
+    for (let tries = 1; tries <= MOST_TRIES; tries++) {
+      await applyNft(this.hostNamespace, lines);
+      this.#text = await this.#read();
+      // Otherwise others took it away before it was read, which must not pass for right.
+      if (isTable !== (this.#text !== undefined)) continue;
+      this.#lines = lines;
+      return;
+    }
+    throw new XnetError(
+      'KERNEL',
+      `the nft table ${TABLE} is gone as soon as it is set: find the program that flushes this host's nftables`,
+    );
   }
 
   /** Throws like `set`. Nothing is repaired before something was set. */

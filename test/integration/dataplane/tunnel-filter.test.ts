@@ -75,6 +75,22 @@ describe('the tunnel filter', () => {
     expect(await dataplane.repairTunnelFilter()).toEqual([]);
   });
 
+  test('is not taken for right when it is flushed as it is set', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const [host] = underlay.hosts;
+    const { dataplane, netns } = host!;
+    const filter = { vteps: ['10.99.0.9'], vnis: [77] };
+    const flushOnce = 'until nft list table inet xnet; do :; done; nft flush ruleset';
+    for (let round = 1; round <= 10; round++) {
+      const flushed = netns.exec('sh', '-c', `(${flushOnce}) >/dev/null 2>&1`);
+      await dataplane.setTunnelFilter(filter);
+      await flushed;
+      await dataplane.repairTunnelFilter();
+      expect(await netns.exec('nft', 'list', 'ruleset')).toContain('goto from_peers');
+      await netns.exec('nft', 'flush', 'ruleset');
+    }
+  });
+
   test('drops forged packets over IPv6 too', async () => {
     await using underlay = await TestUnderlay.create(2, { family: 6 });
     const [victim, intruder] = underlay.hosts;
