@@ -117,7 +117,7 @@ export class Mirror implements AsyncDisposable {
     await Promise.all(this.#running);
   }
 
-  /** Resolves after the first look: from then on Docker has its docker_gwbridge, where it let us make it. */
+  /** Resolves after the first look, also one that failed: from then on Docker has its docker_gwbridge, where it let us make it. */
   get settled(): Promise<void> {
     return this.#settled;
   }
@@ -146,14 +146,21 @@ export class Mirror implements AsyncDisposable {
     if (concerns) this.#sweep.hint();
   }
 
-  /** Looks, plans and applies once. */
   async #look(): Promise<number> {
+    try {
+      return await this.#compare();
+    } finally {
+      this.#settle();
+    }
+  }
+
+  /** Looks, plans and applies once. */
+  async #compare(): Promise<number> {
     const view = await this.#view();
     this.#refreshLocal(view.networks);
     const { steps, problems } = planMirror(view);
     this.#setProblems(problems);
     await this.#applyAll(steps, view.database);
-    this.#settle();
     return this.#nextLookMs();
   }
 

@@ -1,6 +1,7 @@
 /**
  * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
- * answered: Docker holds locks then, and would wait for itself.
+ * answered: Docker holds locks then, and would wait for itself. GwAllocCheck alone may wait for what was asked before
+ * (docker_gwbridge, 1.5 s at most): Docker 28.5 makes that network meanwhile (e2e plain-networks).
  *
  * Our own driver is called OUR_DRIVER, whatever Docker calls it on this host.
  *

@@ -40,3 +40,14 @@ test.each(['SIGHUP', 'SIGTERM'] as const)(
   },
   90_000,
 );
+
+/** Far less than the 1500 ms for which a creation may wait for docker_gwbridge. */
+const AT_ONCE_MS = 500;
+
+test('that is not there holds up no creation of a network', async () => {
+  await using daemon = await TestDaemon.start(['--docker-host', 'unix:///nowhere/docker.sock']);
+  await eventually(() => expect(daemon.status().text).toContain('networks are not mirrored'));
+  await daemon.call('NetworkDriver.GwAllocCheck', { Options: {} });
+  const check = (await daemon.log()).find(({ message }) => message === 'NetworkDriver.GwAllocCheck');
+  expect(check?.ms).toBeLessThan(AT_ONCE_MS);
+});
