@@ -5,6 +5,7 @@ import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent } from './docker-agent.js';
 import { dockerFailure, isAway } from './docker-failure.js';
 import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
+import { creationOf } from './docker-requests.js';
 import type {
   DockerContainer,
   DockerNetwork,
@@ -275,31 +276,4 @@ async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
     if (isXnetError(error, 'NOT_FOUND')) return undefined;
     throw error;
   }
-}
-
-/** The body alone: docker-modem would put all of it into the URL too. */
-function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.NetworkCreateOptions {
-  const body = {
-    Name: spec.name,
-    // Docker before 25 makes a second network of one name without it.
-    CheckDuplicate: true,
-    Driver: names.toDocker(spec.driver),
-    Internal: spec.internal,
-    Attachable: spec.attachable,
-    ...(!spec.ipv4 && { EnableIPv4: false }),
-    EnableIPv6: spec.ipv6,
-    Labels: spec.labels,
-    Options: spec.options,
-    IPAM: {
-      Driver: names.toDocker(spec.ipam.driver),
-      Options: spec.ipam.options,
-      Config: spec.ipam.subnets.map(({ subnet, range, gateway, auxiliary }) => ({
-        ...(subnet !== undefined && { Subnet: subnet }),
-        ...(range !== undefined && { IPRange: range }),
-        ...(gateway !== undefined && { Gateway: gateway }),
-        ...(auxiliary !== undefined && { AuxiliaryAddresses: auxiliary }),
-      })),
-    },
-  };
-  return { _query: {}, _body: body } as unknown as Docker.NetworkCreateOptions;
 }

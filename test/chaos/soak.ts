@@ -43,7 +43,7 @@ type Say = (line: string) => void;
 export async function soak(starts: number, say: Say, signal: AbortSignal): Promise<void> {
   await using lab = await labUntil(signal, 'soak', { hosts: HOSTS });
   const leakCheck = await LeakCheck.of(lab);
-  const keysAtStart = await readKeys(lab);
+  const keysAtStart = await lab.etcdKeys();
   await standUp(lab);
   const keysStanding = await keysAtRest(lab);
   const warm = await startMany(lab, WARM_UP, say);
@@ -54,7 +54,7 @@ export async function soak(starts: number, say: Say, signal: AbortSignal): Promi
   }
   await addressesAreReleased(lab, keysStanding);
   await leakCheck.cleanAndCheck();
-  const keysAtEnd = await readKeys(lab);
+  const keysAtEnd = await lab.etcdKeys();
   for (const line of compareResources(warm, end)) say(line);
   say(
     `keys in etcd: ${keysAtStart.length} at the start, ${keysStanding.length} with the networks, ${keysAtEnd.length} at the end`,
@@ -127,16 +127,11 @@ async function startBatch(lab: Lab, host: string, starts: number): Promise<void>
   });
 }
 
-async function readKeys(lab: Lab): Promise<string[]> {
-  const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
-  return keys.split('\n').filter((line) => line !== '');
-}
-
 /** When they are the same for longer than a host takes to fill its reserve of addresses. */
 async function keysAtRest(lab: Lab): Promise<string[]> {
-  let [keys, since] = [await readKeys(lab), performance.now()];
+  let [keys, since] = [await lab.etcdKeys(), performance.now()];
   const isSo = async () => {
-    const now = await readKeys(lab);
+    const now = await lab.etcdKeys();
     if (now.join() !== keys.join()) [keys, since] = [now, performance.now()];
     return performance.now() - since > FILLED_MS;
   };
@@ -148,7 +143,7 @@ async function keysAtRest(lab: Lab): Promise<string[]> {
 async function addressesAreReleased(lab: Lab, before: readonly string[]): Promise<void> {
   let keys: readonly string[] = [];
   const isSo = async () => {
-    keys = await readKeys(lab);
+    keys = await lab.etcdKeys();
     return keys.length === before.length;
   };
   await eventually('released addresses rest no more', isSo, RELEASED_MS).catch((error: Error) => {

@@ -1,6 +1,6 @@
 /** Installing on a host, upgrading in place, and removing, as docs/install.md says. */
 import { expect } from '@jest/globals';
-import { CommandError } from '../support/command.js';
+import { refusalOf } from '../support/command.js';
 import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
 import { BuildDirectory, copyToHost, Installed } from '../support/installed.js';
@@ -50,7 +50,7 @@ describeInLab('install', { hosts: 2 }, (test) => {
       expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
 
       const uninstall = ['/usr/local/lib/xnet/plugin/uninstall', '--purge'];
-      expect(await refusal(lab.in('h1', ...uninstall))).toContain('Docker has the network shop');
+      expect(await refusalOf(lab.in('h1', ...uninstall))).toContain('Docker has the network shop');
       await removeNetwork(lab, near, far);
       await installed.stop();
       await lab.in('h1', ...uninstall);
@@ -81,7 +81,7 @@ describeInLab('install', { hosts: 2 }, (test) => {
       await installed.isReady(NEXT_VERSION);
       expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
 
-      expect(await refusal(lab.in('h1', 'dpkg', '-r', 'xnet'))).toContain('1 containers are connected');
+      expect(await refusalOf(lab.in('h1', 'dpkg', '-r', 'xnet'))).toContain('1 containers are connected');
       await removeNetwork(lab, near, far);
       await installed.stop();
       await lab.in('h1', 'dpkg', '-r', 'xnet');
@@ -111,14 +111,4 @@ async function connectHosts(lab: Lab): Promise<{ near: Container; far: Container
 async function removeNetwork(lab: Lab, ...containers: Container[]): Promise<void> {
   for (const { host, name } of containers) await lab.docker(host, 'rm', '-f', name);
   await lab.docker('h1', 'network', 'rm', 'shop');
-}
-
-/** What a command says that must fail. */
-async function refusal(command: Promise<string>): Promise<string> {
-  const failure: unknown = await command.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (failure instanceof CommandError) return failure.output;
-  throw failure ?? new Error('the command succeeded, it should have been refused');
 }

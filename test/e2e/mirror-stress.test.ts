@@ -71,7 +71,7 @@ async function disturb(lab: Lab, restarts: readonly Restart[]): Promise<void> {
 
 /** How many keys lie under each of these prefixes. */
 async function countKeys(lab: Lab): Promise<Record<string, number>> {
-  const keys = (await lab.etcd('ctl', 'get', '--prefix', '/xnet/', '--keys-only')).split('\n');
+  const keys = await lab.etcdKeys();
   const kinds = ['networks', 'names', 'vnis', 'bindings', 'pools', 'pool-references'];
   return Object.fromEntries(
     kinds.map((kind) => [kind, keys.filter((key) => key.startsWith(`/xnet/${kind}/`)).length]),

@@ -204,7 +204,7 @@ describeInLab('plain networks', { hosts: 3, settings: DEFAULT_POOLS }, (test) =>
       await lab.xnet('h2', 'kill');
       await lab.docker('h2', 'network', 'rm', 'shop');
       await lab.xnet('h2', 'start');
-      const isGone = async () => !/pool/.test(await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only'));
+      const isGone = async () => !/pool/.test((await lab.etcdKeys()).join('\n'));
       await eventually('no pool is left in etcd', isGone, 30_000);
     },
     MANY_STARTS,

@@ -16,6 +16,16 @@ export class CommandError extends Error {
   }
 }
 
+/** What a command says that must fail. Throws when it succeeds. */
+export async function refusalOf(command: Promise<string>): Promise<string> {
+  const failure: unknown = await command.then(
+    () => new Error('the command succeeded, it should have been refused'),
+    (error: unknown) => error,
+  );
+  if (failure instanceof CommandError) return failure.output;
+  throw failure;
+}
+
 export interface CommandOptions {
   /** Default 100 s: less than a test may take, so that the command is named. */
   readonly timeoutMs?: number;

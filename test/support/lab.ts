@@ -114,6 +114,12 @@ export class Lab implements AsyncDisposable {
     return `/run/xnet-lab/${this.name}/log`;
   }
 
+  /** Every key in the lab's etcd. */
+  async etcdKeys(): Promise<string[]> {
+    const keys = await this.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
+    return keys.split('\n').filter((line) => line !== '');
+  }
+
   /** Every line that xnet logged as an error, on any host. */
   async xnetErrors(): Promise<string[]> {
     const logs = await Promise.all(this.hosts.map((host) => this.xnetLog(host)));

@@ -147,9 +147,8 @@ function wrongXnet(processes: readonly string[]): string[] {
 
 async function leftInStore(lab: Lab): Promise<string[]> {
   if (lab.options.etcd === 0) return [];
-  const keys = await lab.etcd('ctl', 'get', '--prefix', '/', '--keys-only');
-  const lines = keys.split('\n').filter((line) => line !== '' && !HOST_KEYS.test(line));
-  return lines.map((key) => `key in etcd: ${key}`);
+  const left = (await lab.etcdKeys()).filter((key) => !HOST_KEYS.test(key));
+  return left.map((key) => `key in etcd: ${key}`);
 }
 
 /** `items` less `others`, each counted. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { CommandError, run } from '../../support/command.js';
+import { refusalOf, run } from '../../support/command.js';
 import { TestDaemon } from '../../support/daemon.js';
 import { BuildDirectory, CHECKOUT } from '../../support/installed.js';
 
@@ -68,12 +68,14 @@ test('plugin/install says what is wrong, and installs nothing', async () => {
   const install = join(CHECKOUT, 'plugin/install');
   const image = join(build.path, 'nothing');
   await mkdir(image);
-  const refused = (...args: string[]) => refusal(run([install, '--root', image, ...args]));
+  const refused = (...args: string[]) => refusalOf(run([install, '--root', image, ...args]));
   expect(await refused('--node', '/nowhere/node')).toContain(
     'there is no program /nowhere/node: install Node.js 20.11',
   );
   expect(await refused('--prefix', '/srv')).toContain("'--prefix' is not understood");
-  expect(await refusal(run([install, '--root', `${image}/absent`]))).toContain('there is no such directory');
+  expect(await refusalOf(run([install, '--root', `${image}/absent`]))).toContain(
+    'there is no such directory',
+  );
   await run(['mkdir', '-p', join(image, 'usr/lib/xnet')]);
   expect(await refused()).toContain('the Debian package xnet is installed');
   expect(await run(['find', image, '-not', '-type', 'd'])).toBe('');
@@ -81,10 +83,4 @@ test('plugin/install says what is wrong, and installs nothing', async () => {
 
 function version(): string {
   return JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')).version;
-}
-
-async function refusal(command: Promise<string>): Promise<string> {
-  const failure: unknown = await command.catch((error: unknown) => error);
-  if (failure instanceof CommandError) return failure.output;
-  throw new Error(`it should have been refused: ${failure}`);
 }
