@@ -1,6 +1,7 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
 import type { Server } from 'node:http';
 import { ensureHostId } from './agent/host-identity.js';
+import { listKnownHosts } from './agent/known-hosts.js';
 import { sleep, withDeadline } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
@@ -12,12 +13,12 @@ import { Zones } from './dns/zones.js';
 import { findOwnPlugin } from './docker/own-plugin.js';
 import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
 import { errorMessage } from './errors.js';
-import { type Host, startHost } from './host.js';
+import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
-import { connectKeeper, type HeldSockets, NOTHING_HELD } from './keeper/held-sockets.js';
-import { StopOrder } from './keeper/stop-order.js';
+import type { HeldSockets } from './keeper/held-sockets.js';
+import type { KeeperLink } from './keeper/keeper-link.js';
 import { createLogger, type Logger } from './observability/logger.js';
-import { createAdminServer } from './server/admin.js';
+import { type Admin, createAdminServer } from './server/admin.js';
 import { closeServer } from './server/close-server.js';
 import { ipamDriverMethods } from './server/ipam-driver.js';
 import { networkDriverMethods } from './server/network-driver.js';
@@ -45,12 +46,11 @@ const SWEEP_MS = 5000;
  * Runs until it is told to stop (StopOrder says by what); then finishes the calls in flight. The kernel's state
  * stays as it is, and so do the sockets when another daemon is to go on.
  */
-export async function runDaemon(config: Config, version: string): Promise<void> {
-  const order = new StopOrder();
+export async function runDaemon(config: Config, version: string, keeper: KeeperLink): Promise<void> {
+  const { order } = keeper;
   const pluginId = await findOwnPlugin();
   const logger = createDaemonLogger(config, pluginId);
-  using keeper = await connectKeeper(order);
-  const sockets = keeper ?? NOTHING_HELD;
+  const sockets = await keeper.connect();
   const hostId = await ensureHostId(config.stateDir);
   await using store = await openHostsStore(config, hostId, logger);
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
@@ -60,12 +60,16 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
     () => startHost({ config, logger, store, dataplane, zones, resolvers, hostId, version, pluginId }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
-  const status = () => readStatus({ readiness, store, sockets, resolvers, hostId, version });
+  const admin: Admin = {
+    status: () => readStatus({ readiness, store, sockets, resolvers, hostId, version }),
+    listHosts: () => listKnownHosts(store),
+    removeHost: async (wanted) => (await readiness.wait(READY_WAIT_MS)).removeHost(wanted),
+  };
 
-  const plugin = createPluginServer(readiness, logger);
+  const plugin = createPluginServer(config, readiness, logger);
   const listeners = [
     { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },
-    { key: 'admin', server: createAdminServer(status), path: config.adminSocket },
+    { key: 'admin', server: createAdminServer(admin), path: config.adminSocket },
   ];
   const onNotHeld = (error: unknown) =>
     logger.warn('a socket will not outlive this daemon', { error: errorMessage(error) });
@@ -117,13 +121,13 @@ function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDa
   return { vxlanPort, ...(underlay !== undefined && { underlay }) };
 }
 
-function createPluginServer(readiness: Readiness<Host>, logger: Logger): Server {
+function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logger: Logger): Server {
   const ready = () => readiness.wait(READY_WAIT_MS);
   return createRpcServer({
     methods: [
       ...pluginMethods(),
-      ...networkDriverMethods(ready, () => waitForGatewayBridge(readiness)),
-      ...ipamDriverMethods(ready),
+      ...networkDriverMethods(scope, ready, () => waitForGatewayBridge(readiness)),
+      ...ipamDriverMethods(scope, ready),
     ],
     logger,
     deadlineMs: RPC_DEADLINE_MS,

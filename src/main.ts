@@ -1,28 +1,35 @@
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { createProgram } from './cli/program.js';
-import { runDaemon } from './daemon.js';
 import { errorMessage, isXnetError } from './errors.js';
-import { refuseInPlugin } from './refusal.js';
+import { KeeperLink } from './keeper/keeper-link.js';
 
 /** Runs one `xnet` command and returns its exit code: 0, 1 for a failure, 2 for a wrong setting or option. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  await using keeper = new KeeperLink();
   const program = createProgram({
     version,
-    serve: (config) => runDaemon(config, version),
-    refuse: async (reason) => void (await refuseInPlugin(reason, version)),
+    // Loaded when wanted: `xnet status` answers in a third of the time.
+    serve: async (config) => (await import('./daemon.js')).runDaemon(config, version, keeper),
+    refuse: async (reason) => void (await refuse(reason, version, keeper)),
   });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  letThrow(program);
   try {
     await program.parseAsync(withoutKeeper(argv));
     return Number(process.exitCode ?? 0);
   } catch (error: unknown) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (argv[2] === 'daemon' && (await refuseInPlugin(errorMessage(error), version))) return 0;
+    if (argv[2] === 'daemon' && (await refuse(errorMessage(error), version, keeper))) return 0;
     process.stderr.write(`xnet: ${errorMessage(error)}\n`);
     return isXnetError(error, 'INVALID') ? 2 : 1;
   }
+}
+
+/** Instead of ending the process, with exit codes of its own. */
+function letThrow(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) letThrow(inner);
 }
 
 /**
@@ -31,4 +38,8 @@ export async function main(argv: readonly string[]): Promise<number> {
  */
 function withoutKeeper([node = '', script = '', command = '', ...args]: readonly string[]): string[] {
   return [node, script, command === 'daemon' ? 'serve' : command, ...args];
+}
+
+async function refuse(reason: string, version: string, keeper: KeeperLink): Promise<boolean> {
+  return (await import('./refusal.js')).refuseInPlugin(reason, version, keeper);
 }

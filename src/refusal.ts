@@ -9,7 +9,7 @@ import { findOwnPlugin } from './docker/own-plugin.js';
 import { XnetError } from './errors.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
 import { NOTHING_HELD } from './keeper/held-sockets.js';
-import { StopOrder } from './keeper/stop-order.js';
+import type { KeeperLink } from './keeper/keeper-link.js';
 import { createLogger } from './observability/logger.js';
 import { createAdminServer, type Status } from './server/admin.js';
 import { closeServer } from './server/close-server.js';
@@ -21,31 +21,38 @@ import { createRpcServer } from './server/rpc.js';
 const DEADLINE_MS = 1000;
 
 /** In a managed plugin: resolves, with true, when it is told to stop. Elsewhere with false, at once. */
-export async function refuseInPlugin(why: string, version: string): Promise<boolean> {
+export async function refuseInPlugin(why: string, version: string, keeper: KeeperLink): Promise<boolean> {
   if ((await findOwnPlugin()) === undefined) return false;
   const reason = why.replaceAll(/\s*\n\s*/g, ' ');
-  const order = new StopOrder();
+  const { order } = keeper;
+  // The socket that Docker calls is held from the start. A keeper that does not answer may be the reason itself.
+  const sockets = await keeper.connect().catch(() => NOTHING_HELD);
   const logger = createLogger({ level: 'warn', format: 'pretty' });
   logger.error('every call is refused', { reason });
   const refuse = () => Promise.reject(new XnetError('INVALID', reason));
-  const methods = [...pluginMethods(), ...networkDriverMethods(refuse, refuse), ...ipamDriverMethods(refuse)];
-  const { socket, adminSocket } = configSchema.parse({});
+  const { socket, adminSocket, scope } = configSchema.parse({});
+  const methods = [
+    ...pluginMethods(),
+    ...networkDriverMethods(scope, refuse, refuse),
+    ...ipamDriverMethods(scope, refuse),
+  ];
   const plugin = {
     key: 'plugin',
     server: createRpcServer({ methods, logger, deadlineMs: DEADLINE_MS }),
     path: socket,
+    ...(sockets.keeper && { behind: `${adminSocket}.calls` }),
   };
-  const status = async () => statusOf(reason, version);
-  const admin = { key: 'admin', server: createAdminServer(status), path: adminSocket };
+  const answers = { status: async () => statusOf(reason, version), listHosts: refuse, removeHost: refuse };
+  const admin = { key: 'admin', server: createAdminServer(answers), path: adminSocket };
   const ignore = () => undefined;
-  await listenHeld([plugin], NOTHING_HELD, ignore);
+  await listenHeld([plugin], sockets, ignore);
   // Its directory may be the very thing that is missing.
-  const listening = await listenHeld([admin], NOTHING_HELD, ignore).then(
+  const listening = await listenHeld([admin], sockets, ignore).then(
     () => [plugin, admin],
     () => [plugin],
   );
   await order.given;
-  await removeSockets(listening, NOTHING_HELD);
+  if (order.reason === 'stop') await removeSockets(listening, sockets);
   await Promise.all(listening.map(({ server }) => closeServer(server)));
   return true;
 }

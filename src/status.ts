@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Readiness } from './concurrency/readiness.js';
 import type { SandboxResolvers } from './dns/resolvers.js';
 import { errorMessage } from './errors.js';
-import type { Host } from './host.js';
+import type { Host } from './host/host.js';
 import { isSameFamily } from './inet/ip-address.js';
 import type { HeldSockets } from './keeper/held-sockets.js';
 import type { NetworkStatus, Status } from './server/admin.js';

@@ -15,11 +15,16 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
   // Made only when absent, so that two starts at once agree on one id.
   await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting);
   const id = (await readFile(path, 'utf8')).trim();
-  if (UUID.test(id)) return id;
+  if (isHostId(id)) return id;
   throw new XnetError(
     'INVALID',
     `${path} holds no host id; restore it, or remove it to make this a new host`,
   );
+}
+
+/** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/cluster-hold.ts). */
+export function isHostId(text: string): boolean {
+  return UUID.test(text);
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

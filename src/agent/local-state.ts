@@ -9,19 +9,28 @@ import { readOwnBindings } from './own-bindings.js';
 /**
  * Fills `local` with what the store has of this host: Docker tells a driver of its networks and endpoints
  * once, when they are made, and never again after a restart (moby: daemon/libnetwork/controller.go).
+ *
+ * Resolves to false when the store was away: what it was last known to have may lack the last seconds before a crash
+ * (LocalCatchUp reads them).
  */
 export async function loadLocalState(
   store: Store,
   hostId: string,
   local: LocalNetworks,
   records: RecordReader,
-): Promise<void> {
-  const { entries } = await store.list(keys.bindings());
+): Promise<boolean> {
+  let isFresh = true;
+  const read = async <T>(answer: Promise<T>) => {
+    const value = await answer;
+    isFresh &&= !store.away;
+    return value;
+  };
+  const { entries } = await read(store.list(keys.bindings()));
   const bindings = readOwnBindings(records, entries, hostId);
   await Promise.all(
     bindings.map(async ({ networkId, dockerNetworkId }) => {
       const key = keys.network(networkId);
-      const entry = await store.get(key);
+      const entry = await read(store.get(key));
       const [record] = records.read(networkRecord, key, entry ? [entry] : []);
       if (record) local.addNetwork({ dockerNetworkId, record });
     }),
@@ -29,10 +38,11 @@ export async function loadLocalState(
   await Promise.all(
     [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
       const prefix = keys.endpointsOf(networkId);
-      const endpoints = records.read(endpointRecord, prefix, await listEntries(store, prefix));
+      const endpoints = records.read(endpointRecord, prefix, await read(listEntries(store, prefix)));
       for (const endpoint of endpoints) if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
     }),
   );
+  return isFresh;
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Engine } from '../docker/engine.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
+import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import {
   conflictText,
@@ -20,7 +21,7 @@ export interface MirrorEffects {
   readonly hostId: string;
   readonly driver: string;
   readonly logger: Logger;
-  readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
+  readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
   readonly deeds: OwnDeeds;
@@ -89,7 +90,7 @@ export async function applyMirrorStep(
       return keep(effects, step.networkId);
     case 'untie':
       effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
-      await effects.untie(step.binding.dockerNetworkId, { lost: step.lost });
+      await effects.untie(step.binding, { lost: step.lost });
       return effects.deeds.forgetMade(step.binding.dockerNetworkId);
   }
 }

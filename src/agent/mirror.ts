@@ -36,7 +36,7 @@ export interface MirrorParts {
   readonly records: RecordReader;
   readonly logger: Logger;
   /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
-  readonly untie: (dockerNetworkId: string, options: { lost: boolean }) => Promise<void>;
+  readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
@@ -51,11 +51,15 @@ const LOOK = 'compare the networks of the cluster with those of Docker';
 const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
+/** To the same step once more after one that succeeded: the store's view of it may be a moment behind. */
+const FIRST_REPEAT_MS = 50;
 /** Docker serialises much of it anyhow. */
 const STEPS_AT_ONCE = 4;
 
-interface Failure {
-  readonly text: string;
+/** A step that was tried, and that the next look plans again. */
+interface Tried {
+  /** Why it failed; undefined: it was done. */
+  readonly failure: string | undefined;
   readonly pauseMs: number;
   readonly againMs: number;
 }
@@ -72,7 +76,7 @@ export class Mirror implements AsyncDisposable {
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
-  readonly #failures = new Map<string, Failure>();
+  readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
   #bindings: readonly Entry[] = [];
@@ -130,7 +134,7 @@ export class Mirror implements AsyncDisposable {
         `${state.reason}; networks are not mirrored and names of new containers not published until it answers`,
       ];
     }
-    const failures = [...this.#failures.values()].map(({ text }) => text);
+    const failures = [...this.#tried.values()].flatMap(({ failure }) => failure ?? []);
     return [...this.#problems, ...failures, ...lookProblems(LOOK, this.#sweep.failure)];
   }
 
@@ -220,9 +224,13 @@ export class Mirror implements AsyncDisposable {
   }
 
   #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
+    // Of the last seconds before a crash nothing is known until the store answers.
+    if (this.#parts.store.away) return new Set();
     // By the keys: bound is bound, also when the record cannot be read.
     const isBound = (id: string) => this.#bindings.some(({ key }) => key.endsWith(`/${id}`));
-    const unbound = dockerNetworks.filter(({ id, driver }) => driver === this.#parts.driver && !isBound(id));
+    const unbound = dockerNetworks.filter(
+      ({ id, driver, scope }) => driver === this.#parts.driver && scope === 'local' && !isBound(id),
+    );
     this.#unbound.note(unbound.map(({ id }) => id));
     const strays = unbound.filter(({ id }) => this.#unbound.isLongerThan(id, this.#timing.goneMs));
     return new Set(strays.map(({ id }) => id));
@@ -241,30 +249,31 @@ export class Mirror implements AsyncDisposable {
 
   async #applyAll(steps: readonly MirrorStep[], database: string): Promise<void> {
     const planned = new Set(steps.map(stepKey));
-    for (const key of this.#failures.keys()) if (!planned.has(key)) this.#failures.delete(key);
+    for (const key of this.#tried.keys()) if (!planned.has(key)) this.#tried.delete(key);
     const limit = new Limit(STEPS_AT_ONCE);
     await Promise.all(steps.map((step) => limit.run(() => this.#apply(step, database))));
   }
 
   async #apply(step: MirrorStep, database: string): Promise<void> {
     const key = stepKey(step);
-    const former = this.#failures.get(key);
+    const former = this.#tried.get(key);
     if (this.#stop.signal.aborted || (former && performance.now() < former.againMs)) return;
     try {
       await applyMirrorStep(this.#parts, step, database);
-      this.#failures.delete(key);
+      this.#note(key, undefined);
       this.#sweep.hint();
     } catch (error: unknown) {
-      this.#noteFailure(key, step, error, former);
+      const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
+      this.#note(key, failure);
+      if (former?.failure !== failure && !isOutdated(step, error)) this.#parts.logger.warn(failure);
     }
   }
 
-  #noteFailure(key: string, step: MirrorStep, error: unknown, former: Failure | undefined): void {
-    const text = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
-    const pauseMs = Math.min((former?.pauseMs ?? FIRST_RETRY_MS / 2) * 2, LONGEST_RETRY_MS);
-    this.#failures.set(key, { text, pauseMs, againMs: performance.now() + pauseMs });
-    const fresh = former?.text !== text && !isOutdated(step, error);
-    if (fresh) this.#parts.logger.warn(text);
+  /** Each time in a row the pause is longer, also after a success: a step without effect must not go on for ever. */
+  #note(key: string, failure: string | undefined): void {
+    const least = failure === undefined ? FIRST_REPEAT_MS : FIRST_RETRY_MS;
+    const pauseMs = Math.min(Math.max(least, 2 * (this.#tried.get(key)?.pauseMs ?? 0)), LONGEST_RETRY_MS);
+    this.#tried.set(key, { failure, pauseMs, againMs: performance.now() + pauseMs });
   }
 
   #setProblems(problems: readonly string[]): void {
@@ -277,7 +286,7 @@ export class Mirror implements AsyncDisposable {
 
   /** The longest pause until the next look. */
   #nextLookMs(): number {
-    const retries = [...this.#failures.values()].map(({ againMs }) => againMs - performance.now());
+    const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
     return Math.max(10, Math.min(this.#timing.sweepMs, ...retries, ...watching));
   }

@@ -7,7 +7,7 @@ import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import { type EndpointNames, type EndpointRecord, formatRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import { namesOf } from './name-plan.js';
+import { namesOf, swarmNames } from './name-plan.js';
 
 export interface NamePublisherParts {
   readonly store: Store;
@@ -25,6 +25,8 @@ export interface NamePublisherParts {
   /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
   readonly sweepMs?: number;
 }
+
+type ContainerEvent = EngineEvent & { readonly type: 'container' };
 
 /** Inspections wait for containers that are being started: enough of them at once not to wait for each other. */
 const INSPECTIONS_AT_ONCE = 16;
@@ -44,6 +46,8 @@ export class NamePublisher implements AsyncDisposable {
   /** Containers being looked at -> true when another look was asked for meanwhile. */
   readonly #looking = new Map<string, boolean>();
   readonly #failed = new Set<string>();
+  /** What tasks of a swarm were sent since they were started, by container. */
+  readonly #signals = new Map<string, Set<number>>();
   /**
    * What this process wrote, which it knows before the view of the store does; undefined: it may have written, and the
    * store has whatever. Of what is not in here the view knows all: nobody else writes names there.
@@ -88,6 +92,12 @@ export class NamePublisher implements AsyncDisposable {
     return this.#failed.size;
   }
 
+  /** Looks at all containers, soon. */
+  hintAll(): void {
+    this.#resyncAtMs = 0;
+    this.#sweep.hint();
+  }
+
   /** Publishes the container's names, soon; several hints while it is looked at are one more look. */
   hint(containerId: string): void {
     if (this.#stop.signal.aborted) return;
@@ -105,13 +115,19 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   #take(event: EngineEvent): void {
-    if (event.type === 'resync') {
-      this.#resyncAtMs = 0;
-      this.#sweep.hint();
-    } else if (event.type === 'container') {
-      if (event.action === 'start' || event.action === 'rename') this.hint(event.containerId);
-      if (event.action === 'destroy') this.#failed.delete(event.containerId);
-    } else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
+    if (event.type === 'resync') this.hintAll();
+    else if (event.type === 'container') this.#takeContainer(event);
+    else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
+  }
+
+  #takeContainer({ action, containerId, service, signal }: ContainerEvent): void {
+    if (action === 'start' || action === 'rename') this.hint(containerId);
+    if (action === 'destroy') this.#failed.delete(containerId);
+    if (action === 'die' || action === 'destroy') this.#signals.delete(containerId);
+    if (service === undefined) return;
+    if (action === 'kill' && signal !== undefined)
+      this.#signals.set(containerId, new Set(this.#signals.get(containerId)).add(signal));
+    if (action === 'kill' || action === 'health_status') this.hint(containerId);
   }
 
   /** Looks at the containers whose endpoints have no resolver, or not the name that Docker's list shows. */
@@ -121,16 +137,23 @@ export class NamePublisher implements AsyncDisposable {
     for (const { id } of containers.filter((each) => this.#isStale(each))) this.hint(id);
   }
 
-  #isStale({ endpoints, name }: DockerContainer): boolean {
+  #isStale(container: DockerContainer): boolean {
     const { findEndpoint, findStored, sandboxes } = this.#parts;
-    const mine = endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
+    const mine = container.endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
     const lacking = mine.filter((endpoint) => {
       const stored = findStored(endpoint);
-      return stored && stored.names?.container !== name;
+      return stored && !this.#isNamed(stored, container);
     });
     // The view is behind, or the store has lost what was written: either way it is written once more.
     for (const endpoint of lacking) this.#written.set(endpoint, undefined);
     return lacking.length > 0 || mine.some(({ id }) => !sandboxes.has(id));
+  }
+
+  #isNamed({ names }: EndpointRecord, container: DockerContainer): boolean {
+    if (names?.container !== container.name) return false;
+    // Whether it is stopping the list does not tell.
+    if (container.service === undefined || this.#signals.has(container.id)) return true;
+    return names.names.includes(container.service) === swarmNames(container).length > 0;
   }
 
   /** Never rejects. */
@@ -166,7 +189,7 @@ export class NamePublisher implements AsyncDisposable {
   #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
     return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
       const endpoint = this.#parts.findEndpoint(endpointId);
-      const names = namesOf(container, endpointId);
+      const names = namesOf(container, endpointId, this.#signals.get(container.id));
       return endpoint && names ? [[endpoint, names]] : [];
     });
   }

@@ -67,6 +67,8 @@ export class TunnelGuard implements AsyncDisposable {
 
   /** Never rejects. */
   async #check(): Promise<void> {
+    // Nothing was set that it could be compared with.
+    if (this.#failure !== undefined) return this.#set();
     const { dataplane, repairs } = this.#parts;
     await this.#attempt(async () => repairs.note(await dataplane.repairTunnelFilter()));
   }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
+import { printHosts, removeHost } from './host.js';
 import { printStatus } from './status.js';
 
 export interface Actions {
@@ -25,6 +26,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .option('--json', 'print JSON')
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
     .action(printStatus);
+  addHost(program);
   program
     .command('refuse <reason>', { hidden: true })
     .description("refuse all of Docker's calls, for the reason that the managed plugin's entrypoint found")
@@ -46,6 +48,23 @@ function addServe(program: Command, serve: Actions['serve']): void {
   command.action(async ({ config: file, ...flags }: Record<string, string> & { config?: string }) => {
     await serve(loadConfig({ flags, file }));
   });
+}
+
+function addHost(program: Command): void {
+  const host = program.command('host').description('list the hosts of the cluster, or remove one for good');
+  host
+    .command('ls')
+    .description('list the hosts of the cluster, also silent ones')
+    .option('--json', 'print JSON')
+    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
+    .action(printHosts);
+  host
+    .command('rm <host>')
+    .description(
+      'forget a silent host (name or id) that will not come back, with all that it has in the cluster',
+    )
+    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
+    .action(removeHost);
 }
 
 function defaultAdminSocket(): string {

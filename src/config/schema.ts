@@ -67,6 +67,12 @@ export const configSchema = z.strictObject({
     .enum(['on', 'off'])
     .default('off')
     .describe('on: a managed plugin is also found as "xnet", without its tag'),
+  scope: z
+    .enum(['local', 'global'])
+    .default('local')
+    .describe(
+      "local: each host's Docker has networks of its own; global: swarm's managers create them for all nodes",
+    ),
   adminSocket: absolutePath.default('/run/xnet/admin.sock').describe('socket that the xnet commands call'),
   dockerHost: z
     .string()

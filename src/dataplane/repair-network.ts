@@ -91,7 +91,7 @@ async function repairPorts(
 ): Promise<{ repairs: Repair[]; strangers: string[]; local: LocalPorts }> {
   const { network, endpoints } = order;
   const plan = planPorts(links, network, endpoints);
-  await iproute2.batch('ip', namespaceName(network.id), plan.lines);
+  await iproute2.batch('ip', namespaceName(network.id), plan.lines, { tolerate: isOfVanishedPort });
   const lost = new Set(plan.missing);
   const repairs = [...plan.repairs];
   for (const endpoint of plan.missing) {
@@ -141,7 +141,7 @@ async function repairForwarding(
   const inside = planLocalFdb(observed.local, local, remote, new Set(local.values()));
   const outside = forwarding && planForwarding(observed.state, forwarding, local, ipv6);
   await iproute2.batch('bridge', namespace, [...(outside?.bridge ?? []), ...inside.lines], {
-    tolerate: isRemovedAlready,
+    tolerate: (failure) => isRemovedAlready(failure) || isOfVanishedPort(failure),
   });
   await iproute2.batch('ip', namespace, outside?.ip ?? [], { tolerate: isRemovedAlready });
   const drift = forwarding ? findForwardingDrift(observed.state, forwarding, ipv6) : [];
@@ -153,4 +153,12 @@ async function repairForwarding(
 
 export function isRemovedAlready(failure: BatchFailure): boolean {
   return / del /.test(failure.line) && isAbsent(failure);
+}
+
+/**
+ * The port went with the container that had its other end, after the look at the kernel: there is nothing to be repaired,
+ * and the kernel's event leads to the next look.
+ */
+export function isOfVanishedPort(failure: BatchFailure): boolean {
+  return failure.line.split(' ').some((word) => endpointNameOf(word) !== undefined) && isAbsent(failure);
 }

@@ -9,17 +9,14 @@ import type { NamedEndpoint, NetworkZone } from './zone.js';
 export type Transport = 'udp' | 'tcp';
 
 /** Length in two bytes before each message. */
-const MOST_TCP_BYTES = 65_535;
-
-/** SRV priorities (lower is asked first). */
-const LIVE = 0;
-const SILENT = 10;
+export const MOST_TCP_BYTES = 65_535;
 
 /**
  * The response, `forward` for what Docker's resolver shall answer, or `drop` for what is no query at all.
  *
  * A name that several of the networks know is answered with the endpoints of all of them. Several endpoints
- * come in an order drawn from `random` (0 to below 1), those of silent hosts last. A name we know has no other
+ * come in an order drawn from `random` (0 to below 1); those of silent hosts are left out where there are others, since
+ * clients put addresses in an order of their own (getaddrinfo, RFC 6724 rule 9). A name we know has no other
  * truth elsewhere: what we lack of it (a family, a type) is answered "nothing", never passed on.
  */
 export function answerQuery(
@@ -55,7 +52,7 @@ function findAnswers(
   return type === TYPE.SRV ? services(hosts, service) : { answers: [] };
 }
 
-/** Of all zones, shuffled, live ones first. */
+/** Of all zones, shuffled; the live ones, if there are any. */
 function collect(
   zones: readonly NetworkZone[],
   find: (zone: NetworkZone) => readonly NamedEndpoint[],
@@ -63,8 +60,8 @@ function collect(
 ): readonly NamedEndpoint[] {
   const found = zones.length === 1 && zones[0] ? find(zones[0]) : zones.flatMap(find);
   if (found.length < 2) return found;
-  const [live, silent] = [true, false].map((alive) => found.filter((endpoint) => endpoint.alive === alive));
-  return [...shuffled(live ?? [], random), ...shuffled(silent ?? [], random)];
+  const live = found.filter(({ alive }) => alive);
+  return shuffled(live.length > 0 ? live : found, random);
 }
 
 /** Fisher and Yates. */
@@ -121,15 +118,14 @@ function services(endpoints: readonly NamedEndpoint[], { port, protocol }: Servi
     // Two hosts may each have a container of that name.
     if (targets.has(endpoint.fullName)) continue;
     targets.add(endpoint.fullName);
-    answers.push({ type: TYPE.SRV, content: serviceContent(endpoint.alive ? LIVE : SILENT, port, target) });
+    answers.push({ type: TYPE.SRV, content: serviceContent(port, target) });
   }
   return { answers, additionals };
 }
 
-/** Priority, weight 0, port, target (RFC 2782). */
-function serviceContent(priority: number, port: number, target: Buffer): Buffer {
+/** Priority 0, weight 0, port, target (RFC 2782). */
+function serviceContent(port: number, target: Buffer): Buffer {
   const fixed = Buffer.alloc(6);
-  fixed.writeUInt16BE(priority, 0);
   fixed.writeUInt16BE(port, 4);
   return Buffer.concat([fixed, target]);
 }

@@ -1,4 +1,4 @@
-/** What the resolvers need of the rest of xnet; src/host.ts hands it to them. */
+/** What the resolvers need of the rest of xnet; src/host/ hands it to them. */
 import type { NetworkZone } from './zone.js';
 
 interface Redirection {

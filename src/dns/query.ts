@@ -59,8 +59,8 @@ export function parseQuery(packet: Buffer): Query | 'drop' | 'unusual' {
   };
 }
 
-/** undefined for a name with compression (senseless in a question), with a dot in a label, or past the end. */
-function parseName(packet: Buffer): { text: string; end: number } | undefined {
+/** The question's. Undefined for a name with compression (senseless in a question), with a dot in a label, or past the end. */
+export function parseName(packet: Buffer): { text: string; end: number } | undefined {
   const labels: string[] = [];
   let at = HEADER_BYTES;
   for (;;) {

@@ -13,12 +13,14 @@ import {
   openSandboxSockets,
   RESOLVER_MARK,
 } from '../native/socket-sandbox.js';
-import { answerQuery, type Transport } from './answer.js';
+import { answerQuery, MOST_TCP_BYTES, type Transport } from './answer.js';
 import type { QueryCounts, SandboxRules } from './collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
+import { parseQuery } from './query.js';
 import { TcpConnection } from './tcp-connection.js';
 import { UdpForwarder } from './udp-forwarder.js';
 import { type UdpClient, UdpServer } from './udp-server.js';
+import { VirtualAddresses } from './virtual-addresses.js';
 import type { NetworkZone } from './zone.js';
 
 /** TCP clients of one sandbox at a time; another is refused. */
@@ -43,7 +45,8 @@ export interface ResolverParts {
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
-  readonly #forwarder: UdpForwarder;
+  readonly #forwarder: UdpForwarder<UdpClient>;
+  readonly #virtual: VirtualAddresses;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -55,10 +58,9 @@ export class SandboxResolver {
     private readonly parts: ResolverParts,
   ) {
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
-    this.#forwarder = new UdpForwarder(
-      () => openForwardUdp(sandboxPath),
-      (message, client) => this.#udp.reply(message, client),
-    );
+    const open = () => openForwardUdp(sandboxPath);
+    this.#virtual = new VirtualAddresses(parts.zones, open);
+    this.#forwarder = new UdpForwarder(open, (...passed) => this.#passBack(...passed));
     this.#serveTcp();
   }
 
@@ -134,13 +136,15 @@ export class SandboxResolver {
   /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
   release(): void {
     this.#forwarder.close();
+    this.#virtual.close();
     for (const connection of this.#connections) connection.close();
     this.tcp.close();
     this.#udp.close();
   }
 
   async #drain(): Promise<void> {
-    for (let waited = 0; waited < DRAIN_MS || (this.#forwarder.waiting > 0 && waited < MOST_DRAIN_MS); ) {
+    const isWaiting = () => this.#forwarder.waiting + this.#virtual.waiting > 0;
+    for (let waited = 0; waited < DRAIN_MS || (isWaiting() && waited < MOST_DRAIN_MS); ) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
       waited += DRAIN_MS;
     }
@@ -173,9 +177,21 @@ export class SandboxResolver {
     }
   }
 
+  #passBack(answer: Buffer, client: UdpClient, query: Buffer): void {
+    const better = this.#virtual.isNeeded ? this.#findBetter(answer, query) : undefined;
+    if (better === undefined) this.#udp.reply(answer, client);
+    else void better.then((message) => this.#udp.reply(message, client));
+  }
+
+  #findBetter(answer: Buffer, query: Buffer): Promise<Buffer> | undefined {
+    const parsed = parseQuery(query);
+    return typeof parsed === 'string' ? undefined : this.#virtual.replace(answer, parsed.udpBytes);
+  }
+
   #takeTcp(client: TcpSocket): void {
     const connection = new TcpConnection(client, {
       answer: (query) => this.#answer(query, 'tcp'),
+      replace: (answer) => this.#virtual.replace(answer, MOST_TCP_BYTES),
       open: () => openForwardTcp(this.sandboxPath),
     });
     this.#connections.add(connection);

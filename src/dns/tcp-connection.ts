@@ -17,6 +17,8 @@ const MOST_UNREAD = 256 * 1024;
 export interface TcpQueries {
   /** The response, or that there is none of ours. */
   answer(query: Buffer): Buffer | 'forward' | 'drop';
+  /** What is to be said instead of an answer of Docker's; undefined: that answer. */
+  replace(answer: Buffer): Promise<Buffer> | undefined;
   /** A descriptor of a TCP socket that connects to Docker's resolver. Throws when the sandbox is gone. */
   open(): number;
 }
@@ -84,6 +86,12 @@ export class TcpConnection {
   }
 
   #passBack(response: Buffer): void {
+    const better = this.queries.replace(response);
+    if (better === undefined) this.#reply(response);
+    else void better.then((message) => this.#reply(message));
+  }
+
+  #reply(response: Buffer): void {
     if (this.client.destroyed) return;
     this.#waiting = Math.max(0, this.#waiting - 1);
     this.client.write(frame(response));

@@ -9,7 +9,6 @@ import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { closeSync } from 'node:fs';
 import { formatFailure } from './response.js';
-import type { UdpClient } from './udp-server.js';
 
 const RESOLVER = { address: '127.0.0.11', port: 53 } as const;
 
@@ -21,14 +20,14 @@ const USED_MS = 2_000;
 /** Docker asks up to three servers of 8 s each; clients give up after 10 s or so. */
 const WAITED_MS = 20_000;
 
-interface Waiting {
-  readonly client: UdpClient;
+interface Waiting<Client> {
+  readonly client: Client;
   readonly query: Buffer;
 }
 
-interface Upstream {
+interface Upstream<Client> {
   readonly socket: Socket;
-  readonly waiting: Map<number, Waiting>;
+  readonly waiting: Map<number, Waiting<Client>>;
   /** Messages to be sent once the socket is connected; undefined since then. */
   unsent: Buffer[] | undefined;
   timer: NodeJS.Timeout;
@@ -36,15 +35,15 @@ interface Upstream {
   retired: boolean;
 }
 
-export class UdpForwarder {
-  readonly #upstreams = new Set<Upstream>();
-  #current: Upstream | undefined;
+export class UdpForwarder<Client> {
+  readonly #upstreams = new Set<Upstream<Client>>();
+  #current: Upstream<Client> | undefined;
   #waiting = 0;
 
   /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
   constructor(
     private readonly open: () => number,
-    private readonly reply: (message: Buffer, client: UdpClient) => void,
+    private readonly reply: (message: Buffer, client: Client, query: Buffer) => void,
   ) {}
 
   /** Queries that wait for an answer. */
@@ -53,7 +52,7 @@ export class UdpForwarder {
   }
 
   /** `query` has a whole DNS header. Throws when no socket can be had: the sandbox is gone. */
-  forward(query: Buffer, client: UdpClient): void {
+  forward(query: Buffer, client: Client): void {
     if (this.#waiting >= MOST_WAITING) this.#giveUpOldest();
     const upstream = this.#usable();
     const id = freeId(upstream.waiting);
@@ -69,17 +68,17 @@ export class UdpForwarder {
     for (const upstream of this.#upstreams) this.#close(upstream);
   }
 
-  #usable(): Upstream {
+  #usable(): Upstream<Client> {
     if (this.#current && this.#current.waiting.size < MOST_WAITING) return this.#current;
     const upstream = this.#start(this.open());
     this.#current = upstream;
     return upstream;
   }
 
-  #start(fd: number): Upstream {
+  #start(fd: number): Upstream<Client> {
     const socket = createSocket('udp4');
     const timer = setTimeout(() => this.#retire(upstream), USED_MS).unref();
-    const upstream: Upstream = { socket, waiting: new Map(), unsent: [], timer, retired: false };
+    const upstream: Upstream<Client> = { socket, waiting: new Map(), unsent: [], timer, retired: false };
     this.#upstreams.add(upstream);
     socket.on('message', (message) => this.#answer(upstream, message));
     socket.on('error', () => this.#fail(upstream));
@@ -95,20 +94,20 @@ export class UdpForwarder {
     return upstream;
   }
 
-  #connected(upstream: Upstream): void {
+  #connected(upstream: Upstream<Client>): void {
     const unsent = upstream.unsent ?? [];
     upstream.unsent = undefined;
     for (const message of unsent) this.#send(upstream, message);
   }
 
-  #send(upstream: Upstream, message: Buffer): void {
+  #send(upstream: Upstream<Client>, message: Buffer): void {
     if (!this.#upstreams.has(upstream)) return;
     upstream.socket.send(message, (error) => {
       if (error) this.#fail(upstream);
     });
   }
 
-  #answer(upstream: Upstream, message: Buffer): void {
+  #answer(upstream: Upstream<Client>, message: Buffer): void {
     if (message.length < 12) return;
     const id = message.readUInt16BE(0);
     const waiting = upstream.waiting.get(id);
@@ -116,18 +115,18 @@ export class UdpForwarder {
     upstream.waiting.delete(id);
     this.#waiting--;
     waiting.query.copy(message, 0, 0, 2);
-    this.reply(message, waiting.client);
+    this.reply(message, waiting.client, waiting.query);
     if (upstream.retired && upstream.waiting.size === 0) this.#close(upstream);
   }
 
   /** Nobody listens: the clients are told at once, as they would be without us. */
-  #fail(upstream: Upstream): void {
+  #fail(upstream: Upstream<Client>): void {
     const failed = [...upstream.waiting.values()];
     this.#close(upstream);
-    for (const { query, client } of failed) this.reply(formatFailure(query), client);
+    for (const { query, client } of failed) this.reply(formatFailure(query), client, query);
   }
 
-  #retire(upstream: Upstream): void {
+  #retire(upstream: Upstream<Client>): void {
     upstream.retired = true;
     if (this.#current === upstream) this.#current = undefined;
     if (upstream.waiting.size === 0) this.#close(upstream);
@@ -144,7 +143,7 @@ export class UdpForwarder {
     }
   }
 
-  #close(upstream: Upstream): void {
+  #close(upstream: Upstream<Client>): void {
     if (!this.#upstreams.delete(upstream)) return;
     clearTimeout(upstream.timer);
     if (this.#current === upstream) this.#current = undefined;

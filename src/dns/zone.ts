@@ -3,6 +3,7 @@
  * changed: when the network's records change, another is built and takes its place.
  */
 import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
 
 export interface ZonePort {
   readonly port: number;
@@ -19,7 +20,7 @@ export interface ZoneEndpoint {
   readonly containerName?: string | undefined;
   /** Exposed ports, for SRV. */
   readonly ports: readonly ZonePort[];
-  /** false: its host is silent. It is answered after the live ones. */
+  /** false: its host is silent. It is answered where no other is. */
   readonly alive: boolean;
 }
 
@@ -40,6 +41,7 @@ export class NetworkZone {
     readonly networkId: string,
     private readonly byName: ReadonlyMap<string, readonly NamedEndpoint[]>,
     private readonly byReverseName: ReadonlyMap<string, readonly NamedEndpoint[]>,
+    private readonly virtualSubnets: readonly Prefix[],
   ) {}
 
   /** Each name also stands with `.network` for every one of `networkNames`; the first is that of full names. */
@@ -47,6 +49,7 @@ export class NetworkZone {
     networkId: string,
     networkNames: readonly string[],
     endpoints: Iterable<ZoneEndpoint>,
+    virtualSubnets: readonly string[] = [],
   ): NetworkZone {
     const byName = new Map<string, NamedEndpoint[]>();
     const byReverseName = new Map<string, NamedEndpoint[]>();
@@ -59,7 +62,7 @@ export class NetworkZone {
       }
       for (const address of addresses) add(byReverseName, reverseName(address), named);
     }
-    return new NetworkZone(networkId, byName, byReverseName);
+    return new NetworkZone(networkId, byName, byReverseName, virtualSubnets.map(Prefix.parse));
   }
 
   /** Endpoints with this name, given as `nameKey` makes it; none for a name that is not known. */
@@ -70,6 +73,23 @@ export class NetworkZone {
   /** Endpoints with the address of this name below in-addr.arpa or ip6.arpa. */
   findByReverseName(name: string): readonly NamedEndpoint[] {
     return this.byReverseName.get(name) ?? [];
+  }
+
+  /** Endpoints with this IPv4 address, in wire form. */
+  findByAddress(address: Uint8Array): readonly NamedEndpoint[] {
+    return this.findByReverseName(reverseNameOf4(address));
+  }
+
+  get hasVirtual(): boolean {
+    return this.virtualSubnets.length > 0;
+  }
+
+  /** Whether this IPv4 address, in wire form, may be a virtual one of swarm's: it is one where no endpoint has it. */
+  mayBeVirtual(address: Uint8Array): boolean {
+    const value = BigInt(Buffer.from(address).readUInt32BE());
+    return this.virtualSubnets.some(
+      (subnet) => subnet.family === 4 && subnet.contains(IpAddress.of(4, value)),
+    );
   }
 }
 
@@ -126,8 +146,12 @@ function addressBytes(address: IpAddress): Uint8Array {
 }
 
 function reverseName(address: IpAddress): string {
-  if (address.family === 4) return `${[...addressBytes(address)].reverse().join('.')}.in-addr.arpa`;
+  if (address.family === 4) return reverseNameOf4(addressBytes(address));
   return `${[...hexDigits(address)].reverse().join('.')}.ip6.arpa`;
+}
+
+function reverseNameOf4(bytes: Uint8Array): string {
+  return `${[...bytes].reverse().join('.')}.in-addr.arpa`;
 }
 
 function add(index: Map<string, NamedEndpoint[]>, key: string, endpoint: NamedEndpoint): void {

@@ -7,7 +7,9 @@ export interface ZoneSources {
   readonly endpointsOf: (networkId: string) => readonly EndpointRecord[] | undefined;
   /** The network's name in the cluster, where it has one. */
   readonly nameOf: (networkId: string) => string | undefined;
-  /** false: the host is silent; its endpoints are answered last. */
+  /** Where swarm gives services virtual addresses; none in a network that it has no hand in. */
+  readonly virtualSubnetsOf: (networkId: string) => readonly string[];
+  /** false: the host is silent; its endpoints are answered where no others are. */
   readonly isAlive: (hostId: string) => boolean;
 }
 
@@ -45,7 +47,7 @@ export class Zones {
 }
 
 function buildZone(
-  { nameOf, isAlive }: ZoneSources,
+  { nameOf, virtualSubnetsOf, isAlive }: ZoneSources,
   networkId: string,
   endpoints: readonly EndpointRecord[],
 ): NetworkZone {
@@ -54,7 +56,7 @@ function buildZone(
   const dockerNames = endpoints.flatMap(({ names }) => names?.network ?? []);
   const networkNames = [...new Set([...(name === undefined ? [] : [name]), ...dockerNames])];
   const zoneEndpoints = endpoints.map((endpoint) => zoneEndpoint(endpoint, isAlive(endpoint.hostId)));
-  return NetworkZone.build(networkId, networkNames, zoneEndpoints);
+  return NetworkZone.build(networkId, networkNames, zoneEndpoints, virtualSubnetsOf(networkId));
 }
 
 function zoneEndpoint({ id, addresses, names }: EndpointRecord, alive: boolean): ZoneEndpoint {

@@ -1,12 +1,24 @@
 /** From the Engine API's JSON to domain words, for every API version from 1.40 on. Pure. */
+import { constants } from 'node:os';
 import type Docker from 'dockerode';
-import type { ContainerEndpoint, DockerContainer, DockerNetwork, InspectedContainer } from './engine.js';
+import type {
+  ContainerEndpoint,
+  DockerContainer,
+  DockerNetwork,
+  Health,
+  InspectedContainer,
+} from './engine.js';
 import type { DriverNames } from './own-plugin.js';
+import { SERVICE_LABEL } from './swarm-labels.js';
 
 /** What dockerode's types lack. */
 interface NetworkReply extends Docker.NetworkInspectInfo {
   /** Since API 1.48. */
   readonly EnableIPv4?: boolean;
+}
+
+interface ConfigReply {
+  readonly StopSignal?: string;
 }
 
 interface EndpointReply {
@@ -59,6 +71,8 @@ export function containerOf(reply: Docker.ContainerInfo): DockerContainer {
     // Names of links have a second slash.
     name: plainName(reply.Names.find((name) => name.lastIndexOf('/') === 0) ?? reply.Id),
     endpoints: Object.entries(reply.NetworkSettings?.Networks ?? {}).map(endpointOf),
+    service: reply.Labels?.[SERVICE_LABEL],
+    health: /\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(reply.Status)?.[1] as Health | undefined,
   };
 }
 
@@ -68,6 +82,9 @@ export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContai
     id: reply.Id,
     name: plainName(reply.Name),
     hostname: reply.Config.Hostname,
+    service: reply.Config.Labels?.[SERVICE_LABEL],
+    health: healthOf(reply.State),
+    stopSignal: signalOf((reply.Config as ConfigReply).StopSignal),
     labels: reply.Config.Labels ?? {},
     sandboxPath: reply.NetworkSettings?.SandboxKey || undefined,
     exposedPorts: Object.keys(reply.Config.ExposedPorts ?? {}).flatMap(portOf),
@@ -77,6 +94,25 @@ export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContai
     })),
   };
 }
+
+/** `none`, or nothing, without a health check. */
+function healthOf({ Health }: Docker.ContainerInspectInfo['State']): Health | undefined {
+  return Health && Health.Status !== 'none' ? (Health.Status as Health) : undefined;
+}
+
+/** `SIGTERM`, `term`, `15` or `SIGRTMIN+3`: what `docker run --stop-signal` takes. */
+function signalOf(text: string | undefined): number | undefined {
+  if (!text) return undefined;
+  const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
+  const realTime = /^SIGRTMIN\+(\d+)$/.exec(name)?.[1];
+  if (realTime !== undefined) return SIGRTMIN + Number(realTime);
+  return (
+    Object.entries({ ...constants.signals, SIGRTMIN }).find(([each]) => each === name)?.[1] ?? Number(text)
+  );
+}
+
+/** As Docker and glibc count. */
+const SIGRTMIN = 34;
 
 function endpointOf([network, reply]: [string, EndpointReply]): ContainerEndpoint {
   return { network, networkId: reply.NetworkID, endpointId: reply.EndpointID };

@@ -51,14 +51,22 @@ export interface ContainerEndpoint {
   readonly endpointId: string;
 }
 
+/** Of a container with a health check. */
+export type Health = 'starting' | 'healthy' | 'unhealthy';
+
 export interface DockerContainer {
   readonly id: string;
   readonly name: string;
   readonly endpoints: readonly ContainerEndpoint[];
+  /** The swarm's service whose task it is. */
+  readonly service?: string | undefined;
+  readonly health?: Health | undefined;
 }
 
 export interface InspectedContainer extends DockerContainer {
   readonly hostname: string;
+  /** Number of the signal that it is stopped with; absent: SIGTERM's. */
+  readonly stopSignal?: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** File of its network namespace; undefined when it does not run. */
   readonly sandboxPath: string | undefined;
@@ -68,7 +76,7 @@ export interface InspectedContainer extends DockerContainer {
 }
 
 export type NetworkAction = 'create' | 'connect' | 'disconnect' | 'destroy';
-export type ContainerAction = 'start' | 'die' | 'rename' | 'destroy';
+export type ContainerAction = 'start' | 'kill' | 'die' | 'rename' | 'destroy' | 'health_status';
 
 export type EngineEvent =
   /** First of all, and after every gap: what was known of Docker may be outdated. */
@@ -87,6 +95,10 @@ export type EngineEvent =
       readonly action: ContainerAction;
       readonly containerId: string;
       readonly name: string;
+      /** The swarm's service whose task the container is. */
+      readonly service?: string;
+      /** Of kill. */
+      readonly signal?: number;
     };
 
 export type EngineState =

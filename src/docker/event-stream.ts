@@ -1,6 +1,7 @@
 /** Docker's event stream: one JSON object a line. */
 import type { ContainerAction, EngineEvent, NetworkAction } from './engine.js';
 import type { DriverNames } from './own-plugin.js';
+import { SERVICE_LABEL } from './swarm-labels.js';
 
 const NETWORK_ACTIONS: readonly string[] = [
   'create',
@@ -10,9 +11,11 @@ const NETWORK_ACTIONS: readonly string[] = [
 ] satisfies NetworkAction[];
 const CONTAINER_ACTIONS: readonly string[] = [
   'start',
+  'kill',
   'die',
   'rename',
   'destroy',
+  'health_status',
 ] satisfies ContainerAction[];
 
 export const EVENT_FILTERS = {
@@ -46,7 +49,7 @@ async function* readLines(stream: NodeJS.ReadableStream): AsyncIterable<string> 
 export function parseEvent(line: string, names: DriverNames): EngineEvent | undefined {
   const event = parseObject(line);
   const { ID: id, Attributes: attributes = {} } = event?.Actor ?? {};
-  if (!event || typeof id !== 'string') return undefined;
+  if (typeof event?.Action !== 'string' || typeof id !== 'string') return undefined;
   const name = String(attributes.name ?? '');
   if (event.Type === 'network' && NETWORK_ACTIONS.includes(event.Action)) {
     return {
@@ -58,8 +61,18 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
       ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
     };
   }
-  if (event.Type === 'container' && CONTAINER_ACTIONS.includes(event.Action)) {
-    return { type: 'container', action: event.Action as ContainerAction, containerId: id, name };
+  // `health_status: healthy`
+  const [action = ''] = event.Action.split(':');
+  if (event.Type === 'container' && CONTAINER_ACTIONS.includes(action)) {
+    const { [SERVICE_LABEL]: service, signal } = attributes;
+    return {
+      type: 'container',
+      action: action as ContainerAction,
+      containerId: id,
+      name,
+      ...(service !== undefined && { service: String(service) }),
+      ...(signal !== undefined && { signal: Number(signal) }),
+    };
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** What the network driver needs of the other parts; src/host.ts hands it the real ones. */
+/** What the network driver needs of the other parts; src/host/ hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { BindingRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
@@ -48,8 +48,16 @@ export interface PoolBook {
   findRequested(addressSpace: string, subnet: string, networkName?: string): GivenPool | undefined;
   /** The key of the pool of a network whose subnet Docker's own IPAM chose; no other network uses it. */
   ownPoolKey(networkId: string, subnet: string): string;
+  /** The pool is of the global space: one network alone has it. */
+  isGlobal(poolKey: string): boolean;
+  /** Keys of the pools of the global space with this subnet: a plain one, and those of named networks. */
+  listGlobal(subnet: string): Promise<string[]>;
   /** Gives a hold on a pool back. Idempotent. */
   release(poolId: string): Promise<void>;
+  /** A manager of swarm's has asked for the network again, and will for what it has given out of this pool of the global space. */
+  beginTakeover(poolKey: string): void;
+  /** Gives the cluster's hold back, where the pool has one and no network uses it. Idempotent. */
+  releaseGlobal(poolKey: string): Promise<void>;
 }
 
 /** What xnet itself does in Docker, by Docker network id. */

@@ -25,6 +25,8 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly follower: NetworkFollower;
   readonly sandboxes: Sandboxes;
   readonly mutex: KeyedMutex;
+  /** Makes a Docker network known that this host has not been told of, where that can be. */
+  readonly adoptNetwork: (dockerNetworkId: string) => Promise<void>;
   /** Removals that the store did not take, by endpoint. */
   readonly removals: Unfinished;
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
@@ -56,9 +58,11 @@ export class Endpoints {
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
     return this.#parts.mutex.run(creation.endpointId, async () => {
-      const { record: network } = this.#parts.local.getNetwork(creation.dockerNetworkId);
+      const { local, adoptNetwork } = this.#parts;
+      if (!local.findNetwork(creation.dockerNetworkId)) await adoptNetwork(creation.dockerNetworkId);
+      const { record: network } = local.getNetwork(creation.dockerNetworkId);
       const endpoint = this.#newRecord(network, creation);
-      const known = this.#parts.local.findEndpoint(endpoint.id);
+      const known = local.findEndpoint(endpoint.id);
       if (known) return { mac: sameEndpoint(known, endpoint).mac };
       await this.#recordAndAttach(network, endpoint, signal);
       return { mac: endpoint.mac };
@@ -144,6 +148,21 @@ export class Endpoints {
       this.#parts.local.removeEndpoint(endpointId);
       this.#unjoined.delete(endpointId);
       this.#parts.background('remove endpoint', this.#detach(endpoint));
+    });
+  }
+
+  /**
+   * Makes an endpoint of this host known here that the store still has: for what was not read at the start. Idempotent.
+   * Throws the store's errors.
+   */
+  async recall({ id, networkId }: Pick<EndpointRecord, 'id' | 'networkId'>): Promise<void> {
+    const { mutex, local, follower, specOf, background } = this.#parts;
+    await mutex.run(id, async () => {
+      const network = local.findRecord(networkId);
+      const endpoint = network && (await this.#records.find(id, [networkId]));
+      if (!endpoint || local.findEndpoint(id)) return;
+      local.addEndpoint(endpoint);
+      background('follow network', follower.follow(specOf(network)));
     });
   }
 

@@ -5,6 +5,7 @@ import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '..
 import type { Condition, Store, Write } from '../store/store.js';
 import type { Attempt } from '../store/transact.js';
 import type { GatewaySubnet, GivenPool, PoolBook } from './collaborators.js';
+import { planGlobalPools } from './global-pools.js';
 import type { NetworkOptions, NetworkReference } from './network-options.js';
 import { checkJoin, checkSubnets, chooseVni } from './network-plan.js';
 
@@ -44,16 +45,46 @@ export async function attemptCreation(
   }
   checkSubnets(given, gatewaySubnets());
   const record = newRecord(parts.pools, creation, given, newId, name);
-  await refuseTakenVni(store, creation.options.vni);
-  const claimed = [keys.vni(record.vni), ...(name === undefined ? [] : [keys.name(name)])];
+  const plan = await planRecord(parts, record, creation.options);
+  const binding = bindingWrites(parts, creation.dockerNetworkId, newId, given);
+  return { result: record, conditions: plan.conditions, writes: [...plan.writes, ...binding] };
+}
+
+/** What makes the record of a new network. Throws IN_USE for a VNI or a pool of the global space that another has. */
+export async function planRecord(
+  { store, pools }: Pick<NetworkCreationParts, 'store' | 'pools'>,
+  record: NetworkRecord,
+  options: NetworkOptions,
+): Promise<{ conditions: Condition[]; writes: Write[] }> {
+  const { id, name, vni } = record;
+  await refuseTakenVni(store, options.vni);
+  const global = await planGlobalPools(store, pools, record);
+  const claimed = [keys.vni(vni), ...(name === undefined ? [] : [keys.name(name)])];
   return {
-    result: record,
-    conditions: [keys.network(newId), ...claimed].map((key): Condition => ({ key, is: 'absent' })),
-    writes: [
-      { put: keys.network(newId), value: formatRecord(record) },
-      ...claimed.map((key) => ({ put: key, value: newId })),
-      ...bindingWrites(parts, creation.dockerNetworkId, newId, given),
+    conditions: [
+      ...[keys.network(id), ...claimed].map((key): Condition => ({ key, is: 'absent' })),
+      ...global.conditions,
     ],
+    writes: [
+      { put: keys.network(id), value: formatRecord(record) },
+      ...claimed.map((key) => ({ put: key, value: id })),
+      ...global.writes,
+    ],
+  };
+}
+
+/** One try to tie a Docker network to the network of the cluster with this id; undefined: there is none. */
+export async function attemptAdoption(
+  parts: NetworkCreationParts,
+  dockerNetworkId: string,
+  networkId: string,
+): Promise<Attempt<NetworkRecord | undefined>> {
+  const entry = await parts.store.get(keys.network(networkId));
+  if (!entry) return { result: undefined };
+  return {
+    result: parseRecord(networkRecord, entry),
+    conditions: [{ key: entry.key, is: 'present' }],
+    writes: bindingWrites(parts, dockerNetworkId, networkId, []),
   };
 }
 
@@ -87,9 +118,9 @@ async function findExisting(
   return own && parseRecord(networkRecord, own);
 }
 
-function newRecord(
+export function newRecord(
   pools: PoolBook,
-  { options, internal }: NetworkCreation,
+  { options, internal }: Pick<NetworkCreation, 'options' | 'internal'>,
   given: readonly GivenPool[],
   id: string,
   name: string | undefined,

@@ -24,14 +24,14 @@ export interface NetworkRemovalParts {
 }
 
 /**
- * One try to untie a Docker network; the cluster network goes with its last binding. `lost`: by no user's hand. Throws
- * INTERNAL when a newer xnet wrote a record that would go.
+ * One try to untie a Docker network; the cluster network goes with its last binding: then it is the result. `lost`: by no
+ * user's hand. Throws INTERNAL when a newer xnet wrote a record that would go.
  */
 export async function attemptRemoval(
   parts: NetworkRemovalParts,
   { dockerNetworkId, record: { id } }: LocalNetwork,
   lost: boolean,
-): Promise<Attempt<void>> {
+): Promise<Attempt<NetworkRecord | undefined>> {
   const { store, hostId, deeds } = parts;
   const own = keys.binding(id, hostId, dockerNetworkId);
   const guard = await store.get(keys.bindingGuard(id));
@@ -54,14 +54,38 @@ export async function attemptRemoval(
     ...markWrites(end, record, hostId),
   ];
   return {
-    result: undefined,
+    result: end === 'remove' ? record : undefined,
     conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
     writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
   };
 }
 
+/** One try to take swarm's mark away, as attemptRemoval otherwise. */
+export async function attemptFreeing(
+  parts: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  networkId: string,
+): Promise<Attempt<NetworkRecord | undefined>> {
+  const { store, pools } = parts;
+  const guard = await store.get(keys.bindingGuard(networkId));
+  const bindings = await store.list(keys.bindingsOf(networkId));
+  const entry = await store.get(keys.network(networkId));
+  if (!entry) return { result: undefined };
+  const { swarm, ...record } = parseRecord(networkRecord, entry);
+  if (!swarm) return { result: undefined };
+  const isLast = bindings.entries.length === 0;
+  if (isLast) await requireReadable(parts, record);
+  return {
+    result: isLast ? record : undefined,
+    conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
+    writes: isLast ? removalWrites(pools, record) : [{ put: entry.key, value: formatRecord(record) }],
+  };
+}
+
 /** Throws INTERNAL when a newer xnet wrote a record that would go with the network: nobody here knows what it means. */
-async function requireReadable({ store, pools }: NetworkRemovalParts, record: NetworkRecord): Promise<void> {
+async function requireReadable(
+  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  record: NetworkRecord,
+): Promise<void> {
   const read = async (schema: z.ZodType, prefix: string) => {
     for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
   };

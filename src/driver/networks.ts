@@ -1,12 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
+import { XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
-import { bindingRecord, type NetworkRecord, parseRecord } from '../store/records.js';
+import {
+  type BindingRecord,
+  bindingRecord,
+  findRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../store/records.js';
 import { transact } from '../store/transact.js';
 import type { GivenPool, NetworkFollower } from './collaborators.js';
+import { globalNetworkId } from './global-id.js';
+import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import {
+  attemptAdoption,
   attemptCreation,
   findNetwork,
   type NetworkCreation,
@@ -22,11 +33,16 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   readonly follower: NetworkFollower;
   readonly mutex: KeyedMutex;
   readonly deleteEndpoint: (endpointId: string) => Promise<void>;
+  /** The id of a new network that this Docker network is the first one of. */
+  readonly newId: (dockerNetworkId: string) => string;
   /** MTU that fits this host's underlay, in bytes. */
   readonly largestMtu: number;
   /** Called after this host's set of networks changed. */
   readonly changed: () => void;
 }
+
+/** A Docker network of this host and the cluster's network. */
+export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
 
 /** Creates and deletes networks: ties this host's Docker networks to networks of the cluster. */
 export class Networks {
@@ -38,16 +54,18 @@ export class Networks {
 
   /**
    * Ties a Docker network to the cluster network its options name, made when absent. Idempotent by the
-   * Docker network's id. Nothing is made in the kernel before the first endpoint. Throws INVALID, IN_USE
-   * (VNI, subnet of a docker_gwbridge), NOT_FOUND (xnet.id).
+   * Docker network's id; the holds on pools of a repetition take the place of the former ones, which Docker has forgotten
+   * with its restart. Nothing is made in the kernel before the first endpoint. Throws INVALID, IN_USE (VNI, subnet of
+   * a docker_gwbridge or of another network of global scope), NOT_FOUND (xnet.id).
    */
   async create(creation: NetworkCreation): Promise<void> {
     const { local, mutex, store } = this.#parts;
     await mutex.run(creation.dockerNetworkId, async () => {
-      if (local.findNetwork(creation.dockerNetworkId)) return;
+      const pools = await this.#findPools(creation);
+      const known = local.findNetwork(creation.dockerNetworkId);
+      if (known) return this.#renewHolds(known, pools);
       checkMtu(creation.options.mtu, this.#parts.largestMtu);
-      const pools = this.#findPools(creation);
-      const networkId = randomBytes(6).toString('hex');
+      const networkId = this.#parts.newId(creation.dockerNetworkId);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
       this.#parts.changed();
@@ -61,17 +79,52 @@ export class Networks {
    * an unknown network is success.
    */
   async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
-    const { local, mutex, store } = this.#parts;
+    const { local, mutex } = this.#parts;
     await mutex.run(dockerNetworkId, async () => {
       const network = local.findNetwork(dockerNetworkId);
-      if (!network) return;
-      await this.#deleteForgottenEndpoints(network);
-      await this.#removeFromKernel(network);
-      await this.#releasePools(network);
-      await transact(store, () => attemptRemoval(this.#parts, network, lost));
-      local.removeNetwork(dockerNetworkId);
+      if (network) await this.#remove(network, lost);
+    });
+  }
+
+  /**
+   * Ties a Docker network that this host has not been told of to the network of the cluster with its id, if there is one:
+   * of a network of global scope Docker tells the host alone where it was created. Throws the store's errors.
+   */
+  async adopt(dockerNetworkId: string): Promise<void> {
+    const { local, mutex, store } = this.#parts;
+    await mutex.run(dockerNetworkId, async () => {
+      if (local.findNetwork(dockerNetworkId)) return;
+      const id = globalNetworkId(dockerNetworkId);
+      const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
+      if (!record && store.away) throw this.#unknownYet(dockerNetworkId);
+      if (!record) return;
+      local.addNetwork({ dockerNetworkId, record });
       this.#parts.changed();
     });
+  }
+
+  /**
+   * Makes this Docker network known here when the store has its binding, and deletes what is left of it here when it has
+   * not: for what could not be read at the start. Idempotent. Throws the store's errors.
+   */
+  async recall({ networkId, dockerNetworkId }: Tie): Promise<void> {
+    const { local, mutex, store, hostId } = this.#parts;
+    await mutex.run(dockerNetworkId, async () => {
+      const isBound = await store.get(keys.binding(networkId, hostId, dockerNetworkId));
+      const entry = isBound && (await store.get(keys.network(networkId)));
+      const record = entry && findRecord(networkRecord, entry);
+      const known = local.findNetwork(dockerNetworkId);
+      if (known && !isBound) await this.#remove(known, true);
+      if (known || !record) return;
+      local.addNetwork({ dockerNetworkId, record });
+      this.#parts.changed();
+    });
+  }
+
+  /** As `delete`, also for a Docker network that could not be read at the start. */
+  async untie(tie: Tie, options: { lost: boolean }): Promise<void> {
+    await this.recall(tie);
+    await this.delete(tie.dockerNetworkId, options);
   }
 
   /** As `findNetwork` of network-creation.ts. */
@@ -79,11 +132,51 @@ export class Networks {
     return findNetwork(this.#parts.store, reference);
   }
 
-  #findPools({ subnets, options }: NetworkCreation): GivenPool[] {
-    return subnets.map(
-      ({ addressSpace, subnet }) =>
-        this.#parts.pools.findRequested(addressSpace, subnet, options.name) ?? { subnet },
+  async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
+    const { local, store, pools, changed } = this.#parts;
+    await this.#deleteForgottenEndpoints(network);
+    await this.#removeFromKernel(network);
+    await this.#releasePools(network);
+    const removed = await transact(store, () => attemptRemoval(this.#parts, network, lost));
+    local.removeNetwork(network.dockerNetworkId);
+    changed();
+    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobal(poolKey)));
+  }
+
+  #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {
+    const { store, pools, newId } = this.#parts;
+    const find = async (addressSpace: string, subnet: string) => {
+      if (addressSpace !== GLOBAL_SPACE)
+        return pools.findRequested(addressSpace, subnet, options.name) ?? { subnet };
+      return findGlobalPool(store, pools, subnet, newId(dockerNetworkId));
+    };
+    return Promise.all(subnets.map(({ addressSpace, subnet }) => find(addressSpace, subnet)));
+  }
+
+  #unknownYet(dockerNetworkId: string): XnetError {
+    const { description } = this.#parts.store;
+    return new XnetError(
+      'STORE_UNAVAILABLE',
+      `Docker network ${dockerNetworkId} cannot be looked up while the store (${description}) does not answer`,
     );
+  }
+
+  async #renewHolds({ dockerNetworkId, record }: LocalNetwork, given: readonly GivenPool[]): Promise<void> {
+    const { store, hostId, pools } = this.#parts;
+    const fresh = given.flatMap(({ poolId }) => poolId ?? []);
+    if (fresh.length === 0) return;
+    const key = keys.binding(record.id, hostId, dockerNetworkId);
+    const former = await transact<readonly string[]>(store, async () => {
+      const entry = await store.get(key);
+      const binding = entry && parseRecord(bindingRecord, entry);
+      if (!entry || !binding || binding.poolIds?.join() === fresh.join()) return { result: [] };
+      return {
+        result: binding.poolIds ?? [],
+        conditions: [{ key, is: 'at', revision: entry.revision }],
+        writes: [{ put: key, value: formatRecord({ ...binding, poolIds: fresh }) }],
+      };
+    });
+    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.release(poolId)));
   }
 
   async #releasePools({ dockerNetworkId, record }: LocalNetwork): Promise<void> {

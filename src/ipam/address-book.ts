@@ -3,7 +3,9 @@ import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
 import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
+import { ADDRESS_SPACES } from './address-space.js';
 import { awayError } from './away.js';
+import { CLUSTER, isClusters } from './cluster-hold.js';
 import { findHolder } from './holder.js';
 import type { IpamContext } from './ipam-context.js';
 import { randomToken } from './pool-id.js';
@@ -66,17 +68,29 @@ export class AddressBook {
       return this.#propose(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
-    if (!this.#isOwnClaim(record)) throw await this.#inUse(address, record);
+    if (isClusters(record) && record.endpointId === undefined) {
+      const { name: hostName } = this.#context.host;
+      return this.#propose(condition, putRecord(key, { ...record, ...endpoint, hostName }));
+    }
+    if (!this.#isOwnClaim(record)) throw await this.#inUse(binding.poolKey, address, record);
     const { reserve: _, ...claimed } = record;
-    return this.#propose(condition, { put: key, value: formatRecord({ ...claimed, ...endpoint }) });
+    return this.#propose(condition, putRecord(key, { ...claimed, ...endpoint }));
   }
 
-  /** Puts the endpoint's address to rest; no conditions and no writes when it is no longer the endpoint's. */
+  /**
+   * Puts the endpoint's address to rest, or gives it back to the cluster, which holds it on; no conditions and no
+   * writes when it is no longer the endpoint's.
+   */
   async restPlan(binding: { poolKey: string; address: string; endpointId: string }): Promise<AddressPlan> {
     const { rests, keepsReleased } = this.#context;
     const { key, held } = await this.#read(binding);
     if (held?.record.state !== 'claimed' || held.record.endpointId !== binding.endpointId) {
       return { conditions: [], writes: [] };
+    }
+    if (isClusters(held.record) && held.record.references.length > 0) {
+      const { endpointId: _, networkId: __, ...unbound } = held.record;
+      const condition: Condition = { key, is: 'at', revision: held.revision };
+      return this.#propose(condition, putRecord(key, { ...unbound, hostName: CLUSTER.name }));
     }
     const isKept = held.record.references.length === 0 && keepsReleased(binding.poolKey);
     const write = isKept ? rests.keepWrite(key, held.record) : await rests.restWrite(key, held.record);
@@ -133,14 +147,20 @@ export class AddressBook {
   }
 
   /** Docker's IPAM takes the lowest address it thinks free, so that another attempt ends the same. */
-  async #inUse(address: IpAddress, record: AddressRecord): Promise<XnetError> {
+  async #inUse(poolKey: string, address: IpAddress, record: AddressRecord): Promise<XnetError> {
     const holder = await findHolder(this.#context.store, record);
-    return new XnetError(
-      'IN_USE',
-      `address ${address} is held by ${holder}; Docker's own IPAM on this host does not know, and offers it ` +
-        'again until it is free: give the container a free address (--ip), start it on another host, ' +
-        'or create the network with --ipam-driver xnet',
-      { address: `${address}`, hostId: record.hostId, endpointId: record.endpointId },
-    );
+    const isGlobal = parsePoolKey(poolKey).space === ADDRESS_SPACES.global;
+    const remedy = isGlobal
+      ? 'start the container again, with another --ip if it was given one'
+      : "Docker's own IPAM on this host does not know, and offers it again until it is free: give the container a free address (--ip), start it on another host, or create the network with --ipam-driver xnet";
+    return new XnetError('IN_USE', `address ${address} is held by ${holder}; ${remedy}`, {
+      address: `${address}`,
+      hostId: record.hostId,
+      endpointId: record.endpointId,
+    });
   }
+}
+
+function putRecord(key: string, record: AddressRecord): Write {
+  return { put: key, value: formatRecord(record) };
 }

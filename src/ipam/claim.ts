@@ -11,7 +11,9 @@ import { addressRecord, findRecord, formatRecord } from '../store/records.js';
 import type { CommitResult, Condition, Entry, Revision, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import { awayError } from './away.js';
+import { holderOf } from './cluster-hold.js';
 import { type IpamContext, unfinishedKey } from './ipam-context.js';
+import { referenceKey } from './pool-entries.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey, showPool } from './pool-name.js';
 
@@ -82,10 +84,10 @@ export class Claim {
 
   #plan(pick: Pick): { conditions: Condition[]; writes: Write[] } {
     const key = this.#keyOf(pick);
-    const { host } = this.#context;
+    const { id: hostId, name: hostName } = holderOf(this.pool, this.#context.host);
     const options = pick.fromReserve ? { ...this.#options, explicit: true as const } : this.#options;
     const value = formatRecord({
-      ...{ version: 1, state: 'claimed', hostId: host.id, hostName: host.name, claim: this.token },
+      ...{ version: 1, state: 'claimed', hostId, hostName, claim: this.token },
       ...{ references: [this.pool.reference], purpose: 'endpoint', ...options },
     });
     return {
@@ -134,7 +136,7 @@ export class Claim {
   }
 
   #referenceKey(): string {
-    return keys.poolReference(this.#poolKey, this.#context.host.id, this.pool.reference);
+    return referenceKey(this.pool, this.#context.host);
   }
 
   #poolGone(): XnetError {

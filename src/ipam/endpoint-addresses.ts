@@ -8,6 +8,7 @@ import type { Store } from '../store/store.js';
 import { awayError } from './away.js';
 import { chooseFree, chooseHighest, chooseResting } from './choose-address.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
+import { givenByCluster } from './given-by-cluster.js';
 import { findHolder } from './holder.js';
 import { type IpamContext, unfinishedKey } from './ipam-context.js';
 import type { KnownAddress } from './known-addresses.js';
@@ -82,11 +83,13 @@ export class EndpointAddresses {
   async claimExplicit(
     pool: PoolReference,
     address: IpAddress,
-    options: ClaimOptions,
+    options: ClaimOptions & { readonly isRepeatable?: boolean },
     request: Request,
   ): Promise<IpAddress> {
     checkAddress(address, pool.subnet);
-    const claim = new Claim(this.#context, pool, { ...options, explicit: true }, request.id);
+    if (await givenByCluster(this.#context, pool, address, options)) return address;
+    const { isRepeatable: _, ...recorded } = options;
+    const claim = new Claim(this.#context, pool, { ...recorded, explicit: true }, request.id);
     try {
       const claimed = await claim.take((refusals) => this.#takeable(pool, address, refusals, request));
       // A pool in use has a reserve, and that a view.

@@ -1,6 +1,7 @@
 import { keys } from '../store/keys.js';
 import { type AddressRecord, endpointRecord, findRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
+import { isClusters } from './cluster-hold.js';
 
 /**
  * Who holds an address, for an error message: `container web on host h2`. The container's name comes from Docker
@@ -12,6 +13,7 @@ export async function findHolder(store: Store, record: AddressRecord): Promise<s
   if (record.reserve) return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;
   if (record.purpose === 'auxiliary') return `a network as an auxiliary address (first on ${host})`;
+  if (isClusters(record) && record.endpointId === undefined) return 'the cluster, for a container to come';
   const container = record.container ?? (await findPublishedName(store, record));
   if (container !== undefined) return `container ${container} on ${host}`;
   if (record.endpointId !== undefined) return `endpoint ${record.endpointId.slice(0, 12)} on ${host}`;

@@ -8,24 +8,29 @@ import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js'
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
+import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
 import type { Store } from '../store/store.js';
 import { TRANSACT_BUDGET_MS } from '../store/transact.js';
 import { AddressBook } from './address-book.js';
 import { ADDRESS_SPACES } from './address-space.js';
+import { clusterHold, isClusterHold } from './cluster-hold.js';
 import { describePools, type PoolDescription } from './describe-pools.js';
 import { EndpointAddresses } from './endpoint-addresses.js';
 import type { DefaultPool } from './free-subnet.js';
 import type { IpamContext, IpamHost } from './ipam-context.js';
+import { LeftPools } from './left-pools.js';
 import type { PoolRequest } from './plan-pool.js';
+import { listPools } from './pool-entries.js';
 import { formatPoolId, newRequest, parsePoolId, type Request } from './pool-id.js';
-import { formatPoolKey } from './pool-name.js';
+import { formatPoolKey, parsePoolKey } from './pool-name.js';
 import { PoolViews } from './pool-views.js';
 import { Pools } from './pools.js';
 import { type Released, releaseAddress } from './release-address.js';
 import { Reserves, type ReservesOptions } from './reserves.js';
 import { RestLeases } from './rest-leases.js';
 import { SharedAddresses } from './shared-addresses.js';
+import { Takeovers } from './takeovers.js';
 import { listUnnamedHolds } from './unnamed-holds.js';
 
 export interface IpamOptions {
@@ -42,6 +47,8 @@ export interface IpamOptions {
   readonly budgetMs?: number;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
+  /** How long a manager of swarm's may take to ask again for what it knows to be given out. Default TAKEOVER_MS. */
+  readonly takeoverMs?: number;
   /** What is held in advance; see reserves.ts. Default: nothing, looked at every second. */
   readonly reserves?: Partial<ReservesOptions>;
 }
@@ -62,6 +69,8 @@ export interface AddressRequest {
   readonly purpose: 'endpoint' | 'gateway' | 'auxiliary';
   /** Name of the container, where Docker tells it; for error messages. */
   readonly container?: string;
+  /** Of the global space: whoever asks has perhaps been given this very address before. */
+  readonly isRepeatable?: boolean;
 }
 
 /** A hold of this host on a pool, in plain texts. */
@@ -85,6 +94,8 @@ export class Ipam implements AsyncDisposable {
   readonly #endpoints: EndpointAddresses;
   readonly #shared: SharedAddresses;
   readonly #reserves: Reserves;
+  readonly #takeovers: Takeovers;
+  readonly #leftPools: LeftPools;
 
   constructor(options: IpamOptions) {
     const { store, host, records } = options;
@@ -103,6 +114,8 @@ export class Ipam implements AsyncDisposable {
     this.#endpoints = new EndpointAddresses(this.#context);
     this.#shared = new SharedAddresses(this.#context);
     this.addressBook = new AddressBook(this.#context);
+    this.#takeovers = new Takeovers(this.#context, options.takeoverMs);
+    this.#leftPools = new LeftPools(this.#context, this.#pools, options.takeoverMs);
     this.#reserves = new Reserves(this.#context, { ...NO_RESERVES, ...options.reserves });
   }
 
@@ -124,12 +137,34 @@ export class Ipam implements AsyncDisposable {
     request: Request = newRequest(),
   ): Promise<{ poolId: string; poolKey: string; subnet: Prefix }> {
     const granted = await this.#pools.request(pool, request);
-    return { poolId: formatPoolId(granted), poolKey: formatPoolKey(granted), subnet: granted.subnet };
+    const poolKey = formatPoolKey(granted);
+    if (isClusterHold(granted)) this.#leftPools.noteAsked(poolKey);
+    return { poolId: formatPoolId(granted), poolKey, subnet: granted.subnet };
   }
 
   /** Gives the reference back, with what it alone holds. Idempotent. Throws INVALID and the store's errors. */
   async releasePool(poolId: string): Promise<void> {
     await this.#pools.release(parsePoolId(poolId));
+  }
+
+  /** Keys of the pools of the global space with this subnet. Throws the store's errors. */
+  async listGlobalPools(subnet: Prefix): Promise<string[]> {
+    const pools = listPools((await this.#context.store.list(keys.pools())).entries);
+    const found = pools.filter((pool) => pool.space === ADDRESS_SPACES.global && pool.subnet.equals(subnet));
+    return found.map(formatPoolKey);
+  }
+
+  /** Gives the cluster's hold on the pool back, unless a network has the pool. Of any other pool: nothing. */
+  async releaseGlobalPool(poolKey: string): Promise<void> {
+    const pool = parsePoolKey(poolKey);
+    if (pool.space !== ADDRESS_SPACES.global) return;
+    await this.#pools.release(clusterHold(pool));
+  }
+
+  /** A manager of swarm's has taken the network with this pool over; see takeovers.ts and left-pools.ts. */
+  beginTakeover(poolKey: string): void {
+    this.#takeovers.begin(poolKey);
+    this.#leftPools.begin();
   }
 
   /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
@@ -139,7 +174,8 @@ export class Ipam implements AsyncDisposable {
       poolId: formatPoolId(pool),
       hold: pool.reference,
       poolKey: formatPoolKey(pool),
-      addressSpace: pool.space,
+      // Also of a pool of the global space: hosts ask for it in their own.
+      addressSpace: ADDRESS_SPACES.local,
       subnet: `${pool.subnet}`,
       ...(pool.networkName !== undefined && { networkName: pool.networkName }),
     }));
@@ -152,7 +188,7 @@ export class Ipam implements AsyncDisposable {
    */
   async requestAddress(
     poolId: string,
-    { address, purpose, container }: AddressRequest,
+    { address, purpose, container, isRepeatable = false }: AddressRequest,
     request: Request = newRequest(),
   ): Promise<{ address: IpAddress; subnet: Prefix }> {
     const pool = parsePoolId(poolId);
@@ -160,9 +196,11 @@ export class Ipam implements AsyncDisposable {
     if (purpose === 'endpoint') {
       const options = container === undefined ? {} : { container };
       const claimed = address
-        ? this.#endpoints.claimExplicit(pool, address, options, request)
+        ? this.#endpoints.claimExplicit(pool, address, { ...options, isRepeatable }, request)
         : this.#endpoints.claimNext(pool, options, request);
-      return { address: await claimed, subnet };
+      const given = await claimed;
+      if (isClusterHold(pool)) this.#takeovers.confirm(formatPoolKey(pool), given);
+      return { address: given, subnet };
     }
     if (address) return { address: await this.#shared.claim(pool, purpose, address), subnet };
     if (purpose === 'gateway') return { address: await this.#shared.claimGateway(pool), subnet };
@@ -188,6 +226,8 @@ export class Ipam implements AsyncDisposable {
 
   /** Stops watching; what is held stays held. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#takeovers[Symbol.dispose]();
+    this.#leftPools[Symbol.dispose]();
     await this.#reserves[Symbol.asyncDispose]();
     await this.#context.unfinished[Symbol.asyncDispose]();
     await this.#context.views[Symbol.asyncDispose]();

@@ -17,6 +17,8 @@ export interface PoolRequest {
   readonly networkName?: string;
   /** Addresses for this reference come from the top of the subnet (see PoolReference). */
   readonly fromTop?: true;
+  /** A node's part in a network of swarm's: where the global space has this very pool, it is that one. */
+  readonly joinsGlobal?: true;
   /** Not to be overlapped by a subnet that xnet chooses: docker_gwbridge of every host, for instance. */
   readonly avoid?: readonly Prefix[];
 }

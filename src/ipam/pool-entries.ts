@@ -2,6 +2,7 @@
 import { keys, parsePoolRecordKey } from '../store/keys.js';
 import { formatRecord, type PoolRecord } from '../store/records.js';
 import type { Entry, Write } from '../store/store.js';
+import { holderOf, isClusterHold } from './cluster-hold.js';
 import type { IpamHost } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey, type PoolName, parsePoolKey } from './pool-name.js';
@@ -32,13 +33,21 @@ export function createPoolWrites(pool: PoolReference): Write[] {
   ];
 }
 
-export function referenceWrites(pool: PoolReference, host: IpamHost): Write[] {
+/** Where the hold on the pool is: a host's own, or the cluster's. */
+export function referenceKey(pool: PoolReference, host: IpamHost): string {
+  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).id, pool.reference);
+}
+
+/** `request`: what it is made for, so that the cluster's hold tells who made it. */
+export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
   const poolKey = formatPoolKey(pool);
   const { reference } = pool;
-  const record = { version: 1 as const, poolKey, hostId: host.id, hostName: host.name, reference };
+  const { id: hostId, name: hostName } = holderOf(pool, host);
+  const origin = isClusterHold(pool) ? { request } : {};
+  const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
   return [
     { put: keys.poolReferenceGuard(poolKey), value: reference },
-    { put: keys.poolReference(poolKey, host.id, reference), value: formatRecord(record) },
+    { put: referenceKey(pool, host), value: formatRecord(record) },
   ];
 }
 

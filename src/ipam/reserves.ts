@@ -10,6 +10,7 @@ import { Sweep } from '../concurrency/sweep.js';
 import { keys } from '../store/keys.js';
 import { bindingRecord, findRecord } from '../store/records.js';
 import type { Condition } from '../store/store.js';
+import { isClusterHold } from './cluster-hold.js';
 import type { IpamContext } from './ipam-context.js';
 import { type PoolReference, parsePoolId } from './pool-id.js';
 import { formatPoolKey, parsePoolKey } from './pool-name.js';
@@ -94,7 +95,8 @@ export class Reserves implements AsyncDisposable {
     }
     for (const view of views.all()) {
       await view.ready();
-      for (const pool of view.references.values()) await this.#adjust(view, pool);
+      const holds = [...view.references.values()].filter((pool) => !isClusterHold(pool));
+      for (const pool of holds) await this.#adjust(view, pool);
       if (view.byDocker) await this.#adjustByDocker(view);
     }
     return this.#options.lookMs;

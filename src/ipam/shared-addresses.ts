@@ -15,8 +15,10 @@ import {
 import type { Entry } from '../store/store.js';
 import { asRead, transact } from '../store/transact.js';
 import { chooseHighest } from './choose-address.js';
+import { holderOf } from './cluster-hold.js';
 import { findHolder } from './holder.js';
 import type { IpamContext } from './ipam-context.js';
+import { referenceKey } from './pool-entries.js';
 import { type PoolReference, randomToken } from './pool-id.js';
 import { formatPoolKey } from './pool-name.js';
 import { automaticSpan, checkAddress, firstHost } from './subnet-rules.js';
@@ -49,27 +51,25 @@ export class SharedAddresses {
     const { store, views, host, transactions } = this.#context;
     const poolKey = formatPoolKey(pool);
     const key = keys.address(poolKey, `${address}`);
-    const referenceKey = keys.poolReference(poolKey, host.id, pool.reference);
+    const holdKey = referenceKey(pool, host);
+    const { id: hostId, name: hostName } = holderOf(pool, host);
     const claim = randomToken();
     return transact<IpAddress>(
       views,
       async () => {
-        const [entry, reference] = await Promise.all([
-          readAsked(this.#context, key),
-          store.get(referenceKey),
-        ]);
+        const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
         const before = entry && (await readShareable(this.#context, entry, purpose, address));
         if (before?.references.includes(pool.reference)) return { result: address };
         const after: AddressRecord = before
           ? { ...before, references: [...before.references, pool.reference] }
           : {
-              ...{ version: 1, state: 'claimed', hostId: host.id, hostName: host.name, claim, purpose },
+              ...{ version: 1, state: 'claimed', hostId, hostName, claim, purpose },
               references: [pool.reference],
             };
         return {
           result: address,
-          conditions: [{ key: referenceKey, is: 'present' }, asRead(key, entry)],
+          conditions: [{ key: holdKey, is: 'present' }, asRead(key, entry)],
           writes: [{ put: key, value: formatRecord(after) }],
         };
       },

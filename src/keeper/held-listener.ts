@@ -1,11 +1,10 @@
 import { closeSync, type Stats, statSync } from 'node:fs';
-import { mkdir, unlink } from 'node:fs/promises';
-import { connect, type Server } from 'node:net';
-import { dirname } from 'node:path';
-import { XnetError } from '../errors.js';
+import { unlink } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { BACKLOG } from '../native/backlog.js';
-import { findSocketPath, listenUnix } from '../native/unix-listener.js';
+import { findSocketPath } from '../native/unix-listener.js';
 import type { HeldSockets } from './held-sockets.js';
+import { ignoreAbsent, makeSocket } from './make-socket.js';
 
 export interface HeldListener {
   readonly server: Server;
@@ -109,33 +108,4 @@ function isSameSocket(one: string, other: string): boolean {
 
 function findStat(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
-}
-
-async function makeSocket(path: string): Promise<number> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  if (await answers(path)) {
-    throw new XnetError(
-      'IN_USE',
-      `another process listens on ${path}; is xnet running already? Stop it first`,
-    );
-  }
-  await unlink(path).catch(ignoreAbsent);
-  return listenUnix(path);
-}
-
-async function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const settle = (answer: boolean) => {
-      probe.destroy();
-      resolve(answer);
-    };
-    probe.once('connect', () => settle(true));
-    // EAGAIN: alive, with a full backlog.
-    probe.once('error', (error: NodeJS.ErrnoException) => settle(error.code === 'EAGAIN'));
-  });
-}
-
-function ignoreAbsent(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

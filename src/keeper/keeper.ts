@@ -8,18 +8,24 @@
  * place, with the sockets held over the change.
  */
 import { setFlagsFromString } from 'node:v8';
+import { errorMessage } from '../errors.js';
 import { CallRelays } from './call-relays.js';
 import { DaemonProcess, type Pidfds } from './daemon-process.js';
 import { HeldDescriptors } from './held-descriptors.js';
 import type { KeeperState } from './messages.js';
 import { type DaemonEnd, formatEnd, type Order, planNext, QUICK_MS } from './plan-next.js';
-import { parseGivenSockets, withoutGivenSockets } from './socket-activation.js';
+import { PLUGIN_KEY, parseGivenSockets, withoutGivenSockets } from './socket-activation.js';
 
 export interface KeeperOptions {
   /** Program and arguments of the daemon; looked up on disk at each start. */
   readonly command: readonly string[];
   /** The process's own: the daemon's, and where a supervisor names the sockets that it hands over. */
   readonly environment: NodeJS.ProcessEnv;
+  /**
+   * Path of the socket that Docker calls, to be open before the daemon starts: of a managed plugin it expects that within
+   * half a second, and a daemon may take longer.
+   */
+  readonly listenFirst?: string | undefined;
   /** How long an ordered stop of the daemon may take before it is killed; default 30 s. */
   readonly stopTimeoutMs?: number;
 }
@@ -58,10 +64,13 @@ class Keeper {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#take('stop'));
     for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => this.#take('upgrade'));
     process.on('SIGCHLD', () => this.#reap());
+    await this.#listenFirst();
     for (;;) {
+      if (this.#order === 'stop') return 0;
+      this.#order = 'run';
       const startedAt = performance.now();
       const end = await this.#runDaemon();
-      const order = this.#order;
+      const order = this.#order as Order;
       this.#count(end, order, performance.now() - startedAt);
       const holding = this.#held.list().length > 0;
       const next = planNext({ end, order, holding, quickDeaths: this.#quickDeaths });
@@ -69,8 +78,19 @@ class Keeper {
       if (order === 'run') report(`the daemon ${formatEnd(end)}; it is started again`, next.startAfterMs);
       if (order === 'upgrade') this.#order = 'run';
       await this.#pause(next.startAfterMs);
-      if ((this.#order as Order) === 'stop') return 0;
-      this.#order = 'run';
+    }
+  }
+
+  /** What stands in its way the daemon says, which tries it, too. */
+  async #listenFirst(): Promise<void> {
+    const { listenFirst: path } = this.#options;
+    if (!path || this.#held.list().some(({ key }) => key === PLUGIN_KEY)) return;
+    try {
+      const { makeSocket } = await import('./make-socket.js');
+      const fd = await makeSocket(path);
+      this.#held.hold(PLUGIN_KEY, () => fd);
+    } catch (error: unknown) {
+      report(errorMessage(error));
     }
   }
 

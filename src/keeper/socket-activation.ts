@@ -2,8 +2,8 @@
 import { isKey } from './messages.js';
 
 const FIRST_FD = 3;
-/** The key of a socket that the supervisor did not name. */
-const UNNAMED_KEY = 'plugin';
+/** The key of the socket that Docker calls; also of one that the supervisor did not name. */
+export const PLUGIN_KEY = 'plugin';
 
 export interface GivenSocket {
   readonly key: string;
@@ -34,5 +34,5 @@ export function withoutGivenSockets(environment: NodeJS.ProcessEnv): NodeJS.Proc
 function keyOf(name: string | undefined, index: number): string | undefined {
   const named = isKey(name) && name !== 'unknown' && name !== 'stored' && !name.endsWith('.socket');
   if (named) return name;
-  return index === 0 ? UNNAMED_KEY : undefined;
+  return index === 0 ? PLUGIN_KEY : undefined;
 }

@@ -8,6 +8,8 @@ import { optionalText, stringMap } from './ids.js';
 /** RequestAddress option that tells what the address is for (moby: ipamapi.RequestAddressType). */
 export const REQUEST_ADDRESS_TYPE = 'RequestAddressType';
 export const GATEWAY_ADDRESS_TYPE = 'com.docker.network.gateway';
+/** Sent by swarm's managers, with whatever address they ask for (moby: ipamapi.AllocSerialPrefix). */
+export const SERIAL = 'com.docker.network.ipam.serial';
 /** Container name, sent by Docker 29 and later. */
 export const ENDPOINT_NAME = 'com.docker.network.endpoint.name';
 

@@ -1,7 +1,7 @@
 /** The admin socket: what the `xnet` commands ask the daemon. JSON over HTTP on a unix socket of root's. */
 import { createServer, type Server } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { errorMessage } from '../errors.js';
+import { errorMessage, isXnetError } from '../errors.js';
 
 /** What `xnet status` shows. A problem is one sentence: what is wrong and what to do. */
 export interface Status {
@@ -59,17 +59,42 @@ export interface NetworkStatus {
   }[];
 }
 
-export function createAdminServer(status: () => Promise<Status>): Server {
+/** A line of `xnet host ls`; what `xnet host rm` has removed. */
+export interface KnownHost {
+  readonly id: string;
+  /** Absent, with `vtep`: only other records of it are left. */
+  readonly name?: string;
+  readonly vtep?: string;
+  readonly alive: boolean;
+  readonly endpoints: number;
+  readonly networks: number;
+}
+
+export interface Admin {
+  readonly status: () => Promise<Status>;
+  readonly listHosts: () => Promise<readonly KnownHost[]>;
+  /** By name or id. */
+  readonly removeHost: (wanted: string) => Promise<KnownHost>;
+}
+
+export function createAdminServer({ status, listHosts, removeHost }: Admin): Server {
   const app = express();
   app.disable('x-powered-by');
   app.get('/status', async (_request, response) => {
     response.json(await status());
   });
+  app.get('/hosts', async (_request, response) => {
+    response.json(await listHosts());
+  });
+  app.delete('/hosts/:host', async (request, response) => {
+    response.json(await removeHost(request.params.host));
+  });
   app.use((request, response) => {
     response.status(404).json({ error: `no such thing: ${request.path}` });
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    response.status(500).json({ error: errorMessage(error) });
+    const isCallers = isXnetError(error, 'NOT_FOUND', 'INVALID', 'IN_USE');
+    response.status(isCallers ? 409 : 500).json({ error: errorMessage(error) });
   });
   return createServer(app);
 }

@@ -12,7 +12,7 @@ import { parsePoolId } from '../ipam/pool-id.js';
 import { parsePoolKey } from '../ipam/pool-name.js';
 import * as wire from '../protocol/ipam-driver.js';
 import type { Call } from './call.js';
-import type { Ready } from './network-driver.js';
+import type { Ready, Scope } from './network-driver.js';
 import type { RpcMethod } from './rpc.js';
 
 export interface IpamDriverParts {
@@ -26,7 +26,7 @@ export interface IpamDriverParts {
 /** No replay: what was given out stands in the store. No MAC needed: xnet derives it from the address. */
 const CAPABILITIES: wire.IpamCapabilities = { RequiresMACAddress: false, RequiresRequestReplay: false };
 
-export function ipamDriverMethods(ready: Ready<IpamDriverParts>): RpcMethod[] {
+export function ipamDriverMethods(scope: Scope, ready: Ready<IpamDriverParts>): RpcMethod[] {
   return [
     { name: 'IpamDriver.GetCapabilities', handle: () => CAPABILITIES },
     {
@@ -40,7 +40,7 @@ export function ipamDriverMethods(ready: Ready<IpamDriverParts>): RpcMethod[] {
       name: 'IpamDriver.RequestPool',
       request: wire.requestPoolRequest,
       handle: async (request: wire.RequestPoolRequest, _signal, call) =>
-        requestPool(request, call, await ready()),
+        requestPool(scope, request, call, await ready()),
     },
     {
       name: 'IpamDriver.ReleasePool',
@@ -70,6 +70,7 @@ export function ipamDriverMethods(ready: Ready<IpamDriverParts>): RpcMethod[] {
 }
 
 async function requestPool(
+  scope: Scope,
   request: wire.RequestPoolRequest,
   call: Call,
   parts: IpamDriverParts,
@@ -88,6 +89,7 @@ async function requestPool(
     ...(request.SubPool !== undefined && { range: Prefix.parse(request.SubPool) }),
     ...(networkName !== undefined && { networkName }),
     ...(named?.fromTop && { fromTop: true as const }),
+    ...(scope === 'global' && space === ADDRESS_SPACES.local && { joinsGlobal: true as const }),
     avoid: hosts.gatewaySubnets().map((gateway) => Prefix.parse(gateway.subnet)),
   };
   const granted = await ipam.requestPool(wanted, call);
@@ -125,6 +127,7 @@ async function requestAddress(
   const container = options[wire.ENDPOINT_NAME];
   const wanted: AddressRequest = {
     purpose: purposeOf(request, parts.poolRequests),
+    isRepeatable: wire.SERIAL in options,
     ...(address && { address }),
     ...(container !== undefined && { container }),
   };
@@ -134,11 +137,12 @@ async function requestAddress(
 
 /**
  * Docker marks gateways and, from 29 on, names containers; before, it does not tell an auxiliary address
- * (--aux-address) from a container's (--ip). But it asks for the former alone while it creates the network.
+ * (--aux-address) from a container's (--ip). But it asks for the former alone while it creates the network; swarm's
+ * managers never do.
  */
 function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolRequests) {
   if (request.Options[wire.REQUEST_ADDRESS_TYPE] === wire.GATEWAY_ADDRESS_TYPE) return 'gateway';
-  const named = request.Options[wire.ENDPOINT_NAME] !== undefined;
+  const named = wire.ENDPOINT_NAME in request.Options || wire.SERIAL in request.Options;
   if (named || request.Address === undefined) return 'endpoint';
   return poolRequests.isCreating(holdOf(request.PoolID)) ? 'auxiliary' : 'endpoint';
 }

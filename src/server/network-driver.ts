@@ -2,18 +2,15 @@
 import type { Endpoints } from '../driver/endpoints.js';
 import { parseNetworkOptions } from '../driver/network-options.js';
 import type { Networks } from '../driver/networks.js';
+import type { SwarmNetworks } from '../driver/swarm-networks.js';
 import * as wire from '../protocol/network-driver.js';
 import type { RpcMethod } from './rpc.js';
 
 /**
  * Local scope: a network is this Docker's own, and its ids differ from host to host; xnet ties them together.
- * Global scope would close the driver to new networks on every swarm node.
+ * Global scope: on a swarm node only managers create networks, for all nodes, under one id.
  */
-const CAPABILITIES: wire.NetworkDriverCapabilities = {
-  Scope: 'local',
-  ConnectivityScope: 'global',
-  GwAllocChecker: true,
-};
+export type Scope = wire.NetworkDriverCapabilities['Scope'];
 
 /** Rejects with the reason when the host is not ready in time. */
 export type Ready<T> = () => Promise<T>;
@@ -31,11 +28,16 @@ const INTERFACE_PREFIX = 'eth';
  * docker_gwbridge, or will not have it soon: from Docker 28 on its IPAM chooses a subnet after GwAllocCheck.
  */
 export function networkDriverMethods(
-  ready: Ready<{ networks: Networks; endpoints: Endpoints }>,
+  scope: Scope,
+  ready: Ready<{ networks: Networks; swarmNetworks: SwarmNetworks; endpoints: Endpoints }>,
   gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
+  const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true } as const;
   return [
-    { name: 'NetworkDriver.GetCapabilities', handle: () => CAPABILITIES },
+    {
+      name: 'NetworkDriver.GetCapabilities',
+      handle: (): wire.NetworkDriverCapabilities => capabilities,
+    },
     {
       // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
       name: 'NetworkDriver.GwAllocCheck',
@@ -46,6 +48,7 @@ export function networkDriverMethods(
       },
     },
     ...networkMethods(ready),
+    ...managerMethods(ready),
     ...endpointMethods(ready),
     ...silentMethods(),
   ];
@@ -76,6 +79,29 @@ function networkMethods(ready: Ready<{ networks: Networks }>): RpcMethod[] {
       request: wire.networkRequest,
       handle: async (request: { NetworkID: string }) => {
         await (await ready()).networks.delete(request.NetworkID);
+        return {};
+      },
+    },
+  ];
+}
+
+/** What swarm's managers ask. */
+function managerMethods(ready: Ready<{ swarmNetworks: SwarmNetworks }>): RpcMethod[] {
+  return [
+    {
+      name: 'NetworkDriver.AllocateNetwork',
+      request: wire.allocateNetworkRequest,
+      handle: async ({ NetworkID, Options, IPv4Data, IPv6Data }: wire.CreateNetworkRequest) => {
+        const subnets = [...IPv4Data, ...IPv6Data].map(({ Pool }) => Pool);
+        const allocation = { dockerNetworkId: NetworkID, options: Options, subnets };
+        return { Options: await (await ready()).swarmNetworks.allocate(allocation) };
+      },
+    },
+    {
+      name: 'NetworkDriver.FreeNetwork',
+      request: wire.networkRequest,
+      handle: async (request: { NetworkID: string }) => {
+        await (await ready()).swarmNetworks.free(request.NetworkID);
         return {};
       },
     },
@@ -156,15 +182,5 @@ function silentMethods(): RpcMethod[] {
     { name: 'NetworkDriver.RevokeExternalConnectivity', request: wire.endpointRequest, handle: nothing },
     { name: 'NetworkDriver.DiscoverNew', request: wire.discoveryRequest, handle: nothing },
     { name: 'NetworkDriver.DiscoverDelete', request: wire.discoveryRequest, handle: nothing },
-    {
-      // Swarm managers: what is returned here is all that the hosts' CreateNetwork gets as options.
-      name: 'NetworkDriver.AllocateNetwork',
-      request: wire.allocateNetworkRequest,
-      handle: (request: wire.CreateNetworkRequest) => {
-        parseNetworkOptions(request.Options);
-        return { Options: request.Options };
-      },
-    },
-    { name: 'NetworkDriver.FreeNetwork', request: wire.networkRequest, handle: nothing },
   ];
 }

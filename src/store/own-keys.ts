@@ -17,6 +17,8 @@ export interface Ownership {
 const COMMON = [keys.networks(), keys.vnis(), keys.names(), keys.pools()];
 /** What a host puts back of its own: under keys that name it. */
 const BY_HOST = [keys.bindings(), keys.poolReferences()];
+/** Names the cluster as the holder of a pool (ipam/cluster-hold.ts), in the place of a host. */
+const CLUSTER = 'cluster';
 
 /**
  * A host's own are its endpoints and the addresses that it has claimed. Not an address that rests: its rest ends
@@ -36,7 +38,7 @@ export function ownershipOf(hostId: string): Ownership {
   const isLasting = (key: string, value: string) =>
     isOwn(key, value, value) ||
     isUnder(key, COMMON) ||
-    (isUnder(key, BY_HOST) && key.split('/').includes(hostId));
+    (isUnder(key, BY_HOST) && [hostId, CLUSTER].some((holder) => key.split('/').includes(holder)));
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
     key.startsWith(keys.addresses()) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
   return { isOwn, isGivenUp, isLasting };

@@ -64,6 +64,8 @@ export const networkRecord = versioned({
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
   pools: z.array(z.object({ poolKey: z.string(), subnet: z.string() })),
+  /** Swarm has the network: it stays while no host is tied to it. */
+  swarm: z.object({ dockerNetworkId: z.string() }).optional(),
   /** Absent: the network is only where users create it. */
   mirror: mirrorRecord.optional(),
 });
@@ -90,7 +92,7 @@ export const endpointNames = z.object({
   containerId: z.string(),
   /** Name of the Docker network on the endpoint's host, for NAME.NETWORK. */
   network: z.string(),
-  /** Without doubles, the container's name first: also aliases, short id, host name, Compose service. */
+  /** Without doubles, the container's name first: also aliases, short id, host name, service. */
   names: z.array(z.string()),
   /** Exposed ports, for SRV. */
   ports: z.array(z.object({ port: z.number().int(), protocol: z.string() })),
@@ -126,8 +128,10 @@ export const poolReferenceRecord = versioned({
   poolKey: z.string(),
   hostId: z.string(),
   hostName: z.string(),
-  /** Unlike for each RequestPool; part of the PoolID given to Docker. */
+  /** Part of the PoolID given to Docker. Unlike for each RequestPool; of the cluster's hold the same for all. */
   reference: z.string(),
+  /** Of the cluster's hold: the request that made it. */
+  request: z.string().optional(),
 });
 export type PoolReferenceRecord = z.infer<typeof poolReferenceRecord>;
 

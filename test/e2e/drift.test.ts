@@ -2,6 +2,7 @@
  * Kernel objects of xnet altered by hand under running traffic: each is put right, within 1 s where the kernel tells of
  * it and 30 s where it does not, is told of in the log and counted, and a TCP stream over it goes on.
  */
+import { basename } from 'node:path';
 import { expect } from '@jest/globals';
 import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
@@ -123,14 +124,15 @@ async function setScene(lab: Lab): Promise<Scene> {
   return { lab, one, two, variables: words.join('; ') };
 }
 
-/** Alters by a script, and resolves when a repair of the kind is in the log, to what it took. */
-async function alter({ lab, variables }: Scene, script: string, kind: string): Promise<number> {
+/** Alters by a script, and resolves when a repair of the kind is in the log, to what it took. `object`: how its name ends. */
+async function alter({ lab, variables }: Scene, script: string, kind: string, object = ''): Promise<number> {
   const before = (await readRepairs(lab)).length;
   const altered = await lab.in('h1', 'sh', '-c', `set -e; ${variables}; ${script}; date +%s%3N`);
   const atMs = Number(altered.trim().split('\n').at(-1));
   let tookMs = Number.NaN;
   await eventually(async () => {
-    const repair = (await readRepairs(lab)).slice(before).find((each) => each.kind === kind);
+    const repairs = (await readRepairs(lab)).slice(before);
+    const repair = repairs.find((each) => each.kind === kind && each.object.endsWith(object));
     if (!repair) throw new Error(`no repair of the kind ${kind} in the log after: ${script}`);
     tookMs = repair.atMs - atMs;
   }, BY_SWEEP_MS + 5_000);
@@ -182,14 +184,20 @@ describeInLab('drift', { hosts: 2 }, (test) => {
     async (lab) => {
       const scene = await setScene(lab);
       const three = await runContainer(lab, 'h1', 'shop', { name: 'three' });
-      const sandbox = (await three.inspect('{{.NetworkSettings.SandboxKey}}')).trim();
+      const sandboxes = [scene.one, three].map(async (container) =>
+        basename((await container.inspect('{{.NetworkSettings.SandboxKey}}')).trim()),
+      );
+      const [sandbox = '', sandbox3 = ''] = await Promise.all(sandboxes);
       const stream = startStream(scene);
       await stream.goesOn();
       const right = await readState(scene);
       const orphan = 'ip -n $NS link add xc0123456789ab group 2 type veth peer name xc0123456789ab netns 1';
+      // Repaired one after the other: each is waited for.
+      const alterRules = (name: string, change: string) =>
+        alter(scene, `nsenter --net=/run/docker/netns/${name} nft ${change}`, 'resolver-rules', name);
       const late = [
-        alter(scene, 'nsenter --net=$SANDBOX nft flush chain ip xnet output', 'resolver-rules'),
-        alter(scene, `nsenter --net=${sandbox} nft delete table ip xnet`, 'resolver-rules'),
+        alterRules(sandbox, 'flush chain ip xnet output'),
+        alterRules(sandbox3, 'delete table ip xnet'),
       ];
       const times: [string, number][] = [];
       for (const [what, script, kind] of ALTERATIONS) {

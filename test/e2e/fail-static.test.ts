@@ -1,4 +1,5 @@
 /** What runs goes on without etcd, and containers can be started and removed; afterwards all is as if it had not been away. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { callTimes, slowest } from '../support/call-times.js';
 import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
@@ -6,10 +7,16 @@ import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab, type LabTest } from '../support/lab-suite.js';
 import { Lookups } from '../support/lookups.js';
-import { expectNoProblem } from '../support/networks.js';
+import { createNetwork, expectNoProblem } from '../support/networks.js';
 
 /** A host refuses what it cannot do within this time, and is right again within it when etcd is back. */
 const PROMISED_MS = 5_000;
+
+/** More than the file of what the store last said is behind. */
+const WRITTEN_MS = 3_000;
+
+/** Default of `--reserve`. */
+const RESERVE = 8;
 
 interface Shop {
   readonly one: Container;
@@ -25,8 +32,9 @@ async function openShop(lab: Lab): Promise<Shop> {
   const names = await Lookups.from(one);
   await names.finds('two', [await two.address()]);
   await eventually(async () => {
-    const holders = new Set((await reservedAddresses(lab)).map(({ hostId }) => hostId));
-    expect(holders.size).toBe(2);
+    const holders = (await reservedAddresses(lab)).map(({ hostId }) => hostId);
+    expect(new Set(holders).size).toBe(2);
+    expect(holders).toHaveLength(2 * RESERVE);
   });
   return { one, two, names };
 }
@@ -103,6 +111,7 @@ function suite(test: LabTest): void {
     'xnet killed and started without etcd knows what it knew, and keeps what was done before',
     async (lab) => {
       const shop = await openShop(lab);
+      await pause(WRITTEN_MS);
       await lab.etcd('stop');
       try {
         const early = await runContainer(lab, 'h1', 'shop', { name: 'early' });
@@ -121,6 +130,45 @@ function suite(test: LabTest): void {
     },
     { timeoutMs: 180_000, logsErrors: true },
   );
+
+  test(
+    'what was made and removed in the moment before xnet was killed is right when etcd answers again',
+    async (lab) => {
+      const { one, two } = await openShop(lab);
+      const own = ['-o', 'xnet.mirror=off'];
+      await createNetwork(lab, 'h1', 'old', ...own);
+      await pause(WRITTEN_MS);
+      await createNetwork(lab, 'h1', 'new', ...own);
+      const late = await runContainer(lab, 'h1', 'shop', { name: 'late' });
+      await lab.docker('h1', 'network', 'rm', 'old');
+      await lab.etcd('freeze');
+      try {
+        await lab.xnet('h1', 'kill');
+        await lab.xnet('h1', 'start');
+        await eventually(async () => expect(await knownNetworks(lab)).not.toEqual([]));
+        expect(await late.greetOverTcp(await two.address())).toBe('two');
+      } finally {
+        await lab.etcd('thaw');
+      }
+      await (await Lookups.from(two)).finds('late', [await late.address()], PROMISED_MS);
+      expect(await two.greetOverTcp(await late.address())).toBe('late');
+      await (await Lookups.from(late)).finds('two', [await two.address()], PROMISED_MS);
+      const inDocker = await lab.docker('h1', ...'network ls -q --no-trunc -f driver=xnet'.split(' '));
+      await eventually(async () => expect(await knownNetworks(lab)).toEqual(inDocker.split('\n').sort()));
+      await lab.docker('h1', 'rm', '-f', late.name);
+      await (await Lookups.from(one)).finds('late', []);
+      await expectNoProblem(lab, 'h1');
+    },
+    { timeoutMs: 180_000, logsErrors: true },
+  );
+}
+
+/** Ids of the Docker networks that xnet on h1 knows of. */
+async function knownNetworks(lab: Lab): Promise<string[]> {
+  // It ends with 1 while there is a problem.
+  const status = await lab.in('h1', 'sh', '-c', 'xnet status --json; true');
+  const { networks } = JSON.parse(status) as { networks: { dockerNetworkId: string }[] };
+  return networks.map(({ dockerNetworkId }) => dockerNetworkId).sort();
 }
 
 describeInLab('fail static', { hosts: 2 }, suite);

@@ -24,15 +24,15 @@ const REPAIRED = `
   done
   exit 1`;
 
-describeInLab('install', { hosts: 2 }, (test) => {
+describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
   test(
     'from a checkout; an npm package upgrades it in place; uninstall leaves nothing',
     async (lab) => {
       await using build = await BuildDirectory.create();
       const npmPackage = await build.npmInstalled();
-      await using installed = await Installed.prepare(lab, 'h1');
+      const installed = await Installed.prepare(lab, 'h1');
       await lab.in('h1', '/opt/xnet/plugin/install');
-      await installed.start();
+      await installed.configure();
       const { near, far } = await connectHosts(lab);
       // With the unit's capabilities xnet is told at once what changes.
       await lab.in('h1', 'sh', '-c', REPAIRED);
@@ -40,19 +40,17 @@ describeInLab('install', { hosts: 2 }, (test) => {
       await copyToHost(lab, 'h1', npmPackage, '/root/package');
       const label = `sed -i 's/"version": .*/"version": "${NEXT_VERSION}",/' /root/package/package.json`;
       await lab.in('h1', 'sh', '-c', label);
-      const settings = await lab.in('h1', 'cat', '/etc/xnet/xnet.json');
+      const settings = await installed.settings();
       const lost = await countLost(near, await far.address(), async () => {
         await lab.in('h1', '/root/package/plugin/install');
-        await lab.xnet('h1', 'upgrade');
+        await installed.isReady(NEXT_VERSION);
       });
       expect(lost).toBe(0);
-      await installed.isReady(NEXT_VERSION);
-      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+      expect(await installed.settings()).toBe(settings);
 
       const uninstall = ['/usr/local/lib/xnet/plugin/uninstall', '--purge'];
       expect(await refusalOf(lab.in('h1', ...uninstall))).toContain('Docker has the network shop');
       await removeNetwork(lab, near, far);
-      await installed.stop();
       await lab.in('h1', ...uninstall);
       expect(await installed.changes()).toEqual([]);
     },
@@ -60,32 +58,39 @@ describeInLab('install', { hosts: 2 }, (test) => {
   );
 
   test(
-    'as a Debian package: installed, upgraded in place, purged without a trace',
+    'as a Debian package: installed, upgraded in place, killed, rebooted, purged without a trace',
     async (lab) => {
       await using build = await BuildDirectory.create();
       const [first, next] = [await build.deb('0.0.1'), await build.deb(NEXT_VERSION)];
-      await using installed = await Installed.prepare(lab, 'h1');
+      const installed = await Installed.prepare(lab, 'h1');
       await copyToHost(lab, 'h1', first, '/root/first.deb');
       await copyToHost(lab, 'h1', next, '/root/next.deb');
       await lab.in('h1', 'dpkg', '-i', '/root/first.deb');
-      await installed.start();
+      await installed.configure();
       await installed.isReady('0.0.1');
       const { near, far } = await connectHosts(lab);
 
-      const settings = await lab.in('h1', 'cat', '/etc/xnet/xnet.json');
+      const settings = await installed.settings();
       const lost = await countLost(near, await far.address(), async () => {
         await lab.in('h1', 'dpkg', '-i', '/root/next.deb');
-        await lab.xnet('h1', 'upgrade');
+        await installed.isReady(NEXT_VERSION);
+        await lab.in('h1', 'systemctl', 'kill', '--kill-whom=all', '--signal=KILL', 'xnet');
+        await installed.isReady(NEXT_VERSION);
       });
       expect(lost).toBe(0);
-      await installed.isReady(NEXT_VERSION);
-      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+      expect(await installed.settings()).toBe(settings);
+
+      await lab.docker('h1', 'update', '--restart', 'always', near.name);
+      await lab.run(['reboot', 'h1']);
+      await eventually(() => findEachOther(near, far));
+      const active = ['systemctl', 'is-active', 'xnet.socket', 'xnet.service', 'docker.service'];
+      expect(await lab.in('h1', ...active)).toBe('active\nactive\nactive');
+      expect(await lab.in('h1', 'systemctl', '--failed', '--no-legend')).toBe('');
 
       expect(await refusalOf(lab.in('h1', 'dpkg', '-r', 'xnet'))).toContain('1 containers are connected');
       await removeNetwork(lab, near, far);
-      await installed.stop();
       await lab.in('h1', 'dpkg', '-r', 'xnet');
-      expect(await lab.in('h1', 'cat', '/etc/xnet/xnet.json')).toBe(settings);
+      expect(await installed.settings()).toBe(settings);
       await lab.in('h1', 'dpkg', '-P', 'xnet');
       expect(await installed.changes()).toEqual([]);
     },
@@ -98,6 +103,11 @@ async function connectHosts(lab: Lab): Promise<{ near: Container; far: Container
   await createMirroredNetwork(lab, 'shop');
   const near = await runContainer(lab, 'h1', 'shop', { name: 'near' });
   const far = await runContainer(lab, 'h2', 'shop', { name: 'far' });
+  await findEachOther(near, far);
+  return { near, far };
+}
+
+async function findEachOther(near: Container, far: Container): Promise<void> {
   for (const [from, to] of [
     [near, far],
     [far, near],
@@ -105,7 +115,6 @@ async function connectHosts(lab: Lab): Promise<{ near: Container; far: Container
     await eventually(async () => expect(await from.dig(to.name)).toEqual([await to.address()]));
     expect(await from.greetOverTcp(to.name)).toBe(to.name);
   }
-  return { near, far };
 }
 
 async function removeNetwork(lab: Lab, ...containers: Container[]): Promise<void> {

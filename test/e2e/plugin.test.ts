@@ -9,11 +9,11 @@ import {
   disablePlugin,
   enablePlugin,
   expectAdopted,
-  PLUGIN,
   pluginStatus,
   REFERENCE,
   setPlugin,
 } from '../support/plugin.js';
+import { PLUGIN } from '../support/plugin-name.js';
 
 /** Docker itself goes on for 12 s with a plugin that does not open its socket. */
 const ENABLED_MS = 10_000;

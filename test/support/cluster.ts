@@ -14,6 +14,8 @@ import { Netns } from './netns.js';
 
 const hostAddress = (number: number) => `198.18.250.${number}`;
 const ETCD = '198.18.250.254';
+/** Given, since a bridge otherwise takes the lowest of its ports': a port that is added then leaves hosts with a stale neighbour. */
+const WIRE_MAC = '02:00:00:00:00:fe';
 const STORE = ['--store', `etcd://${ETCD}:2379`];
 
 export interface ClusterOptions {
@@ -21,6 +23,8 @@ export interface ClusterOptions {
    * xnet and etcd run before all else on this machine: so times that are theirs can be measured while others load it.
    */
   readonly first?: boolean;
+  /** More arguments of `xnet serve`. */
+  readonly args?: readonly string[];
 }
 
 /** Of util-linux: a real-time priority, which what a process starts has too. */
@@ -30,6 +34,7 @@ export class Cluster implements AsyncDisposable {
   readonly hosts: ClusterHost[] = [];
   #undo: (() => Promise<unknown>)[] = [];
   #etcdctl = '';
+  #member: EtcdMember | undefined;
 
   private constructor(
     private readonly wire: Netns,
@@ -41,7 +46,7 @@ export class Cluster implements AsyncDisposable {
     const cluster = new Cluster(wire, options);
     cluster.#undo.push(() => wire[Symbol.asyncDispose]());
     try {
-      await wire.ip('link add wire type bridge mcast_snooping 0');
+      await wire.ip(`link add wire address ${WIRE_MAC} type bridge mcast_snooping 0`);
       await wire.ip(`addr add ${ETCD}/24 dev wire`);
       await wire.ip('link set wire up');
       await cluster.#startEtcd();
@@ -68,6 +73,16 @@ export class Cluster implements AsyncDisposable {
     return new Map(kvs.map(({ key, value }) => [text(key).slice('/xnet/'.length), text(value)]));
   }
 
+  /** It does not answer from here on. */
+  async stopStore(): Promise<void> {
+    await this.#member?.kill();
+  }
+
+  async startStore(): Promise<void> {
+    this.#member?.start();
+    await eventually(() => this.#ctl('--command-timeout=1s', 'get', 'ready'));
+  }
+
   async put(key: string, value: string): Promise<void> {
     await this.#ctl('put', `/xnet/${key}`, value);
   }
@@ -89,6 +104,7 @@ export class Cluster implements AsyncDisposable {
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
     ]);
     member.start();
+    this.#member = member;
     this.#undo.push(() => member.kill());
     await eventually(() => this.#ctl('--command-timeout=1s', 'get', 'ready'));
   }
@@ -107,7 +123,7 @@ export class Cluster implements AsyncDisposable {
       await host.ip('link set eth0 up');
       await host.ip(`route add default via ${ETCD}`);
     };
-    const daemon = await TestDaemon.start(STORE, {}, plug);
+    const daemon = await TestDaemon.start([...STORE, ...(this.options.args ?? [])], {}, plug);
     this.#undo.push(() => daemon[Symbol.asyncDispose]());
     if (this.options.first) {
       for (const pid of [daemon.keeperPid, daemon.daemonPid])

@@ -151,6 +151,13 @@ export class TestDaemon implements AsyncDisposable {
     return { text: stdout, code: status };
   }
 
+  /** Standard output of an `xnet` command that asks this daemon; rejects with what it says on standard error. */
+  async xnet(...args: string[]): Promise<string> {
+    const command = ['bin/xnet', ...args, '--admin-socket', this.adminSocket];
+    const { stdout } = await run(process.execPath, command);
+    return stdout;
+  }
+
   async restart(args: readonly string[] = []): Promise<void> {
     await this.stop();
     this.keeper = spawnKeeper(this.program, this.holder, this.directory, this.logPath, args, {});

@@ -1,19 +1,38 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /**
  * Patience, not a promise of xnet: what goes on in the background may take so long on a machine that others load too.
  * A test of a promise names its own bound.
  */
 export const SETTLE_MS = 15_000;
 
-/** Repeats `check` until it passes; after `timeoutMs` its last failure is thrown. */
-export async function eventually(check: () => unknown, timeoutMs = SETTLE_MS, pauseMs = 25): Promise<void> {
+/** A check mostly starts programs, and the longer it is waited the less it matters how often. */
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 150;
+
+/**
+ * Repeats `check` until it passes; after `timeoutMs` its last failure is thrown. Without `pauseMs` the pauses between
+ * the checks grow.
+ */
+export async function eventually(
+  check: () => unknown,
+  timeoutMs = SETTLE_MS,
+  pauseMs?: number,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
+  const pauses = growingPauses();
   for (;;) {
     try {
       await check();
       return;
     } catch (error: unknown) {
       if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs ?? pauses.next().value);
     }
   }
+}
+
+/** In ms, without end. */
+export function* growingPauses(): Generator<number, never> {
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(1.5 * ms, LONGEST_PAUSE_MS)) yield ms;
 }

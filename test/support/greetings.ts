@@ -23,22 +23,26 @@ export class Greeter {
     });
   }
 
-  /** Which of the others are not found by their name, or do not answer with it: `one to two`. */
+  /** Which of the others are not found by their name, or do not answer with it, and why: `one to two: not found`. */
   async ungreeted(others: readonly { readonly name: string }[]): Promise<string[]> {
-    const answers = await Promise.all(others.map(({ name }) => this.#greet(name)));
-    const silent = others.filter(({ name }, index) => answers[index] !== name);
-    return silent.map(({ name }) => `${this.name} to ${name}`);
+    const failures = await Promise.all(others.map(({ name }) => this.#greet(name)));
+    return others.flatMap(({ name }, index) => {
+      const failure = failures[index];
+      return failure === undefined ? [] : `${this.name} to ${name}: ${failure}`;
+    });
   }
 
+  /** Undefined: the name's container answered. */
   async #greet(name: string): Promise<string | undefined> {
     const [address] = (await this.lookups.ask(name)) ?? [];
-    if (address === undefined) return undefined;
+    if (address === undefined) return 'not found';
     const socket = await openSocketIn(this.sandbox);
     try {
       const answer = once(socket, 'message', { signal: AbortSignal.timeout(ANSWER_MS) });
       socket.send('hello\n', GREETING_PORT, address, () => undefined);
       const [message] = (await answer.catch(() => [])) as [Buffer?];
-      return message?.toString().trim();
+      const greeting = message?.toString().trim();
+      return greeting === name ? undefined : `${address} answers ${greeting ?? 'nothing'}`;
     } finally {
       socket.close();
     }

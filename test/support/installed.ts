@@ -1,4 +1,4 @@
-/** An xnet that a user installed on a lab's host, in the place of the lab's own. */
+/** An xnet that a user installed on a host of a lab that boots systemd, and has none of the lab's own. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,17 +13,16 @@ export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 /** Registry and disk may be slow, on a machine that others load. */
 const BUILD_MS = 300_000;
 
-const LAB_COMMAND = '/usr/local/bin/xnet';
-const ASIDE = '/root/lab-xnet';
 /**
- * Every file, but for what dpkg notes down of any package, and what the kernel and /run have of xnet. The leak check
- * looks for links.
+ * Every file, but for what dpkg and journald note down of anything, and what the kernel and /run have of xnet. The leak
+ * check looks for links.
  */
 const LIST = String.raw`
   find / -xdev \( -path /root -o -path /var/log -o -path /var/lib/dpkg -o -path /var/cache \) -prune -o \( -not -type d -o -name '*xnet*' \) -print
-  find /var/lib/xnet -mindepth 1; find /run -maxdepth 3 -name '*xnet*' -not -path '/run/lab/*'; nft list tables inet`;
+  find /var/lib/xnet -mindepth 1; find /run -maxdepth 3 -name '*xnet*' -not -path '/run/lab/*'
+  systemctl list-unit-files 'xnet*' --no-legend; nft list tables inet`;
 
-export class Installed implements AsyncDisposable {
+export class Installed {
   private constructor(
     private readonly lab: Lab,
     readonly host: string,
@@ -31,25 +30,37 @@ export class Installed implements AsyncDisposable {
     private readonly before: string,
   ) {}
 
-  /** Stops the lab's own xnet on `host` and takes it out of sight: the host is as a user has it before an installation. */
+  /** To be called before the installation. */
   static async prepare(lab: Lab, host: string): Promise<Installed> {
-    await lab.xnet(host, 'stop');
-    await lab.in(host, 'sh', '-c', `mv ${LAB_COMMAND} ${ASIDE}; rm -rf /var/lib/xnet/* /run/xnet`);
     return new Installed(lab, host, await lab.in(host, 'sh', '-c', LIST));
   }
 
-  /** Starts what is installed as its units say, with settings for this lab. */
-  async start(): Promise<void> {
+  /** Settings for this lab, taken over as the documentation says. */
+  async configure(): Promise<void> {
     const settings = { store: `etcd://${await this.lab.ip('etcd1')}:2379`, logFormat: 'json' };
-    const write = 'printf %s "$1" >/etc/xnet/xnet.json';
-    await this.lab.in(this.host, 'sh', '-c', write, 'sh', JSON.stringify(settings));
-    await this.lab.run(['xnet', this.host, 'units', 'installed']);
-    // systemd starts xnet.service too, not only the socket.
-    await this.lab.xnet(this.host, 'start');
+    await this.lab.in(
+      this.host,
+      'sh',
+      '-c',
+      'printf %s "$1" >/etc/xnet/xnet.json',
+      'sh',
+      JSON.stringify(settings),
+    );
+    await this.lab.in(this.host, 'systemctl', 'reload', 'xnet');
+    await eventually(async () => expect(await this.status()).toContain('etcd'));
   }
 
-  async stop(): Promise<void> {
-    await this.lab.run(['xnet', this.host, 'units', 'off']);
+  settings(): Promise<string> {
+    return this.lab.in(this.host, 'cat', '/etc/xnet/xnet.json');
+  }
+
+  status(): Promise<string> {
+    return this.lab.in(this.host, 'xnet', 'status');
+  }
+
+  /** Resolves when the daemon is ready and has this version. */
+  async isReady(version: string): Promise<void> {
+    await eventually(async () => expect(await this.status()).toContain(`, xnet ${version}\n`));
   }
 
   /** What the host has that it did not have before the installation, and the other way round. */
@@ -60,19 +71,6 @@ export class Installed implements AsyncDisposable {
       ...now.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
       ...before.filter((line) => !now.includes(line)).map((line) => `- ${line}`),
     ];
-  }
-
-  /** Resolves when the daemon is ready and has this version. */
-  async isReady(version: string): Promise<void> {
-    const status = () => this.lab.in(this.host, 'xnet', 'status');
-    await eventually(async () => expect(await status()).toContain(`, xnet ${version}\n`));
-  }
-
-  /** The lab's own xnet again. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await this.lab.in(this.host, 'mv', ASIDE, LAB_COMMAND);
-    await this.lab.xnet(this.host, 'start');
   }
 }
 

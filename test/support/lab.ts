@@ -2,8 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Background, type CommandOptions, run } from './command.js';
+import { formSwarm } from './swarm-nodes.js';
 
 const LAB = fileURLToPath(new URL('../lab/lab', import.meta.url));
+
+const JOURNAL = ['journalctl', '--no-pager', '-o', 'cat', '-u'];
 
 /** Docker versions that the lab has. */
 export type Engine = '28' | '26' | '20.10';
@@ -14,13 +17,19 @@ export interface LabOptions {
   readonly engine?: Engine;
   /** Docker versions of single hosts. */
   readonly engines?: Readonly<Record<string, Engine>>;
+  /** These boot systemd, which runs their Docker 20.10; they have no xnet but one that is installed there. */
+  readonly systemd?: readonly string[];
   /** Number of etcd members; 0: each host has its embedded store. */
   readonly etcd?: 0 | 1 | 3;
+  /** etcd answers the requests of etcd 2, too: those of Docker 20.10 with --cluster-store. */
+  readonly etcdV2?: boolean;
   /** etcd and xnet show each other certificates. */
   readonly etcdTls?: boolean;
   readonly mtu?: number;
   /** xnet is the managed plugin `xnet:latest`, installed from the lab's registry. */
   readonly plugin?: boolean;
+  /** The hosts are nodes of a swarm, and the first ones its managers. */
+  readonly swarm?: { readonly managers: number };
   /** Settings of xnet on every host (XNET_*). */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -41,6 +50,7 @@ export class Lab implements AsyncDisposable {
     try {
       await lab.run(['up', ...upArguments(options)], { timeoutMs: 300_000, env: { ...options.settings } });
       if (options.plugin) await lab.#installPlugin();
+      if (options.swarm) await formSwarm(lab, options.swarm.managers);
     } catch (error) {
       await lab.down();
       throw error;
@@ -65,6 +75,15 @@ export class Lab implements AsyncDisposable {
   /** Any command of the lab. */
   run(args: readonly string[], options: CommandOptions = {}): Promise<string> {
     return run([LAB, ...args], { ...options, env: { ...options.env, XNET_LAB: this.name } });
+  }
+
+  /** Those whose xnet is the lab's. */
+  get hostsOfOwnXnet(): readonly string[] {
+    return this.hosts.filter((host) => !this.hasSystemd(host));
+  }
+
+  private hasSystemd(host: string): boolean {
+    return this.options.systemd?.includes(host) ?? false;
   }
 
   /** The docker command on a host: its standard output. */
@@ -131,14 +150,21 @@ export class Lab implements AsyncDisposable {
 
   /** What xnet logged on a host. */
   async xnetLog(host: string): Promise<string> {
+    if (this.hasSystemd(host)) return this.in(host, ...JOURNAL, 'xnet.service');
     if (!this.options.plugin) return this.run(['logs', host, 'xnet']);
-    return pluginLines(await this.run(['logs', host, 'dockerd']));
+    return pluginLines(await this.dockerdLog(host));
+  }
+
+  dockerdLog(host: string): Promise<string> {
+    return this.hasSystemd(host)
+      ? this.in(host, ...JOURNAL, 'docker.service')
+      : this.run(['logs', host, 'dockerd']);
   }
 
   /** The ends of the logs of xnet and dockerd (of dockerd without what is mere information). */
   async logTails(lines = 25): Promise<string> {
     const tail = async (host: string, service: 'dockerd' | 'xnet') => {
-      const log = service === 'xnet' ? this.xnetLog(host) : this.run(['logs', host, service]);
+      const log = service === 'xnet' ? this.xnetLog(host) : this.dockerdLog(host);
       const text = await log.catch((error: unknown) => String(error));
       const kept = text
         .split('\n')
@@ -158,12 +184,24 @@ function pluginLines(log: string): string {
     .join('\n');
 }
 
-function upArguments({ hosts, engine, engines = {}, etcd, etcdTls, mtu, plugin }: LabOptions): string[] {
+function upArguments({
+  hosts,
+  engine,
+  engines = {},
+  etcd,
+  etcdV2,
+  etcdTls,
+  mtu,
+  plugin,
+  systemd = [],
+}: LabOptions): string[] {
   return [
     `${hosts}`,
     ...(engine === undefined ? [] : ['--engine', engine]),
     ...Object.entries(engines).flatMap(([host, version]) => ['--engine', `${host}=${version}`]),
+    ...systemd.flatMap((host) => ['--systemd', host]),
     ...(etcd === undefined ? [] : ['--etcd', `${etcd}`]),
+    ...(etcdV2 ? ['--etcd-v2'] : []),
     ...(etcdTls ? ['--etcd-tls'] : []),
     ...(mtu === undefined ? [] : ['--mtu', `${mtu}`]),
     ...(plugin ? ['--no-xnet'] : []),

@@ -107,7 +107,11 @@ export async function findSandboxes(containers: readonly Container[]): Promise<s
 /** A UDP socket of this process in the network namespace at `sandbox`, which it keeps until it is closed. */
 export async function openSocketIn(sandbox: string): Promise<Socket> {
   const flags = LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK;
-  const fd = inNamespace(sandbox, () => openSocket(LINUX.AF_INET, flags, 0));
+  return socketOf(inNamespace(sandbox, () => openSocket(LINUX.AF_INET, flags, 0)));
+}
+
+/** The descriptor of a UDP socket is the socket's from now on. */
+export async function socketOf(fd: number): Promise<Socket> {
   const socket = createSocket('udp4');
   // "Connection refused": said again by the query that stays unanswered.
   socket.on('error', () => undefined);

@@ -1,8 +1,9 @@
 /** Network namespaces for tests: made fresh, gone with `await using`, their processes with them. */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { SETTLE_MS } from './eventually.js';
+import { growingPauses, SETTLE_MS } from './eventually.js';
 
 const run = promisify(execFile);
 
@@ -97,8 +98,9 @@ export async function eventually(
   timeoutMs = SETTLE_MS,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
+  const pauses = growingPauses();
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await pause(pauses.next().value);
   }
 }

@@ -2,8 +2,7 @@
 import { expect } from '@jest/globals';
 import { eventually } from './eventually.js';
 import type { Lab } from './lab.js';
-
-export const PLUGIN = 'xnet:latest';
+import { PLUGIN } from './plugin-name.js';
 
 /** In the lab's registry. */
 export const REFERENCE = '127.0.0.1:5000/xnet:1';

@@ -98,3 +98,16 @@ count_results() {
   [ -s "$1" ] || { echo "0 1"; return; }
   jq -r '"\(.numPassedTests) \(.numFailedTests + .numRuntimeErrorTestSuites)"' "$1"
 }
+
+# list_failures FILE: each failed test of a jest JSON report with the beginning of why; a suite that did not run too.
+list_failures() {
+  [ -s "$1" ] || return 0
+  # shellcheck disable=SC2016
+  jq -r --arg root "$PWD/" --argjson lines 12 '
+    def indented: gsub("\u001b\\[[0-9;]*m"; "") | split("\n") | .[:$lines] | map("    " + .) | join("\n");
+    .testResults[] | (.name | ltrimstr($root)) as $file
+      | if .status == "failed" and (.assertionResults | length) == 0 then "  \($file)\n\(.message | indented)"
+        else .assertionResults[] | select(.status == "failed")
+          | "  \($file): \(.fullName)\n\(.failureMessages | join("\n") | indented)"
+        end' "$1"
+}

@@ -32,6 +32,14 @@ describe('the documentation', () => {
     expect(names.filter((name) => !existsSync(`test/${name}.test.ts`))).toEqual([]);
   });
 
+  test('says everywhere which versions of Docker were tested', () => {
+    const head = readFileSync('docs/compatibility.md', 'utf8').match(/^\| feature \|.*/m)?.[0] ?? '';
+    const [last, ...others] = [...head.matchAll(/Docker (\S+)/g)].map(([, version]) => version).reverse();
+    const list = `${others.reverse().join(', ')} and ${last}`;
+    expect(readFileSync('README.md', 'utf8')).toContain(`Tested with Docker ${list} (`);
+    expect(readFileSync('docs/install.md', 'utf8')).toContain(`: ${list})`);
+  });
+
   test('lists every network option', () => {
     expect(firstCells('README.md')).toEqual(expect.arrayContaining(Object.keys(NETWORK_OPTIONS)));
   });

@@ -70,6 +70,7 @@ describe.each(engines)('the requests of %s', (engine) => {
     const methods = [
       ...pluginMethods(),
       ...networkDriverMethods(
+        'local',
         async () => parts,
         async () => undefined,
       ),

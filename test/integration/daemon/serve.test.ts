@@ -100,6 +100,13 @@ const callsIn = (daemon: TestDaemon) =>
 /** Resolves when the daemon that runs has one call. */
 const hasCall = (daemon: TestDaemon) => eventually(() => expect(callsIn(daemon)).toBe(1), 15_000);
 
+/** Kills the daemon and resolves when it is gone: one that dies may still show the connections that it had. */
+async function crashWhole(daemon: TestDaemon): Promise<void> {
+  const killed = daemon.daemonPid as number;
+  daemon.crash();
+  await eventually(() => expect(isAlive(killed)).toBe(false));
+}
+
 /** Kills the daemon and resolves when its successor answers. */
 async function replace(daemon: TestDaemon): Promise<void> {
   daemon.crash();
@@ -188,7 +195,7 @@ describe('the daemon killed with -9 in the midst of calls', () => {
       const call = daemon.call('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
       for (let crash = 0; crash < 4; crash += 1) {
         await hasCall(daemon);
-        daemon.crash();
+        await crashWhole(daemon);
       }
       const { status, json } = await call;
       expect(status).toBe(503);

@@ -7,12 +7,26 @@ import dnsPacket from 'dns-packet';
 const ADDRESS = '127.0.0.11';
 const CHUNKS_4K = Array.from({ length: 17 }, (_, index) => `${index}`.padEnd(200, 'x'));
 
+/** Of swarm's services: a virtual address, and the tasks' where there are any. */
+const SERVICES = {
+  vip: ['10.1.0.77'],
+  'tasks.vip': ['10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5'],
+  'tasks.crowd': Array.from({ length: 100 }, (_, index) => `10.1.0.${index + 100}`),
+  crowd: ['10.1.0.78'],
+  idle: ['10.1.0.79'],
+  mute: ['10.1.0.80'],
+  'tasks.mute': [],
+  web2: ['10.1.0.2'],
+  'tasks.web2': ['10.1.0.9'],
+};
+
 /** Docker's own view: other addresses than xnet's for the same names. */
 function answersTo({ name, type }, query) {
   const asked = name.toLowerCase();
   const number = /^(?:slow-)?n(\d+)\.example$/.exec(asked);
   if (number && type === 'A')
     return [{ name, type, ttl: 600, data: `10.99.${number[1] >> 8}.${number[1] & 255}` }];
+  if (type === 'A' && SERVICES[asked]) return SERVICES[asked].map((data) => ({ name, type, ttl: 600, data }));
   if (type === 'A' && (asked === 'web' || asked === 'outside.example' || asked === 'slow.example'))
     return [{ name, type, ttl: 600, data: '192.0.2.1' }];
   if (type === 'TXT' && asked === 'large.example')
@@ -51,11 +65,13 @@ function respond(packet, limit) {
   return dnsPacket.encode({ ...response, flags: response.flags | 0x0200, answers: [] });
 }
 
-/** Names that begin with "slow" take their time. */
+/** Names that begin with "slow" take their time; the tasks of "mute" are never told. */
 const delayOf = (packet) => (packet.latin1Slice(13, 17) === 'slow' ? 300 : 0);
+const isMute = (packet) => packet.includes('\x05tasks\x04mute');
 
 const udp = createSocket('udp4');
 udp.on('message', (packet, { port, address }) => {
+  if (isMute(packet)) return;
   const reply = () => udp.send(respond(packet), port, address);
   delayOf(packet) ? setTimeout(reply, delayOf(packet)) : reply();
 });

@@ -29,7 +29,8 @@ const ENDPOINTS = [
     endpoint(`c${index}`, [`10.2.${index >> 8}.${index & 255}`], ['many']),
   ),
 ];
-const SHOP = NetworkZone.build('n1', ['shop'], ENDPOINTS);
+const SILENT: ZoneEndpoint = { ...endpoint('lost', ['10.1.0.4']), alive: false };
+const SHOP = NetworkZone.build('n1', ['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
 const zones = (networkId: string) => (networkId === 'n1' ? SHOP : undefined);
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -196,6 +197,26 @@ describe('a sandbox with a resolver', () => {
       (await sandbox.dig('+noedns', 'many')).split('\n').filter((line) => /^10/.test(line)),
     ).toHaveLength(300);
     expect(await sandbox.dig('+bufsize=4096', '+ignore', 'large.example', 'TXT')).toContain('xxx');
+  });
+
+  test("answers with the tasks of a service where Docker's resolver has a virtual address, which nobody has here", async () => {
+    await using sandbox = await createSandbox();
+    await using _resolvers = await resolversFor(sandbox);
+    const sorted = async (...words: string[]) => (await sandbox.dig(...words)).split('\n').sort();
+    for (const transport of ['+notcp', '+tcp']) {
+      // Not that of a silent host; 10.1.0.5 has no record yet.
+      expect(await sorted(transport, 'ViP')).toEqual(['10.1.0.2', '10.1.0.3', '10.1.0.5']);
+      expect(await sorted(transport, 'crowd')).toHaveLength(100);
+      // The address of a container: no virtual one.
+      expect(await sandbox.dig(transport, 'web2')).toBe('10.1.0.2');
+      // Docker does not know better.
+      expect(await sandbox.dig(transport, 'idle')).toBe('10.1.0.79');
+    }
+    expect(await sandbox.netns.exec('dig', '+noedns', '+ignore', 'crowd')).toMatch(/flags: qr tc rd/);
+    expect(await sandbox.netns.exec('dig', 'VIP')).toMatch(/^VIP\.\s+5\s+IN\s+A\s/m);
+    const asked = Date.now();
+    expect(await sandbox.dig('mute')).toBe('10.1.0.80');
+    expect(Date.now() - asked).toBeLessThan(2_500);
   });
 
   test('answers 200 pipelined queries of one TCP connection, ours and others', async () => {

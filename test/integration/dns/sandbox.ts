@@ -89,7 +89,8 @@ async function dressAsContainer(netns: Netns, configuration: string): Promise<vo
 }
 
 async function startDocker(netns: Netns, firewall: Firewall): Promise<{ stop(): Promise<void> }> {
-  const program = [process.execPath, join(here, 'docker-stand-in.mjs')];
+  // Before all else on this machine: its socket holds some 270 small packets, and must not lose those of a burst.
+  const program = ['chrt', '-r', '1', process.execPath, join(here, 'docker-stand-in.mjs')];
   const child = spawn('ip', ['netns', 'exec', netns.name, ...program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

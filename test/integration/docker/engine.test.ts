@@ -183,6 +183,28 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
     );
   }, 60_000);
 
+  test("tells a container's health and service, and what it is sent", async () => {
+    const engine = await engineOf(host);
+    await using watching = new Watching(engine);
+    await eventually(() => expect(watching.count('resync')).toBe(1));
+    const check = ['--health-cmd', 'test -e /well', '--health-interval', '0.3s', '--stop-signal', 'RTMIN+3'];
+    const task = ['--label', 'com.docker.swarm.service.name=web'];
+    const containerId = await lab.docker(host, 'run', '-d', ...check, ...task, 'tools', 'sleep', '1d');
+    const both = async () => [
+      (await engine.listContainers()).find(({ id }) => id === containerId),
+      await engine.inspectContainer(containerId),
+    ];
+    for (const each of await both()) expect(each).toMatchObject({ service: 'web', health: 'starting' });
+    await lab.docker(host, 'exec', containerId, 'touch', '/well');
+    const event = { type: 'container', containerId, name: expect.any(String), service: 'web' };
+    await eventually(() => expect(watching.events).toContainEqual({ ...event, action: 'health_status' }));
+    for (const each of await both()) expect(each).toMatchObject({ health: 'healthy' });
+    expect(await engine.inspectContainer(containerId)).toMatchObject({ stopSignal: 37 });
+    await lab.docker(host, 'kill', '-s', 'USR1', containerId);
+    await eventually(() => expect(watching.events).toContainEqual({ ...event, action: 'kill', signal: 10 }));
+    await lab.docker(host, 'rm', '-f', containerId);
+  }, 60_000);
+
   test.each(['stop', 'kill'] as const)(
     'finds Docker again, with a resync, after a %s',
     async (how) => {

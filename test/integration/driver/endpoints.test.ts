@@ -67,6 +67,7 @@ async function openHost(timing: UnfinishedTiming) {
   const endpoints = new Endpoints({
     ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
     ...{ addressBook: ipam.addressBook, sandboxes: NO_SANDBOXES, specOf: () => spec },
+    adoptNetwork: async () => undefined,
     background: (_, done) => work.push(done),
   });
   own({ [Symbol.asyncDispose]: async () => void (await Promise.allSettled(work)) });

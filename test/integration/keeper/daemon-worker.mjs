@@ -19,6 +19,7 @@ const flag = (name) => existsSync(join(directory, name));
 say('start');
 if (flag('wrong')) process.exit(2);
 if (flag('broken')) process.exit(7);
+while (flag('late')) await new Promise((resolve) => setTimeout(resolve, 10));
 
 const { connectKeeper, NOTHING_HELD } = await load('keeper/held-sockets.js');
 const { listenHeld, removeSockets } = await load('keeper/held-listener.js');

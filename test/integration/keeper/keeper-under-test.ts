@@ -12,13 +12,15 @@ export interface KeptDaemonOptions {
   readonly stubborn?: boolean;
   /** What it ends with. */
   readonly exitCode?: number;
+  /** The keeper opens the plugin's socket before it starts the daemon. */
+  readonly listensFirst?: boolean;
   readonly keeper?: { readonly stopTimeoutMs?: number };
 }
 
 export interface KeeperStart {
   readonly sources: string;
   readonly options?: KeptDaemonOptions;
-  /** Files that daemon-worker.mjs looks for: `wrong`, `broken`, `crash`. */
+  /** Files that daemon-worker.mjs looks for: `wrong`, `broken`, `late`, `crash`. */
   readonly flags?: readonly string[];
   /** Put before the program: `unshare --pid --fork`, `systemd-socket-activate ...`. */
   readonly under?: (directory: string) => readonly string[];

@@ -1,9 +1,10 @@
 /** The keeper's own life: signals, restarts, what it holds and what it gives back. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { listenUnix } from '../../../src/native/unix-listener.js';
 import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
 import { eventually } from '../../support/eventually.js';
 import { isAlive } from '../../support/processes.js';
@@ -236,6 +237,60 @@ describe('the keeper', () => {
     keeper.signal('SIGTERM');
     expect(await keeper.exited).toBe(0);
     expect(existsSync(keeper.socket)).toBe(true);
+  });
+});
+
+describe('a keeper that listens first', () => {
+  const options = { listensFirst: true };
+
+  test('takes calls before the first daemon can, which then answers them', async () => {
+    await using keeper = await begin({ options, flags: ['late'] });
+    await eventually(() => expect(existsSync(keeper.socket)).toBe(true));
+    const answered = call(keeper);
+    await eventually(() => expect(keeper.pids('start')).toHaveLength(1));
+    expect(keeper.pids('ready')).toEqual([]);
+    rmSync(join(keeper.directory, 'late'));
+    expect(await answered).toBe(await keeper.waitForDaemons(1));
+    expect(keeper.events().map(({ event }) => event)).toContain('deaths=0 held=1');
+    expect(statSync(keeper.socket).mode).toBe(0o140600);
+    keeper.signal('SIGTERM');
+    expect(await keeper.exited).toBe(0);
+    expect(existsSync(keeper.socket)).toBe(false);
+  });
+
+  test('goes on when its first daemons fail, as callers wait', async () => {
+    await using keeper = await begin({ options, flags: ['broken'] });
+    await eventually(() => expect(keeper.pids('start').length).toBeGreaterThan(1));
+    const answered = call(keeper);
+    rmSync(join(keeper.directory, 'broken'));
+    expect(await answered).toBe(await keeper.waitForDaemons(1));
+  });
+
+  test('is stopped while its daemon still starts', async () => {
+    await using keeper = await begin({ options, flags: ['late'] });
+    await eventually(() => expect(keeper.pids('start')).toHaveLength(1));
+    keeper.signal('SIGTERM');
+    expect(await keeper.exited).toBe(0);
+  });
+
+  test('takes the place of a socket that a dead process left, and leaves the one of a living process alone', async () => {
+    let listening: number | undefined;
+    const under = (directory: string) => {
+      listening = listenUnix(join(directory, 'plugin.sock'));
+      return [];
+    };
+    await using refused = await begin({ options, under });
+    expect(await refused.exited).toBe(1);
+    expect(refused.stderr).toContain('xnet keeper: another process listens on');
+    closeSync(listening as number);
+
+    const underDead = (directory: string) => {
+      closeSync(listenUnix(join(directory, 'plugin.sock')));
+      return [];
+    };
+    await using keeper = await begin({ options, under: underDead });
+    await keeper.waitForDaemons(1);
+    expect(keeper.events().map(({ event }) => event)).toContain('deaths=0 held=1');
   });
 });
 

@@ -14,7 +14,8 @@ cgroup_find_bases() {
     return
   fi
   while IFS=: read -r _ controllers path; do
-    [[ -z $controllers || $controllers == name=* ]] || echo "/sys/fs/cgroup/$controllers${path%/}/xnet-lab/$LAB"
+    controllers=${controllers#name=} controllers=${controllers:-unified}
+    [[ ! -d /sys/fs/cgroup/$controllers ]] || echo "/sys/fs/cgroup/$controllers${path%/}/xnet-lab/$LAB"
   done </proc/self/cgroup
 }
 

@@ -8,7 +8,7 @@ DISK_ROOT=/var/lib/xnet-lab
 RUN=$RUN_ROOT/$LAB    # what lives as long as the lab is up: pids, logs, settings
 DISK=$DISK_ROOT/$LAB  # what is big: the hosts' overlay layers, /var/lib/docker, /var/lib/xnet
 CACHE=${XNET_LAB_CACHE:-/var/cache/xnet-lab}
-SOURCE=${XNET_LAB_SOURCE:-$(cd "$LAB_DIR/../.." && pwd)}
+SOURCE=${XNET_LAB_SOURCE:-${LAB_DIR%/*/*}}
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -2,10 +2,10 @@
 # Runs as process 1 of a new host, in new mount, UTS, IPC, PID and cgroup namespaces and already in the host's network
 # namespace: makes the host's file system, changes into it with pivot_root (in a chroot, `docker exec` would land in
 # the machine's root) and becomes the host's init.
-# Usage: host-init.sh DIR HOST TREE DISK SOURCE NODE IP SWITCH_IP
+# Usage: host-init.sh DIR HOST TREE DISK SOURCE NODE IP SWITCH_IP tini|systemd
 set -euo pipefail
 
-dir=$1 host=$2 tree=$3 disk=$4 source=$5 node=$6 ip=$7 switch_ip=$8
+dir=$1 host=$2 tree=$3 disk=$4 source=$5 node=$6 ip=$7 switch_ip=$8 init=$9
 root=$dir/root
 
 # /proc is still the machine's here, so this is the pid under which the machine knows this process.
@@ -44,16 +44,22 @@ mount_dev() {
 
 # In a cgroup namespace each of these shows the host's own group as the root.
 mount_cgroups() {
-  local top=$root/sys/fs/cgroup controllers
+  local top=$root/sys/fs/cgroup controllers name mount
   if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
     mount -t cgroup2 cgroup2 "$top"
     return
   fi
   mount -t tmpfs -o mode=755 tmpfs "$top"
   while IFS=: read -r _ controllers _; do
-    [[ -n $controllers && $controllers != name=* ]] || continue
-    mkdir "$top/$controllers"
-    mount -t cgroup -o "$controllers" cgroup "$top/$controllers"
+    case $controllers in
+      '') name=unified mount=(-t cgroup2) ;;
+      name=*) name=${controllers#name=} mount=(-t cgroup -o "none,$controllers") ;;
+      *) name=$controllers mount=(-t cgroup -o "$controllers") ;;
+    esac
+    # Those without controllers are systemd's own.
+    [[ $name == "$controllers" || $init == systemd ]] || continue
+    mkdir "$top/$name"
+    mount "${mount[@]}" cgroup "$top/$name"
   done </proc/self/cgroup
 }
 
@@ -76,9 +82,35 @@ write_identity() {
   [[ -s $root/etc/machine-id ]] || tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
 }
 
+# Of a systemd's units those that would alter the machine, or look for the world outside.
+mask_units() {
+  local unit
+  for unit in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger systemd-random-seed systemd-binfmt \
+    systemd-timesyncd systemd-networkd getty@tty1 console-getty etcd e2scrub_reap kmod; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
+  done
+  for unit in apt-daily apt-daily-upgrade dpkg-db-backup e2scrub_all fstrim; do ln -sf /dev/null "$root/etc/systemd/system/$unit.timer"; done
+  ln -sf /dev/null "$root/etc/systemd/system/proc-sys-fs-binfmt_misc.automount"
+}
+
+# The kernel's settings that are not the host's alone.
+protect_machine() {
+  local name
+  for name in fs kernel vm; do
+    mount --bind "$root/proc/sys/$name" "$root/proc/sys/$name"
+    mount -o remount,bind,ro "$root/proc/sys/$name"
+  done
+}
+
 mount_disks
 mount_kernel
 write_identity
+if [[ $init == systemd ]]; then
+  # As a host that xnet is to be installed on.
+  rm -f "$root/usr/local/bin/xnet"
+  mask_units
+  protect_machine
+fi
 
 cd "$root"
 mkdir -p .machine
@@ -90,4 +122,5 @@ mount --make-rshared /   # as systemd does: mounts made in the host reach its pl
 
 echo ready >&3
 exec 3>&-
+if [[ $init == systemd ]]; then exec env -i container=lab /lib/systemd/systemd --system --unit=multi-user.target; fi
 exec tini -- sleep infinity

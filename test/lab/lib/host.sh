@@ -3,7 +3,15 @@
 
 host_dir() { echo "$RUN/hosts/$1"; }
 host_engine() { cat "$(host_dir "$1")/engine"; }
-host_pid() { cat "$(host_dir "$1")/pid" 2>/dev/null || die "host '$1' is not running: 'lab reboot $1' boots it"; }
+has_systemd() { [[ -e $RUN/hosts/$1/systemd ]]; }
+refuse_systemd() { ! has_systemd "$1" || die "systemd runs the services of $1: see 'lab in $1 systemctl'"; }
+# A host with systemd has the xnet that is installed on it, or none.
+list_hosts_for_xnet() { local host; for host in $(list_docker_hosts); do has_systemd "$host" || echo "$host"; done; }
+host_pid() {
+  local pid
+  { read -r pid <"$RUN/hosts/$1/pid"; } 2>/dev/null || die "host '$1' is not running: 'lab reboot $1' boots it"
+  echo "$pid"
+}
 log_of() { echo "$RUN/log/$1.$2.log"; }
 
 node_binary() {
@@ -14,11 +22,12 @@ node_binary() {
   echo "$node"
 }
 
-# host_create HOST ENGINE : what stays the same over reboots.
+# host_create HOST ENGINE [systemd] : what stays the same over reboots.
 host_create() {
   local host=$1 engine=$2
   mkdir -p "$(host_dir "$host")" "$DISK/$host"
   echo "$engine" >"$(host_dir "$host")/engine"
+  if [[ ${3:-} == systemd ]]; then touch "$(host_dir "$host")/systemd"; fi
 }
 
 host_boot() {
@@ -32,7 +41,7 @@ host_boot() {
     exec setsid nsenter --net="/run/netns/$(netns_of "$host")" \
       unshare --mount --uts --ipc --pid --cgroup --fork --propagation private \
       bash "$LIB/host-init.sh" "$dir" "$host" "$(tree_path "$(host_engine "$host")")" "$DISK/$host" "$(<"$RUN/source")" \
-      "$(<"$RUN/node")" "$(host_ip "$host")" "$(switch_ip)" >>"$log" 2>&1
+      "$(<"$RUN/node")" "$(host_ip "$host")" "$(switch_ip)" "$(has_systemd "$host" && echo systemd || echo tini)" >>"$log" 2>&1
   ) &
   wait_until 20 test -s "$dir/ready" || { show_log_end "$log"; die "host $host did not boot"; }
 }

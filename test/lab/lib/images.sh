@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The images that every host has: `busybox`, and `tools` with real network programs. Both are made of files of a
-# Debian tree, as nothing can be pulled in the lab; but for musl-getent, as no program of Debian is linked with musl.
+# Debian tree, as nothing can be pulled in the lab; two programs are our own, and linked with musl: `musl-getent`, as no
+# program of Debian is, and `greeter`.
 
 TOOLS="sh ping ip bridge tc ss iperf3 socat getent tcpdump ethtool curl dig"
 
@@ -45,5 +46,7 @@ rootfs_add_tools() {
       [[ -e $root/$file ]] || cp -L "$tree/$(chroot "$tree" readlink -f "$file")" "$root/$file"
     done
   done
-  musl-gcc -static -O2 -Wall -o "$root/usr/bin/musl-getent" "$LIB/musl-getent.c"
+  for tool in musl-getent greeter; do
+    musl-gcc -static -O2 -Wall -o "$root/usr/bin/$tool" "$LIB/$tool.c"
+  done
 }

@@ -19,13 +19,13 @@ engine_suite() {
 }
 
 # bookworm's docker.io has the command line in it, and its docker-compose is the former one, in Python; later suites
-# have packages of their own.
+# have packages of their own. Its systemd boots where the machine has cgroup v1, which later ones refuse.
 # shellcheck disable=SC2086
-engine_packages() { echo $TREE_PACKAGES "$([[ $1 == 20.10 ]] || echo docker-cli docker-compose)"; }
+engine_packages() { echo $TREE_PACKAGES "$([[ $1 == 20.10 ]] && echo systemd || echo docker-cli docker-compose)"; }
 
 short_hash() { sha256sum | cut -c1-10; }
 tree_path() { echo "$CACHE/trees/$1-$( (engine_suite "$1"; engine_packages "$1"; echo $TREE_RECIPE) | short_hash)"; }
-template_path() { echo "$CACHE/docker/$1-$( (basename "$(tree_path "$1")"; cat "$LIB"/{images.sh,prepare.sh,musl-getent.c}) | short_hash)"; }
+template_path() { echo "$CACHE/docker/$1-$( (basename "$(tree_path "$1")"; cat "$LIB"/{images.sh,prepare.sh,musl-getent.c,greeter.c}) | short_hash)"; }
 
 prepare() {
   local engine

@@ -6,6 +6,10 @@
 # dockerd_start HOST [dockerd arguments..]
 dockerd_start() {
   local host=$1 log; shift; log=$(log_of "$host" dockerd)
+  if has_systemd "$host"; then
+    wait_until 60 host_enter "$host" systemctl start docker.service 2>/dev/null || die "docker.service on $host did not start: see 'lab in $host journalctl -b'"
+    return
+  fi
   ! daemon_runs "$host" dockerd || die "dockerd already runs on $host"
   host_daemon "$host" dockerd dockerd "$@"
   dockerd_wait "$host" || { show_log_end "$log"; die "dockerd on $host did not start"; }
@@ -23,6 +27,7 @@ dockerd_wait() {
 
 dockerd_command() {
   local host=$1 action=${2:-}; shift 2 || true
+  refuse_systemd "$host"
   case $action in
     start) dockerd_start "$host" "$@" ;;
     stop) daemon_end "$host" dockerd TERM ;;
@@ -77,23 +82,9 @@ xnet_find_command() {
     node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}")
 }
 
-# Fills XNET_COMMAND and STOP_POST with what the host's installed xnet.service says: its command, with its capabilities.
-xnet_find_installed() {
-  local host=$1 unit capabilities
-  # shellcheck disable=SC2016
-  unit=$(host_enter "$host" sh -c 'for dir in /etc /usr/lib; do cat "$dir/systemd/system/xnet.service" && exit; done; exit 1' 2>/dev/null) ||
-    die "there is no xnet.service on $host: install xnet there first"
-  value() { sed -n "s/^$1=//p" <<<"$unit"; }
-  capabilities=$(value CapabilityBoundingSet | tr 'A-Z ' 'a-z\n' | sed 's/^cap_/+/' | paste -sd ,)
-  STOP_POST=$(value ExecStopPost)
-  # shellcheck disable=SC2046
-  XNET_COMMAND=(setpriv "--bounding-set=-all,$capabilities" --no-new-privs $(value ExecStart))
-}
-
-# xnet_units HOST [on [-- arguments..] | installed | off] : on, the socket is there and the first connection to it starts
-# xnet; installed, with the command of the unit that is installed on the host, which reads its settings from its file.
+# xnet_units HOST [on [-- arguments..] | off] : on, the socket is there and the first connection to it starts xnet.
 xnet_units() {
-  local host=$1 action=${2:-on} STOP_POST=/opt/xnet/plugin/fail-open XNET_COMMAND; shift; shift || true
+  local host=$1 action=${2:-on} XNET_COMMAND; shift; shift || true
   daemon_end "$host" xnet-unit KILL
   daemon_end "$host" xnet TERM
   # As RemoveOnStop= says; nobody shall take it for the next one's.
@@ -101,20 +92,16 @@ xnet_units() {
   rm -f "$(host_dir "$host")/xnet.units"
   case $action in
     off) ;;
-    on | installed)
-      if [[ $action == on ]]; then
-        xnet_remember "$host" "$@"
-        touch "$(host_dir "$host")/xnet.units"
-        xnet_find_command "$host"
-      else
-        xnet_find_installed "$host"
-      fi
+    on)
+      xnet_remember "$host" "$@"
+      touch "$(host_dir "$host")/xnet.units"
+      xnet_find_command "$host"
       host_enter "$host" mkdir -p -m 700 "${XNET_SOCKET%/*}"
       ln -sf "$host.xnet.log" "$(log_of "$host" xnet-unit)"
       host_daemon "$host" xnet-unit perl /opt/xnet/test/lab/lib/unit.pl "$XNET_SOCKET" /run/lab/xnet.pid \
-        "$STOP_POST" "${XNET_COMMAND[@]}"
+        /opt/xnet/plugin/fail-open "${XNET_COMMAND[@]}"
       wait_until 10 host_enter "$host" test -S "$XNET_SOCKET" || die "no socket of xnet on $host: see 'lab logs $host xnet'" ;;
-    *) die "xnet units: on, installed or off?" ;;
+    *) die "xnet units: on or off?" ;;
   esac
 }
 
@@ -132,6 +119,7 @@ xnet_wait() {
 
 xnet_command() {
   local host=$1 action=${2:-}; shift 2 || true
+  refuse_systemd "$host"
   case $action in
     start) xnet_start "$host" "$@" ;;
     stop) daemon_end "$host" xnet TERM ;;
@@ -176,11 +164,12 @@ xnet_start_again() {
 # --- etcd: every member is a host of its own
 
 etcd_start() {
-  local host=$1 ip scheme peers="" member; ip=$(host_ip "$1") scheme=$(etcd_scheme)
+  local host=$1 ip scheme peers="" member v2=(); ip=$(host_ip "$1") scheme=$(etcd_scheme)
   ! daemon_runs "$host" etcd || return 0
   for member in $(list_etcd_hosts); do peers+=,$member=http://$(host_ip "$member"):2380; done
+  [[ ! -e $RUN/etcd-v2 ]] || v2=(--enable-v2)
   # shellcheck disable=SC2046
-  host_daemon "$host" etcd etcd $(tls_etcd_args) --name "$host" --data-dir /var/lib/etcd \
+  host_daemon "$host" etcd etcd $(tls_etcd_args) "${v2[@]}" --name "$host" --data-dir /var/lib/etcd \
     --listen-client-urls "$scheme://0.0.0.0:2379" --advertise-client-urls "$scheme://$ip:2379" \
     --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
     --initial-cluster "${peers#,}" --initial-cluster-token "$LAB"

@@ -38,13 +38,15 @@ netns_sysctls() {
   ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.accept_ra=0
 }
 
+# sw0's MAC is given: a bridge otherwise takes the lowest of its ports', and a host that is added or rebooted then leaves
+# the others with a stale neighbour.
 switch_up() {
   local netns; netns=$(switch_netns)
   ip netns add "$netns"
   netns_sysctls "$netns"
   ip -n "$netns" -batch - <<END
 link set lo up
-link add sw0 mtu $(mtu) type bridge forward_delay 0 mcast_snooping 0
+link add sw0 mtu $(mtu) address 02:00:00:00:00:fe type bridge forward_delay 0 mcast_snooping 0
 addr add $(switch_ip)/24 dev sw0
 addr add $(switch_ip6)/64 dev sw0 nodad
 link set sw0 up
@@ -57,9 +59,8 @@ switch_serve() {
   mkdir -p "$RUN/www"
   echo "hello from outside" >"$RUN/www/index.html"
   switch_run "$netns" busybox httpd -f -p 80 -h "$RUN/www"
-  switch_run "$netns" socat TCP6-LISTEN:7,ipv6only=0,reuseaddr,fork PIPE
+  switch_run "$netns" "$(<"$RUN/node")" "$LIB/echo.mjs"
   switch_run "$netns" "$(<"$RUN/node")" "$LIB/dns.mjs" "$(switch_ip)"
-  switch_run "$netns" socat UDP6-RECVFROM:7,ipv6only=0,reuseaddr,fork PIPE
 }
 
 switch_run() {

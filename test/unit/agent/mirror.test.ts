@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
@@ -14,6 +15,8 @@ async function expectEmpty(store: MemoryStore): Promise<void> {
     }
   });
 }
+
+const isNote = (write: Write) => 'put' in write && write.value.includes('"seen"');
 
 describe('the mirror', () => {
   test('puts a network created on one host into every Docker, as it is there', async () => {
@@ -72,7 +75,6 @@ describe('the mirror', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const isNote = (write: Write) => 'put' in write && write.value.includes('"seen"');
     const slow = replacing(cluster.store, {
       commit: async (conditions, writes) => {
         if (writes.some(isNote)) await held;
@@ -86,6 +88,23 @@ describe('the mirror', () => {
     release();
     await cluster.everywhere();
     await expectEmpty(cluster.store);
+  });
+
+  test('repeats a step that has no effect at growing pauses', async () => {
+    await using cluster = await FakeCluster.start(1);
+    let notes = 0;
+    const deaf = replacing(cluster.store, {
+      commit: async (conditions, writes) => {
+        if (!writes.some(isNote)) return cluster.store.commit(conditions, writes);
+        notes += 1;
+        return { committed: true, revision: 1 };
+      },
+    });
+    const host = await cluster.addHost(deaf);
+    await host.create('shop', { options: { 'xnet.mirror': 'off' } });
+    await pause(1_000);
+    expect(notes).toBeGreaterThan(1);
+    expect(notes).toBeLessThan(10);
   });
 
   test('does not remove anew what it was removing when the removal was undone', async () => {

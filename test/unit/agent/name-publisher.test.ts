@@ -1,3 +1,4 @@
+import { EventEmitter, on } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { namesOf } from '../../../src/agent/name-plan.js';
 import { NamePublisher } from '../../../src/agent/name-publisher.js';
@@ -48,6 +49,24 @@ describe('the names of an endpoint', () => {
   test('are none when the container has no such endpoint', () => {
     expect(namesOf(containerNamed('a'), 'other')).toBeUndefined();
   });
+
+  test.each([
+    ['runs', {}, [], true],
+    ['is not healthy yet', { health: 'starting' }, [], false],
+    ['is healthy', { health: 'healthy' }, [], true],
+    ['is not healthy any more', { health: 'unhealthy' }, [], false],
+    ['is told to stop', {}, [15], false],
+    ['is told to stop in its own way', { stopSignal: 3 }, [3], false],
+    ['is killed', { stopSignal: 3 }, [9], false],
+    ['is told something else', {}, [1], true],
+  ] as const)("of a swarm's task that %s", (_, given, signals, inService) => {
+    const container = containerNamed('web.1.xyz', { service: 'web', ...given });
+    const names = namesOf(container, 'e1', new Set(signals))?.names;
+    expect(names).toEqual(expect.arrayContaining(['web.1.xyz', ID.slice(0, 12)]));
+    expect(names?.filter((name) => name === 'web' || name === 'tasks.web')).toEqual(
+      inService ? ['web', 'tasks.web'] : [],
+    );
+  });
 });
 
 /** A Docker with one container. */
@@ -55,7 +74,11 @@ class OneContainer {
   container: InspectedContainer | undefined = containerNamed('one');
   inspections = 0;
   failing = false;
-  tell: (event: EngineEvent) => void = () => undefined;
+  readonly #events = new EventEmitter();
+
+  tell(event: EngineEvent): void {
+    this.#events.emit('event', event);
+  }
 
   engine(): Engine {
     const listContainers = async (): Promise<DockerContainer[]> => (this.container ? [this.container] : []);
@@ -70,13 +93,12 @@ class OneContainer {
   }
 
   async *#watch(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    const events = on(this.#events, 'event', { signal });
     yield { type: 'resync' };
-    while (!signal.aborted) {
-      const event = await new Promise<EngineEvent | undefined>((resolve) => {
-        this.tell = resolve;
-        signal.addEventListener('abort', () => resolve(undefined), { once: true });
-      });
-      if (event) yield event;
+    try {
+      for await (const [event] of events) yield event;
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 }
@@ -153,7 +175,11 @@ class Fixture implements AsyncDisposable {
   }
 
   start(action: 'start' | 'rename' = 'start'): void {
-    this.docker.tell({ type: 'container', action, containerId: ID, name: '' });
+    this.tell({ action });
+  }
+
+  tell(event: Partial<EngineEvent & { type: 'container' }>): void {
+    this.docker.tell({ type: 'container', action: 'start', containerId: ID, name: '', ...event });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -251,6 +277,62 @@ describe('the publisher of names', () => {
     await eventually(async () => expect((await fixture.read())?.names).toBeDefined());
     await fixture.putEndpoint();
     await eventually(async () => expect((await fixture.read())?.names?.container).toBe('one'));
+  });
+
+  describe("of a swarm's task", () => {
+    const task = (given: Partial<InspectedContainer> = {}) =>
+      containerNamed('web.1.xyz', { service: 'web', ...given });
+    const inService = async (fixture: Fixture, expected: boolean) =>
+      eventually(async () => {
+        const names = (await fixture.read())?.names?.names ?? [];
+        expect([names.includes('web.1.xyz'), names.includes('web')]).toEqual([true, expected]);
+      });
+
+    test('follows its health, and takes it out of the service when it is told to stop', async () => {
+      await using fixture = new Fixture();
+      await fixture.putEndpoint();
+      fixture.docker.container = task({ health: 'starting' });
+      fixture.publisher.start();
+      await inService(fixture, false);
+      fixture.docker.container = task({ health: 'healthy' });
+      fixture.tell({ action: 'health_status', service: 'web' });
+      await inService(fixture, true);
+      fixture.tell({ action: 'kill', service: 'web', signal: 1 });
+      await inService(fixture, true);
+      fixture.tell({ action: 'kill', service: 'web', signal: 15 });
+      await inService(fixture, false);
+      fixture.tell({ action: 'die', service: 'web' });
+      fixture.start();
+      await inService(fixture, true);
+    });
+
+    test('sees at the next look what no event told', async () => {
+      await using fixture = new Fixture({ sweepMs: 20 });
+      await fixture.putEndpoint();
+      fixture.docker.container = task({ health: 'starting' });
+      fixture.publisher.start();
+      await inService(fixture, false);
+      for (const [health, expected] of [
+        ['healthy', true],
+        ['unhealthy', false],
+      ] as const) {
+        fixture.docker.container = task({ health });
+        await inService(fixture, expected);
+      }
+    });
+
+    test('is not looked at for ever when it is told to stop', async () => {
+      await using fixture = new Fixture({ sweepMs: 5 });
+      await fixture.putEndpoint();
+      fixture.docker.container = task();
+      fixture.publisher.start();
+      await inService(fixture, true);
+      fixture.tell({ action: 'kill', service: 'web', signal: 15 });
+      await inService(fixture, false);
+      const { inspections } = fixture.docker;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(fixture.docker.inspections - inspections).toBeLessThanOrEqual(1);
+    });
   });
 
   test('tries again what failed', async () => {

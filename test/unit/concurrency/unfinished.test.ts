@@ -33,10 +33,10 @@ test('a task is tried again after growing pauses until it holds, and no more', a
 test('one that a late commit may make vain is repeated for as long, though it holds', async () => {
   await using removals = new Unfinished({ firstPauseMs: 10, longestPauseMs: 20 });
   const removal = new Removal(1);
+  const started = performance.now();
   removals.add('e1', removal.remove, 100);
   await eventually(() => expect(removals.size).toBe(0));
-  const [first = 0, last = 0] = [removal.times[0], removal.times.at(-1)];
-  expect(last - first).toBeGreaterThan(60);
+  expect(removal.times.at(-1)).toBeGreaterThanOrEqual(started + 100);
 });
 
 test('none is begun when the daemon ends', async () => {

@@ -160,7 +160,7 @@ describe('several endpoints under one name', () => {
     for (const count of firsts.values()) expect(Math.abs(count - 1000)).toBeLessThan(200);
   });
 
-  test('are all there, those of silent hosts last', () => {
+  test('are all there that live, and all when none does', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20 }),
@@ -168,29 +168,24 @@ describe('several endpoints under one name', () => {
         fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
         (count, silent, draws) => {
           const random = () => draws.next().value as number;
-          const order = (answersTo([alias(count, silent)], 'pool', 'A', random) as string[]).map((address) =>
+          const found = (answersTo([alias(count, silent)], 'pool', 'A', random) as string[]).map((address) =>
             Number(address.split('.')[3]),
           );
-          expect([...order].sort((a, b) => a - b)).toEqual(
-            Array.from({ length: count }, (_, index) => index),
-          );
-          const dead = order.map((index) => silent.includes(index));
-          expect(dead).toEqual([...dead].sort());
+          const all = Array.from({ length: count }, (_, index) => index);
+          const live = all.filter((index) => !silent.includes(index));
+          expect(found.sort((a, b) => a - b)).toEqual(live.length > 0 ? live : all);
         },
       ),
     );
   });
 
-  test('rank in SRV by priority', () => {
-    const records = answersTo([alias(3, [0])], '_80._tcp.pool', 'SRV') as {
-      priority: number;
-      target: string;
-    }[];
-    expect(records.map(({ priority, target }) => [priority, target])).toEqual([
-      [0, 'c1.shop'],
-      [0, 'c2.shop'],
-      [10, 'c0.shop'],
-    ]);
+  test('are in SRV the ones that live, too', () => {
+    const targets = (silent: number[]) =>
+      (answersTo([alias(3, silent)], '_80._tcp.pool', 'SRV') as { target: string }[]).map(
+        ({ target }) => target,
+      );
+    expect(targets([0])).toEqual(['c1.shop', 'c2.shop']);
+    expect(targets([0, 1, 2])).toEqual(['c0.shop', 'c1.shop', 'c2.shop']);
   });
 
   test.each([

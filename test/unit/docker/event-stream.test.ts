@@ -21,6 +21,23 @@ describe("Docker's event stream", () => {
     expect(events).toEqual([event, event]);
   });
 
+  test.each([
+    ['health_status: healthy', {}, { action: 'health_status' }],
+    ['kill', { signal: '15' }, { action: 'kill', signal: 15 }],
+    ['start', { 'com.docker.swarm.service.name': 'web' }, { action: 'start', service: 'web' }],
+  ])('tells of a container: %s %j', (Action, attributes, expected) => {
+    const line = JSON.stringify({
+      ...{ Type: 'container', Action },
+      Actor: { ID: 'c', Attributes: { name: 'one', ...attributes } },
+    });
+    expect(parseEvent(line, NAMES)).toEqual({
+      type: 'container',
+      containerId: 'c',
+      name: 'one',
+      ...expected,
+    });
+  });
+
   test.each(['', 'nonsense', 'null', '{}', '{"Type":"image","Action":"pull","Actor":{"ID":"x"}}'])(
     'skips %j',
     (line) => expect(parseEvent(line, NAMES)).toBeUndefined(),

@@ -1,0 +1,114 @@
+import { XnetError } from '../errors.js';
+import { keys } from '../store/keys.js';
+import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import { type Attempt, transact } from '../store/transact.js';
+import type { GatewaySubnet, PoolBook } from './collaborators.js';
+import { globalNetworkId } from './global-id.js';
+import { findGlobalPool } from './global-pools.js';
+import { newRecord, planRecord } from './network-creation.js';
+import { parseNetworkOptions } from './network-options.js';
+import { checkMtu, checkSubnets } from './network-plan.js';
+import { attemptFreeing } from './network-removal.js';
+
+export interface Allocation {
+  readonly dockerNetworkId: string;
+  /** `-o`, and with a repetition also what was answered before. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly subnets: readonly string[];
+}
+
+export interface SwarmNetworksParts {
+  readonly store: Store;
+  readonly pools: PoolBook;
+  /** Of every host of the cluster. */
+  readonly gatewaySubnets: () => readonly GatewaySubnet[];
+  /** MTU that fits this host's underlay, in bytes. */
+  readonly largestMtu: number;
+}
+
+/**
+ * The networks of swarm's managers: each is there from its allocation on, whether or not a node has it. Managers repeat
+ * all allocations when another of them becomes the leader, and after each start.
+ */
+export class SwarmNetworks {
+  readonly #parts: SwarmNetworksParts;
+
+  constructor(parts: SwarmNetworksParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Makes the network, or finds it made. Resolves to the options with which every node creates it: these are all that
+   * a node gets. Idempotent. Throws INVALID, and IN_USE (name, VNI, subnet).
+   */
+  async allocate(allocation: Allocation): Promise<Record<string, unknown>> {
+    const { store, pools, largestMtu } = this.#parts;
+    const id = globalNetworkId(allocation.dockerNetworkId);
+    const { 'xnet.id': given = id, ...asked } = allocation.options;
+    if (given !== id) {
+      throw new XnetError(
+        'INVALID',
+        "option xnet.id does not go with swarm's networks, which are there on all nodes by themselves; leave it out",
+      );
+    }
+    checkMtu(parseNetworkOptions(asked).mtu, largestMtu);
+    const former = await transact(store, () => this.#attempt({ ...allocation, options: asked }, id));
+    // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
+    if ('xnet.id' in allocation.options) {
+      for (const { poolKey } of former?.pools ?? [])
+        if (pools.isGlobal(poolKey)) pools.beginTakeover(poolKey);
+    }
+    const { 'xnet.name': _, ...others } = asked;
+    return { ...others, 'xnet.id': id };
+  }
+
+  /** Swarm has removed the network; it goes now, or with the last node's part in it. Idempotent. Throws the store's errors. */
+  async free(dockerNetworkId: string): Promise<void> {
+    const { store, pools } = this.#parts;
+    const removed = await transact(store, () =>
+      attemptFreeing(this.#parts, globalNetworkId(dockerNetworkId)),
+    );
+    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobal(poolKey)));
+  }
+
+  /** Results in the network as it was, when it was there. */
+  async #attempt(
+    { dockerNetworkId, options, subnets }: Allocation,
+    id: string,
+  ): Promise<Attempt<NetworkRecord | undefined>> {
+    const { store, pools, gatewaySubnets } = this.#parts;
+    const swarm = { dockerNetworkId };
+    const entry = await store.get(keys.network(id));
+    if (entry) return markAllocated(parseRecord(networkRecord, entry), entry.revision, swarm);
+    const parsed = parseNetworkOptions(options);
+    await this.#refuseTakenName(parsed.name);
+    const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, pools, subnet, id)));
+    checkSubnets(given, gatewaySubnets());
+    const creation = { options: parsed, internal: false };
+    const record = { ...newRecord(pools, creation, given, id, parsed.name), swarm };
+    return { result: undefined, ...(await planRecord(this.#parts, record, parsed)) };
+  }
+
+  async #refuseTakenName(name: string | undefined): Promise<void> {
+    if (name === undefined || !(await this.#parts.store.get(keys.name(name)))) return;
+    throw new XnetError(
+      'IN_USE',
+      `the cluster has a network ${name} already, and swarm's networks cannot join it; choose another xnet.name`,
+    );
+  }
+}
+
+function markAllocated(
+  record: NetworkRecord,
+  revision: number,
+  swarm: NonNullable<NetworkRecord['swarm']>,
+): Attempt<NetworkRecord> {
+  if (record.swarm) return { result: record };
+  const key = keys.network(record.id);
+  return {
+    result: record,
+    conditions: [{ key, is: 'at', revision }],
+    writes: [{ put: key, value: formatRecord({ ...record, swarm }) }],
+  };
+}

@@ -1,0 +1,81 @@
+import { ForgottenEndpoints } from '../agent/forgotten-endpoints.js';
+import { LocalCatchUp } from '../agent/local-catch-up.js';
+import { Mirror, type MirrorParts } from '../agent/mirror.js';
+import { NamePublisher } from '../agent/name-publisher.js';
+import { PoolCreations } from '../agent/pool-creations.js';
+import { PoolSweep } from '../agent/pool-sweep.js';
+import type { Engine } from '../docker/engine.js';
+import { OUR_DRIVER } from '../docker/own-plugin.js';
+import { ADDRESS_SPACES } from '../ipam/address-space.js';
+import type { EndpointRecord } from '../store/records.js';
+import type { Driver } from './driver.js';
+import type { Forwarding } from './forwarding.js';
+import type { Foundation } from './foundation.js';
+
+/** How long Docker must not have a network of swarm's. One that it is creating is tied again by its first endpoint. */
+const GONE_FROM_SWARM_MS = 5_000;
+
+/** What keeps Docker and the cluster equal. */
+export interface DockerAgents {
+  readonly engine: Engine;
+  readonly mirror: Mirror;
+  readonly poolSweep: PoolSweep;
+  readonly names: NamePublisher;
+}
+
+/** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
+export async function startDockerAgents(
+  { config, logger, store, dataplane, hostId, pluginId }: Foundation,
+  { records, registration, hosts, local, isLocalFresh, follower }: Forwarding,
+  { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
+  started: AsyncDisposable[],
+): Promise<DockerAgents> {
+  // Loaded when containers' look-ups are served again: it takes a fifth of a start.
+  const { DockerodeEngine } = await import('../docker/dockerode-engine.js');
+  const engine = new DockerodeEngine(
+    config.dockerHost,
+    {},
+    { id: pluginId, plain: config.plainName === 'on' },
+  );
+  const untie: MirrorParts['untie'] = (binding, options) => networks.untie(binding, options);
+  const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const docker = { store, engine, hostId, driver: OUR_DRIVER, records, logger };
+  const addressSpace = ADDRESS_SPACES.local;
+  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
+  await creations.resume();
+  const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
+  // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
+  const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
+  const mirror = new Mirror({ ...docker, local, hostName, registration, deeds, untie, onListed, timing });
+  started.push(mirror);
+  await mirror.start();
+
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam });
+  started.push(poolSweep);
+  poolSweep.start();
+
+  const findEndpoint = (id: string) => local.findEndpoint(id);
+  const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
+  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, logger });
+  started.push(names);
+  names.start();
+
+  const catchUp = new LocalCatchUp({
+    ...docker,
+    local,
+    recallNetwork: (tie) => networks.recall(tie),
+    recallEndpoint: (endpoint) => endpoints.recall(endpoint),
+    caughtUp: () => names.hintAll(),
+  });
+  started.push(catchUp);
+  if (!isLocalFresh) catchUp.start();
+
+  const remove = (id: string) => endpoints.delete(id);
+  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
+  started.push(forgotten);
+  forgotten.start();
+
+  // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
+  started.push({ [Symbol.asyncDispose]: async () => engine.close() });
+  return { engine, mirror, poolSweep, names };
+}

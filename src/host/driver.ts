@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { OwnDeeds } from '../agent/own-deeds.js';
+import { KeyedMutex } from '../concurrency/keyed-mutex.js';
+import { Unfinished } from '../concurrency/unfinished.js';
+import { containerMtu } from '../dataplane/container-mtu.js';
+import { EndpointSandboxes } from '../dns/endpoint-sandboxes.js';
+import { Endpoints } from '../driver/endpoints.js';
+import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
+import { Networks } from '../driver/networks.js';
+import { PoolRequests } from '../driver/pool-requests.js';
+import { SwarmNetworks } from '../driver/swarm-networks.js';
+import { errorMessage } from '../errors.js';
+import { Ipam } from '../ipam/ipam.js';
+import type { Forwarding } from './forwarding.js';
+import type { Foundation } from './foundation.js';
+import { poolBook } from './pool-book.js';
+
+/** What answers Docker's calls. */
+export interface Driver {
+  readonly networks: Networks;
+  readonly swarmNetworks: SwarmNetworks;
+  /** Filled by the mirror. */
+  readonly deeds: OwnDeeds;
+  readonly endpoints: Endpoints;
+  readonly sandboxes: EndpointSandboxes;
+  readonly ipam: Ipam;
+  readonly poolRequests: PoolRequests;
+}
+
+/** What it starts is added to `started`. */
+export function createDriver(
+  { config, logger, store, dataplane, hostId, resolvers }: Foundation,
+  { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
+  started: AsyncDisposable[],
+): Driver {
+  const ipam = new Ipam({
+    store,
+    records,
+    host: { id: hostId, name: hostname() },
+    defaultPools: config.defaultPools,
+    restSeconds: config.restSeconds,
+    reserves: {
+      // The embedded store is never away; where swarm's manager gives addresses out, no host can.
+      size: config.store === 'embedded' || config.scope === 'global' ? 0 : config.reserve,
+      isPoolHere: (poolKey) =>
+        local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
+      onFailure: (error) => logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
+    },
+  });
+  started.push(ipam);
+  ipam.start();
+  const background = (what: string, work: Promise<void>) => {
+    work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
+  };
+  const sandboxes = new EndpointSandboxes(resolvers, logger);
+  const mutex = new KeyedMutex();
+  const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
+  const poolRequests = new PoolRequests();
+  const deeds = new OwnDeeds();
+  const removals = new Unfinished();
+  started.push(removals);
+  const isGlobal = config.scope === 'global';
+  const adoptNetwork = async (id: string) => {
+    if (isGlobal) await networks.adopt(id);
+  };
+  const addressBook = ipam.addressBook;
+  const endpoints = new Endpoints({ ...parts, addressBook, adoptNetwork, removals, background });
+  const common = {
+    store,
+    pools: poolBook(poolRequests, ipam),
+    largestMtu: containerMtu(underlay),
+    gatewaySubnets: () => hosts.gatewaySubnets(),
+  };
+  const networks = new Networks({
+    ...parts,
+    ...common,
+    newId: (id) => (isGlobal || isSwarmId(id) ? globalNetworkId(id) : randomBytes(6).toString('hex')),
+    deeds,
+    deleteEndpoint: (id) => endpoints.delete(id),
+    changed: () => guard.hint(),
+  });
+  const swarmNetworks = new SwarmNetworks(common);
+  return { networks, swarmNetworks, deeds, endpoints, sandboxes, ipam, poolRequests };
+}

@@ -1,0 +1,93 @@
+import { hostname } from 'node:os';
+import { adoptKernelState } from '../agent/adoption.js';
+import { HostRegistration } from '../agent/host-registration.js';
+import { HostsView } from '../agent/hosts-view.js';
+import { loadLocalState } from '../agent/local-state.js';
+import { NetworkFollower } from '../agent/network-follower.js';
+import { TunnelGuard } from '../agent/tunnel-guard.js';
+import { containerMtu } from '../dataplane/container-mtu.js';
+import type { NetworkSpec, Underlay } from '../dataplane/dataplane.js';
+import { LocalNetworks } from '../driver/local-networks.js';
+import { RepairLog } from '../observability/repair-log.js';
+import { RecordReader } from '../store/record-reader.js';
+import type { HostRecord, NetworkRecord } from '../store/records.js';
+import type { Foundation } from './foundation.js';
+
+/** What this host knows of the cluster, and the kernel that follows it. */
+export interface Forwarding {
+  readonly underlay: Underlay;
+  readonly records: RecordReader;
+  readonly registration: HostRegistration;
+  readonly hosts: HostsView;
+  readonly local: LocalNetworks;
+  /** As loadLocalState resolves. */
+  readonly isLocalFresh: boolean;
+  readonly follower: NetworkFollower;
+  readonly guard: TunnelGuard;
+  readonly repairs: RepairLog;
+  readonly specOf: (record: NetworkRecord) => NetworkSpec;
+}
+
+/** Registers the host, and begins to follow the cluster. What it starts is added to `started`. */
+export async function startForwarding(
+  foundation: Foundation,
+  started: AsyncDisposable[],
+): Promise<Forwarding> {
+  const { logger, store, dataplane, hostId, zones } = foundation;
+  const underlay = await dataplane.findUnderlay();
+
+  const registration = new HostRegistration(store, hostRecordOf(foundation, underlay), logger);
+  started.push(registration);
+  await registration.start();
+
+  const records = new RecordReader(logger);
+  const hosts = new HostsView(store, records);
+  started.push(hosts);
+  await hosts.start();
+
+  const local = new LocalNetworks();
+  const isLocalFresh = await loadLocalState(store, hostId, local, records);
+
+  const repairs = new RepairLog(logger);
+  const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
+  started.push(guard);
+  hosts.onChange(() => guard.hint());
+  guard.hint();
+
+  const changed = (networkId: string) => zones.changed(networkId);
+  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, records, logger, changed });
+  started.push(follower);
+  zones.connect({
+    endpointsOf: (networkId) => follower.endpointsOf(networkId),
+    nameOf: (networkId) => local.findRecord(networkId)?.name,
+    virtualSubnetsOf: (networkId) => virtualSubnetsOf(local.findRecord(networkId)),
+    isAlive: (id) => id === hostId || hosts.isAlive(id),
+  });
+  hosts.onChange(() => zones.hostsChanged());
+
+  const mtu = containerMtu(underlay);
+  const specOf = ({ id, vni, multicast, mtu: asked }: NetworkRecord) => ({
+    id,
+    vni,
+    multicast,
+    mtu: asked ?? mtu,
+  });
+  await adoptKernelState({ dataplane, local, follower, specOf, logger });
+  return { underlay, records, registration, hosts, local, isLocalFresh, follower, guard, repairs, specOf };
+}
+
+/** Services get them from the pools that swarm itself has. */
+function virtualSubnetsOf(record: NetworkRecord | undefined): string[] {
+  return record?.swarm ? record.pools.map(({ subnet }) => subnet) : [];
+}
+
+function hostRecordOf({ config, hostId, version }: Foundation, underlay: Underlay): HostRecord {
+  return {
+    version: 1,
+    id: hostId,
+    name: hostname(),
+    vtep: underlay.vtep,
+    vxlanPort: config.vxlanPort,
+    xnetVersion: version,
+  };
+}

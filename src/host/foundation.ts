@@ -1,0 +1,22 @@
+/** What there is before the store and the underlay are reached. */
+import type { Config } from '../config/schema.js';
+import type { Dataplane } from '../dataplane/dataplane.js';
+import type { SandboxResolvers } from '../dns/resolvers.js';
+import type { Zones } from '../dns/zones.js';
+import type { Logger } from '../observability/logger.js';
+import type { Store } from '../store/store.js';
+
+export interface Foundation {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly dataplane: Dataplane;
+  /** Filled here; asked by `resolvers`. */
+  readonly zones: Zones;
+  /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
+  readonly resolvers: SandboxResolvers;
+  readonly hostId: string;
+  readonly version: string;
+  /** Of the managed plugin that this is; undefined: it is none. */
+  readonly pluginId: string | undefined;
+}

@@ -1,0 +1,72 @@
+/**
+ * A host at work: everything that needs the store and the underlay, made in the order it is needed. daemon.ts
+ * makes it in the background, since Docker must be answered before the store is reachable.
+ */
+import { DriftRepairs } from '../agent/drift-repairs.js';
+import { type HostRemovalParts, removeHost } from '../agent/host-removal.js';
+import type { KnownHost } from '../agent/known-hosts.js';
+import { Ipam } from '../ipam/ipam.js';
+import { RecordReader } from '../store/record-reader.js';
+import { type DockerAgents, startDockerAgents } from './docker-agents.js';
+import { createDriver, type Driver } from './driver.js';
+import { type Forwarding, startForwarding } from './forwarding.js';
+import type { Foundation } from './foundation.js';
+import { poolBook } from './pool-book.js';
+
+export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
+  /** As `removeHost` of agent/host-removal.ts. */
+  readonly removeHost: (wanted: string) => Promise<KnownHost>;
+}
+
+/** Rejects, with all undone, when the store, the underlay or another host's claim stands in the way. */
+export async function startHost(foundation: Foundation): Promise<Host> {
+  const started: AsyncDisposable[] = [];
+  try {
+    const forwarding = await startForwarding(foundation, started);
+    await foundation.resolvers.adoptHeld();
+    const driver = createDriver(foundation, forwarding, started);
+    startRepairs(foundation, forwarding, driver, started);
+    const agents = await startDockerAgents(foundation, forwarding, driver, started);
+    const dispose = () => disposeAll(started);
+    const removal = hostRemovalParts(foundation, driver);
+    const forget = (wanted: string) => removeHost(removal, wanted);
+    return { ...forwarding, ...driver, ...agents, removeHost: forget, [Symbol.asyncDispose]: dispose };
+  } catch (error: unknown) {
+    await disposeAll(started);
+    throw error;
+  }
+}
+
+function startRepairs(
+  { dataplane, resolvers, logger }: Foundation,
+  { local, guard, repairs }: Forwarding,
+  { sandboxes }: Driver,
+  started: AsyncDisposable[],
+): void {
+  const drift = new DriftRepairs({
+    dataplane,
+    local,
+    sandboxPathOf: (endpointId) => sandboxes.pathOf(endpointId),
+    repairRules: (repaired, signal) => resolvers.repairRules(repaired, signal),
+    suspectFilter: () => guard.suspect(),
+    repairs,
+    logger,
+  });
+  started.push(drift);
+  drift.start();
+}
+
+function hostRemovalParts(
+  { config, store, hostId, logger }: Foundation,
+  { ipam, poolRequests }: Driver,
+): HostRemovalParts {
+  const { defaultPools, restSeconds } = config;
+  const ipamOf: HostRemovalParts['ipamOf'] = (host) =>
+    new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
+  return { store, hostId, pools: poolBook(poolRequests, ipam), ipamOf, logger };
+}
+
+/** Last made, first gone. */
+async function disposeAll(parts: readonly AsyncDisposable[]): Promise<void> {
+  for (const part of [...parts].reverse()) await part[Symbol.asyncDispose]();
+}

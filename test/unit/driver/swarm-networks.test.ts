@@ -1,0 +1,33 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { PoolRequests } from '../../../src/driver/pool-requests.js';
+import { SwarmNetworks } from '../../../src/driver/swarm-networks.js';
+import { poolBook } from '../../../src/host/pool-book.js';
+import { keys } from '../../../src/store/keys.js';
+import { Cluster, eventually, poolRequest } from '../ipam/cluster.js';
+
+const TAKEOVER_MS = 20;
+
+test('what is left is given back when swarm has forgotten what it stored, and not when Docker repeats a call', async () => {
+  await using cluster = new Cluster();
+  const [former, ipam] = [cluster.host('h1'), cluster.host('h2', { takeoverMs: TAKEOVER_MS })];
+  const pools = poolBook(new PoolRequests(), ipam);
+  const networks = new SwarmNetworks({
+    store: cluster.store,
+    pools,
+    gatewaySubnets: () => [],
+    largestMtu: 1450,
+  });
+  const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });
+  const left = keys.pool((await former.requestPool(global('10.8.0.0/24'))).poolKey);
+  await ipam.requestPool(global('10.9.0.0/24'));
+  const allocation = { dockerNetworkId: 'a'.repeat(25), options: {}, subnets: ['10.9.0.0/24'] };
+
+  const options = await networks.allocate(allocation);
+  expect(await networks.allocate(allocation)).toEqual(options);
+  await pause(10 * TAKEOVER_MS);
+  expect(await cluster.store.get(left)).toBeDefined();
+
+  expect(await networks.allocate({ ...allocation, options })).toEqual(options);
+  await eventually(async () => (await cluster.store.get(left)) === undefined);
+});
