@@ -103,10 +103,11 @@ class HostRemoval {
     }
   }
 
-  async #removeNetwork(network: LocalNetwork): Promise<void> {
+  async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, pools } = this.#parts;
     const removal = { store, pools, deeds: NO_DEEDS, hostId: this.#host.id };
-    const removed = await this.#transact(() => attemptRemoval(removal, network, true));
+    const tie = { networkId: record.id, dockerNetworkId };
+    const removed = await this.#transact(() => attemptRemoval(removal, tie, true));
     for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
   }
 
@@ -154,7 +155,11 @@ class HostRemoval {
   }
 }
 
-const NO_DEEDS: OwnDeeds = { made: new Map(), isRemoving: () => false };
+const NO_DEEDS: OwnDeeds = {
+  made: new Map(),
+  isRemoving: () => false,
+  noteUntiedUnseen: () => undefined,
+};
 
 function titleOf({ id, name }: KnownHost): string {
   return name === undefined ? `host ${id}` : `host ${name} (${id})`;

@@ -1,7 +1,7 @@
 import { Sweep } from '../concurrency/sweep.js';
 import type { Engine } from '../docker/engine.js';
+import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import type { Tie } from '../driver/networks.js';
 import { errorMessage, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';

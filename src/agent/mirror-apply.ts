@@ -1,5 +1,6 @@
 /** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import type { Engine } from '../docker/engine.js';
+import type { Tie } from '../driver/collaborators.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { BindingRecord } from '../store/records.js';
@@ -22,6 +23,7 @@ export interface MirrorEffects {
   readonly driver: string;
   readonly logger: Logger;
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
+  readonly withdraw: (tie: Tie) => Promise<void>;
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
   readonly deeds: OwnDeeds;
@@ -121,12 +123,17 @@ async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database:
   const { store, engine, driver, logger, deeds } = effects;
   const current = await findNetwork(store, network.id);
   if (!current?.mirror || current.mirror.removal) return;
-  const { name } = current.mirror;
-  const id = await engine.createNetwork(copyOf(current.id, current.mirror, driver));
-  // From now on its removal by a user is known as such.
-  deeds.noteMade(id, { name, database });
-  await see(effects, current.id, { id, name }, database);
-  logger.info('network created, as in the rest of the cluster', { name, network: current.id });
+  const { id: networkId, mirror } = current;
+  const { name } = mirror;
+  await deeds.making(async () => {
+    const id = await engine.createNetwork(copyOf(networkId, mirror, driver));
+    // From now on its removal by a user is known as such.
+    deeds.noteMade(id, { name, database });
+    logger.info('network created, as in the rest of the cluster', { name, network: networkId });
+    // Users see it before Docker answers: one has removed it already.
+    if (deeds.isUntiedUnseen(id)) await effects.withdraw({ networkId, dockerNetworkId: id });
+    await see(effects, networkId, { id, name }, database);
+  });
 }
 
 const REASONS: Readonly<Record<RemovalCause, string>> = {

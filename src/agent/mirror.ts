@@ -1,6 +1,7 @@
 import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
@@ -37,6 +38,8 @@ export interface MirrorParts {
   readonly logger: Logger;
   /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
+  /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
+  readonly withdraw: (tie: Tie) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;

@@ -7,6 +7,29 @@ import type { Seen } from './mirror-records.js';
 export class OwnDeeds {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
+  /** Untied while the mirror was making networks, and not known as seen. */
+  readonly #untiedUnseen = new Set<string>();
+  #makings = 0;
+
+  /** Does `making`, which makes Docker create a network and looks at `isUntiedUnseen` after that. */
+  async making(making: () => Promise<void>): Promise<void> {
+    this.#makings += 1;
+    try {
+      await making();
+    } finally {
+      this.#makings -= 1;
+      if (this.#makings === 0) this.#untiedUnseen.clear();
+    }
+  }
+
+  /** Docker has the driver delete it; whether it takes a creation back or a user has removed it is not known yet. */
+  noteUntiedUnseen(dockerNetworkId: string): void {
+    if (this.#makings > 0) this.#untiedUnseen.add(dockerNetworkId);
+  }
+
+  isUntiedUnseen(dockerNetworkId: string): boolean {
+    return this.#untiedUnseen.has(dockerNetworkId);
+  }
 
   /** Docker has made the network; the store will say so when the binding is noted as seen. */
   noteMade(dockerNetworkId: string, seen: Seen): void {

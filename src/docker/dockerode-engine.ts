@@ -122,8 +122,9 @@ export class DockerodeEngine implements Engine {
    * xnet before us asked for. Then ours goes again, and EXISTS is thrown.
    */
   async #giveWay(name: string, networkId: string): Promise<void> {
-    const others = (await this.listNetworks()).filter((each) => each.name === name && each.id !== networkId);
-    if (others.length === 0) return;
+    const ids = (await this.listNetworks()).filter((each) => each.name === name).map(({ id }) => id);
+    // A user may have removed ours already, and even made another.
+    if (!ids.includes(networkId) || ids.length === 1) return;
     await this.removeNetwork(networkId);
     throw new XnetError('EXISTS', `Docker: network with name ${name} already exists`, { name });
   }

@@ -60,12 +60,17 @@ export interface PoolBook {
   releaseGlobal(poolKey: string): Promise<void>;
 }
 
+/** A Docker network of this host and the cluster's network. */
+export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
+
 /** What xnet itself does in Docker, by Docker network id. */
 export interface OwnDeeds {
   /** What is seen in Docker for certain, though the store does not say so yet. */
   readonly made: ReadonlyMap<string, NonNullable<BindingRecord['seen']>>;
   /** xnet is removing it: if Docker says so too, that is no user's wish. */
   isRemoving(dockerNetworkId: string): boolean;
+  /** Docker had it deleted before it was seen: as a user wished, if it turns out that Docker had made it. */
+  noteUntiedUnseen(dockerNetworkId: string): void;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

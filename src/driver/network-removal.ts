@@ -12,8 +12,7 @@ import {
 } from '../store/records.js';
 import type { Store, Write } from '../store/store.js';
 import { type Attempt, asRead } from '../store/transact.js';
-import type { OwnDeeds, PoolBook } from './collaborators.js';
-import type { LocalNetwork } from './local-networks.js';
+import type { OwnDeeds, PoolBook, Tie } from './collaborators.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
 export interface NetworkRemovalParts {
@@ -25,11 +24,12 @@ export interface NetworkRemovalParts {
 
 /**
  * One try to untie a Docker network; the cluster network goes with its last binding: then it is the result. `lost`: by no
- * user's hand. Throws INTERNAL when a newer xnet wrote a record that would go.
+ * user's hand. One that is untied already and was seen (OwnDeeds) is removed as if it were not. Throws INTERNAL when a
+ * newer xnet wrote a record that would go.
  */
 export async function attemptRemoval(
   parts: NetworkRemovalParts,
-  { dockerNetworkId, record: { id } }: LocalNetwork,
+  { networkId: id, dockerNetworkId }: Tie,
   lost: boolean,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const { store, hostId, deeds } = parts;
@@ -39,12 +39,13 @@ export async function attemptRemoval(
   // Read anew: the agent changes it.
   const entry = await store.get(keys.network(id));
   const binding = bindings.entries.find(({ key }) => key === own);
-  if (!guard || !entry || !binding) return { result: undefined };
-  const record = parseRecord(networkRecord, entry);
-  const last = bindings.entries.length === 1;
   // Asked last of all: it is later than the store.
   const isOwn = deeds.isRemoving(dockerNetworkId);
-  const seen = parseRecord(bindingRecord, binding).seen ?? deeds.made.get(dockerNetworkId);
+  const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? deeds.made.get(dockerNetworkId);
+  if (!guard || !entry || !(binding || seen)) return { result: undefined };
+  if (!seen && !lost && !isOwn) deeds.noteUntiedUnseen(dockerNetworkId);
+  const record = parseRecord(networkRecord, entry);
+  const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
   const untied: Write[] = [
@@ -55,7 +56,7 @@ export async function attemptRemoval(
   ];
   return {
     result: end === 'remove' ? record : undefined,
-    conditions: [guard, binding, entry].map((read) => asRead(read.key, read)),
+    conditions: [asRead(guard.key, guard), asRead(own, binding), asRead(entry.key, entry)],
     writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
   };
 }

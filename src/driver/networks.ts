@@ -3,7 +3,6 @@ import type { Dataplane } from '../dataplane/dataplane.js';
 import { XnetError } from '../errors.js';
 import { keys } from '../store/keys.js';
 import {
-  type BindingRecord,
   bindingRecord,
   findRecord,
   formatRecord,
@@ -12,7 +11,7 @@ import {
   parseRecord,
 } from '../store/records.js';
 import { transact } from '../store/transact.js';
-import type { GivenPool, NetworkFollower } from './collaborators.js';
+import type { GivenPool, NetworkFollower, Tie } from './collaborators.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
@@ -40,9 +39,6 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   /** Called after this host's set of networks changed. */
   readonly changed: () => void;
 }
-
-/** A Docker network of this host and the cluster's network. */
-export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
 
 /** Creates and deletes networks: ties this host's Docker networks to networks of the cluster. */
 export class Networks {
@@ -127,20 +123,40 @@ export class Networks {
     await this.delete(tie.dockerNetworkId, options);
   }
 
+  /**
+   * A user has removed a Docker network that was untied before it was known as seen (OwnDeeds): the removal counts as
+   * any other. Idempotent. Throws the store's errors.
+   */
+  async withdraw(tie: Tie): Promise<void> {
+    await this.#parts.mutex.run(tie.dockerNetworkId, async () => {
+      await this.#releaseGlobal(await this.#removeFromStore(tie, false));
+    });
+  }
+
   /** As `findNetwork` of network-creation.ts. */
   find(reference: NetworkReference): Promise<NetworkRecord | undefined> {
     return findNetwork(this.#parts.store, reference);
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
-    const { local, store, pools, changed } = this.#parts;
+    const { local, changed } = this.#parts;
+    const { dockerNetworkId, record } = network;
     await this.#deleteForgottenEndpoints(network);
     await this.#removeFromKernel(network);
     await this.#releasePools(network);
-    const removed = await transact(store, () => attemptRemoval(this.#parts, network, lost));
-    local.removeNetwork(network.dockerNetworkId);
+    const removed = await this.#removeFromStore({ networkId: record.id, dockerNetworkId }, lost);
+    local.removeNetwork(dockerNetworkId);
     changed();
-    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobal(poolKey)));
+    await this.#releaseGlobal(removed);
+  }
+
+  #removeFromStore(tie: Tie, lost: boolean): Promise<NetworkRecord | undefined> {
+    return transact(this.#parts.store, () => attemptRemoval(this.#parts, tie, lost));
+  }
+
+  /** What the cluster held for a network that is removed. */
+  async #releaseGlobal(removed: NetworkRecord | undefined): Promise<void> {
+    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobal(poolKey)));
   }
 
   #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {

@@ -38,7 +38,9 @@ export async function startDockerAgents(
     { id: pluginId, plain: config.plainName === 'on' },
   );
   const untie: MirrorParts['untie'] = (binding, options) => networks.untie(binding, options);
+  const withdraw: MirrorParts['withdraw'] = (tie) => networks.withdraw(tie);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const effects = { hostName, registration, deeds, untie, withdraw };
   const docker = { store, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
@@ -46,7 +48,7 @@ export async function startDockerAgents(
   const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
   // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({ ...docker, local, hostName, registration, deeds, untie, onListed, timing });
+  const mirror = new Mirror({ ...docker, ...effects, local, onListed, timing });
   started.push(mirror);
   await mirror.start();
 

@@ -8,9 +8,13 @@ import {
   expectEverywhere,
   expectNoProblem,
   expectProblem,
+  expectSubnetEverywhere,
   expectTraffic,
   listNetworks,
 } from '../support/networks.js';
+
+/** By which Docker's answers reach xnet so late that a user has long seen what they tell. */
+const LATE_DOCKER = { socket: '/run/late-docker.sock', ms: '1500' };
 
 // h2 has another Docker version than h1 and h3, so that each outage is tried on either.
 describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) => {
@@ -88,6 +92,24 @@ describeInLab('mirror, outages', { hosts: 3, engines: { h2: '20.10' } }, (test) 
     await expectNoProblem(lab, 'h2');
     expect(await describeNetwork(lab, 'h2', 'shop')).toEqual(await describeNetwork(lab, 'h1', 'shop'));
     await expectTraffic(lab, 'shop', ['h1', 'h2']);
+  });
+
+  test('a network that a user removed before xnet was told that Docker had made it is gone from all, and its name is free', async (lab) => {
+    const { socket, ms } = LATE_DOCKER;
+    for (const host of ['h2', 'h3']) {
+      await using _late = lab.start(host, 'node', '/opt/xnet/test/lab/lib/late-docker.mjs', socket, ms);
+      await lab.xnet(host, 'restart', '--', '--docker-host', `unix://${socket}`);
+      try {
+        await createEverywhere(lab, 'h1', 'shop', '--subnet', '10.51.0.0/24');
+        await lab.docker(host, 'network', 'rm', 'shop');
+        await createNetwork(lab, host, 'shop', '--subnet', '10.52.0.0/24');
+        await expectSubnetEverywhere(lab, 'shop', '10.52.0.0/24');
+      } finally {
+        await lab.xnet(host, 'restart', '--');
+      }
+      await lab.docker('h1', 'network', 'rm', 'shop');
+      await expectEverywhere(lab, []);
+    }
   });
 
   test('dockerd away, restarted, or started after xnet is found again', async (lab) => {

@@ -10,6 +10,7 @@ import {
   expectEverywhere,
   expectNoProblem,
   expectProblem,
+  expectSubnetEverywhere,
   expectTraffic,
   inspectNetwork,
   listNetworks,
@@ -68,12 +69,7 @@ for (const engine of ENGINES) {
       await createEverywhere(lab, 'h1', 'shop', '--subnet', '10.51.0.0/24');
       await lab.docker('h3', 'network', 'rm', 'shop');
       await createNetwork(lab, 'h3', 'shop', '--subnet', '10.52.0.0/24');
-      await eventually(async () => {
-        for (const host of lab.hosts) {
-          const { IPAM } = await inspectNetwork(lab, host, 'shop');
-          expect(IPAM.Config[0]?.Subnet).toBe('10.52.0.0/24');
-        }
-      });
+      await expectSubnetEverywhere(lab, 'shop', '10.52.0.0/24');
     });
 
     test('a removal while containers of other hosts use the network is undone, which the log explains; they notice nothing', async (lab) => {

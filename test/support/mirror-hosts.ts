@@ -62,6 +62,8 @@ export class FakeHost implements Engine {
   state: EngineState = API_ANSWERS;
   /** Awaited within the removal of a network, before the plugin is told. */
   onRemoval: () => Promise<void> = async () => undefined;
+  /** Awaited when a network of xnet's is there for everyone, before the one who created it hears of it. */
+  onCreation: () => Promise<void> = async () => undefined;
   #subnets = 0;
 
   constructor(
@@ -115,6 +117,7 @@ export class FakeHost implements Engine {
       records,
       logger: silentLogger,
       untie: (binding, options) => networks.untie(binding, options),
+      withdraw: (tie) => networks.withdraw(tie),
       hostName: (hostId) => hostId,
       registration,
       deeds,
@@ -250,6 +253,7 @@ export class FakeHost implements Engine {
     }
     this.#networks.set(id, { ...spec, id, scope: 'local' });
     this.#tell({ type: 'network', action: 'create', networkId: id, name: spec.name, driver: spec.driver });
+    if (spec.driver === 'xnet') await this.onCreation();
     return id;
   }
 

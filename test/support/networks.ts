@@ -23,6 +23,16 @@ export async function createEverywhere(
   return id;
 }
 
+/** Resolves when the network of that name has the subnet on every host. */
+export async function expectSubnetEverywhere(lab: Lab, name: string, subnet: string): Promise<void> {
+  await eventually(async () => {
+    for (const host of lab.hosts) {
+      const { IPAM } = await inspectNetwork(lab, host, name);
+      expect(IPAM.Config[0]?.Subnet).toBe(subnet);
+    }
+  });
+}
+
 /** Names of the host's networks of xnet, sorted. */
 export async function listNetworks(lab: Lab, host: string): Promise<string[]> {
   const names = await lab.docker(host, 'network', 'ls', '-f', 'driver=xnet', '--format', '{{.Name}}');

@@ -51,6 +51,8 @@ describe('the mirror, whatever users do on several hosts', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 3, maxLength: 25 }), async (operations) => {
         await using cluster = await FakeCluster.start(HOSTS);
         const { hosts, store } = cluster;
+        // Others see a network before the one who makes it is told.
+        for (const host of hosts) host.onCreation = () => pause(3);
         const work: Promise<void>[] = [];
         for (const each of operations) {
           work.push(performOrBeRefused(hosts[each.host] as FakeHost, each));

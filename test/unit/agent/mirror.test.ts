@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
 import type { Write } from '../../../src/store/store.js';
@@ -88,6 +89,46 @@ describe('the mirror', () => {
     release();
     await cluster.everywhere();
     await expectEmpty(cluster.store);
+  });
+
+  test('removes everywhere a copy that was removed before Docker had answered its creation', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const { one, two, store } = cluster;
+    two.onCreation = async () => {
+      two.onCreation = async () => undefined;
+      await two.remove('shop');
+    };
+    await one.create('shop');
+    await cluster.everywhere();
+    await expectEmpty(store);
+  });
+
+  test('has the name free for the user who removed a copy before Docker had answered its creation', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const { one, two } = cluster;
+    two.onCreation = async () => {
+      two.onCreation = async () => undefined;
+      await two.remove('shop');
+      await two.create('shop', { labels: { made: 'anew' } });
+    };
+    await one.create('shop');
+    await eventually(() => {
+      for (const host of cluster.hosts) expect(host.network('shop').labels).toEqual({ made: 'anew' });
+    });
+    await cluster.everywhere('shop');
+  });
+
+  test('keeps a network of which Docker took the creation of a copy back', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    two.onCreation = async () => {
+      two.onCreation = async () => undefined;
+      await two.remove('shop');
+      throw new XnetError('DOCKER', 'cannot be kept');
+    };
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    expect(two.problems).toEqual([]);
   });
 
   test('repeats a step that has no effect at growing pauses', async () => {
