@@ -9,20 +9,25 @@ export interface AbsenceTiming {
   readonly probeMs: number;
 }
 
+export interface AbsenceHooks {
+  /** Called when one begins. */
+  readonly onBegin: () => void;
+  /** Tried until it succeeds and `isDone` then; resolves to how many writes were kept for the store. */
+  readonly comeBack: () => Promise<number>;
+  readonly isDone: () => boolean;
+}
+
 /** The time in which the store does not answer: from the first failure until `comeBack` has succeeded. */
 export class Absence implements AsyncDisposable {
-  readonly #comeBack: () => Promise<number>;
-  readonly #isDone: () => boolean;
+  readonly #hooks: AbsenceHooks;
   readonly #timing: AbsenceTiming;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   #reason: XnetError | undefined;
   #over: Promise<void> = Promise.resolve();
 
-  /** `comeBack` is tried until it succeeds and `isDone` then; it tells how many writes were kept for the store. */
-  constructor(comeBack: () => Promise<number>, isDone: () => boolean, timing: AbsenceTiming, logger: Logger) {
-    this.#comeBack = comeBack;
-    this.#isDone = isDone;
+  constructor(hooks: AbsenceHooks, timing: AbsenceTiming, logger: Logger) {
+    this.#hooks = hooks;
     this.#timing = timing;
     this.#logger = logger;
   }
@@ -38,6 +43,7 @@ export class Absence implements AsyncDisposable {
     this.#reason = reason;
     this.#logger.warn('the store does not answer; what is known goes on', { reason: reason.message });
     this.#over = this.#end(firstPauseMs);
+    this.#hooks.onBegin();
   }
 
   /** Resolves when the store answers. Throws STORE_UNAVAILABLE with the reason when that takes too long. */
@@ -63,8 +69,8 @@ export class Absence implements AsyncDisposable {
       if (signal.aborted) return;
       try {
         // Again at once when something was kept after the last of it had been handed over.
-        do kept += await this.#comeBack();
-        while (!this.#isDone());
+        do kept += await this.#hooks.comeBack();
+        while (!this.#hooks.isDone());
         this.#reason = undefined;
         const afterMs = Math.round(performance.now() - startedAt);
         this.#logger.info('the store answers again', { afterMs, kept });

@@ -42,11 +42,18 @@ export interface FailStaticOptions {
 }
 
 export interface FailStaticTiming extends AbsenceTiming {
+  /** How far the file of what the store last said may be behind while it answers. */
+  readonly behindMs: number;
   /** How long an answer is waited for that could be given without the store. */
   readonly patienceMs: number;
 }
 
-const DEFAULTS: FailStaticTiming = { patienceMs: 1500, returnMs: 3500, probeMs: 300 };
+const DEFAULTS: FailStaticTiming = { behindMs: 2000, patienceMs: 1500, returnMs: 3500, probeMs: 300 };
+
+interface Files {
+  readonly lastKnown: LastKnownFile;
+  readonly ownWrites: OwnWrites;
+}
 
 export class FailStaticStore implements Store {
   readonly description: string;
@@ -55,27 +62,23 @@ export class FailStaticStore implements Store {
   readonly #timing: FailStaticTiming;
   readonly #standIn: StandIn;
   readonly #absence: Absence;
-  /** On disk. */
-  readonly #files: readonly AsyncDisposable[];
+  readonly #files: Files;
   readonly #closing = new AbortController();
   /** Prefixes of which nothing was told since the store was restored from an older backup. */
   #uncompared = new Set<string>();
   #watching: readonly Promise<void>[] = [];
 
-  private constructor(
-    inner: Store,
-    options: FailStaticOptions,
-    standIn: StandIn,
-    files: readonly AsyncDisposable[],
-  ) {
+  private constructor(inner: Store, options: FailStaticOptions, standIn: StandIn, files: Files) {
     this.description = inner.description;
     this.#inner = inner;
     this.#options = options;
     this.#timing = { ...DEFAULTS, ...options.timing };
     this.#standIn = standIn;
     this.#files = files;
+    const onBegin = () => files.lastKnown.flush();
+    const comeBack = () => this.#comeBack();
     const isDone = () => standIn.size === 0;
-    this.#absence = new Absence(() => this.#comeBack(), isDone, this.#timing, options.logger);
+    this.#absence = new Absence({ onBegin, comeBack, isDone }, this.#timing, options.logger);
   }
 
   /** Takes up what an earlier run left in the state directory. Throws the file system's errors. */
@@ -84,20 +87,23 @@ export class FailStaticStore implements Store {
     const { description } = inner;
     const path = join(stateDirectory, 'last-known.json');
     const content = await readLastKnown(path, description);
-    const known: LastKnown = new LastKnown(() => file.hint(), content);
-    const own = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
-    for (const key of own.givenUp) known.forget(key);
+    const known: LastKnown = new LastKnown(() => lastKnown.hint(), content);
+    const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
+    for (const key of ownWrites.givenUp) known.forget(key);
     const onWriting = () => {
       // What is not committed yet is still in the file as this host's.
       const isOver = (key: string) => !ownership.isOwn(key, known.find(key)?.value, undefined);
-      const givenUp = own.givenUp.filter(isOver);
-      return () => own.forgetGivenUp(givenUp);
+      const givenUp = ownWrites.givenUp.filter(isOver);
+      return () => ownWrites.forgetGivenUp(givenUp);
     };
-    const hooks = { onWriting, onFailure: (reason: string) => logger.warn(reason) };
-    const file = new LastKnownFile(path, description, () => known.content, hooks);
-    const store = new FailStaticStore(inner, options, new StandIn(known, own, ownership), [file, own]);
+    const { behindMs } = { ...DEFAULTS, ...options.timing };
+    const onFailure = (reason: string) => logger.warn(reason);
+    const fileOptions = { behindMs, onWriting, onFailure };
+    const lastKnown = new LastKnownFile(path, description, () => known.content, fileOptions);
+    const standIn = new StandIn(known, ownWrites, ownership);
+    const store = new FailStaticStore(inner, options, standIn, { lastKnown, ownWrites });
     store.#watching = always.map((prefix) => store.#keepWatching(prefix));
-    if (own.size > 0) store.#absence.begin(unavailable(`${description} was not asked yet`), 0);
+    if (ownWrites.size > 0) store.#absence.begin(unavailable(`${description} was not asked yet`), 0);
     return store;
   }
 
@@ -167,7 +173,8 @@ export class FailStaticStore implements Store {
     const ended = this.#absence[Symbol.asyncDispose]();
     await this.#inner[Symbol.asyncDispose]();
     await Promise.all([ended, ...this.#watching]);
-    for (const file of this.#files) await file[Symbol.asyncDispose]();
+    await this.#files.lastKnown[Symbol.asyncDispose]();
+    await this.#files.ownWrites[Symbol.asyncDispose]();
   }
 
   async #read<T>(prefix: string, ask: () => Promise<T>, answerHere: () => T): Promise<T> {

@@ -20,10 +20,9 @@ const content = z.object({
   entries: z.array(entry),
 });
 
-/** How far the file may be behind: what changes at all changes in swarms. */
-const BEHIND_MS = 2000;
-
-export interface LastKnownHooks {
+export interface LastKnownFileOptions {
+  /** How far the file may be behind: what changes at all changes in swarms. */
+  readonly behindMs: number;
   /** Called when the content is taken; what it returns, when that is on disk. */
   readonly onWriting: () => () => Promise<void>;
   /** Hears why the file could not be written, each time. */
@@ -34,38 +33,40 @@ export class LastKnownFile implements AsyncDisposable {
   readonly #path: string;
   readonly #store: string;
   readonly #content: () => LastKnownContent;
-  readonly #hooks: LastKnownHooks;
+  readonly #options: LastKnownFileOptions;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   /** `store` names the store. */
-  constructor(path: string, store: string, content: () => LastKnownContent, hooks: LastKnownHooks) {
+  constructor(path: string, store: string, content: () => LastKnownContent, options: LastKnownFileOptions) {
     this.#path = path;
     this.#store = store;
     this.#content = content;
-    this.#hooks = hooks;
+    this.#options = options;
   }
 
   /** There is something new to be written, soon. */
   hint(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#writing = this.#writing.then(() => this.#write());
-    }, BEHIND_MS);
+    this.#timer ??= setTimeout(() => this.flush(), this.#options.behindMs);
+  }
+
+  /** What is not written yet is written now. */
+  flush(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
   }
 
   /** Writes what is not written yet. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const due = this.#timer !== undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.flush();
     await this.#writing;
-    if (due) await this.#write();
   }
 
   /** Whole or not at all: the file is replaced. Never rejects. */
   async #write(): Promise<void> {
-    const onWritten = this.#hooks.onWriting();
+    const onWritten = this.#options.onWriting();
     const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
     try {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
@@ -79,7 +80,7 @@ export class LastKnownFile implements AsyncDisposable {
       await rename(`${this.#path}.new`, this.#path);
       await onWritten();
     } catch (error: unknown) {
-      this.#hooks.onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
+      this.#options.onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
     }
   }
 }

@@ -111,7 +111,6 @@ function suite(test: LabTest): void {
     'xnet killed and started without etcd knows what it knew, and keeps what was done before',
     async (lab) => {
       const shop = await openShop(lab);
-      await pause(WRITTEN_MS);
       await lab.etcd('stop');
       try {
         const early = await runContainer(lab, 'h1', 'shop', { name: 'early' });
