@@ -63,14 +63,17 @@ export class EtcdCalls {
     const reasons = new Map<string, string>();
     for (let tries = 1; ; tries += 1) {
       const endpoint = this.preferred();
+      const timeoutMs = Math.min(tryMs, Math.max(1, deadline - Date.now()));
       try {
-        return await endpoint.call(Math.min(tryMs, Math.max(1, deadline - Date.now())), call);
+        return await endpoint.call(timeoutMs, call);
       } catch (error: unknown) {
         const failure = describeFailure(error);
         this.noteFailure(endpoint, failure.kind);
         if (failure.hung) endpoint.calls.renew();
         if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);
-        reasons.set(endpoint.url, failure.reason);
+        // What it said counts more than its silence in the rest of the time.
+        const saysLittle = failure.hung && timeoutMs < tryMs;
+        if (!saysLittle || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
         const pause = pauseMs(tries, this.#endpoints.length);
         if (!mayRepeat(failure) || Date.now() + pause >= deadline)
           throw unavailableError(reasons, error, failure.notApplied);
