@@ -8,7 +8,7 @@ import { XnetError } from '../errors.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { keys } from '../store/keys.js';
 import { addressRecord, findRecord, formatRecord } from '../store/records.js';
-import type { CommitResult, Condition, Entry, Revision, Write } from '../store/store.js';
+import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import { awayError } from './away.js';
 import { holderOf } from './cluster-hold.js';
@@ -114,9 +114,9 @@ export class Claim {
 
   /** Keeps the fate unknown when there is nothing: the commit may still be applied, so it is made again. */
   async #readBack(pick: Pick): Promise<void> {
-    const entry = await this.#context.store.get(this.#keyOf(pick));
+    const { entry, isFresh } = await readFate(this.#context.store, this.#keyOf(pick));
     if (entry && this.#isOurs(entry)) this.#fate = 'ours';
-    else if (entry && entry.revision !== pick.over) this.#fate = 'refused';
+    else if (isFresh && entry && entry.revision !== pick.over) this.#fate = 'refused';
   }
 
   #isOurs(entry: Entry): boolean {
@@ -161,9 +161,8 @@ async function removeClaim(
   await transact(
     views,
     async () => {
-      const entry = await store.get(key);
-      // What is known of a store that is away says nothing about a commit of unknown fate.
-      if (store.away) throw awayError(store, `${key} cannot be given back`);
+      const { entry, isFresh } = await readFate(store, key);
+      if (!isFresh) throw awayError(store, `${key} cannot be given back`);
       if (!entry || claimOf(entry) !== claim) return { result: undefined };
       return {
         result: undefined,
@@ -173,6 +172,13 @@ async function removeClaim(
     },
     transactions,
   );
+}
+
+/** What is known of a store that is away (not `isFresh`) may be from before a commit of unknown fate. */
+async function readFate(store: Store, key: string): Promise<{ entry: Entry | undefined; isFresh: boolean }> {
+  const wasAway = store.away;
+  const entry = await store.get(key);
+  return { entry, isFresh: !wasAway && !store.away };
 }
 
 /** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */

@@ -140,8 +140,10 @@ export class FailStaticStore implements Store {
     try {
       return await this.#commitToStore(conditions, writes);
     } catch (error: unknown) {
-      this.#absence.begin(asUnanswered(error));
-      if (!canBeKept()) throw asUnanswered(error);
+      const unanswered = asUnanswered(error);
+      this.#absence.begin(unanswered);
+      if (unanswered.fields.applied !== false) this.#standIn.noteUnanswered(writes);
+      if (!canBeKept()) throw unanswered;
       return this.#standIn.commit(conditions, writes);
     }
   }
@@ -221,6 +223,7 @@ export class FailStaticStore implements Store {
     await this.#inner.get('probe');
     const { writes, isOwn } = this.#standIn;
     await replayOwnWrites(this.#inner, writes, isOwn, (replayed) => this.#settle(replayed));
+    this.#standIn.noteAnswered();
     return writes.length;
   }
 

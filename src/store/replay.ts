@@ -23,12 +23,13 @@ export type Resolution = 'as-written' | 'write' | 'lost';
 
 /**
  * The store may have the value already (a commit of unknown fate), an earlier one of this host's, nothing (it was
- * restored from an older backup) or, after a restore, another host's record: that one stays.
+ * restored from an older backup) or another host's record, which stays: after a restore, or because this host had given
+ * the address up by a commit of unknown fate.
  */
-export function resolveWrite(write: OwnWrite, stored: Entry | undefined, isOwn: IsOwn): Resolution {
-  if (stored?.value === write.value) return 'as-written';
-  if (stored === undefined || isOwn(write.key, stored.value, write.value)) return 'write';
-  return 'lost';
+export function resolveWrite({ key, value }: OwnWrite, stored: Entry | undefined, isOwn: IsOwn): Resolution {
+  if (stored?.value === value) return 'as-written';
+  if (stored === undefined || isOwn(key, stored.value, value)) return 'write';
+  return isOwn(key, value, value) ? 'lost' : 'as-written';
 }
 
 /** Settles all, calling `onReplayed` for each. Throws the store's errors; what is not settled then is done next time. */

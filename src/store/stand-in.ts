@@ -23,6 +23,8 @@ export class StandIn {
   readonly #ownership: Ownership;
   /** What readers may still hold of settled writes: by key, the revision they know and the store's. */
   readonly #settled = new Map<string, { readonly own: Revision; readonly stored: Revision }>();
+  /** Keys that this host gave up by a commit which may have been carried out. */
+  readonly #perhapsGone = new Set<string>();
   #lastOwnRevision: Revision = 0;
 
   constructor(known: LastKnown, own: OwnWrites, ownership: Ownership) {
@@ -72,12 +74,26 @@ export class StandIn {
   canCommit(conditions: readonly Condition[], writes: readonly Write[]): boolean {
     return (
       conditions.every(({ key }) => this.known.covers(key) || this.hasOwn(key)) &&
-      writes.every((write) => {
-        if ('removePrefix' in write) return false;
-        const key = 'put' in write ? write.put : write.remove;
-        return this.isOwn(key, this.known.find(key)?.value, 'put' in write ? write.value : undefined);
-      })
+      writes.every((write) => this.#canWrite(write))
     );
+  }
+
+  #canWrite(write: Write): boolean {
+    if ('removePrefix' in write) return false;
+    const key = 'put' in write ? write.put : write.remove;
+    const stored = this.known.find(key)?.value;
+    if (!this.isOwn(key, stored, 'put' in write ? write.value : undefined)) return false;
+    return !this.#perhapsGone.has(key) || this.#givenUpBy([write]).length > 0;
+  }
+
+  /** The store did not answer, and may have carried it out: others may have by now what this host gives up by it. */
+  noteUnanswered(writes: readonly Write[]): void {
+    for (const key of this.#givenUpBy(writes)) this.#perhapsGone.add(key);
+  }
+
+  /** The store answers again, and has what was kept for it. */
+  noteAnswered(): void {
+    this.#perhapsGone.clear();
   }
 
   /** For one that `canCommit`. On disk when this resolves. Throws the file system's errors. */
@@ -98,13 +114,17 @@ export class StandIn {
    * while the store is away, after a power cut say, must not take it for this host's. Throws the file system's errors.
    */
   async noteGivenUp(writes: readonly Write[]): Promise<void> {
-    const keys = writes.flatMap((write) => {
+    const keys = this.#givenUpBy(writes);
+    if (keys.length > 0) await this.#own.giveUp(keys);
+  }
+
+  #givenUpBy(writes: readonly Write[]): string[] {
+    return writes.flatMap((write) => {
       const key = 'put' in write ? write.put : 'remove' in write ? write.remove : '';
       const stored = this.known.find(key)?.value;
       const written = 'put' in write ? write.value : undefined;
       return stored !== undefined && this.#ownership.isGivenUp(key, stored, written) ? [key] : [];
     });
-    if (keys.length > 0) await this.#own.giveUp(keys);
   }
 
   /** A reader may know a settled write by the revision it had here. */

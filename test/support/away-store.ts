@@ -38,6 +38,8 @@ export class AwayStore implements Store {
   readonly #feed = new ChangeFeed();
   #last: Snapshot | undefined;
   readonly #own = new Map<string, OwnWrite>();
+  /** Keys that were given up by a commit that was not answered: others may have them. */
+  readonly #perhapsGone = new Set<string>();
   #revision = 0;
   #phase = new AbortController();
   #answer: 'given' | 'lost' | 'lost-unapplied' = 'given';
@@ -77,6 +79,7 @@ export class AwayStore implements Store {
       }
     }
     this.#own.clear();
+    this.#perhapsGone.clear();
     this.#last = undefined;
     this.#turn();
   }
@@ -97,7 +100,9 @@ export class AwayStore implements Store {
     // The last that was heard is from before the commit.
     await this.goAway();
     if (isApplied) await this.#inner.commit(conditions, writes);
-    return this.#commitHere(conditions, writes);
+    const result = this.#commitHere(conditions, writes);
+    for (const write of writes) if (!this.#isClaim(write)) this.#perhapsGone.add(keyOf(write));
+    return result;
   }
 
   async *watch(prefix: string, signal: AbortSignal): AsyncGenerator<WatchBatch> {
@@ -140,10 +145,17 @@ export class AwayStore implements Store {
 
   #isOwn(write: Write): boolean {
     if ('removePrefix' in write) return false;
-    const key = 'put' in write ? write.put : write.remove;
+    const key = keyOf(write);
     if (key.startsWith(keys.endpoints())) return true;
+    if (this.#perhapsGone.has(key) && this.#isClaim(write)) return false;
     const last = this.#last?.entries.find((entry) => entry.key === key);
     return last !== undefined && isClaimedBy(this.#hostId, last);
+  }
+
+  #isClaim(write: Write): boolean {
+    if (!('put' in write)) return false;
+    const entry = { key: write.put, value: write.value, revision: 0, createRevision: 0 };
+    return isClaimedBy(this.#hostId, entry);
   }
 
   #write(write: Write): Change {
@@ -163,7 +175,8 @@ export class AwayStore implements Store {
     const stored = await this.#inner.get(key);
     if (stored?.value === entry?.value) return;
     if (stored && !isClaimedBy(this.#hostId, stored) && !key.startsWith(keys.endpoints())) {
-      this.lost.push(key);
+      // What was given up by a commit that was applied, another host may have by now.
+      if (entry && isClaimedBy(this.#hostId, entry)) this.lost.push(key);
       return;
     }
     const { ttlSeconds } = lease ?? {};
@@ -192,6 +205,11 @@ export class AwayStore implements Store {
     this.#phase = new AbortController();
     former.abort();
   }
+}
+
+function keyOf(write: Write): string {
+  if ('put' in write) return write.put;
+  return 'remove' in write ? write.remove : write.removePrefix;
 }
 
 function isClaimedBy(hostId: string, entry: Entry): boolean {

@@ -220,6 +220,16 @@ test('an address given up just before a power cut is not taken for this host’s
   await expect(write(store, addressKey(2), address('me'))).rejects.toThrow(/switched off/);
 });
 
+test('an address that was perhaps given up is not claimed again before the store answers', async () => {
+  etcd.mode = 'forgets to answer';
+  await store.commit([], [{ remove: addressKey(2) }]);
+  await write(cluster, addressKey(2), address('other'));
+  await expect(write(store, addressKey(2), address('me'))).rejects.toThrow(/no answer/);
+  await backAgain();
+  expect(await valueAt(cluster, addressKey(2))).toBe(address('other'));
+  await eventually(async () => expect(await valueAt(store, addressKey(2))).toBe(address('other')));
+});
+
 test('a store that takes no writes keeps what is this host’s and goes on reading', async () => {
   etcd.mode = 'takes no writes';
   await write(store, endpointKey('e1'), endpoint('e1'));
