@@ -5,7 +5,7 @@ import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
 import type { Write } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
-import { FakeCluster, mirroredNames } from '../../support/mirror-hosts.js';
+import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
 import { replacing } from '../ipam/cluster.js';
 
 /** Nothing of any network is left in the store. */
@@ -15,6 +15,14 @@ async function expectEmpty(store: MemoryStore): Promise<void> {
       expect((await store.list(prefix)).entries).toEqual([]);
     }
   });
+}
+
+/** Does `act` once, when everyone sees a network that this host is about to hear it has made. */
+function beforeFirstAnswer(host: FakeHost, act: () => Promise<void>): void {
+  host.onCreation = () => {
+    host.onCreation = async () => undefined;
+    return act();
+  };
 }
 
 const isNote = (write: Write) => 'put' in write && write.value.includes('"seen"');
@@ -94,10 +102,9 @@ describe('the mirror', () => {
   test('removes everywhere a copy that was removed before Docker had answered its creation', async () => {
     await using cluster = await FakeCluster.start(3);
     const { one, two, store } = cluster;
-    two.onCreation = async () => {
-      two.onCreation = async () => undefined;
+    beforeFirstAnswer(two, async () => {
       await two.remove('shop');
-    };
+    });
     await one.create('shop');
     await cluster.everywhere();
     await expectEmpty(store);
@@ -106,11 +113,10 @@ describe('the mirror', () => {
   test('has the name free for the user who removed a copy before Docker had answered its creation', async () => {
     await using cluster = await FakeCluster.start(3);
     const { one, two } = cluster;
-    two.onCreation = async () => {
-      two.onCreation = async () => undefined;
+    beforeFirstAnswer(two, async () => {
       await two.remove('shop');
       await two.create('shop', { labels: { made: 'anew' } });
-    };
+    });
     await one.create('shop');
     await eventually(() => {
       for (const host of cluster.hosts) expect(host.network('shop').labels).toEqual({ made: 'anew' });
@@ -121,11 +127,10 @@ describe('the mirror', () => {
   test('keeps a network of which Docker took the creation of a copy back', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;
-    two.onCreation = async () => {
-      two.onCreation = async () => undefined;
+    beforeFirstAnswer(two, async () => {
       await two.remove('shop');
       throw new XnetError('DOCKER', 'cannot be kept');
-    };
+    });
     await one.create('shop');
     await cluster.everywhere('shop');
     expect(two.problems).toEqual([]);
