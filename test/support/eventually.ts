@@ -11,8 +11,8 @@ const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 150;
 
 /**
- * Repeats `check` until it passes; after `timeoutMs` its last failure is thrown. Without `pauseMs` the pauses between
- * the checks grow.
+ * Repeats `check` until it passes: it neither throws nor gives false. After `timeoutMs` its last failure is thrown.
+ * Without `pauseMs` the pauses between the checks grow.
  */
 export async function eventually(
   check: () => unknown,
@@ -23,8 +23,8 @@ export async function eventually(
   const pauses = growingPauses();
   for (;;) {
     try {
-      await check();
-      return;
+      if ((await check()) !== false) return;
+      throw new Error(`still not so after ${timeoutMs} ms: ${check}`);
     } catch (error: unknown) {
       if (Date.now() > deadline) throw error;
       await pause(pauseMs ?? pauses.next().value);

@@ -8,6 +8,7 @@ import { UdpServer } from '../../../src/dns/udp-server.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
 import { bind, checked, connect, LINUX, send, socket } from '../../../src/native/socket-libc.js';
 import { boundPort as portOf } from '../../../src/native/socket-sandbox.js';
+import { eventually } from '../../support/eventually.js';
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -57,9 +58,14 @@ function duplicate(fd: number): number {
 /** Of the processor's time, of a moment from now on: 0 when nothing is to do, 1 when the loop never waits. */
 async function busyShare(): Promise<number> {
   const [startedAt, before] = [performance.now(), process.cpuUsage()];
-  await wait(300);
+  await wait(100);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000 / (performance.now() - startedAt);
+}
+
+/** The loop waits. V8 clearing away the test file before this one is busy too, but that ends; a loop that spins does not. */
+async function expectStill(): Promise<void> {
+  await eventually(async () => expect(await busyShare()).toBeLessThan(0.1), 3_000);
 }
 
 test('a query, an empty one and one of the greatest length are taken once each and answered', async () => {
@@ -72,7 +78,7 @@ test('a query, an empty one and one of the greatest length are taken once each a
     const [answer] = (await once(client, 'message')) as [Buffer];
     expect(answer).toHaveLength(length);
   }
-  expect(await busyShare()).toBeLessThan(0.5);
+  await expectStill();
   expect(taken).toEqual(lengths);
 });
 
@@ -95,7 +101,7 @@ test('what waits after a close is left to another descriptor of the socket, and 
   server.close();
   const client = await clientOf(server.port);
   client.send('late');
-  expect(await busyShare()).toBeLessThan(0.5);
+  await expectStill();
   const taken: string[] = [];
   serve(other, (query) => taken.push(query));
   await once(client, 'message');
@@ -113,7 +119,7 @@ test('an error of the socket is taken off, and queries after it are taken', asyn
   // Nobody listens there: "connection refused" comes back.
   for (let round = 1; round <= 3; round++) {
     send(fd, Buffer.from('x'), 1, 0);
-    expect(await busyShare()).toBeLessThan(0.5);
+    await expectStill();
   }
   const client = createSocket('udp4');
   open.push(client);
