@@ -149,7 +149,9 @@ describe('removal', () => {
       const removal = host.dataplane.removeEndpoint(network.id, endpoint.id);
       await Promise.all([removal, host.dataplane.removeNetwork(network.id)]);
       // Of this process: tests beside this one list the networks of the machine, with a program in each.
-      expect(await command('ps', '-o', 'args', '--ppid', `${process.pid}`)).not.toContain(`-n xnet-${network.id}`);
+      expect(await command('ps', '-o', 'args', '--ppid', `${process.pid}`)).not.toContain(
+        `-n xnet-${network.id}`,
+      );
     }
   });
 
