@@ -10,7 +10,7 @@ die() { printf 'xnet: %s\n' "$*" >&2; exit 1; }
 # stage_program SOURCE DIRECTORY NODE : the program with the packages that it needs, for everybody to read.
 stage_program() {
   local source=$1 directory=$2 node=$3 modules from place
-  [[ -e $source/dist/main.js ]] || die "$source is not built: run \"npm install && npm run build\" there"
+  [[ -e $source/dist/main.js ]] || die "$source is not built: run \"npm ci && npm run build\" there"
   modules=$("$node" "$source/plugin/host/list-modules.mjs" "$source")
   mkdir -p "$directory"
   cp -R "$source"/{bin,dist,docs,plugin,package.json,README.md,CHANGELOG.md,LICENSE} "$directory"

@@ -80,12 +80,11 @@ fetch_node() {
   rm -rf "$directory"
 }
 
-# Again only when package-lock.json has changed since. Not `npm ci`: it refuses a lock file without the optional
-# packages of every platform, and not every registry mirror has them all.
+# Again only when package-lock.json has changed since.
 install_modules() {
   local stamp=node_modules/.installed-from
   cmp -s package-lock.json "$stamp" && return
-  step "Installing npm packages" npm install --no-save --no-audit --no-fund
+  step "Installing npm packages" npm ci --no-audit --no-fund
   cp package-lock.json "$stamp"
 }
 
