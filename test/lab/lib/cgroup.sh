@@ -70,7 +70,7 @@ cgroup_remove_below() {
 
 # Removes a host's groups, or the whole lab's without a host. A group can go only after its last process has.
 cgroup_remove() {
-  wait_until 10 cgroup_remove_below "${1:-}" || die "cannot remove the cgroups of lab '$LAB' (see $RUN/cgroups): something still runs in them"
+  wait_until "$HUNG" cgroup_remove_below "${1:-}" || die "cannot remove the cgroups of lab '$LAB' (see $RUN/cgroups): something still runs in them"
   [[ -z ${1:-} && -e $RUN/cgroups ]] || return 0
   local base
   while read -r base; do rmdir "${base%/*}" 2>/dev/null || true; done <"$RUN/cgroups"

@@ -16,6 +16,9 @@ die() { say "$*"; exit 1; }
 # Milliseconds since some fixed time, without starting a process.
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 
+# What still runs after so many seconds hangs, under whatever load. What has ended is not waited for.
+HUNG=240
+
 # wait_until SECONDS CMD.. : polls until CMD succeeds; fails when the time is over.
 wait_until() {
   local end=$(($(now_ms) + $1 * 1000)); shift
@@ -23,6 +26,20 @@ wait_until() {
     (($(now_ms) < end)) || return 1
     sleep 0.03
   done
+}
+
+# wait_while_running PID CMD.. : polls until CMD succeeds; fails when the process has ended without that, or hangs.
+wait_while_running() {
+  local pid=$1; shift
+  wait_until "$HUNG" succeeds_or_ended "$pid" "$@" && "$@"
+}
+succeeds_or_ended() { "${@:2}" || process_has_ended "$1"; }
+
+# An init ends after all of its processes; a zombie has ended (whoever is its parent has not asked yet).
+process_has_ended() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  [[ ${stat##*) } == [ZX]* ]]
 }
 
 check_root() { ((EUID == 0)) || die "needs root (namespaces, mounts): run it with sudo"; }

@@ -43,7 +43,7 @@ host_boot() {
       bash "$LIB/host-init.sh" "$dir" "$host" "$(tree_path "$(host_engine "$host")")" "$DISK/$host" "$(<"$RUN/source")" \
       "$(<"$RUN/node")" "$(host_ip "$host")" "$(switch_ip)" "$(has_systemd "$host" && echo systemd || echo tini)" >>"$log" 2>&1
   ) &
-  wait_until 20 test -s "$dir/ready" || { show_log_end "$log"; die "host $host did not boot"; }
+  wait_while_running $! test -s "$dir/ready" || { show_log_end "$log"; die "host $host did not boot"; }
 }
 
 # host_entry HOST : fills ENTRY with the command that enters all of the host's namespaces and runs what follows it, in
@@ -96,7 +96,7 @@ daemon_end() {
   local pid
   # Read once: a daemon with a supervisor is soon another one.
   pid=$(host_enter "$1" cat "/run/lab/$2.pid" 2>/dev/null) && daemon_signal "$1" "$2" "$3" || return 0
-  wait_until 60 group_is_gone "$1" "$pid" || die "$2 on $1 still runs 60 s after SIG$3: see 'lab logs $1 $2', or kill it"
+  wait_until "$HUNG" group_is_gone "$1" "$pid" || die "$2 on $1 still runs $HUNG s after SIG$3: see 'lab logs $1 $2', or kill it"
 }
 # shellcheck disable=SC2016
 group_is_gone() { ! host_enter "$1" sh -c 'kill -s 0 -- "-$1"' sh "$2" 2>/dev/null; }
@@ -109,16 +109,9 @@ netns_kill() {
     [[ -n $pids ]] || return 0
     # shellcheck disable=SC2086
     kill -9 $pids 2>/dev/null || true
-    for pid in $pids; do wait_until 15 process_has_ended "$pid" || die "cannot kill process $pid in $1: see 'ip netns pids $1'"; done
+    for pid in $pids; do wait_until "$HUNG" process_has_ended "$pid" || die "cannot kill process $pid in $1: see 'ip netns pids $1'"; done
   done
   die "new processes keep starting in $1: see 'ip netns pids $1'"
-}
-
-# An init ends after all of its processes; a zombie has ended (whoever is its parent has not asked yet).
-process_has_ended() {
-  local stat
-  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
-  [[ ${stat##*) } == [ZX]* ]]
 }
 
 # Pulls the plug: the disk stays, everything else goes.

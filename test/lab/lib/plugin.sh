@@ -28,7 +28,7 @@ END
   # Nothing in the lab may send traces anywhere.
   switch_run "$netns" env OTEL_TRACES_EXPORTER=none "$CACHE/registry/usr/bin/docker-registry" serve "$RUN/registry.yml"
   for host in $(list_docker_hosts); do registry_show "$host"; done
-  wait_until 20 registry_answers || { show_log_end "$RUN/log/switch.log"; die "the registry does not answer"; }
+  wait_until "$HUNG" registry_answers || { show_log_end "$RUN/log/switch.log"; die "the registry does not answer"; }
 }
 registry_show() {
   daemon_runs "$1" registry ||

@@ -7,7 +7,7 @@
 dockerd_start() {
   local host=$1 log; shift; log=$(log_of "$host" dockerd)
   if has_systemd "$host"; then
-    wait_until 60 host_enter "$host" systemctl start docker.service 2>/dev/null || die "docker.service on $host did not start: see 'lab in $host journalctl -b'"
+    wait_until "$HUNG" host_enter "$host" systemctl start docker.service 2>/dev/null || die "docker.service on $host did not start: see 'lab in $host journalctl -b'"
     return
   fi
   ! daemon_runs "$host" dockerd || die "dockerd already runs on $host"
@@ -18,11 +18,11 @@ dockerd_start() {
 # dockerd opens its socket early and answers when it is ready: one request waits for that.
 # shellcheck disable=SC2016
 dockerd_wait() {
-  host_enter "$1" sh -c 'end=$(($(date +%s) + 60))
+  host_enter "$1" sh -c 'end=$(($(date +%s) + $1))
     until curl -sf -m 30 -o /dev/null --unix-socket /run/docker.sock http://docker/_ping; do
       kill -0 "$(cat /run/lab/dockerd.pid)" && [ "$(date +%s)" -lt $end ] || exit 1
       sleep 0.05
-    done' 2>/dev/null
+    done' sh "$HUNG" 2>/dev/null
 }
 
 dockerd_command() {
@@ -100,7 +100,7 @@ xnet_units() {
       ln -sf "$host.xnet.log" "$(log_of "$host" xnet-unit)"
       host_daemon "$host" xnet-unit perl /opt/xnet/test/lab/lib/unit.pl "$XNET_SOCKET" /run/lab/xnet.pid \
         /opt/xnet/plugin/fail-open "${XNET_COMMAND[@]}"
-      wait_until 10 host_enter "$host" test -S "$XNET_SOCKET" || die "no socket of xnet on $host: see 'lab logs $host xnet'" ;;
+      wait_until "$HUNG" host_enter "$host" test -S "$XNET_SOCKET" || die "no socket of xnet on $host: see 'lab logs $host xnet'" ;;
     *) die "xnet units: on or off?" ;;
   esac
 }
@@ -110,11 +110,11 @@ xnet_is_built() { [[ -e $(<"$RUN/source")/dist/main.js ]]; }
 # A killed xnet leaves its socket file behind: only an answer shows that somebody listens.
 # shellcheck disable=SC2016
 xnet_wait() {
-  host_enter "$1" sh -c 'end=$(($(date +%s) + 30))
-    until curl -s -m 5 -o /dev/null --unix-socket "$1" -X POST http://xnet/Plugin.Activate; do
+  host_enter "$1" sh -c 'end=$(($(date +%s) + $2))
+    until curl -s -m 30 -o /dev/null --unix-socket "$1" -X POST http://xnet/Plugin.Activate; do
       kill -0 "$(cat /run/lab/xnet.pid)" && [ "$(date +%s)" -lt $end ] || exit 1
       sleep 0.05
-    done' sh "$XNET_SOCKET" 2>/dev/null
+    done' sh "$XNET_SOCKET" "$HUNG" 2>/dev/null
 }
 
 xnet_command() {
@@ -147,7 +147,7 @@ xnet_upgrade() {
   local host=$1 old
   old=$(xnet_daemon_pid "$host") || die "no daemon of xnet runs on $host"
   daemon_signal "$host" xnet HUP
-  wait_until 60 xnet_has_other_daemon "$host" "$old" || die "xnet on $host still runs the daemon $old 60 s after SIGHUP"
+  wait_until "$HUNG" xnet_has_other_daemon "$host" "$old" || die "xnet on $host still runs the daemon $old $HUNG s after SIGHUP"
   xnet_wait "$host" || { show_log_end "$(log_of "$host" xnet)"; die "xnet on $host does not answer after the upgrade"; }
 }
 xnet_has_other_daemon() {
@@ -177,9 +177,10 @@ etcd_start() {
 
 # Ready when it answers a read, which needs a leader.
 etcd_wait() {
-  wait_until 30 etcd_answers "$1" || { show_log_end "$(log_of "$1" etcd)"; die "etcd on $1 did not become ready"; }
+  wait_until "$HUNG" etcd_answers_or_ended "$1" && daemon_runs "$1" etcd || { show_log_end "$(log_of "$1" etcd)"; die "etcd on $1 did not become ready"; }
 }
-etcd_answers() { etcdctl_on "$1" --command-timeout 2s get ready >/dev/null 2>&1; }
+etcd_answers_or_ended() { etcd_answers "$1" || ! daemon_runs "$1" etcd; }
+etcd_answers() { etcdctl_on "$1" --command-timeout 10s get ready >/dev/null 2>&1; }
 
 etcdctl_on() {
   local host=$1; shift

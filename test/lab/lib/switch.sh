@@ -103,7 +103,7 @@ port_cut() {
 port_heal() {
   ip -n "$(switch_netns)" link set "$1" up
   # Refused until the kernel has seen that the cable is in.
-  wait_until 10 port_forward "$1" || die "the switch does not forward for $1 again"
+  wait_until "$HUNG" port_forward "$1" || die "the switch does not forward for $1 again"
 }
 port_forward() { bridge -n "$(switch_netns)" link set dev "$1" state forwarding 2>/dev/null; }
 port_state() { bridge -n "$(switch_netns)" -j link show dev "$1" 2>/dev/null | jq -r 'if .[0].flags | index("LOWER_UP") then .[0].state else "pulled" end'; }

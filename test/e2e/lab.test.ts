@@ -1,0 +1,36 @@
+/** The lab itself on a loaded machine: a step of a host's boot that takes long, or fails, stands for the load. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { refusalOf } from '../support/command.js';
+import { Lab } from '../support/lab.js';
+
+/** Boots a host; its boot runs `hostname`, which is this shell script here. */
+async function bootWithHostname(topic: string, script: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-lab-boot-'));
+  try {
+    const program = join(directory, 'hostname');
+    await writeFile(program, `#!/bin/sh\n${script}\n`);
+    await chmod(program, 0o755);
+    await using lab = await Lab.up(topic, {
+      hosts: 1,
+      etcd: 0,
+      settings: { PATH: `${directory}:${process.env.PATH}` },
+    });
+    return await lab.run(['status']);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+test('a host that boots slowly is waited for', async () => {
+  const status = await bootWithHostname('slow-boot', 'sleep 22; exec /bin/hostname "$@"');
+  expect(status).toMatch(/^h1 .* up +up/m);
+}, 120_000);
+
+test('a host whose boot has failed is not waited for', async () => {
+  const started = performance.now();
+  expect(await refusalOf(bootWithHostname('no-boot', 'exit 1'))).toContain('host h1 did not boot');
+  expect(performance.now() - started).toBeLessThan(15_000);
+}, 120_000);
