@@ -88,7 +88,9 @@ install_modules() {
   cp package-lock.json "$stamp"
 }
 
+# Only when something has changed since: programs that run now may be about to load what is there.
 build() {
+  if [ -e dist/main.js ] && [ -z "$(find src package.json esbuild.config.mjs -newer dist/main.js -print -quit)" ]; then return; fi
   step "Building" npm run --silent build
 }
 
