@@ -3,8 +3,9 @@
  * a remote IPAM driver gave as `::ffff:10.1.2.3` (moby: libnetwork/endpoint.go, getEtcHostsAddrs; right since a2de9bb334):
  * net.ParseCIDR makes 16 bytes of any address, and whatever a plugin answers goes through it.
  *
- * Docker deletes its line at a disconnect, and only as it wrote it (etchosts.Delete). So a line is altered in place, to one of
- * the same length, and back before that: nothing else in the file moves, and what others append meanwhile is not lost.
+ * Docker appends to the file, and deletes from it what it wrote. So a line is altered in place, to one of the same length:
+ * nothing moves that Docker may be about to write beside. Such a line Docker does not find again (etchosts.Delete), so what
+ * was altered is removed here; it can be told by the spaces at its end.
  */
 
 /** Whether this Docker does so, by its version (`28.5.2+dfsg3`). */
@@ -30,16 +31,8 @@ const FILLED_LINE = /^(\d+\.\d+\.\d+\.\d+)\t(.+) {7}$/gm;
  * first label.
  */
 export function planReadable(content: string, hostname: string): Edit[] {
-  const label = hostname.trim().split('.', 1)[0];
-  return [...content.matchAll(MAPPED_LINE)].flatMap(({ index, 1: address, 2: names }) =>
-    names?.split(' ').at(-1) === label ? [{ offset: index, text: `${address}\t${names}${FILL}` }] : [],
-  );
-}
-
-/** What `planReadable` altered, of these addresses, as Docker wrote it. */
-export function planRestored(content: string, isWanted: (address: string) => boolean): Edit[] {
-  return [...content.matchAll(FILLED_LINE)].flatMap(({ index, 1: address = '', 2: names }) =>
-    isWanted(address) ? [{ offset: index, text: `${MAPPED}${address}\t${names}` }] : [],
+  return [...content.matchAll(MAPPED_LINE)].flatMap(({ index, 1: address, 2: names = '' }) =>
+    isOwn(names, hostname) ? [{ offset: index, text: `${address}\t${names}${FILL}` }] : [],
   );
 }
 
@@ -54,7 +47,14 @@ export function withoutReadable(content: string, isWanted: (address: string) => 
     .join('\n');
 }
 
-/** There is a line of the address, in either form. */
-export function hasLineOf(content: string, address: string): boolean {
-  return content.split('\n').some((line) => line.replace(MAPPED, '').startsWith(`${address}\t`));
+/** The container has a line of its own with the address, in either form. */
+export function hasOwnLine(content: string, hostname: string, address: string): boolean {
+  return content
+    .split('\n')
+    .map((line) => line.replace(MAPPED, '').split('\t'))
+    .some(([at, names = '']) => at === address && isOwn(names.trimEnd(), hostname));
+}
+
+function isOwn(names: string, hostname: string): boolean {
+  return names.split(' ').at(-1) === hostname.trim().split('.', 1)[0];
 }
