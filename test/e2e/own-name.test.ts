@@ -61,6 +61,21 @@ describeInLab('own name', { hosts: 3, engines: { h2: '26', h3: '20.10' } }, (tes
     const other = ['--hostname', 'broker', '--add-host', 'other:10.70.0.9'];
     const { lines } = await findOnStart(lab, 'h1', 'shop', ['--ip', '10.70.0.9', ...other]);
     expect(lines).toEqual(['10.70.0.9\tother', '10.70.0.9\tbroker']);
+
+    // Docker 28 writes no line at all then: its resolver knows the host name.
+    const withoutIpv6 = ['--ip', '10.70.0.9', '--sysctl', 'net.ipv6.conf.all.disable_ipv6=1'];
+    expect(await findOnStart(lab, 'h1', 'shop', withoutIpv6)).toEqual({
+      addresses: ['10.70.0.9'],
+      lines: [],
+    });
+    const usersFile = ['--hostname', 'broker', '-v', '/etc/hostname:/etc/hosts'];
+    const container = await runContainer(lab, 'h1', 'shop', { options: usersFile, command: SLEEP });
+    expect(await container.exec('cat', '/etc/hosts')).toBe('h1');
+    const shown = [
+      await container.inspect('{{json .}}'),
+      await lab.docker('h1', 'network', 'inspect', 'shop'),
+    ];
+    expect(shown.join()).not.toContain('::ffff:');
   });
 
   test('and ten that start at once, each itself', async (lab) => {
