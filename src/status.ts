@@ -51,6 +51,7 @@ function hostProblems(host: Host, hostId: string): string[] {
     ...mirror.problems,
     ...poolSweep.problems,
     ...namesProblems(host),
+    ...(host.hostsFiles.problem === undefined ? [] : [host.hostsFiles.problem]),
     ...familyProblems(host, hostId),
   ];
 }

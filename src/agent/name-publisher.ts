@@ -21,6 +21,10 @@ export interface NamePublisherParts {
     has(endpointId: string): boolean;
     enter(endpoint: EndpointRecord, sandboxPath: string): void;
   };
+  /** Of containers that run: `sandboxPath` is where the endpoint is. */
+  readonly hostsFiles: {
+    enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
+  };
   readonly logger: Logger;
   /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
   readonly sweepMs?: number;
@@ -182,7 +186,10 @@ export class NamePublisher implements AsyncDisposable {
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
     if (sandboxPath !== undefined)
-      for (const [endpoint] of named) this.#parts.sandboxes.enter(endpoint, sandboxPath);
+      for (const [endpoint] of named) {
+        this.#parts.sandboxes.enter(endpoint, sandboxPath);
+        this.#parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
+      }
     await Promise.all(named.map((each) => this.#write(...each)));
   }
 

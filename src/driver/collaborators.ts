@@ -88,6 +88,16 @@ export interface Sandboxes {
   leave(endpointId: string): void;
 }
 
+/** The hosts files that Docker keeps for containers. Nothing here fails, or takes longer than a second. */
+export interface HostsFiles {
+  /** The endpoint is in the sandbox. Idempotent. */
+  enter(endpointId: string, sandboxPath: string): void;
+  /** Resolves when the container finds itself at these addresses, which Docker has written into its file. */
+  correct(endpointId: string, addresses: readonly string[]): Promise<void>;
+  /** Resolves when Docker will find what it wrote of them. */
+  leave(endpointId: string, addresses: readonly string[]): Promise<void>;
+}
+
 export interface NetworkFollower {
   /** Resolves when this host forwards to all endpoints of the network as the store has them; then keeps it so. */
   follow(network: NetworkSpec): Promise<void>;

@@ -7,7 +7,7 @@ import type { IpAddress } from '../inet/ip-address.js';
 import { macFor, parseMac } from '../inet/mac-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
-import type { NetworkFollower, Sandboxes } from './collaborators.js';
+import type { HostsFiles, NetworkFollower, Sandboxes } from './collaborators.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
@@ -24,6 +24,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly dataplane: Dataplane;
   readonly follower: NetworkFollower;
   readonly sandboxes: Sandboxes;
+  readonly hostsFiles: HostsFiles;
   readonly mutex: KeyedMutex;
   /** Makes a Docker network known that this host has not been told of, where that can be. */
   readonly adoptNetwork: (dockerNetworkId: string) => Promise<void>;
@@ -79,7 +80,7 @@ export class Endpoints {
     endpointId: string,
     sandboxPath: string,
   ): Promise<{ interfaceName: string }> {
-    const { local, dataplane, follower, sandboxes, specOf } = this.#parts;
+    const { local, dataplane, follower, sandboxes, hostsFiles, specOf } = this.#parts;
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
@@ -91,22 +92,28 @@ export class Endpoints {
     this.#unjoined.delete(endpointId);
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
+    hostsFiles.enter(endpointId, sandboxPath);
     return attached;
   }
 
   /**
    * Docker has finished the sandbox, and nothing has run in it yet (Docker 28 and later): resolves when the container
-   * finds the names of its networks. Never fails.
+   * finds the names of its networks, and itself. Never fails.
    */
   async complete(endpointId: string): Promise<void> {
-    await this.#parts.sandboxes.ready(endpointId);
+    const { local, sandboxes, hostsFiles } = this.#parts;
+    const addresses = local.findEndpoint(endpointId)?.addresses ?? [];
+    await Promise.all([sandboxes.ready(endpointId), hostsFiles.correct(endpointId, addresses)]);
   }
 
   /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */
-  leave(endpointId: string): void {
+  async leave(endpointId: string): Promise<void> {
+    const { local, sandboxes, hostsFiles } = this.#parts;
     this.#joined.leave(endpointId);
-    this.#parts.sandboxes.leave(endpointId);
-    if (this.#parts.local.findEndpoint(endpointId)) this.#unjoined.add(endpointId);
+    sandboxes.leave(endpointId);
+    const endpoint = local.findEndpoint(endpointId);
+    if (endpoint) this.#unjoined.add(endpointId);
+    await hostsFiles.leave(endpointId, endpoint?.addresses ?? []);
   }
 
   /**
@@ -139,6 +146,7 @@ export class Endpoints {
       if (!endpoint) return;
       this.#joined.leave(endpointId);
       this.#parts.sandboxes.leave(endpointId);
+      await this.#parts.hostsFiles.leave(endpointId, endpoint.addresses);
       try {
         await this.#records.remove(endpoint);
       } catch (error: unknown) {

@@ -1,3 +1,4 @@
+import { ForeignHosts } from '../agent/foreign-hosts.js';
 import { ForgottenEndpoints } from '../agent/forgotten-endpoints.js';
 import { LocalCatchUp } from '../agent/local-catch-up.js';
 import { Mirror, type MirrorParts } from '../agent/mirror.js';
@@ -27,7 +28,7 @@ export interface DockerAgents {
 export async function startDockerAgents(
   { config, logger, store, dataplane, hostId, pluginId }: Foundation,
   { records, registration, hosts, local, isLocalFresh, follower }: Forwarding,
-  { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
+  { networks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -58,9 +59,13 @@ export async function startDockerAgents(
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
-  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, logger });
+  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, hostsFiles, logger });
   started.push(names);
   names.start();
+
+  const foreignHosts = new ForeignHosts({ ...docker, hostsFiles });
+  started.push(foreignHosts);
+  foreignHosts.start();
 
   const catchUp = new LocalCatchUp({
     ...docker,

@@ -5,6 +5,8 @@ import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
 import { EndpointSandboxes } from '../dns/endpoint-sandboxes.js';
+import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/container-directories.js';
+import { HostsFiles } from '../docker/hosts-files.js';
 import { Endpoints } from '../driver/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
 import { Networks } from '../driver/networks.js';
@@ -24,13 +26,14 @@ export interface Driver {
   readonly deeds: OwnDeeds;
   readonly endpoints: Endpoints;
   readonly sandboxes: EndpointSandboxes;
+  readonly hostsFiles: HostsFiles;
   readonly ipam: Ipam;
   readonly poolRequests: PoolRequests;
 }
 
 /** What it starts is added to `started`. */
 export function createDriver(
-  { config, logger, store, dataplane, hostId, resolvers }: Foundation,
+  { config, logger, store, dataplane, hostId, resolvers, pluginId }: Foundation,
   { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
@@ -54,8 +57,10 @@ export function createDriver(
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
   };
   const sandboxes = new EndpointSandboxes(resolvers, logger);
+  const directories = new ContainerDirectories(pluginId === undefined ? ON_THE_HOST : IN_A_PLUGIN);
+  const hostsFiles = new HostsFiles(directories, logger);
   const mutex = new KeyedMutex();
-  const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
+  const parts = { store, hostId, local, dataplane, follower, sandboxes, hostsFiles, mutex, specOf };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
   const removals = new Unfinished();
@@ -81,5 +86,5 @@ export function createDriver(
     changed: () => guard.hint(),
   });
   const swarmNetworks = new SwarmNetworks(common);
-  return { networks, swarmNetworks, deeds, endpoints, sandboxes, ipam, poolRequests };
+  return { networks, swarmNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests };
 }

@@ -155,7 +155,7 @@ function endpointMethods(ready: Ready<{ endpoints: Endpoints }>): RpcMethod[] {
       name: 'NetworkDriver.Leave',
       request: wire.endpointRequest,
       handle: async (request: { EndpointID: string }) => {
-        (await ready()).endpoints.leave(request.EndpointID);
+        await (await ready()).endpoints.leave(request.EndpointID);
         return {};
       },
     },

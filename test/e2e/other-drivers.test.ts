@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { CREATE, createSharedNetwork, runContainer } from '../support/containers.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
+import { eventually } from '../support/netns.js';
 
 const HOSTS = ['h1', 'h2'];
 const PER_HOST = 20;
@@ -42,6 +44,32 @@ describeInLab('other drivers', { hosts: 2 }, (test) => {
     },
     { timeoutMs: 180_000 },
   );
+
+  test("with xnet's addresses for macvlan and bridge a container finds itself, as it joins and leaves them", async (lab) => {
+    const networks = {
+      lan: ['-d', 'macvlan', '-o', 'parent=eth0', '--subnet', '10.63.0.0/24'],
+      plain: ['-d', 'bridge', '--subnet', '10.64.0.0/24'],
+    };
+    for (const [name, options] of Object.entries(networks))
+      await lab.docker('h1', 'network', 'create', '--ipam-driver', 'xnet', ...options, name);
+    const options = ['--hostname', 'me'];
+    const container = await runContainer(lab, 'h1', 'lan', { options, command: ['sleep', '1d'] });
+    const findsItselfIn = (...names: string[]) =>
+      eventually(`the container finds itself in ${names}`, async () => {
+        const addresses = await Promise.all(names.map((name) => container.address(name)));
+        const file = (await container.exec('cat', '/etc/hosts')).split('\n').map((line) => line.trim());
+        const own = file.filter((line) => line.endsWith('\tme'));
+        return isDeepStrictEqual(own.sort(), addresses.map((address) => `${address}\tme`).sort());
+      });
+    await findsItselfIn('lan');
+    await lab.docker('h1', 'network', 'connect', 'plain', container.name);
+    await findsItselfIn('lan', 'plain');
+    await lab.docker('h1', 'network', 'disconnect', 'lan', container.name);
+    await findsItselfIn('plain');
+    await lab.docker('h1', 'restart', '-t', '0', container.name);
+    await findsItselfIn('plain');
+    expect(await container.exec('musl-getent', 'me')).toBe(await container.address('plain'));
+  });
 
   test("a network with Docker's own IPAM works on its host, and others join as its error says", async (lab) => {
     await lab.docker(

@@ -23,6 +23,11 @@ const SOON: UnfinishedTiming = { firstPauseMs: 50, longestPauseMs: 200 };
 const NEVER: UnfinishedTiming = { firstPauseMs: TIMEOUT_MS, longestPauseMs: TIMEOUT_MS };
 
 const NO_SANDBOXES = { enter: () => undefined, ready: async () => undefined, leave: () => undefined };
+const NO_HOSTS_FILES = {
+  enter: () => undefined,
+  correct: async () => undefined,
+  leave: async () => undefined,
+};
 
 let cluster: EtcdCluster;
 
@@ -66,7 +71,12 @@ async function openHost(timing: UnfinishedTiming) {
   const removals = own(new Unfinished(timing));
   const endpoints = new Endpoints({
     ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
-    ...{ addressBook: ipam.addressBook, sandboxes: NO_SANDBOXES, specOf: () => spec },
+    ...{
+      addressBook: ipam.addressBook,
+      sandboxes: NO_SANDBOXES,
+      hostsFiles: NO_HOSTS_FILES,
+      specOf: () => spec,
+    },
     adoptNetwork: async () => undefined,
     background: (_, done) => work.push(done),
   });

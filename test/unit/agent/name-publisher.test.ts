@@ -148,6 +148,7 @@ class Fixture implements AsyncDisposable {
       engine: this.docker.engine(),
       findEndpoint: (id) => (id === 'e1' ? ENDPOINT : undefined),
       findStored: () => this.stored,
+      hostsFiles: { enterRunning: () => undefined },
       sandboxes: {
         has: (id) => this.sandboxes.has(id),
         enter: ({ id }, path) => void this.sandboxes.set(id, path),

@@ -1,0 +1,179 @@
+/**
+ * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts), and here they
+ * are put right, before the container's first instruction where Docker waits for an answer of ours.
+ */
+import { ftruncateSync, readFileSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { sleep } from '../concurrency/deadline.js';
+import { errorMessage } from '../errors.js';
+import type { Logger } from '../observability/logger.js';
+import type { ContainerDirectories } from './container-directories.js';
+import { hasOwnLine, planReadable, withoutReadable, writesMapped } from './hosts-lines.js';
+
+/** How long Docker waits for this at most: a container that does not find itself is better than none. */
+const WAIT_MS = 1_000;
+/** Of containers that are looked at before Docker has written the line: those whose start is under way are among them. */
+const YOUNGEST = 16;
+
+interface Stay {
+  readonly sandboxPath: string;
+  /** Directories of containers; where the endpoint's is, if it is one that is being started. */
+  readonly youngest: Promise<string[]>;
+  /** Of the container; undefined: not found yet. */
+  directory?: string | undefined;
+}
+
+/** Nothing here fails: a file that cannot be put right is a problem that `problem` and the log say. */
+export class HostsFiles {
+  readonly #stays = new Map<string, Stay>();
+  #problem: string | undefined;
+  /** Until Docker's version is known the files say it. */
+  #isNeeded = true;
+
+  constructor(
+    private readonly directories: ContainerDirectories,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Why containers do not find themselves by their own names; undefined: the last one does. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  noteDockerVersion(version: string): void {
+    this.#isNeeded = writesMapped(version);
+  }
+
+  /** The endpoint is in the sandbox. Idempotent. */
+  enter(endpointId: string, sandboxPath: string): void {
+    if (!this.#isNeeded || this.#stays.get(endpointId)?.sandboxPath === sandboxPath) return;
+    this.#stays.set(endpointId, { sandboxPath, youngest: this.#listYoungest() });
+  }
+
+  /** Docker has written the lines of the endpoint's addresses: resolves when they are right, or after a second. */
+  async correct(endpointId: string, addresses: readonly string[]): Promise<void> {
+    const stay = this.#stays.get(endpointId);
+    if (!stay) return;
+    await this.#bounded(async () => {
+      stay.directory ??= this.#neighbour(stay.sandboxPath);
+      if (stay.directory !== undefined) await makeReadable(stay.directory);
+      else stay.directory = await this.#correctByLine(stay, addresses);
+    });
+  }
+
+  /** The same, behind, of an endpoint that this daemon may not have seen join. Idempotent. */
+  enterRunning(endpointId: string, sandboxPath: string, containerId: string): void {
+    if (!this.#isNeeded || this.#stays.get(endpointId)?.directory !== undefined) return;
+    const stay: Stay = { sandboxPath, youngest: Promise.resolve([]) };
+    this.#stays.set(endpointId, stay);
+    void this.#bounded(async () => {
+      stay.directory = await this.directories.find(containerId);
+      if (stay.directory !== undefined) await makeReadable(stay.directory);
+    });
+  }
+
+  /** The same, of a container in a network of another driver. */
+  async correctOf(containerId: string): Promise<void> {
+    if (!this.#isNeeded) return;
+    await this.#bounded(async () => {
+      const directory = await this.directories.find(containerId);
+      if (directory !== undefined) await makeReadable(directory);
+    });
+  }
+
+  /** The sandbox is done with the endpoint: resolves when its lines are gone, or after a second. Unknown is success. */
+  async leave(endpointId: string, addresses: readonly string[]): Promise<void> {
+    const directory = this.#stays.get(endpointId)?.directory;
+    this.#stays.delete(endpointId);
+    if (directory !== undefined)
+      await this.#bounded(() => removeLines(directory, (address) => addresses.includes(address)));
+  }
+
+  /** The container has left a network of another driver. */
+  async removeOf(containerId: string, isOfNetwork: (address: string) => boolean): Promise<void> {
+    if (!this.#isNeeded) return;
+    await this.#bounded(async () => {
+      const directory = await this.directories.find(containerId);
+      if (directory !== undefined) await removeLines(directory, isOfNetwork);
+    });
+  }
+
+  /** Where another endpoint of the same sandbox is known to be. */
+  #neighbour(sandboxPath: string): string | undefined {
+    return [...this.#stays.values()].find((stay) => stay.sandboxPath === sandboxPath && stay.directory)
+      ?.directory;
+  }
+
+  /** Never rejects: what is in the way is found again, and said, when the lines are there. */
+  async #listYoungest(): Promise<string[]> {
+    const paths: string[] = [];
+    try {
+      for await (const { path } of this.directories.listYoungestFirst())
+        if (paths.push(path) === YOUNGEST) break;
+    } catch {}
+    return paths;
+  }
+
+  /** Which container is being started Docker does not say; it has written the address into its file. Resolves to where that is. */
+  async #correctByLine({ youngest }: Stay, addresses: readonly string[]): Promise<string | undefined> {
+    const isIts: IsIts = (...file) => addresses.some((address) => hasOwnLine(...file, address));
+    for (const path of await youngest) if (await makeReadable(path, isIts)) return path;
+    for await (const { path } of this.directories.listYoungestFirst())
+      if (await makeReadable(path, isIts)) return path;
+    return undefined;
+  }
+
+  async #bounded(work: () => Promise<unknown>): Promise<void> {
+    const timeout = new AbortController();
+    const done = work().then(
+      () => {
+        this.#problem = undefined;
+      },
+      (error: unknown) => this.#note(errorMessage(error)),
+    );
+    await Promise.race([done, sleep(WAIT_MS, timeout.signal)]);
+    timeout.abort();
+  }
+
+  #note(reason: string): void {
+    const problem = `containers of this host do not find themselves by their own names: ${reason}`;
+    if (problem !== this.#problem) this.logger.warn("cannot put a container's hosts file right", { reason });
+    this.#problem = problem;
+  }
+}
+
+type IsIts = (content: string, hostname: string) => boolean;
+
+/**
+ * False when it is not the file that is looked for. What is read is small and was just written, and is altered in the same turn:
+ * Docker may be about to write more.
+ */
+async function makeReadable(directory: string, isIts: IsIts = () => true): Promise<boolean> {
+  await using file = await openHosts(directory);
+  if (!file) return false;
+  const content = readFileSync(file.fd, 'latin1');
+  const hostname = readFileSync(`${directory}/hostname`, 'latin1');
+  if (!isIts(content, hostname)) return false;
+  for (const { offset, text } of planReadable(content, hostname))
+    writeSync(file.fd, Buffer.from(text, 'latin1'), 0, text.length, offset);
+  return true;
+}
+
+/** In place: it is this file that the container has. */
+async function removeLines(directory: string, isWanted: (address: string) => boolean): Promise<void> {
+  await using file = await openHosts(directory);
+  if (!file) return;
+  const content = readFileSync(file.fd, 'latin1');
+  const rest = withoutReadable(content, isWanted);
+  if (rest === content) return;
+  writeSync(file.fd, Buffer.from(rest, 'latin1'), 0, rest.length, 0);
+  ftruncateSync(file.fd, rest.length);
+}
+
+/** Undefined: the container has been removed meanwhile. */
+async function openHosts(directory: string) {
+  return open(`${directory}/hosts`, 'r+').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
