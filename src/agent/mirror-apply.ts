@@ -5,14 +5,9 @@ import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import {
-  conflictText,
-  copyOf,
-  GATEWAY_BRIDGE_SPEC,
-  type MirrorStep,
-  mirrorOf,
-  type RemovalCause,
-} from './mirror-plan.js';
+import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
+import { belongsTo } from './mirror-members.js';
+import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
 import type { OwnDeeds } from './own-deeds.js';
 
@@ -63,6 +58,8 @@ export function stepTitle(step: MirrorStep): string {
       return `publish the subnets of docker_gwbridge (${step.subnets.join(', ')})`;
     case 'keep':
       return `undo the removal of network ${step.networkId}`;
+    case 'retie':
+      return `tie containers that do not run to network ${step.dockerNetwork.name}`;
     case 'untie':
       return `forget Docker network ${step.binding.dockerNetworkId}`;
   }
@@ -89,7 +86,9 @@ export async function applyMirrorStep(
     case 'announce':
       return effects.registration.publishGateway(step.subnets);
     case 'keep':
-      return keep(effects, step.networkId);
+      return keep(effects, step);
+    case 'retie':
+      return retie(effects, step);
     case 'untie':
       effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       await effects.untie(step.binding, { lost: step.lost });
@@ -153,18 +152,37 @@ async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<voi
 /** Throws IN_USE when even a stopped container would miss the network. */
 async function causeStands(
   { store, engine }: MirrorEffects,
-  { cause, networkId, dockerNetwork: { id, name } }: Step<'remove'>,
+  { cause, networkId, dockerNetwork }: Step<'remove'>,
 ): Promise<boolean> {
+  const { name } = dockerNetwork;
   const network = await findNetwork(store, networkId);
-  if (cause === 'removed') return network?.mirror?.removal !== undefined;
-  if (cause === 'orphan' ? network : network?.name !== name) return false;
-  const containers = await engine.listContainers({ networkId: id, all: true });
-  if (containers.length === 0) return true;
+  const stands = {
+    removed: network?.mirror?.removal !== undefined,
+    orphan: !network,
+    second: network?.name === name,
+  };
+  if (!stands[cause]) return false;
+  const containers = await engine.listContainers({ all: true });
+  if (!containers.some((container) => belongsTo(container, dockerNetwork))) return true;
   throw new XnetError('IN_USE', cause === 'second' ? conflictText(name) : `containers use network ${name}`);
 }
 
-async function keep({ store, logger, hostName }: MirrorEffects, networkId: string): Promise<void> {
-  const undone = await undoRemoval(store, networkId);
+async function retie({ engine, logger }: MirrorEffects, step: Step<'retie'>): Promise<void> {
+  const { dockerNetwork, containerIds } = step;
+  for (const id of containerIds) {
+    await engine.retieContainer(id, dockerNetwork);
+    logger.info('a container is tied to the network that came in the place of its own', {
+      container: id,
+      name: dockerNetwork.name,
+    });
+  }
+}
+
+async function keep(
+  { store, logger, hostName, hostId }: MirrorEffects,
+  { networkId, here }: Step<'keep'>,
+): Promise<void> {
+  const undone = await undoRemoval(store, networkId, here ? hostId : undefined);
   if (!undone) return;
   const { name, hosts } = undone;
   logger.warn('the removal of a network is undone: containers use it', {

@@ -1,6 +1,6 @@
 import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
-import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { DockerContainer, DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
@@ -12,6 +12,7 @@ import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { isQuestionable, needsContainers } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
 import { ownBindingEntries, readOwnBindings } from './own-bindings.js';
@@ -79,6 +80,8 @@ export class Mirror implements AsyncDisposable {
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
+  /** Docker networks that are gone, and named by no container of this host. */
+  readonly #sought = new Set<string>();
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -146,11 +149,8 @@ export class Mirror implements AsyncDisposable {
   }
 
   #take(event: EngineEvent): void {
-    if (event.type === 'container' || (event.type === 'network' && event.action === 'connect')) return;
     if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
-    // Only where something is in the way does it matter that a container left.
-    const concerns = event.type === 'resync' || event.action !== 'disconnect' || this.problems.length > 0;
-    if (concerns) this.#sweep.hint();
+    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.#sweep.hint();
   }
 
   async #look(): Promise<number> {
@@ -184,6 +184,7 @@ export class Mirror implements AsyncDisposable {
       networks,
       bindings,
       dockerNetworks,
+      containers: await this.#findContainers({ networks, bindings, dockerNetworks }),
       gatewaySubnets: this.#parts.registration.gatewaySubnets,
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
@@ -198,14 +199,27 @@ export class Mirror implements AsyncDisposable {
     networks: readonly NetworkRecord[],
     bindings: readonly BindingRecord[],
   ): Promise<ReadonlySet<string>> {
-    const bound = new Set(bindings.map(({ networkId }) => networkId));
-    const questionable = networks.filter(
-      ({ id, name, mirror }) => mirror?.removal || (!mirror && name === undefined && bound.has(id)),
-    );
+    const questionable = networks.filter((network) => isQuestionable(network, bindings));
     const answers = await Promise.all(
       questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
     );
     return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
+  }
+
+  /** All of this host's when the plan needs them, else none. */
+  async #findContainers({
+    networks,
+    bindings,
+    dockerNetworks,
+  }: Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>): Promise<readonly DockerContainer[]> {
+    if (!needsContainers({ networks, bindings }, this.#sought)) return [];
+    const containers = await this.#parts.engine.listContainers({ all: true });
+    // No container ever comes to name a Docker network that is gone.
+    const named = new Set(containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
+    const present = new Set(dockerNetworks.map(({ id }) => id));
+    for (const id of networks.flatMap(({ mirror }) => mirror?.former ?? []))
+      if (!named.has(id) && !present.has(id)) this.#sought.add(id);
+    return containers;
   }
 
   #findGone(
@@ -293,4 +307,17 @@ export class Mirror implements AsyncDisposable {
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
     return Math.max(10, Math.min(this.#timing.sweepMs, ...retries, ...watching));
   }
+}
+
+/** Matters only where a container was in the way. */
+function isDeparture(event: EngineEvent): boolean {
+  return (
+    (event.type === 'network' && event.action === 'disconnect') ||
+    (event.type === 'container' && event.action === 'destroy')
+  );
+}
+
+/** The networks that Docker has may be others now. */
+function isChange(event: EngineEvent): boolean {
+  return event.type === 'resync' || (event.type === 'network' && event.action !== 'connect');
 }

@@ -189,6 +189,36 @@ describe('the mirror', () => {
     await expectEmpty(cluster.store);
   });
 
+  for (const hasRun of [true, false]) {
+    test(`undoes the removal of a network to which a container of another host belongs that ${hasRun ? 'has ended' : 'never ran'}`, async () => {
+      await using cluster = await FakeCluster.start(3);
+      const { one, two, three } = cluster;
+      await one.create('shop');
+      await cluster.everywhere('shop');
+      const { id } = two.network('shop');
+      const container = two.rest('shop', { hasRun });
+      await one.remove('shop');
+      await eventually(() => expect(one.names()).toEqual(['shop']));
+      await cluster.everywhere('shop');
+      expect(two.network('shop').id).toBe(id);
+      expect(two.canStart(container)).toBe(true);
+      two.removeResting();
+      await three.remove('shop');
+      await cluster.everywhere();
+    });
+  }
+
+  test('ties the containers of the host that removed a network to the one that it gets back', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const container = one.rest('shop', { hasRun: true });
+    await two.attach('shop');
+    await one.remove('shop');
+    await eventually(() => expect(one.canStart(container)).toBe(true));
+  });
+
   test('ends with one network when two hosts create the same name at once', async () => {
     await using cluster = await FakeCluster.start(3);
     await Promise.all(cluster.hosts.slice(0, 2).map((host) => host.create('shop')));
