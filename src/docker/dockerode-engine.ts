@@ -160,11 +160,8 @@ export class DockerodeEngine implements Engine {
     );
     const endpoint = reply?.NetworkSettings?.Networks?.[name];
     if (!endpoint || endpoint.NetworkID === id || reply.State.Running) return;
-    const { MacAddress } = reply.Config as { MacAddress?: string };
-    const wishes =
-      name === reply.HostConfig.NetworkMode ? { ...endpoint, MacAddress: MacAddress ?? '' } : endpoint;
     await this.#call('connect network', changeMs, (abortSignal) =>
-      this.#docker.getNetwork(id).connect(connectionOf(containerId, wishes, abortSignal)),
+      this.#docker.getNetwork(id).connect(connectionOf(containerId, endpoint, abortSignal)),
     );
   }
 

@@ -116,7 +116,7 @@ export interface Engine {
   removeNetwork(networkId: string): Promise<void>;
   /**
    * Gives a container that does not run another Docker network in the place of the one it has by that name, with all that
-   * it was to have there (aliases, addresses). One that is gone, or names that very network already, is left as it is.
+   * it was to have there (aliases, addresses), but for its MAC address. One that is gone, or names that very network already, is left as it is.
    */
   retieContainer(containerId: string, network: Pick<DockerNetwork, 'id' | 'name'>): Promise<void>;
   /** Those that do not run too, when `all`. Takes no container's lock. */
