@@ -1,6 +1,7 @@
 /** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import type { Engine } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
+import type { Move } from '../driver/network-move.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { BindingRecord } from '../store/records.js';
@@ -19,6 +20,7 @@ export interface MirrorEffects {
   readonly logger: Logger;
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   readonly withdraw: (tie: Tie) => Promise<void>;
+  readonly move: (move: Move) => Promise<void>;
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
   readonly deeds: OwnDeeds;
@@ -46,6 +48,8 @@ export function stepTitle(step: MirrorStep): string {
   switch (step.do) {
     case 'publish':
       return `mirror network ${step.dockerNetwork.name}`;
+    case 'join':
+      return `tie network ${step.dockerNetwork.name} to that of the other hosts`;
     case 'see':
       return `note network ${step.dockerNetwork.name}`;
     case 'copy':
@@ -74,6 +78,8 @@ export async function applyMirrorStep(
   switch (step.do) {
     case 'publish':
       return publish(effects, step, database);
+    case 'join':
+      return join(effects, step, database);
     case 'see':
       return see(effects, step.networkId, step.dockerNetwork, database);
     case 'copy':
@@ -90,8 +96,8 @@ export async function applyMirrorStep(
     case 'retie':
       return retie(effects, step);
     case 'untie':
-      effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       await effects.untie(step.binding, { lost: step.lost });
+      effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       return effects.deeds.forgetMade(step.binding.dockerNetworkId);
   }
 }
@@ -106,6 +112,13 @@ async function publish(
   const mirror = mirrorOf(dockerNetwork, driver);
   const done = await publishMirror(store, { networkId, hostId, dockerNetworkId }, mirror, { name, database });
   if (done) logger.info('network is mirrored', { name, network: networkId });
+}
+
+async function join({ move, logger }: MirrorEffects, step: Step<'join'>, database: string): Promise<void> {
+  const { networkId, holderId, dockerNetwork } = step;
+  const { id: dockerNetworkId, name, labels } = dockerNetwork;
+  await move({ networkId, dockerNetworkId, to: holderId, seen: { name, database }, labels });
+  logger.info('network is that of the other hosts', { name, network: holderId });
 }
 
 async function see(
@@ -195,5 +208,6 @@ async function keep(
 /** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
+  if (step.do === 'join') return isXnetError(error, 'IN_USE');
   return ['copy', 'bridge', 'publish'].includes(step.do) && isXnetError(error, 'EXISTS');
 }

@@ -3,15 +3,16 @@
  * Docker, and every network its users create is mirrored. Pure.
  *
  * Rules: xnet never removes a Docker network to which a container belongs, one that does not run included. Of two
- * networks of one name the first that is published stays; the other is replaced by a copy of it when no container belongs
- * to it, else reported. A removal counts for all hosts, and is undone when an endpoint is left anywhere, or a container
+ * networks of one name the first that is published stays; the other is tied to it where they are the same but for labels,
+ * else replaced by a copy of it when no container belongs to it, else reported. A removal counts for all hosts, and is undone when an endpoint is left anywhere, or a container
  * belongs to another host's copy. Containers that belong to a Docker network of this host that was removed and has a
  * successor are tied to that. Names held by something else are reported and left alone.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { DockerContainer, DockerNetwork } from '../docker/engine.js';
 import { Prefix } from '../inet/prefix.js';
-import type { BindingRecord, NetworkRecord } from '../store/records.js';
-import { GATEWAY_BRIDGE, ID_OPTION } from './mirror-copy.js';
+import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
+import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
 import { isInUse, isUsedHere } from './mirror-members.js';
 
 /** `-o` and `--ipam-opt`. */
@@ -41,6 +42,11 @@ export interface MirrorView {
   readonly made: ReadonlyMap<string, BindingRecord['seen']>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
+  /**
+   * Networks of the cluster, by id, that a user of this host removed a moment ago: he, or a tool (Compose), may be about to
+   * create one of that name again.
+   */
+  readonly justRemoved: ReadonlySet<string>;
 }
 
 /** A user removed it on another host; its network is no longer in the cluster; another has its name. */
@@ -49,6 +55,13 @@ export type RemovalCause = 'removed' | 'orphan' | 'second';
 export type MirrorStep =
   /** Let the cluster know of a network that a user created here. */
   | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
+  /** Tie a Docker network to the network of the cluster that has its name, and is the same but for labels. */
+  | {
+      readonly do: 'join';
+      readonly networkId: string;
+      readonly dockerNetwork: DockerNetwork;
+      readonly holderId: string;
+    }
   /** Note in the binding that the Docker network is there. */
   | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Make the Docker network of a mirrored network. */
@@ -184,6 +197,7 @@ function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwor
 
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
+  if (view.networks.some((other) => isLeaving(view, other, name))) return NOTHING;
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
   if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
   if (!holder.mirror) {
@@ -191,12 +205,34 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
     );
   }
+  if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
+    return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
   if (isInUse(view, network.id)) return problem(conflictText(name));
+  // Whoever removed the one and created the other is about to start containers in it.
+  if (view.justRemoved.has(holder.id)) return NOTHING;
   return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });
 }
 
+/** A removal on this host, of which it is not known yet whether it is undone: then the name is not free. */
+function isLeaving({ justRemoved }: MirrorView, { id, mirror }: NetworkRecord, name: string): boolean {
+  return justRemoved.has(id) && mirror?.name === name && mirror.removal !== undefined;
+}
+
+/** The second network was created just as the first one: their containers may share it. */
+function isSame(second: NetworkRecord, first: NetworkRecord, created: MirrorRecord): boolean {
+  const pools = (network: NetworkRecord) => network.pools.map(({ poolKey }) => poolKey).sort();
+  return (
+    isDeepStrictEqual(pools(second), pools(first)) &&
+    isDeepStrictEqual(essence(created), first.mirror && essence(first.mirror))
+  );
+}
+
+function essence({ labels: _, removal: _removal, former: _former, ...rest }: MirrorRecord) {
+  return rest;
+}
+
 export function conflictText(name: string): string {
-  return `network ${name} was created on two hosts at once, and containers use this host's: they do not reach the other hosts' ${name}; stop and remove them, and xnet puts the common network in its place`;
+  return `network ${name} was created on two hosts at once, or anew while other hosts use the former one, and containers use this host's: they do not reach the other hosts' ${name}; stop and remove them, and xnet puts the common network in its place`;
 }
 
 /** Is a mirrored network here, and does a removal stand? */
@@ -214,6 +250,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   // Being created, or gone: both are settled before anything is made.
   if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
+  if (view.justRemoved.has(id)) return NOTHING;
   if (!holder) return steps({ do: 'copy', network });
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }

@@ -3,7 +3,8 @@ import { Sweep } from '../concurrency/sweep.js';
 import type { DockerContainer, DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import { errorMessage } from '../errors.js';
+import type { Move } from '../driver/network-move.js';
+import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
@@ -26,6 +27,11 @@ export interface MirrorTiming {
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
+  /**
+   * How long after the removal of a network here its name is left to whoever removed it, in ms: the network comes back
+   * only then where other hosts use it. Default 3000.
+   */
+  readonly successorMs?: number;
 }
 
 export interface MirrorParts {
@@ -41,6 +47,8 @@ export interface MirrorParts {
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
   readonly withdraw: (tie: Tie) => Promise<void>;
+  /** Ties a Docker network that no container has been in to another network of the cluster. */
+  readonly move: (move: Move) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
@@ -52,9 +60,11 @@ export interface MirrorParts {
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
+const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
+/** While the store is away: what waits for it is done soon after it is back. */
+const AWAY_RETRY_MS = 2_000;
 /** To the same step once more after one that succeeded: the store's view of it may be a moment behind. */
 const FIRST_REPEAT_MS = 50;
 /** Docker serialises much of it anyhow. */
@@ -191,6 +201,7 @@ export class Mirror implements AsyncDisposable {
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
       strays: this.#findStrays(dockerNetworks),
+      justRemoved: this.#parts.deeds.findMarked(this.#timing.successorMs),
     };
   }
 
@@ -281,15 +292,15 @@ export class Mirror implements AsyncDisposable {
       this.#sweep.hint();
     } catch (error: unknown) {
       const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
-      this.#note(key, failure);
+      this.#note(key, failure, isXnetError(error, 'STORE_UNAVAILABLE') ? AWAY_RETRY_MS : LONGEST_RETRY_MS);
       if (former?.failure !== failure && !isOutdated(step, error)) this.#parts.logger.warn(failure);
     }
   }
 
   /** Each time in a row the pause is longer, also after a success: a step without effect must not go on for ever. */
-  #note(key: string, failure: string | undefined): void {
+  #note(key: string, failure: string | undefined, longestMs = LONGEST_RETRY_MS): void {
     const least = failure === undefined ? FIRST_REPEAT_MS : FIRST_RETRY_MS;
-    const pauseMs = Math.min(Math.max(least, 2 * (this.#tried.get(key)?.pauseMs ?? 0)), LONGEST_RETRY_MS);
+    const pauseMs = Math.min(Math.max(least, 2 * (this.#tried.get(key)?.pauseMs ?? 0)), longestMs);
     this.#tried.set(key, { failure, pauseMs, againMs: performance.now() + pauseMs });
   }
 
@@ -305,7 +316,9 @@ export class Mirror implements AsyncDisposable {
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
-    return Math.max(10, Math.min(this.#timing.sweepMs, ...retries, ...watching));
+    const { sweepMs, successorMs } = this.#timing;
+    const succession = this.#parts.deeds.findMarked(successorMs).size > 0 ? [successorMs] : [];
+    return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
   }
 }
 

@@ -51,6 +51,7 @@ export async function attemptRemoval(
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
+  if (end === 'mark') deeds.noteMarked(id);
   const untied: Write[] = [
     { remove: own },
     // Two hosts that untie at once must see each other: one of them is the last.
@@ -106,7 +107,7 @@ function ownPoolKeys(book: PoolBook, { id, pools }: NetworkRecord): string[] {
     .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
 }
 
-function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
+export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
   return [
     { remove: keys.network(record.id) },
     { remove: keys.vni(record.vni) },

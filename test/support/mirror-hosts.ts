@@ -121,11 +121,12 @@ export class FakeHost implements Engine {
       logger: silentLogger,
       untie: (binding, options) => networks.untie(binding, options),
       withdraw: (tie) => networks.withdraw(tie),
+      move: (move) => networks.move(move),
       hostName: (hostId) => hostId,
       registration,
       deeds,
       onListed: () => undefined,
-      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
+      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100 },
     });
     this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
