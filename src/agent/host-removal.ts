@@ -159,6 +159,7 @@ const NO_DEEDS: OwnDeeds = {
   made: new Map(),
   isRemoving: () => false,
   noteUntiedUnseen: () => undefined,
+  noteMarked: () => undefined,
 };
 
 function titleOf({ id, name }: KnownHost): string {

@@ -1,18 +1,14 @@
 /** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import type { Engine } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
+import type { Move } from '../driver/network-move.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import {
-  conflictText,
-  copyOf,
-  GATEWAY_BRIDGE_SPEC,
-  type MirrorStep,
-  mirrorOf,
-  type RemovalCause,
-} from './mirror-plan.js';
+import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
+import { belongsTo } from './mirror-members.js';
+import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
 import type { OwnDeeds } from './own-deeds.js';
 
@@ -24,6 +20,7 @@ export interface MirrorEffects {
   readonly logger: Logger;
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   readonly withdraw: (tie: Tie) => Promise<void>;
+  readonly move: (move: Move) => Promise<void>;
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
   readonly deeds: OwnDeeds;
@@ -51,6 +48,8 @@ export function stepTitle(step: MirrorStep): string {
   switch (step.do) {
     case 'publish':
       return `mirror network ${step.dockerNetwork.name}`;
+    case 'join':
+      return `tie network ${step.dockerNetwork.name} to that of the other hosts`;
     case 'see':
       return `note network ${step.dockerNetwork.name}`;
     case 'copy':
@@ -63,6 +62,8 @@ export function stepTitle(step: MirrorStep): string {
       return `publish the subnets of docker_gwbridge (${step.subnets.join(', ')})`;
     case 'keep':
       return `undo the removal of network ${step.networkId}`;
+    case 'retie':
+      return `tie containers that do not run to network ${step.dockerNetwork.name}`;
     case 'untie':
       return `forget Docker network ${step.binding.dockerNetworkId}`;
   }
@@ -77,6 +78,8 @@ export async function applyMirrorStep(
   switch (step.do) {
     case 'publish':
       return publish(effects, step, database);
+    case 'join':
+      return join(effects, step, database);
     case 'see':
       return see(effects, step.networkId, step.dockerNetwork, database);
     case 'copy':
@@ -89,10 +92,12 @@ export async function applyMirrorStep(
     case 'announce':
       return effects.registration.publishGateway(step.subnets);
     case 'keep':
-      return keep(effects, step.networkId);
+      return keep(effects, step);
+    case 'retie':
+      return retie(effects, step);
     case 'untie':
-      effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       await effects.untie(step.binding, { lost: step.lost });
+      effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       return effects.deeds.forgetMade(step.binding.dockerNetworkId);
   }
 }
@@ -107,6 +112,13 @@ async function publish(
   const mirror = mirrorOf(dockerNetwork, driver);
   const done = await publishMirror(store, { networkId, hostId, dockerNetworkId }, mirror, { name, database });
   if (done) logger.info('network is mirrored', { name, network: networkId });
+}
+
+async function join({ move, logger }: MirrorEffects, step: Step<'join'>, database: string): Promise<void> {
+  const { networkId, holderId, dockerNetwork } = step;
+  const { id: dockerNetworkId, name, labels } = dockerNetwork;
+  await move({ networkId, dockerNetworkId, to: holderId, seen: { name, database }, labels });
+  logger.info('network is that of the other hosts', { name, network: holderId });
 }
 
 async function see(
@@ -153,18 +165,37 @@ async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<voi
 /** Throws IN_USE when even a stopped container would miss the network. */
 async function causeStands(
   { store, engine }: MirrorEffects,
-  { cause, networkId, dockerNetwork: { id, name } }: Step<'remove'>,
+  { cause, networkId, dockerNetwork }: Step<'remove'>,
 ): Promise<boolean> {
+  const { name } = dockerNetwork;
   const network = await findNetwork(store, networkId);
-  if (cause === 'removed') return network?.mirror?.removal !== undefined;
-  if (cause === 'orphan' ? network : network?.name !== name) return false;
-  const containers = await engine.listContainers({ networkId: id, all: true });
-  if (containers.length === 0) return true;
+  const stands = {
+    removed: network?.mirror?.removal !== undefined,
+    orphan: !network,
+    second: network?.name === name,
+  };
+  if (!stands[cause]) return false;
+  const containers = await engine.listContainers({ all: true });
+  if (!containers.some((container) => belongsTo(container, dockerNetwork))) return true;
   throw new XnetError('IN_USE', cause === 'second' ? conflictText(name) : `containers use network ${name}`);
 }
 
-async function keep({ store, logger, hostName }: MirrorEffects, networkId: string): Promise<void> {
-  const undone = await undoRemoval(store, networkId);
+async function retie({ engine, logger }: MirrorEffects, step: Step<'retie'>): Promise<void> {
+  const { dockerNetwork, containerIds } = step;
+  for (const id of containerIds) {
+    await engine.retieContainer(id, dockerNetwork);
+    logger.info('a container is tied to the network that came in the place of its own', {
+      container: id,
+      name: dockerNetwork.name,
+    });
+  }
+}
+
+async function keep(
+  { store, logger, hostName, hostId }: MirrorEffects,
+  { networkId, here }: Step<'keep'>,
+): Promise<void> {
+  const undone = await undoRemoval(store, networkId, here ? hostId : undefined);
   if (!undone) return;
   const { name, hosts } = undone;
   logger.warn('the removal of a network is undone: containers use it', {
@@ -177,5 +208,6 @@ async function keep({ store, logger, hostName }: MirrorEffects, networkId: strin
 /** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
+  if (step.do === 'join') return isXnetError(error, 'IN_USE');
   return ['copy', 'bridge', 'publish'].includes(step.do) && isXnetError(error, 'EXISTS');
 }

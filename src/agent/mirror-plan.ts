@@ -2,37 +2,22 @@
  * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
  * Docker, and every network its users create is mirrored. Pure.
  *
- * Rules: a Docker network with endpoints is never removed. Of two networks of one name the first that is published
- * stays; the other is replaced by a copy of it when it is empty, else reported. A removal counts for all hosts, and
- * is undone when an endpoint is left anywhere. Names held by something else are reported and left alone.
+ * Rules: xnet never removes a Docker network to which a container belongs, one that does not run included. Of two
+ * networks of one name the first that is published stays; the other is tied to it where they are the same but for labels,
+ * else replaced by a copy of it when no container belongs to it, else reported. A removal counts for all hosts, and is undone when an endpoint is left anywhere, or a container
+ * belongs to another host's copy. Containers that belong to a Docker network of this host that was removed and has a
+ * successor are tied to that. Names held by something else are reported and left alone.
  */
-import type { DockerNetwork, DockerNetworkSpec } from '../docker/engine.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { DockerContainer, DockerNetwork } from '../docker/engine.js';
 import { Prefix } from '../inet/prefix.js';
 import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
+import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
+import { isInUse, isUsedHere } from './mirror-members.js';
 
-/** `-o` and `--ipam-opt` with which copies name their network. */
-const ID_OPTION = 'xnet.id';
+/** `-o` and `--ipam-opt`. */
 const NAME_OPTION = 'xnet.name';
 const MIRROR_OPTION = 'xnet.mirror';
-
-const GATEWAY_BRIDGE = 'docker_gwbridge';
-
-/** As Docker itself makes it (moby: daemon/libnetwork/default_gateway_linux.go). */
-export const GATEWAY_BRIDGE_SPEC: DockerNetworkSpec = {
-  name: GATEWAY_BRIDGE,
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv4: true,
-  ipv6: false,
-  labels: {},
-  options: {
-    'com.docker.network.bridge.name': GATEWAY_BRIDGE,
-    'com.docker.network.bridge.enable_icc': 'false',
-    'com.docker.network.bridge.enable_ip_masquerade': 'true',
-  },
-  ipam: { driver: 'default', options: {}, subnets: [] },
-};
 
 export interface MirrorView {
   readonly hostId: string;
@@ -43,6 +28,8 @@ export interface MirrorView {
   readonly bindings: readonly BindingRecord[];
   /** Networks, by id, that have endpoints on any host. */
   readonly used: ReadonlySet<string>;
+  /** Of this host, also those that do not run; none where no rule asks for them (see `needsContainers`). */
+  readonly containers: readonly DockerContainer[];
   /** All networks of this host's Docker. */
   readonly dockerNetworks: readonly DockerNetwork[];
   /** Subnets of this host's docker_gwbridge, as the cluster knows them. */
@@ -55,6 +42,11 @@ export interface MirrorView {
   readonly made: ReadonlyMap<string, BindingRecord['seen']>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
+  /**
+   * Networks of the cluster, by id, that a user of this host removed a moment ago: he, or a tool (Compose), may be about to
+   * create one of that name again.
+   */
+  readonly justRemoved: ReadonlySet<string>;
 }
 
 /** A user removed it on another host; its network is no longer in the cluster; another has its name. */
@@ -63,6 +55,13 @@ export type RemovalCause = 'removed' | 'orphan' | 'second';
 export type MirrorStep =
   /** Let the cluster know of a network that a user created here. */
   | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
+  /** Tie a Docker network to the network of the cluster that has its name, and is the same but for labels. */
+  | {
+      readonly do: 'join';
+      readonly networkId: string;
+      readonly dockerNetwork: DockerNetwork;
+      readonly holderId: string;
+    }
   /** Note in the binding that the Docker network is there. */
   | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Make the Docker network of a mirrored network. */
@@ -78,8 +77,14 @@ export type MirrorStep =
   | { readonly do: 'bridge' }
   /** Let the cluster know of its subnets, so that no host creates a network that overlaps them. */
   | { readonly do: 'announce'; readonly subnets: readonly string[] }
-  /** Undo a removal: endpoints are left. */
-  | { readonly do: 'keep'; readonly networkId: string }
+  /** Undo a removal: endpoints are left, or containers of this host belong to the network (`here`). */
+  | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
+  /** Tie containers that do not run to the Docker network that came in the place of theirs. */
+  | {
+      readonly do: 'retie';
+      readonly dockerNetwork: DockerNetwork;
+      readonly containerIds: readonly string[];
+    }
   /** Untie a Docker network that is gone; `lost`: nobody removed it. */
   | { readonly do: 'untie'; readonly binding: BindingRecord; readonly lost: boolean };
 
@@ -139,52 +144,6 @@ export function databaseOf(dockerNetworks: readonly DockerNetwork[]): string | u
   return dockerNetworks.find(({ name, driver }) => name === 'host' && driver === 'host')?.id;
 }
 
-/** What the cluster keeps of a Docker network, for the copies. */
-export function mirrorOf(dockerNetwork: DockerNetwork, driver: string): MirrorRecord {
-  const { name, internal, attachable, ipv4, ipv6, labels, options, ipam } = dockerNetwork;
-  return {
-    name,
-    internal,
-    attachable,
-    ipv6,
-    ...(!ipv4 && { ipv4: false as const }),
-    labels: { ...labels },
-    options: { ...options },
-    ipam: {
-      driver: ipam.driver === driver ? 'xnet' : ipam.driver,
-      options: { ...ipam.options },
-      subnets: ipam.subnets.map(({ auxiliary, ...rest }) => ({
-        ...rest,
-        ...(auxiliary && { auxiliary: { ...auxiliary } }),
-      })),
-    },
-  };
-}
-
-/** The Docker network to make on a host. Docker's own IPAM serves one host alone, so copies use xnet's. */
-export function copyOf(networkId: string, mirror: MirrorRecord, driver: string): DockerNetworkSpec {
-  const { ipam, ipv4 = true, removal: _, ...rest } = mirror;
-  const clusterIpam = ipam.driver === 'xnet' || ipam.driver === 'default';
-  return {
-    ...rest,
-    ipv4,
-    driver,
-    options: { ...mirror.options, [ID_OPTION]: networkId },
-    ipam: {
-      driver: clusterIpam ? driver : ipam.driver,
-      options:
-        ipam.driver === 'default'
-          ? { [ID_OPTION]: networkId }
-          : ipamOptions(ipam.options, networkId, clusterIpam),
-      subnets: ipam.subnets,
-    },
-  };
-}
-
-function ipamOptions(options: Readonly<Record<string, string>>, networkId: string, clusterIpam: boolean) {
-  return clusterIpam ? { ...options, [ID_OPTION]: networkId } : options;
-}
-
 const NOTHING: MirrorPlan = { steps: [], problems: [] };
 
 function steps(...all: MirrorStep[]): MirrorPlan {
@@ -200,13 +159,28 @@ function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan
   const network = view.networks.find(({ id }) => id === binding?.networkId);
   if (!binding || !network) return planStray(view, dockerNetwork);
   if (isMirrorCopy(network, dockerNetwork) && network.mirror?.removal) {
-    if (view.used.has(network.id)) return NOTHING;
+    if (isInUse(view, network.id)) return NOTHING;
     return steps({ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' });
   }
   if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
     return planPublication(view, network, dockerNetwork);
-  if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name) return NOTHING;
+  if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name)
+    return planRetie(view, network, dockerNetwork);
   return steps({ do: 'see', networkId: network.id, dockerNetwork });
+}
+
+/** Docker starts no container that names a Docker network which is gone, though another came in its place. */
+function planRetie(
+  { containers }: MirrorView,
+  { mirror }: NetworkRecord,
+  dockerNetwork: DockerNetwork,
+): MirrorPlan {
+  const former = mirror?.former ?? [];
+  const lost = containers.filter(({ endpoints }) =>
+    endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
+  );
+  if (lost.length === 0) return NOTHING;
+  return steps({ do: 'retie', dockerNetwork, containerIds: lost.map(({ id }) => id) });
 }
 
 /** A copy whose network is gone from the cluster goes too. */
@@ -223,6 +197,7 @@ function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwor
 
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
+  if (view.networks.some((other) => isLeaving(view, other, name))) return NOTHING;
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
   if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
   if (!holder.mirror) {
@@ -230,19 +205,43 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
     );
   }
-  if (view.used.has(network.id)) return problem(conflictText(name));
+  if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
+    return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
+  if (isInUse(view, network.id)) return problem(conflictText(name));
+  // Whoever removed the one and created the other is about to start containers in it.
+  if (view.justRemoved.has(holder.id)) return NOTHING;
   return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });
 }
 
+/** A removal on this host, of which it is not known yet whether it is undone: then the name is not free. */
+function isLeaving({ justRemoved }: MirrorView, { id, mirror }: NetworkRecord, name: string): boolean {
+  return justRemoved.has(id) && mirror?.name === name && mirror.removal !== undefined;
+}
+
+/** The second network was created just as the first one: their containers may share it. */
+function isSame(second: NetworkRecord, first: NetworkRecord, created: MirrorRecord): boolean {
+  const pools = (network: NetworkRecord) => network.pools.map(({ poolKey }) => poolKey).sort();
+  return (
+    isDeepStrictEqual(pools(second), pools(first)) &&
+    isDeepStrictEqual(essence(created), first.mirror && essence(first.mirror))
+  );
+}
+
+function essence({ labels: _, removal: _removal, former: _former, ...rest }: MirrorRecord) {
+  return rest;
+}
+
 export function conflictText(name: string): string {
-  return `network ${name} was created on two hosts at once, and containers use this host's: they do not reach the other hosts' ${name}; stop and remove them, and xnet puts the common network in its place`;
+  return `network ${name} was created on two hosts at once, or anew while other hosts use the former one, and containers use this host's: they do not reach the other hosts' ${name}; stop and remove them, and xnet puts the common network in its place`;
 }
 
 /** Is a mirrored network here, and does a removal stand? */
 function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly DockerNetwork[]): MirrorPlan {
   const { mirror, id } = network;
   if (!mirror) return NOTHING;
-  if (mirror.removal) return view.used.has(id) ? steps({ do: 'keep', networkId: id }) : NOTHING;
+  if (mirror.removal) {
+    return isInUse(view, id) ? steps({ do: 'keep', networkId: id, here: isUsedHere(view, id) }) : NOTHING;
+  }
   const bound = view.bindings.filter(({ networkId }) => networkId === id);
   const isHere = (each: DockerNetwork) =>
     each.name === mirror.name &&
@@ -251,6 +250,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   // Being created, or gone: both are settled before anything is made.
   if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
+  if (view.justRemoved.has(id)) return NOTHING;
   if (!holder) return steps({ do: 'copy', network });
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }

@@ -80,19 +80,21 @@ export async function findNetwork(store: Store, networkId: string): Promise<Netw
 }
 
 /**
- * Undoes a removal while endpoints are left; resolves to the network's name and the hosts that have them, or to
- * undefined when there was nothing to undo. Where the name has been taken meanwhile the network stays, but is
- * mirrored no more.
+ * Undoes a removal while endpoints are left, or for `hostId`, to which containers that do not run belong; resolves to
+ * the network's name and the hosts that use it, or to undefined when there was nothing to undo. Where the name has been
+ * taken meanwhile the network stays, but is mirrored no more.
  */
 export async function undoRemoval(
   store: Store,
   networkId: string,
+  hostId?: string,
 ): Promise<{ name: string; hosts: string[] } | undefined> {
   return transact<{ name: string; hosts: string[] } | undefined>(store, async () => {
     const entry = await store.get(keys.network(networkId));
     const record = entry && parseRecord(networkRecord, entry);
     if (!entry || !record?.mirror?.removal) return { result: undefined };
-    const hosts = await hostsWithEndpoints(store, networkId);
+    const running = await hostsWithEndpoints(store, networkId);
+    const hosts = [...new Set([...running, ...(hostId === undefined ? [] : [hostId])])];
     if (hosts.length === 0) return { result: undefined };
     const { removal: _, ...mirror } = record.mirror;
     const nameKey = keys.name(mirror.name);

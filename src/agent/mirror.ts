@@ -1,9 +1,10 @@
 import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
-import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { DockerContainer, DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import { errorMessage } from '../errors.js';
+import type { Move } from '../driver/network-move.js';
+import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
@@ -12,6 +13,7 @@ import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { isQuestionable, needsContainers } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
 import { ownBindingEntries, readOwnBindings } from './own-bindings.js';
@@ -25,6 +27,11 @@ export interface MirrorTiming {
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
+  /**
+   * How long after the removal of a network here its name is left to whoever removed it, in ms: the network comes back
+   * only then where other hosts use it. Default 3000.
+   */
+  readonly successorMs?: number;
 }
 
 export interface MirrorParts {
@@ -40,6 +47,8 @@ export interface MirrorParts {
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
   /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
   readonly withdraw: (tie: Tie) => Promise<void>;
+  /** Ties a Docker network that no container has been in to another network of the cluster. */
+  readonly move: (move: Move) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: GatewayRegistration;
@@ -51,9 +60,11 @@ export interface MirrorParts {
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000 };
+const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
+/** While the store is away: what waits for it is done soon after it is back. */
+const AWAY_RETRY_MS = 2_000;
 /** To the same step once more after one that succeeded: the store's view of it may be a moment behind. */
 const FIRST_REPEAT_MS = 50;
 /** Docker serialises much of it anyhow. */
@@ -79,6 +90,8 @@ export class Mirror implements AsyncDisposable {
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
+  /** Docker networks that are gone, and named by no container of this host. */
+  readonly #sought = new Set<string>();
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -146,11 +159,8 @@ export class Mirror implements AsyncDisposable {
   }
 
   #take(event: EngineEvent): void {
-    if (event.type === 'container' || (event.type === 'network' && event.action === 'connect')) return;
     if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
-    // Only where something is in the way does it matter that a container left.
-    const concerns = event.type === 'resync' || event.action !== 'disconnect' || this.problems.length > 0;
-    if (concerns) this.#sweep.hint();
+    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.#sweep.hint();
   }
 
   async #look(): Promise<number> {
@@ -184,12 +194,14 @@ export class Mirror implements AsyncDisposable {
       networks,
       bindings,
       dockerNetworks,
+      containers: await this.#findContainers({ networks, bindings, dockerNetworks }),
       gatewaySubnets: this.#parts.registration.gatewaySubnets,
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
       strays: this.#findStrays(dockerNetworks),
+      justRemoved: this.#parts.deeds.findMarked(this.#timing.successorMs),
     };
   }
 
@@ -198,14 +210,27 @@ export class Mirror implements AsyncDisposable {
     networks: readonly NetworkRecord[],
     bindings: readonly BindingRecord[],
   ): Promise<ReadonlySet<string>> {
-    const bound = new Set(bindings.map(({ networkId }) => networkId));
-    const questionable = networks.filter(
-      ({ id, name, mirror }) => mirror?.removal || (!mirror && name === undefined && bound.has(id)),
-    );
+    const questionable = networks.filter((network) => isQuestionable(network, bindings));
     const answers = await Promise.all(
       questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
     );
     return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
+  }
+
+  /** All of this host's when the plan needs them, else none. */
+  async #findContainers({
+    networks,
+    bindings,
+    dockerNetworks,
+  }: Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>): Promise<readonly DockerContainer[]> {
+    if (!needsContainers({ networks, bindings }, this.#sought)) return [];
+    const containers = await this.#parts.engine.listContainers({ all: true });
+    // No container ever comes to name a Docker network that is gone.
+    const named = new Set(containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
+    const present = new Set(dockerNetworks.map(({ id }) => id));
+    for (const id of networks.flatMap(({ mirror }) => mirror?.former ?? []))
+      if (!named.has(id) && !present.has(id)) this.#sought.add(id);
+    return containers;
   }
 
   #findGone(
@@ -267,15 +292,15 @@ export class Mirror implements AsyncDisposable {
       this.#sweep.hint();
     } catch (error: unknown) {
       const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
-      this.#note(key, failure);
+      this.#note(key, failure, isXnetError(error, 'STORE_UNAVAILABLE') ? AWAY_RETRY_MS : LONGEST_RETRY_MS);
       if (former?.failure !== failure && !isOutdated(step, error)) this.#parts.logger.warn(failure);
     }
   }
 
   /** Each time in a row the pause is longer, also after a success: a step without effect must not go on for ever. */
-  #note(key: string, failure: string | undefined): void {
+  #note(key: string, failure: string | undefined, longestMs = LONGEST_RETRY_MS): void {
     const least = failure === undefined ? FIRST_REPEAT_MS : FIRST_RETRY_MS;
-    const pauseMs = Math.min(Math.max(least, 2 * (this.#tried.get(key)?.pauseMs ?? 0)), LONGEST_RETRY_MS);
+    const pauseMs = Math.min(Math.max(least, 2 * (this.#tried.get(key)?.pauseMs ?? 0)), longestMs);
     this.#tried.set(key, { failure, pauseMs, againMs: performance.now() + pauseMs });
   }
 
@@ -291,6 +316,21 @@ export class Mirror implements AsyncDisposable {
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
-    return Math.max(10, Math.min(this.#timing.sweepMs, ...retries, ...watching));
+    const { sweepMs, successorMs } = this.#timing;
+    const succession = this.#parts.deeds.findMarked(successorMs).size > 0 ? [successorMs] : [];
+    return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
   }
+}
+
+/** Matters only where a container was in the way. */
+function isDeparture(event: EngineEvent): boolean {
+  return (
+    (event.type === 'network' && event.action === 'disconnect') ||
+    (event.type === 'container' && event.action === 'destroy')
+  );
+}
+
+/** The networks that Docker has may be others now. */
+function isChange(event: EngineEvent): boolean {
+  return event.type === 'resync' || (event.type === 'network' && event.action !== 'connect');
 }

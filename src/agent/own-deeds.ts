@@ -1,12 +1,14 @@
 import type { Seen } from './mirror-records.js';
 
 /**
- * What the mirror does in Docker. Docker calls the driver because of it, just as if a user had done it, and the store
+ * What the mirror does in Docker, and what users of this host have just done. Docker calls the driver because of it, just as if a user had done it, and the store
  * does not tell the two apart at every moment.
  */
 export class OwnDeeds {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
+  /** Networks of the cluster that a user of this host removed, by id: when. */
+  readonly #marked = new Map<string, number>();
   /** Untied while the mirror was making networks, and not known as seen. */
   readonly #untiedUnseen = new Set<string>();
   #makings = 0;
@@ -54,6 +56,17 @@ export class OwnDeeds {
     } finally {
       this.#removing.delete(dockerNetworkId);
     }
+  }
+
+  /** A user of this host removes the network of the cluster. */
+  noteMarked(networkId: string): void {
+    this.#marked.set(networkId, performance.now());
+  }
+
+  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`. */
+  findMarked(ms: number): ReadonlySet<string> {
+    for (const [id, sinceMs] of this.#marked) if (performance.now() - sinceMs > ms) this.#marked.delete(id);
+    return new Set(this.#marked.keys());
   }
 
   isRemoving(dockerNetworkId: string): boolean {

@@ -29,3 +29,25 @@ export function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.
   };
   return { _query: {}, _body: body } as unknown as Docker.NetworkCreateOptions;
 }
+
+/**
+ * Connects a container that does not run as a user asked for it, by what Docker says of its place in the network of that
+ * name. With that network's id Docker would go on looking for it. A MAC address would be lost (Docker 26 and 28 note it as
+ * the one of the last run), and is not said of one that does not run.
+ */
+export function connectionOf(
+  containerId: string,
+  endpoint: Docker.EndpointSettings,
+  abortSignal: AbortSignal,
+): Docker.NetworkConnectOptions {
+  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as WishedEndpoint;
+  const wishes = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority };
+  const body = { Container: containerId, EndpointConfig: wishes };
+  return { _query: {}, _body: body, abortSignal } as unknown as Docker.NetworkConnectOptions;
+}
+
+/** What dockerode's types lack. */
+interface WishedEndpoint extends Docker.EndpointSettings {
+  /** Since API 1.48. */
+  readonly GwPriority?: number;
+}

@@ -5,7 +5,7 @@ import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent } from './docker-agent.js';
 import { dockerFailure, isAway } from './docker-failure.js';
 import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
-import { creationOf } from './docker-requests.js';
+import { connectionOf, creationOf } from './docker-requests.js';
 import type {
   DockerContainer,
   DockerNetwork,
@@ -150,6 +150,19 @@ export class DockerodeEngine implements Engine {
       ),
     );
     return reply && inspectedOf(reply);
+  }
+
+  async retieContainer(containerId: string, { id, name }: Pick<DockerNetwork, 'id' | 'name'>): Promise<void> {
+    const { changeMs } = this.#timing;
+    const container = this.#docker.getContainer(containerId);
+    const reply = await orAbsent(
+      this.#call('inspect container', changeMs, (abortSignal) => container.inspect({ abortSignal })),
+    );
+    const endpoint = reply?.NetworkSettings?.Networks?.[name];
+    if (!endpoint || endpoint.NetworkID === id || reply.State.Running) return;
+    await this.#call('connect network', changeMs, (abortSignal) =>
+      this.#docker.getNetwork(id).connect(connectionOf(containerId, endpoint, abortSignal)),
+    );
   }
 
   async *watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {

@@ -71,6 +71,8 @@ export interface OwnDeeds {
   isRemoving(dockerNetworkId: string): boolean;
   /** Docker had it deleted before it was seen: as a user wished, if it turns out that Docker had made it. */
   noteUntiedUnseen(dockerNetworkId: string): void;
+  /** A user of this host removes the network of the cluster: the other hosts carry that out, or undo it. */
+  noteMarked(networkId: string): void;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

@@ -15,6 +15,9 @@ import { type Attempt, asRead } from '../store/transact.js';
 import type { OwnDeeds, PoolBook, Tie } from './collaborators.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
+/** More than the hosts of a cluster lose at once; the record stays small. */
+const FORMER_KEPT = 32;
+
 export interface NetworkRemovalParts {
   readonly store: Store;
   readonly hostId: string;
@@ -48,11 +51,12 @@ export async function attemptRemoval(
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
+  if (end === 'mark') deeds.noteMarked(id);
   const untied: Write[] = [
     { remove: own },
     // Two hosts that untie at once must see each other: one of them is the last.
     { put: guard.key, value: dockerNetworkId },
-    ...markWrites(end, record, hostId),
+    ...(seen && !isOwn ? noteWrites(end, record, { hostId, dockerNetworkId }) : []),
   ];
   return {
     result: end === 'remove' ? record : undefined,
@@ -103,7 +107,7 @@ function ownPoolKeys(book: PoolBook, { id, pools }: NetworkRecord): string[] {
     .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
 }
 
-function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
+export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
   return [
     { remove: keys.network(record.id) },
     { remove: keys.vni(record.vni) },
@@ -115,13 +119,25 @@ function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
   ];
 }
 
-/** A marked network has no name any more, so that the name can be used at once, also while a host is away. */
-function markWrites(end: Unbinding, record: NetworkRecord, hostId: string): Write[] {
-  if (end !== 'mark' || !record.mirror) return [];
+/**
+ * What is noted in a mirrored network that stays. A marked one has no name any more, so that the name can be used at once,
+ * also while a host is away.
+ */
+function noteWrites(
+  end: Unbinding,
+  record: NetworkRecord,
+  { hostId, dockerNetworkId }: { hostId: string; dockerNetworkId: string },
+): Write[] {
+  const { mirror } = record;
+  if (!mirror) return [];
+  const former = [...(mirror.former ?? []), dockerNetworkId].slice(-FORMER_KEPT);
+  const key = keys.network(record.id);
+  if (end !== 'mark')
+    return [{ put: key, value: formatRecord({ ...record, mirror: { ...mirror, former } }) }];
   const { name, ...nameless } = record;
-  const marked = { ...nameless, mirror: { ...record.mirror, removal: { hostId } } };
+  const marked = { ...nameless, mirror: { ...mirror, former, removal: { hostId } } };
   return [
-    { put: keys.network(record.id), value: formatRecord(marked) },
+    { put: key, value: formatRecord(marked) },
     ...(name === undefined ? [] : [{ remove: keys.name(name) }]),
   ];
 }

@@ -22,6 +22,7 @@ import {
   type NetworkCreation,
   type NetworkCreationParts,
 } from './network-creation.js';
+import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
 import { checkMtu } from './network-plan.js';
 import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
@@ -130,6 +131,24 @@ export class Networks {
   async withdraw(tie: Tie): Promise<void> {
     await this.#parts.mutex.run(tie.dockerNetworkId, async () => {
       await this.#releaseGlobal(await this.#removeFromStore(tie, false));
+    });
+  }
+
+  /**
+   * Ties a Docker network that no container has been in to another network of the cluster, which its creator meant. Throws
+   * IN_USE when one has meanwhile, and the store's errors.
+   */
+  async move(move: Move): Promise<void> {
+    const { local, mutex, store, changed } = this.#parts;
+    const { dockerNetworkId } = move;
+    await mutex.run(dockerNetworkId, async () => {
+      const network = local.findNetwork(dockerNetworkId);
+      if (network?.record.id !== move.networkId) return;
+      const record = await transact(store, () => attemptMove(this.#parts, move));
+      if (!record) return;
+      await this.#removeFromKernel(network);
+      local.addNetwork({ dockerNetworkId, record });
+      changed();
     });
   }
 

@@ -40,8 +40,9 @@ export async function startDockerAgents(
   );
   const untie: MirrorParts['untie'] = (binding, options) => networks.untie(binding, options);
   const withdraw: MirrorParts['withdraw'] = (tie) => networks.withdraw(tie);
+  const move: MirrorParts['move'] = (each) => networks.move(each);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const effects = { hostName, registration, deeds, untie, withdraw };
+  const effects = { hostName, registration, deeds, untie, withdraw, move };
   const docker = { store, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });

@@ -46,6 +46,11 @@ export const mirrorRecord = z.object({
   }),
   /** A user removed the network on this host: the others remove theirs, or object. */
   removal: z.object({ hostId: z.string() }).optional(),
+  /**
+   * Docker networks of hosts, by id, in whose place another came: the latest ones. Containers that have not run since
+   * still name them.
+   */
+  former: z.array(z.string()).optional(),
 });
 export type MirrorRecord = z.infer<typeof mirrorRecord>;
 

@@ -2,7 +2,13 @@ import { expect } from '@jest/globals';
 import { bringUp, compose, composeFile, expectReached, putFile, XNET_NETWORK } from '../support/compose.js';
 import { eventually } from '../support/eventually.js';
 import { describeInLab } from '../support/lab-suite.js';
-import { createEverywhere, expectEverywhere, expectNoProblem, listNetworks } from '../support/networks.js';
+import {
+  createEverywhere,
+  expectEverywhere,
+  expectNoProblem,
+  expectProblem,
+  listNetworks,
+} from '../support/networks.js';
 
 describeInLab('Compose', { hosts: 3 }, (test) => {
   for (const [what, lines] of Object.entries({
@@ -58,6 +64,38 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
     await compose(lab, 'h1', 'down');
     await compose(lab, 'h2', 'down');
     expect(await listNetworks(lab, 'h1')).toEqual(['shop']);
+  });
+
+  test('a file whose network has another label is brought up again on one host: its containers reach those that kept the former', async (lab) => {
+    const labelled = (team: string) =>
+      composeFile(
+        'web',
+        ...XNET_NETWORK,
+        '  config:',
+        '    - subnet: 10.64.0.0/24',
+        `labels: { team: ${team} }`,
+      );
+    for (const host of ['h1', 'h2']) await bringUp(lab, host, labelled('a'));
+    const kept = await compose(lab, 'h2', 'ps', '-q');
+    for (const host of ['h1', 'h2']) {
+      await bringUp(lab, host, labelled('b'));
+      await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
+      await expectReached(lab, ['h2', 'web'], ['h1', 'web']);
+      if (host === 'h1') expect(await compose(lab, 'h2', 'ps', '-q')).toBe(kept);
+      for (const each of lab.hosts) await expectNoProblem(lab, each);
+    }
+  });
+
+  test('without a subnet they run, and the status says that they do not reach those, until they are down', async (lab) => {
+    const labelled = (team: string) => composeFile('web', ...XNET_NETWORK, `labels: { team: ${team} }`);
+    for (const host of ['h1', 'h2']) await bringUp(lab, host, labelled('a'));
+    await bringUp(lab, 'h1', labelled('b'));
+    expect(await compose(lab, 'h1', 'ps', '-q', '--status', 'running')).not.toBe('');
+    await expectProblem(lab, 'h1', /network app_default was created .*anew while other hosts use the former/);
+    await compose(lab, 'h1', 'down');
+    await bringUp(lab, 'h1', labelled('a'));
+    await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
+    await expectNoProblem(lab, 'h1');
   });
 
   // Compose hands Docker no options for the IPAM driver: it is the subnet that ties the pools.

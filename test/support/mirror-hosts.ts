@@ -11,6 +11,7 @@ import { Mirror } from '../../src/agent/mirror.js';
 import { OwnDeeds } from '../../src/agent/own-deeds.js';
 import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
 import type {
+  ContainerEndpoint,
   DockerContainer,
   DockerNetwork,
   DockerNetworkSpec,
@@ -57,6 +58,8 @@ export class FakeHost implements Engine {
   readonly #networks = new Map<string, DockerNetwork>();
   /** Endpoint id -> Docker network id. */
   readonly #attached = new Map<string, string>();
+  /** Containers that do not run, by id. */
+  readonly #resting = new Map<string, ContainerEndpoint>();
   readonly #watchers = new Set<(event: EngineEvent) => void>();
   #xnet: PluginSide | undefined;
   state: EngineState = API_ANSWERS;
@@ -118,11 +121,12 @@ export class FakeHost implements Engine {
       logger: silentLogger,
       untie: (binding, options) => networks.untie(binding, options),
       withdraw: (tie) => networks.withdraw(tie),
+      move: (move) => networks.move(move),
       hostName: (hostId) => hostId,
       registration,
       deeds,
       onListed: () => undefined,
-      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150 },
+      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100 },
     });
     this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
@@ -213,6 +217,29 @@ export class FakeHost implements Engine {
     return endpointId;
   }
 
+  /** There is a container that does not run. One that never ran knows the network by its name alone. */
+  rest(name: string, { hasRun }: { hasRun: boolean }): string {
+    const { id: networkId } = this.network(name);
+    const containerId = newId();
+    this.#resting.set(containerId, { network: name, networkId: hasRun ? networkId : '', endpointId: '' });
+    return containerId;
+  }
+
+  /** Whether Docker would find the network of a container that does not run. */
+  canStart(containerId: string): boolean {
+    const endpoint = this.#resting.get(containerId);
+    return [...this.#networks.values()].some(({ id, name }) =>
+      endpoint?.networkId ? id === endpoint.networkId : name === endpoint?.network,
+    );
+  }
+
+  /** All containers that do not run are removed. */
+  removeResting(): void {
+    for (const containerId of this.#resting.keys())
+      this.#tell({ type: 'container', action: 'destroy', containerId, name: '' });
+    this.#resting.clear();
+  }
+
   /** All containers stop. */
   async detachAll(): Promise<void> {
     for (const [endpointId, dockerNetworkId] of this.#attached) {
@@ -275,9 +302,18 @@ export class FakeHost implements Engine {
     });
   }
 
-  async listContainers({ networkId }: { networkId?: string } = {}): Promise<DockerContainer[]> {
-    const attached = [...this.#attached].filter(([, network]) => network === networkId);
-    return attached.map(([id]) => ({ id, name: id, endpoints: [] }));
+  async listContainers(): Promise<DockerContainer[]> {
+    const attached = [...this.#attached].map(([id, networkId]): [string, ContainerEndpoint] => {
+      return [id, { network: this.#networks.get(networkId)?.name ?? '', networkId, endpointId: id }];
+    });
+    return [...attached, ...this.#resting].map(([id, endpoint]) => ({ id, name: id, endpoints: [endpoint] }));
+  }
+
+  async retieContainer(
+    containerId: string,
+    { id: networkId, name }: { id: string; name: string },
+  ): Promise<void> {
+    this.#resting.set(containerId, { network: name, networkId, endpointId: '' });
   }
 
   async inspectContainer(): Promise<undefined> {

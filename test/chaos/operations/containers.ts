@@ -59,7 +59,7 @@ const rm: Kind = {
 
 const stop: Kind = {
   name: 'stop',
-  weight: 2,
+  weight: 4,
   draw: (model, random) =>
     withContainer(model, random, isRunning, (container) => ({
       text: `stop ${named(container)}`,
@@ -72,7 +72,7 @@ const start: Kind = {
   name: 'start',
   weight: 4,
   draw: (model, random) =>
-    withContainer(model, random, isStopped, (container) => ({
+    withContainer(model, random, canStart(model), (container) => ({
       text: `start ${named(container)}`,
       mayFail: (state) => mayRefuseStart(state, container.host, container.networks),
       apply: (after, doubtful) => change(after, container, { running: true, doubtful, settled: false }),
@@ -161,6 +161,10 @@ function named({ name, host }: Container): string {
 
 const isAny = () => true;
 const isRunning = ({ running }: Container) => running;
-const isStopped = ({ running }: Container) => !running;
+/** Its host certainly has its networks. */
+const canStart =
+  (model: Model) =>
+  ({ running, host, networks }: Container) =>
+    !running && networks.every((network) => networksOn(model, host).includes(network));
 
 export const CONTAINER_KINDS: readonly Kind[] = [run, rm, stop, start, connect, disconnect];

@@ -20,6 +20,9 @@ const operation = fc.record({
     'remove',
     'attach',
     'detach',
+    'rest',
+    'rest',
+    'clear',
     'restart',
     'wipe',
   ),
@@ -32,6 +35,8 @@ async function perform(host: FakeHost, { what, name }: Operation): Promise<void>
   if (what === 'remove') await host.remove(name);
   if (what === 'attach') await host.attach(name);
   if (what === 'detach') await host.detachAll();
+  if (what === 'rest') host.rest(name, { hasRun: true });
+  if (what === 'clear') host.removeResting();
   if (what === 'wipe') {
     await host.detachAll();
     host.wipeDocker();
@@ -61,6 +66,7 @@ describe('the mirror, whatever users do on several hosts', () => {
         }
         await Promise.all(work);
         await Promise.all(hosts.map((host) => host.detachAll()));
+        for (const host of hosts) host.removeResting();
         await eventually(async () => {
           const names = await mirroredNames(store);
           for (const host of hosts) expect([host.names(), host.problems]).toEqual([names, []]);

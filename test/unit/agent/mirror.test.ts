@@ -189,6 +189,92 @@ describe('the mirror', () => {
     await expectEmpty(cluster.store);
   });
 
+  for (const hasRun of [true, false]) {
+    test(`undoes the removal of a network to which a container of another host belongs that ${hasRun ? 'has ended' : 'never ran'}`, async () => {
+      await using cluster = await FakeCluster.start(3);
+      const { one, two, three } = cluster;
+      await one.create('shop');
+      await cluster.everywhere('shop');
+      const { id } = two.network('shop');
+      const container = two.rest('shop', { hasRun });
+      await one.remove('shop');
+      await eventually(() => expect(one.names()).toEqual(['shop']));
+      await cluster.everywhere('shop');
+      expect(two.network('shop').id).toBe(id);
+      expect(two.canStart(container)).toBe(true);
+      two.removeResting();
+      await three.remove('shop');
+      await cluster.everywhere();
+    });
+  }
+
+  test('lets a host that was away keep the network of its containers for itself when its name is taken, and says so', async () => {
+    await using cluster = await FakeCluster.start(3);
+    const { one, two } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const container = two.rest('shop', { hasRun: true });
+    await two.stopXnet();
+    await one.remove('shop');
+    await one.create('shop');
+    await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
+    await two.startXnet();
+    await eventually(() =>
+      expect(two.problems).toEqual([expect.stringMatching(/network shop of the cluster is not on/)]),
+    );
+    expect(two.canStart(container)).toBe(true);
+    expect(one.problems).toEqual([]);
+  });
+
+  test('ties the containers of the host that removed a network to the one that it gets back', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const container = one.rest('shop', { hasRun: true });
+    await two.attach('shop');
+    await one.remove('shop');
+    await eventually(() => expect(one.canStart(container)).toBe(true));
+  });
+
+  test('ties a network that a user removed and created again, with another label, to the one that other hosts kept', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    const ipam = { driver: 'xnet', options: {}, subnets: [{ subnet: '10.9.0.0/24' }] };
+    await one.create('shop', { ipam, labels: { team: 'a' } });
+    await cluster.everywhere('shop');
+    const kept = two.network('shop').id;
+    await two.attach('shop');
+    await one.remove('shop');
+    const created = await one.create('shop', { ipam, labels: { team: 'b' } });
+    const container = one.rest('shop', { hasRun: true });
+    await eventually(async () => expect((await cluster.store.list(keys.networks())).entries).toHaveLength(1));
+    expect([one.network('shop').id, two.network('shop').id]).toEqual([created, kept]);
+    expect(one.canStart(container)).toBe(true);
+    const host = await cluster.addHost();
+    await cluster.everywhere('shop');
+    expect(host.network('shop').labels).toEqual({ team: 'b' });
+  });
+
+  test('leaves a network that is created in the place of a removed one to its containers, and reports it when others kept theirs', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    await two.attach('shop');
+    await one.remove('shop');
+    const created = await one.create('shop');
+    await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
+    const container = one.rest('shop', { hasRun: false });
+    await eventually(() =>
+      expect(one.problems).toEqual([expect.stringMatching(/created on two hosts at once/)]),
+    );
+    expect(one.network('shop').id).toBe(created);
+    expect(one.canStart(container)).toBe(true);
+    one.removeResting();
+    await eventually(() => expect(one.network('shop').id).not.toBe(created));
+  });
+
   test('ends with one network when two hosts create the same name at once', async () => {
     await using cluster = await FakeCluster.start(3);
     await Promise.all(cluster.hosts.slice(0, 2).map((host) => host.create('shop')));

@@ -1,0 +1,45 @@
+/** Who uses a network: endpoints anywhere, and containers of this host that do not run. Pure. */
+import type { DockerContainer, DockerNetwork } from '../docker/engine.js';
+import type { BindingRecord, NetworkRecord } from '../store/records.js';
+import type { MirrorView } from './mirror-plan.js';
+
+type Use = Pick<MirrorView, 'used' | 'bindings' | 'dockerNetworks' | 'containers'>;
+
+/**
+ * Whether containers of this host matter to the plan: a list of them is asked of Docker only then. `sought`: Docker
+ * networks, by id, that are certainly named by no container any more.
+ */
+export function needsContainers(
+  { networks, bindings }: Pick<MirrorView, 'networks' | 'bindings'>,
+  sought: ReadonlySet<string>,
+): boolean {
+  return networks.some(
+    (network) => isQuestionable(network, bindings) || network.mirror?.former?.some((id) => !sought.has(id)),
+  );
+}
+
+/** Under removal, or not known to have its name for itself: whether it is used decides what becomes of it. */
+export function isQuestionable(
+  { id, name, mirror }: NetworkRecord,
+  bindings: readonly BindingRecord[],
+): boolean {
+  if (mirror) return mirror.removal !== undefined;
+  return name === undefined && bindings.some(({ networkId }) => networkId === id);
+}
+
+export function isInUse(view: Use, networkId: string): boolean {
+  return view.used.has(networkId) || isUsedHere(view, networkId);
+}
+
+/** Containers of this host, also ones that do not run, belong to its Docker network. */
+export function isUsedHere({ bindings, dockerNetworks, containers }: Use, networkId: string): boolean {
+  const bound = bindings.filter((binding) => binding.networkId === networkId);
+  return dockerNetworks
+    .filter(({ id }) => bound.some(({ dockerNetworkId }) => dockerNetworkId === id))
+    .some((dockerNetwork) => containers.some((container) => belongsTo(container, dockerNetwork)));
+}
+
+/** Until a container's first start Docker knows its networks by name alone. */
+export function belongsTo({ endpoints }: DockerContainer, { id, name }: DockerNetwork): boolean {
+  return endpoints.some(({ networkId, network }) => (networkId === '' ? network === name : networkId === id));
+}
