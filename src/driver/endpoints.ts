@@ -9,6 +9,7 @@ import { Prefix } from '../inet/prefix.js';
 import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
 import type { NetworkFollower, Sandboxes } from './collaborators.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
+import { refuseReserved } from './reserved-addresses.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
@@ -71,7 +72,7 @@ export class Endpoints {
 
   /**
    * The interface that libnetwork shall move into the container. When this resolves the endpoint is attached
-   * and this host forwards to all others of its network. Throws NOT_FOUND, and IN_USE when the container is in a
+   * and this host forwards to all others of its network. Throws NOT_FOUND, INVALID (another network's), and IN_USE when the container is in a
    * network with an overlapping subnet.
    */
   async join(
@@ -83,6 +84,7 @@ export class Endpoints {
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
+    if (endpoint.dockerNetworkId !== dockerNetworkId) throw ofAnotherNetwork(endpoint, dockerNetworkId);
     this.#joined.join(endpointId, sandboxPath, record);
     const [attached] = await Promise.all([
       dataplane.ensureEndpoint(network, endpoint),
@@ -169,6 +171,7 @@ export class Endpoints {
   #newRecord(network: NetworkRecord, creation: EndpointCreation): EndpointRecord {
     const addresses = creation.addresses.map((text) => Prefix.parseInterface(text).address);
     for (const address of addresses) poolKeyOf(network, address);
+    refuseReserved(network, addresses);
     return {
       version: 1,
       id: creation.endpointId,
@@ -236,6 +239,10 @@ function macOf(networkId: string, address: IpAddress | undefined, endpointId: st
   if (address) return macFor(networkId, address);
   const digest = createHash('sha256').update(endpointId).digest('hex');
   return `06:${digest.slice(0, 10).match(/../g)?.join(':')}`;
+}
+
+function ofAnotherNetwork({ id, dockerNetworkId }: EndpointRecord, asked: string): XnetError {
+  return new XnetError('INVALID', `endpoint ${id} is in Docker network ${dockerNetworkId}, not in ${asked}`);
 }
 
 function sameEndpoint(known: EndpointRecord, asked: EndpointRecord): EndpointRecord {

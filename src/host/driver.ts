@@ -5,6 +5,7 @@ import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
 import { EndpointSandboxes } from '../dns/endpoint-sandboxes.js';
+import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
 import { Networks } from '../driver/networks.js';
@@ -15,6 +16,7 @@ import { Ipam } from '../ipam/ipam.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
+import { listReachedAddresses } from './reached-addresses.js';
 
 /** What answers Docker's calls. */
 export interface Driver {
@@ -26,6 +28,8 @@ export interface Driver {
   readonly sandboxes: EndpointSandboxes;
   readonly ipam: Ipam;
   readonly poolRequests: PoolRequests;
+  /** What containers of this host must reach outside of their networks. */
+  readonly reached: () => Promise<readonly ReachedAddress[]>;
 }
 
 /** What it starts is added to `started`. */
@@ -65,12 +69,16 @@ export function createDriver(
     if (isGlobal) await networks.adopt(id);
   };
   const addressBook = ipam.addressBook;
+  const reached = () => listReachedAddresses(hosts);
+  const hostName = (id: string) => hosts.find(id)?.name ?? id;
   const endpoints = new Endpoints({ ...parts, addressBook, adoptNetwork, removals, background });
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),
     largestMtu: containerMtu(underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
+    hostName,
+    reached,
   };
   const networks = new Networks({
     ...parts,
@@ -81,5 +89,5 @@ export function createDriver(
     changed: () => guard.hint(),
   });
   const swarmNetworks = new SwarmNetworks(common);
-  return { networks, swarmNetworks, deeds, endpoints, sandboxes, ipam, poolRequests };
+  return { networks, swarmNetworks, deeds, endpoints, sandboxes, ipam, poolRequests, reached };
 }

@@ -64,6 +64,10 @@ export const networkRecord = versioned({
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
   pools: z.array(z.object({ poolKey: z.string(), subnet: z.string() })),
+  /** Addresses that no container may have (driver/reserved-addresses.ts), each with what has it. */
+  reserved: z.record(z.string(), z.string()).optional(),
+  /** The user keeps it to the host that created it (xnet.mirror=off). */
+  unmirrored: z.literal(true).optional(),
   /** Swarm has the network: it stays while no host is tied to it. */
   swarm: z.object({ dockerNetworkId: z.string() }).optional(),
   /** Absent: the network is only where users create it. */
