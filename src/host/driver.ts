@@ -59,7 +59,8 @@ export function createDriver(
   };
   const sandboxes = new EndpointSandboxes(resolvers, logger);
   const mutex = new KeyedMutex();
-  const parts = { store, hostId, local, dataplane, follower, sandboxes, mutex, specOf };
+  const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const parts = { store, hostId, hostName, local, dataplane, follower, sandboxes, mutex, specOf };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
   const removals = new Unfinished();
@@ -70,8 +71,8 @@ export function createDriver(
   };
   const addressBook = ipam.addressBook;
   const reached = () => listReachedAddresses(hosts);
-  const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const endpoints = new Endpoints({ ...parts, addressBook, adoptNetwork, removals, background });
+  const endpointsOf = (networkId: string) => follower.endpointsOf(networkId);
+  const endpoints = new Endpoints({ ...parts, addressBook, endpointsOf, adoptNetwork, removals, background });
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),

@@ -117,6 +117,16 @@ export const endpointRecord = versioned({
 });
 export type EndpointRecord = z.infer<typeof endpointRecord>;
 
+/** The claim of a MAC (driver/mac-claims.ts). */
+export const macRecord = versioned({
+  version,
+  networkId: z.string(),
+  endpointId: z.string(),
+  hostId: z.string(),
+  hostName: z.string(),
+});
+export type MacRecord = z.infer<typeof macRecord>;
+
 export const poolRecord = versioned({
   version,
   /** Address space: xnet-local or xnet-global. */

@@ -67,6 +67,8 @@ async function openHost(timing: UnfinishedTiming) {
   const endpoints = new Endpoints({
     ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
     ...{ addressBook: ipam.addressBook, sandboxes: NO_SANDBOXES, specOf: () => spec },
+    endpointsOf: (id) => follower.endpointsOf(id),
+    hostName: () => 'h1',
     adoptNetwork: async () => undefined,
     background: (_, done) => work.push(done),
   });
