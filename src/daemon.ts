@@ -146,7 +146,7 @@ async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
 async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
   const store = await openStore(storeSettings(config));
   if (config.store === 'embedded') return store;
-  const always = [keys.pools(), keys.poolReferences(), keys.vnis(), keys.names()];
+  const always = [keys.pools(), keys.poolReferences(), keys.vnis(), keys.names(), keys.macs()];
   const options = { stateDirectory: config.stateDir, ownership: ownershipOf(hostId), always, logger };
   return FailStaticStore.open(store, options);
 }

@@ -6,7 +6,7 @@ import { XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import { RecordReader } from '../store/record-reader.js';
-import { endpointRecord, findRecord } from '../store/records.js';
+import { endpointRecord, findRecord, macRecord } from '../store/records.js';
 import type { Condition, Entry, Store } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import { chooseHost, claimantOf, type KnownHost, listKnownHosts } from './known-hosts.js';
@@ -71,6 +71,7 @@ class HostRemoval {
     for (const network of local.listNetworks()) await this.#removeNetwork(network);
     // Of networks that are gone.
     await this.#removeEach(keys.endpoints(), (entry) => findRecord(endpointRecord, entry)?.hostId);
+    await this.#removeEach(keys.macs(), (entry) => findRecord(macRecord, entry)?.hostId);
     await this.#removeEach(keys.bindings(), ({ key }) => key.split('/')[2]);
     await this.#transact(() => this.#attemptEnd());
   }
@@ -89,7 +90,8 @@ class HostRemoval {
 
   async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {
     const { store } = this.#parts;
-    const records = new EndpointRecords({ store, hostId: this.#host.id, local, addressBook });
+    const claims = { endpointsOf: () => undefined, hostName: (id: string) => id };
+    const records = new EndpointRecords({ store, hostId: this.#host.id, local, addressBook, ...claims });
     for (const endpoint of local.listAllEndpoints()) {
       await this.#requireSilent();
       await records.remove(endpoint);

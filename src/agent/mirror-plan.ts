@@ -101,6 +101,7 @@ export function planMirror(view: MirrorView): MirrorPlan {
     ...ours.map((dockerNetwork) => planPresent(view, dockerNetwork)),
     ...view.networks.map((network) => planNetwork(view, network, ours)),
     ...view.bindings.map((binding) => planGone(view, binding)),
+    planSharedPools(view),
   ];
   return {
     steps: plans.flatMap(({ steps }) => steps),
@@ -270,6 +271,26 @@ function planGone({ gone, made, database }: MirrorView, binding: BindingRecord):
   if (!gone.has(binding.dockerNetworkId)) return NOTHING;
   const seen = binding.seen ?? made.get(binding.dockerNetworkId);
   return steps({ do: 'untie', binding, lost: seen?.database !== database });
+}
+
+/** Two hosts created them at the same moment, when neither knew of the other (driver/shared-pools.ts). */
+function planSharedPools({ networks, bindings }: MirrorView): MirrorPlan {
+  const here = networks.filter(
+    ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
+  );
+  const pairs = here.flatMap((one, index) =>
+    here.slice(index + 1).flatMap((other) => {
+      const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
+      return shared ? [{ subnet: shared.subnet, names: [one.name, other.name].sort() }] : [];
+    }),
+  );
+  return {
+    steps: [],
+    problems: pairs.map(
+      ({ subnet, names }) =>
+        `networks ${names.join(' and ')} were created with one subnet, ${subnet}, so no container can be in both; remove one of them and create it with another --subnet`,
+    ),
+  };
 }
 
 function isOurs({ driver, scope }: DockerNetwork, ourDriver: string): boolean {

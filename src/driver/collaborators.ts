@@ -81,6 +81,13 @@ export interface GatewaySubnet {
   readonly subnet: string;
 }
 
+/** An address outside of all networks that containers must reach. */
+export interface ReachedAddress {
+  readonly address: string;
+  /** Whose it is: `host h2`. */
+  readonly what: string;
+}
+
 /** Where the containers' resolvers are. Nothing here fails: without one, Docker's own resolver answers. */
 export interface Sandboxes {
   /** Begins to answer the names of the endpoint's network in the sandbox. Idempotent. */

@@ -9,19 +9,19 @@ import {
   type NetworkRecord,
   parseRecord,
 } from '../store/records.js';
-import type { Revision, Store, Write } from '../store/store.js';
+import type { Revision, Write } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import type { AddressBook, AddressPlan } from './collaborators.js';
 import type { LocalNetworks } from './local-networks.js';
+import { isDerivedMac, type MacClaimsParts, planMacClaim, planMacRelease } from './mac-claims.js';
 
-export interface EndpointRecordsParts {
-  readonly store: Store;
+export interface EndpointRecordsParts extends MacClaimsParts {
   readonly hostId: string;
   readonly local: LocalNetworks;
   readonly addressBook: AddressBook;
 }
 
-/** The records of this host's endpoints in the store, each with its addresses. */
+/** The records of this host's endpoints in the store, each with its addresses and the claim of its MAC. */
 export class EndpointRecords {
   readonly #parts: EndpointRecordsParts;
 
@@ -37,28 +37,33 @@ export class EndpointRecords {
     return records.find((record) => record.hostId === hostId);
   }
 
-  /** This host has claimed the addresses for an endpoint to come. */
-  isClaimed(network: NetworkRecord, { addresses }: EndpointRecord): boolean {
-    return addresses.every((address) => {
+  /** Nobody else can have what the endpoint to come has: this host has claimed its addresses, and its MAC follows from them. */
+  isClaimed(network: NetworkRecord, endpoint: EndpointRecord): boolean {
+    const { id, mac } = endpoint;
+    const known = this.#parts.endpointsOf(network.id) ?? [];
+    if (!isDerivedMac(endpoint) || known.some((other) => other.mac === mac && other.id !== id)) return false;
+    return endpoint.addresses.every((address) => {
       const poolKey = poolKeyOf(network, IpAddress.parse(address));
       return this.#parts.addressBook.isClaimed({ poolKey, address });
     });
   }
 
-  /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address, and the store's errors. */
+  /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address or the MAC, and the store's errors. */
   async commit(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
     const { store, addressBook } = this.#parts;
+    let isFirst = true;
     const attempt = async () => {
-      const plans = await Promise.all(
-        endpoint.addresses.map((address) =>
-          addressBook.bindPlan({
-            poolKey: poolKeyOf(network, IpAddress.parse(address)),
-            address,
-            endpointId: endpoint.id,
-            networkId: network.id,
-          }),
-        ),
+      const addresses = endpoint.addresses.map((address) =>
+        addressBook.bindPlan({
+          poolKey: poolKeyOf(network, IpAddress.parse(address)),
+          address,
+          endpointId: endpoint.id,
+          networkId: network.id,
+        }),
       );
+      const mac = planMacClaim(this.#parts, network, endpoint, isFirst);
+      isFirst = false;
+      const plans = await Promise.all([mac, ...addresses]);
       const record: AddressPlan = {
         conditions: [{ key: keys.network(network.id), is: 'present' }],
         writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
@@ -80,7 +85,7 @@ export class EndpointRecords {
   }
 
   async #attemptRemoval(endpoint: EndpointRecord): Promise<Attempt<void>> {
-    const { addressBook, local } = this.#parts;
+    const { addressBook, local, store } = this.#parts;
     const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
     const addresses = network ? endpoint.addresses : [];
     const plans = await Promise.all(
@@ -92,8 +97,9 @@ export class EndpointRecords {
         }),
       ),
     );
+    const mac = await planMacRelease(store, endpoint);
     const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
-    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, ...plans]) };
+    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, mac, ...plans]) };
   }
 }
 

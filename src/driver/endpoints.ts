@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Unfinished } from '../concurrency/unfinished.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { isXnetError, XnetError } from '../errors.js';
-import type { IpAddress } from '../inet/ip-address.js';
-import { macFor, parseMac } from '../inet/mac-address.js';
+import { parseMac } from '../inet/mac-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/records.js';
 import type { HostsFiles, NetworkFollower, Sandboxes } from './collaborators.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
+import { derivedMac, spareMac } from './mac-claims.js';
+import { refuseReserved } from './reserved-addresses.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
@@ -64,15 +64,24 @@ export class Endpoints {
       const { record: network } = local.getNetwork(creation.dockerNetworkId);
       const endpoint = this.#newRecord(network, creation);
       const known = local.findEndpoint(endpoint.id);
-      if (known) return { mac: sameEndpoint(known, endpoint).mac };
-      await this.#recordAndAttach(network, endpoint, signal);
-      return { mac: endpoint.mac };
+      if (known)
+        return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
+      try {
+        await this.#recordAndAttach(network, endpoint, signal);
+        return { mac: endpoint.mac };
+      } catch (error: unknown) {
+        if (creation.mac || !isXnetError(error, 'IN_USE') || error.fields.mac !== endpoint.mac) throw error;
+        // A user gave the MAC that follows from this address to another container.
+        const mac = spareMac(endpoint.id);
+        await this.#recordAndAttach(network, { ...endpoint, mac }, signal);
+        return { mac };
+      }
     });
   }
 
   /**
    * The interface that libnetwork shall move into the container. When this resolves the endpoint is attached
-   * and this host forwards to all others of its network. Throws NOT_FOUND, and IN_USE when the container is in a
+   * and this host forwards to all others of its network. Throws NOT_FOUND, INVALID (another network's), and IN_USE when the container is in a
    * network with an overlapping subnet.
    */
   async join(
@@ -84,6 +93,7 @@ export class Endpoints {
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
+    if (endpoint.dockerNetworkId !== dockerNetworkId) throw ofAnotherNetwork(endpoint, dockerNetworkId);
     this.#joined.join(endpointId, sandboxPath, record);
     const [attached] = await Promise.all([
       dataplane.ensureEndpoint(network, endpoint),
@@ -177,15 +187,16 @@ export class Endpoints {
   #newRecord(network: NetworkRecord, creation: EndpointCreation): EndpointRecord {
     const addresses = creation.addresses.map((text) => Prefix.parseInterface(text).address);
     for (const address of addresses) poolKeyOf(network, address);
-    return {
-      version: 1,
+    refuseReserved(network, addresses);
+    const endpoint = {
+      version: 1 as const,
       id: creation.endpointId,
       networkId: network.id,
       dockerNetworkId: creation.dockerNetworkId,
       hostId: this.#parts.hostId,
       addresses: addresses.map(String),
-      mac: creation.mac ? parseMac(creation.mac) : macOf(network.id, addresses[0], creation.endpointId),
     };
+    return { ...endpoint, mac: creation.mac ? parseMac(creation.mac) : derivedMac(endpoint) };
   }
 
   async #recordAndAttach(
@@ -239,11 +250,8 @@ export class Endpoints {
   }
 }
 
-/** Endpoints without an address (Docker's null IPAM) get a MAC from their id. */
-function macOf(networkId: string, address: IpAddress | undefined, endpointId: string): string {
-  if (address) return macFor(networkId, address);
-  const digest = createHash('sha256').update(endpointId).digest('hex');
-  return `06:${digest.slice(0, 10).match(/../g)?.join(':')}`;
+function ofAnotherNetwork({ id, dockerNetworkId }: EndpointRecord, asked: string): XnetError {
+  return new XnetError('INVALID', `endpoint ${id} is in Docker network ${dockerNetworkId}, not in ${asked}`);
 }
 
 function sameEndpoint(known: EndpointRecord, asked: EndpointRecord): EndpointRecord {

@@ -4,24 +4,27 @@ import { keys } from '../store/keys.js';
 import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '../store/records.js';
 import type { Condition, Store, Write } from '../store/store.js';
 import type { Attempt } from '../store/transact.js';
-import type { GatewaySubnet, GivenPool, PoolBook } from './collaborators.js';
+import type { GatewaySubnet, GivenPool, PoolBook, ReachedAddress } from './collaborators.js';
 import { planGlobalPools } from './global-pools.js';
-import type { NetworkOptions, NetworkReference } from './network-options.js';
-import { checkJoin, checkSubnets, chooseVni } from './network-plan.js';
+import { checkForeign, type NetworkOptions, type NetworkReference } from './network-options.js';
+import { checkJoin, checkReached, checkSubnets, chooseVni } from './network-plan.js';
+import { type GivenReserved, reservedAddresses } from './reserved-addresses.js';
+import { refuseSharedPools, type SharedPoolsParts } from './shared-pools.js';
 
 export interface NetworkCreation {
   readonly dockerNetworkId: string;
   readonly options: NetworkOptions;
   readonly internal: boolean;
-  readonly subnets: readonly { readonly addressSpace: string; readonly subnet: string }[];
+  readonly subnets: readonly (GivenReserved & { readonly addressSpace: string; readonly subnet: string })[];
 }
 
-export interface NetworkCreationParts {
-  readonly store: Store;
+export interface NetworkCreationParts extends SharedPoolsParts {
   readonly hostId: string;
   readonly pools: PoolBook;
   /** Of every host of the cluster. */
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
+  /** What containers of this host must reach. */
+  readonly reached: () => Promise<readonly ReachedAddress[]>;
 }
 
 /**
@@ -37,6 +40,8 @@ export async function attemptCreation(
   const { store, gatewaySubnets } = parts;
   const { name, id } = { ...ipamReference(given), ...creation.options };
   const existing = await findExisting(store, { name, id }, newId);
+  // Of swarm's networks a node gets what a manager was allowed.
+  if (!existing?.swarm) checkForeign(creation.options, existing?.mirror?.options);
   if (existing) {
     checkJoin(existing, creation.options, given);
     const condition: Condition = { key: keys.network(existing.id), is: 'present' };
@@ -44,7 +49,14 @@ export async function attemptCreation(
     return { result: existing, conditions: [condition], writes };
   }
   checkSubnets(given, gatewaySubnets());
-  const record = newRecord(parts.pools, creation, given, newId, name);
+  checkReached(given, await parts.reached());
+  const reserved = reservedAddresses(creation.subnets);
+  const record = {
+    ...newRecord(parts.pools, creation, given, newId, name),
+    ...(Object.keys(reserved).length > 0 && { reserved }),
+    ...(creation.options.mirror === false && { unmirrored: true as const }),
+  };
+  await refuseSharedPools(parts, record);
   const plan = await planRecord(parts, record, creation.options);
   const binding = bindingWrites(parts, creation.dockerNetworkId, newId, given);
   return { result: record, conditions: plan.conditions, writes: [...plan.writes, ...binding] };

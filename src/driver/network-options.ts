@@ -1,5 +1,6 @@
 /** The options of `docker network create -o` and `--ipam-opt` that xnet knows. Pure. */
 import { XnetError } from '../errors.js';
+import { areOfNetwork, foreignOptions, type OptionMap, refuseForeign } from './foreign-options.js';
 
 /** Largest VXLAN network identifier (RFC 7348: 24 bits). */
 export const MAX_VNI = 2 ** 24 - 1;
@@ -16,7 +17,7 @@ export const NETWORK_OPTIONS = {
   [MTU_OPTION]: 'MTU of the containers in bytes',
 } as const;
 
-/** The `xnet.` options of `--ipam-opt`. */
+/** Those of `--ipam-opt`. */
 const IPAM_OPTIONS = {
   'xnet.name': NETWORK_OPTIONS['xnet.name'],
   'xnet.id': NETWORK_OPTIONS['xnet.id'],
@@ -32,28 +33,55 @@ export interface NetworkOptions extends NetworkReference {
   readonly vni?: number;
   readonly multicast?: boolean;
   readonly mtu?: number;
+  /** false: the network is for the host alone that creates it. */
+  readonly mirror?: boolean;
+  /** What xnet does not carry out: see `checkForeign`. */
+  readonly foreign?: OptionMap;
 }
 
-/** Throws INVALID naming option, value and rule. Options of others (not `xnet.`) are let pass. */
+export interface IpamOptions extends NetworkReference {
+  readonly foreign?: OptionMap;
+}
+
+/** Throws INVALID naming option, value and rule. */
 export function parseNetworkOptions(options: Readonly<Record<string, unknown>>): NetworkOptions {
   refuseUnknown(options, NETWORK_OPTIONS, '-o');
   const vni = parseNumber(options, 'xnet.vni', 1, MAX_VNI);
   const mtu = parseNumber(options, MTU_OPTION, 576, 65_485);
   const multicast = parseSwitch(options, 'xnet.multicast');
-  // The mirror reads it from Docker's list of networks (agent/mirror-plan.ts).
-  parseSwitch(options, 'xnet.mirror');
+  const mirror = parseSwitch(options, 'xnet.mirror');
   return {
     ...parseNetworkReference(options, '-o'),
     ...(vni !== undefined && { vni }),
     ...(mtu !== undefined && { mtu }),
     ...(multicast !== undefined && { multicast }),
+    ...(mirror !== undefined && { mirror }),
+    ...withForeign(options, NETWORK_OPTIONS),
   };
 }
 
 /** The same for `--ipam-opt`. */
-export function parseIpamOptions(options: Readonly<Record<string, unknown>>): NetworkReference {
+export function parseIpamOptions(options: Readonly<Record<string, unknown>>): IpamOptions {
   refuseUnknown(options, IPAM_OPTIONS, '--ipam-opt');
-  return parseNetworkReference(options, '--ipam-opt');
+  return { ...parseNetworkReference(options, '--ipam-opt'), ...withForeign(options, IPAM_OPTIONS) };
+}
+
+/**
+ * Throws INVALID for `-o` options that xnet does not carry out, unless the network that is joined was made with them
+ * (`made`), by an xnet that passed them over: every host can still have its copy.
+ */
+export function checkForeign({ foreign = {} }: NetworkOptions, made?: OptionMap): void {
+  if (!areOfNetwork(foreign, made)) refuseForeign(foreign, NETWORK_OPTIONS, '-o');
+}
+
+/** The same for `--ipam-opt`. */
+export function checkForeignIpam({ foreign = {} }: IpamOptions, made?: OptionMap): void {
+  if (!areOfNetwork(foreign, made)) refuseForeign(foreign, IPAM_OPTIONS, '--ipam-opt');
+}
+
+function withForeign(options: Readonly<Record<string, unknown>>, known: object): { foreign?: OptionMap } {
+  const foreign = foreignOptions(options, known);
+  return Object.keys(foreign).length === 0 ? {} : { foreign };
 }
 
 function parseNetworkReference(options: Readonly<Record<string, unknown>>, flag: string): NetworkReference {

@@ -1,8 +1,9 @@
 /** Decisions about a network's record: pure. */
 import { XnetError } from '../errors.js';
+import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import type { NetworkRecord } from '../store/records.js';
-import type { GatewaySubnet, GivenPool } from './collaborators.js';
+import type { GatewaySubnet, GivenPool, ReachedAddress } from './collaborators.js';
 import { MAX_VNI, type NetworkOptions } from './network-options.js';
 
 /**
@@ -68,6 +69,30 @@ export function checkSubnets(pools: readonly GivenPool[], gateways: readonly Gat
         'which keeps clear of them',
     );
   }
+}
+
+/** Throws IN_USE when a new network holds an address that its containers must find outside of it. */
+export function checkReached(pools: readonly GivenPool[], reached: readonly ReachedAddress[]): void {
+  const [hidden] = findHidden(pools, reached);
+  if (!hidden) return;
+  throw new XnetError(
+    'IN_USE',
+    `subnet ${hidden.subnet} contains ${hidden.address} (${hidden.what}), which its containers could not reach then; choose another (--subnet)`,
+  );
+}
+
+/** Addresses that containers look for in the network itself, each with the subnet. */
+export function findHidden(
+  pools: readonly Pick<GivenPool, 'subnet'>[],
+  reached: readonly ReachedAddress[],
+): (ReachedAddress & { readonly subnet: string })[] {
+  return pools.flatMap(({ subnet }) => {
+    const prefix = Prefix.parse(subnet);
+    // Docker's null IPAM has 0.0.0.0/0: no addresses.
+    if (prefix.length === 0) return [];
+    const hidden = reached.filter(({ address }) => prefix.contains(IpAddress.parse(address)));
+    return hidden.map((each) => ({ ...each, subnet }));
+  });
 }
 
 /** Throws INVALID when containers would send packets that the underlay cannot carry. */

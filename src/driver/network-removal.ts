@@ -114,6 +114,7 @@ export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
     { remove: keys.bindingGuard(record.id) },
     { removePrefix: keys.bindingsOf(record.id) },
     { removePrefix: keys.endpointsOf(record.id) },
+    { removePrefix: keys.macsOf(record.id) },
     ...(record.name === undefined ? [] : [{ remove: keys.name(record.name) }]),
     ...ownPoolKeys(pools, record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
   ];

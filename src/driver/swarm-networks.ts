@@ -3,12 +3,12 @@ import { keys } from '../store/keys.js';
 import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
-import type { GatewaySubnet, PoolBook } from './collaborators.js';
+import type { GatewaySubnet, PoolBook, ReachedAddress } from './collaborators.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool } from './global-pools.js';
 import { newRecord, planRecord } from './network-creation.js';
-import { parseNetworkOptions } from './network-options.js';
-import { checkMtu, checkSubnets } from './network-plan.js';
+import { checkForeign, parseNetworkOptions } from './network-options.js';
+import { checkMtu, checkReached, checkSubnets } from './network-plan.js';
 import { attemptFreeing } from './network-removal.js';
 
 export interface Allocation {
@@ -23,6 +23,8 @@ export interface SwarmNetworksParts {
   readonly pools: PoolBook;
   /** Of every host of the cluster. */
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
+  /** What containers of this host must reach. */
+  readonly reached: () => Promise<readonly ReachedAddress[]>;
   /** MTU that fits this host's underlay, in bytes. */
   readonly largestMtu: number;
 }
@@ -77,14 +79,16 @@ export class SwarmNetworks {
     { dockerNetworkId, options, subnets }: Allocation,
     id: string,
   ): Promise<Attempt<NetworkRecord | undefined>> {
-    const { store, pools, gatewaySubnets } = this.#parts;
+    const { store, pools, gatewaySubnets, reached } = this.#parts;
     const swarm = { dockerNetworkId };
     const entry = await store.get(keys.network(id));
     if (entry) return markAllocated(parseRecord(networkRecord, entry), entry.revision, swarm);
     const parsed = parseNetworkOptions(options);
+    checkForeign(parsed);
     await this.#refuseTakenName(parsed.name);
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, pools, subnet, id)));
     checkSubnets(given, gatewaySubnets());
+    checkReached(given, await reached());
     const creation = { options: parsed, internal: false };
     const record = { ...newRecord(pools, creation, given, id, parsed.name), swarm };
     return { result: undefined, ...(await planRecord(this.#parts, record, parsed)) };

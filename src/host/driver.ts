@@ -7,6 +7,7 @@ import { containerMtu } from '../dataplane/container-mtu.js';
 import { EndpointSandboxes } from '../dns/endpoint-sandboxes.js';
 import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/container-directories.js';
 import { HostsFiles } from '../docker/hosts-files.js';
+import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
 import { Networks } from '../driver/networks.js';
@@ -17,6 +18,7 @@ import { Ipam } from '../ipam/ipam.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
+import { listReachedAddresses } from './reached-addresses.js';
 
 /** What answers Docker's calls. */
 export interface Driver {
@@ -29,6 +31,8 @@ export interface Driver {
   readonly hostsFiles: HostsFiles;
   readonly ipam: Ipam;
   readonly poolRequests: PoolRequests;
+  /** What containers of this host must reach outside of their networks. */
+  readonly reached: () => Promise<readonly ReachedAddress[]>;
 }
 
 /** What it starts is added to `started`. */
@@ -60,7 +64,11 @@ export function createDriver(
   const directories = new ContainerDirectories(pluginId === undefined ? ON_THE_HOST : IN_A_PLUGIN);
   const hostsFiles = new HostsFiles(directories, logger);
   const mutex = new KeyedMutex();
-  const parts = { store, hostId, local, dataplane, follower, sandboxes, hostsFiles, mutex, specOf };
+  const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const parts = {
+    ...{ store, hostId, hostName, local, dataplane, follower },
+    ...{ sandboxes, hostsFiles, mutex, specOf },
+  };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
   const removals = new Unfinished();
@@ -70,12 +78,16 @@ export function createDriver(
     if (isGlobal) await networks.adopt(id);
   };
   const addressBook = ipam.addressBook;
-  const endpoints = new Endpoints({ ...parts, addressBook, adoptNetwork, removals, background });
+  const reached = () => listReachedAddresses(hosts);
+  const endpointsOf = (networkId: string) => follower.endpointsOf(networkId);
+  const endpoints = new Endpoints({ ...parts, addressBook, endpointsOf, adoptNetwork, removals, background });
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),
     largestMtu: containerMtu(underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
+    hostName,
+    reached,
   };
   const networks = new Networks({
     ...parts,
@@ -86,5 +98,5 @@ export function createDriver(
     changed: () => guard.hint(),
   });
   const swarmNetworks = new SwarmNetworks(common);
-  return { networks, swarmNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests };
+  return { networks, swarmNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests, reached };
 }

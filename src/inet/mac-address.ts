@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { XnetError } from '../errors.js';
-import type { IpAddress } from './ip-address.js';
+import { IpAddress } from './ip-address.js';
 import { quoted } from './quoted.js';
 
+const NO_MAC = '00:00:00:00:00:00';
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** Returns the MAC in lower case. Throws INVALID unless `text` is a unicast MAC address. */
@@ -10,6 +11,8 @@ export function parseMac(text: string): string {
   const mac = text.toLowerCase();
   if (!MAC.test(mac))
     throw new XnetError('INVALID', `${quoted(text)} is not a MAC address like 02:42:0a:01:02:03`);
+  // The kernel refuses it as an interface's, and in a tunnel's table it stands for all that is unknown.
+  if (mac === NO_MAC) throw new XnetError('INVALID', `${mac} is no interface's MAC address`);
   if (Number.parseInt(mac.slice(0, 2), 16) & 1)
     throw new XnetError('INVALID', `${mac} is a multicast MAC address`);
   return mac;
@@ -23,8 +26,17 @@ export function parseMac(text: string): string {
 export function macFor(networkId: string, address: IpAddress): string {
   const hash = createHash('sha256').update(`${networkId} ${address}`).digest();
   const tail = address.family === 4 ? ipv4Bytes(address) : [...hash.subarray(1, 5)];
-  const salt = createHash('sha256').update(networkId).digest()[0] ?? 0;
-  return [0x02, salt, ...tail].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return [0x02, saltOf(networkId), ...tail].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** The IPv4 address from which `macFor` makes this MAC in the network; undefined: there is none. */
+export function addressFor(networkId: string, mac: string): IpAddress | undefined {
+  const [first, salt, ...tail] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
+  return first === 0x02 && salt === saltOf(networkId) ? IpAddress.parse(tail.join('.')) : undefined;
+}
+
+function saltOf(networkId: string): number {
+  return createHash('sha256').update(networkId).digest()[0] ?? 0;
 }
 
 function ipv4Bytes(address: IpAddress): number[] {

@@ -1,10 +1,15 @@
 /** The methods of IpamDriver: from Docker's JSON to the IPAM and back. */
 import type { Endpoints } from '../driver/endpoints.js';
-import { type NetworkReference, parseIpamOptions } from '../driver/network-options.js';
+import {
+  checkForeignIpam,
+  type IpamOptions,
+  type NetworkReference,
+  parseIpamOptions,
+} from '../driver/network-options.js';
 import type { Networks } from '../driver/networks.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import type { Family } from '../inet/ip-address.js';
-import { IpAddress } from '../inet/ip-address.js';
+import { bits, IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
 import type { AddressRequest, Ipam } from '../ipam/ipam.js';
@@ -21,6 +26,7 @@ export interface IpamDriverParts {
   readonly endpoints: Endpoints;
   readonly poolRequests: PoolRequests;
   readonly hosts: { gatewaySubnets(): readonly { readonly subnet: string }[] };
+  readonly reached: () => Promise<readonly { readonly address: string }[]>;
 }
 
 /** No replay: what was given out stands in the store. No MAC needed: xnet derives it from the address. */
@@ -75,8 +81,9 @@ async function requestPool(
   call: Call,
   parts: IpamDriverParts,
 ): Promise<object> {
-  const { ipam, networks, poolRequests, hosts } = parts;
+  const { ipam, networks, poolRequests } = parts;
   const network = parseIpamOptions(request.Options);
+  await refuseForeign(network, request.Pool, parts);
   const family: Family = request.V6 ? 6 : 4;
   const named = await findNetworkPool(networks, network, family);
   const subnet = request.Pool === undefined ? named?.subnet : Prefix.parse(request.Pool);
@@ -90,7 +97,7 @@ async function requestPool(
     ...(networkName !== undefined && { networkName }),
     ...(named?.fromTop && { fromTop: true as const }),
     ...(scope === 'global' && space === ADDRESS_SPACES.local && { joinsGlobal: true as const }),
-    avoid: hosts.gatewaySubnets().map((gateway) => Prefix.parse(gateway.subnet)),
+    avoid: await occupied(parts),
   };
   const granted = await ipam.requestPool(wanted, call);
   poolRequests.note({
@@ -102,6 +109,28 @@ async function requestPool(
     ...((network.name ?? network.id) !== undefined && { network }),
   });
   return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
+}
+
+/**
+ * Not what a network has that is there: a copy of it is made, or Docker has started again and asks anew for a subnet that
+ * this host holds.
+ */
+async function refuseForeign(
+  options: IpamOptions,
+  subnet: string | undefined,
+  { networks, ipam }: IpamDriverParts,
+): Promise<void> {
+  if (!options.foreign) return;
+  const holds = await ipam.listUnnamedHolds([]);
+  if (holds.some((hold) => hold.subnet === subnet)) return;
+  checkForeignIpam(options, (await networks.find(options))?.mirror?.ipam.options);
+}
+
+/** What a subnet of xnet's own choice keeps clear of. */
+async function occupied({ hosts, reached }: IpamDriverParts): Promise<Prefix[]> {
+  const gateways = hosts.gatewaySubnets().map(({ subnet }) => Prefix.parse(subnet));
+  const addresses = (await reached()).map(({ address }) => IpAddress.parse(address));
+  return [...gateways, ...addresses.map((address) => Prefix.around(address, bits(address.family)))];
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Endpoints } from '../driver/endpoints.js';
 import { parseNetworkOptions } from '../driver/network-options.js';
 import type { Networks } from '../driver/networks.js';
 import type { SwarmNetworks } from '../driver/swarm-networks.js';
+import { XnetError } from '../errors.js';
 import * as wire from '../protocol/network-driver.js';
 import type { RpcMethod } from './rpc.js';
 
@@ -48,7 +49,7 @@ export function networkDriverMethods(
       },
     },
     ...networkMethods(ready),
-    ...managerMethods(ready),
+    ...managerMethods(scope, ready),
     ...endpointMethods(ready),
     ...silentMethods(),
   ];
@@ -69,6 +70,8 @@ function networkMethods(ready: Ready<{ networks: Networks }>): RpcMethod[] {
           subnets: [...request.IPv4Data, ...request.IPv6Data].map((data) => ({
             addressSpace: data.AddressSpace ?? '',
             subnet: data.Pool,
+            gateway: data.Gateway,
+            auxiliary: data.AuxAddresses ?? undefined,
           })),
         });
         return {};
@@ -85,13 +88,14 @@ function networkMethods(ready: Ready<{ networks: Networks }>): RpcMethod[] {
   ];
 }
 
-/** What swarm's managers ask. */
-function managerMethods(ready: Ready<{ swarmNetworks: SwarmNetworks }>): RpcMethod[] {
+/** What swarm's managers ask. They free also what was allocated under another scope. */
+function managerMethods(scope: Scope, ready: Ready<{ swarmNetworks: SwarmNetworks }>): RpcMethod[] {
   return [
     {
       name: 'NetworkDriver.AllocateNetwork',
       request: wire.allocateNetworkRequest,
       handle: async ({ NetworkID, Options, IPv4Data, IPv6Data }: wire.CreateNetworkRequest) => {
+        if (scope !== 'global') throw notAManagers();
         const subnets = [...IPv4Data, ...IPv6Data].map(({ Pool }) => Pool);
         const allocation = { dockerNetworkId: NetworkID, options: Options, subnets };
         return { Options: await (await ready()).swarmNetworks.allocate(allocation) };
@@ -106,6 +110,15 @@ function managerMethods(ready: Ready<{ swarmNetworks: SwarmNetworks }>): RpcMeth
       },
     },
   ];
+}
+
+/** Docker allocates networks of drivers with global scope alone: nobody would free this one. */
+function notAManagers(): XnetError {
+  return new XnetError(
+    'INVALID',
+    "AllocateNetwork is for networks that swarm's managers create for all nodes, and xnet runs with --scope local here; " +
+      'set --scope global on every host, or create the network with docker network create on any host',
+  );
 }
 
 function endpointMethods(ready: Ready<{ endpoints: Endpoints }>): RpcMethod[] {

@@ -36,6 +36,11 @@ export const keys = {
   endpointsOf: (networkId: string) => `endpoints/${part(networkId)}/`,
   endpoints: () => 'endpoints/',
 
+  /** A MAC that a user gave -> the endpoint in the network that has it. */
+  mac: (networkId: string, mac: string) => `macs/${part(networkId)}/${part(mac)}`,
+  macsOf: (networkId: string) => `macs/${part(networkId)}/`,
+  macs: () => 'macs/',
+
   /** Written with each pool that comes or goes, removed with the last: nobody chooses a subnet by an old list. */
   poolGuard: () => 'pool-guard',
   pool: (poolKey: string) => `pools/${part(poolKey)}`,

@@ -1,6 +1,6 @@
 /** Which records are a host's own, so that nobody else writes them, and which it sees to that they last: pure. */
 import { keys } from './keys.js';
-import { addressRecord, endpointRecord, findRecord } from './records.js';
+import { addressRecord, endpointRecord, findRecord, macRecord } from './records.js';
 
 /** Tells whether this host alone may write `key`, by what the store has of it (undefined: nothing). */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
@@ -15,19 +15,24 @@ export interface Ownership {
 
 /** What everybody puts back: records that say the same whoever writes them. */
 const COMMON = [keys.networks(), keys.vnis(), keys.names(), keys.pools()];
+/** What a host may claim that nobody has. */
+const CLAIMED = [keys.addresses(), keys.macs()];
 /** What a host puts back of its own: under keys that name it. */
 const BY_HOST = [keys.bindings(), keys.poolReferences()];
 /** Names the cluster as the holder of a pool (ipam/cluster-hold.ts), in the place of a host. */
 const CLUSTER = 'cluster';
 
 /**
- * A host's own are its endpoints and the addresses that it has claimed. Not an address that rests: its rest ends
+ * A host's own are its endpoints, and the addresses and MACs that it has claimed. Not an address that rests: its rest ends
  * by itself, and then anybody may claim it. Not one that is free.
  */
 export function ownershipOf(hostId: string): Ownership {
   const isOwn: IsOwn = (key, stored, written) => {
     if (key.startsWith(keys.endpoints())) {
       return [stored, written].every((value) => value === undefined || isEndpointOf(hostId, key, value));
+    }
+    if (key.startsWith(keys.macs())) {
+      return stored !== undefined && findRecord(macRecord, { key, value: stored })?.hostId === hostId;
     }
     if (!key.startsWith(keys.addresses()) || stored === undefined) return false;
     const record = findRecord(addressRecord, { key, value: stored });
@@ -40,7 +45,7 @@ export function ownershipOf(hostId: string): Ownership {
     isUnder(key, COMMON) ||
     (isUnder(key, BY_HOST) && [hostId, CLUSTER].some((holder) => key.split('/').includes(holder)));
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
-    key.startsWith(keys.addresses()) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
+    isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
   return { isOwn, isGivenUp, isLasting };
 }
 

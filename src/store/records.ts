@@ -69,6 +69,10 @@ export const networkRecord = versioned({
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
   pools: z.array(z.object({ poolKey: z.string(), subnet: z.string() })),
+  /** Addresses that no container may have (driver/reserved-addresses.ts), each with what has it. */
+  reserved: z.record(z.string(), z.string()).optional(),
+  /** The user keeps it to the host that created it (xnet.mirror=off). */
+  unmirrored: z.literal(true).optional(),
   /** Swarm has the network: it stays while no host is tied to it. */
   swarm: z.object({ dockerNetworkId: z.string() }).optional(),
   /** Absent: the network is only where users create it. */
@@ -117,6 +121,16 @@ export const endpointRecord = versioned({
   names: endpointNames.optional(),
 });
 export type EndpointRecord = z.infer<typeof endpointRecord>;
+
+/** The claim of a MAC (driver/mac-claims.ts). */
+export const macRecord = versioned({
+  version,
+  networkId: z.string(),
+  endpointId: z.string(),
+  hostId: z.string(),
+  hostName: z.string(),
+});
+export type MacRecord = z.infer<typeof macRecord>;
 
 export const poolRecord = versioned({
   version,

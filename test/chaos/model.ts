@@ -4,6 +4,8 @@ export interface Container {
   readonly name: string;
   readonly host: string;
   networks: string[];
+  /** It was given a MAC, which needs the store to be claimed at each start. */
+  readonly hasMac?: true;
   /** Started with `--restart always`: it comes back with dockerd and with the host. */
   readonly comesBack: boolean;
   running: boolean;

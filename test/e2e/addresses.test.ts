@@ -1,10 +1,20 @@
 import { expect } from '@jest/globals';
-import { CREATE, createSharedNetwork, runContainer } from '../support/containers.js';
+import {
+  type Container,
+  CREATE,
+  createMirroredNetwork,
+  createSharedNetwork,
+  runContainer,
+} from '../support/containers.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 
 async function ipamConfig(lab: Lab, host: string, network: string): Promise<Record<string, unknown>[]> {
   return JSON.parse(await lab.docker(host, 'network', 'inspect', '-f', '{{json .IPAM.Config}}', network));
+}
+
+function macOf(container: Container): Promise<string> {
+  return container.inspect('{{.NetworkSettings.Networks.shop.MacAddress}}');
 }
 
 /** Addresses of `count` new containers, spread over the hosts. */
@@ -31,6 +41,40 @@ describeInLab('addresses', { hosts: 3 }, (test) => {
     expect(await web.exec('ip', '-br', '-4', 'address', 'show', 'eth0')).toContain('10.70.0.77/24');
     expect(await client.greetOverTcp('10.70.0.77')).toBe('web');
     expect(await client.exec('ip', 'neigh', 'show', '10.70.0.77')).toContain(mac);
+  });
+
+  test('a MAC that a container has is refused on all hosts, naming the holder, until that has gone', async (lab) => {
+    await createMirroredNetwork(lab, 'shop');
+    await createMirroredNetwork(lab, 'other');
+    const options = ['--mac-address', '02:42:ac:11:00:99'];
+    const client = await runContainer(lab, 'h1', 'shop');
+    await runContainer(lab, 'h1', 'shop', { name: 'web', options });
+    const held =
+      /MAC address 02:42:ac:11:00:99 is held by (container web|endpoint \w{12}) on host h1; choose another/;
+    for (const host of lab.hosts)
+      await expect(runContainer(lab, host, 'shop', { options })).rejects.toThrow(held);
+    await runContainer(lab, 'h2', 'other', { options });
+    await lab.docker('h1', 'restart', 'web');
+    await expect(runContainer(lab, 'h2', 'shop', { options })).rejects.toThrow(held);
+    await lab.docker('h1', 'rm', '-f', 'web');
+    const successor = await runContainer(lab, 'h2', 'shop', { name: 'successor', options });
+    expect(await client.greetOverTcp(await successor.address())).toBe('successor');
+  });
+
+  test('a MAC that follows from an address is refused while a container has that; who gets it later has another', async (lab) => {
+    await createMirroredNetwork(lab, 'shop', ['--subnet', '10.73.0.0/24']);
+    const first = await runContainer(lab, 'h1', 'shop', { name: 'first' });
+    const address = await first.address();
+    const options = ['--mac-address', await macOf(first)];
+    const held = /is held by (container first|endpoint \w{12}) on host h1/;
+    for (const host of ['h1', 'h2'])
+      await expect(runContainer(lab, host, 'shop', { options })).rejects.toThrow(held);
+    await lab.docker('h1', 'rm', '-f', 'first');
+    const heir = await runContainer(lab, 'h2', 'shop', { name: 'heir', options });
+    const second = await runContainer(lab, 'h1', 'shop', { name: 'second', options: ['--ip', address] });
+    expect(await macOf(second)).not.toBe(await macOf(heir));
+    expect(await second.greetOverTcp(await heir.address())).toBe('heir');
+    expect(await heir.greetOverTcp(address)).toBe('second');
   });
 
   test('without a subnet the hosts agree on one, with the same IPAM configuration', async (lab) => {

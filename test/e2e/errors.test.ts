@@ -1,14 +1,23 @@
 import { expect } from '@jest/globals';
-import { CREATE, createSharedNetwork, runContainer } from '../support/containers.js';
+import { CREATE, createMirroredNetwork, createSharedNetwork, runContainer } from '../support/containers.js';
+import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 
 /** What `docker network create` on h1 says to these options. */
-async function refusal(lab: Lab, ...options: string[]): Promise<string> {
-  return lab.docker('h1', ...CREATE, ...options, 'refused').then(
+function refusal(lab: Lab, ...options: string[]): Promise<string> {
+  return refusalOn(lab, 'h1', ...options);
+}
+
+async function refusalOn(lab: Lab, host: string, ...options: string[]): Promise<string> {
+  return lab.docker(host, ...CREATE, ...options, 'refused').then(
     () => 'it was created',
     (error: Error) => error.message,
   );
+}
+
+async function writeResolvConf(lab: Lab, text: string): Promise<void> {
+  await lab.in('h2', 'sh', '-c', 'printf "%s\\n" "$1" > /etc/resolv.conf', 'sh', text);
 }
 
 const REFUSED: Record<string, { readonly options: readonly string[]; readonly says: RegExp }> = {
@@ -17,6 +26,18 @@ const REFUSED: Record<string, { readonly options: readonly string[]; readonly sa
     says: /unknown option .*xnet\.vnl.*xnet\.name.*xnet\.vni/,
   },
   'an unknown IPAM option': { options: ['--ipam-opt', 'xnet.nmae=x'], says: /xnet\.nmae.*xnet\.name/ },
+  "encryption, which is of Docker's overlay": {
+    options: ['-o', 'encrypted'],
+    says: /option -o encrypted .*xnet does not encrypt.*WireGuard/,
+  },
+  'an option that nobody knows': {
+    options: ['-o', 'foo=bar'],
+    says: /unknown option -o foo; known are xnet/,
+  },
+  'an IPAM option that nobody knows': {
+    options: ['--ipam-opt', 'foo=bar'],
+    says: /unknown option --ipam-opt foo; known are xnet\.name/,
+  },
   'a name with a slash': {
     options: ['-o', 'xnet.name=bad/../name'],
     says: /xnet\.name=bad\/\.\.\/name must/,
@@ -51,6 +72,56 @@ describeInLab('refused', { hosts: 3 }, (test) => {
     expect(await refusal(lab, '--subnet', '10.20.3.0/24')).toMatch(
       /10\.20\.3\.0\/24 overlaps .*10\.20\.0\.0\/16.* h2/,
     );
+  });
+
+  test('a subnet that another network has: docker names it on every host, until it has gone', async (lab) => {
+    const subnet = ['--subnet', '10.26.0.0/24'];
+    await createMirroredNetwork(lab, 'shop', subnet);
+    for (const host of lab.hosts)
+      expect(await refusalOn(lab, host, ...subnet)).toMatch(
+        /10\.26\.0\.0\/24 is that of network shop; .*--subnet/,
+      );
+    await lab.docker('h2', 'network', 'rm', 'shop');
+    await createMirroredNetwork(lab, 'other', subnet);
+    expect(await refusalOn(lab, 'h2', ...subnet, '-o', 'xnet.name=named')).toMatch(/of network other/);
+    // On purpose.
+    await lab.docker('h2', ...CREATE, ...subnet, '--ipam-opt', 'xnet.name=named', 'named');
+  });
+
+  test("a subnet with a host's own address or its nameserver: docker names it, and whose it is", async (lab) => {
+    const address = await lab.ip('h2');
+    const [around, nameserver] = [`${address.replace(/\.\d+$/, '')}.0/24`, address.replace(/\d+$/, '254')];
+    expect(await refusal(lab, '--subnet', around)).toMatch(/contains 198\.18\.\d+\.\d \(host h\d\)/);
+    const small = nameserver.replace(/254$/, '248/29');
+    expect(await refusal(lab, '--subnet', small)).toContain(
+      `contains ${nameserver} (this host's nameserver)`,
+    );
+  });
+
+  test('a nameserver that comes to be in a network: the status of its host says what will not work', async (lab) => {
+    await createMirroredNetwork(lab, 'shop', ['--subnet', '10.28.0.0/24']);
+    const before = await lab.in('h2', 'cat', '/etc/resolv.conf');
+    await writeResolvConf(lab, 'nameserver 10.28.0.53');
+    const status = await lab.in('h2', 'sh', '-c', 'xnet status; echo "exit $?"');
+    await writeResolvConf(lab, before);
+    expect(status).toMatch(
+      /PROBLEM .*network shop on this host do not reach 10\.28\.0\.53 \(this host's nameserver\)/,
+    );
+    expect(status).toContain('exit 1');
+    expect(await lab.in('h1', 'xnet', 'status')).not.toContain('PROBLEM');
+  });
+
+  test('a subnet of a network that is kept to another host: docker names both', async (lab) => {
+    const subnet = ['--subnet', '10.27.0.0/24'];
+    await lab.docker('h1', ...CREATE, ...subnet, '-o', 'xnet.mirror=off', 'private');
+    await eventually(async () =>
+      expect(await refusalOn(lab, 'h2', ...subnet)).toMatch(/is that of network private of host h1/),
+    );
+  });
+
+  test('what Docker itself reads of options, and labels, are let pass', async (lab) => {
+    const options = ['-o', 'com.docker.network.enable_ipv6=false', '--label', 'com.docker.network.foo=bar'];
+    await createMirroredNetwork(lab, 'shop', options);
   });
 
   test('a VNI that another network has: docker names the network', async (lab) => {

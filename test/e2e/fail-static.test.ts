@@ -18,6 +18,8 @@ const WRITTEN_MS = 3_000;
 /** Default of `--reserve`. */
 const RESERVE = 8;
 
+const MAC = ['--mac-address', '02:42:ac:11:00:99'];
+
 interface Shop {
   readonly one: Container;
   readonly two: Container;
@@ -28,6 +30,7 @@ interface Shop {
 async function openShop(lab: Lab): Promise<Shop> {
   await createMirroredNetwork(lab, 'shop');
   const one = await runContainer(lab, 'h1', 'shop', { name: 'one' });
+  await runContainer(lab, 'h1', 'shop', { name: 'fixed', options: MAC });
   const two = await runContainer(lab, 'h2', 'shop', { name: 'two' });
   const names = await Lookups.from(one);
   await names.finds('two', [await two.address()]);
@@ -55,6 +58,9 @@ async function worksWithoutEtcd(lab: Lab, { one, two, names }: Shop): Promise<Co
   expect(await one.greetOverTcp(await three.address())).toBe('three');
   expect(await one.greetOverTcp(await two.address())).toBe('two');
   await names.finds('two', [await two.address()]);
+  // Nobody else can have its MAC meanwhile.
+  await lab.docker('h1', 'restart', 'fixed');
+  expect(await one.greetOverTcp('fixed')).toBe('fixed');
   const brief = await runContainer(lab, 'h1', 'shop', { name: 'brief' });
   await lab.docker('h1', 'rm', '-f', brief.name);
   await names.finds('brief', []);
@@ -63,6 +69,8 @@ async function worksWithoutEtcd(lab: Lab, { one, two, names }: Shop): Promise<Co
 
 async function isRefusedInTime(lab: Lab): Promise<void> {
   const before = (await callTimes(lab, 'h1')).length;
+  const other = ['--mac-address', '02:42:ac:11:00:98'];
+  await expect(runContainer(lab, 'h1', 'shop', { options: other })).rejects.toThrow(/etcd .*2379/);
   await expect(lab.docker('h1', ...CREATE, 'late')).rejects.toThrow(/etcd .*2379.*see that/);
   // Not the time of the whole command: on a loaded machine Docker's own work takes seconds.
   const times = (await callTimes(lab, 'h1')).slice(before);
@@ -73,6 +81,9 @@ async function isRefusedInTime(lab: Lab): Promise<void> {
 /** Of both hosts, from the moment on which etcd answers again. */
 async function isRightAgain(three: Container, { one, two }: Shop): Promise<void> {
   const address = await three.address();
+  await expect(runContainer(three.lab, 'h2', 'shop', { options: MAC })).rejects.toThrow(
+    /container fixed on host h1/,
+  );
   const far = await Lookups.from(two);
   await far.finds('three', [address], PROMISED_MS);
   await far.finds('brief', [], PROMISED_MS);

@@ -182,12 +182,12 @@ export class ClusterHost {
     return sandbox;
   }
 
-  /** What `docker run --ip` does of the network: resolves when the container's interface is up. */
-  async attach(sandbox: Sandbox, address: string): Promise<Attached> {
+  /** What `docker run --ip --mac-address` does of the network: resolves when the container's interface is up. */
+  async attach(sandbox: Sandbox, address: string, MacAddress = ''): Promise<Attached> {
     const endpoint = { NetworkID: this.#networkId, EndpointID: randomBytes(32).toString('hex') };
     const request = { PoolID: this.#poolId, Address: address, Options: null };
     const { Address } = await this.#call('IpamDriver.RequestAddress', request);
-    await this.#call('NetworkDriver.CreateEndpoint', { ...endpoint, Interface: { Address } });
+    await this.#call('NetworkDriver.CreateEndpoint', { ...endpoint, Interface: { Address, MacAddress } });
     const join = { ...endpoint, SandboxKey: `/var/run/docker/netns/${sandbox.name}` };
     const { InterfaceName } = await this.#call('NetworkDriver.Join', join);
     await sandbox.take((InterfaceName as { SrcName: string }).SrcName, Address as string);

@@ -198,9 +198,13 @@ async function makeUnderlay(namespace: string): Promise<void> {
   }
 }
 
-/** A process that keeps a mount namespace with a /run/netns of its own: daemons of other tests are other hosts. */
+/**
+ * A process that keeps a mount namespace with a /run/netns of its own: daemons of other tests are other hosts. This machine's
+ * nameserver is none of theirs.
+ */
 async function holdMounts(namespace: string): Promise<ChildProcess> {
-  const script = 'mount -t tmpfs xnet-test /run/netns && echo ready && exec sleep 1h';
+  const script =
+    'mount -t tmpfs xnet-test /run/netns && mount --bind /dev/null /etc/resolv.conf && echo ready && exec sleep 1h';
   const holder = spawn('nsenter', [
     `--net=/run/netns/${namespace}`,
     'unshare',

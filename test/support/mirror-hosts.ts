@@ -109,6 +109,8 @@ export class FakeHost implements Engine {
       newId: () => randomBytes(6).toString('hex'),
       largestMtu: 1450,
       gatewaySubnets: () => hosts.gatewaySubnets(),
+      reached: async () => [],
+      hostName: (hostId) => hosts.find(hostId)?.name ?? hostId,
       changed: () => undefined,
     });
     const mirror = new Mirror({

@@ -2,6 +2,7 @@ import type { Kind } from '../operation.js';
 import { CLOCK_KINDS } from './clock.js';
 import { CONTAINER_KINDS } from './containers.js';
 import { DRIFT_KINDS } from './drift.js';
+import { MAC_KINDS } from './macs.js';
 import { NETWORK_KINDS } from './networks.js';
 import { OUTAGE_KINDS } from './outages.js';
 import { SERVICE_KINDS } from './services.js';
@@ -9,6 +10,7 @@ import { SERVICE_KINDS } from './services.js';
 /** By what `--without` calls them: a group leaves out all of its kinds. */
 export const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   containers: CONTAINER_KINDS,
+  macs: MAC_KINDS,
   networks: NETWORK_KINDS,
   services: SERVICE_KINDS,
   outages: OUTAGE_KINDS,

@@ -5,13 +5,14 @@ import {
   isServing,
   knownContainers,
   type Model,
+  mayRefuse,
   mayRefuseStart,
   networksOn,
 } from '../model.js';
 import type { Kind, Operation } from '../operation.js';
 
 /** More would make the checks long: each reaches each. */
-const MOST_CONTAINERS = 10;
+export const MOST_CONTAINERS = 10;
 
 const run: Kind = {
   name: 'run',
@@ -74,7 +75,9 @@ const start: Kind = {
   draw: (model, random) =>
     withContainer(model, random, canStart(model), (container) => ({
       text: `start ${named(container)}`,
-      mayFail: (state) => mayRefuseStart(state, container.host, container.networks),
+      mayFail: (state) =>
+        mayRefuseStart(state, container.host, container.networks) ||
+        (container.hasMac === true && mayRefuse(state, container.host)),
       apply: (after, doubtful) => change(after, container, { running: true, doubtful, settled: false }),
       command: ['start', container.name],
     })),

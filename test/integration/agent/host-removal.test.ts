@@ -7,6 +7,8 @@ import { eventually } from '../../support/netns.js';
 const SILENT_MS = 20_000;
 
 const HOSTS = [1, 2, 3];
+/** Of one that a user gave. */
+const MACS: Record<number, string> = { 7: '02:42:ac:11:00:99' };
 
 let cluster: Cluster;
 
@@ -61,7 +63,8 @@ describe('xnet host rm', () => {
     await one.attach(box, '10.97.1.9');
     const before = await lasting();
     for (const number of [8, 7, 6])
-      await three.attach(await three.createSandbox(`box${number}`), `10.97.1.${number}`);
+      await three.attach(await three.createSandbox(`box${number}`), `10.97.1.${number}`, MACS[number]);
+    expect([...(await cluster.entries('macs/'))]).toHaveLength(1);
     await eventually('the other host forwards', async () => (await one.forwarding()).tunnels.length === 3);
     await three.daemon.kill();
     await eventually(

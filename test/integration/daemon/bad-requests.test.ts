@@ -26,6 +26,12 @@ afterEach(async () => {
   expect(links.trim().split('\n')).toHaveLength(3);
 });
 
+/** As Docker does with its own IPAM. */
+async function createNetwork(NetworkID: string, Pool: string, reserved: object = {}): Promise<void> {
+  const IPv4Data = [{ AddressSpace: 'LocalDefault', Pool, ...reserved }];
+  expect((await daemon.call('NetworkDriver.CreateNetwork', { NetworkID, IPv4Data })).json).toEqual({});
+}
+
 describe('the plugin socket', () => {
   test("is root's alone", () => {
     expect(statSync(daemon.socket).mode & 0o777).toBe(0o600);
@@ -49,6 +55,13 @@ describe('the plugin socket', () => {
       expect(answer.json.Err).toMatch(/xnet has no method POST/);
     },
   );
+});
+
+test("a subnet of xnet's own choice is clear of the underlay's addresses", async () => {
+  await using other = await TestDaemon.start(['--default-pools', '198.18.250.0/29:30']);
+  const request = async () => (await other.call('IpamDriver.RequestPool', { AddressSpace: SPACE })).json;
+  expect((await request()).Pool).toBe('198.18.250.4/30');
+  expect((await request()).Error).toMatch(/no free subnet is left/);
 });
 
 describe('a request that cannot be read is answered with 400 and the reason', () => {
@@ -138,6 +151,47 @@ describe('a known failure is answered with 200 and the key of the driver', () =>
       daemon.call('NetworkDriver.Leave', { NetworkID: NETWORK, EndpointID: ENDPOINT }),
     ]);
     for (const answer of answers) expect(answer).toMatchObject({ status: 200, json: {} });
+  });
+
+  test('AllocateNetwork, which is for global scope: nothing stays of it', async () => {
+    const IPv4Data = [{ AddressSpace: SPACE, Pool: '10.3.0.0/24' }];
+    const options = { 'xnet.vni': '4711' };
+    const request = { NetworkID: 'a'.repeat(25), Options: options, IPv4Data };
+    const { status, json } = await daemon.call('NetworkDriver.AllocateNetwork', request);
+    expect(status).toBe(200);
+    expect(json.Err).toMatch(/AllocateNetwork .*--scope local .*--scope global/);
+    // The VNI is free.
+    const created = { ...request, NetworkID: NETWORK, Options: { 'com.docker.network.generic': options } };
+    expect((await daemon.call('NetworkDriver.CreateNetwork', created)).json).toEqual({});
+    await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
+  });
+
+  test('Join of an endpoint that is in another network', async () => {
+    const other = 'c'.repeat(64);
+    await createNetwork(NETWORK, '10.4.0.0/24');
+    await createNetwork(other, '10.5.0.0/24');
+    const endpoint = { NetworkID: NETWORK, EndpointID: ENDPOINT };
+    const interfaceOf = { Interface: { Address: '10.4.0.2/24' } };
+    expect(
+      (await daemon.call('NetworkDriver.CreateEndpoint', { ...endpoint, ...interfaceOf })).json.Err,
+    ).toBeUndefined();
+    const join = { ...endpoint, NetworkID: other, SandboxKey: '/x' };
+    const { json } = await daemon.call('NetworkDriver.Join', join);
+    expect(json.Err).toMatch(/endpoint b{64} is in Docker network a{64}, not in c{64}/);
+    await daemon.call('NetworkDriver.DeleteEndpoint', endpoint);
+    for (const NetworkID of [NETWORK, other]) await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID });
+  });
+
+  test.each([
+    ['its gateway', '10.6.0.1', /has address 10\.6\.0\.1 as its gateway/],
+    ['one of its auxiliary addresses', '10.6.0.7', /has address 10\.6\.0\.7 as its auxiliary address router/],
+  ])('CreateEndpoint with an address that the network has as %s', async (_what, address, reason) => {
+    const reserved = { Gateway: '10.6.0.1/24', AuxAddresses: { router: '10.6.0.7/24' } };
+    await createNetwork(NETWORK, '10.6.0.0/24', reserved);
+    const endpoint = { NetworkID: NETWORK, EndpointID: ENDPOINT, Interface: { Address: `${address}/24` } };
+    const { json } = await daemon.call('NetworkDriver.CreateEndpoint', endpoint);
+    expect(json.Err).toMatch(reason);
+    await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
   });
 
   test.each([

@@ -77,6 +77,8 @@ async function openHost(timing: UnfinishedTiming) {
       hostsFiles: NO_HOSTS_FILES,
       specOf: () => spec,
     },
+    endpointsOf: (id) => follower.endpointsOf(id),
+    hostName: () => 'h1',
     adoptNetwork: async () => undefined,
     background: (_, done) => work.push(done),
   });

@@ -53,7 +53,7 @@ test(
     const options = {
       'xnet.multicast': 'off',
       'com.docker.network.driver.mtu': '1300',
-      'other.option': 'kept',
+      'com.docker.network.enable_ipv6': 'false',
     };
     const network = await leader.createNetwork(options);
     expect(network.state).toEqual({ ...options, 'xnet.id': expect.stringMatching(/^[0-9a-f]{12}$/) });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/memory-store.js';
+import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Write } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
@@ -36,7 +37,7 @@ describe('the mirror', () => {
       attachable: true,
       ipv6: true,
       labels: { team: 'a' },
-      options: { 'xnet.multicast': 'off', other: 'value' },
+      options: { 'xnet.multicast': 'off', 'com.docker.network.enable_ipv4': 'true' },
     });
     await cluster.everywhere('shop');
     const { id: _, options, ipam, ...rest } = one.network('shop');
@@ -416,6 +417,37 @@ describe('the mirror', () => {
     await eventually(() => expect(one.problems.join()).toContain('cannot compare the networks'));
     one.listNetworks = listNetworks;
     await eventually(() => expect(one.problems).toEqual([]));
+  });
+
+  test('copies a network that an earlier xnet made with options that are refused today', async () => {
+    await using cluster = await FakeCluster.start(1);
+    await cluster.one.create('shop');
+    await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
+    const [entry] = (await cluster.store.list(keys.networks())).entries;
+    const { mirror, ...record } = parseRecord(networkRecord, entry!);
+    const earlier = { ...record, mirror: { ...mirror!, options: { encrypted: '' } } };
+    await cluster.store.commit([], [{ put: entry!.key, value: formatRecord(earlier) }]);
+    const two = await cluster.addHost();
+    await cluster.everywhere('shop');
+    expect(two.network('shop').options).toMatchObject({ encrypted: '' });
+    await expect(two.create('other', { options: { encrypted: '' } })).rejects.toThrow(/-o encrypted/);
+  });
+
+  test('reports two networks of one subnet that two hosts created at the same moment', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    const given = { ipam: { driver: 'xnet', options: {}, subnets: [{ subnet: '10.9.0.0/24' }] } };
+    await Promise.all([one.create('blue', given), two.create('green', given)]);
+    await cluster.everywhere('blue', 'green');
+    const report = expect.stringMatching(
+      /networks blue and green were created with one subnet, 10\.9\.0\.0\/24/,
+    );
+    await eventually(() => {
+      for (const host of cluster.hosts) expect(host.problems).toEqual([report]);
+    });
+    await expect(one.create('red', given)).rejects.toThrow(/10\.9\.0\.0\/24 is that of network (blue|green)/);
+    await one.remove('green');
+    await eventually(() => expect(two.problems).toEqual([]));
   });
 
   test('gives a host that joins later every network', async () => {

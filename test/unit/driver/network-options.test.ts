@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseIpamOptions, parseNetworkOptions } from '../../../src/driver/network-options.js';
+import { checkForeign, parseIpamOptions, parseNetworkOptions } from '../../../src/driver/network-options.js';
 
 describe('network options', () => {
   test('are read into their values', () => {
@@ -12,8 +12,30 @@ describe('network options', () => {
     expect(options).toEqual({ name: 'shop', vni: 1_234_567, multicast: false, mtu: 1400 });
   });
 
-  test('of other drivers are let pass', () => {
-    expect(parseNetworkOptions({ 'com.docker.network.advertise_addr_nmsgs': '2', other: 'x' })).toEqual({});
+  test('that Docker itself reads are let pass', () => {
+    const options = { 'com.docker.network.enable_ipv4': 'true', 'com.docker.network.enable_ipv6': 'false' };
+    expect(parseNetworkOptions(options)).toEqual({});
+    const ofManagers = { RequestAddressType: 'x', 'com.docker.network.ipam.serial': 'true' };
+    expect(parseIpamOptions(ofManagers)).toEqual({});
+  });
+
+  test.each([
+    ['encrypted', '', /-o encrypted asks for .*does not encrypt/],
+    ['com.docker.network.bridge.enable_icc', 'false', /docker_gwbridge: create that one with it/],
+    ['ipvlan_mode', 'l3', /-d ipvlan/],
+    ['parent', 'eth1', /-o parent is of macvlan .*--interface/],
+    ['com.docker.network.bridge.name', 'x', /bridge in a namespace of its own/],
+    ['foo', 'bar', /unknown option -o foo; known are xnet\.name/],
+    [
+      'com.docker.network.driver.mut',
+      '1400',
+      /unknown option -o .*mut; known are .*com\.docker\.network\.driver\.mtu/,
+    ],
+  ])('%s=%p is refused with what to do, unless the network was made with it', (key, value, reason) => {
+    const options = parseNetworkOptions({ [key]: value });
+    expect(() => checkForeign(options)).toThrow(reason);
+    expect(() => checkForeign(options, { [key]: 'another' })).toThrow(reason);
+    checkForeign(options, { [key]: value });
   });
 
   test('with an unknown xnet. name are refused with the list of the known ones', () => {

@@ -16,6 +16,7 @@ test('what is left is given back when swarm has forgotten what it stored, and no
     store: cluster.store,
     pools,
     gatewaySubnets: () => [],
+    reached: async () => [],
     largestMtu: 1450,
   });
   const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { macFor, parseMac } from '../../../src/inet/mac-address.js';
+import { addressFor, macFor, parseMac } from '../../../src/inet/mac-address.js';
 import { addresses } from './arbitraries.js';
 
 describe('a MAC address', () => {
@@ -24,6 +24,18 @@ describe('a MAC address', () => {
     );
   });
 
+  test('leads back to the IPv4 address that it was made for, in its network alone', () => {
+    fc.assert(
+      fc.property(addresses, (address) => {
+        fc.pre(address.family === 4);
+        const mac = macFor('n', address);
+        expect(`${addressFor('n', mac)}`).toBe(`${address}`);
+        expect(addressFor('another', mac)).toBeUndefined();
+        expect(addressFor('n', mac.replace(/^02/, '06'))).toBeUndefined();
+      }),
+    );
+  });
+
   test('is read in any case', () => {
     expect(parseMac('02:AB:0a:01:02:03')).toBe('02:ab:0a:01:02:03');
   });
@@ -33,6 +45,7 @@ describe('a MAC address', () => {
     '02:42',
     '01:00:5e:00:00:01',
     'ff:ff:ff:ff:ff:ff',
+    '00:00:00:00:00:00',
     '02-42-0a-01-02-03',
     '02:42:0a:01:02:03:04',
   ])('%j is refused', (text) => {

@@ -1,0 +1,43 @@
+/**
+ * Addresses outside of all networks that containers must reach: the hosts' own and the nameservers'. From a container whose
+ * network has one of them in its subnet, it cannot be reached, since the container looks for it in the network.
+ */
+import { readFile } from 'node:fs/promises';
+import type { HostsView } from '../agent/hosts-view.js';
+import type { ReachedAddress } from '../driver/collaborators.js';
+import { IpAddress } from '../inet/ip-address.js';
+
+const RESOLV_CONF = '/etc/resolv.conf';
+/** Where systemd-resolved is the host's nameserver, Docker has its containers ask those (moby: resolvconf/path.go). */
+const RESOLVED = { nameserver: '127.0.0.53', behind: '/run/systemd/resolve/resolv.conf' };
+
+/** Read anew at each call: both may change. Never fails: a file that cannot be read names no nameserver. */
+export async function listReachedAddresses(hosts: HostsView): Promise<ReachedAddress[]> {
+  const ofHosts = hosts.list().map(({ host }) => ({ address: host.vtep, what: `host ${host.name}` }));
+  const nameservers = await readNameservers();
+  return [...ofHosts, ...nameservers.map((address) => ({ address, what: "this host's nameserver" }))];
+}
+
+async function readNameservers(): Promise<string[]> {
+  const own = parseNameservers(await readText(RESOLV_CONF));
+  const all = own.includes(RESOLVED.nameserver) ? parseNameservers(await readText(RESOLVED.behind)) : own;
+  return all.filter(isAddress);
+}
+
+/** resolv.conf(5); an IPv6 address may have a zone. */
+function parseNameservers(text: string): string[] {
+  return [...text.matchAll(/^\s*nameserver\s+([^\s%]+)/gm)].map(([, address = '']) => address);
+}
+
+function isAddress(text: string): boolean {
+  try {
+    IpAddress.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from '@jest/globals';
+import { keys } from '../../../src/store/keys.js';
+import { ownershipOf } from '../../../src/store/own-keys.js';
+import { formatRecord } from '../../../src/store/records.js';
+
+const { isOwn, isGivenUp, isLasting } = ownershipOf('me');
+const KEY = keys.mac('net', '02:42:ac:11:00:99');
+
+function claimOf(hostId: string): string {
+  return formatRecord({ version: 1 as const, networkId: 'net', endpointId: 'e', hostId, hostName: hostId });
+}
+
+describe('the claim of a MAC', () => {
+  test('is of the host that has it, which may give it up, claim it again, and puts it back after a restore', () => {
+    const mine = claimOf('me');
+    expect(isOwn(KEY, mine, undefined)).toBe(true);
+    expect(isOwn(KEY, mine, mine)).toBe(true);
+    expect(isGivenUp(KEY, mine, undefined)).toBe(true);
+    expect(isGivenUp(KEY, mine, mine)).toBe(false);
+    expect(isLasting(KEY, mine)).toBe(true);
+  });
+
+  test('is nobody else’s, and one that nobody has is not to be had while the store is away', () => {
+    const others = claimOf('other');
+    expect(isOwn(KEY, others, claimOf('me'))).toBe(false);
+    expect(isOwn(KEY, undefined, claimOf('me'))).toBe(false);
+    expect(isLasting(KEY, others)).toBe(false);
+  });
+});
