@@ -44,8 +44,9 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
 }
 
 function hostProblems(host: Host, hostId: string): string[] {
-  const { records, mirror, poolSweep } = host;
+  const { records, registration, mirror, poolSweep } = host;
   return [
+    ...registration.problems,
     ...records.problems,
     ...followProblems(host),
     ...mirror.problems,

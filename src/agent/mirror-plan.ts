@@ -6,9 +6,11 @@
  * stays; the other is replaced by a copy of it when it is empty, else reported. A removal counts for all hosts, and
  * is undone when an endpoint is left anywhere. Names held by something else are reported and left alone.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { DockerNetwork, DockerNetworkSpec } from '../docker/engine.js';
 import { Prefix } from '../inet/prefix.js';
 import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
+import type { DockerFacts } from './host-registration.js';
 
 /** `-o` and `--ipam-opt` with which copies name their network. */
 const ID_OPTION = 'xnet.id';
@@ -45,8 +47,8 @@ export interface MirrorView {
   readonly used: ReadonlySet<string>;
   /** All networks of this host's Docker. */
   readonly dockerNetworks: readonly DockerNetwork[];
-  /** Subnets of this host's docker_gwbridge, as the cluster knows them. */
-  readonly gatewaySubnets: readonly string[];
+  /** Subnets of this host's docker_gwbridge and its network database, as the cluster knows them. */
+  readonly published: Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'>;
   /** Identity of Docker's network database (see `databaseOf`). */
   readonly database: string;
   /** Bound Docker networks, by id, that are certainly not in Docker any more. */
@@ -77,7 +79,7 @@ export type MirrorStep =
   /** Make docker_gwbridge before Docker does, so that Docker's IPAM keeps its subnet out of new networks. */
   | { readonly do: 'bridge' }
   /** Let the cluster know of its subnets, so that no host creates a network that overlaps them. */
-  | { readonly do: 'announce'; readonly subnets: readonly string[] }
+  | { readonly do: 'announce'; readonly facts: DockerFacts }
   /** Undo a removal: endpoints are left. */
   | { readonly do: 'keep'; readonly networkId: string }
   /** Untie a Docker network that is gone; `lost`: nobody removed it. */
@@ -108,15 +110,15 @@ export function planMirror(view: MirrorView): MirrorPlan {
  * free on this host. It cannot start a container in two networks that overlap.
  */
 function planGatewayBridge(
-  { dockerNetworks, gatewaySubnets }: MirrorView,
+  { dockerNetworks, published, database: dockerDatabase }: MirrorView,
   ours: readonly DockerNetwork[],
 ): MirrorPlan {
   const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
   if (!bridge) return steps({ do: 'bridge' });
   const overlapping = ours.filter((network) => overlap(network, bridge));
-  const subnets = prefixesOf(bridge).map(String);
+  const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
   return {
-    steps: subnets.join() === gatewaySubnets.join() ? [] : [{ do: 'announce', subnets }],
+    steps: isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce', facts }],
     problems: overlapping.map(
       ({ name }) =>
         `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,

@@ -33,10 +33,10 @@ export async function startForwarding(
   foundation: Foundation,
   started: AsyncDisposable[],
 ): Promise<Forwarding> {
-  const { logger, store, dataplane, hostId, zones } = foundation;
+  const { logger, store, dataplane, hostId, zones, clash } = foundation;
   const underlay = await dataplane.findUnderlay();
 
-  const registration = new HostRegistration(store, hostRecordOf(foundation, underlay), logger);
+  const registration = new HostRegistration(store, hostRecordOf(foundation, underlay), logger, clash);
   started.push(registration);
   await registration.start();
 
@@ -52,6 +52,7 @@ export async function startForwarding(
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
   started.push(guard);
   hosts.onChange(() => guard.hint());
+  hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
   guard.hint();
 
   const changed = (networkId: string) => zones.changed(networkId);
@@ -81,7 +82,7 @@ function virtualSubnetsOf(record: NetworkRecord | undefined): string[] {
   return record?.swarm ? record.pools.map(({ subnet }) => subnet) : [];
 }
 
-function hostRecordOf({ config, hostId, version }: Foundation, underlay: Underlay): HostRecord {
+function hostRecordOf({ config, hostId, machine, version }: Foundation, underlay: Underlay): HostRecord {
   return {
     version: 1,
     id: hostId,
@@ -89,5 +90,6 @@ function hostRecordOf({ config, hostId, version }: Foundation, underlay: Underla
     vtep: underlay.vtep,
     vxlanPort: config.vxlanPort,
     xnetVersion: version,
+    machine,
   };
 }
