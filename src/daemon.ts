@@ -88,7 +88,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
   const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
   const preparing = readiness.run(stop.signal).then(() => {
-    if (readiness.value) logger.info('ready', { ...readiness.value.underlay });
+    if (readiness.value) logger.info('ready', { ...readiness.value.changes.underlay });
   });
   logger.info('stopping', { because: await order.given });
   // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.

@@ -31,7 +31,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   ];
   return {
     version,
-    host: { id: hostId, name: hostname(), ...host?.underlay },
+    host: { id: hostId, name: hostname(), ...host?.changes.underlay },
     store: storeStatus,
     ...(host && { docker: dockerStatus(host) }),
     names: { ...resolvers.status(), unpublished: host?.names.failures ?? 0 },
@@ -44,9 +44,10 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
 }
 
 function hostProblems(host: Host, hostId: string): string[] {
-  const { records, registration, mirror, poolSweep } = host;
+  const { records, registration, changes, mirror, poolSweep } = host;
   return [
     ...registration.problems,
+    ...changes.problems,
     ...records.problems,
     ...followProblems(host),
     ...mirror.problems,
@@ -73,7 +74,7 @@ function namesProblems({ names: { failures: unpublished } }: Host): string[] {
     : [`the names of ${unpublished} containers of this host are not known to the others; the log says why`];
 }
 
-function familyProblems({ hosts, underlay }: Host, hostId: string): string[] {
+function familyProblems({ hosts, changes: { underlay } }: Host, hostId: string): string[] {
   return hosts
     .list()
     .flatMap(({ host: { id, name, vtep } }) =>

@@ -1,6 +1,6 @@
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { errorMessage, type XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import {
@@ -11,15 +11,10 @@ import {
   hostRecord,
   parseRecord,
 } from '../store/records.js';
-import type { Lease, Store, Write } from '../store/store.js';
+import type { Lease, Store } from '../store/store.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
-import {
-  IdentityClash,
-  isOtherAlive,
-  otherAliveError,
-  RecordsOwner,
-  type Registered,
-} from './records-owner.js';
+import { IdentityClash, otherAliveError, RecordsOwner, type Registered } from './records-owner.js';
+import { attemptRegistration } from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -89,13 +84,28 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /**
+   * This host has another name or underlay address. Throws the store's errors, and IN_USE when another host that is alive has
+   * the address; until it is called again, it is written with whatever registration comes next.
+   */
+  async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
+    await this.#writes.run(keys.host(this.#host.id), async () => {
+      this.#host = { ...this.#host, ...fields };
+      const lease = this.#lease;
+      // While there is none, it is being registered.
+      if (lease && !this.#stop.signal.aborted)
+        this.#host = await transact(this.#store, () => this.#attempt(lease, () => undefined));
+    });
+  }
+
+  /**
    * As `RecordsOwner.recognize`. Where the records are another machine's, this one gives no sign of life any more, so that
    * the other can register.
    */
   recognize(database: string, bindings: readonly BindingRecord[]): boolean {
     const isOwn = this.#owner.recognize(database, bindings);
-    if (!isOwn && !this.#stop.signal.aborted) {
-      this.#logger.error('this host stands back', { error: errorMessage(this.#owner.refusal) });
+    const { refusal } = this.#owner;
+    if (refusal && !this.#stop.signal.aborted) {
+      this.#logger.error('this host stands back', { error: refusal.message });
       this.#stop.abort();
       void this.#lease?.revoke().catch(() => undefined);
     }
@@ -181,58 +191,12 @@ export class HostRegistration implements AsyncDisposable {
     }
   }
 
-  /** `onRead`: what the store had before this registration, whose commit may be of unknown fate. */
-  async #attempt(lease: Lease, onRead: (found: Registered) => void): Promise<Attempt<HostRecord>> {
-    const { id, vtep } = this.#host;
-    const [own, holder, alive] = await Promise.all([
-      this.#store.get(keys.host(id)),
-      this.#store.get(keys.vtep(vtep)),
-      this.#store.get(keys.alive(id)),
-    ]);
-    const former = own && parseRecord(hostRecord, own);
-    if (former) this.#checkSameMachine(former, alive !== undefined);
-    if (alive?.value !== lease.id) onRead({ record: former, isAlive: alive !== undefined });
-    if (holder && holder.value !== id) await this.#checkGone(holder.value);
-    // Docker has not been looked at yet when xnet starts.
-    const { gatewaySubnets = former?.gatewaySubnets, dockerDatabase = former?.dockerDatabase } = this.#host;
-    const host = {
-      ...this.#host,
-      ...(gatewaySubnets && { gatewaySubnets }),
-      ...(dockerDatabase !== undefined && { dockerDatabase }),
+  #attempt(lease: Lease, onRead: (found: Registered) => void): Promise<Attempt<HostRecord>> {
+    const onClash = (other: HostRecord) => {
+      if (!this.#wasRegistered) this.#clash.note(other);
     };
-    return {
-      result: host,
-      conditions: [
-        asRead(keys.host(id), own),
-        asRead(keys.vtep(vtep), holder),
-        asRead(keys.alive(id), alive),
-      ],
-      writes: [
-        { put: keys.host(id), value: formatRecord(host) },
-        { put: keys.vtep(vtep), value: id },
-        { put: keys.alive(id), value: lease.id, lease },
-        ...formerVtep(former, vtep),
-        ...(holder && holder.value !== id ? [{ remove: keys.host(holder.value) }] : []),
-      ],
-    };
-  }
-
-  #checkSameMachine(former: HostRecord, isAlive: boolean): void {
-    // Whoever took the record from this machine while it had it is another one, whatever its address.
-    const host = this.#wasRegistered ? { ...this.#host, vtep: '' } : this.#host;
-    if (!isOtherAlive({ record: former, isAlive }, host)) return;
-    if (!this.#wasRegistered) this.#clash.note(former);
-    throw otherAliveError(former);
-  }
-
-  async #checkGone(otherId: string): Promise<void> {
-    const entry = await this.#store.get(keys.host(otherId));
-    const name = entry ? parseRecord(hostRecord, entry).name : otherId;
-    if (!(await this.#store.get(keys.alive(otherId)))) return;
-    throw new XnetError(
-      'IN_USE',
-      `underlay address ${this.#host.vtep} is in use by host ${name}; give this host an address of its own (--vtep or --interface)`,
-    );
+    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, onRead, onClash };
+    return attemptRegistration(this.#store, order);
   }
 
   async #update(fields: Partial<HostRecord>): Promise<void> {
@@ -252,8 +216,4 @@ export class HostRegistration implements AsyncDisposable {
 
 function isOthers(record: HostRecord, host: HostRecord): boolean {
   return record.machine !== host.machine;
-}
-
-function formerVtep(registered: HostRecord | undefined, vtep: string): Write[] {
-  return registered && registered.vtep !== vtep ? [{ remove: keys.vtep(registered.vtep) }] : [];
 }

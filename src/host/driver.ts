@@ -12,6 +12,7 @@ import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
+import type { IpamHost } from '../ipam/ipam-context.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
@@ -31,13 +32,13 @@ export interface Driver {
 /** What it starts is added to `started`. */
 export function createDriver(
   { config, logger, store, dataplane, hostId, resolvers }: Foundation,
-  { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
+  { changes, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
   const ipam = new Ipam({
     store,
     records,
-    host: { id: hostId, name: hostname() },
+    host: ipamHost(hostId),
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
     reserves: {
@@ -69,7 +70,7 @@ export function createDriver(
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),
-    largestMtu: containerMtu(underlay),
+    largestMtu: () => containerMtu(changes.underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
   };
   const networks = new Networks({
@@ -82,4 +83,14 @@ export function createDriver(
   });
   const swarmNetworks = new SwarmNetworks(common);
   return { networks, swarmNetworks, deeds, endpoints, sandboxes, ipam, poolRequests };
+}
+
+/** Its name may change. */
+function ipamHost(id: string): IpamHost {
+  return {
+    id,
+    get name() {
+      return hostname();
+    },
+  };
 }
