@@ -1,7 +1,8 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
 import type { Server } from 'node:http';
-import { ensureHostId } from './agent/host-identity.js';
+import { ensureHostId, readMachine } from './agent/host-identity.js';
 import { listKnownHosts } from './agent/known-hosts.js';
+import { IdentityClash } from './agent/records-owner.js';
 import { sleep, withDeadline } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
@@ -56,8 +57,10 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
   const zones = new Zones();
   const resolvers = createResolvers(zones, sockets);
+  const identity = { hostId, machine: await readMachine(), clash: new IdentityClash() };
+  const foundation = { config, logger, store, dataplane, zones, resolvers, ...identity, version, pluginId };
   const readiness = new Readiness(
-    () => startHost({ config, logger, store, dataplane, zones, resolvers, hostId, version, pluginId }),
+    () => startHost(foundation),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
   const admin: Admin = {
@@ -85,7 +88,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
   const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
   const preparing = readiness.run(stop.signal).then(() => {
-    if (readiness.value) logger.info('ready', { ...readiness.value.underlay });
+    if (readiness.value) logger.info('ready', { ...readiness.value.changes.underlay });
   });
   logger.info('stopping', { because: await order.given });
   // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.
@@ -122,7 +125,11 @@ function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDa
 }
 
 function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logger: Logger): Server {
-  const ready = () => readiness.wait(READY_WAIT_MS);
+  const ready = async () => {
+    const host = await readiness.wait(READY_WAIT_MS);
+    if (host.registration.refusal) throw host.registration.refusal;
+    return host;
+  };
   return createRpcServer({
     methods: [
       ...pluginMethods(),

@@ -33,7 +33,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   ];
   return {
     version,
-    host: { id: hostId, name: hostname(), ...host?.underlay },
+    host: { id: hostId, name: hostname(), ...host?.changes.underlay },
     store: storeStatus,
     ...(host && { docker: dockerStatus(host) }),
     names: { ...resolvers.status(), unpublished: host?.names.failures ?? 0 },
@@ -46,8 +46,10 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
 }
 
 function hostProblems(host: Host, hostId: string): string[] {
-  const { records, mirror, poolSweep } = host;
+  const { records, registration, changes, mirror, poolSweep } = host;
   return [
+    ...registration.problems,
+    ...changes.problems,
     ...records.problems,
     ...followProblems(host),
     ...mirror.problems,
@@ -88,7 +90,7 @@ async function reachProblems({ reached, local }: Host): Promise<string[]> {
     );
 }
 
-function familyProblems({ hosts, underlay }: Host, hostId: string): string[] {
+function familyProblems({ hosts, changes: { underlay } }: Host, hostId: string): string[] {
   return hosts
     .list()
     .flatMap(({ host: { id, name, vtep } }) =>

@@ -17,6 +17,8 @@ export interface DriftRepairsParts {
   readonly repairRules: (repaired: (sandboxPath: string) => void, signal: AbortSignal) => Promise<void>;
   /** Somebody may have altered the tunnel filter. */
   readonly suspectFilter: () => void;
+  /** The underlay may not be what it was. */
+  readonly suspectUnderlay: () => void;
   readonly repairs: RepairLog;
   readonly logger: Logger;
   /** Time between two looks at all that there is. Default 22000 ms. */
@@ -92,6 +94,7 @@ export class DriftRepairs implements AsyncDisposable {
 
   #take(hint: KernelHint): void {
     if (hint === 'tunnel filter') this.#parts.suspectFilter();
+    else if (hint === 'underlay') this.#parts.suspectUnderlay();
     else this.#hint(hint.networkId);
   }
 

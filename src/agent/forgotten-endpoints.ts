@@ -12,6 +12,8 @@ export interface ForgottenEndpointsParts {
   readonly engine: Pick<Engine, 'listContainers' | 'inspectContainer'>;
   readonly dataplane: Pick<Dataplane, 'listNetworks' | 'listOuterEnds'>;
   readonly local: LocalNetworks;
+  /** False while what is missing here may be on another machine. */
+  readonly isOwner: () => boolean;
   readonly remove: (endpointId: string) => Promise<void>;
   readonly logger: Logger;
   /** Time between two looks while nothing is missing. Default 10000 ms. */
@@ -73,7 +75,8 @@ export class ForgottenEndpoints implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { sweepMs = 10_000, outsideMs = 3_000 } = this.#parts;
+    const { sweepMs = 10_000, outsideMs = 3_000, isOwner } = this.#parts;
+    if (!isOwner()) return SUSPECT_MS;
     const { gone, outside } = await this.#findSuspects();
     this.#gone.note(gone.map(({ id }) => id));
     this.#outside.note(outside.map(({ id }) => id));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
 
@@ -20,6 +20,19 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
     'INVALID',
     `${path} holds no host id; restore it, or remove it to make this a new host`,
   );
+}
+
+/**
+ * Names this run of the kernel and its network: the same over restarts of xnet, another one after a reboot. Unlike the
+ * host id, the host name and /etc/machine-id, no copy of this machine's disk has it (random(4): boot_id; several hosts on
+ * one kernel have network namespaces of their own).
+ */
+export async function readMachine(): Promise<string> {
+  const [boot, network] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    stat('/proc/self/ns/net'),
+  ]);
+  return `${boot.trim()}/${network.ino}`;
 }
 
 /** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/cluster-hold.ts). */

@@ -1,11 +1,20 @@
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { errorMessage, type XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
-import { findRecord, formatRecord, type HostRecord, hostRecord, parseRecord } from '../store/records.js';
-import type { Lease, Store, Write } from '../store/store.js';
+import {
+  type BindingRecord,
+  findRecord,
+  formatRecord,
+  type HostRecord,
+  hostRecord,
+  parseRecord,
+} from '../store/records.js';
+import type { Lease, Store } from '../store/store.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
+import { IdentityClash, otherAliveError, RecordsOwner, type Registered } from './records-owner.js';
+import { attemptRegistration } from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -13,25 +22,42 @@ const LEAVE_MS = 1000;
 /** A host that is silent for this long ranks as not alive. Its records stay. */
 const ALIVE_TTL_SECONDS = 10;
 
+const RETRY_MS = 1000;
+
+/** What this host lets the cluster know of its Docker. */
+export interface DockerFacts {
+  /** Of docker_gwbridge: no new network overlaps them. */
+  readonly gatewaySubnets: readonly string[];
+  /** Identity of the network database (`databaseOf`). */
+  readonly dockerDatabase: string;
+}
+
 /**
  * Writes this host's record and keeps its sign of life. No two hosts have one id or one VTEP: the second is
  * refused, with IN_USE, for as long as the first is alive.
  */
 export class HostRegistration implements AsyncDisposable {
   readonly #store: Store;
-  /** As the store has it, once registered. */
+  /** As the store has it, once registered; less what is to be written yet. */
   #host: HostRecord;
   readonly #logger: Logger;
+  readonly #clash: IdentityClash;
+  readonly #owner = new RecordsOwner();
   readonly #stop = new AbortController();
   /** Writes of the record, one after the other. */
   readonly #writes = new KeyedMutex();
+  /** In this process. */
+  #wasRegistered = false;
   #lease: Lease | undefined;
   #renewal: Promise<void> | undefined;
+  #failure: unknown;
 
-  constructor(store: Store, host: HostRecord, logger: Logger) {
+  /** `clash`: of all registrations that this process tries. */
+  constructor(store: Store, host: HostRecord, logger: Logger, clash = new IdentityClash()) {
     this.#store = store;
     this.#host = host;
     this.#logger = logger;
+    this.#clash = clash;
   }
 
   /**
@@ -39,29 +65,74 @@ export class HostRegistration implements AsyncDisposable {
    * a host that was registered with the same VTEP goes on, and registers when the store is back.
    */
   async start(): Promise<void> {
-    if (!(await this.#wasRegistered())) this.#lease = await this.#register();
+    if (!(await this.#isKnown())) {
+      if (this.#clash.other) throw otherAliveError(this.#clash.other);
+      this.#lease = await this.#register();
+    }
     this.#renewal = this.#renew(this.#lease);
   }
 
-  /** Subnets of this host's docker_gwbridge, as the cluster knows them. */
-  get gatewaySubnets(): readonly string[] {
-    return this.#host.gatewaySubnets ?? [];
+  /** What the cluster knows of this host's Docker. */
+  get dockerFacts(): Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'> {
+    const { gatewaySubnets = [], dockerDatabase } = this.#host;
+    return { gatewaySubnets, ...(dockerDatabase !== undefined && { dockerDatabase }) };
   }
 
-  /** Lets the cluster know of them, so that no new network overlaps them. Throws the store's errors. */
-  async publishGateway(subnets: readonly string[]): Promise<void> {
-    const key = keys.host(this.#host.id);
-    await this.#writes.run(key, async () => {
-      const host = { ...this.#host, gatewaySubnets: [...subnets] };
-      await transact(this.#store, async (): Promise<Attempt<void>> => {
-        const own = await this.#store.get(key);
-        if (!own) return { result: undefined };
-        parseRecord(hostRecord, own);
-        const write = { put: key, value: formatRecord(host) };
-        return { result: undefined, conditions: [asRead(key, own)], writes: [write] };
-      });
-      this.#host = host;
+  /** Throws the store's errors. */
+  async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
+    await this.#update({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
+  }
+
+  /**
+   * This host has another name or underlay address. Throws the store's errors, and IN_USE when another host that is alive has
+   * the address; until it is called again, it is written with whatever registration comes next.
+   */
+  async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
+    await this.#writes.run(keys.host(this.#host.id), async () => {
+      this.#host = { ...this.#host, ...fields };
+      const lease = this.#lease;
+      // While there is none, it is being registered.
+      if (lease && !this.#stop.signal.aborted)
+        this.#host = await transact(this.#store, () => this.#attempt(lease, () => undefined));
     });
+  }
+
+  /**
+   * As `RecordsOwner.recognize`. Where the records are another machine's, this one gives no sign of life any more, so that
+   * the other can register.
+   */
+  recognize(database: string, bindings: readonly BindingRecord[]): boolean {
+    const isOwn = this.#owner.recognize(database, bindings);
+    const { refusal } = this.#owner;
+    if (refusal && !this.#stop.signal.aborted) {
+      this.#logger.error('this host stands back', { error: refusal.message });
+      this.#stop.abort();
+      void this.#lease?.revoke().catch(() => undefined);
+    }
+    return isOwn;
+  }
+
+  /** Takes this host's record as the cluster sees it: one that another machine has written is another's. */
+  noteRecord(record: HostRecord | undefined): void {
+    if (!this.#wasRegistered || !record || !isOthers(record, this.#host)) return;
+    // Registers again, which says why it cannot, until the other is gone.
+    void this.#lease?.revoke().catch(() => undefined);
+  }
+
+  /** False while nothing may be removed from the store on the word of this machine's Docker: it may be another's record. */
+  get isOwner(): boolean {
+    return this.#owner.isThisMachine;
+  }
+
+  /** Why nothing can be done in the name of this host; undefined: it can. */
+  get refusal(): XnetError | undefined {
+    return this.#owner.refusal;
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    if (this.#owner.refusal) return [this.#owner.refusal.message];
+    return this.#failure === undefined ? [] : [`this host is not registered: ${errorMessage(this.#failure)}`];
   }
 
   /** Its sign of life ends at once, or by its time where the store does not take that: Docker's calls wait meanwhile. */
@@ -72,7 +143,7 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /** As far as is known while the store is away; while it answers, it is asked. */
-  async #wasRegistered(): Promise<boolean> {
+  async #isKnown(): Promise<boolean> {
     const entry = await this.#store.get(keys.host(this.#host.id));
     if (!this.#store.away || !entry) return false;
     return findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
@@ -85,20 +156,33 @@ export class HostRegistration implements AsyncDisposable {
       while (!this.#stop.signal.aborted) {
         try {
           lease = this.#lease = await this.#register();
+          this.#failure = undefined;
           break;
         } catch (error: unknown) {
-          this.#logger.warn('cannot register this host in the store', { error: errorMessage(error) });
-          await sleep(1000, this.#stop.signal);
+          this.#noteFailure(error);
+          await sleep(RETRY_MS, this.#stop.signal);
         }
       }
     }
+  }
+
+  #noteFailure(error: unknown): void {
+    const isNew = this.#failure === undefined || errorMessage(this.#failure) !== errorMessage(error);
+    if (isNew) this.#logger.warn('cannot register this host in the store', { error: errorMessage(error) });
+    this.#failure = error;
   }
 
   async #register(): Promise<Lease> {
     const lease = await this.#store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
       await this.#writes.run(keys.host(this.#host.id), async () => {
-        this.#host = await transact(this.#store, () => this.#attempt(lease));
+        let before: Registered = { isAlive: false };
+        const onRead = (found: Registered) => {
+          before = found;
+        };
+        this.#host = await transact(this.#store, () => this.#attempt(lease, onRead));
+        this.#owner.noteRegistered(before, this.#host);
+        this.#wasRegistered = true;
       });
       return lease;
     } catch (error: unknown) {
@@ -107,53 +191,29 @@ export class HostRegistration implements AsyncDisposable {
     }
   }
 
-  async #attempt(lease: Lease): Promise<Attempt<HostRecord>> {
-    const { id, vtep } = this.#host;
-    const [own, holder] = await Promise.all([
-      this.#store.get(keys.host(id)),
-      this.#store.get(keys.vtep(vtep)),
-    ]);
-    const former = own && parseRecord(hostRecord, own);
-    if (former) await this.#checkSameHost(former);
-    if (holder && holder.value !== id) await this.#checkGone(holder.value);
-    // Docker has not been looked at yet when xnet starts.
-    const gatewaySubnets = this.#host.gatewaySubnets ?? former?.gatewaySubnets;
-    const host = { ...this.#host, ...(gatewaySubnets && { gatewaySubnets }) };
-    return {
-      result: host,
-      conditions: [asRead(keys.host(id), own), asRead(keys.vtep(vtep), holder)],
-      writes: [
-        { put: keys.host(id), value: formatRecord(host) },
-        { put: keys.vtep(vtep), value: id },
-        { put: keys.alive(id), value: lease.id, lease },
-        ...formerVtep(former, vtep),
-        ...(holder && holder.value !== id ? [{ remove: keys.host(holder.value) }] : []),
-      ],
+  #attempt(lease: Lease, onRead: (found: Registered) => void): Promise<Attempt<HostRecord>> {
+    const onClash = (other: HostRecord) => {
+      if (!this.#wasRegistered) this.#clash.note(other);
     };
+    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, onRead, onClash };
+    return attemptRegistration(this.#store, order);
   }
 
-  /** The same id on another live machine: somebody copied the state directory. */
-  async #checkSameHost(registered: HostRecord): Promise<void> {
-    const { id, name, vtep } = this.#host;
-    if (registered.name === name || registered.vtep === vtep) return;
-    if (!(await this.#store.get(keys.alive(id)))) return;
-    throw new XnetError(
-      'IN_USE',
-      `host id ${id} is in use by host ${registered.name} (${registered.vtep}); was the state directory copied? Remove its host-id file here`,
-    );
-  }
-
-  async #checkGone(otherId: string): Promise<void> {
-    const entry = await this.#store.get(keys.host(otherId));
-    const name = entry ? parseRecord(hostRecord, entry).name : otherId;
-    if (!(await this.#store.get(keys.alive(otherId)))) return;
-    throw new XnetError(
-      'IN_USE',
-      `underlay address ${this.#host.vtep} is in use by host ${name}; give this host an address of its own (--vtep or --interface)`,
-    );
+  async #update(fields: Partial<HostRecord>): Promise<void> {
+    const key = keys.host(this.#host.id);
+    await this.#writes.run(key, async () => {
+      const host = { ...this.#host, ...fields };
+      await transact(this.#store, async (): Promise<Attempt<void>> => {
+        const own = await this.#store.get(key);
+        if (!own || isOthers(parseRecord(hostRecord, own), host)) return { result: undefined };
+        const write = { put: key, value: formatRecord(host) };
+        return { result: undefined, conditions: [asRead(key, own)], writes: [write] };
+      });
+      this.#host = host;
+    });
   }
 }
 
-function formerVtep(registered: HostRecord | undefined, vtep: string): Write[] {
-  return registered && registered.vtep !== vtep ? [{ remove: keys.vtep(registered.vtep) }] : [];
+function isOthers(record: HostRecord, host: HostRecord): boolean {
+  return record.machine !== host.machine;
 }

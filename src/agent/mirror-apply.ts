@@ -6,6 +6,7 @@ import { isXnetError, XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
+import type { DockerFacts } from './host-registration.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
 import { belongsTo } from './mirror-members.js';
 import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
@@ -22,14 +23,16 @@ export interface MirrorEffects {
   readonly withdraw: (tie: Tie) => Promise<void>;
   readonly move: (move: Move) => Promise<void>;
   readonly hostName: (hostId: string) => string;
-  readonly registration: GatewayRegistration;
+  readonly registration: DockerRegistration;
   readonly deeds: OwnDeeds;
 }
 
-/** Where the cluster reads what this host's docker_gwbridge has. */
-export interface GatewayRegistration {
-  readonly gatewaySubnets: readonly string[];
-  publishGateway(subnets: readonly string[]): Promise<void>;
+/** Where the cluster reads what this host's Docker has. */
+export interface DockerRegistration {
+  readonly dockerFacts: Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'>;
+  publishDocker(facts: DockerFacts): Promise<void>;
+  /** Whether the records of this host are this machine's (records-owner.ts). */
+  recognize(database: string, bindings: readonly BindingRecord[]): boolean;
 }
 
 type Step<Name extends MirrorStep['do']> = Extract<MirrorStep, { do: Name }>;
@@ -59,7 +62,7 @@ export function stepTitle(step: MirrorStep): string {
     case 'bridge':
       return 'create docker_gwbridge';
     case 'announce':
-      return `publish the subnets of docker_gwbridge (${step.subnets.join(', ')})`;
+      return `publish the subnets of docker_gwbridge (${step.facts.gatewaySubnets.join(', ')})`;
     case 'keep':
       return `undo the removal of network ${step.networkId}`;
     case 'retie':
@@ -90,7 +93,7 @@ export async function applyMirrorStep(
       await effects.engine.createNetwork(GATEWAY_BRIDGE_SPEC);
       return;
     case 'announce':
-      return effects.registration.publishGateway(step.subnets);
+      return effects.registration.publishDocker(step.facts);
     case 'keep':
       return keep(effects, step);
     case 'retie':

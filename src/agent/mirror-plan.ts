@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DockerContainer, DockerNetwork } from '../docker/engine.js';
 import { Prefix } from '../inet/prefix.js';
 import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
+import type { DockerFacts } from './host-registration.js';
 import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
 import { isInUse, isUsedHere } from './mirror-members.js';
 
@@ -32,8 +33,8 @@ export interface MirrorView {
   readonly containers: readonly DockerContainer[];
   /** All networks of this host's Docker. */
   readonly dockerNetworks: readonly DockerNetwork[];
-  /** Subnets of this host's docker_gwbridge, as the cluster knows them. */
-  readonly gatewaySubnets: readonly string[];
+  /** Subnets of this host's docker_gwbridge and its network database, as the cluster knows them. */
+  readonly published: Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'>;
   /** Identity of Docker's network database (see `databaseOf`). */
   readonly database: string;
   /** Bound Docker networks, by id, that are certainly not in Docker any more. */
@@ -76,7 +77,7 @@ export type MirrorStep =
   /** Make docker_gwbridge before Docker does, so that Docker's IPAM keeps its subnet out of new networks. */
   | { readonly do: 'bridge' }
   /** Let the cluster know of its subnets, so that no host creates a network that overlaps them. */
-  | { readonly do: 'announce'; readonly subnets: readonly string[] }
+  | { readonly do: 'announce'; readonly facts: DockerFacts }
   /** Undo a removal: endpoints are left, or containers of this host belong to the network (`here`). */
   | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
   /** Tie containers that do not run to the Docker network that came in the place of theirs. */
@@ -114,15 +115,15 @@ export function planMirror(view: MirrorView): MirrorPlan {
  * free on this host. It cannot start a container in two networks that overlap.
  */
 function planGatewayBridge(
-  { dockerNetworks, gatewaySubnets }: MirrorView,
+  { dockerNetworks, published, database: dockerDatabase }: MirrorView,
   ours: readonly DockerNetwork[],
 ): MirrorPlan {
   const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
   if (!bridge) return steps({ do: 'bridge' });
   const overlapping = ours.filter((network) => overlap(network, bridge));
-  const subnets = prefixesOf(bridge).map(String);
+  const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
   return {
-    steps: subnets.join() === gatewaySubnets.join() ? [] : [{ do: 'announce', subnets }],
+    steps: isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce', facts }],
     problems: overlapping.map(
       ({ name }) =>
         `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,

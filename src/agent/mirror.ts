@@ -12,7 +12,7 @@ import { type BindingRecord, formatRecord, type NetworkRecord, networkRecord } f
 import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
-import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { applyMirrorStep, type DockerRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
 import { isQuestionable, needsContainers } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
@@ -51,7 +51,7 @@ export interface MirrorParts {
   readonly move: (move: Move) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
-  readonly registration: GatewayRegistration;
+  readonly registration: DockerRegistration;
   readonly deeds: OwnDeeds;
   /** Hears what networks Docker has, at every look. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
@@ -174,6 +174,8 @@ export class Mirror implements AsyncDisposable {
   /** Looks, plans and applies once. */
   async #compare(): Promise<number> {
     const view = await this.#view();
+    // Another machine's: what is not in this Docker is no less there.
+    if (!this.#parts.registration.recognize(view.database, view.bindings)) return this.#timing.sweepMs;
     this.#refreshLocal(view.networks);
     const { steps, problems } = planMirror(view);
     this.#setProblems(problems);
@@ -195,7 +197,7 @@ export class Mirror implements AsyncDisposable {
       bindings,
       dockerNetworks,
       containers: await this.#findContainers({ networks, bindings, dockerNetworks }),
-      gatewaySubnets: this.#parts.registration.gatewaySubnets,
+      published: this.#parts.registration.dockerFacts,
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),

@@ -60,6 +60,11 @@ export class NetworkFollower implements AsyncDisposable {
     }
   }
 
+  /** Each network is made what `specOf` says, and all its entries are worked out anew, soon. */
+  refresh(specOf: (networkId: string) => NetworkSpec | undefined): void {
+    for (const [networkId, { loop }] of this.#followed) loop.refresh(specOf(networkId));
+  }
+
   rest(networkId: string): void {
     const followed = this.#followed.get(networkId);
     if (!followed) return;
@@ -113,7 +118,7 @@ class ForwardingLoop {
   /** Resolves when the kernel first equals the store, or when the loop ends. */
   readonly applied: Promise<void>;
   readonly #parts: FollowerParts;
-  readonly #network: NetworkSpec;
+  #network: NetworkSpec;
   readonly #signal: AbortSignal;
   endpoints: readonly EndpointRecord[] | undefined;
   /** Of the last attempt. */
@@ -153,6 +158,12 @@ class ForwardingLoop {
     await ended;
   }
 
+  refresh(network = this.#network): void {
+    this.#network = network;
+    this.#ensured = false;
+    this.#hint();
+  }
+
   #hint(): void {
     this.#changed = true;
     this.#wake();
@@ -171,8 +182,10 @@ class ForwardingLoop {
     const { dataplane, hosts, hostId, logger } = this.#parts;
     const forwarding = planNetworkForwarding(hostId, endpoints, (id) => hosts.vtepOf(id));
     try {
-      if (!this.#ensured) await dataplane.ensureNetwork(this.#network);
+      // Before: what is asked for meanwhile is done at the next turn.
+      const isEnsured = this.#ensured;
       this.#ensured = true;
+      if (!isEnsured) await dataplane.ensureNetwork(this.#network);
       const change = await dataplane.setForwarding(this.#network.id, forwarding);
       if (change.added + change.removed > 0) {
         logger.debug('forwarding set', { network: this.#network.id, ...change });

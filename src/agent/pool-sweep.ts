@@ -7,6 +7,8 @@ import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
 export interface PoolSweepParts extends LooseHoldsParts {
   /** Gives back what this host holds. */
   readonly pools: LooseHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
+  /** False while what is missing here may be on another machine. */
+  readonly isOwner: () => boolean;
   readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
@@ -49,7 +51,8 @@ export class PoolSweep implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { pools, logger, sweepMs, graceMs } = this.#parts;
+    const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
+    if (!isOwner()) return sweepMs;
     const orphans = (await listLooseHolds(this.#parts)).map(({ poolId }) => poolId);
     this.#orphans.note(orphans);
     for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {

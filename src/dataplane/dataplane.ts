@@ -92,7 +92,7 @@ export interface NetworkCheck {
 }
 
 /** What the kernel told that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
-export type KernelHint = { readonly networkId: string } | 'tunnel filter';
+export type KernelHint = { readonly networkId: string } | 'tunnel filter' | 'underlay';
 
 /**
  * Whose VXLAN packets the host takes: those of `vnis` only from `vteps`. Other VNIs are not ours to judge.
@@ -111,8 +111,13 @@ export interface ObservedNetwork {
 }
 
 export interface Dataplane extends AsyncDisposable {
-  /** Looks up the underlay anew (its MTU may change) and checks that the kernel can do VXLAN. */
+  /** Chooses the underlay, and checks that the kernel can do VXLAN. */
   findUnderlay(): Promise<Underlay>;
+  /**
+   * Looks what has become of it (`followUnderlay` of underlay.ts). Networks have its address when they are next ensured.
+   * Throws NOT_FOUND while this host has no such address.
+   */
+  followUnderlay(): Promise<Underlay>;
   /** The namespace, bridge and VXLAN device of a network. Throws IN_USE when another device has the VNI. */
   ensureNetwork(network: NetworkSpec): Promise<void>;
   /** Removes the namespace and all in it; resolves when the VNI is free again. */

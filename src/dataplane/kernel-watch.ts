@@ -1,7 +1,7 @@
 /** What others do in the kernel to what is ours, as the kernel tells it: hints, of which one may be lost. */
 import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
-import type { KernelHint } from './dataplane.js';
+import type { KernelHint, Underlay } from './dataplane.js';
 import { namespaceName, networkIdOf } from './interface-names.js';
 import type { Iproute2 } from './iproute2.js';
 import { KernelEvents } from './kernel-events.js';
@@ -9,6 +9,7 @@ import { MonitorProgram } from './monitor-program.js';
 import { DIRECTORY } from './namespaces.js';
 import { enterCommand } from './nft.js';
 import type { OwnWork } from './own-work.js';
+import { concernsUnderlay } from './underlay-events.js';
 
 /** What OwnWork calls the work on the tunnel filter. */
 export const TUNNEL_FILTER = 'tunnel filter';
@@ -19,6 +20,8 @@ export interface KernelWatchParts {
   readonly iproute2: Iproute2;
   readonly hostNamespace: string | undefined;
   readonly ownWork: OwnWork;
+  /** As it is taken to be. */
+  readonly underlay: () => Underlay | undefined;
   readonly listener: (hint: KernelHint) => void;
 }
 
@@ -33,7 +36,7 @@ export class KernelWatch implements AsyncDisposable {
     this.#parts = parts;
     const { hostNamespace: host } = parts;
     const inHost = host === undefined ? [] : ['-n', host];
-    const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'neigh', 'nsid', 'all-nsid'];
+    const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
     const [nft = '', ...args] = [...enterCommand(host), 'nft', 'monitor'];
     this.#monitors = [
       new MonitorProgram(
@@ -42,6 +45,7 @@ export class KernelWatch implements AsyncDisposable {
         (line) => this.#takeEvent(line),
         () => {
           this.#learning = this.#learnNumbers();
+          parts.listener('underlay');
         },
       ),
       new MonitorProgram(nft, args, (line) => this.#takeRule(line)),
@@ -56,6 +60,8 @@ export class KernelWatch implements AsyncDisposable {
 
   #takeEvent(line: string): void {
     if (!this.#names) this.#watchNames();
+    const underlay = this.#parts.underlay();
+    if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
   }

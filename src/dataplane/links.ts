@@ -37,6 +37,15 @@ export function agrees(
   return Object.entries(wanted).every(([key, value]) => (actual?.[key] ?? value) === value);
 }
 
+/**
+ * True when packets of `mtu` bytes pass. A device made while the underlay carried more keeps its MTU: the containers of that
+ * time go on sending such packets. VXLAN answers them with "fragmentation needed", or fragments its own where they allow
+ * fragments (vxlan_xmit_one in the kernel's vxlan_core.c); a device of a smaller MTU would drop them without a word.
+ */
+export function passes(link: Link, mtu: number): boolean {
+  return link.mtu >= mtu;
+}
+
 /** Up, and without an address of its own making (a kernel without IPv6 tells no mode and makes none). */
 export function isQuiet(link: Link): boolean {
   return link.flags.includes('UP') && (link.inet6_addr_gen_mode ?? 'none') === 'none';

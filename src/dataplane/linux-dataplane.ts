@@ -34,7 +34,7 @@ import { readForwarding } from './read-forwarding.js';
 import { isRemovedAlready, repairNetwork } from './repair-network.js';
 import { SandboxNames } from './sandbox-names.js';
 import { tunnelFilterLines } from './tunnel-filter.js';
-import { chooseUnderlay, readHostInterfaces } from './underlay.js';
+import { chooseUnderlay, followUnderlay, readHostInterfaces } from './underlay.js';
 import type { Tunnel } from './vxlan.js';
 
 export interface LinuxDataplaneOptions {
@@ -96,6 +96,12 @@ export class LinuxDataplane implements Dataplane {
     this.#kernelChecked = true;
     this.#underlay = underlay;
     return underlay;
+  }
+
+  async followUnderlay(): Promise<Underlay> {
+    const current = this.#underlay ?? (await this.findUnderlay());
+    this.#underlay = followUnderlay(this.options.underlay, current, await readHostInterfaces(this.#iproute2));
+    return this.#underlay;
   }
 
   async ensureNetwork(network: NetworkSpec): Promise<void> {
@@ -162,7 +168,9 @@ export class LinuxDataplane implements Dataplane {
 
   watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {
     const { hostNamespace } = this.options;
-    return new KernelWatch({ iproute2: this.#iproute2, hostNamespace, ownWork: this.#ownWork, listener });
+    const underlay = () => this.#underlay;
+    const parts = { iproute2: this.#iproute2, hostNamespace, ownWork: this.#ownWork };
+    return new KernelWatch({ ...parts, underlay, listener });
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {

@@ -3,7 +3,15 @@ import { bridgeAddLine, bridgeIsRight, bridgeSetLines } from './bridge.js';
 import type { NetworkSpec } from './dataplane.js';
 import { BRIDGE, VXLAN } from './interface-names.js';
 import type { Link } from './links.js';
-import { isTunnelOf, type Tunnel, vxlanAddLine, vxlanIsRight, vxlanSetLines } from './vxlan.js';
+import {
+  canBecome,
+  isTunnelOf,
+  type Tunnel,
+  vxlanAddLine,
+  vxlanIsRight,
+  vxlanLocalLine,
+  vxlanSetLines,
+} from './vxlan.js';
 
 /** Lines of `ip`, in this order: before and inside in the network's namespace, host in the host's. */
 export interface NetworkPlan {
@@ -17,12 +25,14 @@ export function planNetwork(links: readonly Link[], network: NetworkSpec, tunnel
   const bridge = links.find((link) => link.ifname === BRIDGE);
   const vxlan = links.find((link) => link.ifname === VXLAN);
   const sameTunnel = vxlan !== undefined && isTunnelOf(vxlan, network, tunnel);
+  const kept = vxlan !== undefined && canBecome(vxlan, network, tunnel);
   const bridgeRight = bridge !== undefined && bridgeIsRight(bridge, network);
-  const vxlanRight = sameTunnel && bridge !== undefined && vxlanIsRight(vxlan, network);
+  const vxlanRight = kept && bridge !== undefined && vxlanIsRight(vxlan, network);
   return {
-    before: vxlan && !sameTunnel ? [`link del ${VXLAN}`] : [],
-    host: sameTunnel ? [] : [vxlanAddLine(network, tunnel)],
+    before: vxlan && !kept ? [`link del ${VXLAN}`] : [],
+    host: kept ? [] : [vxlanAddLine(network, tunnel)],
     inside: [
+      ...(kept && !sameTunnel ? [vxlanLocalLine(tunnel)] : []),
       ...(bridge ? [] : [bridgeAddLine(network)]),
       ...(bridgeRight ? [] : bridgeSetLines(network)),
       ...(vxlanRight ? [] : vxlanSetLines(network)),

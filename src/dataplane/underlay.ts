@@ -1,5 +1,5 @@
 /** How this host reaches the others: which interface, which address. */
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { XnetError } from '../errors.js';
 import type { Underlay } from './dataplane.js';
@@ -65,6 +65,38 @@ export function chooseUnderlay(wanted: string | undefined, host: HostInterfaces)
     if (found && vtep) return { vtep, interface: found.name, mtu: found.mtu };
   }
   throw notFound(wanted, host);
+}
+
+/**
+ * The underlay after something changed on the host: `current` for as long as its address is there, whatever other
+ * addresses and routes come. After that another address of the same family, since the other hosts have that one: of the
+ * interface that was asked for, else of the same interface or that of the default route. Throws NOT_FOUND when there is
+ * none, and when an address was asked for.
+ */
+export function followUnderlay(
+  wanted: string | undefined,
+  current: Underlay,
+  host: HostInterfaces,
+): Underlay {
+  const holder = host.interfaces.find(({ addresses }) => addresses.includes(current.vtep));
+  if (holder) return { vtep: current.vtep, interface: holder.name, mtu: holder.mtu };
+  const asked = wanted !== undefined && isIP(wanted) === 0 ? [wanted] : [];
+  const names = wanted === undefined ? [current.interface, ...host.defaultRoutes] : asked;
+  for (const name of names) {
+    const found = host.interfaces.find((candidate) => candidate.name === name);
+    const vtep = found?.addresses.find((address) => isIP(address) === isIP(current.vtep));
+    if (found && vtep) return { vtep, interface: found.name, mtu: found.mtu };
+  }
+  throw gone(wanted, current, names);
+}
+
+function gone(wanted: string | undefined, { vtep }: Underlay, names: readonly string[]): XnetError {
+  const remedy =
+    names.length === 0
+      ? 'give it back to this host, or start xnet with another --vtep'
+      : `give ${[...new Set(names)].join(' or ')} an IPv${isIP(vtep)} address, and xnet follows`;
+  const lost = `underlay address ${vtep} is gone from this host, so that other hosts are not reached`;
+  return new XnetError('NOT_FOUND', `${lost}; ${remedy}`, { vtep, wanted });
 }
 
 function notFound(wanted: string | undefined, { interfaces }: HostInterfaces): XnetError {

@@ -5,7 +5,7 @@
 import { PLAIN_SLAVE, slaveIsPlain } from './bridge-port.js';
 import type { EndpointSpec, NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS, interfaceName } from './interface-names.js';
-import { holds, isGrouped, isQuiet, type Link } from './links.js';
+import { holds, isGrouped, isQuiet, type Link, passes } from './links.js';
 
 /**
  * Lines of `ip` in the network's namespace. The pair is born with MAC and MTU set and its outer end in
@@ -36,7 +36,8 @@ export function portIsRight(link: Link, network: NetworkSpec): boolean {
     isQuiet(link) &&
     isGrouped(link) &&
     slaveIsPlain(link) &&
-    holds(link, { mtu: network.mtu, master: BRIDGE })
+    passes(link, network.mtu) &&
+    holds(link, { master: BRIDGE })
   );
 }
 

@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net';
 import { PLAIN_SLAVE, slaveIsPlain } from './bridge-port.js';
 import type { NetworkSpec } from './dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from './interface-names.js';
-import { holds, isGrouped, isQuiet, type Link } from './links.js';
+import { holds, isGrouped, isQuiet, type Link, passes } from './links.js';
 
 export interface Tunnel {
   readonly vtep: string;
@@ -38,11 +38,25 @@ export function vxlanSetLines(network: NetworkSpec): string[] {
   ];
 }
 
-/** True when it is the same tunnel: what differs here can only be changed by making the device anew. */
+/** True when it is the same tunnel. */
 export function isTunnelOf(link: Link, network: NetworkSpec, tunnel: Tunnel): boolean {
-  const local = isIPv6(tunnel.vtep) ? { local6: tunnel.vtep } : { local: tunnel.vtep };
-  const wanted = { id: network.vni, port: tunnel.port, learning: false, ...local };
-  return link.linkinfo?.info_kind === 'vxlan' && holds(link.linkinfo.info_data, wanted);
+  return canBecome(link, network, tunnel) && link.linkinfo?.info_data?.[localOf(tunnel)] === tunnel.vtep;
+}
+
+/** True when at most its own address must be changed: what else differs takes another device, and so does the family. */
+export function canBecome(link: Link, network: NetworkSpec, tunnel: Tunnel): boolean {
+  const wanted = { id: network.vni, port: tunnel.port, learning: false };
+  const { info_kind, info_data } = link.linkinfo ?? {};
+  return info_kind === 'vxlan' && holds(info_data, wanted) && info_data?.[localOf(tunnel)] !== undefined;
+}
+
+/** Changes the address that its packets come from; entries and attributes stay. */
+export function vxlanLocalLine({ vtep }: Tunnel): string {
+  return `link set ${VXLAN} type vxlan local ${vtep}`;
+}
+
+function localOf({ vtep }: Tunnel): string {
+  return isIPv6(vtep) ? 'local6' : 'local';
 }
 
 export function vxlanIsRight(link: Link, network: NetworkSpec): boolean {
@@ -51,7 +65,8 @@ export function vxlanIsRight(link: Link, network: NetworkSpec): boolean {
     isQuiet(link) &&
     isGrouped(link) &&
     slaveIsPlain(link) &&
-    holds(link, { mtu: network.mtu, master: BRIDGE }) &&
+    passes(link, network.mtu) &&
+    holds(link, { master: BRIDGE }) &&
     holds(link.linkinfo?.info_slave_data, slave)
   );
 }

@@ -36,7 +36,7 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   /** The id of a new network that this Docker network is the first one of. */
   readonly newId: (dockerNetworkId: string) => string;
   /** MTU that fits this host's underlay, in bytes. */
-  readonly largestMtu: number;
+  readonly largestMtu: () => number;
   /** Called after this host's set of networks changed. */
   readonly changed: () => void;
 }
@@ -61,7 +61,7 @@ export class Networks {
       const pools = await this.#findPools(creation);
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
-      checkMtu(creation.options.mtu, this.#parts.largestMtu);
+      checkMtu(creation.options.mtu, this.#parts.largestMtu());
       const networkId = this.#parts.newId(creation.dockerNetworkId);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });

@@ -26,7 +26,7 @@ export interface SwarmNetworksParts {
   /** What containers of this host must reach. */
   readonly reached: () => Promise<readonly ReachedAddress[]>;
   /** MTU that fits this host's underlay, in bytes. */
-  readonly largestMtu: number;
+  readonly largestMtu: () => number;
 }
 
 /**
@@ -54,7 +54,7 @@ export class SwarmNetworks {
         "option xnet.id does not go with swarm's networks, which are there on all nodes by themselves; leave it out",
       );
     }
-    checkMtu(parseNetworkOptions(asked).mtu, largestMtu);
+    checkMtu(parseNetworkOptions(asked).mtu, largestMtu());
     const former = await transact(store, () => this.#attempt({ ...allocation, options: asked }, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
     if ('xnet.id' in allocation.options) {

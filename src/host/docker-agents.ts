@@ -54,7 +54,8 @@ export async function startDockerAgents(
   started.push(mirror);
   await mirror.start();
 
-  const poolSweep = new PoolSweep({ ...docker, pools: ipam });
+  const isOwner = () => registration.isOwner;
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam, isOwner });
   started.push(poolSweep);
   poolSweep.start();
 
@@ -79,7 +80,7 @@ export async function startDockerAgents(
   if (!isLocalFresh) catchUp.start();
 
   const remove = (id: string) => endpoints.delete(id);
-  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, remove, logger });
+  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger });
   started.push(forgotten);
   forgotten.start();
 

@@ -15,6 +15,7 @@ import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
+import type { IpamHost } from '../ipam/ipam-context.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
@@ -38,13 +39,13 @@ export interface Driver {
 /** What it starts is added to `started`. */
 export function createDriver(
   { config, logger, store, dataplane, hostId, resolvers, pluginId }: Foundation,
-  { underlay, records, hosts, local, follower, guard, specOf }: Forwarding,
+  { changes, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
   const ipam = new Ipam({
     store,
     records,
-    host: { id: hostId, name: hostname() },
+    host: ipamHost(hostId),
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
     reserves: {
@@ -84,7 +85,7 @@ export function createDriver(
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),
-    largestMtu: containerMtu(underlay),
+    largestMtu: () => containerMtu(changes.underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
     reached,
@@ -99,4 +100,14 @@ export function createDriver(
   });
   const swarmNetworks = new SwarmNetworks(common);
   return { networks, swarmNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests, reached };
+}
+
+/** Its name may change. */
+function ipamHost(id: string): IpamHost {
+  return {
+    id,
+    get name() {
+      return hostname();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { adoptKernelState } from '../agent/adoption.js';
+import { HostChanges } from '../agent/host-changes.js';
 import { HostRegistration } from '../agent/host-registration.js';
 import { HostsView } from '../agent/hosts-view.js';
 import { loadLocalState } from '../agent/local-state.js';
@@ -15,7 +16,7 @@ import type { Foundation } from './foundation.js';
 
 /** What this host knows of the cluster, and the kernel that follows it. */
 export interface Forwarding {
-  readonly underlay: Underlay;
+  readonly changes: HostChanges;
   readonly records: RecordReader;
   readonly registration: HostRegistration;
   readonly hosts: HostsView;
@@ -33,10 +34,12 @@ export async function startForwarding(
   foundation: Foundation,
   started: AsyncDisposable[],
 ): Promise<Forwarding> {
-  const { logger, store, dataplane, hostId, zones } = foundation;
+  const { logger, store, dataplane, hostId, zones, clash } = foundation;
   const underlay = await dataplane.findUnderlay();
+  const name = hostname();
 
-  const registration = new HostRegistration(store, hostRecordOf(foundation, underlay), logger);
+  const record = hostRecordOf(foundation, name, underlay);
+  const registration = new HostRegistration(store, record, logger, clash);
   started.push(registration);
   await registration.start();
 
@@ -52,6 +55,7 @@ export async function startForwarding(
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
   started.push(guard);
   hosts.onChange(() => guard.hint());
+  hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
   guard.hint();
 
   const changed = (networkId: string) => zones.changed(networkId);
@@ -65,15 +69,23 @@ export async function startForwarding(
   });
   hosts.onChange(() => zones.hostsChanged());
 
-  const mtu = containerMtu(underlay);
   const specOf = ({ id, vni, multicast, mtu: asked }: NetworkRecord) => ({
     id,
     vni,
     multicast,
-    mtu: asked ?? mtu,
+    mtu: asked ?? containerMtu(changes.underlay),
   });
+  const refresh = () =>
+    follower.refresh((id) => {
+      const network = local.findRecord(id);
+      return network && specOf(network);
+    });
+  const reconnect = () => store.reconnect?.();
+  const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
+  started.push(changes);
+  changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
-  return { underlay, records, registration, hosts, local, isLocalFresh, follower, guard, repairs, specOf };
+  return { changes, records, registration, hosts, local, isLocalFresh, follower, guard, repairs, specOf };
 }
 
 /** Services get them from the pools that swarm itself has. */
@@ -81,13 +93,18 @@ function virtualSubnetsOf(record: NetworkRecord | undefined): string[] {
   return record?.swarm ? record.pools.map(({ subnet }) => subnet) : [];
 }
 
-function hostRecordOf({ config, hostId, version }: Foundation, underlay: Underlay): HostRecord {
+function hostRecordOf(
+  { config, hostId, machine, version }: Foundation,
+  name: string,
+  underlay: Underlay,
+): HostRecord {
   return {
     version: 1,
     id: hostId,
-    name: hostname(),
+    name,
     vtep: underlay.vtep,
     vxlanPort: config.vxlanPort,
     xnetVersion: version,
+    machine,
   };
 }

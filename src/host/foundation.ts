@@ -1,4 +1,5 @@
 /** What there is before the store and the underlay are reached. */
+import type { IdentityClash } from '../agent/records-owner.js';
 import type { Config } from '../config/schema.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import type { SandboxResolvers } from '../dns/resolvers.js';
@@ -16,6 +17,9 @@ export interface Foundation {
   /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
+  /** As `readMachine` of agent/host-identity.ts. */
+  readonly machine: string;
+  readonly clash: IdentityClash;
   readonly version: string;
   /** Of the managed plugin that this is; undefined: it is none. */
   readonly pluginId: string | undefined;

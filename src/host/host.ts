@@ -39,7 +39,7 @@ export async function startHost(foundation: Foundation): Promise<Host> {
 
 function startRepairs(
   { dataplane, resolvers, logger }: Foundation,
-  { local, guard, repairs }: Forwarding,
+  { local, guard, changes, repairs }: Forwarding,
   { sandboxes }: Driver,
   started: AsyncDisposable[],
 ): void {
@@ -49,6 +49,7 @@ function startRepairs(
     sandboxPathOf: (endpointId) => sandboxes.pathOf(endpointId),
     repairRules: (repaired, signal) => resolvers.repairRules(repaired, signal),
     suspectFilter: () => guard.suspect(),
+    suspectUnderlay: () => changes.suspect(),
     repairs,
     logger,
   });

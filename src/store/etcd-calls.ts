@@ -53,6 +53,11 @@ export class EtcdCalls {
     }
   }
 
+  /** What is under way ends by its deadline. */
+  reconnect(): void {
+    for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
+  }
+
   close(): void {
     this.#closed = true;
     for (const endpoint of this.#endpoints) endpoint.close();

@@ -1,4 +1,5 @@
 /** The cluster's store, in etcd 3.4 or later. */
+import { setMaxListeners } from 'node:events';
 import { XnetError } from '../errors.js';
 import { checkCommit } from './commit-rules.js';
 import { EtcdCalls } from './etcd-calls.js';
@@ -20,6 +21,12 @@ import type {
   Write,
 } from './store.js';
 
+/** Node.js takes more than ten listeners for a leak. */
+function forManyWatches(controller: AbortController): AbortController {
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 /** Connects when it is first used, and again whenever it has to; the constructor only assigns. */
 export class EtcdStore implements Store {
   readonly description: string;
@@ -27,6 +34,7 @@ export class EtcdStore implements Store {
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();
+  #reconnected = forManyWatches(new AbortController());
   #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
 
   constructor(options: EtcdOptions) {
@@ -65,6 +73,7 @@ export class EtcdStore implements Store {
       keys: this.#keys,
       list: (of: string) => this.list(of),
       currentRevision: () => this.#currentRevision(),
+      reconnected: () => this.#reconnected.signal,
     };
     return watchEtcd(source, prefix, AbortSignal.any([signal, this.#closing.signal]));
   }
@@ -72,6 +81,12 @@ export class EtcdStore implements Store {
   async grantLease(options: LeaseOptions): Promise<Lease> {
     this.#requireOpen();
     return grantEtcdLease(this.#calls, options, this.#closing.signal);
+  }
+
+  reconnect(): void {
+    this.#calls.reconnect();
+    this.#reconnected.abort();
+    this.#reconnected = forManyWatches(new AbortController());
   }
 
   /** Leases that were kept alive end when their time is over; revoke them first to end them at once. */

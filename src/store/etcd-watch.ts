@@ -13,6 +13,8 @@ export interface EtcdWatchSource {
   list(prefix: string): Promise<Snapshot>;
   /** The store's revision now, by a linearizable read. */
   currentRevision(): Promise<Revision>;
+  /** Aborted when the connections of now are given up. */
+  reconnected(): AbortSignal;
 }
 
 /** How long an endpoint has to show on the stream what a read has seen. */
@@ -40,11 +42,15 @@ async function* watchUntilDoubt(
   prefix: string,
   signal: AbortSignal,
 ): AsyncGenerator<WatchBatch> {
+  const reconnected = source.reconnected();
   const snapshot = await source.list(prefix);
   const endpoint = source.calls.preferred();
   const stream = await openStream(source, endpoint, snapshot.revision);
   const over = new AbortController();
+  const giveUp = () => stream.end({ cause: new Error('the connection is given up'), fault: 'none' });
   try {
+    reconnected.addEventListener('abort', giveUp, { signal: over.signal });
+    if (reconnected.aborted) giveUp();
     stream.start(prefix);
     void guard(source, stream, AbortSignal.any([over.signal, signal]));
     yield { type: 'snapshot', snapshot };

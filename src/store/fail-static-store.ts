@@ -169,6 +169,10 @@ export class FailStaticStore implements Store {
     return new KeptLease(options.ttlSeconds);
   }
 
+  reconnect(): void {
+    this.#inner.reconnect?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();

@@ -16,6 +16,10 @@ export const hostRecord = versioned({
   xnetVersion: z.string(),
   /** Subnets of its docker_gwbridge. Absent: not seen yet. */
   gatewaySubnets: z.array(z.string()).optional(),
+  /** The run of a kernel that registered last (see `readMachine`). Absent: an older xnet did. */
+  machine: z.string().optional(),
+  /** Identity of its Docker's network database (see `databaseOf`). Absent: not seen yet. */
+  dockerDatabase: z.string().optional(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 

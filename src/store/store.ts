@@ -86,4 +86,6 @@ export interface Store extends AsyncDisposable {
   /** Runs until `signal` aborts; survives every failure of the store by itself and never throws for one. */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch>;
   grantLease(options: LeaseOptions): Promise<Lease>;
+  /** An address of this host is gone: what hangs on connections from it is given up at once, and asked anew. */
+  reconnect?(): void;
 }

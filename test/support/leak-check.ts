@@ -23,7 +23,7 @@ const HOST_KEYS = /^\/xnet\/(hosts|alive|vteps)\//;
 const LABS_PROCESSES = /^socat TCP4-LISTEN:5000,/;
 
 /** What the daemon has running beside itself; the keeper's and the daemon's number is checked. */
-const XNET_MONITORS = /^(ip -d -o monitor link neigh nsid all-nsid|nft monitor)$/;
+const XNET_MONITORS = /^(ip -d -o monitor link address neigh nsid all-nsid|nft monitor)$/;
 
 /** A managed plugin that was installed again has another. */
 const SHIMS_ID = / -id [0-9a-f]{64}/;

@@ -107,7 +107,7 @@ export class FakeHost implements Engine {
       },
       deleteEndpoint: async () => undefined,
       newId: () => randomBytes(6).toString('hex'),
-      largestMtu: 1450,
+      largestMtu: () => 1450,
       gatewaySubnets: () => hosts.gatewaySubnets(),
       reached: async () => [],
       hostName: (hostId) => hosts.find(hostId)?.name ?? hostId,

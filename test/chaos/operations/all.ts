@@ -2,6 +2,7 @@ import type { Kind } from '../operation.js';
 import { CLOCK_KINDS } from './clock.js';
 import { CONTAINER_KINDS } from './containers.js';
 import { DRIFT_KINDS } from './drift.js';
+import { IDENTITY_KINDS } from './identity.js';
 import { MAC_KINDS } from './macs.js';
 import { NETWORK_KINDS } from './networks.js';
 import { OUTAGE_KINDS } from './outages.js';
@@ -16,6 +17,7 @@ export const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   outages: OUTAGE_KINDS,
   drift: DRIFT_KINDS,
   clock: CLOCK_KINDS,
+  identity: IDENTITY_KINDS,
 };
 
 /** All kinds less those that are named, each by itself or by its group. Throws for a name that is neither. */

@@ -74,6 +74,7 @@ test('a watch that begins after what was listed just before notices, and lists a
     ...{ calls, keys: new EtcdKeys(prefix) },
     list: async () => snapshots.pop() ?? store.list(''),
     currentRevision: async () => (await store.list('')).revision,
+    reconnected: () => new AbortController().signal,
   };
   await using watch = new WatchRecorder({ watch: (of, signal) => watchEtcd(source, of, signal) }, '');
   await watch.until(({ state }) => state.get('a') === '2');

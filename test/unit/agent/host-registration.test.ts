@@ -12,6 +12,8 @@ const host = (number: number) => ({
   ...{ vxlanPort: 4789, xnetVersion: 'test' },
 });
 
+const facts = (subnet: string) => ({ gatewaySubnets: [subnet], dockerDatabase: 'database' });
+
 /** A host's record as a newer xnet writes it. */
 const newer = (number: number) => JSON.stringify({ ...host(number), version: 2, isNew: true });
 
@@ -29,7 +31,7 @@ describe('the record of a newer xnet', () => {
     await using registration = new HostRegistration(store, host(1), silentLogger);
     await registration.start();
     await store.commit([], [{ put: keys.host(host(1).id), value: newer(1) }]);
-    await expect(registration.publishGateway(['172.18.0.0/16'])).rejects.toThrow(/cannot be read/);
+    await expect(registration.publishDocker(facts('172.18.0.0/16'))).rejects.toThrow(/cannot be read/);
     expect((await store.get(keys.host(host(1).id)))?.value).toBe(newer(1));
   });
 
@@ -55,16 +57,75 @@ describe("the subnets of a host's docker_gwbridge", () => {
     {
       await using registration = new HostRegistration(store, host(1), silentLogger);
       await registration.start();
-      expect(registration.gatewaySubnets).toEqual([]);
-      await registration.publishGateway(['172.18.0.0/16']);
-      expect(registration.gatewaySubnets).toEqual(['172.18.0.0/16']);
+      expect(registration.dockerFacts.gatewaySubnets).toEqual([]);
+      await registration.publishDocker(facts('172.18.0.0/16'));
+      expect(registration.dockerFacts.gatewaySubnets).toEqual(['172.18.0.0/16']);
     }
     const known = [{ hostName: 'h1', subnet: '172.18.0.0/16' }];
     await eventually(() => expect(view.gatewaySubnets()).toEqual(known));
     await using again = new HostRegistration(store, host(1), silentLogger);
     await again.start();
-    expect(again.gatewaySubnets).toEqual(['172.18.0.0/16']);
-    await again.publishGateway(['172.20.0.0/16']);
+    expect(again.dockerFacts.gatewaySubnets).toEqual(['172.18.0.0/16']);
+    await again.publishDocker(facts('172.20.0.0/16'));
     await eventually(() => expect(view.gatewaySubnets()).toMatchObject([{ subnet: '172.20.0.0/16' }]));
+  });
+});
+
+describe('two machines with one host id', () => {
+  const of = (machine: string, vtep: string) => ({ ...host(1), machine, vtep });
+
+  test('the second takes nothing of the first, and gets the id when the first has left', async () => {
+    await using store = new MemoryStore();
+    const second = of('boot-2/1', '198.18.0.9');
+    await using refused = new HostRegistration(store, second, silentLogger);
+    {
+      await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
+      await first.start();
+      const before = await store.list('');
+      await expect(refused.start()).rejects.toThrow(/in use by another machine, h1 \(198.18.0.1\)/);
+      expect((await store.list('')).entries).toEqual(before.entries);
+    }
+    await refused.start();
+    expect((await store.get(keys.vtep('198.18.0.9')))?.value).toBe(host(1).id);
+  });
+
+  test('the first says so when its record is taken, and has it again when the other has left', async () => {
+    await using store = new MemoryStore();
+    await using view = new HostsView(store, new RecordReader(silentLogger));
+    await view.start();
+    await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
+    await first.start();
+    view.onChange(() => first.noteRecord(view.find(host(1).id)));
+    {
+      // Of the same address: a reboot could not be told from it.
+      await using taker = new HostRegistration(store, of('boot-2/1', '198.18.0.1'), silentLogger);
+      await taker.start();
+      await eventually(() =>
+        expect(first.problems).toEqual([expect.stringMatching(/not registered.*in use/)]),
+      );
+    }
+    await eventually(() => expect(first.problems).toEqual([]));
+    expect(view.find(host(1).id)?.machine).toBe('boot-1/1');
+    expect(view.isAlive(host(1).id)).toBe(true);
+  });
+
+  test('one that stands back makes room for the other', async () => {
+    await using store = new MemoryStore();
+    const record = { ...of('boot-1/1', '198.18.0.1'), dockerDatabase: 'a' };
+    {
+      await using gone = new HostRegistration(store, record, silentLogger);
+      await gone.start();
+    }
+    const quiet = { ...silentLogger, error: () => undefined };
+    await using copy = new HostRegistration(store, of('boot-2/1', '198.18.0.9'), quiet);
+    await copy.start();
+    expect(copy.isOwner).toBe(false);
+    expect(copy.recognize('b', [])).toBe(false);
+    await eventually(async () => expect(await store.get(keys.alive(record.id))).toBeUndefined());
+    expect(copy.problems).toEqual([expect.stringMatching(/were made on another machine/)]);
+    await using back = new HostRegistration(store, of('boot-3/1', '198.18.0.1'), silentLogger);
+    await back.start();
+    expect((await store.get(keys.vtep('198.18.0.1')))?.value).toBe(record.id);
+    expect(await store.get(keys.vtep('198.18.0.9'))).toBeUndefined();
   });
 });

@@ -66,7 +66,7 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
   );
   await using sweep = new PoolSweep({
     ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', records, logger: silentLogger },
-    ...{ sweepMs: 5, graceMs: 20 },
+    ...{ sweepMs: 5, graceMs: 20, isOwner: () => true },
     engine: { listNetworks: async () => [] },
   });
   sweep.start();

@@ -3,7 +3,8 @@ import { containerMtu } from '../../../src/dataplane/container-mtu.js';
 import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
 import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2.js';
 import { tunnelFilterLines } from '../../../src/dataplane/tunnel-filter.js';
-import { chooseUnderlay } from '../../../src/dataplane/underlay.js';
+import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/underlay.js';
+import { concernsUnderlay } from '../../../src/dataplane/underlay-events.js';
 
 describe('interface names', () => {
   test.each(['a'.repeat(64), '0123456789ab', 'not hex at all', ''])(
@@ -92,6 +93,77 @@ describe('the underlay', () => {
       );
     },
   );
+});
+
+describe('the underlay, once chosen,', () => {
+  const current = { vtep: '192.0.2.1', interface: 'eth0', mtu: 1500 };
+  const eth0 = { name: 'eth0', mtu: 1500, addresses: ['2001:db8::1', '192.0.2.1'] };
+  const eth1 = { name: 'eth1', mtu: 9000, addresses: ['198.51.100.1', '2001:db8:1::1'] };
+  const host = (interfaces: (typeof eth0)[], defaultRoutes = ['eth0']) => ({ interfaces, defaultRoutes });
+  const emptied = { ...eth0, addresses: ['2001:db8::1'] };
+  const replaced = { ...eth0, addresses: ['2001:db8::1', '192.0.2.9'] };
+
+  test.each([
+    ['stays when a default route over another interface comes', undefined, host([eth0, eth1], ['eth1']), {}],
+    ['has the MTU of its interface', undefined, host([{ ...eth0, mtu: 1400 }]), { mtu: 1400 }],
+    ['has the new address of the interface', undefined, host([replaced, eth1], []), { vtep: '192.0.2.9' }],
+    ['has it also where that was asked for', 'eth0', host([replaced]), { vtep: '192.0.2.9' }],
+    [
+      'goes to the interface of the default route, in its family',
+      undefined,
+      host([emptied, eth1], ['eth1']),
+      { vtep: '198.51.100.1', interface: 'eth1', mtu: 9000 },
+    ],
+    [
+      'stays where it was asked for and moved to another interface',
+      '192.0.2.1',
+      host([{ ...eth0, name: 'eth9' }]),
+      { interface: 'eth9' },
+    ],
+  ])('%s', (_, wanted, found, change) => {
+    expect(followUnderlay(wanted, current, found)).toEqual({ ...current, ...change });
+  });
+
+  test.each([
+    ['--vtep', '192.0.2.1', host([replaced]), /192.0.2.1 is gone.*another --vtep/],
+    ['--interface', 'eth0', host([emptied, eth1], ['eth1']), /gone.*give eth0 an IPv4 address/],
+    [
+      'nothing',
+      undefined,
+      host([emptied, { ...eth1, addresses: ['2001:db8:1::1'] }]),
+      /gone.*give eth0 an IPv4/,
+    ],
+  ])('is gone where %s was asked for and another address does not do', (_, wanted, found, text) => {
+    expect(() => followUnderlay(wanted, current, found)).toThrow(text);
+  });
+});
+
+describe('an event concerns the underlay', () => {
+  const underlay = { vtep: '198.18.4.2', interface: 'eth0', mtu: 1500 };
+  const link = (name: string, mtu: number) =>
+    `[nsid current]2: ${name}@if4: <BROADCAST,UP> mtu ${mtu} qdisc noqueue state UP group default \\    link/ether ba:70:12:f3:ee:7f`;
+  const address = (text: string) => `2: eth0    ${text} scope global eth0\\       valid_lft forever`;
+
+  test.each([
+    ['its address goes', `[nsid current]Deleted ${address('inet 198.18.4.2/24')}`, true],
+    ['its address comes', `[nsid current]${address('inet 198.18.4.2/24')}`, false],
+    ['another goes', `[nsid current]Deleted ${address('inet 198.18.4.22/24')}`, false],
+    ['the same goes in another namespace', `[nsid 3]Deleted ${address('inet 198.18.4.2/24')}`, false],
+    ['its MTU is another', link('eth0', 1400), true],
+    ['its MTU is told again', link('eth0', 1500), false],
+    ['the MTU of another interface is another', link('eth1', 1400), false],
+    ['its interface goes', `[nsid current]Deleted 2: eth0: <BROADCAST> mtu 1500 qdisc noop`, true],
+  ])('%s', (_, line, concerns) => {
+    expect(concernsUnderlay(line, underlay)).toBe(concerns);
+  });
+
+  test.each([
+    ['deprecated', true],
+    ['dynamic', false],
+  ])('its address of IPv6 is %s', (flag, concerns) => {
+    const line = `[nsid current]2: eth0    inet6 fd18::2/64 scope global ${flag} \\       valid_lft 900sec`;
+    expect(concernsUnderlay(line, { ...underlay, vtep: 'fd18::2' })).toBe(concerns);
+  });
 });
 
 test.each([

@@ -4,6 +4,7 @@ import type { LocalEndpoint, NetworkSpec } from '../../../src/dataplane/dataplan
 import { findForwardingDrift } from '../../../src/dataplane/forwarding-drift.js';
 import type { Link } from '../../../src/dataplane/links.js';
 import { type ForwardingState, planForwarding } from '../../../src/dataplane/plan-forwarding.js';
+import { planNetwork } from '../../../src/dataplane/plan-network.js';
 import { findDeviceDrift, planLocalFdb, planPorts } from '../../../src/dataplane/plan-repair.js';
 
 const NETWORK: NetworkSpec = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
@@ -81,6 +82,22 @@ function applied(link: Link, lines: readonly string[]): Link {
   };
 }
 
+describe('a tunnel of another address', () => {
+  test('is changed in place', () => {
+    const plan = planNetwork([BRIDGE, VXLAN], NETWORK, { ...TUNNEL, vtep: '192.0.2.9' });
+    expect(plan).toEqual({
+      ...{ before: [], host: [] },
+      inside: ['link set vxlan0 type vxlan local 192.0.2.9'],
+    });
+  });
+
+  test('is made anew when the family is another, which the kernel refuses to change', () => {
+    const plan = planNetwork([BRIDGE, VXLAN], NETWORK, { ...TUNNEL, vtep: '2001:db8::9' });
+    expect(plan.before).toEqual(['link del vxlan0']);
+    expect(plan.host).toHaveLength(1);
+  });
+});
+
 describe('findDeviceDrift', () => {
   test('finds nothing wrong with what is right', () => {
     expect(findDeviceDrift([BRIDGE, VXLAN], NETWORK, TUNNEL)).toEqual([]);
@@ -102,7 +119,7 @@ describe('findDeviceDrift', () => {
       'UDP port',
       { linkinfo: { ...VXLAN.linkinfo, info_data: { ...VXLAN.linkinfo?.info_data, port: 8472 } } },
     ],
-    ['MTU', { mtu: 1500 }],
+    ['MTU', { mtu: 1400 }],
     ['bridge', { master: undefined }],
     ['group', { group: 'default' }],
     ['state', { flags: [] }],

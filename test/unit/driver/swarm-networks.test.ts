@@ -17,7 +17,7 @@ test('what is left is given back when swarm has forgotten what it stored, and no
     pools,
     gatewaySubnets: () => [],
     reached: async () => [],
-    largestMtu: 1450,
+    largestMtu: () => 1450,
   });
   const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });
   const left = keys.pool((await former.requestPool(global('10.8.0.0/24'))).poolKey);
