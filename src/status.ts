@@ -27,6 +27,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
+    upgradeProblem(sockets),
     ...(host ? hostProblems(host, hostId) : []),
   ];
   return {
@@ -53,6 +54,12 @@ function hostProblems(host: Host, hostId: string): string[] {
     ...namesProblems(host),
     ...familyProblems(host, hostId),
   ];
+}
+
+function upgradeProblem({ keeper }: HeldSockets): string | undefined {
+  if (!keeper?.refusedUpgrade) return undefined;
+  const { reason, at } = keeper.refusedUpgrade;
+  return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;
 }
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {

@@ -20,7 +20,13 @@ export interface Status {
   /** Kernel objects that somebody had altered and that were put right, by kind, since the daemon's start. */
   readonly repairs: Readonly<Record<string, number>>;
   /** The process that starts the daemon again when it dies; absent: nobody does. */
-  readonly keeper?: { readonly pid: number; readonly deaths: number; readonly lastDeath?: string };
+  readonly keeper?: {
+    readonly pid: number;
+    readonly deaths: number;
+    readonly lastDeath?: string;
+    /** The upgrade that was asked for last, and not made. */
+    readonly refusedUpgrade?: { readonly reason: string; readonly at: string };
+  };
   readonly problems: readonly string[];
   readonly networks: readonly NetworkStatus[];
   readonly peers: readonly { readonly name: string; readonly vtep: string; readonly alive: boolean }[];

@@ -224,8 +224,8 @@ describe('the daemon', () => {
       env: { XNET_STORE: 'redis://x' },
     });
     expect(wrong.status).toBe(2);
-    expect(wrong.stderr.match(/vxlanPort = "x" \(flags\)/g)).toHaveLength(1);
-    expect(wrong.stderr).toMatch(/store = "redis:\/\/x" \(environment\): must be "embedded"/);
+    expect(wrong.stderr.match(/--vxlan-port x: must be a whole number from 1 to 65535/g)).toHaveLength(1);
+    expect(wrong.stderr).toMatch(/XNET_STORE=redis:\/\/x: must be "embedded"/);
   });
 
   test('answers at once and says why it cannot work, while the interface is missing or the store is away', async () => {
