@@ -13,6 +13,13 @@ export interface Actions {
   readonly version: string;
 }
 
+const STATUS_EXIT_CODES = `
+Exit code:
+  0  no problem
+  1  problems, on the lines PROBLEM: of this host, of others that are alive, and others that are silent;
+     or no daemon answers
+  2  a wrong option`;
+
 /** The `xnet` command line. Alone it prints its help, which is no failure. */
 export function createProgram({ serve, refuse, version }: Actions): Command {
   const program = new Command('xnet')
@@ -30,6 +37,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .description('show this host, its store, networks, endpoints and peers')
     .option('--json', 'print JSON')
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
+    .addHelpText('after', STATUS_EXIT_CODES)
     .action(printStatus);
   addHost(program);
   program

@@ -64,7 +64,7 @@ const DOORS: Record<string, RegExp> = {
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
   [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|record-reader|transact)\.js$/],
-  [/^cli\//, /^server\//, /^server\/admin\.js$/],
+  [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
 ];
 
 interface Import {
