@@ -16,14 +16,21 @@ export async function main(argv: readonly string[]): Promise<number> {
   });
   letThrow(program);
   try {
-    await program.parseAsync(withoutKeeper(argv));
+    if (argv.length <= 2) program.outputHelp();
+    else await program.parseAsync(withoutKeeper(argv));
     return Number(process.exitCode ?? 0);
   } catch (error: unknown) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (argv[2] === 'daemon' && (await refuse(errorMessage(error), version, keeper))) return 0;
+    if (argv[2] === 'daemon' && !isCheck(argv) && (await refuse(errorMessage(error), version, keeper)))
+      return 0;
     process.stderr.write(`xnet: ${errorMessage(error)}\n`);
     return isXnetError(error, 'INVALID') ? 2 : 1;
   }
+}
+
+/** The keeper asks before an upgrade; nothing is served. */
+function isCheck(argv: readonly string[]): boolean {
+  return argv.includes('--check');
 }
 
 /** Instead of ending the process, with exit codes of its own. */

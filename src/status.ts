@@ -5,11 +5,15 @@ import type { SandboxResolvers } from './dns/resolvers.js';
 import { findHidden } from './driver/network-plan.js';
 import { errorMessage } from './errors.js';
 import type { Host } from './host/host.js';
+import { ownProblems } from './host/own-problems.js';
 import { isSameFamily } from './inet/ip-address.js';
 import type { HeldSockets } from './keeper/held-sockets.js';
-import type { NetworkStatus, Status } from './server/admin.js';
+import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
 import { keys } from './store/keys.js';
 import type { Store } from './store/store.js';
+
+/** A host whose xnet is restarted or upgraded is back by then, also on a machine at work. */
+const TOLERATED_SILENCE_MS = 10_000;
 
 export interface StatusSources {
   readonly readiness: Readiness<Host>;
@@ -28,7 +32,8 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
-    ...(host ? hostProblems(host, hostId) : []),
+    upgradeProblem(sockets),
+    ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? await reachProblems(host) : []),
   ];
   return {
@@ -41,40 +46,31 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
     ...(sockets.keeper && { keeper: sockets.keeper }),
     problems: [...new Set(problems.filter((problem) => problem !== undefined))],
     networks: host?.local.listNetworks().map((network) => networkStatus(host, network)) ?? [],
-    peers: listPeers(host, hostId),
+    peers: host ? listPeers(host, store, hostId) : [],
   };
 }
 
-function hostProblems(host: Host, hostId: string): string[] {
-  const { records, registration, changes, mirror, poolSweep } = host;
+function hostProblems(host: Host, store: Store, hostId: string): string[] {
+  const { records, poolSweep, hostsFiles } = host;
   return [
-    ...registration.problems,
-    ...changes.problems,
     ...records.problems,
-    ...followProblems(host),
-    ...mirror.problems,
+    ...ownProblems(host, host),
     ...poolSweep.problems,
-    ...namesProblems(host),
-    ...(host.hostsFiles.problem === undefined ? [] : [host.hostsFiles.problem]),
+    ...(hostsFiles.problem === undefined ? [] : [hostsFiles.problem]),
     ...familyProblems(host, hostId),
+    ...listPeers(host, store, hostId).flatMap(silenceProblem),
+    ...othersProblems(host, hostId),
   ];
+}
+
+function upgradeProblem({ keeper }: HeldSockets): string | undefined {
+  if (!keeper?.refusedUpgrade) return undefined;
+  const { reason, at } = keeper.refusedUpgrade;
+  return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;
 }
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
   return state.connected ? { version: state.version } : { problem: state.reason };
-}
-
-function followProblems({ follower, local }: Host): string[] {
-  return follower.failures.map(({ networkId, reason }) => {
-    const name = local.findRecord(networkId)?.name ?? networkId;
-    return `this host's forwarding of network ${name} is not up to date: ${reason}`;
-  });
-}
-
-function namesProblems({ names: { failures: unpublished } }: Host): string[] {
-  return unpublished === 0
-    ? []
-    : [`the names of ${unpublished} containers of this host are not known to the others; the log says why`];
 }
 
 /** Of networks that were created on another host, or before it was so. */
@@ -120,9 +116,10 @@ function networkStatus(
   const endpoints = host.local
     .listEndpoints(record.id)
     .filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);
+  const name = record.name ?? host.nameInDocker(dockerNetworkId);
   return {
     id: record.id,
-    ...(record.name !== undefined && { name: record.name }),
+    ...(name !== undefined && { name }),
     vni: record.vni,
     mtu: host.specOf(record).mtu,
     subnets: record.pools.map(({ subnet }) => subnet),
@@ -131,7 +128,36 @@ function networkStatus(
   };
 }
 
-function listPeers(host: Host | undefined, hostId: string): Status['peers'] {
-  const others = host?.hosts.list().filter((each) => each.host.id !== hostId) ?? [];
-  return others.map((each) => ({ name: each.host.name, vtep: each.host.vtep, alive: each.alive }));
+function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {
+  const { awaySince } = store;
+  const others = host.hosts.list().filter((each) => each.host.id !== hostId);
+  return others.map(({ host: { id, name, vtep }, alive }) => {
+    if (awaySince) return { name, vtep, alive: false, state: 'unknown', since: iso(awaySince) };
+    if (alive) return { name, vtep, alive, state: 'alive' };
+    const { since, before } = host.hosts.silence(id);
+    const times = { ...(since && { since: iso(since) }), ...(before && { before: iso(before) }) };
+    return { name, vtep, alive, state: 'silent', ...times };
+  });
+}
+
+function silenceProblem({ name, vtep, state, since, before }: PeerStatus): string[] {
+  const noticed = Date.parse(since ?? before ?? '');
+  if (state !== 'silent' || Date.now() - noticed < TOLERATED_SILENCE_MS) return [];
+  const time = since ?? `before ${before}`;
+  return [
+    `host ${name} (${vtep}) is silent since ${time}: start xnet there, or see that it reaches the store; one that will not come back is removed with \`xnet host rm ${name}\``,
+  ];
+}
+
+/** Those of hosts that are alive: what a silent one said last may be over. */
+function othersProblems({ hosts, problems }: Host, hostId: string): string[] {
+  return hosts
+    .list()
+    .filter(({ host, alive }) => alive && host.id !== hostId)
+    .flatMap(({ host }) => problems.of(host.id).map((text) => `${host.name}: ${text}`));
+}
+
+/** To the second. */
+function iso(time: Date): string {
+  return time.toISOString().replace(/\.\d+/, '');
 }

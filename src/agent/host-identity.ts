@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { XnetError } from '../errors.js';
+import { ensureDirectory } from '../directories.js';
+import { errorMessage, XnetError } from '../errors.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -11,10 +12,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export async function ensureHostId(stateDirectory: string): Promise<string> {
   const path = join(stateDirectory, 'host-id');
-  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await ensureDirectory(stateDirectory);
   // Made only when absent, so that two starts at once agree on one id.
-  await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting);
-  const id = (await readFile(path, 'utf8')).trim();
+  const made = writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 });
+  const text = made.catch(ignoreExisting).then(() => readFile(path, 'utf8'));
+  const id = (await text.catch((error: unknown) => unusable(stateDirectory, error))).trim();
   if (isHostId(id)) return id;
   throw new XnetError(
     'INVALID',
@@ -42,4 +44,9 @@ export function isHostId(text: string): boolean {
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
+}
+
+function unusable(stateDirectory: string, cause: unknown): never {
+  const message = `the state directory ${stateDirectory} cannot be used: ${errorMessage(cause)}`;
+  throw new XnetError('KERNEL', message, { path: stateDirectory }, { cause });
 }

@@ -135,7 +135,11 @@ class HostRemoval {
     const { id, vtep } = this.#host;
     const holder = vtep === undefined ? undefined : await this.#parts.store.get(keys.vtep(vtep));
     const own = holder?.value === id ? [{ remove: holder.key }] : [];
-    return { result: undefined, conditions: [], writes: [{ remove: keys.host(id) }, ...own] };
+    return {
+      result: undefined,
+      conditions: [],
+      writes: [{ remove: keys.host(id) }, { remove: keys.hostProblems(id) }, ...own],
+    };
   }
 
   /** Nothing is written unless the host is silent still. */

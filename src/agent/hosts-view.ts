@@ -12,6 +12,9 @@ export class HostsView implements AsyncDisposable {
   readonly #listeners = new Set<() => void>();
   #hosts: ReadonlyMap<string, HostRecord> = new Map();
   #alive: ReadonlySet<string> = new Set();
+  /** When hosts were seen to fall silent, by id. */
+  readonly #silentSince = new Map<string, Date>();
+  readonly #startedAt = new Date();
   #watches: Promise<void>[] = [];
 
   constructor(store: Store, records: RecordReader) {
@@ -27,7 +30,7 @@ export class HostsView implements AsyncDisposable {
         this.#hosts = new Map(records.map((record) => [record.id, record]));
       }),
       this.#watch(keys.aliveHosts(), (entries) => {
-        this.#alive = new Set([...entries.keys()].map((key) => key.slice(keys.aliveHosts().length)));
+        this.#takeAlive(new Set([...entries.keys()].map((key) => key.slice(keys.aliveHosts().length))));
       }),
     ]);
   }
@@ -44,6 +47,13 @@ export class HostsView implements AsyncDisposable {
   /** false: registered or not, it has given no sign of life for a lease's length. */
   isAlive(hostId: string): boolean {
     return this.#alive.has(hostId);
+  }
+
+  /** When a host fell silent, or before when: it was silent already when this view began to look. Empty: it is alive. */
+  silence(hostId: string): { readonly since?: Date; readonly before?: Date } {
+    if (this.isAlive(hostId)) return {};
+    const since = this.#silentSince.get(hostId);
+    return since ? { since } : { before: this.#startedAt };
   }
 
   /** Of every docker_gwbridge; also of silent hosts, which may come back. */
@@ -66,6 +76,12 @@ export class HostsView implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#watches);
+  }
+
+  #takeAlive(alive: ReadonlySet<string>): void {
+    for (const id of this.#alive) if (!alive.has(id)) this.#silentSince.set(id, new Date());
+    for (const id of alive) this.#silentSince.delete(id);
+    this.#alive = alive;
   }
 
   async #watch(prefix: string, take: (entries: ReadonlyMap<string, Entry>) => void) {

@@ -1,3 +1,4 @@
+import { formatTable, shortName } from '../observability/layout.js';
 import type { KnownHost } from '../server/admin.js';
 import { askDaemon } from './admin-client.js';
 
@@ -17,15 +18,9 @@ export async function removeHost(wanted: string, options: { adminSocket: string 
 /** The text for people; pure. */
 export function formatHosts(hosts: readonly KnownHost[]): string {
   const rows = hosts.map(({ id, name, vtep, alive, networks, endpoints }) => [
-    ...[name ?? '(removed)', id, vtep ?? '-', alive ? 'alive' : 'silent'],
+    ...[name === undefined ? '(removed)' : shortName(name), id, vtep ?? '-', alive ? 'alive' : 'silent'],
     ...[`${networks}`, `${endpoints}`],
   ]);
-  const table = [['HOST', 'ID', 'UNDERLAY', 'STATE', 'NETWORKS', 'ENDPOINTS'], ...rows];
-  const widths = [0, 1, 2, 3, 4, 5].map((column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
-  return table
-    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
-    .join('\n')
-    .concat('\n');
+  const head = ['HOST', 'ID', 'UNDERLAY', 'STATE', 'NETWORKS', 'ENDPOINTS'];
+  return `${formatTable([head, ...rows]).join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { checkConfig } from '../config/check.js';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
 import { printHosts, removeHost } from './host.js';
@@ -12,19 +13,31 @@ export interface Actions {
   readonly version: string;
 }
 
-/** The `xnet` command line. */
+const STATUS_EXIT_CODES = `
+Exit code:
+  0  no problem
+  1  problems, on the lines PROBLEM: of this host, of others that are alive, and others that are silent;
+     or no daemon answers
+  2  a wrong option`;
+
+/** The `xnet` command line. Alone it prints its help, which is no failure. */
 export function createProgram({ serve, refuse, version }: Actions): Command {
   const program = new Command('xnet')
     .description('networks for containers on many Docker hosts')
     .version(version)
     .showHelpAfterError('(xnet --help lists the commands)')
     .showSuggestionAfterError();
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => void process.stdout.write(`${version}\n`));
   addServe(program, serve);
   program
     .command('status')
     .description('show this host, its store, networks, endpoints and peers')
     .option('--json', 'print JSON')
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
+    .addHelpText('after', STATUS_EXIT_CODES)
     .action(printStatus);
   addHost(program);
   program
@@ -34,19 +47,33 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
   return program;
 }
 
+interface ServeOptions {
+  readonly config?: string;
+  readonly check?: true;
+  /** The settings, as strings. */
+  readonly [flag: string]: unknown;
+}
+
 function addServe(program: Command, serve: Actions['serve']): void {
   const command = program
     .command('serve')
     .description(
       'run the daemon; each option is also a variable (XNET_...) and a key of the configuration file',
     )
-    .option('--config <file>', `configuration file (JSON); default ${DEFAULT_CONFIG_FILE} if it is there`);
+    .option('--config <file>', `configuration file (JSON); default ${DEFAULT_CONFIG_FILE} if it is there`)
+    .option(
+      '--check',
+      'only check whether xnet can start with this configuration: exit code 0, or 1 or 2 and why',
+    );
   for (const { flag, description, defaultText } of listSettings()) {
     const shown = defaultText === undefined ? description : `${description} (default: ${defaultText})`;
     command.addOption(new Option(`${flag} <value>`, shown));
   }
-  command.action(async ({ config: file, ...flags }: Record<string, string> & { config?: string }) => {
-    await serve(loadConfig({ flags, file }));
+  command.action(async ({ config: file, check, ...flags }: ServeOptions) => {
+    const config = loadConfig({ flags, file });
+    if (!check) return await serve(config);
+    await checkConfig(config);
+    process.stdout.write('xnet can start with this configuration\n');
   });
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { errorMessage, XnetError } from '../errors.js';
 import { type Config, configSchema, listSettings } from './schema.js';
+import { describeUnknownVariables, readVariables, unknownText } from './variables.js';
 
 export const DEFAULT_CONFIG_FILE = '/etc/xnet/xnet.json';
 
@@ -15,20 +16,31 @@ export interface ConfigSources {
   readonly file?: string | undefined;
 }
 
+interface Source {
+  readonly values: Values;
+  /** A setting as it is written there, without a value for one that is unknown: it may be a secret. */
+  readonly format: (key: string, value?: string) => string;
+}
+
 /**
- * Returns the frozen configuration. Throws INVALID with one line for each wrong setting: source, key, value
- * and rule. Passwords are never in the message.
+ * Returns the frozen configuration. Throws INVALID with one line for each wrong setting: what was written where, and
+ * the rule. Passwords are never in the message.
  */
 export function loadConfig({ flags, environment = process.env, file }: ConfigSources): Config {
-  const sources = [
-    { name: `file ${file ?? DEFAULT_CONFIG_FILE}`, values: readConfigFile(file) },
-    { name: 'environment', values: readEnvironment(environment) },
-    { name: 'flags', values: flags },
+  const sources: Source[] = [
+    {
+      values: readConfigFile(file),
+      format: (key, value) => `${join(key, ' = ', value)} (file ${file ?? DEFAULT_CONFIG_FILE})`,
+    },
+    { values: readVariables(environment), format: (key, value) => join(nameOf(key, 'variable'), '=', value) },
+    { values: flags, format: (key, value) => join(nameOf(key, 'flag'), ' ', value) },
   ];
   const values: Values = Object.assign({}, ...sources.map((source) => source.values));
+  const unknown = describeUnknownVariables(environment);
   const parsed = configSchema.safeParse(values);
-  if (parsed.success) return Object.freeze(withPasswordFile(parsed.data));
-  const lines = parsed.error.issues.flatMap((issue) => describeIssue(issue, values, sources));
+  if (parsed.success && unknown.length === 0) return Object.freeze(withPasswordFile(parsed.data));
+  const issues = parsed.error?.issues ?? [];
+  const lines = [...unknown, ...issues.flatMap((issue) => describeIssue(issue, values, sources))];
   throw new XnetError('INVALID', `xnet cannot start with this configuration:\n${lines.join('\n')}`);
 }
 
@@ -55,27 +67,34 @@ function readConfigFile(file: string | undefined): Values {
   );
 }
 
-/** An empty variable counts as not set: managed plugins have all of theirs, mostly empty. */
-function readEnvironment(environment: NodeJS.ProcessEnv): Values {
-  const settings = listSettings().filter(({ variable }) => environment[variable]);
-  return Object.fromEntries(settings.map(({ key, variable }) => [key, environment[variable]]));
-}
-
 function describeIssue(
-  issue: { code?: string; path: PropertyKey[]; message: string; keys?: string[]; input?: unknown },
+  issue: { code?: string; path: PropertyKey[]; message: string; keys?: string[] },
   values: Values,
-  sources: readonly { name: string; values: Values }[],
+  sources: readonly Source[],
 ): string[] {
-  const sourceOf = (key: string) => sources.findLast((source) => key in source.values)?.name ?? 'default';
+  const written = (key: string, value?: string) =>
+    sources.findLast((each) => key in each.values)?.format(key, value) ?? join(key, ' = ', value);
   if (issue.code === 'unrecognized_keys') {
     const known = listSettings().map((setting) => setting.key);
-    return (issue.keys ?? []).map(
-      (key) => `  ${key} (${sourceOf(key)}): unknown; known are ${known.join(', ')}`,
-    );
+    return (issue.keys ?? []).map((key) => `  ${written(key)}: ${unknownText(key, known)}`);
   }
   const key = String(issue.path[0]);
-  const value = /password/i.test(key) ? '(hidden)' : JSON.stringify(values[key]);
-  return [`  ${key} = ${value} (${sourceOf(key)}): ${issue.message}`];
+  return [
+    `  ${written(key, key === 'etcdPassword' ? '(hidden)' : formatValue(values[key]))}: ${issue.message}`,
+  ];
+}
+
+function join(name: string, between: string, value: string | undefined): string {
+  return value === undefined ? name : `${name}${between}${value}`;
+}
+
+/** As a person would write it: quotes only where they are needed. */
+function formatValue(value: unknown): string {
+  return typeof value === 'string' && /^[^\s"']+$/.test(value) ? value : JSON.stringify(value);
+}
+
+function nameOf(key: string, what: 'flag' | 'variable'): string {
+  return listSettings().find((setting) => setting.key === key)?.[what] ?? key;
 }
 
 function withPasswordFile(config: Config): Config {

@@ -7,14 +7,36 @@ import { z } from 'zod';
 import { Prefix } from '../inet/prefix.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../observability/logger.js';
 
-const port = z.coerce.number().int().min(1).max(65535);
-const absolutePath = z.string().startsWith('/', 'must be an absolute path');
+/** Of a unix socket's path (unix(7): sun_path, with a zero byte at its end). */
+const LONGEST_SOCKET_PATH = 107;
+/** What is put behind the admin socket's path for the socket of Docker's calls (daemon.ts). */
+const BEHIND_ADMIN = '.calls'.length;
 
-const STORE_URL = /^(embedded|etcds?:\/\/[^\s,/]+(,[^\s,/]+)*)$/;
+const text = z.string('must be text');
+const absolutePath = text.regex(/^\/[^\0]*$/, 'must be an absolute path');
+
+function wholeNumber(least: number, most: number) {
+  const rule = `must be a whole number from ${least} to ${most}`;
+  const written = text.regex(/^\d{1,9}$/, rule).transform(Number);
+  return z.union([z.number(), written], rule).pipe(z.int(rule).min(least, rule).max(most, rule));
+}
+
+function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+  return z.enum(words, `must be one of: ${words.join(', ')}`);
+}
+
+function socketPath(longest: number) {
+  const fits = (path: string) => Buffer.byteLength(path) <= longest;
+  return absolutePath.refine(fits, `must be no longer than ${longest} bytes, as the path of a socket`);
+}
+
+const PORT = '([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+const MEMBER = `([\\w.-]+|\\[[\\da-fA-F:]+\\])(:${PORT})?`;
+const STORE_URL = new RegExp(`^(embedded|etcds?://${MEMBER}(,${MEMBER})*/?)$`);
 
 /** `RANGE:LENGTH,...`: the range to cut default pools from and the length of one. */
 const defaultPools = z
-  .union([z.string().transform((text) => text.split(',')), z.array(z.string())])
+  .union([z.string().transform((list) => list.split(',')), z.array(z.string())], 'must be RANGE:LENGTH,...')
   .transform((items, context) => items.flatMap((item) => parseDefaultPool(item.trim(), context)));
 
 export interface DefaultPool {
@@ -38,46 +60,45 @@ function parseDefaultPool(item: string, context: z.RefinementCtx): DefaultPool[]
   return [];
 }
 
-export const configSchema = z.strictObject({
-  store: z
-    .string()
+const settings = z.strictObject({
+  store: text
     .regex(STORE_URL, 'must be "embedded", etcd://HOST:PORT,... or etcds://HOST:PORT,... (TLS)')
     .default('embedded')
     .describe('where the cluster\'s state is: "embedded" (this host alone) or etcd://h1:2379,h2:2379'),
-  prefix: z
-    .string()
+  prefix: text
     .regex(/^\/.*\/$/, 'must begin and end with /')
     .default('/xnet/')
     .describe('prefix of all keys in etcd; one per cluster'),
-  interface: z
-    .string()
+  interface: text
     .regex(/^[^\s/]{1,15}$/, 'must be an interface name')
     .optional()
     .describe('underlay interface; default: that of the default route'),
   vtep: z
-    .union([z.ipv4(), z.ipv6()])
+    .union([z.ipv4(), z.ipv6()], 'must be an IPv4 or IPv6 address')
     .optional()
     .describe('underlay address; default: the first of the interface'),
-  vxlanPort: port.default(4789).describe('UDP port of VXLAN, the same on all hosts'),
+  vxlanPort: wholeNumber(1, 65_535).default(4789).describe('UDP port of VXLAN, the same on all hosts'),
   defaultPools: defaultPools
     .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
     .describe('ranges to take subnets from when none is given, each with the length of one subnet'),
-  socket: absolutePath.default('/run/docker/plugins/xnet.sock').describe('socket that Docker calls'),
-  plainName: z
-    .enum(['on', 'off'])
+  socket: socketPath(LONGEST_SOCKET_PATH)
+    .default('/run/docker/plugins/xnet.sock')
+    .describe('socket that Docker calls'),
+  plainName: oneOf(['on', 'off'])
     .default('off')
     .describe('on: a managed plugin is also found as "xnet", without its tag'),
-  scope: z
-    .enum(['local', 'global'])
+  scope: oneOf(['local', 'global'])
     .default('local')
     .describe(
       "local: each host's Docker has networks of its own; global: swarm's managers create them for all nodes",
     ),
-  adminSocket: absolutePath.default('/run/xnet/admin.sock').describe('socket that the xnet commands call'),
-  dockerHost: z
-    .string()
+  adminSocket: socketPath(LONGEST_SOCKET_PATH - BEHIND_ADMIN)
+    .default('/run/xnet/admin.sock')
+    .describe('socket that the xnet commands call'),
+  dockerHost: text
     .regex(/^unix:\/\/\/\S+$/, 'must be unix:// and an absolute path')
     .transform((url) => url.slice('unix://'.length))
+    .pipe(socketPath(LONGEST_SOCKET_PATH))
     .prefault('unix:///var/run/docker.sock')
     .describe("Docker's API: networks are mirrored and names published through it"),
   stateDir: absolutePath
@@ -86,30 +107,26 @@ export const configSchema = z.strictObject({
   etcdCa: absolutePath.optional().describe("file of the CA certificate that signed etcd's (PEM)"),
   etcdCert: absolutePath.optional().describe('file of the client certificate for etcd (PEM)'),
   etcdKey: absolutePath.optional().describe("file of the client certificate's key (PEM)"),
-  etcdUser: z.string().optional().describe('etcd user'),
-  etcdPassword: z.string().optional().describe('password of the etcd user; better in a file'),
+  etcdUser: text.optional().describe('etcd user'),
+  etcdPassword: text.optional().describe('password of the etcd user; better in a file'),
   etcdPasswordFile: absolutePath.optional().describe('file that holds the password of the etcd user'),
-  restSeconds: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(86_400)
+  restSeconds: wholeNumber(0, 86_400)
     .default(60)
     .describe('seconds that a released address rests before automatic reuse'),
-  reserve: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(64)
+  reserve: wholeNumber(0, 64)
     .default(8)
     .describe(
       'addresses of each pool in use that this host claims in advance, to start containers without etcd',
     ),
-  logLevel: z
-    .enum(LOG_LEVELS)
+  logLevel: oneOf(LOG_LEVELS)
     .default('info')
     .describe(`least level to log: ${LOG_LEVELS.join(', ')}`),
-  logFormat: z.enum(LOG_FORMATS).default('pretty').describe('json (one object a line) or pretty'),
+  logFormat: oneOf(LOG_FORMATS).default('pretty').describe('json (one object a line) or pretty'),
+});
+
+export const configSchema = settings.refine(({ socket, adminSocket }) => socket !== adminSocket, {
+  path: ['adminSocket'],
+  error: 'must be another path than that of the socket that Docker calls (--socket)',
 });
 
 export type Config = Readonly<z.infer<typeof configSchema>>;

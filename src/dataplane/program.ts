@@ -52,7 +52,7 @@ export function startProgram(program: string, args: readonly string[]): StartedP
 
 function notRun(
   command: string,
-  result: { code?: string | undefined; originalMessage?: string | undefined },
+  result: { code?: string | undefined; signal?: string | undefined; originalMessage?: string | undefined },
 ): XnetError {
   const program = command.split(' ', 1)[0] ?? command;
   if (result.code === 'ENOENT') {
@@ -61,7 +61,6 @@ function notRun(
       command,
     });
   }
-  return new XnetError('KERNEL', `"${command}" could not be run: ${result.originalMessage ?? result.code}`, {
-    command,
-  });
+  const reason = result.signal ? `it was ended by ${result.signal}` : (result.originalMessage ?? result.code);
+  return new XnetError('KERNEL', `"${command}" could not be run: ${reason}`, { command });
 }

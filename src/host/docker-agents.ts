@@ -1,17 +1,19 @@
 import { ForeignHosts } from '../agent/foreign-hosts.js';
 import { ForgottenEndpoints } from '../agent/forgotten-endpoints.js';
+import { HostProblems } from '../agent/host-problems.js';
 import { LocalCatchUp } from '../agent/local-catch-up.js';
 import { Mirror, type MirrorParts } from '../agent/mirror.js';
 import { NamePublisher } from '../agent/name-publisher.js';
 import { PoolCreations } from '../agent/pool-creations.js';
 import { PoolSweep } from '../agent/pool-sweep.js';
-import type { Engine } from '../docker/engine.js';
+import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
 import type { EndpointRecord } from '../store/records.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { ownProblems } from './own-problems.js';
 
 /** How long Docker must not have a network of swarm's. One that it is creating is tied again by its first endpoint. */
 const GONE_FROM_SWARM_MS = 5_000;
@@ -22,12 +24,16 @@ export interface DockerAgents {
   readonly mirror: Mirror;
   readonly poolSweep: PoolSweep;
   readonly names: NamePublisher;
+  /** Of all hosts. */
+  readonly problems: HostProblems;
+  /** Name of a network of this host's Docker, as of the last look at them. */
+  readonly nameInDocker: (dockerNetworkId: string) => string | undefined;
 }
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
   { config, logger, store, dataplane, hostId, pluginId }: Foundation,
-  { records, registration, hosts, local, isLocalFresh, follower }: Forwarding,
+  { records, registration, changes, hosts, local, isLocalFresh, follower }: Forwarding,
   { networks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
@@ -47,7 +53,12 @@ export async function startDockerAgents(
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
-  const onListed: MirrorParts['onListed'] = (dockerNetworks) => creations.note(dockerNetworks);
+  let listed: readonly DockerNetwork[] = [];
+  const onListed: MirrorParts['onListed'] = (dockerNetworks) => {
+    listed = dockerNetworks;
+    creations.note(dockerNetworks);
+  };
+  const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const mirror = new Mirror({ ...docker, ...effects, local, onListed, timing });
@@ -69,6 +80,11 @@ export async function startDockerAgents(
   started.push(foreignHosts);
   foreignHosts.start();
 
+  const own = () => ownProblems({ follower, local, registration, changes }, { mirror, names });
+  const problems = new HostProblems({ store, hostId, records, logger, own });
+  started.push(problems);
+  await problems.start();
+
   const catchUp = new LocalCatchUp({
     ...docker,
     local,
@@ -86,5 +102,5 @@ export async function startDockerAgents(
 
   // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });
-  return { engine, mirror, poolSweep, names };
+  return { engine, mirror, poolSweep, names, problems, nameInDocker };
 }

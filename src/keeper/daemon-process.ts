@@ -26,7 +26,8 @@ export interface DaemonOptions {
   readonly relays: CallRelays;
   /** Loaded while the daemon starts: it takes longer. */
   readonly pidfds: Promise<Pidfds>;
-  readonly state: KeeperState;
+  /** As of now. */
+  readonly state: () => KeeperState;
 }
 
 /**
@@ -72,6 +73,11 @@ export class DaemonProcess {
     this.#child.kill('SIGKILL');
   }
 
+  /** Unasked: something that `xnet status` shows has changed. */
+  sendState(): void {
+    this.#send({ event: 'keeper', keeper: this.#options.state() });
+  }
+
   #receive(message: unknown): void {
     this.#options.pidfds.then(
       (pidfds) => void this.#answer(message, pidfds),
@@ -84,7 +90,7 @@ export class DaemonProcess {
     try {
       const request = parseRequest(message);
       const held = await this.#carryOut(request, pidfds);
-      this.#send({ id: request.id, held, keeper: this.#options.state });
+      this.#send({ id: request.id, held, keeper: this.#options.state() });
     } catch (error: unknown) {
       this.#refuse(message, error);
     }

@@ -179,6 +179,10 @@ export class KeeperConnection implements HeldSockets, Disposable {
 
   readonly #receive = (message: unknown): void => {
     const said = readKeeperMessage(message);
+    if ('event' in said && said.event === 'keeper') {
+      this.#keeper = said.keeper;
+      return;
+    }
     if ('event' in said) {
       if (!this.#told) this.#events.onUpgrade();
       this.#told = true;

@@ -5,7 +5,7 @@
  * nothing else, and so has no reason to die.
  *
  * Signals: SIGTERM and SIGINT stop daemon and keeper; SIGHUP and SIGUSR2 put the version on disk in the daemon's
- * place, with the sockets held over the change.
+ * place, with the sockets held over the change, once that version has said that it can start with its configuration.
  */
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from '../errors.js';
@@ -15,6 +15,7 @@ import { HeldDescriptors } from './held-descriptors.js';
 import type { KeeperState } from './messages.js';
 import { type DaemonEnd, formatEnd, type Order, planNext, QUICK_MS } from './plan-next.js';
 import { PLUGIN_KEY, parseGivenSockets, withoutGivenSockets } from './socket-activation.js';
+import { UpgradeCheck } from './upgrade-check.js';
 
 export interface KeeperOptions {
   /** Program and arguments of the daemon; looked up on disk at each start. */
@@ -40,7 +41,7 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
 
 /** The libc calls of src/native/. */
 interface Native extends Pidfds {
-  reapOrphans(own: number | undefined): void;
+  reapOrphans(own: readonly (number | undefined)[]): void;
 }
 
 class Keeper {
@@ -49,6 +50,9 @@ class Keeper {
   readonly #relays = new CallRelays();
   #order: Order = 'run';
   #daemon: DaemonProcess | undefined;
+  #check: UpgradeCheck | undefined;
+  /** Asked for once more while a check was under way: what was checked may be another by now. */
+  #askedAgain = false;
   #killTimer: NodeJS.Timeout | undefined;
   #endPause: () => void = () => undefined;
   #native: Promise<Native> | undefined;
@@ -95,13 +99,15 @@ class Keeper {
   }
 
   async #runDaemon(): Promise<DaemonEnd> {
+    const { refusedUpgrade: _, ...state } = this.#state;
+    this.#state = state;
     const daemon = new DaemonProcess({
       command: this.#options.command,
       environment: withoutGivenSockets(this.#options.environment),
       held: this.#held,
       relays: this.#relays,
       pidfds: this.#loadNative(),
-      state: this.#state,
+      state: () => this.#state,
     });
     this.#daemon = daemon;
     const end = await daemon.ended;
@@ -114,7 +120,28 @@ class Keeper {
   /** Follows a signal. A stop wins over an upgrade under way; anything said twice is done once. */
   #take(order: 'stop' | 'upgrade'): void {
     if (this.#order === 'stop' || this.#order === order) return;
+    if (order === 'upgrade' && this.#daemon) void this.#checkUpgrade();
+    else this.#follow(order);
+  }
+
+  /** The daemon that runs is worth more than one that cannot start. */
+  async #checkUpgrade(): Promise<void> {
+    this.#askedAgain = this.#check !== undefined;
+    if (this.#askedAgain) return;
+    this.#check = new UpgradeCheck(this.#options.command, withoutGivenSockets(this.#options.environment));
+    const refusal = await this.#check.refusal;
+    this.#check = undefined;
+    if (this.#order !== 'run') return;
+    if (this.#askedAgain) return this.#checkUpgrade();
+    if (refusal === undefined) return this.#follow('upgrade');
+    report(`the upgrade is refused, and the daemon that runs goes on: ${refusal}`);
+    this.#state = { ...this.#state, refusedUpgrade: { reason: refusal, at: new Date().toISOString() } };
+    this.#daemon?.sendState();
+  }
+
+  #follow(order: 'stop' | 'upgrade'): void {
     this.#order = order;
+    this.#check?.stop();
     this.#endPause();
     if (!this.#daemon) return;
     this.#daemon.stop(order);
@@ -146,7 +173,7 @@ class Keeper {
   }
 
   #reap(): void {
-    this.#native?.then(({ reapOrphans }) => reapOrphans(this.#daemon?.pid), ignore);
+    this.#native?.then(({ reapOrphans }) => reapOrphans([this.#daemon?.pid, this.#check?.pid]), ignore);
   }
 
   /** All of it at the first start: later an upgrade may have taken the files of this version away. */

@@ -1,13 +1,22 @@
 /** Listening sockets on paths where a dead process may have left its own. */
-import { mkdir, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { ensureDirectory } from '../directories.js';
 import { XnetError } from '../errors.js';
 import { listenUnix } from '../native/unix-listener.js';
 
-/** A descriptor that listens on `path`, for root alone (0600). Throws IN_USE where another process answers. */
+/**
+ * A descriptor that listens on `path`, for root alone (0600). Throws IN_USE where another process answers, and EXISTS
+ * where something else than a socket is: that is left alone.
+ */
 export async function makeSocket(path: string): Promise<number> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await ensureDirectory(dirname(path));
+  const there = await lstat(path).catch(() => undefined);
+  if (there && !there.isSocket()) {
+    const message = `${path} is there and is no socket; remove it, or choose another path for the socket of xnet`;
+    throw new XnetError('EXISTS', message, { path });
+  }
   if (await answers(path)) {
     throw new XnetError(
       'IN_USE',

@@ -32,6 +32,8 @@ export interface KeeperState {
   readonly deaths: number;
   /** How the last of them ended. */
   readonly lastDeath?: string;
+  /** The upgrade that was asked for last, of this daemon, and not made. */
+  readonly refusedUpgrade?: { readonly reason: string; readonly at: string };
 }
 
 export type KeeperMessage =
@@ -39,7 +41,9 @@ export type KeeperMessage =
   | { readonly id: number; readonly held: readonly HeldEntry[]; readonly keeper: KeeperState }
   | { readonly id: number; readonly failure: string }
   /** Not an answer: stop in order, so that the version on disk can take over. */
-  | { readonly event: 'upgrade' };
+  | { readonly event: 'upgrade' }
+  /** Not an answer: how the keeper fares by now. */
+  | { readonly event: 'keeper'; readonly keeper: KeeperState };
 
 type Values = Record<string, unknown>;
 
@@ -60,6 +64,7 @@ export function parseRequest(message: unknown): KeeperRequest {
 export function parseKeeperMessage(message: unknown): KeeperMessage {
   const { id, event, failure, held, keeper } = ours(message);
   if (event === 'upgrade') return { event };
+  if (event === 'keeper' && isState(keeper)) return { event, keeper };
   if (isCount(id)) {
     if (typeof failure === 'string') return { id, failure };
     if (Array.isArray(held) && held.every(isEntry) && isState(keeper)) return { id, held, keeper };
@@ -107,5 +112,10 @@ function isEntry(value: unknown): value is HeldEntry {
 
 function isState(value: unknown): value is KeeperState {
   if (!isObject(value) || !isCount(value.pid) || !isCount(value.deaths)) return false;
-  return value.lastDeath === undefined || typeof value.lastDeath === 'string';
+  const { lastDeath, refusedUpgrade: refused } = value;
+  return (
+    (lastDeath === undefined || typeof lastDeath === 'string') &&
+    (refused === undefined ||
+      (isObject(refused) && typeof refused.reason === 'string' && typeof refused.at === 'string'))
+  );
 }

@@ -9,8 +9,8 @@ const WNOHANG = 1;
 const waitpid = koffi.load(null).func('int waitpid(int pid, void *status, int options)');
 
 /** Ends the zombies among them. Never touches `own`, whose end Node must see. */
-export function reapOrphans(own: number | undefined): void {
-  for (const pid of listChildren()) if (pid !== own) waitpid(pid, null, WNOHANG);
+export function reapOrphans(own: readonly (number | undefined)[]): void {
+  for (const pid of listChildren()) if (!own.includes(pid)) waitpid(pid, null, WNOHANG);
 }
 
 function listChildren(): number[] {

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { errorMessage, isXnetError } from '../errors.js';
+import { formatStatus } from './status-text.js';
 
 /** What `xnet status` shows. A problem is one sentence: what is wrong and what to do. */
 export interface Status {
@@ -20,10 +21,29 @@ export interface Status {
   /** Kernel objects that somebody had altered and that were put right, by kind, since the daemon's start. */
   readonly repairs: Readonly<Record<string, number>>;
   /** The process that starts the daemon again when it dies; absent: nobody does. */
-  readonly keeper?: { readonly pid: number; readonly deaths: number; readonly lastDeath?: string };
+  readonly keeper?: {
+    readonly pid: number;
+    readonly deaths: number;
+    readonly lastDeath?: string;
+    /** The upgrade that was asked for last, and not made. */
+    readonly refusedUpgrade?: { readonly reason: string; readonly at: string };
+  };
   readonly problems: readonly string[];
   readonly networks: readonly NetworkStatus[];
-  readonly peers: readonly { readonly name: string; readonly vtep: string; readonly alive: boolean }[];
+  readonly peers: readonly PeerStatus[];
+}
+
+/** Another host, as this one knows it. */
+export interface PeerStatus {
+  readonly name: string;
+  readonly vtep: string;
+  readonly alive: boolean;
+  /** `unknown`: the store, which would tell, is away. */
+  readonly state: 'alive' | 'silent' | 'unknown';
+  /** ISO 8601: since when it is not alive, or not known to be. */
+  readonly since?: string;
+  /** The same of one that was silent already at this time, when this daemon began to look. */
+  readonly before?: string;
 }
 
 /** Queries of containers, since the daemon's start. */
@@ -82,6 +102,10 @@ export function createAdminServer({ status, listHosts, removeHost }: Admin): Ser
   app.disable('x-powered-by');
   app.get('/status', async (_request, response) => {
     response.json(await status());
+  });
+  // For those who have no `xnet` at hand: a managed plugin's is in its container.
+  app.get('/status.txt', async (_request, response) => {
+    response.type('text/plain').send(formatStatus(await status()));
   });
   app.get('/hosts', async (_request, response) => {
     response.json(await listHosts());

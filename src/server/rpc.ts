@@ -10,7 +10,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import type { Logger } from '../observability/logger.js';
+import type { LogFields, Logger } from '../observability/logger.js';
 import { CALL_HEADER, type Call, parseCall } from './call.js';
 
 /** One method of the protocol. */
@@ -32,6 +32,14 @@ export interface RpcSettings {
 
 /** Far above what Docker sends. The keeper refuses what is over 2 MB before it is read whole. */
 const BODY_LIMIT = '1mb';
+
+/** What a person cares about when all goes well: networks and containers that come and go. Docker asks all else by the way. */
+const EVENTS = ['CreateNetwork', 'DeleteNetwork', 'AllocateNetwork', 'FreeNetwork', 'Join', 'Leave'].map(
+  (name) => `NetworkDriver.${name}`,
+);
+
+/** A call that took as long is worth a line, whatever it was. */
+const SLOW_MS = 1000;
 
 export function createRpcServer(settings: RpcSettings): Server {
   const server = createServer(createRpcApp(settings));
@@ -77,7 +85,7 @@ async function answer(
   try {
     const result = await run(method, body, { call, fields, deadlineMs });
     response.json(result);
-    logger.info(method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
+    logAnswer(logger, method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
   } catch (error: unknown) {
     const status = error instanceof UnreadableRequest ? 400 : 200;
     response.status(status).json({ [status === 400 ? 'Err' : errorKey(method)]: errorMessage(error) });
@@ -140,6 +148,11 @@ function idsOf(request: unknown): Record<string, unknown> {
 
 function errorKey(method: RpcMethod): 'Err' | 'Error' {
   return method.name.startsWith('IpamDriver.') ? 'Error' : 'Err';
+}
+
+function logAnswer(logger: Logger, name: string, fields: LogFields & { ms: number }): void {
+  const isEvent = EVENTS.includes(name) || fields.repeated === true || fields.ms >= SLOW_MS;
+  logger[isEvent ? 'info' : 'debug'](name, fields);
 }
 
 function logFailure(logger: Logger, name: string, fields: Record<string, unknown>, error: unknown): void {

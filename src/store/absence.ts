@@ -24,6 +24,7 @@ export class Absence implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   #reason: XnetError | undefined;
+  #since = new Date();
   #over: Promise<void> = Promise.resolve();
 
   constructor(hooks: AbsenceHooks, timing: AbsenceTiming, logger: Logger) {
@@ -37,10 +38,16 @@ export class Absence implements AsyncDisposable {
     return this.#reason;
   }
 
+  /** When it began; of no meaning while the store answers. */
+  get since(): Date {
+    return this.#since;
+  }
+
   /** A failure while it is away already changes nothing. */
   begin(reason: XnetError, firstPauseMs = this.#timing.probeMs): void {
     if (this.#reason || this.#closing.signal.aborted) return;
     this.#reason = reason;
+    this.#since = new Date();
     this.#logger.warn('the store does not answer; what is known goes on', { reason: reason.message });
     this.#over = this.#end(firstPauseMs);
     this.#hooks.onBegin();

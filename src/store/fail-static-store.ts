@@ -118,6 +118,10 @@ export class FailStaticStore implements Store {
     return `${reason.message}${size === 0 ? '' : `; ${size} records of this host are kept until it answers`}`;
   }
 
+  get awaySince(): Date | undefined {
+    return this.away ? this.#absence.since : undefined;
+  }
+
   async get(key: string): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
     return this.#read(key, ask, () => this.#standIn.find(key));

@@ -13,6 +13,9 @@ export const keys = {
   /** Under the host's lease: there while the host is alive. */
   alive: (hostId: string) => `alive/${part(hostId)}`,
   aliveHosts: () => 'alive/',
+  /** What a host has found wrong with itself; absent: nothing. Holds only while the host is alive. */
+  hostProblems: (hostId: string) => `host-problems/${part(hostId)}`,
+  allHostProblems: () => 'host-problems/',
   /** VTEP address -> host id: no two hosts with one VTEP. */
   vtep: (address: string) => `vteps/${part(address)}`,
 

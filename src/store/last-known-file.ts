@@ -1,7 +1,8 @@
 /** Keeps what the store last said in a file of the state directory, some seconds behind. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { ensureDirectory } from '../directories.js';
 import { errorMessage } from '../errors.js';
 import type { LastKnownContent } from './last-known.js';
 
@@ -69,7 +70,7 @@ export class LastKnownFile implements AsyncDisposable {
     const onWritten = this.#options.onWriting();
     const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
     try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      await ensureDirectory(dirname(this.#path));
       const file = await open(`${this.#path}.new`, 'w', 0o600);
       try {
         await file.writeFile(text);

@@ -2,9 +2,10 @@
  * What this host has written of its own while the store did not answer, until the store has it: in memory, and in a
  * journal on disk, so that it outlives the daemon and the machine's reboot.
  */
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { ensureDirectory } from '../directories.js';
 import type { Entry, Revision } from './store.js';
 
 const ownWrite = z.object({
@@ -50,7 +51,7 @@ export class OwnWrites implements AsyncDisposable {
 
   /** Takes up what an earlier run left of this store; of another store is of no use. Throws the file system's errors. */
   static async open(path: string, store: string): Promise<OwnWrites> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureDirectory(dirname(path));
     return new OwnWrites(path, store, await readJournal(path, store));
   }
 

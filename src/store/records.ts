@@ -23,6 +23,14 @@ export const hostRecord = versioned({
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 
+/** For people, on the other hosts. */
+export const hostProblemsRecord = versioned({
+  version,
+  hostId: z.string(),
+  problems: z.array(z.string()),
+});
+export type HostProblemsRecord = z.infer<typeof hostProblemsRecord>;
+
 /** A network that every host has in its Docker: what the copies are made with. */
 export const mirrorRecord = z.object({
   /** Name of the Docker network on every host. */

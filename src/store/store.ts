@@ -77,6 +77,8 @@ export interface Store extends AsyncDisposable {
   readonly away: boolean;
   /** Why it is away, for people. */
   readonly problem?: string | undefined;
+  /** Since when it is. */
+  readonly awaySince?: Date | undefined;
   /** Linearizable. */
   get(key: string): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */

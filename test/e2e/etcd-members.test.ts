@@ -115,6 +115,14 @@ async function membersAreReady(lab: Lab): Promise<void> {
 }
 
 describeInLab('etcd members', { hosts: 2, etcd: 3, etcdTls: true }, (test) => {
+  test('that are named by addresses, with TLS: nothing but log lines is written', async (lab) => {
+    await createMirroredNetwork(lab, 'shop');
+    for (const host of lab.hosts) {
+      const lines = (await lab.run(['logs', host, 'xnet'])).split('\n').filter(Boolean);
+      expect(lines.filter((line) => !line.startsWith('{'))).toEqual([]);
+    }
+  });
+
   for (const [how, { members, lose, regain }] of Object.entries(LOSSES)) {
     test(
       `any one member is ${how}: containers start, no call waits longer than 5 s, names stay right`,

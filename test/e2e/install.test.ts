@@ -34,6 +34,7 @@ describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
       await lab.in('h1', '/opt/xnet/plugin/install');
       await installed.configure();
       const { near, far } = await connectHosts(lab);
+      await expectBrokenReloadRefused(lab, installed);
       // With the unit's capabilities xnet is told at once what changes.
       await lab.in('h1', 'sh', '-c', REPAIRED);
 
@@ -97,6 +98,29 @@ describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
     SLOW,
   );
 });
+
+/** A reload with a configuration that is wrong fails, and the daemon that runs goes on, until it is right again. */
+async function expectBrokenReloadRefused(lab: Lab, installed: Installed): Promise<void> {
+  const settings = await installed.settings();
+  const write = (text: string) => lab.in('h1', 'sh', '-c', 'printf %s "$1" >/etc/xnet/xnet.json', 'sh', text);
+  const daemon = () => lab.in('h1', 'sh', '-c', 'pgrep -P $(systemctl show -P MainPID xnet) -o');
+  const before = await daemon();
+  await write('{ "store": "etcd://etcd1", "vxlanPort": }');
+  expect(await refusalOf(lab.in('h1', 'systemctl', 'reload', 'xnet'))).toContain(
+    'Job for xnet.service failed',
+  );
+  await eventually(async () => {
+    const status = await refusalOf(lab.in('h1', 'xnet', 'status'));
+    expect(status).toMatch(/PROBLEM +the reload at .* was refused.*xnet\.json is not JSON/);
+  });
+  expect(await daemon()).toBe(before);
+  await lab.docker('h1', 'network', 'create', '-d', 'xnet', 'after-a-refused-reload');
+  await lab.docker('h1', 'network', 'rm', 'after-a-refused-reload');
+  await write(settings);
+  await lab.in('h1', 'systemctl', 'reload', 'xnet');
+  await eventually(async () => expect(await daemon()).not.toBe(before));
+  await eventually(() => installed.status());
+}
 
 /** A network over both hosts, with a container on each that finds the other by name. */
 async function connectHosts(lab: Lab): Promise<{ near: Container; far: Container }> {

@@ -43,6 +43,9 @@ describeInLab('swarm', globalSwarm(3, OLDER_NODES), (test) => {
     for (const each of [tasks[0], alone])
       expect(await each?.exec('cat', '/sys/class/net/eth0/mtu')).toBe('1300');
     await allGreet([...tasks, alone]);
+    // Its name is swarm's alone.
+    const networks = async () => JSON.parse(await lab.in('h2', 'xnet', 'status', '--json')).networks;
+    await eventually(async () => expect(await networks()).toMatchObject([{ name: 'shop' }]));
 
     await lab.docker('h1', 'service', 'scale', '--detach', 'web=3');
     await lab.docker('h1', 'node', 'update', '--availability', 'drain', 'h3');

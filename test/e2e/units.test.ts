@@ -3,6 +3,7 @@ import { expect } from '@jest/globals';
 import { CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
 import { describeInLab } from '../support/lab-suite.js';
+import { expectNoProblem, expectProblem } from '../support/networks.js';
 
 const INSTALL = `
   units=/etc/systemd/system
@@ -27,6 +28,29 @@ describeInLab('units', { hosts: 2 }, (test) => {
       await lab.run(['xnet', 'h1', 'units', 'off']);
       await lab.xnet('h1', 'start');
     }
+  });
+
+  const RELOAD = 'kill -HUP $(cat /run/lab/xnet.pid)';
+  test('a reload with a setting that is wrong leaves the daemon that runs, which says so, until it is right', async (lab) => {
+    const write = (text: string) =>
+      lab.in('h1', 'sh', '-c', `mkdir -p /etc/xnet; echo '${text}' >/etc/xnet/xnet.json`);
+    const daemon = () => lab.in('h1', 'sh', '-c', 'pgrep -o -P $(cat /run/lab/xnet.pid)');
+    const before = await daemon();
+    for (const [settings, problem] of [
+      ['{ "vxlanPrt": 4790 }', /the reload at .* was refused.*vxlanPrt .*did you mean vxlanPort/],
+      ['{ "interface": "eth7" }', /the reload at .* was refused.*--interface eth7 is not on this host/],
+    ] as const) {
+      await write(settings);
+      await lab.in('h1', 'sh', '-c', RELOAD);
+      await expectProblem(lab, 'h1', problem);
+      expect(await daemon()).toBe(before);
+      await createMirroredNetwork(lab, 'shop');
+      await lab.docker('h1', 'network', 'rm', 'shop');
+    }
+    await lab.in('h1', 'rm', '-r', '/etc/xnet');
+    await lab.xnet('h1', 'upgrade');
+    await expectNoProblem(lab, 'h1');
+    expect(await daemon()).not.toBe(before);
   });
 
   test('when keeper and daemon are killed, fail-open gives look-ups back to Docker, until xnet has started', async (lab) => {

@@ -19,6 +19,9 @@ const XNET_PROCESSES = [/\/bin\/xnet serve\b/, /\/bin\/xnet daemon\b/];
 
 const HOST_KEYS = /^\/xnet\/(hosts|alive|vteps)\//;
 
+/** For what was wrong on one host and is over to be over on the others, too. */
+const PROBLEM_MS = 10_000;
+
 /** The lab's way to its registry has one for each connection that a dockerd keeps open. */
 const LABS_PROCESSES = /^socat TCP4-LISTEN:5000,/;
 
@@ -72,7 +75,7 @@ export class LeakCheck {
         `left behind ${withinMs} ms after the last container and network:\n  ${left.join('\n  ')}`,
       );
     });
-    await Promise.all(this.lab.hostsOfOwnXnet.map((host) => this.lab.in(host, 'xnet', 'status')));
+    await Promise.all(this.lab.hostsOfOwnXnet.map((host) => hasNoProblem(this.lab, host)));
   }
 
   async #left(): Promise<string[]> {
@@ -89,6 +92,22 @@ export class LeakCheck {
     const count = this.lab.hostsOfOwnXnet.includes(host) ? 1 : 0;
     return [...left, ...wrongXnet(now.process, count).map((what) => `processes on ${host}: ${what}`)];
   }
+}
+
+/** A host's trouble stays some seconds longer with the others. */
+async function hasNoProblem(lab: Lab, host: string): Promise<void> {
+  let said = '';
+  const isWell = () =>
+    lab.in(host, 'xnet', 'status').then(
+      () => true,
+      (error: Error) => {
+        said = error.message;
+        return false;
+      },
+    );
+  await eventually(`${host} has no problem`, isWell, PROBLEM_MS).catch(() => {
+    throw new Error(said);
+  });
 }
 
 async function removeContainers(lab: Lab, host: string): Promise<void> {

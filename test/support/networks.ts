@@ -91,9 +91,14 @@ export async function expectTraffic(lab: Lab, name: string, hosts: readonly [str
 }
 
 /** Resolves when `xnet status` on the host names a problem that matches, and ends with 1. */
-export async function expectProblem(lab: Lab, host: string, problem: RegExp): Promise<void> {
+export async function expectProblem(
+  lab: Lab,
+  host: string,
+  problem: RegExp,
+  withinMs?: number,
+): Promise<void> {
   const says = new RegExp(`ended with 1:.*PROBLEM [^\n]*${problem.source}`, 's');
-  await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says));
+  await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says), withinMs);
 }
 
 /** Resolves when `xnet status` on the host names no problem. */

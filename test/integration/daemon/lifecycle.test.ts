@@ -1,5 +1,6 @@
 /** Docker's call sequences against the built daemon: kernel state read back. */
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon.js';
 import { eventually } from '../../support/eventually.js';
@@ -224,8 +225,8 @@ describe('the daemon', () => {
       env: { XNET_STORE: 'redis://x' },
     });
     expect(wrong.status).toBe(2);
-    expect(wrong.stderr.match(/vxlanPort = "x" \(flags\)/g)).toHaveLength(1);
-    expect(wrong.stderr).toMatch(/store = "redis:\/\/x" \(environment\): must be "embedded"/);
+    expect(wrong.stderr.match(/--vxlan-port x: must be a whole number from 1 to 65535/g)).toHaveLength(1);
+    expect(wrong.stderr).toMatch(/XNET_STORE=redis:\/\/x: must be "embedded"/);
   });
 
   test('answers at once and says why it cannot work, while the interface is missing or the store is away', async () => {
@@ -245,6 +246,42 @@ describe('the daemon', () => {
     expect(code).toBe(1);
     expect(text).toMatch(/PROBLEM .*nope/);
     expect(text).toMatch(/PROBLEM .*127\.0\.0\.1:1/);
+  });
+
+  test('logs networks that come and go, and not what Docker asks by the way', async () => {
+    const messages = async (level: readonly string[]) => {
+      await using daemon = await TestDaemon.start(level);
+      const space = { AddressSpace: 'xnet-local' };
+      await daemon.call('IpamDriver.GetDefaultAddressSpaces');
+      await daemon.call('NetworkDriver.GwAllocCheck', { Options: {} });
+      const { PoolID, Pool } = (await daemon.call('IpamDriver.RequestPool', space)).json;
+      const NetworkID = 'a'.repeat(64);
+      const network = { NetworkID, Options: {}, IPv4Data: [{ ...space, Pool }], IPv6Data: [] };
+      expect((await daemon.call('NetworkDriver.CreateNetwork', network)).json).toEqual({});
+      expect((await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID })).json).toEqual({});
+      expect((await daemon.call('IpamDriver.ReleasePool', { PoolID })).json).toEqual({});
+      // A slow call is logged whatever it is.
+      const calls = (await daemon.log()).filter(
+        ({ message, ms }) => /^\w+\.\w+$/.test(message) && Number(ms) < 1000,
+      );
+      return [...new Set(calls.map(({ message }) => message))];
+    };
+    expect(await messages([])).toEqual(['NetworkDriver.CreateNetwork', 'NetworkDriver.DeleteNetwork']);
+    expect(await messages(['--log-level', 'debug'])).toEqual(
+      expect.arrayContaining(['Plugin.Activate', 'IpamDriver.RequestPool', 'NetworkDriver.CreateNetwork']),
+    );
+  });
+
+  test('writes nothing but log lines when it starts', async () => {
+    await using daemon = await TestDaemon.start(['--store', 'etcd://127.0.0.1:1']);
+    const lines = (await readFile(`${daemon.directory}/log`, 'utf8')).split('\n').filter(Boolean);
+    expect(lines.filter((line) => !line.startsWith('{'))).toEqual([]);
+  });
+
+  test('shows its status as text to those who have no xnet at hand', async () => {
+    await using daemon = await TestDaemon.start(['--interface', 'nope']);
+    const curl = ['curl', '-sS', '--unix-socket', daemon.adminSocket, 'http://xnet/status.txt'];
+    expect(daemon.in(...curl)).toMatch(/^host .*\nunderlay [\s\S]*^PROBLEM .*nope/m);
   });
 
   test('never logs a password', async () => {

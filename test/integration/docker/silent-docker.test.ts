@@ -45,7 +45,12 @@ test.each(['SIGHUP', 'SIGTERM'] as const)(
 const AT_ONCE_MS = 500;
 
 test('that is not there holds up no creation of a network', async () => {
-  await using daemon = await TestDaemon.start(['--docker-host', 'unix:///nowhere/docker.sock']);
+  await using daemon = await TestDaemon.start([
+    '--docker-host',
+    'unix:///nowhere/docker.sock',
+    '--log-level',
+    'debug',
+  ]);
   await eventually(() => expect(daemon.status().text).toContain('networks are not mirrored'));
   await daemon.call('NetworkDriver.GwAllocCheck', { Options: {} });
   const check = (await daemon.log()).find(({ message }) => message === 'NetworkDriver.GwAllocCheck');

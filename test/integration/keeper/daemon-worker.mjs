@@ -16,6 +16,15 @@ const events = openSync(join(directory, 'events'), 'a');
 const say = (event) => appendFileSync(events, `${event} ${process.pid}\n`);
 const flag = (name) => existsSync(join(directory, name));
 
+// The keeper's question before an upgrade. `old`: a version that does not know it.
+if (process.argv.includes('--check')) {
+  say('check');
+  while (flag('check-late')) await new Promise((resolve) => setTimeout(resolve, 10));
+  if (flag('old')) console.error("error: unknown option '--check'");
+  if (flag('wrong')) console.error('xnet: this configuration is wrong:\n  a = 1');
+  process.exit(flag('wrong') || flag('old') ? 2 : flag('broken') ? 7 : 0);
+}
+
 say('start');
 if (flag('wrong')) process.exit(2);
 if (flag('broken')) process.exit(7);
@@ -35,6 +44,9 @@ const ended = new Promise((resolve) => {
 process.on('SIGTERM', () => end('stop'));
 const connection = await connectKeeper({ onUpgrade: () => end('upgrade'), onKeeperLost: () => end('lost') });
 const sockets = connection ?? NOTHING_HELD;
+process.on('message', ({ event, keeper }) => {
+  if (event === 'keeper') say(`refused:${keeper.refusedUpgrade.reason}`);
+});
 say(`deaths=${sockets.keeper?.deaths} held=${sockets.list().length}`);
 
 if (flag('garbage')) await sendGarbage();

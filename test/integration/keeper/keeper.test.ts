@@ -77,7 +77,7 @@ describe('a daemon that cannot work', () => {
 
     await using later = await ready();
     writeFileSync(join(later.directory, 'wrong'), '');
-    later.signal('SIGHUP');
+    process.kill(await later.waitForDaemons(1), 'SIGKILL');
     expect(await later.exited).toBe(2);
     expect(later.pids('start')).toHaveLength(2);
   });
@@ -127,6 +127,44 @@ describe('an upgrade', () => {
     keeper.signal('SIGHUP');
     const daemon = await keeper.waitForDaemons(2);
     expect(await call(keeper)).toBe(daemon);
+  });
+
+  test.each([
+    ['configuration', 'wrong', 'this configuration is wrong: a = 1'],
+    ['program', 'broken', 'its check ended with code 7'],
+  ])('to a %s that cannot start is refused, and made when it is asked for again', async (_, flag, reason) => {
+    await using keeper = await ready();
+    const old = await keeper.waitForDaemons(1);
+    writeFileSync(join(keeper.directory, flag), '');
+    keeper.signal('SIGHUP');
+    const refused = `the upgrade is refused, and the daemon that runs goes on: ${reason}`;
+    await eventually(() => expect(keeper.stderr).toContain(refused), 20_000);
+    await eventually(() => expect(keeper.pids(`refused:${reason}`)).toEqual([old]));
+    expect(await call(keeper)).toBe(old);
+
+    rmSync(join(keeper.directory, flag));
+    keeper.signal('SIGHUP');
+    expect(await keeper.waitForDaemons(2)).not.toBe(old);
+  });
+
+  test('asked for again while it is checked is checked again', async () => {
+    await using keeper = await ready();
+    for (const flag of ['wrong', 'check-late']) writeFileSync(join(keeper.directory, flag), '');
+    keeper.signal('SIGHUP');
+    await eventually(() => expect(keeper.pids('check')).toHaveLength(1), 20_000);
+    keeper.signal('SIGHUP');
+    await sleep(100);
+    rmSync(join(keeper.directory, 'check-late'));
+    await eventually(() => expect(keeper.pids('check')).toHaveLength(2), 20_000);
+    await eventually(() => expect(keeper.stderr).toContain('the upgrade is refused'));
+    expect(keeper.pids('start')).toHaveLength(1);
+  });
+
+  test('to an older version, which knows no check, is made', async () => {
+    await using keeper = await ready();
+    writeFileSync(join(keeper.directory, 'old'), '');
+    keeper.signal('SIGHUP');
+    await keeper.waitForDaemons(2);
   });
 
   test('is followed by a stop that was asked for meanwhile', async () => {

@@ -57,7 +57,7 @@ plugin_install() {
   shift || true
   # shellcheck disable=SC2207
   ((${#hosts[@]})) || hosts=($(list_docker_hosts))
-  PLUGIN_SETTINGS=("XNET_STORE=$(xnet_store)" XNET_LOG_FORMAT=json)
+  PLUGIN_SETTINGS=("XNET_STORE=$(xnet_store)" XNET_LOG_FORMAT=json XNET_LOG_LEVEL=debug)
   if tls_is_on; then PLUGIN_SETTINGS+=("XNET_ETCD_CA=$TLS_DIR/ca.pem" "XNET_ETCD_CERT=$TLS_DIR/client.pem" "XNET_ETCD_KEY=$TLS_DIR/client-key.pem"); fi
   PLUGIN_SETTINGS+=("$@")
   run_all "the plugin could not be installed everywhere" plugin_install_on "${hosts[@]}"

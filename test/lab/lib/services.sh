@@ -78,7 +78,7 @@ xnet_find_command() {
   mapfile -d '' args <"$dir/xnet.args"
   mapfile -t settings <"$dir/xnet.env"
   # shellcheck disable=SC2046
-  XNET_COMMAND=(env XNET_LOG_FORMAT=json "${settings[@]}"
+  XNET_COMMAND=(env XNET_LOG_FORMAT=json XNET_LOG_LEVEL=debug "${settings[@]}"
     node /opt/xnet/bin/xnet serve --store "$(xnet_store)" $(tls_xnet_args) "${args[@]}")
 }
 

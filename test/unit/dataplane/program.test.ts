@@ -17,6 +17,12 @@ describe('a started program', () => {
     expect(output.exitCode).toBe(7);
   });
 
+  test('that was ended by a signal is said to have been', async () => {
+    const program = startProgram('sh', ['-c', 'kill -9 $$']);
+    const message = '"sh -c kill -9 $$" could not be run: it was ended by SIGKILL';
+    await expect(program.finish('')).rejects.toMatchObject({ code: 'KERNEL', message });
+  });
+
   test('that is not installed is UNSUPPORTED', async () => {
     const program = startProgram('no-such-program', []);
     await expect(program.finish('')).rejects.toMatchObject({ code: 'UNSUPPORTED' });

@@ -18,6 +18,7 @@ const MESSAGES = [
     held: [{ key: 'plugin', fd: 19, given: true }],
     keeper: { pid: 1, deaths: 2, lastDeath: 'was killed' },
   },
+  { event: 'keeper', keeper: { pid: 1, deaths: 0, refusedUpgrade: { reason: 'no', at: 'now' } } },
 ];
 
 describe('messages between daemon and keeper', () => {

@@ -1,0 +1,57 @@
+import { expect, test } from '@jest/globals';
+import { HostProblems } from '../../../src/agent/host-problems.js';
+import { keys } from '../../../src/store/keys.js';
+import { MemoryStore } from '../../../src/store/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
+import { eventually } from '../../support/eventually.js';
+
+const logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
+
+async function start(
+  store: MemoryStore,
+  hostId: string,
+  own: () => readonly string[],
+): Promise<HostProblems> {
+  const problems = new HostProblems({ store, hostId, own, logger, records: new RecordReader(logger) });
+  await problems.start();
+  return problems;
+}
+
+test('are known to every host, written when they change alone, and removed with the last', async () => {
+  await using store = new MemoryStore();
+  await store.commit([], [{ put: keys.alive('one'), value: '' }]);
+  let own: readonly string[] = ['a network is missing'];
+  await using one = await start(store, 'one', () => own);
+  await using two = await start(store, 'two', () => []);
+  await eventually(() => expect(two.of('one')).toEqual(['a network is missing']));
+  const { revision } = await store.list('');
+  await new Promise((resolve) => setTimeout(resolve, 4500));
+  expect((await store.list('')).revision).toBe(revision);
+  own = [];
+  await eventually(() => expect(two.of('one')).toEqual([]));
+  expect((await store.list(keys.allHostProblems())).entries).toEqual([]);
+  expect(one.of('two')).toEqual([]);
+});
+
+test('are few and short, whatever a host has', async () => {
+  await using store = new MemoryStore();
+  await store.commit([], [{ put: keys.alive('one'), value: '' }]);
+  const own = Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(10_000)}`);
+  await using one = await start(store, 'one', () => own);
+  await eventually(() => expect(one.of('one')).toHaveLength(5));
+  expect(one.of('one').at(-1)).toBe('96 more; `xnet status` there shows them');
+  expect(Math.max(...one.of('one').map((text) => text.length))).toBeLessThan(410);
+});
+
+test('of a host that was removed are not written any more', async () => {
+  await using store = new MemoryStore();
+  await using one = await start(store, 'one', () => ['a problem']);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(one.of('one')).toEqual([]);
+  expect((await store.list('')).entries).toEqual([]);
+});
