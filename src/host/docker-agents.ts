@@ -6,6 +6,7 @@ import { PoolCreations } from '../agent/pool-creations.js';
 import { PoolSweep } from '../agent/pool-sweep.js';
 import type { Engine } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
+import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
 import type { EndpointRecord } from '../store/records.js';
 import type { Driver } from './driver.js';
@@ -25,7 +26,7 @@ export interface DockerAgents {
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
-  { config, logger, store, dataplane, hostId, pluginId }: Foundation,
+  { config, logger, store, dataplane, containers, hostId, pluginId }: Foundation,
   { records, registration, hosts, local, isLocalFresh, follower }: Forwarding,
   { networks, deeds, endpoints, sandboxes, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
@@ -58,7 +59,9 @@ export async function startDockerAgents(
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
-  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, logger });
+  containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
+  const found = { findEndpoint, findStored };
+  const names = new NamePublisher({ store, engine, ...found, sandboxes, containers, logger });
   started.push(names);
   names.start();
 
@@ -80,4 +83,11 @@ export async function startDockerAgents(
   // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });
   return { engine, mirror, poolSweep, names };
+}
+
+/** Until a container is started, Docker says of its networks only what its user called them: name or id. */
+function findClusterNetwork(local: LocalNetworks, name: string, dockerNetworkId: string) {
+  if (dockerNetworkId !== '') return local.findNetwork(dockerNetworkId)?.record;
+  const named = local.listNetworks().find(({ record }) => record.name === name);
+  return (local.findNetwork(name) ?? named)?.record;
 }
