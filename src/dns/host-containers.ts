@@ -64,12 +64,20 @@ const NAMELESS_NETWORKS: readonly string[] = ['bridge', 'host', 'none'];
 /** Of networks of this host alone. Swarm's, whose names come from other hosts too, are Docker's resolver's affair. */
 const HOST_NETWORK_ID = /^([0-9a-f]{64})?$/;
 
-interface Known extends HostContainer {
+interface Known extends Omit<HostContainer, 'endpoints'> {
+  readonly endpointIds: string;
+  /** Where it may find others by name. */
   readonly places: readonly Place[];
 }
 
 interface Place extends HostEndpoint {
   readonly aliases: Links;
+}
+
+interface ListedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly endpoints: readonly { readonly endpointId: string }[];
 }
 
 export class HostContainers {
@@ -92,11 +100,7 @@ export class HostContainers {
   }
 
   /** All there are; returns those to be looked at, which changed since they were, or never were. */
-  list<
-    T extends Pick<HostContainer, 'id' | 'name'> & {
-      readonly endpoints: readonly { readonly endpointId: string }[];
-    },
-  >(containers: readonly T[]): T[] {
+  list<T extends ListedContainer>(containers: readonly T[]): T[] {
     const ids = new Set(containers.map(({ id }) => id));
     for (const id of [...this.#containers.keys()]) if (!ids.has(id)) this.forget(id);
     const changed = containers.filter(
@@ -119,15 +123,15 @@ export class HostContainers {
     if (!this.#containers.has(containerId)) this.#expected.add(containerId);
   }
 
-  learn(container: HostContainer): void {
-    this.#remove(container.id);
-    const { endpoints } = container;
+  learn({ id, name, sandboxPath, exposedPorts, endpoints }: HostContainer): void {
+    this.#remove(id);
     const places = endpoints
       .filter(({ network }) => !NAMELESS_NETWORKS.includes(network))
       .map((endpoint) => ({ ...endpoint, aliases: linksIn(endpoint.network, endpoint.links) }));
-    const known = { ...container, places };
-    this.#containers.set(container.id, known);
-    if (container.sandboxPath !== undefined) this.#bySandbox.set(container.sandboxPath, known);
+    const known = { id, name, sandboxPath, exposedPorts, places, endpointIds: idsOf(endpoints) };
+    this.#containers.set(id, known);
+    // One without a network of its own may be in another's sandbox.
+    if (sandboxPath !== undefined && places.length > 0) this.#bySandbox.set(sandboxPath, known);
     for (const { network } of places) this.#zones.delete(network);
     this.#changed();
   }
@@ -252,17 +256,13 @@ function zoneEndpoints({ id, name, exposedPorts, places }: Known, network: strin
     }));
 }
 
-function isAsKnown(
-  {
-    name,
-    endpoints,
-  }: { readonly name: string; readonly endpoints: readonly { readonly endpointId: string }[] },
-  known: HostContainer | undefined,
-): boolean {
-  const ids = (each: readonly { readonly endpointId: string }[]) =>
-    each
-      .map(({ endpointId }) => endpointId)
-      .sort()
-      .join();
-  return known !== undefined && known.name === name && ids(known.endpoints) === ids(endpoints);
+function isAsKnown({ name, endpoints }: ListedContainer, known: Known | undefined): boolean {
+  return known?.name === name && known.endpointIds === idsOf(endpoints);
+}
+
+function idsOf(endpoints: ListedContainer['endpoints']): string {
+  return endpoints
+    .map(({ endpointId }) => endpointId)
+    .sort()
+    .join();
 }
