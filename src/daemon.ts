@@ -9,6 +9,7 @@ import type { Config } from './config/schema.js';
 import { storeSettings } from './config/store-settings.js';
 import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-dataplane.js';
 import { ensureSandboxRules, removeSandboxRules, repairSandboxRules } from './dataplane/sandbox-rules.js';
+import { HostContainers } from './dns/host-containers.js';
 import { SandboxResolvers } from './dns/resolvers.js';
 import { Zones } from './dns/zones.js';
 import { findOwnPlugin } from './docker/own-plugin.js';
@@ -16,7 +17,6 @@ import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
 import { errorMessage } from './errors.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
-import type { HeldSockets } from './keeper/held-sockets.js';
 import type { KeeperLink } from './keeper/keeper-link.js';
 import { createLogger, type Logger } from './observability/logger.js';
 import { type Admin, createAdminServer } from './server/admin.js';
@@ -40,6 +40,11 @@ const READY_WAIT_MS = 8000;
 const GATEWAY_WAIT_MS = 1500;
 /** How long containers' queries wait for a daemon that starts again and has not reached the store yet. */
 const ADOPT_WAIT_MS = 1500;
+const SANDBOX_RULES = {
+  ensure: ensureSandboxRules,
+  repair: repairSandboxRules,
+  remove: removeSandboxRules,
+};
 /** How often sandboxes are looked for that ended without a word. */
 const SWEEP_MS = 5000;
 
@@ -56,9 +61,12 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   await using store = await openHostsStore(config, hostId, logger);
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
   const zones = new Zones();
-  const resolvers = createResolvers(zones, sockets);
+  const zoneOf = (networkId: string) => zones.find(networkId);
+  const containers = new HostContainers(zoneOf);
+  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets);
   const identity = { hostId, machine: await readMachine(), clash: new IdentityClash() };
-  const foundation = { config, logger, store, dataplane, zones, resolvers, ...identity, version, pluginId };
+  const names = { zones, containers, resolvers };
+  const foundation = { config, logger, store, dataplane, ...names, ...identity, version, pluginId };
   const readiness = new Readiness(
     () => startHost(foundation),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
@@ -112,11 +120,6 @@ function createDaemonLogger(
   pluginId: string | undefined,
 ): Logger {
   return createLogger({ level, format, ...(pluginId !== undefined && { toStderr: ['error', 'warn'] }) });
-}
-
-function createResolvers(zones: Zones, sockets: HeldSockets): SandboxResolvers {
-  const rules = { ensure: ensureSandboxRules, repair: repairSandboxRules, remove: removeSandboxRules };
-  return new SandboxResolvers((networkId) => zones.find(networkId), rules, sockets);
 }
 
 function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDataplaneOptions {

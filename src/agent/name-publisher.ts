@@ -25,6 +25,15 @@ export interface NamePublisherParts {
   readonly hostsFiles: {
     enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
   };
+  /** What containers have of names for themselves alone, for the resolvers. */
+  readonly containers: {
+    expect(containerId: string): void;
+    learn(container: InspectedContainer): void;
+    failed(containerId: string): void;
+    forget(containerId: string): void;
+    list(containers: readonly DockerContainer[]): readonly DockerContainer[];
+    unreachable(): void;
+  };
   readonly logger: Logger;
   /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
   readonly sweepMs?: number;
@@ -33,7 +42,7 @@ export interface NamePublisherParts {
 type ContainerEvent = EngineEvent & { readonly type: 'container' };
 
 /** Inspections wait for containers that are being started: enough of them at once not to wait for each other. */
-const INSPECTIONS_AT_ONCE = 16;
+const INSPECTIONS_AT_ONCE = 64;
 const RETRY_MS = 1000;
 
 /**
@@ -75,7 +84,10 @@ export class NamePublisher implements AsyncDisposable {
       },
       retryMs,
       // The engine's state says so where people look.
-      onFailure: (error) => parts.logger.debug('cannot list containers', { error: errorMessage(error) }),
+      onFailure: (error) => {
+        parts.containers.unreachable();
+        parts.logger.debug('cannot list containers', { error: errorMessage(error) });
+      },
     });
   }
 
@@ -110,6 +122,7 @@ export class NamePublisher implements AsyncDisposable {
       return;
     }
     this.#looking.set(containerId, false);
+    this.#parts.containers.expect(containerId);
     const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
     this.#work.add(work);
   }
@@ -121,11 +134,11 @@ export class NamePublisher implements AsyncDisposable {
   #take(event: EngineEvent): void {
     if (event.type === 'resync') this.hintAll();
     else if (event.type === 'container') this.#takeContainer(event);
-    else if (event.action === 'connect' && event.containerId !== undefined) this.hint(event.containerId);
+    else if (event.containerId !== undefined) this.hint(event.containerId);
   }
 
   #takeContainer({ action, containerId, service, signal }: ContainerEvent): void {
-    if (action === 'start' || action === 'rename') this.hint(containerId);
+    if (action !== 'kill' && action !== 'health_status') this.hint(containerId);
     if (action === 'destroy') this.#failed.delete(containerId);
     if (action === 'die' || action === 'destroy') this.#signals.delete(containerId);
     if (service === undefined) return;
@@ -134,11 +147,12 @@ export class NamePublisher implements AsyncDisposable {
     if (action === 'kill' || action === 'health_status') this.hint(containerId);
   }
 
-  /** Looks at the containers whose endpoints have no resolver, or not the name that Docker's list shows. */
+  /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
   async #resync(): Promise<void> {
     this.#resyncAtMs = performance.now() + this.#sweepMs;
-    const containers = await this.#parts.engine.listContainers();
-    for (const { id } of containers.filter((each) => this.#isStale(each))) this.hint(id);
+    const all = await this.#parts.engine.listContainers({ all: true });
+    const changed = this.#parts.containers.list(all);
+    for (const { id } of new Set([...changed, ...all.filter((each) => this.#isStale(each))])) this.hint(id);
   }
 
   #isStale(container: DockerContainer): boolean {
@@ -175,6 +189,7 @@ export class NamePublisher implements AsyncDisposable {
           });
         }
         this.#failed.add(containerId);
+        this.#parts.containers.failed(containerId);
       }
     } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
     this.#looking.delete(containerId);
@@ -182,7 +197,8 @@ export class NamePublisher implements AsyncDisposable {
 
   async #publish(containerId: string): Promise<void> {
     const container = await this.#parts.engine.inspectContainer(containerId);
-    if (!container) return;
+    if (!container) return this.#parts.containers.forget(containerId);
+    this.#parts.containers.learn(container);
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
     if (sandboxPath !== undefined)

@@ -1,64 +1,91 @@
 /**
- * What a query is answered with: names and addresses of the networks that the asking sandbox is in, from the
+ * What a query is answered with: names and addresses of the networks that the asking container is in, from the
  * endpoints of every host. Pure. Everything else is not ours and is passed on as it came.
  */
 import { parseQuery, type Query } from './query.js';
 import { type DnsAnswers, type DnsRecord, formatResponse, nameBytes, TYPE } from './response.js';
-import type { NamedEndpoint, NetworkZone } from './zone.js';
+import { type Found, findByName, findByReverseName, type PossibleScopes, type Scopes } from './scope.js';
+import type { NamedEndpoint } from './zone.js';
 
 export type Transport = 'udp' | 'tcp';
 
 /** Length in two bytes before each message. */
 export const MOST_TCP_BYTES = 65_535;
 
+/** What a query comes to; `wait`: that depends on which container asks, which will soon be known. */
+export type Answer = Buffer | 'forward' | 'drop' | 'wait';
+
 /**
  * The response, `forward` for what Docker's resolver shall answer, or `drop` for what is no query at all.
  *
- * A name that several of the networks know is answered with the endpoints of all of them. Several endpoints
- * come in an order drawn from `random` (0 to below 1); those of silent hosts are left out where there are others, since
- * clients put addresses in an order of their own (getaddrinfo, RFC 6724 rule 9). A name we know has no other
- * truth elsewhere: what we lack of it (a family, a type) is answered "nothing", never passed on.
+ * Several endpoints of one name come in an order drawn from `random` (0 to below 1); those of silent hosts are left out
+ * where there are others, since clients put addresses in an order of their own (getaddrinfo, RFC 6724 rule 9). A name we
+ * know has no other truth elsewhere: what we lack of it (a family, a type) is answered "nothing", never passed on.
  */
 export function answerQuery(
   packet: Buffer,
   transport: Transport,
-  zones: readonly NetworkZone[],
+  possible: PossibleScopes,
   random: () => number,
-): Buffer | 'forward' | 'drop' {
+): Answer {
   const query = parseQuery(packet);
   if (query === 'drop') return 'drop';
   if (query === 'unusual') return 'forward';
-  const answers = findAnswers(query, zones, random);
-  if (answers === undefined) return 'forward';
-  return formatResponse(query, answers, transport === 'udp' ? query.udpBytes : MOST_TCP_BYTES);
-}
-
-function findAnswers(
-  { name, type }: Query,
-  zones: readonly NetworkZone[],
-  random: () => number,
-): DnsAnswers | undefined {
-  if (name.endsWith('.arpa')) {
-    const holders = collect(zones, (zone) => zone.findByReverseName(name), random);
-    const names = pointers(holders);
-    if (names.length > 0) return { answers: type === TYPE.PTR ? names : [] };
+  for (const { find, toAnswers } of lookUpsOf(query)) {
+    const found = findInAll(possible, find);
+    if (found === 'wait') return 'wait';
+    const answers = found && toAnswers(liveShuffled(found, random));
+    if (answers) return formatResponse(query, answers, transport === 'udp' ? query.udpBytes : MOST_TCP_BYTES);
   }
-  const endpoints = collect(zones, (zone) => zone.find(name), random);
-  if (endpoints.length > 0) return { answers: addresses(endpoints, type) };
-  const service = name.startsWith('_') ? parseService(name) : undefined;
-  if (!service) return undefined;
-  const hosts = collect(zones, (zone) => zone.find(service.name), random);
-  if (hosts.length === 0) return undefined;
-  return type === TYPE.SRV ? services(hosts, service) : { answers: [] };
+  return 'forward';
 }
 
-/** Of all zones, shuffled; the live ones, if there are any. */
-function collect(
-  zones: readonly NetworkZone[],
-  find: (zone: NetworkZone) => readonly NamedEndpoint[],
-  random: () => number,
-): readonly NamedEndpoint[] {
-  const found = zones.length === 1 && zones[0] ? find(zones[0]) : zones.flatMap(find);
+/** One way to read a query. */
+interface LookUp {
+  find(scopes: Scopes): Found;
+  /** Undefined: that was not what was asked for. */
+  toAnswers(endpoints: readonly NamedEndpoint[]): DnsAnswers | undefined;
+}
+
+function lookUpsOf({ name, type }: Query): LookUp[] {
+  const lookUps: LookUp[] = [
+    {
+      find: (scopes) => findByName(scopes, name),
+      toAnswers: (endpoints) => ({ answers: addresses(endpoints, type) }),
+    },
+  ];
+  if (name.endsWith('.arpa')) lookUps.unshift(reverseLookUp(name, type));
+  const service = name.startsWith('_') ? parseService(name) : undefined;
+  if (service) lookUps.push(serviceLookUp(service, type));
+  return lookUps;
+}
+
+function reverseLookUp(name: string, type: number): LookUp {
+  return {
+    find: (scopes) => findByReverseName(scopes, name),
+    toAnswers: (endpoints) => {
+      const names = pointers(endpoints);
+      return names.length === 0 ? undefined : { answers: type === TYPE.PTR ? names : [] };
+    },
+  };
+}
+
+function serviceLookUp(service: ServiceName, type: number): LookUp {
+  return {
+    find: (scopes) => findByName(scopes, service.name),
+    toAnswers: (endpoints) => (type === TYPE.SRV ? services(endpoints, service) : { answers: [] }),
+  };
+}
+
+/** What all that the container may be have in common. A zone gives the same array for the same name. */
+function findInAll({ each, isOpen }: PossibleScopes, find: LookUp['find']): Found | 'wait' {
+  const [first = [], ...others] = each;
+  const found = find(first);
+  if (others.some((scopes) => find(scopes) !== found)) return 'wait';
+  return isOpen && found !== undefined ? 'wait' : found;
+}
+
+function liveShuffled(found: readonly NamedEndpoint[], random: () => number): readonly NamedEndpoint[] {
   if (found.length < 2) return found;
   const live = found.filter(({ alive }) => alive);
   return shuffled(live.length > 0 ? live : found, random);

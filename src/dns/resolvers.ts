@@ -16,6 +16,7 @@ import {
   releaseSandbox,
   takeSandbox,
 } from './held-sandboxes.js';
+import type { HostContainers } from './host-containers.js';
 import { type ResolverParts, removeRedirection, SandboxResolver } from './sandbox-resolver.js';
 import type { NetworkZone } from './zone.js';
 
@@ -63,6 +64,7 @@ export class SandboxResolvers {
 
   constructor(
     private readonly zoneOf: ZoneOf,
+    private readonly containers: Pick<HostContainers, 'possible' | 'change'>,
     private readonly rules: SandboxRules,
     private readonly sockets: HeldSockets,
     private readonly random: () => number = Math.random,
@@ -229,12 +231,15 @@ export class SandboxResolvers {
     sandbox: Sandbox,
     start: (parts: ResolverParts) => Promise<SandboxResolver>,
   ): Promise<Attached> {
-    const { rules, random } = this;
-    const zones = () => zonesOf(sandbox.networkIds, this.zoneOf);
+    const { rules, random, containers } = this;
+    const { networkIds } = sandbox;
+    const zones = () => zonesOf(networkIds, this.zoneOf);
+    const possible = () => containers.possible(sandboxPath, networkIds);
+    const change = (timeoutMs: number) => containers.change(timeoutMs);
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
-      sandbox.resolver = await start({ rules, random, zones, counts: this.#counts });
+      sandbox.resolver = await start({ rules, random, zones, possible, change, counts: this.#counts });
       before?.release();
       return { installed: true };
     } catch (error) {

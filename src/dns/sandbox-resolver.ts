@@ -13,10 +13,11 @@ import {
   openSandboxSockets,
   RESOLVER_MARK,
 } from '../native/socket-sandbox.js';
-import { answerQuery, MOST_TCP_BYTES, type Transport } from './answer.js';
-import type { QueryCounts, SandboxRules } from './collaborators.js';
+import { MOST_TCP_BYTES } from './answer.js';
+import type { SandboxRules } from './collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import { parseQuery } from './query.js';
+import { type AnswerParts, SandboxAnswers, type SureAnswer } from './sandbox-answers.js';
 import { TcpConnection } from './tcp-connection.js';
 import { UdpForwarder } from './udp-forwarder.js';
 import { type UdpClient, UdpServer } from './udp-server.js';
@@ -33,18 +34,16 @@ const NO_MARK = 0;
 const DRAIN_MS = 100;
 const MOST_DRAIN_MS = 1_000;
 
-export interface ResolverParts {
+export interface ResolverParts extends AnswerParts {
   readonly rules: SandboxRules;
-  /** Of the networks the sandbox is in now. */
+  /** Of the networks of xnet's that the sandbox is in now. */
   readonly zones: () => readonly NetworkZone[];
-  readonly counts: QueryCounts;
-  /** 0 to below 1. */
-  readonly random: () => number;
 }
 
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
+  readonly #answers: SandboxAnswers;
   readonly #forwarder: UdpForwarder<UdpClient>;
   readonly #virtual: VirtualAddresses;
   /** Of the sandbox's ruleset when the rule was last seen right. */
@@ -57,6 +56,7 @@ export class SandboxResolver {
     private readonly tcp: Server,
     private readonly parts: ResolverParts,
   ) {
+    this.#answers = new SandboxAnswers(parts);
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
     const open = () => openForwardUdp(sandboxPath);
     this.#virtual = new VirtualAddresses(parts.zones, open);
@@ -135,6 +135,7 @@ export class SandboxResolver {
 
   /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
   release(): void {
+    this.#answers.close();
     this.#forwarder.close();
     this.#virtual.close();
     for (const connection of this.#connections) connection.close();
@@ -143,7 +144,7 @@ export class SandboxResolver {
   }
 
   async #drain(): Promise<void> {
-    const isWaiting = () => this.#forwarder.waiting + this.#virtual.waiting > 0;
+    const isWaiting = () => this.#answers.waiting + this.#forwarder.waiting + this.#virtual.waiting > 0;
     for (let waited = 0; waited < DRAIN_MS || (isWaiting() && waited < MOST_DRAIN_MS); ) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
       waited += DRAIN_MS;
@@ -163,7 +164,12 @@ export class SandboxResolver {
   }
 
   #takeUdp(query: Buffer, client: UdpClient): void {
-    const answer = this.#answer(query, 'udp');
+    const answer = this.#answers.find(query, 'udp');
+    if (answer instanceof Promise) void answer.then((later) => this.#giveUdp(later, query, client));
+    else this.#giveUdp(answer, query, client);
+  }
+
+  #giveUdp(answer: SureAnswer, query: Buffer, client: UdpClient): void {
     if (answer === 'forward') this.#forward(query, client);
     else if (answer !== 'drop') this.#udp.reply(answer, client);
   }
@@ -190,21 +196,13 @@ export class SandboxResolver {
 
   #takeTcp(client: TcpSocket): void {
     const connection = new TcpConnection(client, {
-      answer: (query) => this.#answer(query, 'tcp'),
+      answer: (query) => this.#answers.find(query, 'tcp'),
       replace: (answer) => this.#virtual.replace(answer, MOST_TCP_BYTES),
       open: () => openForwardTcp(this.sandboxPath),
     });
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
     connection.start();
-  }
-
-  #answer(query: Buffer, transport: Transport): Buffer | 'forward' | 'drop' {
-    const answer = answerQuery(query, transport, this.parts.zones(), this.parts.random);
-    if (answer === 'drop') this.parts.counts.dropped++;
-    else if (answer === 'forward') this.parts.counts.forwarded++;
-    else this.parts.counts.answered++;
-    return answer;
   }
 }
 

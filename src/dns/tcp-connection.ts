@@ -3,6 +3,7 @@
  * connection to Docker's resolver, opened when it is needed, byte for byte both ways.
  */
 import { Socket } from 'node:net';
+import type { SureAnswer } from './sandbox-answers.js';
 import { FrameReader, frame } from './tcp-frames.js';
 
 /** RFC 7766 asks for "a few seconds"; Docker's resolver closes after 8. */
@@ -15,8 +16,8 @@ const MOST_WAITING = 64;
 const MOST_UNREAD = 256 * 1024;
 
 export interface TcpQueries {
-  /** The response, or that there is none of ours. */
-  answer(query: Buffer): Buffer | 'forward' | 'drop';
+  /** The response, or that there is none of ours. Never rejects. */
+  answer(query: Buffer): SureAnswer | Promise<SureAnswer>;
   /** What is to be said instead of an answer of Docker's; undefined: that answer. */
   replace(answer: Buffer): Promise<Buffer> | undefined;
   /** A descriptor of a TCP socket that connects to Docker's resolver. Throws when the sandbox is gone. */
@@ -59,6 +60,22 @@ export class TcpConnection {
   #take(query: Buffer): void {
     if (this.client.destroyed) return;
     const answer = this.queries.answer(query);
+    if (answer instanceof Promise) this.#waitFor(answer, query);
+    else this.#give(answer, query);
+  }
+
+  #waitFor(answer: Promise<SureAnswer>, query: Buffer): void {
+    this.#waiting++;
+    void answer.then((later) => {
+      this.#waiting--;
+      this.#give(later, query);
+      this.#readOn();
+      this.#endWhenDone();
+    });
+  }
+
+  #give(answer: SureAnswer, query: Buffer): void {
+    if (this.client.destroyed) return;
     if (answer === 'drop') this.close();
     else if (answer === 'forward') this.#forward(query);
     else this.client.write(frame(answer));

@@ -10,6 +10,10 @@ export interface ZonePort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
 }
 
+export function isZonePort(port: { readonly port: number; readonly protocol: string }): port is ZonePort {
+  return ['tcp', 'udp', 'sctp'].includes(port.protocol);
+}
+
 export interface ZoneEndpoint {
   readonly endpointId: string;
   /** Plain IPv4 and IPv6 addresses; what is none is left out. */

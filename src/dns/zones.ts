@@ -1,6 +1,6 @@
 /** The zones of the networks that this host follows, made from their endpoints' records when first asked for. */
 import type { EndpointRecord } from '../store/records.js';
-import { NetworkZone, type ZoneEndpoint, type ZonePort } from './zone.js';
+import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
 
 export interface ZoneSources {
   /** The endpoints of a network on all hosts; undefined while they are not known. */
@@ -68,8 +68,4 @@ function zoneEndpoint({ id, addresses, names }: EndpointRecord, alive: boolean):
     ports: (names?.ports ?? []).filter(isZonePort),
     alive,
   };
-}
-
-function isZonePort(port: { port: number; protocol: string }): port is ZonePort {
-  return ['tcp', 'udp', 'sctp'].includes(port.protocol);
 }

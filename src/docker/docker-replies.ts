@@ -7,6 +7,7 @@ import type {
   DockerNetwork,
   Health,
   InspectedContainer,
+  InspectedEndpoint,
 } from './engine.js';
 import type { DriverNames } from './own-plugin.js';
 import { SERVICE_LABEL } from './swarm-labels.js';
@@ -27,6 +28,13 @@ interface EndpointReply {
   readonly Aliases?: readonly string[] | null;
   /** Since API 1.44; before, Aliases has the short id and the host name too. */
   readonly DNSNames?: readonly string[] | null;
+  readonly Links?: readonly string[] | null;
+  readonly IPAddress?: string;
+  readonly GlobalIPv6Address?: string;
+  readonly Gateway?: string;
+  readonly IPv6Gateway?: string;
+  /** Since API 1.48. */
+  readonly GwPriority?: number;
 }
 
 export function networkOf(reply: Docker.NetworkInspectInfo, names: DriverNames): DockerNetwork {
@@ -88,11 +96,26 @@ export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContai
     labels: reply.Config.Labels ?? {},
     sandboxPath: reply.NetworkSettings?.SandboxKey || undefined,
     exposedPorts: Object.keys(reply.Config.ExposedPorts ?? {}).flatMap(portOf),
-    endpoints: networks.map((entry) => ({
-      ...endpointOf(entry),
-      names: [...(entry[1].DNSNames ?? []), ...(entry[1].Aliases ?? [])],
-    })),
+    endpoints: networks.map(inspectedEndpointOf),
   };
+}
+
+function inspectedEndpointOf(entry: [string, EndpointReply]): InspectedEndpoint {
+  const [, reply] = entry;
+  return {
+    ...endpointOf(entry),
+    names: [...(reply.DNSNames ?? []), ...(reply.Aliases ?? [])],
+    addresses: [reply.IPAddress, reply.GlobalIPv6Address].flatMap((address) => address || []),
+    links: (reply.Links ?? []).map(linkOf),
+    priority: reply.GwPriority ?? 0,
+    gateways: [reply.Gateway, reply.IPv6Gateway].filter(Boolean).length,
+  };
+}
+
+/** `NAME:ALIAS`, or `NAME` for both; of old containers `/NAME:/CONTAINER/ALIAS`. */
+function linkOf(text: string): { name: string; alias: string } {
+  const [name = '', alias = name] = text.split(':');
+  return { name: plainName(name), alias: alias.slice(alias.lastIndexOf('/') + 1) };
 }
 
 /** `none`, or nothing, without a health check. */

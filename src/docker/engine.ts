@@ -71,12 +71,24 @@ export interface InspectedContainer extends DockerContainer {
   /** File of its network namespace; undefined when it does not run. */
   readonly sandboxPath: string | undefined;
   readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];
-  /** With the names that Docker's own resolver has for it there (aliases; short id and host name in most versions). */
-  readonly endpoints: readonly (ContainerEndpoint & { readonly names: readonly string[] })[];
+  readonly endpoints: readonly InspectedEndpoint[];
+}
+
+export interface InspectedEndpoint extends ContainerEndpoint {
+  /** That Docker's own resolver has for it there (aliases; short id and host name in most versions). */
+  readonly names: readonly string[];
+  /** Plain IPv4 and IPv6 addresses; none when the container does not run. */
+  readonly addresses: readonly string[];
+  /** What the container alone calls others there (`--link NAME:ALIAS`). */
+  readonly links: readonly { readonly name: string; readonly alias: string }[];
+  /** `--gw-priority`: 0 by default, and in Docker before 28. */
+  readonly priority: number;
+  /** How many gateways it has there: for IPv4, for IPv6. */
+  readonly gateways: number;
 }
 
 export type NetworkAction = 'create' | 'connect' | 'disconnect' | 'destroy';
-export type ContainerAction = 'start' | 'kill' | 'die' | 'rename' | 'destroy' | 'health_status';
+export type ContainerAction = 'create' | 'start' | 'kill' | 'die' | 'rename' | 'destroy' | 'health_status';
 
 export type EngineEvent =
   /** First of all, and after every gap: what was known of Docker may be outdated. */

@@ -10,6 +10,7 @@ const NETWORK_ACTIONS: readonly string[] = [
   'destroy',
 ] satisfies NetworkAction[];
 const CONTAINER_ACTIONS: readonly string[] = [
+  'create',
   'start',
   'kill',
   'die',

@@ -8,6 +8,7 @@ import { PoolCreations } from '../agent/pool-creations.js';
 import { PoolSweep } from '../agent/pool-sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
+import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
 import type { EndpointRecord } from '../store/records.js';
 import type { Driver } from './driver.js';
@@ -32,7 +33,7 @@ export interface DockerAgents {
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
-  { config, logger, store, dataplane, hostId, pluginId }: Foundation,
+  { config, logger, store, dataplane, containers, hostId, pluginId }: Foundation,
   { records, registration, changes, hosts, local, isLocalFresh, follower }: Forwarding,
   { networks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
@@ -72,7 +73,9 @@ export async function startDockerAgents(
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
-  const names = new NamePublisher({ store, engine, findEndpoint, findStored, sandboxes, hostsFiles, logger });
+  containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
+  const found = { findEndpoint, findStored };
+  const names = new NamePublisher({ store, engine, ...found, sandboxes, hostsFiles, containers, logger });
   started.push(names);
   names.start();
 
@@ -103,4 +106,11 @@ export async function startDockerAgents(
   // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });
   return { engine, mirror, poolSweep, names, problems, nameInDocker };
+}
+
+/** Until a container is started, Docker says of its networks only what its user called them: name or id. */
+function findClusterNetwork(local: LocalNetworks, name: string, dockerNetworkId: string) {
+  if (dockerNetworkId !== '') return local.findNetwork(dockerNetworkId)?.record;
+  const named = local.listNetworks().find(({ record }) => record.name === name);
+  return (local.findNetwork(name) ?? named)?.record;
 }

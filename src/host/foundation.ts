@@ -2,6 +2,7 @@
 import type { IdentityClash } from '../agent/records-owner.js';
 import type { Config } from '../config/schema.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
+import type { HostContainers } from '../dns/host-containers.js';
 import type { SandboxResolvers } from '../dns/resolvers.js';
 import type { Zones } from '../dns/zones.js';
 import type { Logger } from '../observability/logger.js';
@@ -14,6 +15,8 @@ export interface Foundation {
   readonly dataplane: Dataplane;
   /** Filled here; asked by `resolvers`. */
   readonly zones: Zones;
+  /** Filled by the publisher of names; asked by `resolvers`. */
+  readonly containers: HostContainers;
   /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;

@@ -1,6 +1,7 @@
 /** DNS messages made and read by another codec than ours. */
 import dnsPacket, { type Answer, type DecodedPacket, type RecordType } from 'dns-packet';
 import { answerQuery, type Transport } from '../../src/dns/answer.js';
+import { NO_LINKS, type PossibleScopes } from '../../src/dns/scope.js';
 import { NetworkZone, type ZoneEndpoint } from '../../src/dns/zone.js';
 
 export const RD = 0x0100;
@@ -37,14 +38,19 @@ export function zone(
 /** Draws that leave the order as it is: Fisher and Yates swaps each item with itself. */
 export const UNSHUFFLED = () => 0.999_999;
 
+/** Of a container that is known to be in these networks, in this order, with no names of its own. */
+export function certainly(zones: readonly NetworkZone[]): PossibleScopes {
+  return { each: [zones.map((zone) => ({ zone, links: NO_LINKS }))], isOpen: false };
+}
+
 /** What `answerQuery` says, decoded. */
 export function ask(
   zones: NetworkZone[],
   query: Buffer,
   transport: Transport = 'udp',
   random: () => number = UNSHUFFLED,
-): DecodedPacket | 'forward' | 'drop' {
-  const answer = answerQuery(query, transport, zones, random);
+): DecodedPacket | 'forward' | 'drop' | 'wait' {
+  const answer = answerQuery(query, transport, certainly(zones), random);
   return typeof answer === 'string' ? answer : dnsPacket.decode(answer);
 }
 

@@ -33,10 +33,12 @@ class OneContainer {
     const endpointId = this.state === 'running' ? this.endpointId : '';
     return {
       ...{ id: 'c1', name: 'one', hostname: 'one', labels: {}, sandboxPath: undefined, exposedPorts: [] },
-      endpoints: [{ network: 'shop', networkId: 'shop', endpointId, names: [] }],
+      endpoints: [{ network: 'shop', networkId: 'shop', endpointId, names: [], ...NOTHING }],
     };
   }
 }
+
+const NOTHING = { addresses: [], links: [], priority: 0, gateways: 0 };
 
 /** A container's endpoint whose interface is in the container, and a sweep over it. */
 async function open() {

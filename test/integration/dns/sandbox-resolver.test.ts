@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { HeldSockets } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/held-sandboxes.js';
+import { HostContainers } from '../../../src/dns/host-containers.js';
 import { SandboxResolvers } from '../../../src/dns/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox-resolver.js';
 import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/zone.js';
@@ -32,6 +33,13 @@ const ENDPOINTS = [
 const SILENT: ZoneEndpoint = { ...endpoint('lost', ['10.1.0.4']), alive: false };
 const SHOP = NetworkZone.build('n1', ['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
 const zones = (networkId: string) => (networkId === 'n1' ? SHOP : undefined);
+
+/** Docker could not be asked which containers there are. */
+function noContainers(): HostContainers {
+  const containers = new HostContainers(zones);
+  containers.unreachable();
+  return containers;
+}
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
@@ -84,7 +92,7 @@ async function ownerProcess(sandbox: Sandbox, deadly = 0, manner: 'kill' | 'thro
 
 /** Resolvers that end with the test; the sandbox has one of them where `attached`. */
 async function resolversFor(sandbox: Sandbox, attached = true, sockets = new Held()) {
-  const resolvers = new SandboxResolvers(zones, rules, sockets);
+  const resolvers = new SandboxResolvers(zones, noContainers(), rules, sockets);
   if (attached) expect(await resolvers.attach(sandbox.path, 'n1')).toEqual({ installed: true });
   return Object.assign(resolvers, { [Symbol.asyncDispose]: () => resolvers.close() });
 }
@@ -314,7 +322,7 @@ describe('a resolver that cannot be installed', () => {
       repair: () => Promise.reject(new Error('nft is broken')),
       remove: () => Promise.reject(new Error('nft is broken')),
     };
-    const broken = new SandboxResolvers(zones, brokenRules, new Held());
+    const broken = new SandboxResolvers(zones, noContainers(), brokenRules, new Held());
     expect(await broken.attach(sandbox.path, 'n1')).toEqual({ installed: false, reason: 'nft is broken' });
     expect(broken.status()).toMatchObject({ sandboxes: 0, failedInstalls: 1 });
     expect(await sandbox.dig('web')).toBe('192.0.2.1');

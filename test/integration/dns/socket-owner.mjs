@@ -3,6 +3,7 @@
 // by an error where argv[5] is "throw", else by SIGKILL.
 const [sources, sandboxPath, deadly, manner] = process.argv.slice(2);
 const { SandboxResolvers } = await import(`${sources}/dns/resolvers.js`);
+const { HostContainers } = await import(`${sources}/dns/host-containers.js`);
 const { NetworkZone } = await import(`${sources}/dns/zone.js`);
 const {
   ensureSandboxRules: ensure,
@@ -31,7 +32,9 @@ function zoneOf() {
   process.kill(process.pid, 'SIGKILL');
   return zone;
 }
-const resolvers = new SandboxResolvers(zoneOf, { ensure, repair, remove }, sockets);
+const containers = new HostContainers(zoneOf);
+containers.unreachable();
+const resolvers = new SandboxResolvers(zoneOf, containers, { ensure, repair, remove }, sockets);
 const attached = await resolvers.attach(sandboxPath, 'n1');
 if (!attached.installed) throw new Error(attached.reason);
 const descriptor = (kind) => [...held].find(([key]) => key.includes(kind))[1];

@@ -124,6 +124,8 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
       'hosty',
       '--expose',
       '53/udp',
+      '--link',
+      'other:private',
     ];
     const labels = ['--label', 'com.docker.compose.service=web'];
     const run = [
@@ -155,6 +157,11 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
     expect(inspected?.endpoints[0]?.names).toEqual(
       expect.arrayContaining(['one', 'two', containerId.slice(0, 12), 'hosty']),
     );
+    expect(inspected?.endpoints[0]).toMatchObject({
+      addresses: [expect.stringMatching(/^[\d.]+$/)],
+      links: [{ name: 'other', alias: 'private' }],
+      ...{ priority: 0, gateways: 1 },
+    });
 
     await lab.docker(host, 'rename', 'first', 'second');
     await lab.docker(host, 'rm', '-f', 'second');
@@ -167,14 +174,15 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
     const events = watching.events.slice(
       watching.events.findIndex((event) => 'name' in event && event.name === 'busy'),
     );
-    expect(events.slice(0, 4)).toEqual([
+    expect(events.slice(0, 5)).toEqual([
       { ...network, action: 'create' },
+      { ...container, action: 'create', name: 'first' },
       { ...network, action: 'connect', containerId },
       { ...container, action: 'start', name: 'first' },
       { ...container, action: 'rename', name: 'second' },
     ]);
     // Docker's versions differ in the order of these.
-    expect(events.slice(4, -1)).toEqual(
+    expect(events.slice(5, -1)).toEqual(
       expect.arrayContaining([
         { ...network, action: 'disconnect', containerId },
         { ...container, action: 'die', name: 'second' },

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { namesOf } from '../../../src/agent/name-plan.js';
 import { NamePublisher } from '../../../src/agent/name-publisher.js';
 import { watchRecords } from '../../../src/agent/watch-records.js';
+import { HostContainers } from '../../../src/dns/host-containers.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
@@ -20,7 +21,10 @@ import { silentLogger } from '../../support/mirror-hosts.js';
 const ID = 'f00dfeedf00d'.padEnd(64, '0');
 
 function containerNamed(name: string, given: Partial<InspectedContainer> = {}): InspectedContainer {
-  const endpoint = { network: 'shop', networkId: 'docker-net', endpointId: 'e1', names: [name, 'db'] };
+  const endpoint = {
+    ...{ network: 'shop', networkId: 'docker-net', endpointId: 'e1', names: [name, 'db'] },
+    ...{ addresses: [], links: [], priority: 0, gateways: 0 },
+  };
   return {
     id: ID,
     name,
@@ -153,6 +157,7 @@ class Fixture implements AsyncDisposable {
         has: (id) => this.sandboxes.has(id),
         enter: ({ id }, path) => void this.sandboxes.set(id, path),
       },
+      containers: new HostContainers(() => undefined),
       logger: silentLogger,
     });
     this.#watching = watchRecords(this.store, KEY, this.#stop.signal, (entries) => {

@@ -1,0 +1,75 @@
+/** The networks of one container as places to look a name up, in the order in which they are asked. Pure. */
+import { type NamedEndpoint, type NetworkZone, nameKey } from './zone.js';
+
+/** What `--link NAME:ALIAS` gives a container in one network: ALIAS is NAME, for it alone. */
+export interface Link {
+  readonly name: string;
+  readonly alias: string;
+}
+
+/** Alias, with and without the network's name, to the name behind it; as `nameKey` makes names. */
+export type Links = ReadonlyMap<string, string>;
+
+export const NO_LINKS: Links = new Map();
+
+export interface Scope {
+  readonly zone: NetworkZone;
+  readonly links: Links;
+}
+
+/** Of one container, the first to be asked first. */
+export type Scopes = readonly Scope[];
+
+export interface PossibleScopes {
+  /** One, or what each container that it may be would have. Never empty. */
+  readonly each: readonly Scopes[];
+  /** It may also be a container that nothing is known of yet. */
+  readonly isOpen: boolean;
+}
+
+/** Undefined: nothing is known of the name. Empty: it is a link, and nobody has its end now. */
+export type Found = readonly NamedEndpoint[] | undefined;
+
+const NOBODY: readonly NamedEndpoint[] = [];
+
+/** `network`: its name in Docker. */
+export function linksIn(network: string, links: readonly Link[]): Links {
+  if (links.length === 0) return NO_LINKS;
+  const suffix = `.${nameKey(network)}`;
+  return new Map(
+    links.flatMap(({ name, alias }): [string, string][] => [
+      [nameKey(alias), nameKey(name)],
+      [`${nameKey(alias)}${suffix}`, nameKey(name)],
+    ]),
+  );
+}
+
+/**
+ * Who has the name for this container: what a link leads to, in whichever network; else all that have it in the first
+ * network that knows it (moby: Sandbox.ResolveName). A link whose end nobody has now is nobody's, where Docker would
+ * go on with the name itself: it must not become another container's while its own one is restarted.
+ */
+export function findByName(scopes: Scopes, name: string): Found {
+  let isLink = false;
+  for (const scope of scopes) {
+    const target = scope.links.get(name);
+    if (target === undefined) continue;
+    isLink = true;
+    const found = scope.zone.find(target);
+    if (found.length > 0) return found;
+  }
+  return isLink ? NOBODY : findFirst(scopes, (zone) => zone.find(name));
+}
+
+/** Who has the address of this name below in-addr.arpa or ip6.arpa. */
+export function findByReverseName(scopes: Scopes, name: string): Found {
+  return findFirst(scopes, (zone) => zone.findByReverseName(name));
+}
+
+function findFirst(scopes: Scopes, find: (zone: NetworkZone) => readonly NamedEndpoint[]): Found {
+  for (const { zone } of scopes) {
+    const found = find(zone);
+    if (found.length > 0) return found;
+  }
+  return undefined;
+}
