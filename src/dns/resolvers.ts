@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises';
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../errors.js';
-import type { HeldSockets, QueryCounts, SandboxRules, ZoneOf } from './collaborators.js';
+import type { HeldSockets, IsCurrent, QueryCounts, SandboxRules, ZoneOf } from './collaborators.js';
 import {
   type HeldSandbox,
   holdSandbox,
@@ -65,6 +65,7 @@ export class SandboxResolvers {
     private readonly zoneOf: ZoneOf,
     private readonly rules: SandboxRules,
     private readonly sockets: HeldSockets,
+    private readonly isCurrent: IsCurrent = () => true,
     private readonly random: () => number = Math.random,
   ) {}
 
@@ -231,10 +232,11 @@ export class SandboxResolvers {
   ): Promise<Attached> {
     const { rules, random } = this;
     const zones = () => zonesOf(sandbox.networkIds, this.zoneOf);
+    const isCurrent = () => [...sandbox.networkIds].every((networkId) => this.isCurrent(networkId));
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
-      sandbox.resolver = await start({ rules, random, zones, counts: this.#counts });
+      sandbox.resolver = await start({ rules, random, zones, isCurrent, counts: this.#counts });
       before?.release();
       return { installed: true };
     } catch (error) {

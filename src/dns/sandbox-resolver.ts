@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { sleepRunning } from '../concurrency/deadline.js';
 import { rulesetGeneration } from '../native/ruleset-generation.js';
 import { forgetConnections } from '../native/socket-conntrack.js';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../native/socket-sandbox.js';
 import { answerQuery, MOST_TCP_BYTES, type Transport } from './answer.js';
 import type { QueryCounts, SandboxRules } from './collaborators.js';
+import { Denials, queryOf } from './denials.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import { parseQuery } from './query.js';
 import { TcpConnection } from './tcp-connection.js';
@@ -37,6 +39,8 @@ export interface ResolverParts {
   readonly rules: SandboxRules;
   /** Of the networks the sandbox is in now. */
   readonly zones: () => readonly NetworkZone[];
+  /** Whether these know all names that they will know soon. */
+  readonly isCurrent: () => boolean;
   readonly counts: QueryCounts;
   /** 0 to below 1. */
   readonly random: () => number;
@@ -47,6 +51,7 @@ export class SandboxResolver {
   readonly #udp: UdpServer;
   readonly #forwarder: UdpForwarder<UdpClient>;
   readonly #virtual: VirtualAddresses;
+  readonly #denials: Denials;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -60,6 +65,7 @@ export class SandboxResolver {
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
     const open = () => openForwardUdp(sandboxPath);
     this.#virtual = new VirtualAddresses(parts.zones, open);
+    this.#denials = new Denials(parts.isCurrent);
     this.#forwarder = new UdpForwarder(open, (...passed) => this.#passBack(...passed));
     this.#serveTcp();
   }
@@ -143,9 +149,9 @@ export class SandboxResolver {
   }
 
   async #drain(): Promise<void> {
-    const isWaiting = () => this.#forwarder.waiting + this.#virtual.waiting > 0;
+    const isWaiting = () => this.#forwarder.waiting + this.#virtual.waiting + this.#denials.waiting > 0;
     for (let waited = 0; waited < DRAIN_MS || (isWaiting() && waited < MOST_DRAIN_MS); ) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+      await sleepRunning(DRAIN_MS);
       waited += DRAIN_MS;
     }
   }
@@ -178,20 +184,31 @@ export class SandboxResolver {
   }
 
   #passBack(answer: Buffer, client: UdpClient, query: Buffer): void {
-    const better = this.#virtual.isNeeded ? this.#findBetter(answer, query) : undefined;
+    const better = this.#findBetter(answer, 'udp', query);
     if (better === undefined) this.#udp.reply(answer, client);
     else void better.then((message) => this.#udp.reply(message, client));
   }
 
-  #findBetter(answer: Buffer, query: Buffer): Promise<Buffer> | undefined {
-    const parsed = parseQuery(query);
-    return typeof parsed === 'string' ? undefined : this.#virtual.replace(answer, parsed.udpBytes);
+  /** What is to be said instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. */
+  #findBetter(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+    const held = this.#denials.hold(answer, () => this.#findOwn(query ?? queryOf(answer), transport));
+    if (held !== undefined) return held;
+    if (!this.#virtual.isNeeded) return undefined;
+    const parsed = transport === 'udp' && query ? parseQuery(query) : undefined;
+    if (typeof parsed === 'string') return undefined;
+    return this.#virtual.replace(answer, parsed?.udpBytes ?? MOST_TCP_BYTES);
+  }
+
+  #findOwn(query: Buffer | undefined, transport: Transport): Buffer | undefined {
+    const { zones, random } = this.parts;
+    const answer = query && answerQuery(query, transport, zones(), random);
+    return typeof answer === 'string' ? undefined : answer;
   }
 
   #takeTcp(client: TcpSocket): void {
     const connection = new TcpConnection(client, {
       answer: (query) => this.#answer(query, 'tcp'),
-      replace: (answer) => this.#virtual.replace(answer, MOST_TCP_BYTES),
+      replace: (answer) => this.#findBetter(answer, 'tcp'),
       open: () => openForwardTcp(this.sandboxPath),
     });
     this.#connections.add(connection);

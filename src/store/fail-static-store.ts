@@ -118,6 +118,10 @@ export class FailStaticStore implements Store {
     return `${reason.message}${size === 0 ? '' : `; ${size} records of this host are kept until it answers`}`;
   }
 
+  recall(prefix: string): readonly Entry[] | undefined {
+    return this.#standIn.known.covers(prefix) ? this.#standIn.snapshot(prefix).entries : undefined;
+  }
+
   async get(key: string): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
     return this.#read(key, ask, () => this.#standIn.find(key));

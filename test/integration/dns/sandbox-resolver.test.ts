@@ -180,6 +180,27 @@ describe('a sandbox with a resolver', () => {
     );
   });
 
+  test.each(['+notcp', '+tcp'])(
+    'asked %s while more names will be known soon, a denial waits',
+    async (how) => {
+      await using sandbox = await createSandbox();
+      let [zone, current] = [undefined as NetworkZone | undefined, false];
+      const resolvers = new SandboxResolvers(
+        () => zone,
+        rules,
+        new Held(),
+        () => current,
+      );
+      expect(await resolvers.attach(sandbox.path, 'n1')).toEqual({ installed: true });
+      expect(await sandbox.dig(how, 'outside.example')).toBe('192.0.2.1');
+      const asked = ['db', 'nobody.example'].map((name) => sandbox.dig(how, '+tries=1', '+time=8', name));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      [zone, current] = [SHOP, true];
+      expect(await Promise.all(asked)).toEqual(['10.1.0.3', '']);
+      await resolvers.close();
+    },
+  );
+
   test("an answer too large for the client is truncated and had over TCP, ours and Docker's", async () => {
     await using sandbox = await createSandbox();
     await using _resolvers = await resolversFor(sandbox);
