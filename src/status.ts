@@ -27,6 +27,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
+    store.diskProblem,
     ...(host ? hostProblems(host, hostId) : []),
   ];
   return {

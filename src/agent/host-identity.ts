@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
+import { diskError } from '../store/disk-failure.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -13,7 +14,14 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
   const path = join(stateDirectory, 'host-id');
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   // Made only when absent, so that two starts at once agree on one id.
-  await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting);
+  await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return;
+      // An empty one would be no host id for ever.
+      await rm(path, { force: true }).catch(() => undefined);
+      throw diskError(path, error);
+    },
+  );
   const id = (await readFile(path, 'utf8')).trim();
   if (isHostId(id)) return id;
   throw new XnetError(
@@ -25,8 +33,4 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
 /** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/cluster-hold.ts). */
 export function isHostId(text: string): boolean {
   return UUID.test(text);
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }

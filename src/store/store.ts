@@ -78,6 +78,8 @@ export interface Store extends AsyncDisposable {
   readonly away: boolean;
   /** Why it is away, for people. */
   readonly problem?: string | undefined;
+  /** Why what it keeps on this host cannot be written, for people. */
+  readonly diskProblem?: string | undefined;
   /**
    * What was last known under `prefix`, also of an earlier run, without asking anybody; undefined where not all of it
    * is known. Only stores that keep that on this host have it.
