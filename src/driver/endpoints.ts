@@ -64,7 +64,7 @@ export class Endpoints {
       const endpoint = this.#newRecord(network, creation);
       const known = local.findEndpoint(endpoint.id);
       if (known) return { mac: sameEndpoint(known, endpoint).mac };
-      await this.#recordAndAttach(network, endpoint, signal);
+      await local.makeEndpoint(endpoint.id, () => this.#recordAndAttach(network, endpoint, signal));
       return { mac: endpoint.mac };
     });
   }
