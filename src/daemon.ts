@@ -3,7 +3,8 @@ import type { Server } from 'node:http';
 import { ensureHostId, readMachine } from './agent/host-identity.js';
 import { listKnownHosts } from './agent/known-hosts.js';
 import { IdentityClash } from './agent/records-owner.js';
-import { sleep, withDeadline } from './concurrency/deadline.js';
+import { sleep } from './concurrency/deadline.js';
+import { type Patience, waitForWork } from './concurrency/patience.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { storeSettings } from './config/store-settings.js';
@@ -16,6 +17,7 @@ import { findOwnPlugin } from './docker/own-plugin.js';
 import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
 import { errorMessage } from './errors.js';
 import { type Host, startHost } from './host/host.js';
+import { namesLastKnown } from './host/names-last-known.js';
 import { listenHeld, removeSockets } from './keeper/held-listener.js';
 import type { KeeperLink } from './keeper/keeper-link.js';
 import { createLogger, type Logger } from './observability/logger.js';
@@ -32,14 +34,17 @@ import { openStore } from './store/open-store.js';
 import { ownershipOf } from './store/own-keys.js';
 import type { Store } from './store/store.js';
 
-/** Docker waits for us without end, holding locks: each call is answered within this time. */
-const RPC_DEADLINE_MS = 9500;
+/**
+ * Docker waits for us without end, holding locks: each call is answered within this time, which is for slow machines.
+ * What fails is answered sooner.
+ */
+const RPC_DEADLINE_MS = 60_000;
 /** How long a call waits for a host that is still starting, before it is answered with the reason. */
-const READY_WAIT_MS = 8000;
-/** How long the creation of a network waits for this host's docker_gwbridge. */
-const GATEWAY_WAIT_MS = 1500;
-/** How long containers' queries wait for a daemon that starts again and has not reached the store yet. */
-const ADOPT_WAIT_MS = 1500;
+const READY_PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
+/** How long the creation of a network waits for this host's docker_gwbridge; failing: where Docker's API does not answer. */
+const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
+/** How long containers' queries wait for a daemon that starts again, before it answers with what was known at the end of the last. */
+const ADOPT_WAIT_MS = 500;
 const SANDBOX_RULES = {
   ensure: ensureSandboxRules,
   repair: repairSandboxRules,
@@ -60,21 +65,23 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const hostId = await ensureHostId(config.stateDir);
   await using store = await openHostsStore(config, hostId, logger);
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
-  const zones = new Zones();
+  const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
+  // A host that cannot start will not know more than what was last known.
+  const isCurrent = (id: string) => readiness.problem !== undefined || zones.isCurrent(id);
   const containers = new HostContainers(zoneOf);
-  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets);
+  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
   const identity = { hostId, machine: await readMachine(), clash: new IdentityClash() };
   const names = { zones, containers, resolvers };
   const foundation = { config, logger, store, dataplane, ...names, ...identity, version, pluginId };
-  const readiness = new Readiness(
+  const readiness: Readiness<Host> = new Readiness(
     () => startHost(foundation),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
   const admin: Admin = {
     status: () => readStatus({ readiness, store, sockets, resolvers, hostId, version }),
     listHosts: () => listKnownHosts(store),
-    removeHost: async (wanted) => (await readiness.wait(READY_WAIT_MS)).removeHost(wanted),
+    removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   };
 
   const plugin = createPluginServer(config, readiness, logger);
@@ -92,7 +99,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   logger.info('listening', { socket: config.socket, store: store.description, host: hostId, version });
 
   const stop = new AbortController();
-  // The host adopts them when it knows all names; where that takes long, Docker's names are better than none.
+  // The host adopts them when it knows all names; where that takes long, those last known are better than none.
   const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
   const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
   const preparing = readiness.run(stop.signal).then(() => {
@@ -129,7 +136,7 @@ function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDa
 
 function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logger: Logger): Server {
   const ready = async () => {
-    const host = await readiness.wait(READY_WAIT_MS);
+    const host = await readiness.wait(READY_PATIENCE);
     if (host.registration.refusal) throw host.registration.refusal;
     return host;
   };
@@ -148,8 +155,12 @@ function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logge
 async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
   // What the host cannot start for is told by the next call, which waits for it.
   if (readiness.problem !== undefined) return;
-  const settled = async () => (await readiness.wait(GATEWAY_WAIT_MS)).mirror.settled;
-  await withDeadline(settled(), GATEWAY_WAIT_MS, 'docker_gwbridge').catch(() => undefined);
+  const settled = async () => (await readiness.wait(GATEWAY_PATIENCE)).mirror.settled;
+  const findFailure = () => {
+    const docker = readiness.value?.engine.state;
+    return docker?.connected === false ? docker.reason : readiness.problem;
+  };
+  await waitForWork(settled(), GATEWAY_PATIENCE, 'docker_gwbridge', findFailure).catch(() => undefined);
 }
 
 /** The cluster's store goes on by what this host knows while it does not answer; the embedded one is always there. */

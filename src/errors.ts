@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   EMPTY_REQUEST: { meaning: 'Docker retried a broken call without its body', fault: 'caller', retry: false },
   STORE_UNAVAILABLE: { meaning: 'the store did not answer in time', fault: 'environment', retry: true },
   STORE_DENIED: { meaning: 'the store refused the credentials', fault: 'environment', retry: false },
+  DISK: { meaning: 'the state directory cannot be written', fault: 'environment', retry: true },
   STORE_CONFLICT: { meaning: 'others kept changing the same record', fault: 'environment', retry: true },
   KERNEL: { meaning: 'the kernel or iproute2 refused an operation', fault: 'environment', retry: false },
   DOCKER: { meaning: "Docker's API did not answer, or failed", fault: 'environment', retry: true },

@@ -32,6 +32,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
     storeStatus.problem,
+    store.diskProblem,
     upgradeProblem(sockets),
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? await reachProblems(host) : []),

@@ -1,12 +1,13 @@
+import type { Patience } from '../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import { errorMessage } from '../errors.js';
+import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { NetworkRecord } from '../store/records.js';
 import type { NetworkFollower } from './network-follower.js';
 
-/** Of a start, for all networks side by side. */
-const FOLLOW_WAIT_MS = 2000;
+/** Of a start, for all networks side by side. What takes longer goes on behind. */
+const PATIENCE: Patience = { failingMs: 2_000, workingMs: 2_000 };
 
 export interface AdoptionParts {
   readonly dataplane: Dataplane;
@@ -44,7 +45,8 @@ async function followAgain(
   record: NetworkRecord,
   { follower, specOf, logger }: AdoptionParts,
 ): Promise<void> {
-  await follower.follow(specOf(record), FOLLOW_WAIT_MS).catch((error: unknown) => {
-    logger.error('a network is not followed yet', { network: record.id, error: errorMessage(error) });
+  await follower.follow(specOf(record), PATIENCE).catch((error: unknown) => {
+    const level = isXnetError(error, 'TIMEOUT') ? 'info' : 'error';
+    logger[level]('a network is not followed yet', { network: record.id, error: errorMessage(error) });
   });
 }

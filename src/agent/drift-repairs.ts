@@ -43,7 +43,7 @@ const AGAIN_MS = 1_000;
 /** So that looks at many networks are spread. */
 const BETWEEN_MS = 20;
 
-/** The least for which a port must have been nobody's: no creation takes as long. */
+/** The least for which a port must have been nobody's, and no endpoint's that is being made. */
 const ORPHAN_MS = 20_000;
 
 /**
@@ -160,11 +160,11 @@ export class DriftRepairs implements AsyncDisposable {
 
   /** A container that has the other end keeps it: the store may be wrong (an old backup). */
   async #removeOrphans(networkId: string, strangers: readonly string[]): Promise<void> {
-    const { dataplane, repairs } = this.#parts;
+    const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    seen.note(strangers);
-    const long = strangers.filter((name) => seen.isLongerThan(name, ORPHAN_MS));
+    seen.note(strangers.filter((name) => !local.isComing(name)));
+    const long = strangers.filter((name) => !local.isComing(name) && seen.isLongerThan(name, ORPHAN_MS));
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
     for (const name of long.filter((each) => outer.has(each))) {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../directories.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { XnetError } from '../errors.js';
+import { diskReason } from '../store/disk-failure.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -14,9 +15,16 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
   const path = join(stateDirectory, 'host-id');
   await ensureDirectory(stateDirectory);
   // Made only when absent, so that two starts at once agree on one id.
-  const made = writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 });
-  const text = made.catch(ignoreExisting).then(() => readFile(path, 'utf8'));
-  const id = (await text.catch((error: unknown) => unusable(stateDirectory, error))).trim();
+  await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return;
+      // An empty one would be no host id for ever.
+      await rm(path, { force: true }).catch(() => undefined);
+      unusable(stateDirectory, error);
+    },
+  );
+  const text = await readFile(path, 'utf8').catch((error: unknown) => unusable(stateDirectory, error));
+  const id = text.trim();
   if (isHostId(id)) return id;
   throw new XnetError(
     'INVALID',
@@ -42,11 +50,7 @@ export function isHostId(text: string): boolean {
   return UUID.test(text);
 }
 
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
-}
-
 function unusable(stateDirectory: string, cause: unknown): never {
-  const message = `the state directory ${stateDirectory} cannot be used: ${errorMessage(cause)}`;
-  throw new XnetError('KERNEL', message, { path: stateDirectory }, { cause });
+  const message = `the state directory ${stateDirectory} cannot be used: ${diskReason(cause)}`;
+  throw new XnetError('DISK', message, { path: stateDirectory }, { cause });
 }

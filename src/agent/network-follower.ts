@@ -1,4 +1,5 @@
-import { sleep, withDeadline } from '../concurrency/deadline.js';
+import { sleep } from '../concurrency/deadline.js';
+import { type Patience, waitForWork } from '../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../dataplane/dataplane.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
@@ -13,7 +14,7 @@ import { watchRecords } from './watch-records.js';
 /** How long a network is followed after its last endpoint on this host went. */
 const REST_MS = 60_000;
 /** Less than the time in which Docker is answered (RPC_DEADLINE_MS), so that it is told the reason. */
-const FOLLOW_WAIT_MS = 8000;
+const PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
 
 export interface FollowerParts {
   readonly store: Store;
@@ -47,17 +48,13 @@ export class NetworkFollower implements AsyncDisposable {
   }
 
   /**
-   * Resolves when this host forwards to all endpoints of the network. Rejects when it does not after `waitMs`, with
-   * the latest failure, or TIMEOUT; the network is followed nevertheless.
+   * Resolves when this host forwards to all endpoints of the network. Rejects when it does not in the time that
+   * `patience` gives, with the latest failure, or TIMEOUT; the network is followed nevertheless.
    */
-  async follow(network: NetworkSpec, waitMs = FOLLOW_WAIT_MS): Promise<void> {
-    const followed = this.#followed.get(network.id) ?? this.#start(network);
-    clearTimeout(followed.restTimer);
-    try {
-      await withDeadline(followed.applied, waitMs, `following network ${network.id}`);
-    } catch (error: unknown) {
-      throw followed.loop.failure ?? error;
-    }
+  async follow(network: NetworkSpec, patience = PATIENCE): Promise<void> {
+    const { applied, loop, restTimer } = this.#followed.get(network.id) ?? this.#start(network);
+    clearTimeout(restTimer);
+    await waitForWork(applied, patience, `following network ${network.id}`, () => loop.findFailure());
   }
 
   /** Each network is made what `specOf` says, and all its entries are worked out anew, soon. */
@@ -85,6 +82,11 @@ export class NetworkFollower implements AsyncDisposable {
   /** The network's endpoints on all hosts as the store has them; undefined when it is not followed (yet). */
   endpointsOf(networkId: string): readonly EndpointRecord[] | undefined {
     return this.#followed.get(networkId)?.loop.endpoints;
+  }
+
+  /** Whether the store itself has told them, and not only what was last known of it; undefined when it is not followed. */
+  isCurrent(networkId: string): boolean | undefined {
+    return this.#followed.get(networkId)?.loop.isCurrent;
   }
 
   /** One of them; undefined also while the store's state is not known. */
@@ -121,6 +123,7 @@ class ForwardingLoop {
   #network: NetworkSpec;
   readonly #signal: AbortSignal;
   endpoints: readonly EndpointRecord[] | undefined;
+  isCurrent = false;
   /** Of the last attempt. */
   failure: unknown;
   #wake: () => void = () => undefined;
@@ -143,7 +146,8 @@ class ForwardingLoop {
     const forget = hosts.onChange(() => this.#hint());
     this.#signal.addEventListener('abort', () => this.#hint());
     const prefix = keys.endpointsOf(this.#network.id);
-    const { ended } = watchRecords(store, prefix, this.#signal, (entries) => {
+    const { ended } = watchRecords(store, prefix, this.#signal, (entries, recalled) => {
+      this.isCurrent = !recalled;
       this.endpoints = records.read(endpointRecord, prefix, entries.values());
       this.#parts.changed(this.#network.id);
       this.#hint();
@@ -162,6 +166,15 @@ class ForwardingLoop {
     this.#network = network;
     this.#ensured = false;
     this.#hint();
+  }
+
+  /** Of the last attempt; where nothing could be attempted, of reading the store. */
+  async findFailure(): Promise<unknown> {
+    if (this.failure !== undefined || this.endpoints !== undefined) return this.failure;
+    return this.#parts.store.list(keys.endpointsOf(this.#network.id)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
   }
 
   #hint(): void {

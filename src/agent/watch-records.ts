@@ -9,25 +9,27 @@ export interface RecordsWatch {
 
 /**
  * Keeps all entries under a prefix, by key, and gives them to `take` after each batch of the store's watch:
- * the caller looks at the whole state and never at single events.
+ * the caller looks at the whole state and never at single events. `recalled`: the store has not told its own yet.
  */
 export function watchRecords(
   store: Store,
   prefix: string,
   signal: AbortSignal,
-  take: (entries: ReadonlyMap<string, Entry>) => void,
+  take: (entries: ReadonlyMap<string, Entry>, recalled: boolean) => void,
 ): RecordsWatch {
   let entries = new Map<string, Entry>();
+  let recalled = false;
   let reached: () => void = () => undefined;
   const first = new Promise<void>((resolve) => {
     reached = resolve;
   });
   const follow = async () => {
     for await (const batch of store.watch(prefix, signal)) {
-      if (batch.type === 'snapshot')
+      if (batch.type === 'snapshot') {
         entries = new Map(batch.snapshot.entries.map((entry) => [entry.key, entry]));
-      else for (const change of batch.changes) applyChange(entries, change);
-      take(entries);
+        recalled = batch.recalled === true;
+      } else for (const change of batch.changes) applyChange(entries, change);
+      take(entries, recalled);
       reached();
     }
   };

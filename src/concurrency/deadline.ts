@@ -1,22 +1,33 @@
+/**
+ * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
+ * but could not be read yet, since others or work of our own had the processor, is not late.
+ */
+import { setImmediate } from 'node:timers/promises';
 import { XnetError } from '../errors.js';
+
+/** A limit is counted in so many slices: one that took longer than its length counts as its length. */
+const SLICES = 15;
+const CLOCK_SLICE_MS = 100;
 
 /**
  * Resolves or rejects as `work` does, or rejects with TIMEOUT after `timeoutMs`. The work itself goes on:
  * whoever calls this must leave work that is safe to finish late (every driver verb is idempotent).
  */
 export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new XnetError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs })),
-      timeoutMs,
-    );
-  });
+  const decided = new AbortController();
+  const expire = async (): Promise<never> => {
+    await sleepRunning(timeoutMs, decided.signal);
+    throw timeoutError(what, timeoutMs);
+  };
   try {
-    return await Promise.race([work, expired]);
+    return await Promise.race([work, expire()]);
   } finally {
-    clearTimeout(timer);
+    decided.abort();
   }
+}
+
+export function timeoutError(what: string, timeoutMs: number): XnetError {
+  return new XnetError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs });
 }
 
 /** Waits `ms`, or less when `signal` aborts. Never rejects. */
@@ -31,4 +42,32 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal?.addEventListener('abort', done, { once: true });
   });
+}
+
+/** Waits until this process has run for `ms`, or `signal` aborts. What has come by then was read. Never rejects. */
+export async function sleepRunning(ms: number, signal?: AbortSignal): Promise<void> {
+  for (let slice = 0; slice < SLICES && !signal?.aborted; slice += 1) await sleep(ms / SLICES, signal);
+  // In a turn of Node's event loop timers come before input and output (nodejs.org, "The Node.js Event Loop").
+  if (!signal?.aborted) await setImmediate();
+}
+
+/** A clock that stands still while this process does not run. */
+export class RunningClock implements Disposable {
+  readonly #timer = setInterval(() => this.#count(), CLOCK_SLICE_MS).unref();
+  #countedMs = 0;
+  #since = performance.now();
+
+  /** Since its making. */
+  get ms(): number {
+    return this.#countedMs + Math.min(CLOCK_SLICE_MS, performance.now() - this.#since);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #count(): void {
+    this.#countedMs = this.ms;
+    this.#since = performance.now();
+  }
 }

@@ -1,5 +1,6 @@
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import { sleep, withDeadline } from './deadline.js';
+import { sleep } from './deadline.js';
+import { type Patience, waitForWork } from './patience.js';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
@@ -7,7 +8,7 @@ const LONGEST_PAUSE_MS = 5000;
 /**
  * Something that must be prepared before it can be used, by work that may fail for reasons outside (no
  * store, no interface yet) and is then tried again until it succeeds. Callers wait a bounded time and are
- * told the reason.
+ * told the reason; longer while nothing has failed.
  */
 export class Readiness<T> {
   readonly #prepare: () => Promise<T>;
@@ -52,10 +53,10 @@ export class Readiness<T> {
     return this.#failure === undefined ? undefined : errorMessage(this.#failure);
   }
 
-  /** Waits up to `timeoutMs`, then rejects with the last failure's code and reason. */
-  async wait(timeoutMs: number): Promise<T> {
+  /** Waits as `patience` says, then rejects with the last failure's code and reason. */
+  async wait(patience: Patience): Promise<T> {
     try {
-      return await withDeadline(this.#prepared, timeoutMs, 'starting');
+      return await waitForWork(this.#prepared, patience, 'starting', () => this.#failure);
     } catch {
       const code = isXnetError(this.#failure) ? this.#failure.code : 'TIMEOUT';
       throw new XnetError(code, `xnet on this host is not ready: ${this.problem ?? 'still starting'}`);

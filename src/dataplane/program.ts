@@ -2,8 +2,8 @@
 import { execa, type ResultPromise } from 'execa';
 import { XnetError } from '../errors.js';
 
-/** No command of ours takes a second; one that takes this long hangs in the kernel. */
-export const PROGRAM_TIMEOUT_MS = 10_000;
+/** No command of ours takes a second on a processor of its own; one that takes this long hangs in the kernel. */
+export const PROGRAM_TIMEOUT_MS = 30_000;
 
 const OPTIONS = { reject: false, stripFinalNewline: false } as const;
 

@@ -20,6 +20,9 @@ export interface SandboxRules {
 /** The zone of a network as it is now; undefined while nothing is known of it. Asked at every query. */
 export type ZoneOf = (networkId: string) => NetworkZone | undefined;
 
+/** false: more names of the network will be known soon. Asked at every query that Docker denies. */
+export type IsCurrent = (networkId: string) => boolean;
+
 /**
  * Sockets that outlive the daemon (keeper/held-sockets.ts). A descriptor that is held stays open when this process
  * ends; `take` gives a duplicate.

@@ -1,6 +1,6 @@
 /** Which endpoint is in which sandbox: from Join to Leave the names of its network are answered there. */
 import { statfs } from 'node:fs/promises';
-import { sleep } from '../concurrency/deadline.js';
+import { sleepRunning } from '../concurrency/deadline.js';
 import type { Logger } from '../observability/logger.js';
 import type { SandboxResolvers } from './resolvers.js';
 
@@ -8,7 +8,7 @@ import type { SandboxResolvers } from './resolvers.js';
 const NSFS_MAGIC = 0x6e736673;
 
 /** How long a container's start waits for its resolver: a slow one is better than none, a stuck one is not. */
-const READY_MS = 2_000;
+const READY_MS = 20_000;
 
 interface Stay {
   readonly networkId: string;
@@ -40,7 +40,7 @@ export class EndpointSandboxes {
   /** Resolves when the endpoint's sandbox has its resolver, or will not get one in time. Never rejects. */
   async ready(endpointId: string): Promise<void> {
     const timeout = new AbortController();
-    await Promise.race([this.#stays.get(endpointId)?.entered, sleep(READY_MS, timeout.signal)]);
+    await Promise.race([this.#stays.get(endpointId)?.entered, sleepRunning(READY_MS, timeout.signal)]);
     timeout.abort();
   }
 

@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises';
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../errors.js';
-import type { HeldSockets, QueryCounts, SandboxRules, ZoneOf } from './collaborators.js';
+import type { HeldSockets, IsCurrent, QueryCounts, SandboxRules, ZoneOf } from './collaborators.js';
 import {
   type HeldSandbox,
   holdSandbox,
@@ -67,6 +67,7 @@ export class SandboxResolvers {
     private readonly containers: Pick<HostContainers, 'possible' | 'change'>,
     private readonly rules: SandboxRules,
     private readonly sockets: HeldSockets,
+    private readonly isCurrent: IsCurrent = () => true,
     private readonly random: () => number = Math.random,
   ) {}
 
@@ -233,13 +234,17 @@ export class SandboxResolvers {
   ): Promise<Attached> {
     const { rules, random, containers } = this;
     const { networkIds } = sandbox;
-    const zones = () => zonesOf(networkIds, this.zoneOf);
-    const possible = () => containers.possible(sandboxPath, networkIds);
-    const change = (timeoutMs: number) => containers.change(timeoutMs);
+    const parts: ResolverParts = {
+      ...{ rules, random, counts: this.#counts },
+      zones: () => zonesOf(networkIds, this.zoneOf),
+      isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
+      possible: () => containers.possible(sandboxPath, networkIds),
+      change: (timeoutMs) => containers.change(timeoutMs),
+    };
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
-      sandbox.resolver = await start({ rules, random, zones, possible, change, counts: this.#counts });
+      sandbox.resolver = await start(parts);
       before?.release();
       return { installed: true };
     } catch (error) {

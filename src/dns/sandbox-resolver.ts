@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { sleepRunning } from '../concurrency/deadline.js';
 import { rulesetGeneration } from '../native/ruleset-generation.js';
 import { forgetConnections } from '../native/socket-conntrack.js';
 import {
@@ -13,8 +14,9 @@ import {
   openSandboxSockets,
   RESOLVER_MARK,
 } from '../native/socket-sandbox.js';
-import { MOST_TCP_BYTES } from './answer.js';
+import { MOST_TCP_BYTES, type Transport } from './answer.js';
 import type { SandboxRules } from './collaborators.js';
+import { Denials, queryOf } from './denials.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import { parseQuery } from './query.js';
 import { type AnswerParts, SandboxAnswers, type SureAnswer } from './sandbox-answers.js';
@@ -38,6 +40,8 @@ export interface ResolverParts extends AnswerParts {
   readonly rules: SandboxRules;
   /** Of the networks of xnet's that the sandbox is in now. */
   readonly zones: () => readonly NetworkZone[];
+  /** Whether these know all names that they will know soon. */
+  readonly isCurrent: () => boolean;
 }
 
 export class SandboxResolver {
@@ -46,6 +50,7 @@ export class SandboxResolver {
   readonly #answers: SandboxAnswers;
   readonly #forwarder: UdpForwarder<UdpClient>;
   readonly #virtual: VirtualAddresses;
+  readonly #denials: Denials;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -60,6 +65,7 @@ export class SandboxResolver {
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
     const open = () => openForwardUdp(sandboxPath);
     this.#virtual = new VirtualAddresses(parts.zones, open);
+    this.#denials = new Denials(parts.isCurrent);
     this.#forwarder = new UdpForwarder(open, (...passed) => this.#passBack(...passed));
     this.#serveTcp();
   }
@@ -144,9 +150,10 @@ export class SandboxResolver {
   }
 
   async #drain(): Promise<void> {
-    const isWaiting = () => this.#answers.waiting + this.#forwarder.waiting + this.#virtual.waiting > 0;
-    for (let waited = 0; waited < DRAIN_MS || (isWaiting() && waited < MOST_DRAIN_MS); ) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+    const waiting = () =>
+      this.#answers.waiting + this.#forwarder.waiting + this.#virtual.waiting + this.#denials.waiting;
+    for (let waited = 0; waited < DRAIN_MS || (waiting() > 0 && waited < MOST_DRAIN_MS); ) {
+      await sleepRunning(DRAIN_MS);
       waited += DRAIN_MS;
     }
   }
@@ -184,20 +191,30 @@ export class SandboxResolver {
   }
 
   #passBack(answer: Buffer, client: UdpClient, query: Buffer): void {
-    const better = this.#virtual.isNeeded ? this.#findBetter(answer, query) : undefined;
+    const better = this.#findBetter(answer, 'udp', query);
     if (better === undefined) this.#udp.reply(answer, client);
     else void better.then((message) => this.#udp.reply(message, client));
   }
 
-  #findBetter(answer: Buffer, query: Buffer): Promise<Buffer> | undefined {
-    const parsed = parseQuery(query);
-    return typeof parsed === 'string' ? undefined : this.#virtual.replace(answer, parsed.udpBytes);
+  /** What is to be said instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. */
+  #findBetter(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+    const held = this.#denials.hold(answer, () => this.#findOwn(query ?? queryOf(answer), transport));
+    if (held !== undefined) return held;
+    if (!this.#virtual.isNeeded) return undefined;
+    const parsed = transport === 'udp' && query ? parseQuery(query) : undefined;
+    if (typeof parsed === 'string') return undefined;
+    return this.#virtual.replace(answer, parsed?.udpBytes ?? MOST_TCP_BYTES);
+  }
+
+  async #findOwn(query: Buffer | undefined, transport: Transport): Promise<Buffer | undefined> {
+    const answer = query && (await this.#answers.find(query, transport));
+    return typeof answer === 'string' ? undefined : answer;
   }
 
   #takeTcp(client: TcpSocket): void {
     const connection = new TcpConnection(client, {
       answer: (query) => this.#answers.find(query, 'tcp'),
-      replace: (answer) => this.#virtual.replace(answer, MOST_TCP_BYTES),
+      replace: (answer) => this.#findBetter(answer, 'tcp'),
       open: () => openForwardTcp(this.sandboxPath),
     });
     this.#connections.add(connection);

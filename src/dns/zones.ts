@@ -11,13 +11,19 @@ export interface ZoneSources {
   readonly virtualSubnetsOf: (networkId: string) => readonly string[];
   /** false: the host is silent; its endpoints are answered where no others are. */
   readonly isAlive: (hostId: string) => boolean;
+  /** false: `endpointsOf` is about to know better. */
+  readonly isCurrent: (networkId: string) => boolean;
 }
 
 export class Zones {
   readonly #zones = new Map<string, NetworkZone>();
-  #sources: ZoneSources | undefined;
+  #sources: ZoneSources;
 
-  /** Until then no zone is known. */
+  constructor(sources: ZoneSources) {
+    this.#sources = sources;
+  }
+
+  /** From now on these are asked. */
   connect(sources: ZoneSources): void {
     this.#sources = sources;
     this.#zones.clear();
@@ -27,12 +33,16 @@ export class Zones {
   find(networkId: string): NetworkZone | undefined {
     const known = this.#zones.get(networkId);
     if (known) return known;
-    const sources = this.#sources;
-    const endpoints = sources?.endpointsOf(networkId);
-    if (!sources || !endpoints) return undefined;
-    const zone = buildZone(sources, networkId, endpoints);
+    const endpoints = this.#sources.endpointsOf(networkId);
+    if (!endpoints) return undefined;
+    const zone = buildZone(this.#sources, networkId, endpoints);
     this.#zones.set(networkId, zone);
     return zone;
+  }
+
+  /** false: more of its names will be known soon. */
+  isCurrent(networkId: string): boolean {
+    return this.#sources.isCurrent(networkId);
   }
 
   /** The records of the network have changed. */

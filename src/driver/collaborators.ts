@@ -92,7 +92,7 @@ export interface ReachedAddress {
 export interface Sandboxes {
   /** Begins to answer the names of the endpoint's network in the sandbox. Idempotent. */
   enter(endpoint: { readonly id: string; readonly networkId: string }, sandboxPath: string): void;
-  /** Resolves when that is done, or after 2 s. */
+  /** Resolves when that is done, or after 20 s. */
   ready(endpointId: string): Promise<void>;
   leave(endpointId: string): void;
 }

@@ -66,17 +66,26 @@ export class Endpoints {
       const known = local.findEndpoint(endpoint.id);
       if (known)
         return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
-      try {
-        await this.#recordAndAttach(network, endpoint, signal);
-        return { mac: endpoint.mac };
-      } catch (error: unknown) {
-        if (creation.mac || !isXnetError(error, 'IN_USE') || error.fields.mac !== endpoint.mac) throw error;
-        // A user gave the MAC that follows from this address to another container.
-        const mac = spareMac(endpoint.id);
-        await this.#recordAndAttach(network, { ...endpoint, mac }, signal);
-        return { mac };
-      }
+      return local.makeEndpoint(endpoint.id, () => this.#make(network, endpoint, creation, signal));
     });
+  }
+
+  async #make(
+    network: NetworkRecord,
+    endpoint: EndpointRecord,
+    creation: EndpointCreation,
+    signal: AbortSignal,
+  ): Promise<{ mac: string }> {
+    try {
+      await this.#recordAndAttach(network, endpoint, signal);
+      return { mac: endpoint.mac };
+    } catch (error: unknown) {
+      if (creation.mac || !isXnetError(error, 'IN_USE') || error.fields.mac !== endpoint.mac) throw error;
+      // A user gave the MAC that follows from this address to another container.
+      const mac = spareMac(endpoint.id);
+      await this.#recordAndAttach(network, { ...endpoint, mac }, signal);
+      return { mac };
+    }
   }
 
   /**

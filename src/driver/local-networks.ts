@@ -14,6 +14,8 @@ export interface LocalNetwork {
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
   readonly #endpoints = new Map<string, EndpointRecord>();
+  /** Ids of those that are being made. */
+  readonly #coming = new Set<string>();
 
   addNetwork(network: LocalNetwork): void {
     this.#networks.set(network.dockerNetworkId, network);
@@ -51,6 +53,21 @@ export class LocalNetworks {
     return this.listNetworks().some(
       (other) => other.record.id === record.id && other.dockerNetworkId !== dockerNetworkId,
     );
+  }
+
+  /** Runs `make`; the endpoint is one that is being made until that ends, however long it takes. */
+  async makeEndpoint<T>(endpointId: string, make: () => Promise<T>): Promise<T> {
+    this.#coming.add(endpointId);
+    try {
+      return await make();
+    } finally {
+      this.#coming.delete(endpointId);
+    }
+  }
+
+  /** Whether an endpoint whose id begins so is being made. */
+  isComing(beginning: string): boolean {
+    return [...this.#coming].some((id) => id.startsWith(beginning));
   }
 
   addEndpoint(endpoint: EndpointRecord): void {

@@ -13,6 +13,8 @@ import { RepairLog } from '../observability/repair-log.js';
 import { RecordReader } from '../store/record-reader.js';
 import type { HostRecord, NetworkRecord } from '../store/records.js';
 import type { Foundation } from './foundation.js';
+import { namesLastKnown } from './names-last-known.js';
+import { virtualSubnetsOf } from './virtual-subnets.js';
 
 /** What this host knows of the cluster, and the kernel that follows it. */
 export interface Forwarding {
@@ -58,14 +60,18 @@ export async function startForwarding(
   hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
   guard.hint();
 
+  const lastKnown = namesLastKnown(store, hostId);
+  let isAdopting = true;
   const changed = (networkId: string) => zones.changed(networkId);
   const follower = new NetworkFollower({ store, dataplane, hosts, hostId, records, logger, changed });
   started.push(follower);
   zones.connect({
-    endpointsOf: (networkId) => follower.endpointsOf(networkId),
+    endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(local.findRecord(networkId)),
     isAlive: (id) => id === hostId || hosts.isAlive(id),
+    // What is not followed when all is adopted, nothing will be told of.
+    isCurrent: (networkId) => store.away || (follower.isCurrent(networkId) ?? !isAdopting),
   });
   hosts.onChange(() => zones.hostsChanged());
 
@@ -85,12 +91,8 @@ export async function startForwarding(
   started.push(changes);
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
+  isAdopting = false;
   return { changes, records, registration, hosts, local, isLocalFresh, follower, guard, repairs, specOf };
-}
-
-/** Services get them from the pools that swarm itself has. */
-function virtualSubnetsOf(record: NetworkRecord | undefined): string[] {
-  return record?.swarm ? record.pools.map(({ subnet }) => subnet) : [];
 }
 
 function hostRecordOf(

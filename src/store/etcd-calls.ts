@@ -3,10 +3,11 @@
  *
  * One endpoint, at first the first, is preferred until it fails; then the next one is. Within the budget of a call, a request
  * that may be repeated is, and so is a commit that certainly was not carried out. A commit that may have
- * been carried out is reported as STORE_UNAVAILABLE at once: only its caller can tell by reading.
+ * been carried out is reported as STORE_UNAVAILABLE at once: only its caller can tell by reading. What ran out of time
+ * while this process did not run says nothing of the endpoint.
  */
 import type { Etcd3 } from 'etcd3';
-import { sleep } from '../concurrency/deadline.js';
+import { RunningClock, sleep } from '../concurrency/deadline.js';
 import { XnetError } from '../errors.js';
 import { EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure, type EtcdFailure, finalError, unavailableError } from './etcd-failure.js';
@@ -64,15 +65,19 @@ export class EtcdCalls {
   }
 
   async #run<T>(call: Call<T>, tryMs: number, mayRepeat: (failure: EtcdFailure) => boolean): Promise<T> {
-    const deadline = Date.now() + this.timeouts.budgetMs;
+    using clock = new RunningClock();
+    const { budgetMs } = this.timeouts;
     const reasons = new Map<string, string>();
     for (let tries = 1; ; tries += 1) {
       const endpoint = this.preferred();
-      const timeoutMs = Math.min(tryMs, Math.max(1, deadline - Date.now()));
+      const begunMs = clock.ms;
+      const timeoutMs = Math.min(tryMs, Math.max(1, budgetMs - begunMs));
       try {
         return await endpoint.call(timeoutMs, call);
       } catch (error: unknown) {
         const failure = describeFailure(error);
+        // grpc-js counts by the wall clock, and before it reads what has come.
+        if (failure.hung && mayRepeat(failure) && clock.ms - begunMs < timeoutMs / 2) continue;
         this.noteFailure(endpoint, failure.kind);
         if (failure.hung) endpoint.calls.renew();
         if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);
@@ -80,7 +85,7 @@ export class EtcdCalls {
         const saysLittle = failure.hung && timeoutMs < tryMs;
         if (!saysLittle || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
         const pause = pauseMs(tries, this.#endpoints.length);
-        if (!mayRepeat(failure) || Date.now() + pause >= deadline)
+        if (!mayRepeat(failure) || clock.ms + pause >= budgetMs)
           throw unavailableError(reasons, error, failure.notApplied);
         await sleep(pause);
       }

@@ -1,5 +1,5 @@
 /** Keeps a watch going in etcd whatever fails: on any doubt it lists anew, perhaps on another endpoint. */
-import { sleep } from '../concurrency/deadline.js';
+import { sleep, sleepRunning } from '../concurrency/deadline.js';
 import type { EtcdCalls } from './etcd-calls.js';
 import type { EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure } from './etcd-failure.js';
@@ -102,7 +102,7 @@ async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: Abo
       return;
     }
     stream.askProgress();
-    await sleep(REPLY_MS, over);
+    await sleepRunning(REPLY_MS, over);
     if (over.aborted || (stream.heard && stream.seen >= revision)) continue;
     stream.end({ cause: new Error('the watch fell silent'), fault: 'hung' });
     return;

@@ -50,6 +50,10 @@ export interface FailStaticTiming extends AbsenceTiming {
 
 const DEFAULTS: FailStaticTiming = { behindMs: 2000, patienceMs: 1500, returnMs: 3500, probeMs: 300 };
 
+/** What a host whose state directory cannot be written is without. */
+const UNWRITABLE =
+  'a restart while etcd is away may not know the latest, and when what is kept in reserve is used up, no address is given back and no container starts while etcd is away';
+
 interface Files {
   readonly lastKnown: LastKnownFile;
   readonly ownWrites: OwnWrites;
@@ -81,7 +85,7 @@ export class FailStaticStore implements Store {
     this.#absence = new Absence({ onBegin, comeBack, isDone }, this.#timing, options.logger);
   }
 
-  /** Takes up what an earlier run left in the state directory. Throws the file system's errors. */
+  /** Takes up what an earlier run left in the state directory. Throws DISK. */
   static async open(inner: Store, options: FailStaticOptions): Promise<FailStaticStore> {
     const { stateDirectory, ownership, logger, always = [] } = options;
     const { description } = inner;
@@ -94,11 +98,15 @@ export class FailStaticStore implements Store {
       // What is not committed yet is still in the file as this host's.
       const isOver = (key: string) => !ownership.isOwn(key, known.find(key)?.value, undefined);
       const givenUp = ownWrites.givenUp.filter(isOver);
-      return () => ownWrites.forgetGivenUp(givenUp);
+      return async () => {
+        await ownWrites.forgetGivenUp(givenUp);
+        await ownWrites.keepSpareRoom();
+      };
     };
     const { behindMs } = { ...DEFAULTS, ...options.timing };
-    const onFailure = (reason: string) => logger.warn(reason);
-    const fileOptions = { behindMs, onWriting, onFailure };
+    const onProblem = (problem: string | undefined) =>
+      problem ? logger.warn(problem) : logger.info('the state directory can be written again', { path });
+    const fileOptions = { behindMs, onWriting, onProblem };
     const lastKnown = new LastKnownFile(path, description, () => known.content, fileOptions);
     const standIn = new StandIn(known, ownWrites, ownership);
     const store = new FailStaticStore(inner, options, standIn, { lastKnown, ownWrites });
@@ -122,6 +130,15 @@ export class FailStaticStore implements Store {
     return this.away ? this.#absence.since : undefined;
   }
 
+  get diskProblem(): string | undefined {
+    const { problem } = this.#files.lastKnown;
+    return problem && `${problem}; until then ${UNWRITABLE}`;
+  }
+
+  recall(prefix: string): readonly Entry[] | undefined {
+    return this.#standIn.known.covers(prefix) ? this.#standIn.snapshot(prefix).entries : undefined;
+  }
+
   async get(key: string): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
     return this.#read(key, ask, () => this.#standIn.find(key));
@@ -140,7 +157,7 @@ export class FailStaticStore implements Store {
     checkCommit(conditions, writes);
     const canBeKept = () => this.#standIn.canCommit(conditions, writes);
     if (!this.away || !canBeKept()) await this.#absence.wait();
-    if (this.away) return this.#standIn.commit(conditions, writes);
+    if (this.away) return this.#commitHere(conditions, writes);
     try {
       return await this.#commitToStore(conditions, writes);
     } catch (error: unknown) {
@@ -148,7 +165,7 @@ export class FailStaticStore implements Store {
       this.#absence.begin(unanswered);
       if (unanswered.fields.applied !== false) this.#standIn.noteUnanswered(writes);
       if (!canBeKept()) throw unanswered;
-      return this.#standIn.commit(conditions, writes);
+      return this.#commitHere(conditions, writes);
     }
   }
 
@@ -203,11 +220,25 @@ export class FailStaticStore implements Store {
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     const translated = conditions.map((condition) => this.#standIn.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
-    await this.#standIn.noteGivenUp(writes);
+    await this.#onDisk(this.#standIn.noteGivenUp(writes));
     const asked = this.#inner.commit(translated, granted);
     const result = await (this.#standIn.canCommit(conditions, writes) ? this.#inPatience(asked) : asked);
     if (result.committed) this.#standIn.known.learnCommit(writes, result.revision);
     return result;
+  }
+
+  #commitHere(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
+    return this.#onDisk(this.#standIn.commit(conditions, writes));
+  }
+
+  /** A disk that takes nothing is tried from then on until it does, and is a problem so long. */
+  async #onDisk<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error: unknown) {
+      if (isXnetError(error, 'DISK')) this.#files.lastKnown.hint();
+      throw error;
+    }
   }
 
   async #granted(write: Write): Promise<Write> {

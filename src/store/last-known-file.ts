@@ -1,9 +1,10 @@
 /** Keeps what the store last said in a file of the state directory, some seconds behind. */
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../directories.js';
-import { errorMessage } from '../errors.js';
+import { isXnetError } from '../errors.js';
+import { diskError } from './disk-failure.js';
 import type { LastKnownContent } from './last-known.js';
 
 const entry = z.object({
@@ -26,9 +27,12 @@ export interface LastKnownFileOptions {
   readonly behindMs: number;
   /** Called when the content is taken; what it returns, when that is on disk. */
   readonly onWriting: () => () => Promise<void>;
-  /** Hears why the file could not be written, each time. */
-  readonly onFailure: (reason: string) => void;
+  /** Called with the reason when the file cannot be written, once; with none when it could be again. */
+  readonly onProblem: (problem: string | undefined) => void;
 }
+
+/** To the next attempt after one that failed. */
+const RETRY_MS = 10_000;
 
 export class LastKnownFile implements AsyncDisposable {
   readonly #path: string;
@@ -37,6 +41,8 @@ export class LastKnownFile implements AsyncDisposable {
   readonly #options: LastKnownFileOptions;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #problem: string | undefined;
+  #closed = false;
 
   /** `store` names the store. */
   constructor(path: string, store: string, content: () => LastKnownContent, options: LastKnownFileOptions) {
@@ -51,6 +57,11 @@ export class LastKnownFile implements AsyncDisposable {
     this.#timer ??= setTimeout(() => this.flush(), this.#options.behindMs);
   }
 
+  /** Why the file could not be written when that was last tried. It is tried again until it succeeds. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   /** What is not written yet is written now. */
   flush(): void {
     if (this.#timer === undefined) return;
@@ -61,6 +72,7 @@ export class LastKnownFile implements AsyncDisposable {
 
   /** Writes what is not written yet. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     this.flush();
     await this.#writing;
   }
@@ -71,18 +83,36 @@ export class LastKnownFile implements AsyncDisposable {
     const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
     try {
       await ensureDirectory(dirname(this.#path));
-      const file = await open(`${this.#path}.new`, 'w', 0o600);
-      try {
-        await file.writeFile(text);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${this.#path}.new`, this.#path);
+      await replaceFile(this.#path, text);
       await onWritten();
+      this.#note(undefined);
     } catch (error: unknown) {
-      this.#options.onFailure(`${this.#path} cannot be written: ${errorMessage(error)}`);
+      this.#note((isXnetError(error) ? error : diskError(this.#path, error)).message);
+      if (!this.#closed) this.#timer ??= setTimeout(() => this.flush(), RETRY_MS).unref();
     }
+  }
+
+  #note(problem: string | undefined): void {
+    if ((problem === undefined) !== (this.#problem === undefined)) this.#options.onProblem(problem);
+    this.#problem = problem;
+  }
+}
+
+/** Leaves nothing of a new content that could not be written whole: on a full disk others need its room. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const next = `${path}.new`;
+  try {
+    const file = await open(next, 'w', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(next, path);
+  } catch (error: unknown) {
+    await rm(next, { force: true }).catch(() => undefined);
+    throw error;
   }
 }
 

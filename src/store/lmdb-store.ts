@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { open } from 'lmdb';
-import { errorMessage, isXnetError, XnetError } from '../errors.js';
+import { isXnetError, XnetError } from '../errors.js';
+import { diskReason } from './disk-failure.js';
 import { LmdbTable } from './lmdb-table.js';
 import { claimWriter } from './lmdb-writer.js';
 import { LocalStore } from './local-store.js';
@@ -11,9 +12,11 @@ export class LmdbStore implements Store {
   readonly description: string;
   readonly away = false;
   readonly #store: LocalStore;
+  readonly #table: LmdbTable;
 
-  private constructor(store: LocalStore) {
+  private constructor(store: LocalStore, table: LmdbTable) {
     this.#store = store;
+    this.#table = table;
     this.description = store.description;
   }
 
@@ -27,19 +30,23 @@ export class LmdbStore implements Store {
       chmodSync(directory, 0o700);
       // Without overlappingSync a commit is on disk, not only visible, when its promise resolves.
       const root = open({ path: directory, noSubdir: false, overlappingSync: false });
-      const table = new LmdbTable(root, claimWriter(root, directory));
+      const table = new LmdbTable(root, directory, claimWriter(root, directory));
       const store = new LocalStore(table, `embedded ${directory}`);
       store.adoptLeases();
-      return new LmdbStore(store);
+      return new LmdbStore(store, table);
     } catch (error: unknown) {
       if (isXnetError(error)) throw error;
       throw new XnetError(
         'STORE_UNAVAILABLE',
-        `the store in ${directory} cannot be opened: ${errorMessage(error)}`,
+        `the store in ${directory} cannot be opened: ${diskReason(error)}`,
         { directory },
         { cause: error },
       );
     }
+  }
+
+  get diskProblem(): string | undefined {
+    return this.#table.problem;
   }
 
   get(key: string) {

@@ -1,6 +1,7 @@
 /** A local table in LMDB: every transaction is on disk when its promise resolves. */
 import type { Database, RootDatabase } from 'lmdb';
-import { errorMessage, isXnetError, XnetError } from '../errors.js';
+import { isXnetError, XnetError } from '../errors.js';
+import { diskReason } from './disk-failure.js';
 import type { LocalTable, LocalTransaction, StoredEntry, StoredLease } from './local-table.js';
 import type { Revision } from './store.js';
 
@@ -14,13 +15,24 @@ export class LmdbTable implements LocalTable, LocalTransaction {
   readonly #leases: Database<LeaseValue, string>;
   readonly #numbers: Database<number, string>;
 
+  #problem: string | undefined;
+
   /** `release` gives the directory free for another writer, as the last write. */
-  constructor(root: RootDatabase, release: () => Promise<void>) {
+  constructor(
+    root: RootDatabase,
+    private readonly directory: string,
+    release: () => Promise<void>,
+  ) {
     this.#root = root;
     this.#release = release;
     this.#entries = root.openDB<EntryValue, string>('entries', { encoding: 'json' });
     this.#leases = root.openDB<LeaseValue, string>('leases', { encoding: 'json' });
     this.#numbers = root.openDB<number, string>('numbers', { encoding: 'json' });
+  }
+
+  /** Why the last write failed; undefined when it did not. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   get revision(): Revision {
@@ -52,11 +64,13 @@ export class LmdbTable implements LocalTable, LocalTransaction {
 
   async transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T> {
     try {
-      return await this.#root.transaction(() => work(this));
+      const result = await this.#root.transaction(() => work(this));
+      this.#problem = undefined;
+      return result;
     } catch (error: unknown) {
       if (isXnetError(error)) throw error;
-      const message = `the embedded store cannot write: ${errorMessage(error)}`;
-      throw new XnetError('STORE_UNAVAILABLE', message, {}, { cause: error });
+      this.#problem = `the embedded store in ${this.directory} cannot be written: ${diskReason(error)}`;
+      throw new XnetError('STORE_UNAVAILABLE', this.#problem, {}, { cause: error });
     }
   }
 

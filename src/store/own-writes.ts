@@ -6,6 +6,9 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../directories.js';
+import { isXnetError } from '../errors.js';
+import { diskError } from './disk-failure.js';
+import { SpareRoom } from './spare-room.js';
 import type { Entry, Revision } from './store.js';
 
 const ownWrite = z.object({
@@ -38,18 +41,20 @@ export class OwnWrites implements AsyncDisposable {
   readonly #store: string;
   readonly #writes: Map<string, OwnWrite>;
   readonly #givenUp: Set<string>;
+  readonly #spare: SpareRoom;
   /** Opened when there is something to be written. */
   #file: FileHandle | undefined;
   #work: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, store: string, { writes, givenUp }: Journal) {
     this.#path = path;
+    this.#spare = new SpareRoom(`${path}.spare`);
     this.#store = store;
     this.#writes = writes;
     this.#givenUp = givenUp;
   }
 
-  /** Takes up what an earlier run left of this store; of another store is of no use. Throws the file system's errors. */
+  /** Takes up what an earlier run left of this store; of another store is of no use. Throws DISK. */
   static async open(path: string, store: string): Promise<OwnWrites> {
     await ensureDirectory(dirname(path));
     return new OwnWrites(path, store, await readJournal(path, store));
@@ -74,7 +79,7 @@ export class OwnWrites implements AsyncDisposable {
     return [...this.#writes.values()].filter(({ key }) => key.startsWith(prefix));
   }
 
-  /** Seen at once; on disk when this resolves. Throws the file system's errors, with all as it was. */
+  /** Seen at once; on disk when this resolves. Throws DISK, with all as it was. */
   async keep(writes: readonly OwnWrite[]): Promise<void> {
     const before = writes.map(({ key }) => [key, this.#writes.get(key)] as const);
     for (const write of writes) this.#writes.set(write.key, write);
@@ -89,22 +94,27 @@ export class OwnWrites implements AsyncDisposable {
     }
   }
 
-  /** The store has it. Throws the file system's errors. */
+  /** The store has it. Throws DISK. */
   async settle(key: string): Promise<void> {
     this.#writes.delete(key);
     await (this.#isEmpty ? this.#clear() : this.#append([{ settled: key }]));
   }
 
-  /** On disk when this resolves, and then known after any crash. Throws the file system's errors. */
+  /** On disk when this resolves, and then known after any crash. Throws DISK. */
   async giveUp(keys: readonly string[]): Promise<void> {
     for (const key of keys) this.#givenUp.add(key);
     await this.#append(keys.map((key) => ({ givenUp: key })));
   }
 
-  /** The file of what is known knows by now. Throws the file system's errors. */
+  /** The file of what is known knows by now. Throws DISK. */
   async forgetGivenUp(keys: readonly string[]): Promise<void> {
     for (const key of keys) this.#givenUp.delete(key);
     if (keys.length > 0 && this.#isEmpty) await this.#clear();
+  }
+
+  /** So that some writes can be kept also when the disk is full. Costs nothing while it is so. Throws DISK. */
+  async keepSpareRoom(): Promise<void> {
+    await this.#enqueue(() => this.#spare.ensure());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,18 +138,29 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   #append(lines: readonly object[]): Promise<void> {
-    return this.#enqueue(async () => {
-      const file = await this.#opened();
-      const { size } = await file.stat();
-      const head = size === 0 ? [{ store: this.#store }] : [];
+    return this.#enqueue(() => this.#spare.write(() => this.#write(lines)));
+  }
+
+  async #write(lines: readonly object[]): Promise<void> {
+    const file = await this.#opened();
+    const { size } = await file.stat();
+    const head = size === 0 ? [{ store: this.#store }] : [];
+    try {
       // The empty line ends one that a crash has cut short.
       await file.appendFile(`\n${[...head, ...lines].map((each) => JSON.stringify(each)).join('\n')}\n`);
       await file.datasync();
-    });
+    } catch (error: unknown) {
+      await file.truncate(size).catch(() => undefined);
+      throw error;
+    }
   }
 
   #enqueue(task: () => Promise<void>): Promise<void> {
-    const done = this.#work.then(task, task);
+    const run = () =>
+      task().catch((error: unknown) => {
+        throw isXnetError(error) ? error : diskError(this.#path, error);
+      });
+    const done = this.#work.then(run, run);
     this.#work = done.catch(() => undefined);
     return done;
   }

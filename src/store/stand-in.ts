@@ -96,7 +96,7 @@ export class StandIn {
     this.#perhapsGone.clear();
   }
 
-  /** For one that `canCommit`. On disk when this resolves. Throws the file system's errors. */
+  /** For one that `canCommit`. On disk when this resolves. Throws DISK. */
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     if (conditions.some((condition) => !conditionHolds(condition, this.find(condition.key)))) {
       const found = conditions.flatMap(({ key }) => this.find(key) ?? []);
@@ -111,7 +111,7 @@ export class StandIn {
 
   /**
    * Before the store is told that this host gives up an address: others may have it soon, and a daemon that starts again
-   * while the store is away, after a power cut say, must not take it for this host's. Throws the file system's errors.
+   * while the store is away, after a power cut say, must not take it for this host's. Throws DISK.
    */
   async noteGivenUp(writes: readonly Write[]): Promise<void> {
     const keys = this.#givenUpBy(writes);

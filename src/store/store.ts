@@ -51,7 +51,8 @@ export type Change =
  * doubt (lost connection, compaction, lost member) another snapshot comes and replaces all known before.
  */
 export type WatchBatch =
-  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
+  /** `recalled`: as it was last known; the store itself has not answered yet, and another snapshot comes when it does. */
+  | { readonly type: 'snapshot'; readonly snapshot: Snapshot; readonly recalled?: true }
   | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] };
 
 /** Keys written under a lease vanish when it ends: on revoke, or `ttlSeconds` after the last keep-alive. */
@@ -79,6 +80,13 @@ export interface Store extends AsyncDisposable {
   readonly problem?: string | undefined;
   /** Since when it is. */
   readonly awaySince?: Date | undefined;
+  /** Why what it keeps on this host cannot be written, for people. */
+  readonly diskProblem?: string | undefined;
+  /**
+   * What was last known under `prefix`, also of an earlier run, without asking anybody; undefined where not all of it
+   * is known. Only stores that keep that on this host have it.
+   */
+  recall?(prefix: string): readonly Entry[] | undefined;
   /** Linearizable. */
   get(key: string): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */

@@ -4,7 +4,7 @@
  * The caller gives an `attempt` that reads what it needs and says what to write under which conditions.
  * It is run again when a condition failed, and when the fate of its commit is unknown.
  */
-import { sleep, withDeadline } from '../concurrency/deadline.js';
+import { RunningClock, sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
 import type { Condition, Entry, Revision, Store, Write } from './store.js';
 
@@ -60,12 +60,13 @@ export async function transact<T>(
   options: TransactOptions = {},
 ): Promise<T> {
   const { budgetMs = TRANSACT_BUDGET_MS, maxConflicts = 100, givesUp = () => false } = options;
-  const deadline = Date.now() + budgetMs;
+  using clock = new RunningClock();
+  const leftMs = () => budgetMs - clock.ms;
   let conflicts = 0;
   let unknown = 0;
   let doubt: XnetError | undefined;
   for (;;) {
-    const decide = () => (doubt ? decideBy(attempt, deadline, doubt) : attempt());
+    const decide = () => (doubt ? decideBy(attempt, leftMs(), doubt) : attempt());
     const round = await runRound(store, decide, { doubt, ...options });
     if (round.end === 'done') return round.result;
     if (round.end === 'conflict') conflicts += 1;
@@ -74,7 +75,7 @@ export async function transact<T>(
       doubt = round.error;
       if (givesUp()) throw doubt;
     }
-    if (conflicts > maxConflicts || Date.now() >= deadline) {
+    if (conflicts > maxConflicts || leftMs() <= 0) {
       throw round.end === 'conflict' ? conflictError(conflicts) : round.error;
     }
     await sleep(pauseMs(round.end === 'conflict' ? conflicts : unknown));
@@ -89,11 +90,11 @@ type Round<T> =
 /** An attempt that is not waited for any longer commits nothing, since that is done here. Throws `doubt` then. */
 async function decideBy<T>(
   attempt: () => Promise<Attempt<T>>,
-  deadline: number,
+  leftMs: number,
   doubt: XnetError,
 ): Promise<Attempt<T>> {
   try {
-    return await withDeadline(attempt(), Math.max(0, deadline - Date.now()), 'reading');
+    return await withDeadline(attempt(), Math.max(0, leftMs), 'reading');
   } catch (error: unknown) {
     throw isXnetError(error, 'TIMEOUT') ? doubt : error;
   }

@@ -1,4 +1,5 @@
 /** A watch that goes on while the store does not answer: see fail-static-store.ts. */
+import { sleepRunning } from '../concurrency/deadline.js';
 import { Mailbox } from './mailbox.js';
 import type { StandIn } from './stand-in.js';
 import type { Change, Snapshot, Store, WatchBatch } from './store.js';
@@ -25,10 +26,13 @@ export async function* watchFailStatic(
   const until = AbortSignal.any([signal, over.signal]);
   const mailbox = new Mailbox<WatchBatch | 'overflow'>('overflow');
   const release = source.standIn.known.watch(prefix);
-  const timer = setTimeout(() => tellKnown(source, prefix, mailbox), source.patienceMs());
+  const told = new AbortController();
+  void sleepRunning(source.patienceMs(), told.signal).then(() => {
+    if (!told.signal.aborted) tellKnown(source, prefix, mailbox);
+  });
   const followed = [
     followStore(source, prefix, until, (batch) => {
-      clearTimeout(timer);
+      told.abort();
       mailbox.push(batch);
     }),
     followOwn(source, prefix, until, mailbox),
@@ -41,7 +45,7 @@ export async function* watchFailStatic(
     }
   } finally {
     over.abort();
-    clearTimeout(timer);
+    told.abort();
     release();
     await Promise.all(followed);
   }
@@ -53,7 +57,7 @@ function tellKnown(
   mailbox: Mailbox<WatchBatch | 'overflow'>,
 ): void {
   if (source.standIn.known.covers(prefix))
-    mailbox.push({ type: 'snapshot', snapshot: source.standIn.snapshot(prefix) });
+    mailbox.push({ type: 'snapshot', snapshot: source.standIn.snapshot(prefix), recalled: true });
 }
 
 async function followStore(

@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import type { HeldSockets } from '../../../src/dns/collaborators.js';
+import type { HeldSockets, ZoneOf } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/held-sandboxes.js';
 import { HostContainers } from '../../../src/dns/host-containers.js';
 import { SandboxResolvers } from '../../../src/dns/resolvers.js';
@@ -35,8 +35,8 @@ const SHOP = NetworkZone.build('n1', ['shop'], [...ENDPOINTS, SILENT], ['10.1.0.
 const zones = (networkId: string) => (networkId === 'n1' ? SHOP : undefined);
 
 /** Docker could not be asked which containers there are. */
-function noContainers(): HostContainers {
-  const containers = new HostContainers(zones);
+function noContainers(zoneOf: ZoneOf = zones): HostContainers {
+  const containers = new HostContainers(zoneOf);
   containers.unreachable();
   return containers;
 }
@@ -187,6 +187,24 @@ describe('a sandbox with a resolver', () => {
       '"1232 do=false options=65001"',
     );
   });
+
+  test.each(['+notcp', '+tcp'])(
+    'asked %s while more names will be known soon, a denial waits',
+    async (how) => {
+      await using sandbox = await createSandbox();
+      let [zone, current] = [undefined as NetworkZone | undefined, false];
+      const zoneOf = () => zone;
+      const isCurrent = () => current;
+      const resolvers = new SandboxResolvers(zoneOf, noContainers(zoneOf), rules, new Held(), isCurrent);
+      expect(await resolvers.attach(sandbox.path, 'n1')).toEqual({ installed: true });
+      expect(await sandbox.dig(how, 'outside.example')).toBe('192.0.2.1');
+      const asked = ['db', 'nobody.example'].map((name) => sandbox.dig(how, '+tries=1', '+time=8', name));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      [zone, current] = [SHOP, true];
+      expect(await Promise.all(asked)).toEqual(['10.1.0.3', '']);
+      await resolvers.close();
+    },
+  );
 
   test("an answer too large for the client is truncated and had over TCP, ours and Docker's", async () => {
     await using sandbox = await createSandbox();

@@ -1,0 +1,26 @@
+import type { ZoneSources } from '../dns/zones.js';
+import { keys } from '../store/keys.js';
+import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import { virtualSubnetsOf } from './virtual-subnets.js';
+
+/**
+ * The names as this host last knew them: of an earlier daemon, by the state directory, until the store has been heard.
+ * Nothing where the store keeps nothing on this host.
+ */
+export function namesLastKnown(store: Store, hostId: string): ZoneSources {
+  const recall = (prefix: string) => store.recall?.(prefix);
+  const recallNetwork = (networkId: string) => {
+    const entry = recall(keys.network(networkId))?.find(({ key }) => key === keys.network(networkId));
+    return entry && findRecord(networkRecord, entry);
+  };
+  const alive = recall(keys.aliveHosts())?.map(({ key }) => key);
+  return {
+    endpointsOf: (networkId) =>
+      recall(keys.endpointsOf(networkId))?.flatMap((entry) => findRecord(endpointRecord, entry) ?? []),
+    nameOf: (networkId) => recallNetwork(networkId)?.name,
+    virtualSubnetsOf: (networkId) => virtualSubnetsOf(recallNetwork(networkId)),
+    isAlive: (id) => id === hostId || (alive?.includes(keys.alive(id)) ?? true),
+    isCurrent: () => store.away,
+  };
+}
