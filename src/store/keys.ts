@@ -15,6 +15,7 @@ export const keys = {
   aliveHosts: () => 'alive/',
   /** VTEP address -> host id: no two hosts with one VTEP. */
   vtep: (address: string) => `vteps/${part(address)}`,
+  vteps: () => 'vteps/',
 
   network: (networkId: string) => `networks/${part(networkId)}`,
   networks: () => 'networks/',
@@ -26,6 +27,7 @@ export const keys = {
   names: () => 'names/',
   /** Written with each new binding: tells a remover that one came in between. */
   bindingGuard: (networkId: string) => `binding-guards/${part(networkId)}`,
+  bindingGuards: () => 'binding-guards/',
   /** One host's Docker network -> its network. */
   binding: (networkId: string, hostId: string, dockerNetworkId: string) =>
     `bindings/${part(networkId)}/${part(hostId)}/${part(dockerNetworkId)}`,
@@ -42,6 +44,7 @@ export const keys = {
   pools: () => 'pools/',
   /** Written with each new reference: tells the remover of a pool that one came in between. */
   poolReferenceGuard: (poolKey: string) => `pool-reference-guards/${part(poolKey)}`,
+  poolReferenceGuards: () => 'pool-reference-guards/',
   poolReference: (poolKey: string, hostId: string, reference: string) =>
     `pool-references/${part(poolKey)}/${part(hostId)}/${part(reference)}`,
   poolReferencesOf: (poolKey: string) => `pool-references/${part(poolKey)}/`,

@@ -152,13 +152,22 @@ export class StandIn {
   }
 
   /**
-   * The store was restored from an older backup, and `restored` is what is under `prefix` now. Keeps what must be put
-   * back, to be told to the store; returns how much that is.
+   * The store was restored from an older backup, and `restored` is what is under `prefix` now. Takes that in, and keeps what
+   * must be put back or removed again, to be told to the store; resolves to how much that is when it is on disk. Throws
+   * the file system's errors.
    */
   async putBack(prefix: string, restored: Snapshot): Promise<number> {
-    const { entries } = this.snapshot(prefix);
-    const writes = planPutBack(entries, restored.entries, this.#ownership, this.#nextOwnRevision());
-    if (writes.length > 0) await this.#own.keep(writes);
+    const { known } = this;
+    const state = {
+      before: this.snapshot(prefix).entries,
+      now: restored.entries,
+      findRemoval: (key: string) => known.removals.find(key),
+    };
+    const writes = planPutBack(state, this.#ownership, this.#nextOwnRevision());
+    // At once, so that nobody sees the one without the other.
+    const kept = writes.length > 0 ? this.#own.keep(writes) : undefined;
+    known.learnWatched(prefix, restored);
+    await kept;
     return writes.length;
   }
 
