@@ -58,6 +58,11 @@ export const keys = {
   addressWishes: () => 'address-wishes/',
 } as const;
 
+/** The prefix of all keys of the same kind: the first part. */
+export function kindOf(key: string): string {
+  return key.slice(0, key.indexOf('/') + 1) || key;
+}
+
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {
   return decodeURIComponent(key.slice(keys.pools().length));

@@ -60,6 +60,12 @@ export function isKeyUsedOnce(key: string): boolean {
   return isUnder(key, [...BY_HOST, keys.endpoints()]);
 }
 
+/** Of a record of any host that is there until somebody takes it away: not for a time. */
+export function isLasting(key: string, value: string): boolean {
+  if (key.startsWith(keys.addresses())) return findRecord(addressRecord, { key, value })?.state === 'claimed';
+  return isUnder(key, [...BY_HOST, keys.endpoints(), keys.hosts(), keys.vteps()]);
+}
+
 function isUnder(key: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => key.startsWith(prefix));
 }

@@ -1,5 +1,5 @@
 /** What this host does about the records of a store that was restored from an older backup: pure. */
-import { isKeyUsedOnce, type Ownership } from './own-keys.js';
+import { isKeyUsedOnce, isLasting, type Ownership } from './own-keys.js';
 import type { OwnWrite } from './own-writes.js';
 import type { Removal } from './removals.js';
 import type { Entry, Revision } from './store.js';
@@ -29,6 +29,17 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
     if (base === undefined) return [];
     return { key, base, revision, ...(wanted && { value: wanted.value }) };
   });
+}
+
+/**
+ * What other hosts have to put back. Where one does not, being cut off or without xnet, this one does it for that host: its
+ * containers run on, and must keep their addresses.
+ */
+export function lostOfOthers({ before, now }: Restored, { isMine, isCommon }: Ownership): Entry[] {
+  const present = byKey(now);
+  return before.filter(
+    ({ key, value }) => !present.has(key) && !isMine(key, value) && !isCommon(key) && isLasting(key, value),
+  );
 }
 
 /** undefined: it is left to others. */

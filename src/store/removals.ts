@@ -2,6 +2,7 @@
  * Records that were seen to be removed: a store that is restored from an older backup has them again. In memory;
  * last-known-file.ts keeps them on disk.
  */
+import { kindOf } from './keys.js';
 import type { Entry, Revision } from './store.js';
 
 /** Of the last record under `key` that was removed. */
@@ -55,8 +56,4 @@ export class Removals {
     const [oldest] = kind.keys();
     if (kind.size > MOST && oldest !== undefined) kind.delete(oldest);
   }
-}
-
-function kindOf(key: string): string {
-  return key.slice(0, key.indexOf('/') + 1);
 }

@@ -9,8 +9,9 @@ import { sleep } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { isContradicted } from './is-contradicted.js';
+import { kindOf } from './keys.js';
 import type { StandIn } from './stand-in.js';
-import type { Past, Revision, Snapshot, Store } from './store.js';
+import type { Entry, Past, Revision, Snapshot, Store } from './store.js';
 
 export interface RestoresParts {
   readonly inner: Store;
@@ -30,8 +31,11 @@ export class Restores {
   readonly #uncompared = new Set<string>();
   /** Prefixes of which the past is as it was known since the store last answered after a silence. */
   readonly #checked = new Set<string>();
+  /** Records of other hosts that the store has lost, by key. */
+  readonly #lostOfOthers = new Map<string, Entry>();
   #found = 0;
   #settledAt = 0;
+  #restoredTo: Revision = 0;
 
   constructor(parts: RestoresParts) {
     this.#parts = parts;
@@ -70,8 +74,7 @@ export class Restores {
 
   /** Compares what no watch and no list has brought since. Throws the store's errors. */
   async compareRest(): Promise<void> {
-    const kinds = new Set([...this.#uncompared].map((prefix) => prefix.slice(0, prefix.indexOf('/') + 1)));
-    for (const kind of kinds) {
+    for (const kind of kindsOf(this.#uncompared)) {
       const { revision, entries } = await this.#parts.inner.list(kind);
       for (const prefix of [...this.#uncompared].filter((each) => each.startsWith(kind))) {
         const under = entries.filter(({ key }) => key.startsWith(prefix));
@@ -80,15 +83,36 @@ export class Restores {
     }
   }
 
-  /** Resolves when the other hosts have put back what is theirs. */
+  /**
+   * Resolves when the other hosts have had their time to put back what is theirs; what is missing then is kept, to be told to
+   * the store for them. Throws the store's and the file system's errors.
+   */
   async settle(signal: AbortSignal): Promise<void> {
     await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
+    if (this.#lostOfOthers.size === 0 || signal.aborted) return;
+    const { inner, standIn, logger } = this.#parts;
+    const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => inner.list(kind)));
+    const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
+    const missing = [...this.#lostOfOthers.values()].filter(
+      ({ key }) => !present.has(key) && !this.#wasRemovedSince(key),
+    );
+    if (missing.length > 0) await standIn.putBackForOthers(missing);
+    if (missing.length > 0) logger.warn('records of silent hosts are put back', { putBack: missing.length });
+    this.#lostOfOthers.clear();
+  }
+
+  /** Its host has put it back, and has removed it then. */
+  #wasRemovedSince(key: string): boolean {
+    const removal = this.#parts.standIn.known.removals.find(key);
+    return removal !== undefined && removal.createRevision > this.#restoredTo;
   }
 
   #begin(revision: Revision): void {
     const { standIn, onFound, logger, inner, settleMs } = this.#parts;
     logger.warn('the store was restored from an older backup', { store: inner.description, revision });
     standIn.known.goBackTo(Math.min(revision, standIn.known.revision));
+    this.#restoredTo = revision;
+    this.#lostOfOthers.clear();
     this.#found += 1;
     this.#settledAt = performance.now() + settleMs;
     for (const prefix of standIn.known.prefixes) this.#uncompared.add(prefix);
@@ -129,12 +153,16 @@ export class Restores {
     if (!this.#uncompared.delete(prefix)) return false;
     const { standIn, logger } = this.#parts;
     try {
-      const putBack = await standIn.putBack(prefix, snapshot);
-      if (putBack > 0)
-        logger.info('records are put back as they were before the restore', { prefix, putBack });
+      const { count, lostOfOthers } = await standIn.putBack(prefix, snapshot);
+      for (const entry of lostOfOthers) this.#lostOfOthers.set(entry.key, entry);
+      if (count > 0) logger.info('records are put back as they were before the restore', { prefix, count });
     } catch (error: unknown) {
       logger.error('records of a restored store cannot be put back', { prefix, error: errorMessage(error) });
     }
     return true;
   }
+}
+
+function kindsOf(keys: Iterable<string>): string[] {
+  return [...new Set([...keys].map(kindOf))];
 }

@@ -8,12 +8,18 @@ import { conditionHolds } from './commit-rules.js';
 import type { LastKnown } from './last-known.js';
 import type { IsOwn, Ownership } from './own-keys.js';
 import { entryOf, isOwnRevision, type OwnWrite, type OwnWrites } from './own-writes.js';
-import { planPutBack } from './plan-put-back.js';
+import { lostOfOthers, planPutBack } from './plan-put-back.js';
 import type { Replayed } from './replay.js';
 import type { Change, CommitResult, Condition, Entry, Revision, Snapshot, Write } from './store.js';
 
 /** So many commits fit between two revisions of the store, exactly, up to revision 2^33. */
 const OWN_STEP = 2 ** -20;
+
+export interface PutBack {
+  readonly count: number;
+  /** Which other hosts should put back. */
+  readonly lostOfOthers: readonly Entry[];
+}
 
 export class StandIn {
   readonly known: LastKnown;
@@ -153,10 +159,9 @@ export class StandIn {
 
   /**
    * The store was restored from an older backup, and `restored` is what is under `prefix` now. Takes that in, and keeps what
-   * must be put back or removed again, to be told to the store; resolves to how much that is when it is on disk. Throws
-   * the file system's errors.
+   * must be put back or removed again, to be told to the store: on disk when this resolves. Throws the file system's errors.
    */
-  async putBack(prefix: string, restored: Snapshot): Promise<number> {
+  async putBack(prefix: string, restored: Snapshot): Promise<PutBack> {
     const { known } = this;
     const state = {
       before: this.snapshot(prefix).entries,
@@ -168,7 +173,16 @@ export class StandIn {
     const kept = writes.length > 0 ? this.#own.keep(writes) : undefined;
     known.learnWatched(prefix, restored);
     await kept;
-    return writes.length;
+    return { count: writes.length, lostOfOthers: lostOfOthers(state, this.#ownership) };
+  }
+
+  /** Keeps records of other hosts that a restored store does not have, to be told to it. Throws the file system's errors. */
+  async putBackForOthers(lost: readonly Entry[]): Promise<void> {
+    const revision = this.#nextOwnRevision();
+    await this.#keep(
+      lost.map(({ key, value }) => ({ key, value, base: 0, revision })),
+      revision,
+    );
   }
 
   async #keep(writes: readonly OwnWrite[], revision: Revision): Promise<void> {

@@ -316,6 +316,23 @@ test('a store restored from an older backup gets back what it lost, and what was
   for (const recorder of recorders) await recorder.stop();
 });
 
+test('what a silent host has lost is put back for it, and not what that host has removed meanwhile', async () => {
+  const backup = (await cluster.list('')).entries;
+  const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  await write(cluster, endpointKey('e7'), endpoint('e7', 'other'));
+  await write(cluster, endpointKey('e8'), endpoint('e8', 'other'));
+  await recorder.until(({ state }) => state.size === 2);
+  const restored = await restoreFrom(backup);
+  await recorder.until(({ state }) => state.size === 0);
+  await write(restored, endpointKey('e8'), endpoint('e8', 'other'));
+  await recorder.until(({ state }) => state.size === 1);
+  await restored.commit([], [{ remove: endpointKey('e8') }]);
+  await eventually(async () => expect(await restored.get(endpointKey('e7'))).toBeDefined());
+  expect(await restored.get(endpointKey('e8'))).toBeUndefined();
+  await recorder.until(({ state }) => state.size === 1);
+  await recorder.stop();
+});
+
 test('what was removed before the daemon ended is removed again from a store that is restored after it', async () => {
   const backup = (await cluster.list('')).entries;
   await store.commit([], [{ remove: keys.network(NET) }]);

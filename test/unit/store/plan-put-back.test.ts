@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import { ownershipOf } from '../../../src/store/own-keys.js';
-import { planPutBack } from '../../../src/store/plan-put-back.js';
+import { lostOfOthers, planPutBack } from '../../../src/store/plan-put-back.js';
 import { formatRecord } from '../../../src/store/records.js';
 import { Removals } from '../../../src/store/removals.js';
 import type { Entry } from '../../../src/store/store.js';
@@ -112,6 +112,20 @@ test.each(OTHERS.filter(([key]) => /^(bindings|pool-references|endpoints)/.test(
     expect(plan({ now: removed, removed })).toEqual([['removed', 5]]);
   },
 );
+
+test('what other hosts have to put back is all of theirs that was not there for a time only', () => {
+  const before = [...OTHERS, ...MINE.filter(([key]) => !OTHERS.some(([other]) => other === key))];
+  const resting = formatRecord({ ...JSON.parse(address('other')), state: 'resting' });
+  const restored = {
+    before: [...before, [keys.address(POOL, '10.1.0.3'), resting], [keys.network('n'), 'n']].map(
+      ([key, value]) => entry(key as string, value as string, 5),
+    ),
+    now: [entry(keys.host('other'), 'host', 3)],
+    findRemoval: () => undefined,
+  };
+  const expected = OTHERS.map(([key]) => key).filter((key) => !/^(alive|hosts)/.test(key));
+  expect(lostOfOthers(restored, ownership).map(({ key }) => key)).toEqual(expected);
+});
 
 describe('an address', () => {
   const key = keys.address(POOL, '10.1.0.2');
