@@ -13,6 +13,9 @@ export const keys = {
   /** Under the host's lease: there while the host is alive. */
   alive: (hostId: string) => `alive/${part(hostId)}`,
   aliveHosts: () => 'alive/',
+  /** Under a short lease: this host has put back what is its own, after the store was restored from an older backup. */
+  putBack: (hostId: string) => `put-back/${part(hostId)}`,
+  putBacks: () => 'put-back/',
   /** VTEP address -> host id: no two hosts with one VTEP. */
   vtep: (address: string) => `vteps/${part(address)}`,
   vteps: () => 'vteps/',

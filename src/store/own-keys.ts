@@ -6,6 +6,7 @@ import { addressRecord, endpointRecord, findRecord } from './records.js';
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
 
 export interface Ownership {
+  readonly hostId: string;
   readonly isOwn: IsOwn;
   /** Tells whether others may have what was this host's alone, when `written` takes the place of `stored`. */
   readonly isGivenUp: (key: string, stored: string, written: string | undefined) => boolean;
@@ -46,13 +47,9 @@ export function ownershipOf(hostId: string): Ownership {
   };
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
     key.startsWith(keys.addresses()) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
-  const isMine = (key: string, value: string) =>
-    isOwn(key, value, value) ||
-    (isUnder(key, BY_HOST) && isOf(hostId, key)) ||
-    key === keys.host(hostId) ||
-    (key.startsWith(keys.vteps()) && value === hostId);
-  const isCommon = (key: string) => isUnder(key, COMMON) || (isUnder(key, BY_HOST) && isOf(CLUSTER, key));
-  return { isOwn, isGivenUp, isMine, isCommon };
+  const isMine = (key: string, value: string) => hostOf(key, value) === hostId;
+  const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER;
+  return { hostId, isOwn, isGivenUp, isMine, isCommon };
 }
 
 /** Of a record under a key that no other record has ever after: once removed it is so for good. */
@@ -60,18 +57,19 @@ export function isKeyUsedOnce(key: string): boolean {
   return isUnder(key, [...BY_HOST, keys.endpoints()]);
 }
 
-/** Of a record of any host that is there until somebody takes it away: not for a time. */
-export function isLasting(key: string, value: string): boolean {
-  if (key.startsWith(keys.addresses())) return findRecord(addressRecord, { key, value })?.state === 'claimed';
-  return isUnder(key, [...BY_HOST, keys.endpoints(), keys.hosts(), keys.vteps()]);
+/** The host that a record tells of, and of no other; not of a record that is there for a time only. */
+export function hostOf(key: string, value: string): string | undefined {
+  if (key.startsWith(keys.endpoints())) return findRecord(endpointRecord, { key, value })?.hostId;
+  if (key.startsWith(keys.vteps())) return value;
+  const [, first, second] = key.split('/').map(decodeURIComponent);
+  if (key.startsWith(keys.hosts())) return first;
+  if (isUnder(key, BY_HOST)) return second;
+  const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;
+  return record?.state === 'claimed' ? record.hostId : undefined;
 }
 
 function isUnder(key: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => key.startsWith(prefix));
-}
-
-function isOf(holder: string, key: string): boolean {
-  return key.split('/').includes(holder);
 }
 
 function isEndpointOf(hostId: string, key: string, value: string): boolean {

@@ -1,5 +1,5 @@
 /** What this host does about the records of a store that was restored from an older backup: pure. */
-import { isKeyUsedOnce, isLasting, type Ownership } from './own-keys.js';
+import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
 import type { OwnWrite } from './own-writes.js';
 import type { Removal } from './removals.js';
 import type { Entry, Revision } from './store.js';
@@ -38,7 +38,8 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
 export function lostOfOthers({ before, now }: Restored, { isMine, isCommon }: Ownership): Entry[] {
   const present = byKey(now);
   return before.filter(
-    ({ key, value }) => !present.has(key) && !isMine(key, value) && !isCommon(key) && isLasting(key, value),
+    ({ key, value }) =>
+      !present.has(key) && hostOf(key, value) !== undefined && !isMine(key, value) && !isCommon(key),
   );
 }
 

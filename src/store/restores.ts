@@ -9,9 +9,13 @@ import { sleep } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { isContradicted } from './is-contradicted.js';
-import { kindOf } from './keys.js';
+import { keys, kindOf } from './keys.js';
+import { hostOf } from './own-keys.js';
 import type { StandIn } from './stand-in.js';
 import type { Entry, Past, Revision, Snapshot, Store } from './store.js';
+
+/** How long a host's word lasts that it has put back what is its own: until all others have found the restore. */
+const SAID_SECONDS = 10;
 
 export interface RestoresParts {
   readonly inner: Store;
@@ -35,14 +39,14 @@ export class Restores {
   readonly #lostOfOthers = new Map<string, Entry>();
   #found = 0;
   #settledAt = 0;
-  #restoredTo: Revision = 0;
+  #isSettling = false;
 
   constructor(parts: RestoresParts) {
     this.#parts = parts;
   }
 
   get isOver(): boolean {
-    return this.#uncompared.size === 0;
+    return this.#uncompared.size === 0 && !this.#isSettling;
   }
 
   /** The store does not answer: another may, in its place. */
@@ -84,35 +88,43 @@ export class Restores {
   }
 
   /**
-   * Resolves when the other hosts have had their time to put back what is theirs; what is missing then is kept, to be told to
-   * the store for them. Throws the store's and the file system's errors.
+   * To be called when this host has put back what is its own: says so to the others, and gives them their time. What hosts
+   * have lost that did not say so then is kept, to be told to the store for them. Throws the store's and the file system's
+   * errors.
    */
   async settle(signal: AbortSignal): Promise<void> {
-    await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
-    if (this.#lostOfOthers.size === 0 || signal.aborted) return;
+    if (!this.#isSettling) return;
     const { inner, standIn, logger } = this.#parts;
-    const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => inner.list(kind)));
-    const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
-    const missing = [...this.#lostOfOthers.values()].filter(
-      ({ key }) => !present.has(key) && !this.#wasRemovedSince(key),
-    );
+    const found = this.#found;
+    const lease = await inner.grantLease({ ttlSeconds: SAID_SECONDS, keepAlive: false });
+    await inner.commit([], [{ put: keys.putBack(standIn.hostId), value: lease.id, lease }]);
+    await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
+    signal.throwIfAborted();
+    const missing = await this.#missingOfSilent();
+    if (found !== this.#found) return;
     if (missing.length > 0) await standIn.putBackForOthers(missing);
     if (missing.length > 0) logger.warn('records of silent hosts are put back', { putBack: missing.length });
     this.#lostOfOthers.clear();
+    this.#isSettling = false;
   }
 
-  /** Its host has put it back, and has removed it then. */
-  #wasRemovedSince(key: string): boolean {
-    const removal = this.#parts.standIn.known.removals.find(key);
-    return removal !== undefined && removal.createRevision > this.#restoredTo;
+  async #missingOfSilent(): Promise<Entry[]> {
+    if (this.#lostOfOthers.size === 0) return [];
+    const { inner } = this.#parts;
+    const kinds = [keys.putBacks(), ...kindsOf(this.#lostOfOthers.keys())];
+    const lists = await Promise.all(kinds.map((kind) => inner.list(kind)));
+    const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
+    return [...this.#lostOfOthers.values()].filter(
+      ({ key, value }) => !present.has(key) && !present.has(keys.putBack(hostOf(key, value) ?? '')),
+    );
   }
 
   #begin(revision: Revision): void {
     const { standIn, onFound, logger, inner, settleMs } = this.#parts;
     logger.warn('the store was restored from an older backup', { store: inner.description, revision });
     standIn.known.goBackTo(Math.min(revision, standIn.known.revision));
-    this.#restoredTo = revision;
     this.#lostOfOthers.clear();
+    this.#isSettling = true;
     this.#found += 1;
     this.#settledAt = performance.now() + settleMs;
     for (const prefix of standIn.known.prefixes) this.#uncompared.add(prefix);
@@ -163,6 +175,6 @@ export class Restores {
   }
 }
 
-function kindsOf(keys: Iterable<string>): string[] {
-  return [...new Set([...keys].map(kindOf))];
+function kindsOf(of: Iterable<string>): string[] {
+  return [...new Set([...of].map(kindOf))];
 }

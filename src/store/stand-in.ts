@@ -49,6 +49,10 @@ export class StandIn {
     return this.#own.size;
   }
 
+  get hostId(): string {
+    return this.#ownership.hostId;
+  }
+
   get isOwn(): IsOwn {
     return this.#ownership.isOwn;
   }

@@ -30,8 +30,11 @@ async function settledKeys(lab: Lab): Promise<string[]> {
   }
 }
 
-/** Takes a backup, does `since`, and restores the backup. Resolves when etcd has again all that it had, and no more. */
-async function restoreAfter(lab: Lab, since: () => Promise<void>): Promise<void> {
+/**
+ * Takes a backup, does `since`, and restores the backup. Resolves when etcd has again all that it had, and no more. `hosts`:
+ * where xnet runs then.
+ */
+async function restoreAfter(lab: Lab, since: () => Promise<void>, hosts = lab.hosts): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'xnet-restore-'));
   try {
     const backup = join(directory, 'backup');
@@ -40,7 +43,7 @@ async function restoreAfter(lab: Lab, since: () => Promise<void>): Promise<void>
     const before = await settledKeys(lab);
     await lab.etcd('restore', backup);
     await eventually(async () => expect(await lastingKeys(lab)).toEqual(before));
-    for (const host of lab.hosts) await expectNoProblem(lab, host);
+    for (const host of hosts) await expectNoProblem(lab, host);
     expect(await lastingKeys(lab)).toEqual(before);
   } finally {
     await rm(directory, { recursive: true });
@@ -83,6 +86,22 @@ function restoresOf(test: LabTest): void {
     await reach(one, two);
     await reach(two, early);
     await reach(early, one);
+  });
+
+  test('containers of a host without xnet keep their addresses, and are reached', async (lab) => {
+    await createMirroredNetwork(lab, 'shop');
+    const early = await runContainer(lab, 'h1', 'shop', { name: 'early' });
+    let orphan: Container | undefined;
+    const started = async () => {
+      orphan = await runContainer(lab, 'h2', 'shop', { name: 'orphan' });
+      await reach(early, orphan);
+      await lab.xnet('h2', 'kill');
+    };
+    await restoreAfter(lab, started, ['h1', 'h3']);
+    await reach(early, orphan as Container);
+    await lab.xnet('h2', 'start');
+    for (const host of lab.hosts) await expectNoProblem(lab, host);
+    await reach(orphan as Container, await runContainer(lab, 'h3', 'shop'));
   });
 
   test('a network that was removed since the backup stays away, and its subnet is its successor’s alone', async (lab) => {

@@ -4,6 +4,7 @@ import { CONTAINER_KINDS } from './containers.js';
 import { DRIFT_KINDS } from './drift.js';
 import { NETWORK_KINDS } from './networks.js';
 import { OUTAGE_KINDS } from './outages.js';
+import { RESTORE_KINDS } from './restores.js';
 import { SERVICE_KINDS } from './services.js';
 
 /** By what `--without` calls them: a group leaves out all of its kinds. */
@@ -12,6 +13,7 @@ export const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   networks: NETWORK_KINDS,
   services: SERVICE_KINDS,
   outages: OUTAGE_KINDS,
+  restores: RESTORE_KINDS,
   drift: DRIFT_KINDS,
   clock: CLOCK_KINDS,
 };
