@@ -135,8 +135,9 @@ export class LastKnown {
   learnCommit(writes: readonly Write[], revision: Revision): void {
     for (const write of writes) {
       if ('removePrefix' in write) {
-        for (const { key } of this.list(write.removePrefix)) this.#remove(key, revision);
-      } else if ('remove' in write) this.#remove(write.remove, revision);
+        for (const { key } of this.list(write.removePrefix))
+          this.#learnChange({ type: 'remove', key, revision });
+      } else if ('remove' in write) this.#learnChange({ type: 'remove', key: write.remove, revision });
       else if (this.covers(write.put)) {
         const createRevision = this.#entries.get(write.put)?.createRevision ?? revision;
         this.#put({ key: write.put, value: write.value, revision, createRevision });
@@ -169,7 +170,9 @@ export class LastKnown {
   /** Of what is later than `revision`, a restored store says that it is not there yet, not that it was removed. */
   #remove(key: string, revision: Revision): void {
     const entry = this.#entries.get(key);
-    if (entry && entry.revision <= revision) this.removals.note(entry, revision);
+    // When the store carried out what this host asked for without an answer, nobody knows.
+    const removedAt = Number.isInteger(revision) ? revision : Number.MAX_SAFE_INTEGER;
+    if (entry && entry.revision <= revision) this.removals.note(entry, removedAt);
     this.#entries.delete(key);
   }
 

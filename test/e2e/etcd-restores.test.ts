@@ -13,8 +13,8 @@ import { createEverywhere, createNetwork, expectEverywhere, expectNoProblem } fr
 
 const SAID = 'the store was restored from an older backup';
 
-/** Keys under leases come and go: signs of life, addresses that are asked for. */
-const LASTING = /^\/xnet\/(?!alive\/|address-wishes\/)/;
+/** Keys under leases come and go. */
+const LASTING = /^\/xnet\/(?!alive\/|address-wishes\/|put-back\/)/;
 
 async function lastingKeys(lab: Lab): Promise<string[]> {
   return (await lab.etcdKeys()).filter((key) => LASTING.test(key)).sort();
