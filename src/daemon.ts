@@ -29,9 +29,8 @@ import { pluginMethods } from './server/plugin.js';
 import { createRpcServer } from './server/rpc.js';
 import { readStatus } from './status.js';
 import { FailStaticStore } from './store/fail-static-store.js';
-import { keys } from './store/keys.js';
 import { openStore } from './store/open-store.js';
-import { ownershipOf } from './store/own-keys.js';
+import { ownershipOf, WATCHED_TO_LAST } from './store/own-keys.js';
 import type { Store } from './store/store.js';
 
 /**
@@ -167,7 +166,7 @@ async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
 async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
   const store = await openStore(storeSettings(config));
   if (config.store === 'embedded') return store;
-  const always = [keys.pools(), keys.poolReferences(), keys.vnis(), keys.names(), keys.macs()];
-  const options = { stateDirectory: config.stateDir, ownership: ownershipOf(hostId), always, logger };
+  const ownership = ownershipOf(hostId);
+  const options = { stateDirectory: config.stateDir, ownership, always: WATCHED_TO_LAST, logger };
   return FailStaticStore.open(store, options);
 }

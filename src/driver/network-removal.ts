@@ -10,7 +10,7 @@ import {
   networkRecord,
   parseRecord,
 } from '../store/records.js';
-import type { Store, Write } from '../store/store.js';
+import type { Entry, Store, Write } from '../store/store.js';
 import { type Attempt, asRead } from '../store/transact.js';
 import type { OwnDeeds, PoolBook, Tie } from './collaborators.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
@@ -37,7 +37,9 @@ export async function attemptRemoval(
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const { store, hostId, deeds } = parts;
   const own = keys.binding(id, hostId, dockerNetworkId);
-  const guard = await store.get(keys.bindingGuard(id));
+  // Absent is as good as any revision of it: a backup of the store may lack it.
+  const guardKey = keys.bindingGuard(id);
+  const guard = await store.get(guardKey);
   const bindings = await store.list(keys.bindingsOf(id));
   // Read anew: the agent changes it.
   const entry = await store.get(keys.network(id));
@@ -45,7 +47,8 @@ export async function attemptRemoval(
   // Asked last of all: it is later than the store.
   const isOwn = deeds.isRemoving(dockerNetworkId);
   const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? deeds.made.get(dockerNetworkId);
-  if (!guard || !entry || !(binding || seen)) return { result: undefined };
+  if (!entry) return leftoverRemoval(binding);
+  if (!binding && !seen) return { result: undefined };
   if (!seen && !lost && !isOwn) deeds.noteUntiedUnseen(dockerNetworkId);
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
@@ -55,14 +58,21 @@ export async function attemptRemoval(
   const untied: Write[] = [
     { remove: own },
     // Two hosts that untie at once must see each other: one of them is the last.
-    { put: guard.key, value: dockerNetworkId },
+    { put: guardKey, value: dockerNetworkId },
     ...(seen && !isOwn ? noteWrites(end, record, { hostId, dockerNetworkId }) : []),
   ];
   return {
     result: end === 'remove' ? record : undefined,
-    conditions: [asRead(guard.key, guard), asRead(own, binding), asRead(entry.key, entry)],
+    conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
     writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
   };
+}
+
+/** Of a network that is gone: nothing else would take its binding away. */
+function leftoverRemoval(binding: Entry | undefined): Attempt<undefined> {
+  if (!binding) return { result: undefined };
+  const { key } = binding;
+  return { result: undefined, conditions: [asRead(key, binding)], writes: [{ remove: key }] };
 }
 
 /** One try to take swarm's mark away, as attemptRemoval otherwise. */

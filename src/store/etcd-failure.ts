@@ -44,6 +44,14 @@ export function describeFailure(error: unknown): EtcdFailure {
   return { kind: 'unavailable', reason: plainReason(text), notApplied: isUnsent(text), hung: false };
 }
 
+/** What etcd says of a revision that it cannot read at (api/v3rpc/rpctypes/error.go). Throws any other error. */
+export function pastNotKept(error: unknown): 'to come' | 'forgotten' {
+  const text = errorMessage(error);
+  if (text.includes('required revision is a future revision')) return 'to come';
+  if (text.includes('required revision has been compacted')) return 'forgotten';
+  throw error;
+}
+
 /** `reasons`: by endpoint, in the order in which they were asked. `notApplied`: of the last try, and so of all. */
 export function unavailableError(
   reasons: ReadonlyMap<string, string>,

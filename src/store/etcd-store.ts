@@ -4,6 +4,7 @@ import { XnetError } from '../errors.js';
 import { checkCommit } from './commit-rules.js';
 import { EtcdCalls } from './etcd-calls.js';
 import { formatTransaction, parseOutcome } from './etcd-commit.js';
+import { pastNotKept } from './etcd-failure.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
 import type { EtcdOptions } from './etcd-options.js';
@@ -14,6 +15,7 @@ import type {
   Entry,
   Lease,
   LeaseOptions,
+  Past,
   Revision,
   Snapshot,
   Store,
@@ -57,6 +59,19 @@ export class EtcdStore implements Store {
       client.kv.range(this.#keys.range(prefix), options),
     );
     return { revision: Number(header.revision), entries: kvs.map((kv) => this.#keys.entry(kv)) };
+  }
+
+  async past(prefix: string, revision: Revision): Promise<Past> {
+    this.#requireOpen();
+    return this.#calls.repeatable(async (client, options) => {
+      try {
+        const request = { ...this.#keys.range(prefix), revision: `${revision}` };
+        const { kvs } = await client.kv.range(request, options);
+        return kvs.map((kv) => this.#keys.entry(kv));
+      } catch (error: unknown) {
+        return pastNotKept(error);
+      }
+    });
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {

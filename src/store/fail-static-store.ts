@@ -18,6 +18,7 @@ import { LastKnownFile, readLastKnown } from './last-known-file.js';
 import type { Ownership } from './own-keys.js';
 import { OwnWrites } from './own-writes.js';
 import { type Replayed, replayOwnWrites } from './replay.js';
+import { Restores } from './restores.js';
 import { StandIn } from './stand-in.js';
 import type {
   CommitResult,
@@ -46,9 +47,16 @@ export interface FailStaticTiming extends AbsenceTiming {
   readonly behindMs: number;
   /** How long an answer is waited for that could be given without the store. */
   readonly patienceMs: number;
+  /** How long the other hosts are waited for after a restore of the store: a watch begins anew within 3 s. */
+  readonly settleMs: number;
 }
 
-const DEFAULTS: FailStaticTiming = { behindMs: 2000, patienceMs: 1500, returnMs: 3500, probeMs: 300 };
+const DEFAULTS: FailStaticTiming = {
+  ...{ behindMs: 2000, patienceMs: 1500, settleMs: 3000 },
+  ...{ returnMs: 3500, probeMs: 300 },
+};
+
+const RESTORED = 'was restored from an older backup; the hosts put back what it lost';
 
 /** What a host whose state directory cannot be written is without. */
 const UNWRITABLE =
@@ -68,8 +76,7 @@ export class FailStaticStore implements Store {
   readonly #absence: Absence;
   readonly #files: Files;
   readonly #closing = new AbortController();
-  /** Prefixes of which nothing was told since the store was restored from an older backup. */
-  #uncompared = new Set<string>();
+  readonly #restores: Restores;
   #watching: readonly Promise<void>[] = [];
 
   private constructor(inner: Store, options: FailStaticOptions, standIn: StandIn, files: Files) {
@@ -79,10 +86,18 @@ export class FailStaticStore implements Store {
     this.#timing = { ...DEFAULTS, ...options.timing };
     this.#standIn = standIn;
     this.#files = files;
-    const onBegin = () => files.lastKnown.flush();
+    const { logger } = options;
+    const { settleMs, probeMs: retryMs } = this.#timing;
+    const onFound = () => this.#absence.begin(unavailable(`${inner.description} ${RESTORED}`), 0);
+    const restores = new Restores({ inner, standIn, onFound, logger, settleMs, retryMs });
+    this.#restores = restores;
+    const onBegin = () => {
+      files.lastKnown.flush();
+      restores.noteSilence();
+    };
     const comeBack = () => this.#comeBack();
-    const isDone = () => standIn.size === 0;
-    this.#absence = new Absence({ onBegin, comeBack, isDone }, this.#timing, options.logger);
+    const isDone = () => standIn.size === 0 && restores.isOver;
+    this.#absence = new Absence({ onBegin, comeBack, isDone }, this.#timing, logger);
   }
 
   /** Takes up what an earlier run left in the state directory. Throws DISK. */
@@ -146,9 +161,10 @@ export class FailStaticStore implements Store {
 
   async list(prefix: string): Promise<Snapshot> {
     const ask = async () => {
+      const heard = this.#standIn.known.revision;
       const snapshot = await this.#inner.list(prefix);
-      this.#standIn.known.learnListed(prefix, snapshot);
-      return snapshot;
+      await this.#restores.takeListed(prefix, snapshot, heard, this.#closing.signal);
+      return this.away ? this.#standIn.snapshot(prefix) : snapshot;
     };
     return this.#read(prefix, ask, () => this.#standIn.snapshot(prefix));
   }
@@ -173,7 +189,8 @@ export class FailStaticStore implements Store {
     const source = {
       standIn: this.#standIn,
       inner: this.#inner,
-      onSnapshot: (snapshot: Snapshot) => this.#putBack(prefix, snapshot),
+      takeSnapshot: (snapshot: Snapshot, until: AbortSignal) =>
+        this.#restores.takeWatched(prefix, snapshot, until),
       patienceMs: () => (this.away ? 0 : this.#timing.patienceMs),
     };
     return watchFailStatic(source, prefix, AbortSignal.any([signal, this.#closing.signal]));
@@ -221,8 +238,10 @@ export class FailStaticStore implements Store {
     const translated = conditions.map((condition) => this.#standIn.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
     await this.#onDisk(this.#standIn.noteGivenUp(writes));
+    const heard = this.#standIn.known.revision;
     const asked = this.#inner.commit(translated, granted);
     const result = await (this.#standIn.canCommit(conditions, writes) ? this.#inPatience(asked) : asked);
+    this.#restores.noteAnswer(result.revision, heard);
     if (result.committed) this.#standIn.known.learnCommit(writes, result.revision);
     return result;
   }
@@ -260,8 +279,10 @@ export class FailStaticStore implements Store {
   /** Hands over what is kept, when the store answers. Returns how many writes there were. */
   async #comeBack(): Promise<number> {
     await this.#inner.get('probe');
+    await this.#restores.compareRest();
     const { writes, isOwn } = this.#standIn;
     await replayOwnWrites(this.#inner, writes, isOwn, (replayed) => this.#settle(replayed));
+    await this.#restores.settle(this.#closing.signal);
     this.#standIn.noteAnswered();
     return writes.length;
   }
@@ -275,28 +296,6 @@ export class FailStaticStore implements Store {
   async #keepWatching(prefix: string): Promise<void> {
     // What it tells is taken in on the way.
     for await (const _ of this.watch(prefix, this.#closing.signal));
-  }
-
-  /** Before the snapshot of a restored store is taken in, what is known and not in it is kept, to be put back. */
-  async #putBack(prefix: string, snapshot: Snapshot): Promise<void> {
-    const { known } = this.#standIn;
-    if (await this.#hasGoneBack(snapshot)) this.#uncompared = new Set(known.prefixes);
-    if (!this.#uncompared.delete(prefix)) return;
-    const putBack = await this.#standIn.putBack(prefix, snapshot);
-    this.#options.logger.warn('the store was restored from an older backup', { prefix, putBack });
-    if (putBack > 0)
-      this.#absence.begin(unavailable(`${this.description} was restored from an older backup`), 0);
-  }
-
-  /** A snapshot may be late, and then the store knows better. */
-  async #hasGoneBack(snapshot: Snapshot): Promise<boolean> {
-    const { known } = this.#standIn;
-    const heard = known.revision;
-    if (snapshot.revision >= heard) return false;
-    const { revision } = await this.#inner.list('probe').catch(() => ({ revision: heard }));
-    if (revision >= heard) return false;
-    known.goBackTo(revision);
-    return true;
   }
 }
 

@@ -16,8 +16,12 @@ export const keys = {
   /** What a host has found wrong with itself; absent: nothing. Holds only while the host is alive. */
   hostProblems: (hostId: string) => `host-problems/${part(hostId)}`,
   allHostProblems: () => 'host-problems/',
+  /** Under a short lease: this host has put back what is its own, after the store was restored from an older backup. */
+  putBack: (hostId: string) => `put-back/${part(hostId)}`,
+  putBacks: () => 'put-back/',
   /** VTEP address -> host id: no two hosts with one VTEP. */
   vtep: (address: string) => `vteps/${part(address)}`,
+  vteps: () => 'vteps/',
 
   network: (networkId: string) => `networks/${part(networkId)}`,
   networks: () => 'networks/',
@@ -29,6 +33,7 @@ export const keys = {
   names: () => 'names/',
   /** Written with each new binding: tells a remover that one came in between. */
   bindingGuard: (networkId: string) => `binding-guards/${part(networkId)}`,
+  bindingGuards: () => 'binding-guards/',
   /** One host's Docker network -> its network. */
   binding: (networkId: string, hostId: string, dockerNetworkId: string) =>
     `bindings/${part(networkId)}/${part(hostId)}/${part(dockerNetworkId)}`,
@@ -50,6 +55,7 @@ export const keys = {
   pools: () => 'pools/',
   /** Written with each new reference: tells the remover of a pool that one came in between. */
   poolReferenceGuard: (poolKey: string) => `pool-reference-guards/${part(poolKey)}`,
+  poolReferenceGuards: () => 'pool-reference-guards/',
   poolReference: (poolKey: string, hostId: string, reference: string) =>
     `pool-references/${part(poolKey)}/${part(hostId)}/${part(reference)}`,
   poolReferencesOf: (poolKey: string) => `pool-references/${part(poolKey)}/`,
@@ -62,6 +68,11 @@ export const keys = {
   addressWish: (addressKey: string) => `address-wishes/${part(addressKey)}`,
   addressWishes: () => 'address-wishes/',
 } as const;
+
+/** The prefix of all keys of the same kind: the first part. */
+export function kindOf(key: string): string {
+  return key.slice(0, key.indexOf('/') + 1) || key;
+}
 
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {

@@ -13,6 +13,7 @@ const entry = z.object({
   revision: z.number(),
   createRevision: z.number(),
 });
+const removal = z.object({ key: z.string(), createRevision: z.number(), removedAt: z.number() });
 const content = z.object({
   version: z.literal(1),
   /** Of which store: another one's are of no use. */
@@ -20,6 +21,7 @@ const content = z.object({
   revision: z.number(),
   prefixes: z.array(z.tuple([z.string(), z.number()])),
   entries: z.array(entry),
+  removed: z.array(removal).default([]),
 });
 
 export interface LastKnownFileOptions {

@@ -1,6 +1,6 @@
 import { LocalStore } from './local-store.js';
 import { MemoryTable } from './memory-table.js';
-import type { Condition, LeaseOptions, Store, Write } from './store.js';
+import type { Condition, LeaseOptions, Past, Revision, Store, Write } from './store.js';
 
 /** A store for tests and tools: in memory, gone with the process. */
 export class MemoryStore implements Store {
@@ -14,6 +14,13 @@ export class MemoryStore implements Store {
 
   list(prefix: string) {
     return this.#store.list(prefix);
+  }
+
+  /** It keeps none, but for its revision. */
+  async past(prefix: string, revision: Revision): Promise<Past> {
+    const now = await this.list(prefix);
+    if (revision > now.revision) return 'to come';
+    return revision === now.revision ? now.entries : 'forgotten';
   }
 
   commit(conditions: readonly Condition[], writes: readonly Write[]) {

@@ -18,7 +18,7 @@ export interface Replayed {
   readonly lost: boolean;
 }
 
-/** What is to be done about a key that is not as it was when this host first wrote it while away. */
+/** What is to be done about a key, in a commit of its own: some of a greater commit were not as they had been. */
 export type Resolution = 'as-written' | 'write' | 'lost';
 
 /**
@@ -26,9 +26,13 @@ export type Resolution = 'as-written' | 'write' | 'lost';
  * restored from an older backup) or another host's record, which stays: after a restore, or because this host had given
  * the address up by a commit of unknown fate.
  */
-export function resolveWrite({ key, value }: OwnWrite, stored: Entry | undefined, isOwn: IsOwn): Resolution {
+export function resolveWrite(
+  { key, value, base }: OwnWrite,
+  stored: Entry | undefined,
+  isOwn: IsOwn,
+): Resolution {
   if (stored?.value === value) return 'as-written';
-  if (stored === undefined || isOwn(key, stored.value, value)) return 'write';
+  if (stored === undefined || stored.revision === base || isOwn(key, stored.value, value)) return 'write';
   return isOwn(key, value, value) ? 'lost' : 'as-written';
 }
 

@@ -8,12 +8,18 @@ import { conditionHolds } from './commit-rules.js';
 import type { LastKnown } from './last-known.js';
 import type { IsOwn, Ownership } from './own-keys.js';
 import { entryOf, isOwnRevision, type OwnWrite, type OwnWrites } from './own-writes.js';
-import { planPutBack } from './plan-put-back.js';
+import { lostOfOthers, planPutBack } from './plan-put-back.js';
 import type { Replayed } from './replay.js';
 import type { Change, CommitResult, Condition, Entry, Revision, Snapshot, Write } from './store.js';
 
 /** So many commits fit between two revisions of the store, exactly, up to revision 2^33. */
 const OWN_STEP = 2 ** -20;
+
+export interface PutBack {
+  readonly count: number;
+  /** Which other hosts should put back. */
+  readonly lostOfOthers: readonly Entry[];
+}
 
 export class StandIn {
   readonly known: LastKnown;
@@ -41,6 +47,10 @@ export class StandIn {
   /** How many these are. */
   get size(): number {
     return this.#own.size;
+  }
+
+  get hostId(): string {
+    return this.#ownership.hostId;
   }
 
   get isOwn(): IsOwn {
@@ -152,14 +162,31 @@ export class StandIn {
   }
 
   /**
-   * The store was restored from an older backup, and `restored` is what is under `prefix` now. Keeps what must be put
-   * back, to be told to the store; returns how much that is.
+   * The store was restored from an older backup, and `restored` is what is under `prefix` now. Takes that in, and keeps what
+   * must be put back or removed again, to be told to the store: on disk when this resolves. Throws the file system's errors.
    */
-  async putBack(prefix: string, restored: Snapshot): Promise<number> {
-    const { entries } = this.snapshot(prefix);
-    const writes = planPutBack(entries, restored.entries, this.#ownership, this.#nextOwnRevision());
-    if (writes.length > 0) await this.#own.keep(writes);
-    return writes.length;
+  async putBack(prefix: string, restored: Snapshot): Promise<PutBack> {
+    const { known } = this;
+    const state = {
+      before: this.snapshot(prefix).entries,
+      now: restored.entries,
+      findRemoval: (key: string) => known.removals.find(key),
+    };
+    const writes = planPutBack(state, this.#ownership, this.#nextOwnRevision());
+    // At once, so that nobody sees the one without the other.
+    const kept = writes.length > 0 ? this.#own.keep(writes) : undefined;
+    known.learnWatched(prefix, restored);
+    await kept;
+    return { count: writes.length, lostOfOthers: lostOfOthers(state, this.#ownership) };
+  }
+
+  /** Keeps records of other hosts that a restored store does not have, to be told to it. Throws the file system's errors. */
+  async putBackForOthers(lost: readonly Entry[]): Promise<void> {
+    const revision = this.#nextOwnRevision();
+    await this.#keep(
+      lost.map(({ key, value }) => ({ key, value, base: 0, revision })),
+      revision,
+    );
   }
 
   async #keep(writes: readonly OwnWrite[], revision: Revision): Promise<void> {

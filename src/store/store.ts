@@ -26,6 +26,9 @@ export interface Snapshot {
   readonly entries: readonly Entry[];
 }
 
+/** `to come`: it has not had that revision. `forgotten`: it has, and does not keep what it had then. */
+export type Past = readonly Entry[] | 'to come' | 'forgotten';
+
 /** All conditions of a commit must hold at once. */
 export type Condition =
   | { readonly key: string; readonly is: 'absent' }
@@ -91,6 +94,11 @@ export interface Store extends AsyncDisposable {
   get(key: string): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */
   list(prefix: string): Promise<Snapshot>;
+  /**
+   * What was under `prefix` at an earlier revision, as the store has it today. Absent where nobody can put another past in
+   * its place.
+   */
+  past?(prefix: string, revision: Revision): Promise<Past>;
   /** Writes all or nothing, only if all `conditions` hold. A key may be written once in a commit. */
   commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult>;
   /** Runs until `signal` aborts; survives every failure of the store by itself and never throws for one. */

@@ -7,8 +7,8 @@ import type { Change, Snapshot, Store, WatchBatch } from './store.js';
 export interface FailStaticSource {
   readonly standIn: StandIn;
   readonly inner: Store;
-  /** Hears of a snapshot before it is taken in. */
-  readonly onSnapshot: (snapshot: Snapshot) => Promise<void>;
+  /** Takes in what the store has now. Resolves without effect when `signal` aborts. Never rejects. */
+  readonly takeSnapshot: (snapshot: Snapshot, signal: AbortSignal) => Promise<void>;
   /** How long the store's first snapshot is waited for when an older one is known. */
   readonly patienceMs: () => number;
 }
@@ -61,15 +61,15 @@ function tellKnown(
 }
 
 async function followStore(
-  { standIn, inner, onSnapshot }: FailStaticSource,
+  { standIn, inner, takeSnapshot }: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
   tell: (batch: WatchBatch) => void,
 ): Promise<void> {
   for await (const batch of inner.watch(prefix, signal)) {
     if (batch.type === 'snapshot') {
-      await onSnapshot(batch.snapshot);
-      standIn.known.learnWatched(prefix, batch.snapshot);
+      await takeSnapshot(batch.snapshot, signal);
+      if (signal.aborted) return;
       tell({ type: 'snapshot', snapshot: standIn.snapshot(prefix) });
       continue;
     }

@@ -39,12 +39,14 @@ export interface Model {
   networks: Network[];
   containers: Container[];
   faults: Fault[];
+  /** There is a backup of etcd. */
+  hasBackup: boolean;
   /** How many names were given so far. */
   named: number;
 }
 
 export function emptyModel(hosts: readonly string[], members: readonly string[]): Model {
-  return { hosts, members, networks: [], containers: [], faults: [], named: 0 };
+  return { hosts, members, networks: [], containers: [], faults: [], hasBackup: false, named: 0 };
 }
 
 export function hasFault(model: Model, subject: string, kind?: Fault['kind']): boolean {

@@ -33,6 +33,11 @@ export class World implements AsyncDisposable {
     return new World(lab);
   }
 
+  /** Of etcd: a file of the machine, gone with the lab. */
+  get backup(): string {
+    return `${this.lab.logDirectory}/etcd-backup`;
+  }
+
   get hosts(): readonly string[] {
     return this.lab.hosts;
   }

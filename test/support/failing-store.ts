@@ -1,11 +1,19 @@
 import { XnetError } from '../../src/errors.js';
-import type { Condition, LeaseOptions, Store, WatchBatch, Write } from '../../src/store/store.js';
+import type { Condition, LeaseOptions, Revision, Store, WatchBatch, Write } from '../../src/store/store.js';
 
 /**
  * What a store does with a call: `refuses` says at once that it cannot, `hangs` never answers and does nothing,
- * `forgets to answer` does it and never answers, `takes no writes` reads as ever.
+ * `forgets to answer` does it and never answers, `takes no writes` reads as ever, `forgets to answer writes` does too.
  */
-export type StoreMode = 'answers' | 'refuses' | 'hangs' | 'forgets to answer' | 'takes no writes';
+export type StoreMode =
+  | 'answers'
+  | 'refuses'
+  | 'hangs'
+  | 'forgets to answer'
+  | 'takes no writes'
+  | 'forgets to answer writes';
+
+const READS = ['answers', 'takes no writes', 'forgets to answer writes'];
 
 /** A store that can be made to fail as etcd does. A watch tells nothing new meanwhile, and begins anew after it. */
 export class FailingStore implements Store {
@@ -38,6 +46,10 @@ export class FailingStore implements Store {
     return this.#call(() => this.inner.list(prefix), true);
   }
 
+  past(prefix: string, revision: Revision) {
+    return this.#call(async () => (await this.inner.past?.(prefix, revision)) ?? 'forgotten', true);
+  }
+
   commit(conditions: readonly Condition[], writes: readonly Write[]) {
     return this.#call(() => this.inner.commit(conditions, writes), false);
   }
@@ -49,8 +61,7 @@ export class FailingStore implements Store {
   async *watch(prefix: string, signal: AbortSignal): AsyncGenerator<WatchBatch> {
     while (!signal.aborted) {
       const until = AbortSignal.any([signal, this.#changed.signal]);
-      if (this.#mode === 'answers' || this.#mode === 'takes no writes')
-        yield* this.inner.watch(prefix, until);
+      if (READS.includes(this.#mode)) yield* this.inner.watch(prefix, until);
       else await new Promise((resolve) => until.addEventListener('abort', resolve));
     }
   }
@@ -61,9 +72,9 @@ export class FailingStore implements Store {
   }
 
   async #call<T>(call: () => Promise<T>, isRead: boolean): Promise<T> {
-    if (this.#mode === 'answers' || (this.#mode === 'takes no writes' && isRead)) return call();
+    if (this.#mode === 'answers' || (READS.includes(this.#mode) && isRead)) return call();
     if (this.#mode === 'refuses' || this.#mode === 'takes no writes') throw unavailable('it is switched off');
-    if (this.#mode === 'forgets to answer') await call();
+    if (this.#mode.startsWith('forgets to answer')) await call();
     const { signal } = this.#changed;
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     throw unavailable('no answer in time');

@@ -114,7 +114,10 @@ export class Lab implements AsyncDisposable {
     return this.run(['dockerd', host, action, ...args]);
   }
 
-  etcd(action: 'start' | 'stop' | 'kill' | 'freeze' | 'thaw' | 'ctl', ...args: string[]): Promise<string> {
+  etcd(
+    action: 'start' | 'stop' | 'kill' | 'freeze' | 'thaw' | 'ctl' | 'snapshot' | 'restore',
+    ...args: string[]
+  ): Promise<string> {
     return this.run(['etcd', action, ...args]);
   }
 

@@ -6,6 +6,7 @@ import { IDENTITY_KINDS } from './identity.js';
 import { MAC_KINDS } from './macs.js';
 import { NETWORK_KINDS } from './networks.js';
 import { OUTAGE_KINDS } from './outages.js';
+import { RESTORE_KINDS } from './restores.js';
 import { SERVICE_KINDS } from './services.js';
 
 /** By what `--without` calls them: a group leaves out all of its kinds. */
@@ -15,6 +16,7 @@ export const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   networks: NETWORK_KINDS,
   services: SERVICE_KINDS,
   outages: OUTAGE_KINDS,
+  restores: RESTORE_KINDS,
   drift: DRIFT_KINDS,
   clock: CLOCK_KINDS,
   identity: IDENTITY_KINDS,

@@ -1,12 +1,18 @@
 /** etcd put back to an older backup: revisions go back, and what was written since is gone. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { PoolView } from '../../../src/ipam/pool-view.js';
 import { EtcdCalls } from '../../../src/store/etcd-calls.js';
 import { EtcdKeys } from '../../../src/store/etcd-keys.js';
 import { EtcdStore } from '../../../src/store/etcd-store.js';
 import { watchEtcd } from '../../../src/store/etcd-watch.js';
+import { FailStaticStore } from '../../../src/store/fail-static-store.js';
 import { keys } from '../../../src/store/keys.js';
+import { ownershipOf } from '../../../src/store/own-keys.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
+import type { Store } from '../../../src/store/store.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 import { eventually } from '../../support/eventually.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
@@ -29,7 +35,7 @@ beforeEach(() => {
 
 const options = () => ({ endpoints: [`http://${cluster.member(0).address}`], prefix });
 
-async function put(store: EtcdStore, key: string, value = '1'): Promise<void> {
+async function put(store: Store, key: string, value = '1'): Promise<void> {
   await store.commit([], [{ put: key, value }]);
 }
 
@@ -82,6 +88,51 @@ test('a watch that begins after what was listed just before notices, and lists a
   await put(store, 'b');
   await watch.until(({ state }) => state.has('b'));
   calls.close();
+});
+
+test('the past is kept until it is compacted, and is another after a restore, also at revisions that it has reached again', async () => {
+  await using store = new EtcdStore(options());
+  await put(store, 'a', '1');
+  const backup = await cluster.backUp();
+  await put(store, 'a', '2');
+  const { revision } = await store.list('');
+  await put(store, 'b');
+  const valueThen = async () => {
+    const past = await store.past('', revision);
+    return typeof past === 'string' ? past : past.map(({ key, value }) => `${key}=${value}`).join();
+  };
+  expect(await valueThen()).toBe('a=2');
+  await cluster.restore(backup);
+  expect(await valueThen()).toBe('to come');
+  await putMany(store);
+  expect(await valueThen()).toBe('a=1,later=1');
+  await cluster.ctl(['compaction', `${(await store.list('')).revision}`]);
+  expect(await valueThen()).toBe('forgotten');
+});
+
+test('a host puts back what the store lost, though more has been written to it since', async () => {
+  const stateDirectory = await mkdtemp(join(tmpdir(), 'xnet-restore-'));
+  const said: string[] = [];
+  const note = (text: string) => void said.push(text);
+  const logger = { error: note, warn: note, info: note, debug: () => undefined };
+  await using etcd = new EtcdStore(options());
+  const open = async () => {
+    const inner = new EtcdStore(options());
+    return FailStaticStore.open(inner, { stateDirectory, ownership: ownershipOf('me'), logger });
+  };
+  {
+    await using host = await open();
+    const backup = await cluster.backUp();
+    await put(host, keys.name('shop'), 'n');
+    await host.list(keys.names());
+    await host[Symbol.asyncDispose]();
+    await cluster.restore(backup);
+  }
+  await putMany(etcd);
+  await using host = await open();
+  await host.list(keys.names());
+  await eventually(async () => expect((await etcd.get(keys.name('shop')))?.value).toBe('n'));
+  await rm(stateDirectory, { recursive: true });
 });
 
 test('the view of a pool forgets addresses that were claimed since', async () => {

@@ -1,13 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createLogger } from '../../../src/observability/logger.js';
+import { createLogger, type Logger } from '../../../src/observability/logger.js';
 import { FailStaticStore } from '../../../src/store/fail-static-store.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/memory-store.js';
 import { ownershipOf } from '../../../src/store/own-keys.js';
-import type { Store } from '../../../src/store/store.js';
+import type { Entry, Store } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { FailingStore, type StoreMode } from '../../support/failing-store.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
@@ -35,10 +36,21 @@ let etcd: FailingStore;
 let store: FailStaticStore;
 
 /** What is on disk in a test is there for another reason than that time has passed. */
-const TIMING = { patienceMs: 100, returnMs: 200, probeMs: 20, behindMs: 3_600_000 };
+const TIMING = { patienceMs: 100, returnMs: 200, probeMs: 20, behindMs: 3_600_000, settleMs: 100 };
+
+/** What was logged as a warning. */
+let warnings: string[];
+const RESTORED = 'the store was restored from an older backup';
 
 async function open(): Promise<FailStaticStore> {
-  const logger = createLogger({ level: 'error', format: 'json' });
+  const nothing = () => undefined;
+  const errors = createLogger({ level: 'error', format: 'json' });
+  const logger: Logger = {
+    error: (text, fields) => errors.error(text, fields),
+    warn: (text) => void warnings.push(text),
+    info: nothing,
+    debug: nothing,
+  };
   return FailStaticStore.open(etcd, {
     stateDirectory: directory,
     ownership: ownershipOf('me'),
@@ -63,6 +75,7 @@ class Kept extends MemoryStore {
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'xnet-static-'));
+  warnings = [];
   cluster = new Kept();
   etcd = new FailingStore(cluster);
   await write(cluster, addressKey(2), address('me'));
@@ -259,6 +272,18 @@ test('what another store’s cluster said is of no use here', async () => {
   await expect(store.get(addressKey(2))).rejects.toThrow(/switched off/);
 });
 
+/** Another store takes the cluster's place: with these entries under the same revisions, as a backup has them. */
+async function restoreFrom(entries: readonly Entry[]): Promise<MemoryStore> {
+  const restored = new Kept();
+  for (const { key, value, revision } of [...entries].sort((a, b) => a.revision - b.revision)) {
+    while ((await restored.list('')).revision < revision - 1) await write(restored, 'x', '');
+    await write(restored, key, value);
+  }
+  cluster = restored;
+  etcd.replace(restored);
+  return restored;
+}
+
 test('a store restored from an older backup gets back what it lost, and what was removed since goes again', async () => {
   const removed = [endpointKey('e0'), endpoint('e0')] as const;
   await write(store, ...removed);
@@ -269,22 +294,79 @@ test('a store restored from an older backup gets back what it lost, and what was
   for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
   await write(store, addressKey(2), address('me', 'claimed', 'later'));
   await write(store, keys.network('bbbbbbbbbbbb'), '{"another":"network"}');
+  await store.commit([], [{ remove: keys.network(NET) }]);
   for (const recorder of recorders) await recorder.until(({ state }) => state.size > 0);
-  await recorders[1]?.until(({ state }) => state.size === 2);
+  await recorders[1]?.until(({ state }) => state.size === 1);
 
-  const restored = new Kept();
-  for (const { key, value } of backup) await write(restored, key, value);
+  const restored = await restoreFrom(backup);
   await write(restored, endpointKey('e9'), endpoint('e9', 'other'));
-  cluster = restored;
-  etcd.replace(restored);
+  await write(restored, keys.network('cccccccccccc'), '{"new":"network"}');
   await eventually(async () => {
     expect(await valueAt(restored, endpointKey('e1'))).toBe(endpoint('e1'));
     expect(await valueAt(restored, addressKey(2))).toBe(address('me', 'claimed', 'later'));
     expect(await valueAt(restored, keys.network('bbbbbbbbbbbb'))).toBe('{"another":"network"}');
     expect(await restored.get(removed[0])).toBeUndefined();
+    expect(await restored.get(keys.network(NET))).toBeUndefined();
     expect(store.away).toBe(false);
   });
   expect(await valueAt(restored, endpointKey('e9'))).toBe(endpoint('e9', 'other'));
+  expect(await valueAt(restored, keys.network('cccccccccccc'))).toBe('{"new":"network"}');
   expect(await valueAt(store, endpointKey('e9'))).toBe(endpoint('e9', 'other'));
+  expect(warnings.filter((text) => text === RESTORED)).toHaveLength(1);
   for (const recorder of recorders) await recorder.stop();
 });
+
+test('what a silent host has lost is put back for it; a host that has put back its own knows best', async () => {
+  const backup = (await cluster.list('')).entries;
+  const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  await write(cluster, endpointKey('e7'), endpoint('e7', 'silent'));
+  await write(cluster, endpointKey('e8'), endpoint('e8', 'other'));
+  await recorder.until(({ state }) => state.size === 2);
+  const restored = await restoreFrom(backup);
+  await write(restored, keys.putBack('other'), 'said');
+  await eventually(async () => expect(await restored.get(endpointKey('e7'))).toBeDefined());
+  await recorder.until(({ state }) => state.size === 1);
+  await eventually(() => expect(store.away).toBe(false));
+  expect(await restored.get(endpointKey('e8'))).toBeUndefined();
+  expect(await restored.get(keys.putBack('me'))).toBeDefined();
+  await recorder.stop();
+});
+
+test('what was removed before the daemon ended is removed again from a store that is restored after it', async () => {
+  const backup = (await cluster.list('')).entries;
+  await store.commit([], [{ remove: keys.network(NET) }]);
+  for (let count = 0; count < 5; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+  await restart();
+  store = await open();
+  const restored = await restoreFrom(backup);
+  // Listed first of all, as a daemon does that starts: the answer counts as little as any other then.
+  const { entries } = await store.list(keys.networks());
+  expect(entries).toEqual([]);
+  await eventually(async () => expect(await restored.get(keys.network(NET))).toBeUndefined());
+  await eventually(async () => expect(await valueAt(restored, endpointKey('e1'))).toBe(endpoint('e1')));
+});
+
+test.each<StoreMode>(['forgets to answer writes', 'forgets to answer', 'hangs', 'refuses'])(
+  'a store that was merely away (it %s) is not taken for restored',
+  async (mode) => {
+    await using recorder = new WatchRecorder(store, keys.networks());
+    await recorder.until(({ state }) => state.size === 1);
+    await write(store, endpointKey('e1'), endpoint('e1'));
+    etcd.mode = mode;
+    const removal = store.commit([], [{ remove: endpointKey('e1') }]);
+    // What others do after it is heard of, or not.
+    await pause(TIMING.patienceMs / 2);
+    await write(cluster, keys.network('bbbbbbbbbbbb'), '{"another":"network"}');
+    await removal;
+    await backAgain();
+    // The watch begins anew, as after a connection that was lost: not only with what it was about to tell.
+    for (let times = 0; times < 3; times += 1) {
+      const { snapshots } = recorder;
+      for (const next of ['refuses', 'answers'] as const) etcd.mode = next;
+      await recorder.until((now) => now.snapshots > snapshots);
+    }
+    await store.list(keys.networks());
+    expect(await cluster.get(endpointKey('e1'))).toBeUndefined();
+    expect(warnings).not.toContain(RESTORED);
+  },
+);

@@ -164,14 +164,20 @@ xnet_start_again() {
 # --- etcd: every member is a host of its own
 
 etcd_start() {
-  local host=$1 ip scheme peers="" member v2=(); ip=$(host_ip "$1") scheme=$(etcd_scheme)
+  local host=$1 ip scheme v2=(); ip=$(host_ip "$1") scheme=$(etcd_scheme)
   ! daemon_runs "$host" etcd || return 0
-  for member in $(list_etcd_hosts); do peers+=,$member=http://$(host_ip "$member"):2380; done
   [[ ! -e $RUN/etcd-v2 ]] || v2=(--enable-v2)
   # shellcheck disable=SC2046
-  host_daemon "$host" etcd etcd $(tls_etcd_args) "${v2[@]}" --name "$host" --data-dir /var/lib/etcd \
+  host_daemon "$host" etcd etcd $(tls_etcd_args) "${v2[@]}" $(etcd_identity "$host") \
     --listen-client-urls "$scheme://0.0.0.0:2379" --advertise-client-urls "$scheme://$ip:2379" \
-    --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
+    --listen-peer-urls "http://$ip:2380"
+}
+
+# What a member's data directory is made with, also out of a snapshot.
+etcd_identity() {
+  local peers="" member
+  for member in $(list_etcd_hosts); do peers+=,$member=http://$(host_ip "$member"):2380; done
+  echo --name "$1" --data-dir /var/lib/etcd --initial-advertise-peer-urls "http://$(host_ip "$1"):2380" \
     --initial-cluster "${peers#,}" --initial-cluster-token "$LAB"
 }
 
@@ -207,7 +213,9 @@ etcd_command() {
     freeze) for host in $members; do daemon_signal "$host" etcd STOP || die "etcd does not run on $host"; done ;;
     thaw) for host in $members; do daemon_signal "$host" etcd CONT || die "etcd does not run on $host"; done ;;
     ctl) etcdctl_any "$members" "$@" ;;
-    *) die "etcd: start, stop, kill, freeze, thaw or ctl?" ;;
+    snapshot) etcd_snapshot "${members%%$'\n'*}" "$@" ;;
+    restore) etcd_restore "$@" ;;
+    *) die "etcd: start, stop, kill, freeze, thaw, ctl, snapshot or restore?" ;;
   esac
 }
 
@@ -215,6 +223,32 @@ etcdctl_any() {
   local host list="" members=$1; shift
   for host in $members; do list+=,$(etcd_scheme)://$(host_ip "$host"):2379; done
   ETCD_ENDPOINTS=${list#,} etcdctl_on "${members%%$'\n'*}" "$@"
+}
+
+# etcd_snapshot HOST FILE : what this member has now, in a file of the machine.
+etcd_snapshot() {
+  local host=$1 file=${2:-}
+  [[ -n $file ]] || die "etcd snapshot: into which file?"
+  etcdctl_on "$host" snapshot save /tmp/snapshot >/dev/null 2>&1 || die "etcd on $host gave no snapshot: does it run?"
+  host_enter "$host" cat /tmp/snapshot >"$file"
+}
+
+# etcd_restore FILE : every member loses what it has, and starts with what is in the snapshot.
+etcd_restore() {
+  local file=${1:-} members host
+  [[ -s $file ]] || die "etcd restore: '$file' is no snapshot ('lab etcd snapshot FILE' makes one)"
+  members=$(list_etcd_hosts)
+  for host in $members; do daemon_end "$host" etcd KILL; done
+  for host in $members; do etcd_unpack "$host" "$file" || die "etcd on $host did not take the snapshot $file"; done
+  # shellcheck disable=SC2086
+  etcd_start_all $members
+}
+
+# Of etcd 3.6 and later etcdutl restores; before, etcdctl does too.
+# shellcheck disable=SC2016
+etcd_unpack() {
+  host_enter "$1" sh -c 'cat >/tmp/snapshot && rm -rf /var/lib/etcd && tool=$(command -v etcdutl || command -v etcdctl) &&
+    ETCDCTL_API=3 $tool snapshot restore /tmp/snapshot "$@"' sh $(etcd_identity "$1") <"$2" >/dev/null 2>&1
 }
 
 # show_log HOST dockerd|xnet|etcd|boot [tail arguments..]

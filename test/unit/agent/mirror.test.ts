@@ -125,6 +125,36 @@ describe('the mirror', () => {
     await cluster.everywhere('shop');
   });
 
+  test.each(['one', 'two'] as const)(
+    'removes everywhere a network whose guard the store has lost, removed on host %s',
+    async (host) => {
+      await using cluster = await FakeCluster.start(3);
+      await cluster.one.create('shop');
+      await cluster.everywhere('shop');
+      await eventually(async () => {
+        const bindings = (await cluster.store.list(keys.bindings())).entries;
+        expect(bindings.filter(({ value }) => value.includes('"seen"'))).toHaveLength(3);
+      });
+      await cluster.store.commit([], [{ removePrefix: keys.bindingGuards() }]);
+      await cluster[host].remove('shop');
+      await cluster.everywhere();
+      await expectEmpty(cluster.store);
+    },
+  );
+
+  test('takes the binding away with a Docker network whose network the store has lost', async () => {
+    await using cluster = await FakeCluster.start(1);
+    await cluster.one.create('shop');
+    await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
+    const gone = [keys.networks(), keys.vnis(), keys.names(), keys.bindingGuards()];
+    await cluster.store.commit(
+      [],
+      gone.map((removePrefix) => ({ removePrefix })),
+    );
+    await cluster.one.remove('shop');
+    await expectEmpty(cluster.store);
+  });
+
   test('keeps a network of which Docker took the creation of a copy back', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;

@@ -89,6 +89,7 @@ describe('the model', () => {
       container('b', 'h2', ['n1', 'n2']),
       container('c', 'h2', ['n2']),
     ],
+    hasBackup: false,
     named: 0,
   };
   const names = (pairs: readonly (readonly { readonly name: string }[])[]) =>

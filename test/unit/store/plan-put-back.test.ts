@@ -1,0 +1,152 @@
+import { describe, expect, test } from '@jest/globals';
+import { keys } from '../../../src/store/keys.js';
+import { ownershipOf } from '../../../src/store/own-keys.js';
+import { lostOfOthers, planPutBack } from '../../../src/store/plan-put-back.js';
+import { formatRecord } from '../../../src/store/records.js';
+import { Removals } from '../../../src/store/removals.js';
+import type { Entry } from '../../../src/store/store.js';
+
+const ownership = ownershipOf('me');
+const POOL = 'xnet-local~10.1.0.0/24';
+const REVISION = 99.5;
+
+const entry = (key: string, value: string, revision: number, createRevision = revision): Entry => ({
+  ...{ key, value, revision, createRevision },
+});
+const address = (hostId: string, claim = 'c') =>
+  formatRecord({
+    ...{ version: 1 as const, state: 'claimed' as const, hostId, hostName: hostId, claim },
+    ...{ references: [], purpose: 'endpoint' as const },
+  });
+const endpoint = (hostId: string) =>
+  formatRecord({
+    ...{ version: 1 as const, id: 'e', networkId: 'n', dockerNetworkId: 'd', hostId },
+    ...{ addresses: [], mac: '' },
+  });
+
+interface Case {
+  readonly before?: Entry;
+  readonly now?: Entry;
+  /** Last of the key that was seen to be removed. */
+  readonly removed?: Entry;
+}
+
+function plan({ before, now, removed }: Case) {
+  const removals = new Removals();
+  if (removed) removals.note(removed, removed.revision + 1);
+  const restored = {
+    before: before ? [before] : [],
+    now: now ? [now] : [],
+    findRemoval: (key: string) => removals.find(key),
+  };
+  return planPutBack(restored, ownership, REVISION).map(({ value = 'removed', base }) => [value, base]);
+}
+
+const COMMON = [
+  ...[keys.network('n'), keys.vni(7), keys.name('shop'), keys.bindingGuard('n')],
+  ...[
+    keys.pool(POOL),
+    keys.poolGuard(),
+    keys.poolReferenceGuard(POOL),
+    keys.poolReference(POOL, 'cluster', 'r'),
+  ],
+];
+const MINE = [
+  [keys.binding('n', 'me', 'd'), 'binding'],
+  [keys.poolReference(POOL, 'me', 'r'), 'reference'],
+  [keys.host('me'), 'host'],
+  [keys.vtep('198.18.0.1'), 'me'],
+  [keys.endpoint('n', 'e'), endpoint('me')],
+  [keys.address(POOL, '10.1.0.2'), address('me')],
+] as const;
+const OTHERS = [
+  [keys.binding('n', 'other', 'd'), 'binding'],
+  [keys.poolReference(POOL, 'other', 'r'), 'reference'],
+  [keys.host('other'), 'host'],
+  [keys.vtep('198.18.0.2'), 'other'],
+  [keys.alive('other'), 'lease'],
+  [keys.endpoint('n', 'e'), endpoint('other')],
+  [keys.address(POOL, '10.1.0.2'), address('other')],
+] as const;
+
+describe.each(COMMON)('a common record: %s', (key) => {
+  test('lost: put back', () => {
+    expect(plan({ before: entry(key, 'a', 5) })).toEqual([['a', 0]]);
+  });
+
+  test('back though it was seen to be removed: removed again, unless made anew after the restore', () => {
+    const removed = entry(key, 'a', 5);
+    expect(plan({ now: removed, removed })).toEqual([['removed', 5]]);
+    expect(plan({ now: entry(key, 'a', 8), removed })).toEqual([]);
+    expect(plan({ now: entry(key, 'a', 8) })).toEqual([]);
+  });
+
+  test('as it was before a change: changed again', () => {
+    expect(plan({ before: entry(key, 'new', 9, 5), now: entry(key, 'old', 5) })).toEqual([['new', 5]]);
+  });
+
+  test('back in the place of its successor: the successor is put back', () => {
+    expect(plan({ before: entry(key, 'new', 9), now: entry(key, 'old', 5) })).toEqual([['new', 5]]);
+  });
+});
+
+describe.each(MINE)('a record of this host: %s', (key, value) => {
+  test('lost: put back; back though this host has it no more: removed again', () => {
+    expect(plan({ before: entry(key, value, 5) })).toEqual([[value, 0]]);
+    expect(plan({ now: entry(key, value, 5) })).toEqual([['removed', 5]]);
+    expect(plan({ before: entry(key, value, 5), now: entry(key, value, 5) })).toEqual([]);
+  });
+});
+
+describe.each(OTHERS)('a record of another host: %s', (key, value) => {
+  test('lost, or back: left to that host', () => {
+    expect(plan({ before: entry(key, value, 5) })).toEqual([]);
+    expect(plan({ now: entry(key, value, 5) })).toEqual([]);
+  });
+});
+
+test.each(OTHERS.filter(([key]) => /^(bindings|pool-references|endpoints)/.test(key)))(
+  'what another host, which may be gone, had and was seen to be removed goes again: %s',
+  (key, value) => {
+    const removed = entry(key, value, 5);
+    expect(plan({ now: removed, removed })).toEqual([['removed', 5]]);
+  },
+);
+
+test('what other hosts have to put back is all of theirs that was not there for a time only', () => {
+  const before = [...OTHERS, ...MINE.filter(([key]) => !OTHERS.some(([other]) => other === key))];
+  const resting = formatRecord({ ...JSON.parse(address('other')), state: 'resting' });
+  const restored = {
+    before: [...before, [keys.address(POOL, '10.1.0.3'), resting], [keys.network('n'), 'n']].map(
+      ([key, value]) => entry(key as string, value as string, 5),
+    ),
+    now: [entry(keys.host('other'), 'host', 3)],
+    findRemoval: () => undefined,
+  };
+  const expected = OTHERS.map(([key]) => key).filter((key) => !/^(alive|hosts)/.test(key));
+  expect(lostOfOthers(restored, ownership).map(({ key }) => key)).toEqual(expected);
+});
+
+describe('an address', () => {
+  const key = keys.address(POOL, '10.1.0.2');
+
+  test('that was another host’s at the backup and this one’s since is this one’s again', () => {
+    const now = entry(key, address('other'), 5);
+    expect(plan({ before: entry(key, address('me'), 9), now })).toEqual([[address('me'), 5]]);
+  });
+
+  test('that another host has claimed since the restore is given up, if the store still says so', () => {
+    const now = entry(key, address('other'), 20);
+    expect(plan({ before: entry(key, address('me'), 9), now })).toEqual([[address('me'), 0]]);
+  });
+
+  test('that was this host’s at the backup and another’s since is the other’s again', () => {
+    const now = entry(key, address('me'), 5);
+    expect(plan({ before: entry(key, address('other'), 9), now })).toEqual([[address('other'), 5]]);
+  });
+
+  test('that another host has again though it was seen to give it up stays: it may have claimed it anew', () => {
+    const removed = entry(key, address('other'), 5);
+    expect(plan({ now: removed, removed })).toEqual([]);
+  });
+});
