@@ -13,8 +13,11 @@ export function needsContainers(
   { networks, bindings }: Pick<MirrorView, 'networks' | 'bindings'>,
   sought: ReadonlySet<string>,
 ): boolean {
+  const isBound = ({ id }: NetworkRecord) => bindings.some(({ networkId }) => networkId === id);
   return networks.some(
-    (network) => isQuestionable(network, bindings) || network.mirror?.former?.some((id) => !sought.has(id)),
+    (network) =>
+      (isBound(network) && isQuestionable(network, bindings)) ||
+      network.mirror?.former?.some((id) => !sought.has(id)),
   );
 }
 

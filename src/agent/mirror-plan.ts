@@ -43,10 +43,11 @@ export interface MirrorView {
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
   /**
-   * Networks of the cluster, by id, that a user of this host removed a moment ago: he, or a tool (Compose), may be about to
-   * create one of that name again.
+   * Networks of the cluster, by id, that a user of this host removed a moment ago. He, or a tool (Compose), may be about to
+   * create one of that name again (`awaited`, for a shorter while), or has done so and is about to start containers in it.
    */
   readonly justRemoved: ReadonlySet<string>;
+  readonly awaited: ReadonlySet<string>;
 }
 
 /** A user removed it on another host; its network is no longer in the cluster; another has its name. */
@@ -249,8 +250,8 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   if (ours.some(isHere)) return NOTHING;
   // Being created, or gone: both are settled before anything is made.
   if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
+  if (view.awaited.has(id)) return NOTHING;
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
-  if (view.justRemoved.has(id)) return NOTHING;
   if (!holder) return steps({ do: 'copy', network });
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }

@@ -32,6 +32,11 @@ export interface MirrorTiming {
    * only then where other hosts use it. Default 3000.
    */
   readonly successorMs?: number;
+  /**
+   * How long a network that was created there in its place is not told to other hosts while they have not carried the removal
+   * out or undone it, nor replaced, in ms. Default 10000.
+   */
+  readonly removalMs?: number;
 }
 
 export interface MirrorParts {
@@ -60,7 +65,7 @@ export interface MirrorParts {
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000 };
+const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000, removalMs: 10_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 /** While the store is away: what waits for it is done soon after it is back. */
@@ -201,7 +206,8 @@ export class Mirror implements AsyncDisposable {
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
       strays: this.#findStrays(dockerNetworks),
-      justRemoved: this.#parts.deeds.findMarked(this.#timing.successorMs),
+      justRemoved: this.#parts.deeds.findMarked(this.#timing.removalMs),
+      awaited: this.#parts.deeds.findMarked(this.#timing.successorMs),
     };
   }
 
@@ -316,8 +322,8 @@ export class Mirror implements AsyncDisposable {
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
-    const { sweepMs, successorMs } = this.#timing;
-    const succession = this.#parts.deeds.findMarked(successorMs).size > 0 ? [successorMs] : [];
+    const { sweepMs, successorMs, removalMs } = this.#timing;
+    const succession = this.#parts.deeds.findMarked(removalMs).size > 0 ? [successorMs] : [];
     return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
   }
 }
