@@ -1,6 +1,6 @@
 import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
-import type { DockerContainer, DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import type { Move } from '../driver/network-move.js';
@@ -13,9 +13,10 @@ import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type GatewayRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
-import { isQuestionable, needsContainers } from './mirror-members.js';
+import { isQuestionable } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
+import { NeededContainers } from './needed-containers.js';
 import { ownBindingEntries, readOwnBindings } from './own-bindings.js';
 import type { OwnDeeds } from './own-deeds.js';
 import { watchRecords } from './watch-records.js';
@@ -95,8 +96,7 @@ export class Mirror implements AsyncDisposable {
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
-  /** Docker networks that are gone, and named by no container of this host. */
-  readonly #sought = new Set<string>();
+  readonly #containers: NeededContainers;
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -111,6 +111,7 @@ export class Mirror implements AsyncDisposable {
   constructor(parts: MirrorParts) {
     this.#parts = parts;
     this.#timing = { ...DEFAULTS, ...parts.timing };
+    this.#containers = new NeededContainers(parts.engine);
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: FIRST_RETRY_MS * 2,
@@ -199,7 +200,7 @@ export class Mirror implements AsyncDisposable {
       networks,
       bindings,
       dockerNetworks,
-      containers: await this.#findContainers({ networks, bindings, dockerNetworks }),
+      containers: await this.#containers.find({ networks, bindings, dockerNetworks }),
       gatewaySubnets: this.#parts.registration.gatewaySubnets,
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
@@ -221,22 +222,6 @@ export class Mirror implements AsyncDisposable {
       questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
     );
     return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
-  }
-
-  /** All of this host's when the plan needs them, else none. */
-  async #findContainers({
-    networks,
-    bindings,
-    dockerNetworks,
-  }: Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>): Promise<readonly DockerContainer[]> {
-    if (!needsContainers({ networks, bindings }, this.#sought)) return [];
-    const containers = await this.#parts.engine.listContainers({ all: true });
-    // No container ever comes to name a Docker network that is gone.
-    const named = new Set(containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
-    const present = new Set(dockerNetworks.map(({ id }) => id));
-    for (const id of networks.flatMap(({ mirror }) => mirror?.former ?? []))
-      if (!named.has(id) && !present.has(id)) this.#sought.add(id);
-    return containers;
   }
 
   #findGone(
