@@ -5,19 +5,6 @@ import type { MirrorView } from './mirror-plan.js';
 
 type Use = Pick<MirrorView, 'used' | 'bindings' | 'dockerNetworks' | 'containers'>;
 
-/**
- * Whether containers of this host matter to the plan: a list of them is asked of Docker only then. `sought`: Docker
- * networks, by id, that are certainly named by no container any more.
- */
-export function needsContainers(
-  { networks, bindings }: Pick<MirrorView, 'networks' | 'bindings'>,
-  sought: ReadonlySet<string>,
-): boolean {
-  return networks.some(
-    (network) => isQuestionable(network, bindings) || network.mirror?.former?.some((id) => !sought.has(id)),
-  );
-}
-
 /** Under removal, or not known to have its name for itself: whether it is used decides what becomes of it. */
 export function isQuestionable(
   { id, name, mirror }: NetworkRecord,

@@ -5,8 +5,9 @@
  * Rules: xnet never removes a Docker network to which a container belongs, one that does not run included. Of two
  * networks of one name the first that is published stays; the other is tied to it where they are the same but for labels,
  * else replaced by a copy of it when no container belongs to it, else reported. A removal counts for all hosts, and is
- * undone when an endpoint is left anywhere, or a container belongs to another host's copy. Containers that belong to a Docker network of this host that was removed and has a
- * successor are tied to that. Names held by something else are reported and left alone.
+ * undone when an endpoint is left anywhere, or a container belongs to another host's copy. Containers that belong to a
+ * Docker network of this host that is gone and has a successor are tied to that. Names held by something else are
+ * reported and left alone.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { DockerContainer, DockerNetwork } from '../docker/engine.js';
@@ -44,10 +45,11 @@ export interface MirrorView {
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
   /**
-   * Networks of the cluster, by id, that a user of this host removed a moment ago: he, or a tool (Compose), may be about to
-   * create one of that name again.
+   * Networks of the cluster, by id, that a user of this host removed a moment ago. He, or a tool (Compose), may be about to
+   * create one of that name again (`awaited`, for a shorter while), or has done so and is about to start containers in it.
    */
   readonly justRemoved: ReadonlySet<string>;
+  readonly awaited: ReadonlySet<string>;
 }
 
 /** A user removed it on another host; its network is no longer in the cluster; another has its name. */
@@ -251,8 +253,8 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   if (ours.some(isHere)) return NOTHING;
   // Being created, or gone: both are settled before anything is made.
   if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
+  if (view.awaited.has(id)) return NOTHING;
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
-  if (view.justRemoved.has(id)) return NOTHING;
   if (!holder) return steps({ do: 'copy', network });
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }

@@ -1,6 +1,6 @@
 import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
-import type { DockerContainer, DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
+import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import type { Move } from '../driver/network-move.js';
@@ -13,9 +13,10 @@ import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type DockerRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
-import { isQuestionable, needsContainers } from './mirror-members.js';
+import { isQuestionable } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
+import { NeededContainers } from './needed-containers.js';
 import { ownBindingEntries, readOwnBindings } from './own-bindings.js';
 import type { OwnDeeds } from './own-deeds.js';
 import { watchRecords } from './watch-records.js';
@@ -32,6 +33,11 @@ export interface MirrorTiming {
    * only then where other hosts use it. Default 3000.
    */
   readonly successorMs?: number;
+  /**
+   * How long a network that was created there in its place is not told to other hosts while they have not carried the removal
+   * out or undone it, nor replaced, in ms. Default 10000.
+   */
+  readonly removalMs?: number;
 }
 
 export interface MirrorParts {
@@ -60,7 +66,7 @@ export interface MirrorParts {
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000 };
+const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000, removalMs: 10_000 };
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 /** While the store is away: what waits for it is done soon after it is back. */
@@ -90,8 +96,7 @@ export class Mirror implements AsyncDisposable {
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
-  /** Docker networks that are gone, and named by no container of this host. */
-  readonly #sought = new Set<string>();
+  readonly #containers: NeededContainers;
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -106,6 +111,7 @@ export class Mirror implements AsyncDisposable {
   constructor(parts: MirrorParts) {
     this.#parts = parts;
     this.#timing = { ...DEFAULTS, ...parts.timing };
+    this.#containers = new NeededContainers(parts.engine);
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: FIRST_RETRY_MS * 2,
@@ -196,14 +202,15 @@ export class Mirror implements AsyncDisposable {
       networks,
       bindings,
       dockerNetworks,
-      containers: await this.#findContainers({ networks, bindings, dockerNetworks }),
+      containers: await this.#containers.find({ networks, bindings, dockerNetworks }),
       published: this.#parts.registration.dockerFacts,
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
       strays: this.#findStrays(dockerNetworks),
-      justRemoved: this.#parts.deeds.findMarked(this.#timing.successorMs),
+      justRemoved: this.#parts.deeds.findMarked(this.#timing.removalMs),
+      awaited: this.#parts.deeds.findMarked(this.#timing.successorMs),
     };
   }
 
@@ -217,22 +224,6 @@ export class Mirror implements AsyncDisposable {
       questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
     );
     return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
-  }
-
-  /** All of this host's when the plan needs them, else none. */
-  async #findContainers({
-    networks,
-    bindings,
-    dockerNetworks,
-  }: Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>): Promise<readonly DockerContainer[]> {
-    if (!needsContainers({ networks, bindings }, this.#sought)) return [];
-    const containers = await this.#parts.engine.listContainers({ all: true });
-    // No container ever comes to name a Docker network that is gone.
-    const named = new Set(containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
-    const present = new Set(dockerNetworks.map(({ id }) => id));
-    for (const id of networks.flatMap(({ mirror }) => mirror?.former ?? []))
-      if (!named.has(id) && !present.has(id)) this.#sought.add(id);
-    return containers;
   }
 
   #findGone(
@@ -318,8 +309,8 @@ export class Mirror implements AsyncDisposable {
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
-    const { sweepMs, successorMs } = this.#timing;
-    const succession = this.#parts.deeds.findMarked(successorMs).size > 0 ? [successorMs] : [];
+    const { sweepMs, successorMs, removalMs } = this.#timing;
+    const succession = this.#parts.deeds.findMarked(removalMs).size > 0 ? [successorMs] : [];
     return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
   }
 }

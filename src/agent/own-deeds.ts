@@ -1,5 +1,7 @@
 import type { Seen } from './mirror-records.js';
 
+const MARKED_KEPT_MS = 60_000;
+
 /**
  * What the mirror does in Docker, and what users of this host have just done. Docker calls the driver because of it, just as if a user had done it, and the store
  * does not tell the two apart at every moment.
@@ -63,10 +65,11 @@ export class OwnDeeds {
     this.#marked.set(networkId, performance.now());
   }
 
-  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`. */
+  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most. */
   findMarked(ms: number): ReadonlySet<string> {
-    for (const [id, sinceMs] of this.#marked) if (performance.now() - sinceMs > ms) this.#marked.delete(id);
-    return new Set(this.#marked.keys());
+    const now = performance.now();
+    for (const [id, sinceMs] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
+    return new Set([...this.#marked].flatMap(([id, sinceMs]) => (now - sinceMs > ms ? [] : [id])));
   }
 
   isRemoving(dockerNetworkId: string): boolean {

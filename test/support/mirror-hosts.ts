@@ -128,7 +128,7 @@ export class FakeHost implements Engine {
       registration,
       deeds,
       onListed: () => undefined,
-      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100 },
+      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 },
     });
     this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
