@@ -147,7 +147,7 @@ xnet_upgrade() {
   local host=$1 old
   old=$(xnet_daemon_pid "$host") || die "no daemon of xnet runs on $host"
   daemon_signal "$host" xnet HUP
-  wait_until "$HUNG" xnet_has_other_daemon "$host" "$old" || die "xnet on $host still runs the daemon $old $HUNG s after SIGHUP"
+  wait_until "$HUNG" xnet_has_other_daemon "$host" "$old" || die "xnet on $host still runs the daemon $old $HUNG s after SIGHUP: see 'lab logs $host xnet'"
   xnet_wait "$host" || { show_log_end "$(log_of "$host" xnet)"; die "xnet on $host does not answer after the upgrade"; }
 }
 xnet_has_other_daemon() {
