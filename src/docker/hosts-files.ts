@@ -12,8 +12,9 @@ import { hasOwnLine, planReadable, withoutReadable, writesMapped } from './hosts
 
 /** How long Docker waits for this at most: a container that does not find itself is better than none. */
 const WAIT_MS = 1_000;
-/** Of containers that are looked at before Docker has written the line: those whose start is under way are among them. */
-const YOUNGEST = 16;
+/** Containers that are looked at before Docker has written the line, besides as many as are being started: at most so many. */
+const SPARE = 2;
+const MOST = 16;
 
 interface Stay {
   readonly sandboxPath: string;
@@ -47,7 +48,9 @@ export class HostsFiles {
   /** The endpoint is in the sandbox. Idempotent. */
   enter(endpointId: string, sandboxPath: string): void {
     if (!this.#isNeeded || this.#stays.get(endpointId)?.sandboxPath === sandboxPath) return;
-    this.#stays.set(endpointId, { sandboxPath, youngest: this.#listYoungest() });
+    const underWay = 1 + [...this.#stays.values()].filter((stay) => stay.directory === undefined).length;
+    const youngest = this.#listYoungest(Math.min(underWay + SPARE, MOST));
+    this.#stays.set(endpointId, { sandboxPath, youngest });
   }
 
   /** Docker has written the lines of the endpoint's addresses: resolves when they are right, or after a second. */
@@ -105,12 +108,14 @@ export class HostsFiles {
   }
 
   /** Never rejects: what is in the way is found again, and said, when the lines are there. */
-  async #listYoungest(): Promise<string[]> {
+  async #listYoungest(count: number): Promise<string[]> {
     const paths: string[] = [];
     try {
       for await (const { path } of this.directories.listYoungestFirst())
-        if (paths.push(path) === YOUNGEST) break;
-    } catch {}
+        if (paths.push(path) === count) break;
+    } catch {
+      return [];
+    }
     return paths;
   }
 

@@ -57,6 +57,7 @@ describeInLab('plugin', { hosts: 3, plugin: true }, (test) => {
     expect(await one?.reaches((await two?.address()) ?? '')).toBe(true);
     expect(await two?.greetOverTcp('web-h3')).toBe('web-h3');
     expect(await three?.greetOverUdp('web-h1')).toBe('web-h1');
+    expect(await one?.exec('sh', '-c', 'musl-getent "$(hostname)"')).toBe(await one?.address());
     for (const host of lab.hosts) await expectAdopted(lab, host, 1);
     expect(await lab.docker('h2', 'network', 'inspect', '-f', '{{.Driver}} {{.IPAM.Driver}}', 'shop')).toBe(
       `${PLUGIN} ${PLUGIN}`,
