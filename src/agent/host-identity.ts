@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
-import { diskError } from '../store/disk-failure.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -19,7 +18,8 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
       if (error.code === 'EEXIST') return;
       // An empty one would be no host id for ever.
       await rm(path, { force: true }).catch(() => undefined);
-      throw diskError(path, error);
+      const remedy = 'the state directory must have room, and be writable for root';
+      throw new XnetError('DISK', `${path} cannot be written: ${error.message}; ${remedy}`, { path });
     },
   );
   const id = (await readFile(path, 'utf8')).trim();
