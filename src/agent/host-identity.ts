@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../directories.js';
-import { XnetError } from '../errors.js';
-import { diskReason } from '../store/disk-failure.js';
+import { errorMessage, XnetError } from '../errors.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -51,6 +50,7 @@ export function isHostId(text: string): boolean {
 }
 
 function unusable(stateDirectory: string, cause: unknown): never {
-  const message = `the state directory ${stateDirectory} cannot be used: ${diskReason(cause)}`;
+  const remedy = 'it must have room, and be writable for root';
+  const message = `the state directory ${stateDirectory} cannot be used: ${errorMessage(cause)}; ${remedy}`;
   throw new XnetError('DISK', message, { path: stateDirectory }, { cause });
 }

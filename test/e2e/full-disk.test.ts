@@ -11,6 +11,7 @@ const FILLER = `${STATE}/filler`;
 
 /** The state directory of h1 is a file system of its own from now on, as large as in the report of the fault. */
 async function mountSmallDisk(lab: Lab): Promise<void> {
+  if ((await lab.in('h1', 'findmnt', '-n', '-o', 'TARGET', '-T', STATE)) === STATE) return;
   await lab.xnet('h1', 'stop');
   await lab.in(
     'h1',
@@ -22,7 +23,13 @@ async function mountSmallDisk(lab: Lab): Promise<void> {
 }
 
 async function fillDisk(lab: Lab): Promise<void> {
-  await lab.in('h1', 'sh', '-c', `cat /dev/zero >>${FILLER} || true`);
+  await lab.in('h1', 'sh', '-c', `mountpoint -q ${STATE} && { head -c 1m /dev/zero >>${FILLER} || true; }`);
+}
+
+/** Also what is left of the last block of the journal. */
+async function useUpSpareRoom(lab: Lab): Promise<void> {
+  await lab.in('h1', 'sh', '-c', `cd ${STATE} && rm -f *.spare && truncate -s %4096 own-writes.jsonl`);
+  await fillDisk(lab);
 }
 
 async function statusOf(lab: Lab): Promise<string> {
@@ -70,6 +77,7 @@ describeInLab('full disk', { hosts: 2 }, (test) => {
     'xnet restarted on a full disk without etcd serves what it knows, and refuses with path and remedy',
     async (lab) => {
       await createMirroredNetwork(lab, 'shop');
+      await mountSmallDisk(lab);
       const near = await runContainer(lab, 'h1', 'shop', { name: 'near' });
       const far = await runContainer(lab, 'h2', 'shop', { name: 'far' });
       const address = await far.address();
@@ -83,7 +91,7 @@ describeInLab('full disk', { hosts: 2 }, (test) => {
       // In the room that was kept for that.
       const first = await runContainer(lab, 'h1', 'shop');
       expect(await first.greetOverTcp(await near.address())).toBe('near');
-      await fillDisk(lab);
+      await useUpSpareRoom(lab);
       await expect(runContainer(lab, 'h1', 'shop')).rejects.toThrow(
         `${STATE}/own-writes.jsonl cannot be written: no space is left on its file system; make room there`,
       );
