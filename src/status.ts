@@ -2,9 +2,9 @@
 import { hostname } from 'node:os';
 import type { Readiness } from './concurrency/readiness.js';
 import type { SandboxResolvers } from './dns/resolvers.js';
-import { findHidden } from './driver/network-plan.js';
 import { errorMessage } from './errors.js';
 import type { Host } from './host/host.js';
+import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import type { HeldSockets } from './keeper/held-sockets.js';
 import type { NetworkStatus, Status } from './server/admin.js';
@@ -72,19 +72,6 @@ function namesProblems({ names: { failures: unpublished } }: Host): string[] {
   return unpublished === 0
     ? []
     : [`the names of ${unpublished} containers of this host are not known to the others; the log says why`];
-}
-
-/** Of networks that were created on another host, or before it was so. */
-async function reachProblems({ reached, local }: Host): Promise<string[]> {
-  const addresses = await reached();
-  return local
-    .listNetworks()
-    .flatMap(({ record: { name, id, pools } }) =>
-      findHidden(pools, addresses).map(
-        ({ address, what, subnet }) =>
-          `containers in network ${name ?? id} on this host do not reach ${address} (${what}): it is in the network's subnet ${subnet}; create the network again with another --subnet`,
-      ),
-    );
 }
 
 function familyProblems({ hosts, underlay }: Host, hostId: string): string[] {
