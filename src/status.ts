@@ -2,10 +2,10 @@
 import { hostname } from 'node:os';
 import type { Readiness } from './concurrency/readiness.js';
 import type { SandboxResolvers } from './dns/resolvers.js';
-import { findHidden } from './driver/network-plan.js';
 import { errorMessage } from './errors.js';
 import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';
+import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import type { HeldSockets } from './keeper/held-sockets.js';
 import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
@@ -72,19 +72,6 @@ function upgradeProblem({ keeper }: HeldSockets): string | undefined {
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
   return state.connected ? { version: state.version } : { problem: state.reason };
-}
-
-/** Of networks that were created on another host, or before it was so. */
-async function reachProblems({ reached, local }: Host): Promise<string[]> {
-  const addresses = await reached();
-  return local
-    .listNetworks()
-    .flatMap(({ record: { name, id, pools } }) =>
-      findHidden(pools, addresses).map(
-        ({ address, what, subnet }) =>
-          `containers in network ${name ?? id} on this host do not reach ${address} (${what}): it is in the network's subnet ${subnet}; create the network again with another --subnet`,
-      ),
-    );
 }
 
 function familyProblems({ hosts, changes: { underlay } }: Host, hostId: string): string[] {

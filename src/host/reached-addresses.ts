@@ -5,6 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import type { HostsView } from '../agent/hosts-view.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
+import type { LocalNetworks } from '../driver/local-networks.js';
+import { findHidden } from '../driver/network-plan.js';
 import { IpAddress } from '../inet/ip-address.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -16,6 +18,25 @@ export async function listReachedAddresses(hosts: HostsView): Promise<ReachedAdd
   const ofHosts = hosts.list().map(({ host }) => ({ address: host.vtep, what: `host ${host.name}` }));
   const nameservers = await readNameservers();
   return [...ofHosts, ...nameservers.map((address) => ({ address, what: "this host's nameserver" }))];
+}
+
+/** For `xnet status`: of networks that were created on another host, or before it was so. */
+export async function reachProblems({
+  reached,
+  local,
+}: {
+  readonly reached: () => Promise<readonly ReachedAddress[]>;
+  readonly local: LocalNetworks;
+}): Promise<string[]> {
+  const addresses = await reached();
+  return local
+    .listNetworks()
+    .flatMap(({ record: { name, id, pools } }) =>
+      findHidden(pools, addresses).map(
+        ({ address, what, subnet }) =>
+          `containers in network ${name ?? id} on this host do not reach ${address} (${what}): it is in the network's subnet ${subnet}; create the network again with another --subnet`,
+      ),
+    );
 }
 
 async function readNameservers(): Promise<string[]> {

@@ -306,9 +306,12 @@ describe('the mirror', () => {
     await eventually(() => expect(one.network('shop').id).not.toBe(created));
   });
 
-  test('ends with one network when two hosts create the same name at once', async () => {
+  test.each([
+    ['subnets of their own', {}],
+    ['one subnet', { ipam: { driver: 'xnet', options: {}, subnets: [{ subnet: '10.9.0.0/24' }] } }],
+  ])('ends with one network when two hosts create the same name at once, with %s', async (_what, given) => {
     await using cluster = await FakeCluster.start(3);
-    await Promise.all(cluster.hosts.slice(0, 2).map((host) => host.create('shop')));
+    await Promise.all(cluster.hosts.slice(0, 2).map((host) => host.create('shop', given)));
     await cluster.everywhere('shop');
     await eventually(async () => {
       const { entries } = await cluster.store.list(keys.networks());
