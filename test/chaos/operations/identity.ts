@@ -4,18 +4,17 @@ import { hasFault, hasQuorum, type Model } from '../model.js';
 import type { Kind } from '../operation.js';
 import type { World } from '../world.js';
 
-/** With the arguments of this machine's xnet, but a state directory and sockets of its own: $1 is the host id. */
+/** As this machine's xnet was started, but with a state directory and sockets of its own: $1 is the host id. */
 const START_COPY = `
   dir=$(mktemp -d /run/copy.XXXXXX); echo "$1" >$dir/host-id
-  set -- --state-dir $dir --socket $dir/plugin.sock --admin-socket $dir/admin.sock
-  xargs -0 -a /proc/$(cat /run/lab/xnet.pid)/cmdline sh -c 'dir=$1; shift; args=$1; shift; exec "$@" $args' sh "$dir" "$*" >$dir/log 2>&1 &
+  own="--state-dir $dir --socket $dir/plugin.sock --admin-socket $dir/admin.sock"
+  $(tr '\\0' ' ' </proc/$(cat /run/lab/xnet.pid)/cmdline) $own >$dir/log 2>&1 &
   for try in $(seq 100); do
     said=$(xnet status --admin-socket $dir/admin.sock 2>&1)
     case $said in *"in use by another machine"*) break ;; esac
     sleep 0.2
   done
-  kill $(cat $dir/*.pid 2>/dev/null) $! 2>/dev/null; wait
-  rm -rf $dir
+  kill $!; wait $!; rm -rf $dir
   case $said in *"in use by another machine"*) ;; *) echo "the copy was not refused: $said" >&2; exit 1 ;; esac`;
 
 /** A cloned machine beside the host itself: it is refused, and nothing happens to anything. */
