@@ -32,7 +32,7 @@ const create: Kind = {
 
 const rm: Kind = {
   name: 'network-rm',
-  weight: 1,
+  weight: 3,
   draw(model, random) {
     const networks = model.networks.filter(({ name, hosts, doubtful }) => {
       return !doubtful && hosts.length === model.hosts.length && !isUsed(model, name);
