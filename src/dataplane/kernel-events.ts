@@ -1,5 +1,5 @@
 /**
- * What a line of `ip -d -o monitor link neigh nsid all-nsid` says, as far as it hints at a change that somebody made.
+ * What a line of `ip -d -o monitor link address neigh nsid all-nsid` says, as far as it hints at a change that somebody made.
  * The text of a device is compared with the one before: most events only tell of a carrier, as when a container
  * starts. Interface names that the line gives for others (`master`, after `@`) may be those of another namespace.
  */
