@@ -97,6 +97,8 @@ export class Mirror implements AsyncDisposable {
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
   readonly #containers: NeededContainers;
+  /** Removed networks of the cluster, by id, in whose place a user of this host has created another. */
+  readonly #succeeded = new Set<string>();
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -210,7 +212,7 @@ export class Mirror implements AsyncDisposable {
       made: this.#parts.deeds.made,
       strays: this.#findStrays(dockerNetworks),
       justRemoved: this.#parts.deeds.findMarked(this.#timing.removalMs),
-      awaited: this.#parts.deeds.findMarked(this.#timing.successorMs),
+      awaited: this.#findAwaited(networks, dockerNetworks),
     };
   }
 
@@ -224,6 +226,22 @@ export class Mirror implements AsyncDisposable {
       questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
     );
     return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
+  }
+
+  /** Networks that were just removed here, in whose place no other has been created yet. */
+  #findAwaited(
+    networks: readonly NetworkRecord[],
+    dockerNetworks: readonly DockerNetwork[],
+  ): ReadonlySet<string> {
+    const marked = this.#parts.deeds.findMarked(this.#timing.successorMs);
+    for (const { id, mirror } of networks) {
+      // Docker may still be about to remove the former one.
+      const isSuccessor = (each: DockerNetwork) =>
+        each.name === mirror?.name && !mirror.former?.includes(each.id);
+      if (marked.has(id) && dockerNetworks.some(isSuccessor)) this.#succeeded.add(id);
+    }
+    for (const id of this.#succeeded) if (!marked.has(id)) this.#succeeded.delete(id);
+    return new Set([...marked].filter((id) => !this.#succeeded.has(id)));
   }
 
   #findGone(

@@ -93,6 +93,7 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
     expect(await compose(lab, 'h1', 'ps', '-q', '--status', 'running')).not.toBe('');
     await expectProblem(lab, 'h1', /network app_default was created .*anew while other hosts use the former/);
     await compose(lab, 'h1', 'down');
+    await expectEverywhere(lab, ['app_default']);
     await bringUp(lab, 'h1', labelled('a'));
     await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
     await expectNoProblem(lab, 'h1');
