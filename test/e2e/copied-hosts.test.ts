@@ -11,6 +11,7 @@ import { expectNoProblem, expectProblem } from '../support/networks.js';
 const LOOKED_AT_MS = 12_000;
 
 /** What the cluster has of containers: it must not change on the word of a copy. */
+/** Hosts claim addresses in advance meanwhile: none of these may be missing later, others may come. */
 async function containerRecords(lab: Lab): Promise<string[]> {
   const all = await lab.etcdKeys();
   return all.filter((key) => /^\/xnet\/(endpoints|bindings|addresses|pool-references)\//.test(key));
@@ -31,7 +32,7 @@ describeInLab('copied hosts', { hosts: 3 }, (test) => {
           await new Promise((resolve) => setTimeout(resolve, LOOKED_AT_MS));
           await expectProblem(lab, copy.host, /in use by another machine.*empty its state directory/);
           expect(await near.greetOverTcp(original.name)).toBe(original.name);
-          expect(await containerRecords(lab)).toEqual(before);
+          expect(await containerRecords(lab)).toEqual(expect.arrayContaining(before));
           await expectNoProblem(lab, 'h2');
           if (named) return;
           await copy.makeNew();
@@ -55,13 +56,13 @@ describeInLab('copied hosts', { hosts: 3 }, (test) => {
         await using copy = await CopiedHost.start(lab, 'h3', 'h2');
         await expectProblem(lab, copy.host, /were made on another machine, h2 .*nothing of them is touched/);
         await new Promise((resolve) => setTimeout(resolve, LOOKED_AT_MS));
-        expect(await containerRecords(lab)).toEqual(before);
+        expect(await containerRecords(lab)).toEqual(expect.arrayContaining(before));
         await expect(runContainer(lab, copy.host, 'demo')).rejects.toThrow(/were made on another machine/);
         await lab.xnet('h2', 'start');
         await eventually(async () => expect(await near.greetOverTcp(original.name)).toBe(original.name));
         await expectNoProblem(lab, 'h2');
       }
-      expect(await containerRecords(lab)).toEqual(before);
+      expect(await containerRecords(lab)).toEqual(expect.arrayContaining(before));
       expect(await near.greetOverTcp(original.name)).toBe(original.name);
     },
     { logsErrors: true },
