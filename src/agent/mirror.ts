@@ -145,7 +145,10 @@ export class Mirror implements AsyncDisposable {
     await Promise.all(this.#running);
   }
 
-  /** Resolves after the first look, also one that failed: from then on Docker has its docker_gwbridge, where it let us make it. */
+  /**
+   * Resolves when Docker has its docker_gwbridge, or when the first look at it has failed. Not later: copies that are made
+   * by the same look wait for this.
+   */
   get settled(): Promise<void> {
     return this.#settled;
   }
@@ -186,6 +189,7 @@ export class Mirror implements AsyncDisposable {
     if (!this.#parts.registration.recognize(view.database, view.bindings)) return this.#timing.sweepMs;
     this.#refreshLocal(view.networks);
     const { steps, problems } = planMirror(view);
+    if (steps.every((step) => step.do !== 'bridge')) this.#settle();
     this.#setProblems(problems);
     await this.#applyAll(steps, view.database);
     return this.#nextLookMs();
@@ -305,6 +309,8 @@ export class Mirror implements AsyncDisposable {
       const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
       this.#note(key, failure, isXnetError(error, 'STORE_UNAVAILABLE') ? AWAY_RETRY_MS : LONGEST_RETRY_MS);
       if (former?.failure !== failure && !isOutdated(step, error)) this.#parts.logger.warn(failure);
+    } finally {
+      if (step.do === 'bridge') this.#settle();
     }
   }
 

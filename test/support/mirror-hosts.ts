@@ -275,7 +275,11 @@ export class FakeHost implements Engine {
     if (spec.driver === 'bridge' && spec.ipam.subnets.length === 0) {
       spec = { ...spec, ipam: { ...spec.ipam, subnets: [{ subnet: `172.${this.number}.0.0/16` }] } };
     }
-    if (spec.driver === 'xnet') await this.#callCreate(id, spec);
+    if (spec.driver === 'xnet') {
+      // GwAllocCheck waits for it (src/daemon.ts).
+      await this.#xnet?.mirror.settled;
+      await this.#callCreate(id, spec);
+    }
     if ([...this.#networks.values()].some(({ name }) => name === spec.name)) {
       await this.#xnet?.networks.delete(id);
       throw new XnetError('EXISTS', `network with name ${spec.name} already exists`);
