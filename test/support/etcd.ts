@@ -1,6 +1,7 @@
 /** Real etcd members on loopback, with data directories of their own, for the tests of the store. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -59,8 +60,12 @@ export class EtcdMember {
     if (this.#process?.exitCode != null) throw new Error(`etcd ended: ${this.#output}`);
   }
 
+  /** None of its threads runs when this returns: kill(2) does not wait for that, and one may be about to answer. */
   freeze(): void {
-    this.#process?.kill('SIGSTOP');
+    const pid = this.#process?.pid;
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGSTOP');
+    while (!isStopped(pid));
   }
 
   thaw(): void {
@@ -220,4 +225,12 @@ export async function freePorts(count: number): Promise<number[]> {
       return typeof address === 'object' && address ? address.port : 0;
     }),
   );
+}
+
+/** proc_pid_stat(5): the state follows the program's name, which is in parentheses. */
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+    return /^[TZ]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  });
 }

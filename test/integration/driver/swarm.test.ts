@@ -9,7 +9,7 @@ const TIMEOUT_MS = 60_000;
 const AWAY = /no answer|does not answer/;
 const REFUSED_MS = 5_500;
 /** What hosts have in the store by being there. */
-const OF_HOSTS = /^(hosts|alive|vteps)\//;
+const OF_HOSTS = /^(hosts|host-problems|alive|vteps)\//;
 
 let cluster: Cluster;
 let leader: Leader;
