@@ -39,6 +39,8 @@ test('is known again when the store answers: what Docker removes then is removed
   await late.removeNetwork();
   await host.removeNetwork();
   expect(knownAt(host)).toEqual({});
-  const left = [...(await cluster.entries('')).keys()].filter((key) => !/^(alive|hosts|vteps)\//.test(key));
+  const left = [...(await cluster.entries('')).keys()].filter(
+    (key) => !/^(alive|hosts|host-problems|vteps)\//.test(key),
+  );
   expect(left).toEqual([]);
 }, 60_000);
