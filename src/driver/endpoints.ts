@@ -58,24 +58,21 @@ export class Endpoints {
    * let undo is undone later. Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
-    return this.#parts.mutex.run(creation.endpointId, async () => {
-      const { local, adoptNetwork } = this.#parts;
-      if (!local.findNetwork(creation.dockerNetworkId)) await adoptNetwork(creation.dockerNetworkId);
-      const { record: network } = local.getNetwork(creation.dockerNetworkId);
-      const endpoint = this.#newRecord(network, creation);
-      const known = local.findEndpoint(endpoint.id);
-      if (known)
-        return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
-      return local.makeEndpoint(endpoint.id, () => this.#make(network, endpoint, creation, signal));
+    const { local, mutex, adoptNetwork } = this.#parts;
+    const { endpointId, dockerNetworkId } = creation;
+    return mutex.run(endpointId, async () => {
+      if (!local.findNetwork(dockerNetworkId)) await adoptNetwork(dockerNetworkId);
+      return local.makeEndpoint(endpointId, dockerNetworkId, () => this.#make(creation, signal));
     });
   }
 
-  async #make(
-    network: NetworkRecord,
-    endpoint: EndpointRecord,
-    creation: EndpointCreation,
-    signal: AbortSignal,
-  ): Promise<{ mac: string }> {
+  async #make(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
+    const { local } = this.#parts;
+    const { record: network } = local.getNetwork(creation.dockerNetworkId);
+    const endpoint = this.#newRecord(network, creation);
+    const known = local.findEndpoint(endpoint.id);
+    if (known)
+      return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
     try {
       await this.#recordAndAttach(network, endpoint, signal);
       return { mac: endpoint.mac };

@@ -14,8 +14,10 @@ export interface LocalNetwork {
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
   readonly #endpoints = new Map<string, EndpointRecord>();
-  /** Ids of those that are being made. */
-  readonly #coming = new Set<string>();
+  /** Ids of those that are being made, with that of their Docker network. */
+  readonly #coming = new Map<string, string>();
+  /** Docker networks that are being tied to another network of the cluster. */
+  readonly #moves = new Map<string, Promise<unknown>>();
 
   addNetwork(network: LocalNetwork): void {
     this.#networks.set(network.dockerNetworkId, network);
@@ -55,9 +57,13 @@ export class LocalNetworks {
     );
   }
 
-  /** Runs `make`; the endpoint is one that is being made until that ends, however long it takes. */
-  async makeEndpoint<T>(endpointId: string, make: () => Promise<T>): Promise<T> {
-    this.#coming.add(endpointId);
+  /**
+   * Runs `make`, after a move of the Docker network that is under way; the endpoint is one that is being made until that
+   * ends, however long it takes.
+   */
+  async makeEndpoint<T>(endpointId: string, dockerNetworkId: string, make: () => Promise<T>): Promise<T> {
+    while (this.#moves.has(dockerNetworkId)) await this.#moves.get(dockerNetworkId);
+    this.#coming.set(endpointId, dockerNetworkId);
     try {
       return await make();
     } finally {
@@ -65,9 +71,23 @@ export class LocalNetworks {
     }
   }
 
+  /** Runs `move`, while no endpoint of the Docker network is being made. Throws IN_USE when one is. */
+  async moveNetwork<T>(dockerNetworkId: string, move: () => Promise<T>): Promise<T> {
+    if ([...this.#coming.values()].includes(dockerNetworkId))
+      throw new XnetError('IN_USE', `a container is being started in Docker network ${dockerNetworkId}`);
+    const moved = move();
+    const ended = moved.catch(() => undefined);
+    this.#moves.set(dockerNetworkId, ended);
+    try {
+      return await moved;
+    } finally {
+      this.#moves.delete(dockerNetworkId);
+    }
+  }
+
   /** Whether an endpoint whose id begins so is being made. */
   isComing(beginning: string): boolean {
-    return [...this.#coming].some((id) => id.startsWith(beginning));
+    return [...this.#coming.keys()].some((id) => id.startsWith(beginning));
   }
 
   addEndpoint(endpoint: EndpointRecord): void {

@@ -24,7 +24,8 @@ export interface Move extends Tie {
 
 /**
  * One try to tie a Docker network to another network of the cluster; its own, which nothing else has, goes. Undefined:
- * there is nothing to move, or nowhere to. Throws IN_USE when a container has an endpoint in it already.
+ * there is nothing to move, or nowhere to. Throws IN_USE when a container has an endpoint in it already. None is made
+ * meanwhile (LocalNetworks.moveNetwork): no other host has the network.
  */
 export async function attemptMove(
   { store, hostId, pools }: NetworkRemovalParts,

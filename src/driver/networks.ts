@@ -144,10 +144,12 @@ export class Networks {
     await mutex.run(dockerNetworkId, async () => {
       const network = local.findNetwork(dockerNetworkId);
       if (network?.record.id !== move.networkId) return;
-      const record = await transact(store, () => attemptMove(this.#parts, move));
-      if (!record) return;
-      await this.#removeFromKernel(network);
-      local.addNetwork({ dockerNetworkId, record });
+      await local.moveNetwork(dockerNetworkId, async () => {
+        const record = await transact(store, () => attemptMove(this.#parts, move));
+        if (!record) return;
+        await this.#removeFromKernel(network);
+        local.addNetwork({ dockerNetworkId, record });
+      });
       changed();
     });
   }
