@@ -53,7 +53,7 @@ export interface FailStaticTiming extends AbsenceTiming {
 
 const DEFAULTS: FailStaticTiming = {
   ...{ behindMs: 2000, patienceMs: 1500, settleMs: 3000 },
-  ...{ returnMs: 3500, probeMs: 300 },
+  ...{ returnMs: 3200, probeMs: 300 },
 };
 
 const RESTORED = 'was restored from an older backup; the hosts put back what it lost';
