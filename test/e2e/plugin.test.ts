@@ -39,7 +39,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     wrong: 'XNET_VXLAN_PORT=abc',
     right: 'XNET_VXLAN_PORT=',
-    reason: 'vxlanPort = "abc" (environment): ',
+    reason: 'XNET_VXLAN_PORT=abc: must be a whole number',
   },
   {
     wrong: 'state.source=/proc',
