@@ -24,13 +24,15 @@ export interface HostProblemsParts {
 
 /**
  * Lets every host know of the problems of each: a network that is missing on one concerns them all. Written only when
- * they change. The record of a host that has ended stays until its next start, and is worth nothing meanwhile.
+ * they change, and only those that two looks have seen: each start has some for a moment. The record of a host that has ended stays until its next start, and is worth nothing meanwhile.
  */
 export class HostProblems implements AsyncDisposable {
   readonly #parts: HostProblemsParts;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   #all: readonly HostProblemsRecord[] = [];
+  /** At the look before. */
+  #before: readonly string[] = [];
   #watching: Promise<void> = Promise.resolve();
 
   constructor(parts: HostProblemsParts) {
@@ -68,7 +70,9 @@ export class HostProblems implements AsyncDisposable {
 
   async #look(): Promise<number> {
     const { store, hostId } = this.#parts;
-    const problems = bounded(this.#parts.own());
+    const now = this.#parts.own();
+    const problems = bounded(now.filter((problem) => this.#before.includes(problem)));
+    this.#before = now;
     if (!store.away && problems.join('\n') !== this.of(hostId).join('\n')) {
       const key = keys.hostProblems(hostId);
       const value = formatRecord<HostProblemsRecord>({ version: 1, hostId, problems });

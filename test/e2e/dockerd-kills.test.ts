@@ -74,6 +74,8 @@ async function killRound(
 ): Promise<Waits> {
   const live = liveRestore(round);
   const dockerdArgs = live ? ['--live-restore'] : [];
+  // Docker that ends while it makes it never can again: its bridge driver keeps what its list of networks lacks.
+  await eventually(() => lab.docker('h1', 'network', 'inspect', 'docker_gwbridge'));
   await lab.dockerd('h1', 'restart', ...dockerdArgs);
   await createMirroredNetwork(lab, 'shop');
   const witness = await runContainer(lab, 'h2', 'shop', { name: 'witness' });

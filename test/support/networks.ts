@@ -101,6 +101,17 @@ export async function expectProblem(
   await eventually(() => expect(lab.in(host, 'xnet', 'status')).rejects.toThrow(says), withinMs);
 }
 
+/** Resolves when no problem that `xnet status` on the host names is another than that the peer is silent. */
+export async function expectNoProblemButSilence(lab: Lab, host: string, peer: string): Promise<void> {
+  await eventually(async () => {
+    const status = await lab.in(host, 'sh', '-c', 'xnet status || test $? -eq 1');
+    const problems = status.split('\n').filter((line) => line.startsWith('PROBLEM'));
+    expect(
+      problems.filter((line) => !line.includes(`host ${peer} `) || !line.includes(' is silent ')),
+    ).toEqual([]);
+  });
+}
+
 /** Resolves when `xnet status` on the host names no problem. */
 export async function expectNoProblem(lab: Lab, host: string): Promise<void> {
   await eventually(() => lab.in(host, 'xnet', 'status'));

@@ -51,7 +51,20 @@ test('are few and short, whatever a host has', async () => {
 test('of a host that was removed are not written any more', async () => {
   await using store = new MemoryStore();
   await using one = await start(store, 'one', () => ['a problem']);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 2500));
   expect(one.of('one')).toEqual([]);
   expect((await store.list('')).entries).toEqual([]);
+});
+
+test('that are over in a moment, as those of a start, are kept from the others', async () => {
+  await using store = new MemoryStore();
+  await store.commit([], [{ put: keys.alive('one'), value: '' }]);
+  const before = await store.list('');
+  let own: readonly string[] = ['Docker was not asked yet'];
+  await using one = await start(store, 'one', () => own);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  own = [];
+  await new Promise((resolve) => setTimeout(resolve, 4500));
+  expect(one.of('one')).toEqual([]);
+  expect(await store.list('')).toEqual(before);
 });
