@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
-import { sleepRunning } from '../concurrency/deadline.js';
+import { sleep } from '../concurrency/deadline.js';
 import { rulesetGeneration } from '../native/ruleset-generation.js';
 import { forgetConnections } from '../native/socket-conntrack.js';
 import {
@@ -32,9 +32,13 @@ const MOST_CONNECTIONS = 128;
 /** What is not redirected to us. To forget it harms no other connection: the kernel picks each up again. */
 const NO_MARK = 0;
 
-/** How long queries that were under way when the rule went are still answered: ours, and those passed on. */
+/**
+ * How long queries that were under way when the rule went are still answered: ours, and those passed on. A client that
+ * asks from one socket comes to us all that time: the cut is made in a moment in which none of its queries waits.
+ */
 const DRAIN_MS = 100;
-const MOST_DRAIN_MS = 1_000;
+const MOST_DRAIN_MS = 2_000;
+const DRAIN_LOOK_MS = 10;
 
 export interface ResolverParts extends AnswerParts {
   readonly rules: SandboxRules;
@@ -152,9 +156,10 @@ export class SandboxResolver {
   async #drain(): Promise<void> {
     const waiting = () =>
       this.#answers.waiting + this.#forwarder.waiting + this.#virtual.waiting + this.#denials.waiting;
-    for (let waited = 0; waited < DRAIN_MS || (waiting() > 0 && waited < MOST_DRAIN_MS); ) {
-      await sleepRunning(DRAIN_MS);
-      waited += DRAIN_MS;
+    for (let waitedMs = 0; waitedMs < MOST_DRAIN_MS; waitedMs += DRAIN_LOOK_MS) {
+      await sleep(DRAIN_LOOK_MS);
+      this.#udp.readAll();
+      if (waitedMs >= DRAIN_MS && waiting() === 0) return;
     }
   }
 

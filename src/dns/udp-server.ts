@@ -9,6 +9,7 @@ import { dropDatagram, peekDatagram, type SocketAddress, sendDatagram } from '..
 
 /** Queries that are read at once, so that a sandbox that asks without end does not hold up the others. */
 const MOST_A_TURN = 32;
+const MOST_TURNS = 64;
 
 /** Where an answer goes. */
 export type UdpClient = SocketAddress;
@@ -32,6 +33,11 @@ export class UdpServer {
     if (this.#open) sendDatagram(this.fd, message, client);
   }
 
+  /** Deals with what has come: with all of it, unless more comes as fast. */
+  readAll(): void {
+    for (let turns = 0; turns < MOST_TURNS && this.#read() === MOST_A_TURN; turns++);
+  }
+
   /** Queries that wait go on waiting for whoever else has the socket. */
   close(): void {
     if (!this.#open) return;
@@ -40,10 +46,11 @@ export class UdpServer {
     closeSync(this.fd);
   }
 
-  #read(): void {
+  /** Returns how many it was. */
+  #read(): number {
     for (let read = 0; read < MOST_A_TURN && this.#open; read++) {
       const query = peekDatagram(this.fd);
-      if (!query) return;
+      if (!query) return read;
       try {
         this.take(query.message, query.sender);
       } finally {
@@ -51,5 +58,6 @@ export class UdpServer {
         if (this.#open) dropDatagram(this.fd);
       }
     }
+    return MOST_A_TURN;
   }
 }
