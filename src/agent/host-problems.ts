@@ -7,7 +7,6 @@ import { formatRecord, type HostProblemsRecord, hostProblemsRecord } from '../st
 import type { Store } from '../store/store.js';
 import { watchRecords } from './watch-records.js';
 
-/** How often this host's problems are compared with what the store has of them, in memory. */
 const LOOK_MS = 2000;
 /** What every host of the cluster keeps, of each: enough to know where to look. */
 const MOST_PROBLEMS = 5;
@@ -20,6 +19,8 @@ export interface HostProblemsParts {
   readonly logger: Logger;
   /** This host's, as of now. */
   readonly own: () => readonly string[];
+  /** How often these are compared with what the store has of them, in memory. Default 2000 ms. */
+  readonly lookMs?: number;
 }
 
 /**
@@ -39,7 +40,7 @@ export class HostProblems implements AsyncDisposable {
     this.#parts = parts;
     this.#sweep = new Sweep({
       look: () => this.#look(),
-      retryMs: LOOK_MS,
+      retryMs: parts.lookMs ?? LOOK_MS,
       onFailure: (error) =>
         parts.logger.debug('cannot publish the problems of this host', { error: errorMessage(error) }),
     });
@@ -69,7 +70,7 @@ export class HostProblems implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { store, hostId } = this.#parts;
+    const { store, hostId, lookMs = LOOK_MS } = this.#parts;
     const now = this.#parts.own();
     const problems = bounded(now.filter((problem) => this.#before.includes(problem)));
     this.#before = now;
@@ -80,7 +81,7 @@ export class HostProblems implements AsyncDisposable {
       const isAlive = { key: keys.alive(hostId), is: 'present' } as const;
       await store.commit([isAlive], [problems.length === 0 ? { remove: key } : { put: key, value }]);
     }
-    return LOOK_MS;
+    return lookMs;
   }
 }
 

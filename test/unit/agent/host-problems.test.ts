@@ -5,6 +5,10 @@ import { MemoryStore } from '../../../src/store/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { eventually } from '../../support/eventually.js';
 
+const LOOK_MS = 20;
+/** Ten looks, on a quiet machine. */
+const looks = () => new Promise((resolve) => setTimeout(resolve, 10 * LOOK_MS));
+
 const logger = {
   error: () => undefined,
   warn: () => undefined,
@@ -17,7 +21,8 @@ async function start(
   hostId: string,
   own: () => readonly string[],
 ): Promise<HostProblems> {
-  const problems = new HostProblems({ store, hostId, own, logger, records: new RecordReader(logger) });
+  const records = new RecordReader(logger);
+  const problems = new HostProblems({ store, hostId, own, logger, records, lookMs: LOOK_MS });
   await problems.start();
   return problems;
 }
@@ -30,7 +35,7 @@ test('are known to every host, written when they change alone, and removed with 
   await using two = await start(store, 'two', () => []);
   await eventually(() => expect(two.of('one')).toEqual(['a network is missing']));
   const { revision } = await store.list('');
-  await new Promise((resolve) => setTimeout(resolve, 4500));
+  await looks();
   expect((await store.list('')).revision).toBe(revision);
   own = [];
   await eventually(() => expect(two.of('one')).toEqual([]));
@@ -51,7 +56,7 @@ test('are few and short, whatever a host has', async () => {
 test('of a host that was removed are not written any more', async () => {
   await using store = new MemoryStore();
   await using one = await start(store, 'one', () => ['a problem']);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await looks();
   expect(one.of('one')).toEqual([]);
   expect((await store.list('')).entries).toEqual([]);
 });
@@ -60,11 +65,9 @@ test('that are over in a moment, as those of a start, are kept from the others',
   await using store = new MemoryStore();
   await store.commit([], [{ put: keys.alive('one'), value: '' }]);
   const before = await store.list('');
-  let own: readonly string[] = ['Docker was not asked yet'];
-  await using one = await start(store, 'one', () => own);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  own = [];
-  await new Promise((resolve) => setTimeout(resolve, 4500));
+  let asked = 0;
+  await using one = await start(store, 'one', () => (asked++ === 0 ? ['Docker was not asked yet'] : []));
+  await eventually(() => expect(asked).toBeGreaterThan(5));
   expect(one.of('one')).toEqual([]);
   expect(await store.list('')).toEqual(before);
 });
