@@ -8,7 +8,7 @@ import type { BindingRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import type { DockerFacts } from './host-registration.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
-import { belongsTo } from './mirror-members.js';
+import { belongsTo, isTiedTo } from './mirror-members.js';
 import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
 import type { OwnDeeds } from './own-deeds.js';
@@ -179,7 +179,8 @@ async function causeStands(
   };
   if (!stands[cause]) return false;
   const containers = await engine.listContainers({ all: true });
-  if (!containers.some((container) => belongsTo(container, dockerNetwork))) return true;
+  const belongs = cause === 'second' ? isTiedTo : belongsTo;
+  if (!containers.some((container) => belongs(container, dockerNetwork))) return true;
   throw new XnetError('IN_USE', cause === 'second' ? conflictText(name) : `containers use network ${name}`);
 }
 

@@ -18,15 +18,24 @@ export function isInUse(view: Use, networkId: string): boolean {
   return view.used.has(networkId) || isUsedHere(view, networkId);
 }
 
-/** Containers of this host, also ones that do not run, belong to its Docker network. */
-export function isUsedHere({ bindings, dockerNetworks, containers }: Use, networkId: string): boolean {
+/** Containers of this host, also ones that do not run, belong to its Docker network, as `belongs` sees it. */
+export function isUsedHere(
+  { bindings, dockerNetworks, containers }: Omit<Use, 'used'>,
+  networkId: string,
+  belongs = belongsTo,
+): boolean {
   const bound = bindings.filter((binding) => binding.networkId === networkId);
   return dockerNetworks
     .filter(({ id }) => bound.some(({ dockerNetworkId }) => dockerNetworkId === id))
-    .some((dockerNetwork) => containers.some((container) => belongsTo(container, dockerNetwork)));
+    .some((dockerNetwork) => containers.some((container) => belongs(container, dockerNetwork)));
 }
 
 /** Until a container's first start Docker knows its networks by name alone. */
 export function belongsTo({ endpoints }: DockerContainer, { id, name }: DockerNetwork): boolean {
   return endpoints.some(({ networkId, network }) => (networkId === '' ? network === name : networkId === id));
+}
+
+/** The container starts in this network alone; one that never ran starts in any of the name. */
+export function isTiedTo({ endpoints }: DockerContainer, { id }: DockerNetwork): boolean {
+  return endpoints.some(({ networkId }) => networkId === id);
 }

@@ -4,7 +4,7 @@
  *
  * Rules: xnet never removes a Docker network to which a container belongs, one that does not run included. Of two
  * networks of one name the first that is published stays; the other is tied to it where they are the same but for labels,
- * else replaced by a copy of it when no container belongs to it, else reported. A removal counts for all hosts, and is
+ * else replaced by a copy of it when no container has run in it (one that has not starts in the copy), else reported. A removal counts for all hosts, and is
  * undone when an endpoint is left anywhere, or a container belongs to another host's copy. Containers that belong to a
  * Docker network of this host that is gone and has a successor are tied to that. Names held by something else are
  * reported and left alone.
@@ -15,7 +15,7 @@ import { Prefix } from '../inet/prefix.js';
 import type { BindingRecord, MirrorRecord, NetworkRecord } from '../store/records.js';
 import type { DockerFacts } from './host-registration.js';
 import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
-import { isInUse, isUsedHere } from './mirror-members.js';
+import { isInUse, isTiedTo, isUsedHere } from './mirror-members.js';
 
 /** `-o` and `--ipam-opt`. */
 const NAME_OPTION = 'xnet.name';
@@ -211,7 +211,7 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   }
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
     return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
-  if (isInUse(view, network.id)) return problem(conflictText(name));
+  if (view.used.has(network.id) || isUsedHere(view, network.id, isTiedTo)) return problem(conflictText(name));
   // Whoever removed the one and created the other is about to start containers in it.
   if (view.justRemoved.has(holder.id)) return NOTHING;
   return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });

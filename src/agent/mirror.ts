@@ -4,6 +4,7 @@ import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import type { Move } from '../driver/network-move.js';
+import type { NewNetworks } from '../driver/new-networks.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
@@ -13,6 +14,7 @@ import type { Entry, Store } from '../store/store.js';
 import { Absences } from './absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, type DockerRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { isDecision, noteDecisions } from './mirror-decisions.js';
 import { isQuestionable } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
@@ -44,6 +46,7 @@ export interface MirrorParts {
   readonly store: Store;
   readonly engine: Engine;
   readonly local: LocalNetworks;
+  readonly newNetworks: NewNetworks;
   readonly hostId: string;
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
@@ -191,6 +194,7 @@ export class Mirror implements AsyncDisposable {
     const { steps, problems } = planMirror(view);
     if (steps.every((step) => step.do !== 'bridge')) this.#settle();
     this.#setProblems(problems);
+    noteDecisions(this.#parts.newNetworks, view, steps);
     await this.#applyAll(steps, view.database);
     return this.#nextLookMs();
   }
@@ -311,6 +315,7 @@ export class Mirror implements AsyncDisposable {
       if (former?.failure !== failure && !isOutdated(step, error)) this.#parts.logger.warn(failure);
     } finally {
       if (step.do === 'bridge') this.#settle();
+      if (isDecision(step)) this.#parts.newNetworks.accept(step.dockerNetwork.id);
     }
   }
 

@@ -8,6 +8,7 @@ import { type EndpointRecord, formatRecord, type NetworkRecord } from '../store/
 import type { HostsFiles, NetworkFollower, Sandboxes } from './collaborators.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
 import { derivedMac, spareMac } from './mac-claims.js';
+import type { NewNetworks } from './new-networks.js';
 import { refuseReserved } from './reserved-addresses.js';
 import { SandboxNetworks } from './sandbox-networks.js';
 
@@ -26,6 +27,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly sandboxes: Sandboxes;
   readonly hostsFiles: HostsFiles;
   readonly mutex: KeyedMutex;
+  readonly newNetworks: NewNetworks;
   /** Makes a Docker network known that this host has not been told of, where that can be. */
   readonly adoptNetwork: (dockerNetworkId: string) => Promise<void>;
   /** Removals that the store did not take, by endpoint. */
@@ -58,10 +60,11 @@ export class Endpoints {
    * let undo is undone later. Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
-    const { local, mutex, adoptNetwork } = this.#parts;
+    const { local, newNetworks, mutex, adoptNetwork } = this.#parts;
     const { endpointId, dockerNetworkId } = creation;
     return mutex.run(endpointId, async () => {
       if (!local.findNetwork(dockerNetworkId)) await adoptNetwork(dockerNetworkId);
+      await newNetworks.accepted(dockerNetworkId);
       return local.makeEndpoint(endpointId, dockerNetworkId, () => this.#make(creation, signal));
     });
   }

@@ -26,9 +26,11 @@ import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
 import { checkMtu } from './network-plan.js';
 import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
+import type { NewNetworks } from './new-networks.js';
 
 export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts {
   readonly local: LocalNetworks;
+  readonly newNetworks: NewNetworks;
   readonly dataplane: Dataplane;
   readonly follower: NetworkFollower;
   readonly mutex: KeyedMutex;
@@ -64,6 +66,7 @@ export class Networks {
       checkMtu(creation.options.mtu, this.#parts.largestMtu());
       const networkId = this.#parts.newId(creation.dockerNetworkId);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
+      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
       this.#parts.changed();
     });
@@ -237,4 +240,9 @@ export class Networks {
     const forgotten = endpoints.filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);
     await Promise.all(forgotten.map(({ id }) => this.#parts.deleteEndpoint(id)));
   }
+}
+
+/** Its name, which Docker does not say to a driver, is to be that of a network on all hosts. */
+function mayBeMirrored({ name, mirror, unmirrored, swarm }: NetworkRecord): boolean {
+  return name === undefined && !mirror && !unmirrored && !swarm;
 }

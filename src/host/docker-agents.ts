@@ -35,7 +35,7 @@ export interface DockerAgents {
 export async function startDockerAgents(
   { config, logger, store, dataplane, containers, hostId, pluginId }: Foundation,
   { records, registration, changes, hosts, local, isLocalFresh, follower }: Forwarding,
-  { networks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
+  { networks, newNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -62,7 +62,7 @@ export async function startDockerAgents(
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({ ...docker, ...effects, local, onListed, timing });
+  const mirror = new Mirror({ ...docker, ...effects, local, newNetworks, onListed, timing });
   started.push(mirror);
   await mirror.start();
 

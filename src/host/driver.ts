@@ -11,6 +11,7 @@ import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
 import { Networks } from '../driver/networks.js';
+import { NewNetworks } from '../driver/new-networks.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
@@ -24,6 +25,8 @@ import { listReachedAddresses } from './reached-addresses.js';
 /** What answers Docker's calls. */
 export interface Driver {
   readonly networks: Networks;
+  /** Decided on by the mirror. */
+  readonly newNetworks: NewNetworks;
   readonly swarmNetworks: SwarmNetworks;
   /** Filled by the mirror. */
   readonly deeds: OwnDeeds;
@@ -65,10 +68,11 @@ export function createDriver(
   const directories = new ContainerDirectories(pluginId === undefined ? ON_THE_HOST : IN_A_PLUGIN);
   const hostsFiles = new HostsFiles(directories, logger);
   const mutex = new KeyedMutex();
+  const newNetworks = new NewNetworks();
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },
-    ...{ sandboxes, hostsFiles, mutex, specOf },
+    ...{ sandboxes, hostsFiles, mutex, newNetworks, specOf },
   };
   const poolRequests = new PoolRequests();
   const deeds = new OwnDeeds();
@@ -99,7 +103,8 @@ export function createDriver(
     changed: () => guard.hint(),
   });
   const swarmNetworks = new SwarmNetworks(common);
-  return { networks, swarmNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests, reached };
+  const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };
+  return { ...networkDriver, deeds, sandboxes, hostsFiles, ipam, poolRequests, reached };
 }
 
 /** Its name may change. */

@@ -1,6 +1,6 @@
 /**
  * dockerd is killed with ten running containers and started again. Every round ends with the leak check.
- * XNET_ROUNDS=20 makes it a hundred kills.
+ * TEST_ROUNDS=20 makes it a hundred kills.
  */
 import { expect } from '@jest/globals';
 import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';

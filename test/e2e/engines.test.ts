@@ -64,8 +64,8 @@ describeInLab('mixed plugins', { hosts: 3, engines: { h2: '26', h3: '20.10' }, p
 });
 
 describe('docs/compatibility.md', () => {
-  jestTest('says what was seen; XNET_WRITE_COMPATIBILITY=1 writes it', () => {
-    if (process.env.XNET_WRITE_COMPATIBILITY) writeCompatibilityTable(`${table}`);
+  jestTest('says what was seen; WRITE_COMPATIBILITY=1 writes it', () => {
+    if (process.env.WRITE_COMPATIBILITY) writeCompatibilityTable(`${table}`);
     expect(readCompatibilityTable()).toBe(`${table}`);
   });
 });

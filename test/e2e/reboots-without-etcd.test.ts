@@ -1,4 +1,4 @@
-/** A host is rebooted while etcd is away, and nothing is done by hand. XNET_ROUNDS=5 makes it five times. */
+/** A host is rebooted while etcd is away, and nothing is done by hand. TEST_ROUNDS=5 makes it five times. */
 import { describeInLab } from '../support/lab-suite.js';
 import { RestartingHost } from '../support/rebooted.js';
 import { rounds } from '../support/rounds.js';

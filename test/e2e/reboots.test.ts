@@ -1,4 +1,4 @@
-/** A host is rebooted, and nothing is done by hand. XNET_ROUNDS=20 makes it twenty times. */
+/** A host is rebooted, and nothing is done by hand. TEST_ROUNDS=20 makes it twenty times. */
 import { describeInLab } from '../support/lab-suite.js';
 import { RestartingHost } from '../support/rebooted.js';
 import { rounds } from '../support/rounds.js';

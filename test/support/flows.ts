@@ -10,6 +10,8 @@ export interface PingResult {
   /** Pings sent before the last one that was answered, it too. */
   readonly sent: number;
   readonly lost: number;
+  /** What came before and after each gap: number and time of the answer. */
+  readonly gaps: string;
   readonly seconds: number;
 }
 
@@ -23,7 +25,7 @@ export class FastPing {
   private constructor(private readonly from: Container) {}
 
   static async start(from: Container, address: string): Promise<FastPing> {
-    const script = 'echo $$ >/tmp/ping.pid; exec ping -n -i 0.001 -l 50 "$1" >/tmp/ping.log';
+    const script = 'echo $$ >/tmp/ping.pid; exec ping -D -n -i 0.001 -l 50 "$1" >/tmp/ping.log';
     await from.lab.docker(from.host, 'exec', '-d', from.name, 'sh', '-c', script, 'sh', address);
     const ping = new FastPing(from);
     await ping.#hearsMore();
@@ -39,7 +41,8 @@ export class FastPing {
     const [sent = 0, answered = 0] = (await this.from.exec('awk', COUNT, '/tmp/ping.log'))
       .split(' ')
       .map(Number);
-    return { sent, lost: sent - answered, seconds };
+    const gaps = await this.from.exec('awk', GAPS, '/tmp/ping.log');
+    return { sent, lost: sent - answered, gaps, seconds };
   }
 
   async #hearsMore(): Promise<void> {
@@ -58,6 +61,13 @@ const COUNT = `
     if (number + wraps * 65536 > highest) highest = number + wraps * 65536
   }
   END { print highest, answered }`;
+
+const GAPS = `
+  /bytes from/ {
+    split($0, parts, "icmp_seq="); number = parts[2] + 0
+    if (NR > 2 && number != (last + 1) % 65536) print last " " before " -> " number " " $1
+    last = number; before = $1
+  }`;
 
 const STREAM_PORT = 99;
 

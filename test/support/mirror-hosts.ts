@@ -23,6 +23,7 @@ import type { GivenPool } from '../../src/driver/collaborators.js';
 import { LocalNetworks } from '../../src/driver/local-networks.js';
 import { parseNetworkOptions } from '../../src/driver/network-options.js';
 import { Networks } from '../../src/driver/networks.js';
+import { NewNetworks } from '../../src/driver/new-networks.js';
 import { XnetError } from '../../src/errors.js';
 import type { Logger } from '../../src/observability/logger.js';
 import { keys } from '../../src/store/keys.js';
@@ -45,6 +46,7 @@ const newId = () => randomBytes(32).toString('hex');
 
 interface PluginSide {
   readonly networks: Networks;
+  readonly newNetworks: NewNetworks;
   readonly local: LocalNetworks;
   readonly mirror: Mirror;
   readonly hosts: HostsView;
@@ -88,11 +90,13 @@ export class FakeHost implements Engine {
     const local = new LocalNetworks();
     await loadLocalState(this.store, this.id, local, records);
     const deeds = new OwnDeeds();
+    const newNetworks = new NewNetworks(300);
     const networks = new Networks({
       deeds,
       store: this.store,
       hostId: this.id,
       local,
+      newNetworks,
       dataplane: { removeNetwork: async () => undefined } as never,
       follower: { unfollow: async () => undefined } as never,
       mutex: new KeyedMutex(),
@@ -117,6 +121,7 @@ export class FakeHost implements Engine {
       store: this.store,
       engine: this,
       local,
+      newNetworks,
       hostId: this.id,
       driver: 'xnet',
       records,
@@ -130,7 +135,7 @@ export class FakeHost implements Engine {
       onListed: () => undefined,
       timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 },
     });
-    this.#xnet = { networks, local, mirror, hosts, registration, requested: undefined };
+    this.#xnet = { networks, newNetworks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
   }
 
@@ -196,9 +201,10 @@ export class FakeHost implements Engine {
     await this.removeNetwork(this.network(name).id);
   }
 
-  /** A container starts. */
+  /** A container starts. Rejects when xnet refuses it. */
   async attach(name: string): Promise<string> {
     const { id: dockerNetworkId } = this.network(name);
+    await this.#xnet?.newNetworks.accepted(dockerNetworkId);
     const endpointId = newId();
     this.#attached.set(endpointId, dockerNetworkId);
     const networkId = this.#xnet?.local.findNetwork(dockerNetworkId)?.record.id;

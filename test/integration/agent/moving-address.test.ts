@@ -4,8 +4,8 @@ import { Cluster, type ClusterHost, type Sandbox } from '../../support/cluster.j
 import { eventually, SETTLE_MS } from '../../support/eventually.js';
 import { SteadyPing } from '../../support/steady-ping.js';
 
-/** XNET_MOVES=1000 is what the project promises, in a minute or two. */
-const MOVES = Number(process.env.XNET_MOVES ?? 300);
+/** TEST_MOVES=1000 is what the project promises, in a minute or two. */
+const MOVES = Number(process.env.TEST_MOVES ?? 300);
 const MOVING = '10.99.0.9';
 /** How long the address may be out of reach once it is there. */
 const BLACK_HOLE_MS = 200;

@@ -7,6 +7,7 @@ import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import { Unfinished, type UnfinishedTiming } from '../../../src/concurrency/unfinished.js';
 import { Endpoints } from '../../../src/driver/endpoints.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
+import { NewNetworks } from '../../../src/driver/new-networks.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
@@ -71,6 +72,7 @@ async function openHost(timing: UnfinishedTiming) {
   const removals = own(new Unfinished(timing));
   const endpoints = new Endpoints({
     ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
+    newNetworks: new NewNetworks(),
     ...{
       addressBook: ipam.addressBook,
       sandboxes: NO_SANDBOXES,

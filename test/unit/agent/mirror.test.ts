@@ -296,7 +296,7 @@ describe('the mirror', () => {
     await one.remove('shop');
     const created = await one.create('shop');
     await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
-    const container = one.rest('shop', { hasRun: false });
+    const container = one.rest('shop', { hasRun: true });
     await eventually(() =>
       expect(one.problems).toEqual([expect.stringMatching(/created on two hosts at once/)]),
     );
@@ -319,6 +319,34 @@ describe('the mirror', () => {
       const subnets = cluster.hosts.map((host) => host.network('shop').ipam.subnets);
       expect(new Set(subnets.map((each) => JSON.stringify(each))).size).toBe(1);
     });
+  });
+
+  test('replaces the second of two networks of one name with a container that has not run: it starts in the copy', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    two.answerApi(false);
+    const created = await two.create('shop');
+    const container = two.rest('shop', { hasRun: false });
+    await one.create('shop');
+    await eventually(async () => expect((await cluster.store.list('names/')).entries).toHaveLength(1));
+    two.answerApi(true);
+    await eventually(() => expect(two.network('shop').id).not.toBe(created));
+    expect(two.canStart(container)).toBe(true);
+    await eventually(() => expect(two.problems).toEqual([]));
+  });
+
+  test('refuses a container in the second of two networks of one name until the first has its place', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    const createAndStart = async (host: FakeHost) => {
+      await host.create('shop');
+      return host.attach('shop').catch(String);
+    };
+    const outcomes = await Promise.all([createAndStart(one), createAndStart(two)]);
+    expect(outcomes.filter((text) => text.includes("takes the place of this host's"))).toHaveLength(1);
+    for (const host of [one, two]) await eventually(() => host.attach('shop'));
+    await eventually(async () => expect((await cluster.store.list(keys.networks())).entries).toHaveLength(1));
+    expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
   test('reports the second of two networks of one name when it is in use, and replaces it when that ends', async () => {
