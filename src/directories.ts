@@ -1,5 +1,5 @@
-/** Directories that must be there. */
-import { mkdir, stat } from 'node:fs/promises';
+/** Directories that must be there, and paths where sockets are to be. */
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorMessage, XnetError } from './errors.js';
 
@@ -19,6 +19,14 @@ export async function ensureDirectory(path: string): Promise<void> {
       { cause: error },
     );
   }
+}
+
+/** Throws EXISTS where something else than a socket has the path. */
+export async function refuseNoSocket(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (!there || there.isSocket()) return;
+  const message = `${path} is there and is no socket; remove it, or choose another path for the socket of xnet`;
+  throw new XnetError('EXISTS', message, { path });
 }
 
 async function ensure(path: string): Promise<void> {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../directories.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { stateDirectoryError } from '../disk-errors.js';
+import { XnetError } from '../errors.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -19,10 +20,12 @@ export async function ensureHostId(stateDirectory: string): Promise<string> {
       if (error.code === 'EEXIST') return;
       // An empty one would be no host id for ever.
       await rm(path, { force: true }).catch(() => undefined);
-      unusable(stateDirectory, error);
+      throw stateDirectoryError(stateDirectory, error);
     },
   );
-  const text = await readFile(path, 'utf8').catch((error: unknown) => unusable(stateDirectory, error));
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw stateDirectoryError(stateDirectory, error);
+  });
   const id = text.trim();
   if (isHostId(id)) return id;
   throw new XnetError(
@@ -47,10 +50,4 @@ export async function readMachine(): Promise<string> {
 /** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/cluster-hold.ts). */
 export function isHostId(text: string): boolean {
   return UUID.test(text);
-}
-
-function unusable(stateDirectory: string, cause: unknown): never {
-  const remedy = 'it must have room, and be writable for root';
-  const message = `the state directory ${stateDirectory} cannot be used: ${errorMessage(cause)}; ${remedy}`;
-  throw new XnetError('DISK', message, { path: stateDirectory }, { cause });
 }

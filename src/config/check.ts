@@ -1,24 +1,25 @@
 /** What shows only on this host whether a configuration can be used: files, directories, the underlay. */
-import { lstat, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ensureDirectory } from '../directories.js';
-import { errorMessage, XnetError } from '../errors.js';
+import { ensureDirectory, refuseNoSocket } from '../directories.js';
+import { isFull, stateDirectoryError } from '../disk-errors.js';
+import { XnetError } from '../errors.js';
 import type { Config } from './schema.js';
 import { storeSettings } from './store-settings.js';
 
-/** A full disk is no reason not to start: what the store has is enough. */
-const DISK_FULL = ['ENOSPC', 'EDQUOT'];
-
 /**
  * Resolves when a daemon can start with it here. Creates the directories that are missing, as a start does. Throws
- * INVALID (a file of etcd's), KERNEL, EXISTS (a file in the place of a socket) and NOT_FOUND (the underlay). Whether
+ * INVALID (a file of etcd's), KERNEL, DISK, EXISTS (a file in the place of a socket) and NOT_FOUND (the underlay). Whether
  * etcd and Docker answer is not looked at: a daemon waits for them.
  */
 export async function checkConfig(config: Config): Promise<void> {
   storeSettings(config);
   await checkWritable(config.stateDir);
-  for (const path of [config.socket, config.adminSocket]) await checkSocketPath(path);
+  for (const path of [config.socket, config.adminSocket]) {
+    await ensureDirectory(dirname(path));
+    await refuseNoSocket(path);
+  }
   checkUnderlay(config);
 }
 
@@ -29,21 +30,9 @@ async function checkWritable(directory: string): Promise<void> {
     await writeFile(path, '', { mode: 0o600 });
     await rm(path);
   } catch (error: unknown) {
-    if (DISK_FULL.includes(String((error as NodeJS.ErrnoException).code))) return;
-    throw new XnetError(
-      'KERNEL',
-      `the state directory ${directory} cannot be used: ${errorMessage(error)}`,
-      { path: directory },
-      { cause: error },
-    );
+    // A full disk is no reason not to start: what the store has is enough.
+    if (!isFull(error)) throw stateDirectoryError(directory, error);
   }
-}
-
-async function checkSocketPath(path: string): Promise<void> {
-  await ensureDirectory(dirname(path));
-  const there = await lstat(path).catch(() => undefined);
-  if (there && !there.isSocket())
-    throw new XnetError('EXISTS', `${path} is there and is no socket; remove it, or choose another path`);
 }
 
 /** A daemon waits for its underlay; one that serves well must not make room for one that does. */

@@ -1,8 +1,8 @@
 /** Listening sockets on paths where a dead process may have left its own. */
-import { lstat, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { ensureDirectory } from '../directories.js';
+import { ensureDirectory, refuseNoSocket } from '../directories.js';
 import { XnetError } from '../errors.js';
 import { listenUnix } from '../native/unix-listener.js';
 
@@ -12,11 +12,7 @@ import { listenUnix } from '../native/unix-listener.js';
  */
 export async function makeSocket(path: string): Promise<number> {
   await ensureDirectory(dirname(path));
-  const there = await lstat(path).catch(() => undefined);
-  if (there && !there.isSocket()) {
-    const message = `${path} is there and is no socket; remove it, or choose another path for the socket of xnet`;
-    throw new XnetError('EXISTS', message, { path });
-  }
+  await refuseNoSocket(path);
   if (await answers(path)) {
     throw new XnetError(
       'IN_USE',

@@ -3,8 +3,8 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../directories.js';
+import { diskError } from '../disk-errors.js';
 import { isXnetError } from '../errors.js';
-import { diskError } from './disk-failure.js';
 import type { LastKnownContent } from './last-known.js';
 
 const entry = z.object({

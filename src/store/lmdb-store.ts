@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { open } from 'lmdb';
+import { diskReason } from '../disk-errors.js';
 import { isXnetError, XnetError } from '../errors.js';
-import { diskReason } from './disk-failure.js';
 import { LmdbTable } from './lmdb-table.js';
 import { claimWriter } from './lmdb-writer.js';
 import { LocalStore } from './local-store.js';

@@ -1,7 +1,7 @@
 /** A local table in LMDB: every transaction is on disk when its promise resolves. */
 import type { Database, RootDatabase } from 'lmdb';
+import { diskReason } from '../disk-errors.js';
 import { isXnetError, XnetError } from '../errors.js';
-import { diskReason } from './disk-failure.js';
 import type { LocalTable, LocalTransaction, StoredEntry, StoredLease } from './local-table.js';
 import type { Revision } from './store.js';
 

@@ -6,8 +6,8 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../directories.js';
+import { diskError } from '../disk-errors.js';
 import { isXnetError } from '../errors.js';
-import { diskError } from './disk-failure.js';
 import { SpareRoom } from './spare-room.js';
 import type { Entry, Revision } from './store.js';
 

@@ -1,5 +1,5 @@
 import { open, rm, stat } from 'node:fs/promises';
-import { diskError, isFull } from './disk-failure.js';
+import { diskError, isFull } from '../disk-errors.js';
 
 /** Some hundred records. */
 const BYTES = 64 << 10;

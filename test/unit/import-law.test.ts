@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 const SRC = resolve('src');
 
 /** Folder (or top-level file) -> what it may import of ours, besides itself and the ground. */
-const GROUND = ['errors', 'directories', 'concurrency', 'inet', 'observability'];
+const GROUND = ['errors', 'directories', 'disk-errors', 'concurrency', 'inet', 'observability'];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli', 'daemon', 'refusal', 'keeper'],
   refusal: ['config', 'server', 'keeper', 'docker'],
@@ -42,6 +42,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   inet: [],
   concurrency: [],
   directories: [],
+  'disk-errors': [],
   errors: [],
 };
 

@@ -1,5 +1,6 @@
+/** What the disk did not do, in words for whoever runs the host. */
 import { getSystemErrorName } from 'node:util';
-import { errorMessage, XnetError } from '../errors.js';
+import { errorMessage, XnetError } from './errors.js';
 
 /** errno(3) -> what is wrong, and what to do. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -14,6 +15,16 @@ const REASONS: Readonly<Record<string, string>> = {
 /** The failure of writing the file or directory at `path`, which is of the state directory. */
 export function diskError(path: string, error: unknown): XnetError {
   return new XnetError('DISK', `${path} cannot be written: ${diskReason(error)}`, { path }, { cause: error });
+}
+
+/** Nothing can be kept there. */
+export function stateDirectoryError(directory: string, error: unknown): XnetError {
+  return new XnetError(
+    'DISK',
+    `the state directory ${directory} cannot be used: ${diskReason(error)}`,
+    { path: directory },
+    { cause: error },
+  );
 }
 
 /** What is wrong, and what to do. */
