@@ -1,9 +1,14 @@
-/** The lab itself on a loaded machine: a step of a host's boot that takes long, or fails, stands for the load. */
+/**
+ * The lab itself: on a loaded machine (a step of a host's boot that takes long, or fails, stands for the load), and when the
+ * test run that it is for is killed.
+ */
+import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { refusalOf } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
 import { Lab } from '../support/lab.js';
 
 /** Boots a host; its boot runs `hostname`, which is this shell script here. */
@@ -33,4 +38,12 @@ test('a host whose boot has failed is not waited for', async () => {
   const started = performance.now();
   expect(await refusalOf(bootWithHostname('no-boot', 'exit 1'))).toContain('host h1 did not boot');
   expect(performance.now() - started).toBeLessThan(15_000);
+}, 120_000);
+
+test('a lab ends with the process that it is for', async () => {
+  const owner = spawn('sleep', ['1000']);
+  await using lab = await Lab.up('owner', { hosts: 1, etcd: 0, owner: owner.pid });
+  expect(await lab.run(['status'])).toMatch(/^h1 /m);
+  owner.kill('SIGKILL');
+  await eventually(async () => expect(await refusalOf(lab.run(['status']))).toContain('is not up'), 60_000);
 }, 120_000);

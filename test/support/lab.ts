@@ -30,6 +30,8 @@ export interface LabOptions {
   readonly plugin?: boolean;
   /** The hosts are nodes of a swarm, and the first ones its managers. */
   readonly swarm?: { readonly managers: number };
+  /** The process with which the lab ends, this one if not given. */
+  readonly owner?: number | undefined;
   /** Settings of xnet on every host (XNET_*). */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -44,7 +46,7 @@ export class Lab implements AsyncDisposable {
     this.hosts = Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
   }
 
-  /** Starts a lab of its own, whose name begins with `topic`. One that did not come up is taken down. */
+  /** Starts a lab of its own, whose name begins with `topic`. It ends with this process; one that did not come up, at once. */
   static async up(topic: string, options: LabOptions): Promise<Lab> {
     const lab = new Lab(`e2e-${topic}-${randomBytes(3).toString('hex')}`, options);
     try {
@@ -197,9 +199,11 @@ function upArguments({
   mtu,
   plugin,
   systemd = [],
+  owner = process.pid,
 }: LabOptions): string[] {
   return [
     `${hosts}`,
+    ...['--while', `${owner}`],
     ...(engine === undefined ? [] : ['--engine', engine]),
     ...Object.entries(engines).flatMap(([host, version]) => ['--engine', `${host}=${version}`]),
     ...systemd.flatMap((host) => ['--systemd', host]),

@@ -1,0 +1,18 @@
+/** What a time that was measured would have been on a machine with a free processor. */
+
+const SAMPLE_MS = 60;
+
+/**
+ * How many times longer work takes now than with a processor for itself: 1 on a quiet machine. It is measured by some work
+ * of this process, which blocks it meanwhile.
+ */
+export function measureSlowdown(): number {
+  const startedMs = performance.now();
+  const before = process.cpuUsage();
+  let workedMs = 0;
+  while (workedMs < SAMPLE_MS) {
+    const { user, system } = process.cpuUsage(before);
+    workedMs = (user + system) / 1000;
+  }
+  return Math.max(1, (performance.now() - startedMs) / workedMs);
+}
