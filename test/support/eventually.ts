@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { measureSlowdown } from './slowdown.js';
 
 /**
- * Patience, not a promise of xnet: what goes on in the background may take so long on a machine that others load too.
+ * Patience, not a promise of xnet: what goes on in the background may take so long, and longer on a machine that others load.
  * A test of a promise names its own bound.
  */
 export const SETTLE_MS = 15_000;
@@ -11,7 +12,8 @@ const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 150;
 
 /**
- * Repeats `check` until it passes: it neither throws nor gives false. After `timeoutMs` its last failure is thrown.
+ * Repeats `check` until it passes: it neither throws nor gives false. After `timeoutMs`, or longer in the ratio in which the
+ * machine is slower than with a free processor, its last failure is thrown.
  * Without `pauseMs` the pauses between the checks grow.
  */
 export async function eventually(
@@ -19,14 +21,18 @@ export async function eventually(
   timeoutMs = SETTLE_MS,
   pauseMs?: number,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const startedMs = performance.now();
+  const isLate = () => {
+    const tookMs = performance.now() - startedMs;
+    return tookMs > timeoutMs && tookMs > timeoutMs * measureSlowdown();
+  };
   const pauses = growingPauses();
   for (;;) {
     try {
       if ((await check()) !== false) return;
       throw new Error(`still not so after ${timeoutMs} ms: ${check}`);
     } catch (error: unknown) {
-      if (Date.now() > deadline) throw error;
+      if (isLate()) throw error;
       await pause(pauseMs ?? pauses.next().value);
     }
   }
