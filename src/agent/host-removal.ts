@@ -166,6 +166,7 @@ const NO_DEEDS: OwnDeeds = {
   isRemoving: () => false,
   noteUntiedUnseen: () => undefined,
   noteMarked: () => undefined,
+  findMarked: () => new Set<string>(),
 };
 
 function titleOf({ id, name }: KnownHost): string {

@@ -154,7 +154,7 @@ async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database:
 const REASONS: Readonly<Record<RemovalCause, string>> = {
   removed: 'it was removed on another host',
   orphan: 'it is no longer in the cluster',
-  second: 'another host created a network of that name first; its copy takes the place',
+  second: 'the other hosts have another network of that name; its copy takes the place',
 };
 
 async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the mirror's plan says about networks that were created here a moment ago (driver/new-networks.ts). */
 import type { NewNetworks } from '../driver/new-networks.js';
-import type { MirrorStep, MirrorView } from './mirror-plan.js';
+import { isNameLeaving, type MirrorStep, type MirrorView } from './mirror-plan.js';
 
 type Decision = Extract<MirrorStep, { do: 'publish' | 'join' | 'remove' }>;
 
@@ -12,21 +12,21 @@ export function isDecision(step: MirrorStep): step is Decision {
 /** Accepts the networks that the plan leaves as they are, and refuses those that it replaces. */
 export function noteDecisions(
   newNetworks: NewNetworks,
-  { dockerNetworks, networks, bindings }: Pick<MirrorView, 'dockerNetworks' | 'networks' | 'bindings'>,
+  view: Pick<MirrorView, 'dockerNetworks' | 'networks' | 'bindings' | 'justRemoved'>,
   steps: readonly MirrorStep[],
 ): void {
-  const decisions = new Map(steps.filter(isDecision).map((step) => [step.dockerNetwork.id, step]));
-  const present = new Set(dockerNetworks.map(({ id }) => id));
-  const known = new Set(networks.map(({ id }) => id));
-  for (const { dockerNetworkId, networkId } of bindings) {
-    const step = decisions.get(dockerNetworkId);
-    if (step?.do === 'remove') newNetworks.refuse(dockerNetworkId, replacedText(step.dockerNetwork.name));
+  const decisions = new Map(steps.filter(isDecision).map((step) => [step.dockerNetwork.id, step.do]));
+  const known = new Set(view.networks.map(({ id }) => id));
+  const tied = new Map(view.bindings.map(({ dockerNetworkId, networkId }) => [dockerNetworkId, networkId]));
+  for (const { id, name } of view.dockerNetworks) {
+    const decision = decisions.get(id);
+    if (decision === 'remove') newNetworks.refuse(id, replacedText(name));
     // What the view does not have yet, the plan does not speak of.
-    else if (!step && present.has(dockerNetworkId) && known.has(networkId))
-      newNetworks.accept(dockerNetworkId);
+    const isPlanned = known.has(tied.get(id) ?? '') && !isNameLeaving(view, name);
+    if (!decision && isPlanned) newNetworks.accept(id);
   }
 }
 
 function replacedText(name: string): string {
-  return `another host created a network ${name} first, which takes the place of this host's; start the container again`;
+  return `the network ${name} that other hosts have takes the place of the one that was created here; start the container again`;
 }

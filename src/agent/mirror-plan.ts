@@ -46,7 +46,7 @@ export interface MirrorView {
   readonly strays: ReadonlySet<string>;
   /**
    * Networks of the cluster, by id, that a user of this host removed a moment ago. He, or a tool (Compose), may be about to
-   * create one of that name again (`awaited`, for a shorter while), or has done so and is about to start containers in it.
+   * create one of that name again (`awaited`, for a shorter while), or has done so.
    */
   readonly justRemoved: ReadonlySet<string>;
   readonly awaited: ReadonlySet<string>;
@@ -201,7 +201,7 @@ function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwor
 
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
-  if (view.networks.some((other) => isLeaving(view, other, name))) return NOTHING;
+  if (isNameLeaving(view, name)) return NOTHING;
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
   if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
   if (!holder.mirror) {
@@ -212,14 +212,15 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
     return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
   if (view.used.has(network.id) || isUsedHere(view, network.id, isTiedTo)) return problem(conflictText(name));
-  // Whoever removed the one and created the other is about to start containers in it.
-  if (view.justRemoved.has(holder.id)) return NOTHING;
   return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });
 }
 
-/** A removal on this host, of which it is not known yet whether it is undone: then the name is not free. */
-function isLeaving({ justRemoved }: MirrorView, { id, mirror }: NetworkRecord, name: string): boolean {
-  return justRemoved.has(id) && mirror?.name === name && mirror.removal !== undefined;
+/** A network of the name was removed on this host, and it is not known yet whether that is undone: the name is not free. */
+export function isNameLeaving(
+  { networks, justRemoved }: Pick<MirrorView, 'networks' | 'justRemoved'>,
+  name: string,
+): boolean {
+  return networks.some(({ id, mirror }) => justRemoved.has(id) && mirror?.name === name && mirror.removal);
 }
 
 /** The second network was created just as the first one: their containers may share it. */

@@ -2,6 +2,7 @@ import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
+import { SUCCESSOR_MS } from '../driver/kept-networks.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import type { Move } from '../driver/network-move.js';
 import type { NewNetworks } from '../driver/new-networks.js';
@@ -30,10 +31,7 @@ export interface MirrorTiming {
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
-  /**
-   * How long after the removal of a network here its name is left to whoever removed it, in ms: the network comes back
-   * only then where other hosts use it. Default 3000.
-   */
+  /** As SUCCESSOR_MS, which is the default. */
   readonly successorMs?: number;
   /**
    * How long a network that was created there in its place is not told to other hosts while they have not carried the removal
@@ -69,7 +67,13 @@ export interface MirrorParts {
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = { sweepMs: 30_000, goneMs: 5000, unseenMs: 60_000, successorMs: 3000, removalMs: 10_000 };
+const DEFAULTS = {
+  sweepMs: 30_000,
+  goneMs: 5000,
+  unseenMs: 60_000,
+  successorMs: SUCCESSOR_MS,
+  removalMs: 10_000,
+};
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 /** While the store is away: what waits for it is done soon after it is back. */

@@ -73,6 +73,8 @@ export interface OwnDeeds {
   noteUntiedUnseen(dockerNetworkId: string): void;
   /** A user of this host removes the network of the cluster: the other hosts carry that out, or undo it. */
   noteMarked(networkId: string): void;
+  /** Networks of the cluster, by id, that users of this host removed in the last `ms`. */
+  findMarked(ms: number): ReadonlySet<string>;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

@@ -14,6 +14,7 @@ import { transact } from '../store/transact.js';
 import type { GivenPool, NetworkFollower, Tie } from './collaborators.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
+import { listKept } from './kept-networks.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import {
   attemptAdoption,
@@ -160,6 +161,11 @@ export class Networks {
   /** As `findNetwork` of network-creation.ts. */
   find(reference: NetworkReference): Promise<NetworkRecord | undefined> {
     return findNetwork(this.#parts.store, reference);
+  }
+
+  /** As `listKept` of kept-networks.ts. */
+  listKept(): Promise<NetworkRecord[]> {
+    return listKept(this.#parts.store, this.#parts.deeds);
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {

@@ -86,7 +86,9 @@ async function requestPool(
   await refuseForeign(network, request.Pool, parts);
   const family: Family = request.V6 ? 6 : 4;
   const named = await findNetworkPool(networks, network, family);
-  const subnet = request.Pool === undefined ? named?.subnet : Prefix.parse(request.Pool);
+  const isFree = request.Pool === undefined && network.name === undefined && network.id === undefined;
+  const chosen = isFree ? await findKeptSubnet(networks, family) : named?.subnet;
+  const subnet = request.Pool === undefined ? chosen : Prefix.parse(request.Pool);
   const networkName = named ? named.networkName : network.name;
   const space = parseAddressSpace(request.AddressSpace);
   const wanted = {
@@ -144,6 +146,18 @@ async function findNetworkPool(networks: Networks, reference: NetworkReference, 
     .map(({ poolKey }) => parsePoolKey(poolKey))
     .find(({ subnet }) => subnet.family === family);
   return pool && { ...pool, fromTop: pool.networkName === network?.id };
+}
+
+/**
+ * A network that is created anew without a subnet, while other hosts keep the former one, is to be the same one again
+ * (agent/mirror-plan.ts): then it needs the same subnet. With several of them it is not known which one.
+ */
+async function findKeptSubnet(networks: Networks, family: Family): Promise<Prefix | undefined> {
+  const pools = (await networks.listKept()).map(({ pools }) =>
+    pools.map(({ poolKey }) => parsePoolKey(poolKey)).find(({ subnet }) => subnet.family === family),
+  );
+  const [pool] = pools;
+  return pools.length === 1 && pool?.networkName === undefined ? pool?.subnet : undefined;
 }
 
 async function requestAddress(

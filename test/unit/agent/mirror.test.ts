@@ -287,7 +287,7 @@ describe('the mirror', () => {
     expect(host.network('shop').labels).toEqual({ team: 'b' });
   });
 
-  test('leaves a network that is created in the place of a removed one to its containers, and reports it when others kept theirs', async () => {
+  test('puts the network that other hosts kept in the place of one with another subnet, created after its removal', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;
     await one.create('shop');
@@ -295,15 +295,26 @@ describe('the mirror', () => {
     await two.attach('shop');
     await one.remove('shop');
     const created = await one.create('shop');
-    await eventually(async () => expect(await mirroredNames(cluster.store)).toEqual(['shop']));
-    const container = one.rest('shop', { hasRun: true });
-    await eventually(() =>
-      expect(one.problems).toEqual([expect.stringMatching(/created on two hosts at once/)]),
-    );
-    expect(one.network('shop').id).toBe(created);
-    expect(one.canStart(container)).toBe(true);
-    one.removeResting();
+    const container = one.rest('shop', { hasRun: false });
+    await expect(one.attach('shop')).rejects.toThrow(/takes the place of the one that was created here/);
     await eventually(() => expect(one.network('shop').id).not.toBe(created));
+    expect(one.canStart(container)).toBe(true);
+    await one.attach('shop');
+    await eventually(() => expect(one.problems).toEqual([]));
+  });
+
+  test('gives a network that is removed and created anew its name at once, where no other host uses the former', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    await one.create('shop');
+    await cluster.everywhere('shop');
+    const former = two.network('shop').id;
+    await one.remove('shop');
+    const created = await one.create('shop');
+    await one.attach('shop');
+    await eventually(() => expect(two.network('shop').id).not.toBe(former));
+    expect(one.network('shop').id).toBe(created);
+    expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
   test.each([
@@ -343,7 +354,7 @@ describe('the mirror', () => {
       return host.attach('shop').catch(String);
     };
     const outcomes = await Promise.all([createAndStart(one), createAndStart(two)]);
-    expect(outcomes.filter((text) => text.includes("takes the place of this host's"))).toHaveLength(1);
+    expect(outcomes.filter((text) => text.includes('takes the place of the one'))).toHaveLength(1);
     for (const host of [one, two]) await eventually(() => host.attach('shop'));
     await eventually(async () => expect((await cluster.store.list(keys.networks())).entries).toHaveLength(1));
     expect([...one.problems, ...two.problems]).toEqual([]);
