@@ -92,7 +92,7 @@ export class HostChanges implements AsyncDisposable {
     this.#underlay = await dataplane.followUnderlay();
     this.#suspected = false;
     const { vtep, mtu } = this.#underlay;
-    if (vtep === before.vtep && mtu === before.mtu) return;
+    if (vtep === before.vtep && mtu === before.mtu && this.#underlay.interface === before.interface) return;
     logger.warn('the underlay of this host has changed', { from: before, to: this.#underlay });
     if (vtep !== before.vtep) reconnect();
     refresh();

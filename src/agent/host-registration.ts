@@ -1,6 +1,6 @@
 import { sleep } from '../concurrency/deadline.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
-import { errorMessage, type XnetError } from '../errors.js';
+import { errorMessage, isXnetError, type XnetError } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import { keys } from '../store/keys.js';
 import {
@@ -92,8 +92,25 @@ export class HostRegistration implements AsyncDisposable {
       this.#host = { ...this.#host, ...fields };
       const lease = this.#lease;
       // While there is none, it is being registered.
-      if (lease && !this.#stop.signal.aborted)
+      if (!lease || this.#stop.signal.aborted) return;
+      try {
         this.#host = await transact(this.#store, () => this.#attempt(lease, () => undefined));
+      } catch (error: unknown) {
+        if (isXnetError(error, 'IN_USE')) await this.#giveUpFormerVtep();
+        throw error;
+      }
+    });
+  }
+
+  /** This host's former address is gone. Two hosts that swap theirs would else wait for each other for ever. */
+  async #giveUpFormerVtep(): Promise<void> {
+    const { id, vtep } = this.#host;
+    await transact(this.#store, async (): Promise<Attempt<void>> => {
+      const own = await this.#store.get(keys.host(id));
+      const former = own && findRecord(hostRecord, own)?.vtep;
+      const claim = former === undefined ? undefined : await this.#store.get(keys.vtep(former));
+      if (former === vtep || claim?.value !== id) return { result: undefined };
+      return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };
     });
   }
 

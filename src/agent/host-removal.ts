@@ -166,7 +166,8 @@ const NO_DEEDS: OwnDeeds = {
   isRemoving: () => false,
   noteUntiedUnseen: () => undefined,
   noteMarked: () => undefined,
-  findMarked: () => new Set<string>(),
+  findMarked: () => new Map(),
+  isMaking: false,
 };
 
 function titleOf({ id, name }: KnownHost): string {

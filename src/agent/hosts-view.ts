@@ -12,6 +12,7 @@ export class HostsView implements AsyncDisposable {
   readonly #listeners = new Set<() => void>();
   #hosts: ReadonlyMap<string, HostRecord> = new Map();
   #alive: ReadonlySet<string> = new Set();
+  #aliveByVtep: ReadonlyMap<string, string> = new Map();
   /** When hosts were seen to fall silent, by id. */
   readonly #silentSince = new Map<string, Date>();
   readonly #startedAt = new Date();
@@ -39,9 +40,11 @@ export class HostsView implements AsyncDisposable {
     return this.#hosts.get(hostId);
   }
 
-  /** VTEP of a host; undefined when it is not (or no longer) registered. */
+  /** VTEP of a host; undefined when it is not registered, or is silent and another host that is alive has its VTEP now. */
   vtepOf(hostId: string): string | undefined {
-    return this.#hosts.get(hostId)?.vtep;
+    const vtep = this.#hosts.get(hostId)?.vtep;
+    const holder = vtep === undefined ? undefined : this.#aliveByVtep.get(vtep);
+    return holder === undefined || holder === hostId || this.isAlive(hostId) ? vtep : undefined;
   }
 
   /** false: registered or not, it has given no sign of life for a lease's length. */
@@ -87,6 +90,9 @@ export class HostsView implements AsyncDisposable {
   async #watch(prefix: string, take: (entries: ReadonlyMap<string, Entry>) => void) {
     const { first, ended } = watchRecords(this.#store, prefix, this.#stop.signal, (entries) => {
       take(entries);
+      this.#aliveByVtep = new Map(
+        this.list().flatMap(({ host, alive }) => (alive ? [[host.vtep, host.id] as const] : [])),
+      );
       for (const listener of this.#listeners) listener();
     });
     this.#watches = [...this.#watches, ended];

@@ -18,16 +18,16 @@ export interface KnownHost {
   /** Absent, with `vtep`: its own record is gone (another host took its underlay address), others of it are left. */
   readonly name?: string;
   readonly vtep?: string;
-  /** It has given a sign of life within a lease's length. */
-  readonly alive: boolean;
+  /** It has given a sign of life within a lease's length; absent while the store is away. */
+  readonly alive?: boolean;
   /** Containers' endpoints that it has in the store. */
   readonly endpoints: number;
   /** Networks that its Docker has. */
   readonly networks: number;
 }
 
-/** Everything that is of hosts, in the store's order of keys. Throws the store's errors. */
-export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownHost[]> {
+/** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
+export async function listKnownHosts(store: Pick<Store, 'list' | 'away'>): Promise<KnownHost[]> {
   const [hosts, alive, bindings, endpoints, references, addresses] = await Promise.all(
     [
       keys.hosts(),
@@ -54,7 +54,7 @@ export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownH
     return {
       id,
       ...(record && { name: record.name, vtep: record.vtep }),
-      alive: (alive ?? []).some(({ key }) => key === keys.alive(id)),
+      ...(!store.away && { alive: (alive ?? []).some(({ key }) => key === keys.alive(id)) }),
       endpoints: joined.filter((each) => each === id).length,
       networks: bound.filter((each) => each === id).length,
     };

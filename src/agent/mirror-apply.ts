@@ -53,6 +53,8 @@ export function stepTitle(step: MirrorStep): string {
       return `mirror network ${step.dockerNetwork.name}`;
     case 'join':
       return `tie network ${step.dockerNetwork.name} to that of the other hosts`;
+    case 'renumber':
+      return `give network ${step.dockerNetwork.name} another subnet`;
     case 'see':
       return `note network ${step.dockerNetwork.name}`;
     case 'copy':
@@ -83,6 +85,8 @@ export async function applyMirrorStep(
       return publish(effects, step, database);
     case 'join':
       return join(effects, step, database);
+    case 'renumber':
+      return renumber(effects, step);
     case 'see':
       return see(effects, step.networkId, step.dockerNetwork, database);
     case 'copy':
@@ -148,6 +152,18 @@ async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database:
     // Users see it before Docker answers: one has removed it already.
     if (deeds.isUntiedUnseen(id)) await effects.withdraw({ networkId, dockerNetworkId: id });
     await see(effects, networkId, { id, name }, database);
+  });
+}
+
+async function renumber({ engine, logger, deeds }: MirrorEffects, step: Step<'renumber'>): Promise<void> {
+  const { id, scope: _, ...spec } = step.dockerNetwork;
+  const { name, ipam } = spec;
+  await deeds.making(async () => {
+    await deeds.removing(id, () => engine.removeNetwork(id));
+    await engine.createNetwork({ ...spec, ipam: { ...ipam, subnets: [] } });
+  });
+  logger.info('network is created again, with another subnet: it had that of one that comes back here', {
+    name,
   });
 }
 

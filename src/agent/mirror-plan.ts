@@ -42,6 +42,8 @@ export interface MirrorView {
   readonly gone: ReadonlySet<string>;
   /** What a binding is to have for `seen`, by Docker network id, where that could not be written yet. */
   readonly made: ReadonlyMap<string, BindingRecord['seen']>;
+  /** New Docker networks, by id, with the subnet of a network that was removed here, for which xnet took them. */
+  readonly borrowers: ReadonlySet<string>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
   /**
@@ -65,6 +67,8 @@ export type MirrorStep =
       readonly dockerNetwork: DockerNetwork;
       readonly holderId: string;
     }
+  /** Create it again: it was given the subnet of another network, for which it was taken. */
+  | { readonly do: 'renumber'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Note in the binding that the Docker network is there. */
   | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Make the Docker network of a mirrored network. */
@@ -203,7 +207,11 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   const { name } = dockerNetwork;
   if (isNameLeaving(view, name)) return NOTHING;
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
-  if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
+  if (!holder) {
+    const isBorrower = view.borrowers.has(dockerNetwork.id) && !isUsedHere(view, network.id, isTiedTo);
+    const verb = isBorrower && !view.used.has(network.id) ? 'renumber' : 'publish';
+    return steps({ do: verb, networkId: network.id, dockerNetwork });
+  }
   if (!holder.mirror) {
     return problem(
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
@@ -263,12 +271,15 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
 /** True when the rules for present networks say more about the holder of the name than that it is in the way. */
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   if (!isOurs(holder, view.driver)) return false;
+  // It has just been created.
+  const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
+  if (!isBound && !view.strays.has(holder.id)) return true;
   const { steps: own, problems } = planPresent(view, holder);
   return problems.length > 0 || own.some((step) => step.do === 'remove');
 }
 
 function heldText(name: string, { driver, id }: DockerNetwork): string {
-  return `network ${name} of the cluster is not on this host: the name is held by Docker network ${id.slice(0, 12)} (driver ${driver}); rename or remove that one`;
+  return `network ${name} of the cluster is not on this host: the name is held by Docker network ${id.slice(0, 12)} (driver ${driver}); remove that one, or create the network of the cluster under another name`;
 }
 
 function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {

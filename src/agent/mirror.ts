@@ -104,8 +104,8 @@ export class Mirror implements AsyncDisposable {
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
   readonly #containers: NeededContainers;
-  /** Removed networks of the cluster, by id, in whose place a user of this host has created another. */
-  readonly #succeeded = new Set<string>();
+  /** Removed networks of the cluster, by id, in whose place a user of this host has created another; of which removal. */
+  readonly #succeeded = new Map<string, number>();
   readonly #tried = new Map<string, Tried>();
   #networks: ReadonlyMap<string, Entry> = new Map();
   /** Of this host. */
@@ -222,8 +222,9 @@ export class Mirror implements AsyncDisposable {
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
+      borrowers: this.#parts.newNetworks.borrowers,
       strays: this.#findStrays(dockerNetworks),
-      justRemoved: this.#parts.deeds.findMarked(this.#timing.removalMs),
+      justRemoved: new Set(this.#parts.deeds.findMarked(this.#timing.removalMs).keys()),
       awaited: this.#findAwaited(networks, dockerNetworks),
     };
   }
@@ -250,10 +251,12 @@ export class Mirror implements AsyncDisposable {
       // Docker may still be about to remove the former one.
       const isSuccessor = (each: DockerNetwork) =>
         each.name === mirror?.name && !mirror.former?.includes(each.id);
-      if (marked.has(id) && dockerNetworks.some(isSuccessor)) this.#succeeded.add(id);
+      const markedMs = marked.get(id);
+      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#succeeded.set(id, markedMs);
     }
-    for (const id of this.#succeeded) if (!marked.has(id)) this.#succeeded.delete(id);
-    return new Set([...marked].filter((id) => !this.#succeeded.has(id)));
+    for (const id of this.#succeeded.keys()) if (!marked.has(id)) this.#succeeded.delete(id);
+    const awaited = [...marked].filter(([id, markedMs]) => this.#succeeded.get(id) !== markedMs);
+    return new Set(awaited.map(([id]) => id));
   }
 
   #findGone(

@@ -15,6 +15,10 @@ export class OwnDeeds {
   readonly #untiedUnseen = new Set<string>();
   #makings = 0;
 
+  get isMaking(): boolean {
+    return this.#makings > 0;
+  }
+
   /** Does `making`, which makes Docker create a network and looks at `isUntiedUnseen` after that. */
   async making(making: () => Promise<void>): Promise<void> {
     this.#makings += 1;
@@ -65,11 +69,11 @@ export class OwnDeeds {
     this.#marked.set(networkId, performance.now());
   }
 
-  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most. */
-  findMarked(ms: number): ReadonlySet<string> {
+  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most; and when. */
+  findMarked(ms: number): ReadonlyMap<string, number> {
     const now = performance.now();
     for (const [id, sinceMs] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
-    return new Set([...this.#marked].flatMap(([id, sinceMs]) => (now - sinceMs > ms ? [] : [id])));
+    return new Map([...this.#marked].filter(([, sinceMs]) => now - sinceMs <= ms));
   }
 
   isRemoving(dockerNetworkId: string): boolean {

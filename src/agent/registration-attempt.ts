@@ -16,7 +16,10 @@ export interface RegistrationOrder {
   readonly onClash: (other: HostRecord) => void;
 }
 
-/** Results in the record as it is written. Throws IN_USE when another machine has the id or the VTEP and is alive. */
+/**
+ * Results in the record as it is written. A silent host whose VTEP this one has now keeps its record: others must see that it is
+ * silent, with what it had, until it is removed. Throws IN_USE when another machine has the id or the VTEP and is alive.
+ */
 export async function attemptRegistration(
   store: Store,
   order: RegistrationOrder,
@@ -34,6 +37,7 @@ export async function attemptRegistration(
   if (alive?.value !== lease.id) onRead(registered);
   const taken = holder && holder.value !== id ? holder.value : undefined;
   if (taken !== undefined) await checkGone(store, taken, vtep);
+  const formerVtep = await planFormerVtep(store, former, vtep);
   const host = withDockerFacts(order.host, former);
   return {
     result: host,
@@ -42,8 +46,7 @@ export async function attemptRegistration(
       { put: keys.host(id), value: formatRecord(host) },
       { put: keys.vtep(vtep), value: id },
       { put: keys.alive(id), value: lease.id, lease },
-      ...formerVtep(former, vtep),
-      ...(taken === undefined ? [] : [{ remove: keys.host(taken) }]),
+      ...formerVtep,
     ],
   };
 }
@@ -76,6 +79,13 @@ function withDockerFacts(host: HostRecord, former: HostRecord | undefined): Host
   };
 }
 
-function formerVtep(registered: HostRecord | undefined, vtep: string): Write[] {
-  return registered && registered.vtep !== vtep ? [{ remove: keys.vtep(registered.vtep) }] : [];
+/** The claim of this host's former address goes, unless another host has it by now. */
+async function planFormerVtep(
+  store: Store,
+  registered: HostRecord | undefined,
+  vtep: string,
+): Promise<Write[]> {
+  if (!registered || registered.vtep === vtep) return [];
+  const holder = await store.get(keys.vtep(registered.vtep));
+  return holder?.value === registered.id ? [{ remove: holder.key }] : [];
 }

@@ -21,7 +21,7 @@ export async function askDaemon<T>(
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     call.on('error', (error) => {
-      const message = `no xnet daemon answers on ${socketPath} (${error.message}); start one with: xnet serve`;
+      const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
       reject(new XnetError('NOT_FOUND', message, {}, { cause: error }));
     });
     call.end();

@@ -73,7 +73,9 @@ function addServe(program: Command, serve: Actions['serve']): void {
     const config = loadConfig({ flags, file });
     if (!check) return await serve(config);
     await checkConfig(config);
-    process.stdout.write('xnet can start with this configuration\n');
+    process.stdout.write(
+      'xnet can start with this configuration (whether etcd and Docker answer is not looked at)\n',
+    );
   });
 }
 

@@ -37,15 +37,25 @@ async function checkWritable(directory: string): Promise<void> {
 
 /** A daemon waits for its underlay; one that serves well must not make room for one that does. */
 function checkUnderlay({ vtep, interface: name }: Config): void {
-  const interfaces = networkInterfaces();
-  const found = Object.entries(interfaces).some(
-    ([each, addresses = []]) =>
-      (vtep === undefined && each === name) || addresses.some(({ address }) => address === vtep),
+  const interfaces = listInterfaces();
+  const found = interfaces.some(
+    ({ name: each, addresses }) =>
+      (vtep === undefined && each === name && addresses.length > 0) ||
+      (vtep !== undefined && addresses.includes(vtep)),
   );
   if (found || (vtep ?? name) === undefined) return;
-  const there = Object.entries(interfaces).map(
-    ([each, addresses = []]) => `${each} (${addresses.map(({ address }) => address).join(', ')})`,
-  );
+  const there = interfaces.map(({ name: each, addresses }) => `${each} (${addresses.join(', ')})`);
   const wanted = vtep === undefined ? `--interface ${name}` : `--vtep ${vtep}`;
-  throw new XnetError('NOT_FOUND', `${wanted} is not on this host now; it has ${there.join('; ')}`);
+  throw new XnetError(
+    'NOT_FOUND',
+    `${wanted} is not on this host now, or no other host can send to it; this host has ${there.join('; ')}`,
+  );
+}
+
+/** With the addresses that other hosts can send to: neither loopback nor link-local (RFC 4291, section 2.5.6). */
+function listInterfaces(): { readonly name: string; readonly addresses: readonly string[] }[] {
+  return Object.entries(networkInterfaces()).map(([name, addresses = []]) => {
+    const reachable = addresses.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
+    return { name, addresses: reachable.map(({ address }) => address) };
+  });
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { Prefix } from '../inet/prefix.js';
+import { findUnusable } from '../inet/unusable.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../observability/logger.js';
 
 /** Of a unix socket's path (unix(7): sun_path, with a zero byte at its end). */
@@ -51,6 +52,12 @@ function parseDefaultPool(item: string, context: z.RefinementCtx): DefaultPool[]
     const range = Prefix.parse(item.slice(0, cut));
     const length = Number(item.slice(cut + 1));
     const longest = range.family === 4 ? 30 : 120;
+    const unusable = findUnusable(range);
+    if (unusable) {
+      const message = `overlaps ${unusable}, which containers cannot use`;
+      context.addIssue({ code: 'custom', message, input: item });
+      return [];
+    }
     if (cut > 0 && Number.isInteger(length) && length >= range.length && length <= longest)
       return [{ range, length }];
   } catch {
@@ -62,7 +69,10 @@ function parseDefaultPool(item: string, context: z.RefinementCtx): DefaultPool[]
 
 const settings = z.strictObject({
   store: text
-    .regex(STORE_URL, 'must be "embedded", etcd://HOST:PORT,... or etcds://HOST:PORT,... (TLS)')
+    .regex(
+      STORE_URL,
+      'must be "embedded", etcd://HOST:PORT,... or etcds://HOST:PORT,... (TLS); a user of etcd is given with --etcd-user',
+    )
     .default('embedded')
     .describe('where the cluster\'s state is: "embedded" (this host alone) or etcd://h1:2379,h2:2379'),
   prefix: text

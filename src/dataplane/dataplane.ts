@@ -13,6 +13,8 @@ export interface Underlay {
   /** Address of this host's VXLAN tunnel endpoint, IPv4 or IPv6. */
   readonly vtep: string;
   readonly interface: string;
+  /** Of the interface: stays when it is renamed. */
+  readonly index?: number;
   /** MTU of that interface in bytes. */
   readonly mtu: number;
 }

@@ -14,12 +14,19 @@ const addressSchema = z.object({
   tentative: z.boolean().optional(),
 });
 const interfacesSchema = z.array(
-  z.object({ ifname: z.string(), mtu: z.number(), addr_info: z.array(addressSchema).default([]) }),
+  z.object({
+    ifindex: z.number(),
+    ifname: z.string(),
+    mtu: z.number(),
+    addr_info: z.array(addressSchema).default([]),
+  }),
 );
 const routesSchema = z.array(z.object({ dev: z.string().optional(), metric: z.number().optional() }));
 
 export interface HostInterface {
   readonly name: string;
+  /** Stays when it is renamed. */
+  readonly index?: number;
   readonly mtu: number;
   /** Addresses that others may send to: global, neither temporary nor on trial. */
   readonly addresses: readonly string[];
@@ -42,8 +49,9 @@ export async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterf
       .toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))
       .flatMap((route) => (route.dev ? [route.dev] : []));
   return {
-    interfaces: interfaces.map(({ ifname, mtu, addr_info }) => ({
+    interfaces: interfaces.map(({ ifindex, ifname, mtu, addr_info }) => ({
       name: ifname,
+      index: ifindex,
       mtu,
       addresses: addr_info.flatMap((address) => (isStable(address) && address.local ? [address.local] : [])),
     })),
@@ -57,12 +65,12 @@ export async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterf
  */
 export function chooseUnderlay(wanted: string | undefined, host: HostInterfaces): Underlay {
   const byAddress = host.interfaces.find(({ addresses }) => wanted && addresses.includes(wanted));
-  if (wanted && byAddress) return { vtep: wanted, interface: byAddress.name, mtu: byAddress.mtu };
+  if (wanted && byAddress) return underlayOf(byAddress, wanted);
   const candidates = wanted ? [wanted] : host.defaultRoutes;
   for (const name of candidates) {
     const found = host.interfaces.find((candidate) => candidate.name === name);
     const vtep = found && (found.addresses.find((address) => !isIPv6(address)) ?? found.addresses[0]);
-    if (found && vtep) return { vtep, interface: found.name, mtu: found.mtu };
+    if (found && vtep) return underlayOf(found, vtep);
   }
   throw notFound(wanted, host);
 }
@@ -79,15 +87,19 @@ export function followUnderlay(
   host: HostInterfaces,
 ): Underlay {
   const holder = host.interfaces.find(({ addresses }) => addresses.includes(current.vtep));
-  if (holder) return { vtep: current.vtep, interface: holder.name, mtu: holder.mtu };
+  if (holder) return underlayOf(holder, current.vtep);
   const asked = wanted !== undefined && isIP(wanted) === 0 ? [wanted] : [];
   const names = wanted === undefined ? [current.interface, ...host.defaultRoutes] : asked;
   for (const name of names) {
     const found = host.interfaces.find((candidate) => candidate.name === name);
     const vtep = found?.addresses.find((address) => isIP(address) === isIP(current.vtep));
-    if (found && vtep) return { vtep, interface: found.name, mtu: found.mtu };
+    if (found && vtep) return underlayOf(found, vtep);
   }
   throw gone(wanted, current, names);
+}
+
+function underlayOf({ name, index, mtu }: HostInterface, vtep: string): Underlay {
+  return { vtep, interface: name, mtu, ...(index !== undefined && { index }) };
 }
 
 function gone(wanted: string | undefined, { vtep }: Underlay, names: readonly string[]): XnetError {

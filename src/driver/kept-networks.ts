@@ -11,11 +11,16 @@ import type { OwnDeeds } from './collaborators.js';
 export const SUCCESSOR_MS = 3000;
 
 /**
- * What users of this host removed in the last SUCCESSOR_MS and others use, so that it stays. One that is created here now
- * is most likely to be the same network. Throws the store's errors.
+ * What users of this host removed in the last SUCCESSOR_MS and others use, so that it stays. A network that a user creates
+ * here now is most likely to be the same one. Throws the store's errors.
  */
-export async function listKept(store: Store, deeds: Pick<OwnDeeds, 'findMarked'>): Promise<NetworkRecord[]> {
-  const ids = [...deeds.findMarked(SUCCESSOR_MS)];
+export async function listKept(
+  store: Store,
+  deeds: Pick<OwnDeeds, 'findMarked' | 'isMaking'>,
+): Promise<NetworkRecord[]> {
+  // The mirror says what subnet it wants, or wants another one.
+  if (deeds.isMaking) return [];
+  const ids = [...deeds.findMarked(SUCCESSOR_MS).keys()];
   const kept = await Promise.all(ids.map((id) => findKept(store, id)));
   return kept.filter((record) => record !== undefined);
 }

@@ -57,7 +57,7 @@ export function checkJoin(
  * own IPAM keeps clear of that of its own host only.
  */
 export function checkSubnets(pools: readonly GivenPool[], gateways: readonly GatewaySubnet[]): void {
-  for (const { subnet } of pools) {
+  for (const { subnet, poolKey } of pools) {
     const prefix = Prefix.parse(subnet);
     const gateway = gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
     // 0.0.0.0/0 is what Docker's null IPAM has: no addresses.
@@ -65,8 +65,8 @@ export function checkSubnets(pools: readonly GivenPool[], gateways: readonly Gat
     throw new XnetError(
       'IN_USE',
       `subnet ${subnet} overlaps docker_gwbridge of host ${gateway.hostName} (${gateway.subnet}), so that no ` +
-        'container could start there; create the network with another --subnet, or with --ipam-driver xnet, ' +
-        'which keeps clear of them',
+        'container could start there; create the network with another --subnet' +
+        (poolKey === undefined ? ', or with --ipam-driver xnet, which keeps clear of them' : ''),
     );
   }
 }

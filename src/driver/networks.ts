@@ -67,7 +67,8 @@ export class Networks {
       checkMtu(creation.options.mtu, this.#parts.largestMtu());
       const networkId = this.#parts.newId(creation.dockerNetworkId);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
-      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
+      const isBorrower = pools.some(({ isKept }) => isKept);
+      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId, isBorrower);
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
       this.#parts.changed();
     });
@@ -249,6 +250,6 @@ export class Networks {
 }
 
 /** Its name, which Docker does not say to a driver, is to be that of a network on all hosts. */
-function mayBeMirrored({ name, mirror, unmirrored, swarm }: NetworkRecord): boolean {
+export function mayBeMirrored({ name, mirror, unmirrored, swarm }: NetworkRecord): boolean {
   return name === undefined && !mirror && !unmirrored && !swarm;
 }

@@ -9,6 +9,7 @@ interface Undecided {
   /** Undefined: the network stays. */
   readonly refusal: Promise<string | undefined>;
   readonly decide: (refusal?: string) => void;
+  readonly isBorrower: boolean;
 }
 
 /**
@@ -23,12 +24,18 @@ export class NewNetworks {
     this.#decisionMs = decisionMs;
   }
 
-  add(dockerNetworkId: string): void {
+  /** `isBorrower`: it has the subnet of a network that was removed here, for which xnet took it. */
+  add(dockerNetworkId: string, isBorrower = false): void {
     let decide: Undecided['decide'] = () => undefined;
     const refusal = new Promise<string | undefined>((resolve) => {
       decide = resolve;
     });
-    this.#undecided.set(dockerNetworkId, { refusal, decide });
+    this.#undecided.set(dockerNetworkId, { refusal, decide, isBorrower });
+  }
+
+  /** Docker networks, by id. */
+  get borrowers(): ReadonlySet<string> {
+    return new Set([...this.#undecided].flatMap(([id, { isBorrower }]) => (isBorrower ? [id] : [])));
   }
 
   /** The network stays, or containers are to use it all the same. Idempotent; as all of these for an unknown one. */

@@ -10,7 +10,7 @@ import { HostsFiles } from '../docker/hosts-files.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/global-id.js';
-import { Networks } from '../driver/networks.js';
+import { mayBeMirrored, Networks } from '../driver/networks.js';
 import { NewNetworks } from '../driver/new-networks.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
@@ -69,6 +69,9 @@ export function createDriver(
   const hostsFiles = new HostsFiles(directories, logger);
   const mutex = new KeyedMutex();
   const newNetworks = new NewNetworks();
+  // The daemon before this one may have ended just after their creation.
+  for (const { dockerNetworkId, record } of local.listNetworks())
+    if (mayBeMirrored(record)) newNetworks.add(dockerNetworkId);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },

@@ -146,7 +146,7 @@ export class Claim {
     return new XnetError(
       'NOT_FOUND',
       `the store no longer has this host's hold on pool ${showPool(this.pool)}; ` +
-        'remove the Docker network and create it again',
+        'remove the Docker network from this host (docker network rm); it is made again, as the cluster has it',
       { poolKey: this.#poolKey, reference: this.pool.reference },
     );
   }

@@ -2,12 +2,10 @@
 import { XnetError } from '../errors.js';
 import { bits, IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
+import { findUnusable } from '../inet/unusable.js';
 
 /** A pool needs a network address, a gateway and one host; a broadcast address comes on top for IPv4. */
 const SMALLEST_HOST_BITS = 2;
-
-/** Ranges whose addresses no container can use: this host, loopback, multicast and reserved, link-local. */
-const UNUSABLE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/16', 'fe80::/10', 'ff00::/8'];
 
 /** Throws INVALID unless addresses for containers can be taken from `subnet`. */
 export function checkSubnet(subnet: Prefix): void {
@@ -16,7 +14,7 @@ export function checkSubnet(subnet: Prefix): void {
     const larger = Prefix.around(subnet.first, longest);
     throw new XnetError('INVALID', `subnet ${subnet} is too small; use ${larger} or larger`);
   }
-  const unusable = UNUSABLE.map((text) => Prefix.parse(text)).find((range) => range.overlaps(subnet));
+  const unusable = findUnusable(subnet);
   if (unusable) {
     throw new XnetError('INVALID', `subnet ${subnet} overlaps ${unusable}, which containers cannot use`);
   }

@@ -85,7 +85,8 @@ export interface KnownHost {
   /** Absent, with `vtep`: only other records of it are left. */
   readonly name?: string;
   readonly vtep?: string;
-  readonly alive: boolean;
+  /** Absent while the store is away. */
+  readonly alive?: boolean;
   readonly endpoints: number;
   readonly networks: number;
 }

@@ -87,8 +87,8 @@ async function requestPool(
   const family: Family = request.V6 ? 6 : 4;
   const named = await findNetworkPool(networks, network, family);
   const isFree = request.Pool === undefined && network.name === undefined && network.id === undefined;
-  const chosen = isFree ? await findKeptSubnet(networks, family) : named?.subnet;
-  const subnet = request.Pool === undefined ? chosen : Prefix.parse(request.Pool);
+  const kept = isFree ? await findKeptSubnet(networks, family) : undefined;
+  const subnet = request.Pool === undefined ? (named?.subnet ?? kept) : Prefix.parse(request.Pool);
   const networkName = named ? named.networkName : network.name;
   const space = parseAddressSpace(request.AddressSpace);
   const wanted = {
@@ -109,6 +109,7 @@ async function requestPool(
     addressSpace: request.AddressSpace,
     subnet: `${granted.subnet}`,
     ...((network.name ?? network.id) !== undefined && { network }),
+    ...(kept && { isKept: true }),
   });
   return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
 }
@@ -149,12 +150,14 @@ async function findNetworkPool(networks: Networks, reference: NetworkReference, 
 }
 
 /**
- * A network that is created anew without a subnet, while other hosts keep the former one, is to be the same one again
- * (agent/mirror-plan.ts): then it needs the same subnet. With several of them it is not known which one.
+ * A network that is created anew without a subnet, while other hosts keep the former one, is to be the same one again: then
+ * it needs the same subnet. If it turns out to be another, it gets another subnet (agent/mirror-plan.ts). With several
+ * networks that are kept it is not known which one it is.
  */
 async function findKeptSubnet(networks: Networks, family: Family): Promise<Prefix | undefined> {
-  const pools = (await networks.listKept()).map(({ pools }) =>
-    pools.map(({ poolKey }) => parsePoolKey(poolKey)).find(({ subnet }) => subnet.family === family),
+  const kept = await networks.listKept();
+  const pools = kept.map((network) =>
+    network.pools.map(({ poolKey }) => parsePoolKey(poolKey)).find(({ subnet }) => subnet.family === family),
   );
   const [pool] = pools;
   return pools.length === 1 && pool?.networkName === undefined ? pool?.subnet : undefined;

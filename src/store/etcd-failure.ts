@@ -138,6 +138,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/ENETUNREACH/, 'network unreachable'],
   [/ETIMEDOUT/, 'connection timed out'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'its name cannot be resolved'],
+  [/No connection established/, 'no connection'],
   [/self.signed certificate|unable to (get|verify)/, 'its certificate is not of the given CA'],
   [/certificate has expired/, 'its certificate has expired'],
   [/altnames|ERR_TLS_CERT/, 'its certificate is for another name'],

@@ -2,10 +2,10 @@
 import { expect } from '@jest/globals';
 import { createSharedNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { findSandbox } from '../support/lookup-load.js';
-import { expectInTime } from '../support/slowdown.js';
 import { SteadyPing } from '../support/steady-ping.js';
 
 const MOVES = 20;

@@ -7,6 +7,8 @@ export interface Resources {
   /** Resident, in kB. */
   readonly rssKb: number;
   readonly files: number;
+  /** How many of them are what. */
+  readonly kinds: string;
 }
 
 /**
@@ -18,7 +20,8 @@ const SCRIPT = `
   for role in keeper daemon; do
     eval pid=\\$$role
     ended=$(ss -Htnp state fin-wait-1 | grep -c "pid=$pid,")
-    echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(($(ls /proc/$pid/fd | wc -l) - ended))
+    kinds=$(ls -l /proc/$pid/fd | awk 'NF > 8 { sub(/:.*/, "", $11); print $11 }' | sort | uniq -c | xargs)
+    echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(($(ls /proc/$pid/fd | wc -l) - ended)) "$kinds"
   done`;
 
 /** xnet must run on all hosts. */
@@ -28,8 +31,9 @@ export async function readResources(lab: Lab): Promise<Resources[]> {
   );
   return outputs.flatMap(([host, output]) =>
     output.split('\n').map((line) => {
-      const [role, rss, files] = line.split(' ');
-      return { host, role: role as Resources['role'], rssKb: Number(rss), files: Number(files) };
+      const [role, rss, files, ...kinds] = line.split(' ');
+      const numbers = { rssKb: Number(rss), files: Number(files) };
+      return { host, role: role as Resources['role'], ...numbers, kinds: kinds.join(' ') };
     }),
   );
 }
@@ -69,6 +73,6 @@ export function findGrowth(
   return after.flatMap((now) => {
     const then = findSame(before, now);
     const isMore = then && (now.rssKb > then.rssKb * most.memory || now.files > then.files + most.files);
-    return isMore ? [`grown: ${describeChange(then, now)}`] : [];
+    return isMore ? [`grown: ${describeChange(then, now)}; ${then.kinds} -> ${now.kinds}`] : [];
   });
 }

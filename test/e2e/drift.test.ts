@@ -6,9 +6,9 @@ import { basename } from 'node:path';
 import { expect } from '@jest/globals';
 import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
-import { expectInTime } from '../support/slowdown.js';
 
 /** Promised: where an event tells of it, and by the sweep. */
 const BY_EVENT_MS = 1_000;

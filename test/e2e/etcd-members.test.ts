@@ -4,12 +4,12 @@ import { expect } from '@jest/globals';
 import { type CallTime, callTimes, slowest } from '../support/call-times.js';
 import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
 import { FastPing } from '../support/flows.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { LookupLoad } from '../support/lookup-load.js';
 import { eventually } from '../support/netns.js';
 import { expectNoProblem } from '../support/networks.js';
-import { expectInTime } from '../support/slowdown.js';
 
 const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
 /** The longest that a call may be refused or delayed. */

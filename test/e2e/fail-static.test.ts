@@ -4,11 +4,11 @@ import { expect } from '@jest/globals';
 import { callTimes, slowest } from '../support/call-times.js';
 import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab, type LabTest } from '../support/lab-suite.js';
 import { Lookups } from '../support/lookups.js';
 import { createNetwork, expectNoProblem } from '../support/networks.js';
-import { expectInTime } from '../support/slowdown.js';
 
 /** A host refuses what it cannot do within this time, and is right again within it when etcd is back. */
 const PROMISED_MS = 5_000;

@@ -17,7 +17,7 @@ async function otherAddress(lab: Lab, host: string): Promise<string> {
 /** The host has `to` in the place of `from`, as when a DHCP server gives it another address. */
 async function renumber(lab: Lab, host: string, from: string, to: string, between = ''): Promise<void> {
   const route = `ip route replace default via ${await lab.outside()} dev eth0`;
-  const script = `ip addr del ${from}/24 dev eth0; ${between} ip addr add ${to}/24 dev eth0; ${route}`;
+  const script = `ip addr del ${from}/24 dev eth0 2>/dev/null; ${between} ip addr add ${to}/24 dev eth0; ${route}`;
   await lab.in(host, 'sh', '-c', script);
 }
 
@@ -68,6 +68,33 @@ describeInLab('host changes', { hosts: 2 }, (test) => {
       await reachEachOther(near, far);
     });
   }
+
+  test('two hosts that swap their underlay addresses reach each other again', async (lab) => {
+    await createMirroredNetwork(lab, 'demo');
+    const near = await runContainer(lab, 'h1', 'demo');
+    const far = await runContainer(lab, 'h2', 'demo');
+    const [one, two] = await Promise.all([lab.ip('h1'), lab.ip('h2')]);
+    const swap = async (back: boolean) => {
+      const [from, to] = back ? [two, one] : [one, two];
+      // As a DHCP server does it: nobody has an address that another one still has.
+      for (const [host, address] of [
+        ['h1', from],
+        ['h2', to],
+      ] as const)
+        await lab.in(host, 'ip', 'addr', 'del', `${address}/24`, 'dev', 'eth0');
+      await Promise.all([renumber(lab, 'h1', from, to), renumber(lab, 'h2', to, from)]);
+    };
+    try {
+      await swap(false);
+      for (const host of lab.hosts) await expectNoProblem(lab, host);
+      await reachEachOther(near, far);
+      expect(await peerLine(lab, 'h1', 'h2')).toMatch(`${one} `);
+    } finally {
+      await swap(true);
+    }
+    for (const host of lab.hosts) await expectNoProblem(lab, host);
+    await reachEachOther(near, far);
+  });
 
   test('an underlay address that is gone is a problem until there is one again', async (lab) => {
     const address = await lab.ip('h2');

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { refusalOf } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import { Lab } from '../support/lab.js';
-import { expectInTime } from '../support/slowdown.js';
 
 /** Boots a host; its boot runs `hostname`, which is this shell script here. */
 async function bootWithHostname(topic: string, script: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { createMirroredNetwork, createSharedNetwork, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Engine, Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import {
@@ -16,7 +17,6 @@ import {
   listNetworks,
 } from '../support/networks.js';
 import { countLost } from '../support/ping.js';
-import { expectInTime } from '../support/slowdown.js';
 
 const ENGINES: readonly Engine[] = ['28', '20.10'];
 

@@ -106,6 +106,25 @@ describeInLab('removal of networks', { hosts: 3, engines: { h2: '26', h3: '20.10
     }
   });
 
+  test('another network that is created just after its removal has a subnet of its own', async (lab) => {
+    await createEverywhere(lab, 'h1', 'shop');
+    await runContainer(lab, 'h2', 'shop', { name: 'db' });
+    await lab.in(
+      'h1',
+      'sh',
+      '-c',
+      'docker network rm shop && docker network create -d xnet --ipam-driver xnet other',
+    );
+    await expectEverywhere(lab, ['other', 'shop']);
+    const subnets = await Promise.all(
+      ['other', 'shop'].map((name) =>
+        lab.docker('h1', 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', name),
+      ),
+    );
+    expect(new Set(subnets).size).toBe(2);
+    for (const host of lab.hosts) await expectNoProblem(lab, host);
+  });
+
   test('stopped containers of a Docker that lost its networks start in those that it gets again', async (lab) => {
     await createEverywhere(lab, 'h1', 'shop');
     const stopped = await stopContainer(lab, 'h1', 'shop');

@@ -8,11 +8,11 @@ import {
   succeeds,
 } from '../support/containers.js';
 import { expectForgotten } from '../support/forgotten.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import { eventually } from '../support/netns.js';
 import { expectNoProblem, expectProblem } from '../support/networks.js';
-import { expectInTime } from '../support/slowdown.js';
 
 /** The error of a command of Docker on `host` that must fail, kept waiting by xnet for less than 10 s. */
 async function failsInTime(lab: Lab, host: string, run: () => Promise<unknown>): Promise<string> {

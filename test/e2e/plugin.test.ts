@@ -2,6 +2,7 @@
 import { expect } from '@jest/globals';
 import { CREATE, runContainer } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { expectInTime } from '../support/in-time.js';
 import type { Lab } from '../support/lab.js';
 import { describeInLab } from '../support/lab-suite.js';
 import {
@@ -14,7 +15,6 @@ import {
   setPlugin,
 } from '../support/plugin.js';
 import { PLUGIN } from '../support/plugin-name.js';
-import { expectInTime } from '../support/slowdown.js';
 
 /** Docker itself goes on for 12 s with a plugin that does not open its socket. */
 const ENABLED_MS = 10_000;

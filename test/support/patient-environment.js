@@ -6,9 +6,13 @@ import { availableParallelism, loadavg } from 'node:os';
 import { TestEnvironment } from 'jest-environment-node';
 
 export default class PatientEnvironment extends TestEnvironment {
+  /** Limits as they were given; a hook is started again and again. */
+  #given = new Map();
+
   handleTestEvent({ name, test, hook }, { testTimeout }) {
     const limited = { test_start: test, hook_start: hook }[name];
-    if (limited)
-      limited.timeout = (limited.timeout ?? testTimeout) * Math.max(1, loadavg()[0] / availableParallelism());
+    if (!limited) return;
+    if (!this.#given.has(limited)) this.#given.set(limited, limited.timeout ?? testTimeout);
+    limited.timeout = this.#given.get(limited) * Math.max(1, loadavg()[0] / availableParallelism());
   }
 }

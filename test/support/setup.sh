@@ -80,11 +80,25 @@ fetch_node() {
   rm -rf "$directory"
 }
 
+# npm ends at Ctrl-C only when it is done; in the background it can be ended.
+npm_ci() {
+  npm ci --no-audit --no-fund &
+  wait $!
+}
+
+# For a trap.
+end_background() {
+  local pids
+  pids=$(jobs -p)
+  # shellcheck disable=SC2086
+  [ -z "$pids" ] || kill $pids 2>/dev/null || true
+}
+
 # Again only when package-lock.json has changed since.
 install_modules() {
   local stamp=node_modules/.installed-from
   cmp -s package-lock.json "$stamp" && return
-  step "Installing npm packages" npm ci --no-audit --no-fund
+  step "Installing npm packages" npm_ci
   cp package-lock.json "$stamp"
 }
 

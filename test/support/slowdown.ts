@@ -1,5 +1,4 @@
 /** What a time that was measured would have been on a machine with a free processor. */
-import { expect } from '@jest/globals';
 
 const SAMPLE_MS = 60;
 
@@ -16,9 +15,4 @@ export function measureSlowdown(): number {
     workedMs = (user + system) / 1000;
   }
   return Math.max(1, (performance.now() - startedMs) / workedMs);
-}
-
-/** That what took `ms` was in time, on a machine with a free processor. */
-export function expectInTime(ms: number, boundMs: number): void {
-  expect(ms / measureSlowdown()).toBeLessThan(boundMs);
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { transact } from '../../../src/store/transact.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 import { openBehindProxy } from '../../support/etcd-behind-proxy.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 
 let cluster: EtcdCluster;
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EtcdStore } from '../../../src/store/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
 
 let cluster: EtcdCluster;

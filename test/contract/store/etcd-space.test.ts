@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { EtcdStore } from '../../../src/store/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
 import { startEtcd } from '../../support/etcd.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';
 
 const MEGABYTE = 'x'.repeat(1024 * 1024);

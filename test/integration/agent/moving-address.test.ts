@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { Cluster, type ClusterHost, type Sandbox } from '../../support/cluster.js';
 import { eventually, SETTLE_MS } from '../../support/eventually.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { SteadyPing } from '../../support/steady-ping.js';
 
 /** TEST_MOVES=1000 is what the project promises, in a minute or two. */

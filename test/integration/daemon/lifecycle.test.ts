@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon.js';
 import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = 'b'.repeat(64);

@@ -12,7 +12,7 @@ import { removeRedirection } from '../../../src/dns/sandbox-resolver.js';
 import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/zone.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
 import { compileSources } from '../../support/compiled-sources.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
 
 const endpoint = (name: string, addresses: string[], names: string[] = []): ZoneEndpoint => ({

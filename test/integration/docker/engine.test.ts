@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
 import type { DockerNetworkSpec, EngineEvent } from '../../../src/docker/engine.js';
 import { eventually } from '../../support/eventually.js';
+import { expectInTime } from '../../support/in-time.js';
 import { Lab } from '../../support/lab.js';
-import { expectInTime } from '../../support/slowdown.js';
 
 let lab: Lab;
 

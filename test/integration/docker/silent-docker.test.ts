@@ -3,8 +3,8 @@ import { expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon.js';
 import { DockerStandIn, events, json } from '../../support/docker-stand-in.js';
 import { eventually } from '../../support/eventually.js';
+import { expectInTime } from '../../support/in-time.js';
 import { isAlive } from '../../support/processes.js';
-import { expectInTime } from '../../support/slowdown.js';
 
 const CONTAINER = 'c'.repeat(64);
 const STARTED = { Type: 'container', Action: 'start', Actor: { ID: CONTAINER, Attributes: { name: 'web' } } };

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { Leader, Node, newSwarmId, type SwarmNetwork } from '../../support/swarm-calls.js';
 
 const TIMEOUT_MS = 60_000;

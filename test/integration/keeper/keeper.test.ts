@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { listenUnix } from '../../../src/native/unix-listener.js';
 import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
 import { eventually } from '../../support/eventually.js';
+import { expectInTime } from '../../support/in-time.js';
 import { isAlive } from '../../support/processes.js';
-import { expectInTime } from '../../support/slowdown.js';
 import { type KeeperStart, KeeperUnderTest } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, slowestMs } from './load.js';
 

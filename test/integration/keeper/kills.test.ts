@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
-import { expectInTime } from '../../support/slowdown.js';
+import { expectInTime } from '../../support/in-time.js';
 import { KeeperUnderTest } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, median, type Outcome, slowestMs } from './load.js';
 

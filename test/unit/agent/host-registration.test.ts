@@ -71,6 +71,45 @@ describe("the subnets of a host's docker_gwbridge", () => {
   });
 });
 
+describe('the underlay address of another host', () => {
+  test('is taken from a silent one, which stays known, as silent, with all that it had', async () => {
+    await using store = new MemoryStore();
+    await using view = new HostsView(store, new RecordReader(silentLogger));
+    await view.start();
+    {
+      await using gone = new HostRegistration(store, host(1), silentLogger);
+      await gone.start();
+    }
+    await using taker = new HostRegistration(store, { ...host(2), vtep: host(1).vtep }, silentLogger);
+    await taker.start();
+    await eventually(() =>
+      expect(view.list().map(({ host: { name }, alive }) => [name, alive])).toEqual([
+        ['h1', false],
+        ['h2', true],
+      ]),
+    );
+    expect([view.vtepOf(host(1).id), view.vtepOf(host(2).id)]).toEqual([undefined, host(1).vtep]);
+    await using back = new HostRegistration(store, { ...host(1), vtep: '198.18.0.9' }, silentLogger);
+    await back.start();
+    expect((await store.get(keys.vtep(host(1).vtep)))?.value).toBe(host(2).id);
+    await eventually(() => expect(view.vtepOf(host(1).id)).toBe('198.18.0.9'));
+  });
+
+  test('is taken from one that has given it up: two swap theirs', async () => {
+    await using store = new MemoryStore();
+    const of = (number: number) => ({ ...host(number), machine: `boot/${number}` });
+    await using one = new HostRegistration(store, of(1), silentLogger);
+    await using two = new HostRegistration(store, of(2), silentLogger);
+    await Promise.all([one.start(), two.start()]);
+    await Promise.all([
+      eventually(() => one.change({ name: 'h1', vtep: host(2).vtep })),
+      eventually(() => two.change({ name: 'h2', vtep: host(1).vtep })),
+    ]);
+    expect((await store.get(keys.vtep(host(1).vtep)))?.value).toBe(host(2).id);
+    expect((await store.get(keys.vtep(host(2).vtep)))?.value).toBe(host(1).id);
+  });
+});
+
 describe('two machines with one host id', () => {
   const of = (machine: string, vtep: string) => ({ ...host(1), machine, vtep });
 

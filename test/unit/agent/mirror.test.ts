@@ -287,6 +287,24 @@ describe('the mirror', () => {
     expect(host.network('shop').labels).toEqual({ team: 'b' });
   });
 
+  test('does so as often as it is removed and created again', async () => {
+    await using cluster = await FakeCluster.start(2);
+    const { one, two } = cluster;
+    const ipam = { driver: 'xnet', options: {}, subnets: [{ subnet: '10.9.0.0/24' }] };
+    await one.create('shop', { ipam });
+    await cluster.everywhere('shop');
+    await two.attach('shop');
+    for (const team of ['b', 'c', 'd']) {
+      await one.remove('shop');
+      await one.create('shop', { ipam, labels: { team } });
+      await eventually(async () =>
+        expect((await cluster.store.list(keys.networks())).entries).toHaveLength(1),
+      );
+      expect(one.network('shop').labels).toEqual({ team });
+    }
+    expect([...one.problems, ...two.problems]).toEqual([]);
+  });
+
   test('puts the network that other hosts kept in the place of one with another subnet, created after its removal', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;

@@ -47,6 +47,11 @@ describe('the configuration', () => {
     [{ vtep: 'h1' }, '--vtep h1: must be an IPv4 or IPv6 address'],
     [{ interface: 'a b' }, '--interface "a b": must be an interface name'],
     [{ defaultPools: '10.0.0.0/8' }, '--default-pools 10.0.0.0/8: must be RANGE:LENGTH'],
+    [
+      { defaultPools: '127.0.0.0/8:24' },
+      '--default-pools 127.0.0.0/8:24: overlaps 127.0.0.0/8, which containers cannot use',
+    ],
+    [{ store: 'etcd://me:secret@h1:2379' }, '--store etcd://(hidden)@h1:2379: must be'],
     [{ defaultPools: '10.0.0.1/8:24' }, 'must be RANGE:LENGTH'],
     [{ socket: 'relative' }, '--socket relative: must be an absolute path'],
     [{ socket: `/${'x'.repeat(107)}` }, 'must be no longer than 107 bytes, as the path of a socket'],

@@ -139,9 +139,9 @@ describe('the underlay, once chosen,', () => {
 });
 
 describe('an event concerns the underlay', () => {
-  const underlay = { vtep: '198.18.4.2', interface: 'eth0', mtu: 1500 };
-  const link = (name: string, mtu: number) =>
-    `[nsid current]2: ${name}@if4: <BROADCAST,UP> mtu ${mtu} qdisc noqueue state UP group default \\    link/ether ba:70:12:f3:ee:7f`;
+  const underlay = { vtep: '198.18.4.2', interface: 'eth0', index: 2, mtu: 1500 };
+  const link = (name: string, mtu: number, index = 2) =>
+    `[nsid current]${index}: ${name}@if4: <BROADCAST,UP> mtu ${mtu} qdisc noqueue state UP group default \\    link/ether ba:70:12:f3:ee:7f`;
   const address = (text: string) => `2: eth0    ${text} scope global eth0\\       valid_lft forever`;
 
   test.each([
@@ -151,7 +151,8 @@ describe('an event concerns the underlay', () => {
     ['the same goes in another namespace', `[nsid 3]Deleted ${address('inet 198.18.4.2/24')}`, false],
     ['its MTU is another', link('eth0', 1400), true],
     ['its MTU is told again', link('eth0', 1500), false],
-    ['the MTU of another interface is another', link('eth1', 1400), false],
+    ['the MTU of another interface is another', link('eth1', 1400, 3), false],
+    ['its interface has another name', link('ens9', 1500), true],
     ['its interface goes', `[nsid current]Deleted 2: eth0: <BROADCAST> mtu 1500 qdisc noop`, true],
   ])('%s', (_, line, concerns) => {
     expect(concernsUnderlay(line, underlay)).toBe(concerns);
