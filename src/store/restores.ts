@@ -14,8 +14,11 @@ import { hostOf } from './own-keys.js';
 import type { StandIn } from './stand-in.js';
 import type { Entry, Past, Revision, Snapshot, Store } from './store.js';
 
-/** How long a host's word lasts that it has put back what is its own: until all others have found the restore. */
-const SAID_SECONDS = 10;
+/**
+ * How long a host's word lasts that it has put back what is its own: until all others have found the restore, those too that
+ * were cut off meanwhile. One that finds it later takes what it last knew of a host for what that host has lost.
+ */
+const SAID_SECONDS = 600;
 
 export interface RestoresParts {
   readonly inner: Store;

@@ -17,7 +17,7 @@ const DOCKERS_PROCESSES = /^(dockerd|containerd) ?/;
 
 const XNET_PROCESSES = [/\/bin\/xnet serve\b/, /\/bin\/xnet daemon\b/];
 
-const HOST_KEYS = /^\/xnet\/(hosts|host-problems|alive|vteps)\//;
+const HOST_KEYS = /^\/xnet\/(hosts|host-problems|alive|vteps|put-back)\//;
 
 /** For what was wrong on one host and is over to be over on the others, too. */
 const PROBLEM_MS = 10_000;
