@@ -2,12 +2,15 @@
  * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
  * Docker, and every network its users create is mirrored. Pure.
  *
- * Rules: xnet never removes a Docker network to which a container belongs, one that does not run included. Of two
- * networks of one name the first that is published stays; the other is tied to it where they are the same but for labels,
- * else replaced by a copy of it when no container has run in it (one that has not starts in the copy), else reported. A removal counts for all hosts, and is
- * undone when an endpoint is left anywhere, or a container belongs to another host's copy. Containers that belong to a
- * Docker network of this host that is gone and has a successor are tied to that. Names held by something else are
- * reported and left alone.
+ * Rules:
+ * - xnet never removes a Docker network to which a container belongs, one that does not run included.
+ * - Of two networks of one name the first that is published stays. The other is tied to it where they are the same but
+ *   for labels; else it is replaced by a copy of it when no container has run in it (one that has not, starts in the
+ *   copy); else it is reported.
+ * - A removal counts for all hosts. It is undone when an endpoint is left anywhere, or a container belongs to another
+ *   host's copy.
+ * - Containers that belong to a Docker network of this host that is gone and has a successor are tied to that.
+ * - Names held by something else are reported and left alone.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { DockerContainer, DockerNetwork } from '../docker/engine.js';

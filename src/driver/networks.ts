@@ -170,8 +170,9 @@ export class Networks {
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
-    const { local, changed } = this.#parts;
+    const { local, newNetworks, changed } = this.#parts;
     const { dockerNetworkId, record } = network;
+    newNetworks.accept(dockerNetworkId);
     await this.#deleteForgottenEndpoints(network);
     await this.#removeFromKernel(network);
     await this.#releasePools(network);
