@@ -138,11 +138,12 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/ENETUNREACH/, 'network unreachable'],
   [/ETIMEDOUT/, 'connection timed out'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'its name cannot be resolved'],
-  [/No connection established/, 'no connection'],
   [/self.signed certificate|unable to (get|verify)/, 'its certificate is not of the given CA'],
   [/certificate has expired/, 'its certificate has expired'],
   [/altnames|ERR_TLS_CERT/, 'its certificate is for another name'],
   [/alert (bad )?certificate|certificate required/i, 'it wants a client certificate of its CA'],
+  // Last: it quotes the reason, where there is one.
+  [/No connection established/, 'no connection'],
 ];
 
 function plainReason(text: string): string {
