@@ -13,8 +13,13 @@ export interface LastKnownContent {
   readonly removed: readonly Removal[];
 }
 
+/** Answers to commits are late by seconds at most. */
+const MOST_GONE = 1000;
+
 export class LastKnown {
   readonly #entries = new Map<string, Entry>();
+  /** Keys that were seen to be removed, the latest last, with the revision: an answer that is late does not bring them back. */
+  readonly #gone = new Map<string, Revision>();
   /** Each with the revision up to which all under it is known. */
   readonly #prefixes = new Map<string, Revision>();
   /** How many watches there are of a prefix. */
@@ -85,6 +90,7 @@ export class LastKnown {
   /** The store was restored from an older backup: its revisions go on from there. */
   goBackTo(revision: Revision): void {
     this.#revision = revision;
+    this.#gone.clear();
     this.removals.goBackTo(revision);
   }
 
@@ -162,8 +168,10 @@ export class LastKnown {
 
   #learnChange(change: Change): void {
     if (change.type === 'put') this.#put(change.entry);
-    else if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision) {
-      this.#remove(change.key, change.revision);
+    else {
+      this.#noteGone(change.key, change.revision);
+      if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision)
+        this.#remove(change.key, change.revision);
     }
   }
 
@@ -176,9 +184,17 @@ export class LastKnown {
     this.#entries.delete(key);
   }
 
+  #noteGone(key: string, revision: Revision): void {
+    this.#gone.delete(key);
+    this.#gone.set(key, revision);
+    const [oldest] = this.#gone.keys();
+    if (this.#gone.size > MOST_GONE && oldest !== undefined) this.#gone.delete(oldest);
+  }
+
   #put(entry: Entry): void {
     const known = this.#entries.get(entry.key);
-    if (known && known.revision > entry.revision) return;
+    if ((known?.revision ?? 0) > entry.revision || (this.#gone.get(entry.key) ?? 0) > entry.revision) return;
+    this.#gone.delete(entry.key);
     this.#entries.set(entry.key, entry);
     this.removals.retract(entry);
   }
