@@ -40,6 +40,8 @@ export class Restores {
   readonly #checked = new Set<string>();
   /** Records of other hosts that the store has lost, by key. */
   readonly #lostOfOthers = new Map<string, Entry>();
+  /** By which keys, and which values, hosts gave their word at an earlier restore: a backup of that time has them again. */
+  readonly #formerWords = new Map<string, string>();
   #found = 0;
   #settledAt = 0;
   #isSettling = false;
@@ -103,7 +105,10 @@ export class Restores {
     await inner.commit([], [{ put: keys.putBack(standIn.hostId), value: lease.id, lease }]);
     await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
     signal.throwIfAborted();
-    const missing = await this.#missingOfSilent();
+    const words = (await inner.list(keys.putBacks())).entries;
+    const given = words.filter(({ key, value }) => this.#formerWords.get(key) !== value);
+    const missing = await this.#missingOfSilent(new Set(given.map(({ key }) => key)));
+    for (const { key, value } of words) this.#formerWords.set(key, value);
     if (found !== this.#found) return;
     if (missing.length > 0) await standIn.putBackForOthers(missing);
     if (missing.length > 0) logger.warn('records of silent hosts are put back', { putBack: missing.length });
@@ -111,14 +116,13 @@ export class Restores {
     this.#isSettling = false;
   }
 
-  async #missingOfSilent(): Promise<Entry[]> {
-    if (this.#lostOfOthers.size === 0) return [];
+  /** `words`: keys of those who said that they have put back their own. */
+  async #missingOfSilent(words: ReadonlySet<string>): Promise<Entry[]> {
     const { inner } = this.#parts;
-    const kinds = [keys.putBacks(), ...kindsOf(this.#lostOfOthers.keys())];
-    const lists = await Promise.all(kinds.map((kind) => inner.list(kind)));
+    const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => inner.list(kind)));
     const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
     return [...this.#lostOfOthers.values()].filter(
-      ({ key, value }) => !present.has(key) && !present.has(keys.putBack(hostOf(key, value) ?? '')),
+      ({ key, value }) => !present.has(key) && !words.has(keys.putBack(hostOf(key, value) ?? '')),
     );
   }
 

@@ -332,6 +332,23 @@ test('what a silent host has lost is put back for it; a host that has put back i
   await recorder.stop();
 });
 
+test('the word that a host gave at an earlier restore, which a backup has again, says nothing at the next one', async () => {
+  const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  const older = (await cluster.list('')).entries;
+  await write(cluster, endpointKey('e6'), endpoint('e6', 'silent'));
+  await recorder.until(({ state }) => state.size === 1);
+  const first = await restoreFrom(older);
+  await write(first, keys.putBack('silent'), 'at the first');
+  await eventually(async () => expect(await first.get(keys.putBack('me'))).toBeDefined());
+  await eventually(() => expect(store.away).toBe(false));
+  const backup = (await first.list('')).entries;
+  await write(first, endpointKey('e7'), endpoint('e7', 'silent'));
+  await recorder.until(({ state }) => state.has(endpointKey('e7')));
+  const second = await restoreFrom(backup);
+  await eventually(async () => expect(await second.get(endpointKey('e7'))).toBeDefined());
+  await recorder.stop();
+});
+
 test('what was removed before the daemon ended is removed again from a store that is restored after it', async () => {
   const backup = (await cluster.list('')).entries;
   await store.commit([], [{ remove: keys.network(NET) }]);
