@@ -166,8 +166,6 @@ const NO_DEEDS: OwnDeeds = {
   isRemoving: () => false,
   noteUntiedUnseen: () => undefined,
   noteMarked: () => undefined,
-  findMarked: () => new Map(),
-  isMaking: false,
 };
 
 function titleOf({ id, name }: KnownHost): string {

@@ -10,7 +10,7 @@ import type { DockerFacts } from './host-registration.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
 import { belongsTo, isTiedTo } from './mirror-members.js';
 import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
-import { findNetwork, noteSeen, publishMirror, undoRemoval } from './mirror-records.js';
+import { findNetwork, noteSeen, publishMirror, relabel, undoRemoval } from './mirror-records.js';
 import type { OwnDeeds } from './own-deeds.js';
 
 export interface MirrorEffects {
@@ -53,8 +53,8 @@ export function stepTitle(step: MirrorStep): string {
       return `mirror network ${step.dockerNetwork.name}`;
     case 'join':
       return `tie network ${step.dockerNetwork.name} to that of the other hosts`;
-    case 'renumber':
-      return `give network ${step.dockerNetwork.name} another subnet`;
+    case 'replace':
+      return `put network ${step.dockerNetwork.name} of the other hosts in the place of this host's`;
     case 'see':
       return `note network ${step.dockerNetwork.name}`;
     case 'copy':
@@ -85,12 +85,12 @@ export async function applyMirrorStep(
       return publish(effects, step, database);
     case 'join':
       return join(effects, step, database);
-    case 'renumber':
-      return renumber(effects, step);
+    case 'replace':
+      return replace(effects, step, database);
     case 'see':
       return see(effects, step.networkId, step.dockerNetwork, database);
     case 'copy':
-      return copy(effects, step, database);
+      return copy(effects, step.network.id, database);
     case 'remove':
       return remove(effects, step);
     case 'bridge':
@@ -138,9 +138,9 @@ async function see(
   deeds.forgetMade(dockerNetworkId);
 }
 
-async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database: string): Promise<void> {
+async function copy(effects: MirrorEffects, id: string, database: string): Promise<void> {
   const { store, engine, driver, logger, deeds } = effects;
-  const current = await findNetwork(store, network.id);
+  const current = await findNetwork(store, id);
   if (!current?.mirror || current.mirror.removal) return;
   const { id: networkId, mirror } = current;
   const { name } = mirror;
@@ -155,22 +155,9 @@ async function copy(effects: MirrorEffects, { network }: Step<'copy'>, database:
   });
 }
 
-async function renumber({ engine, logger, deeds }: MirrorEffects, step: Step<'renumber'>): Promise<void> {
-  const { id, scope: _, ...spec } = step.dockerNetwork;
-  const { name, ipam } = spec;
-  await deeds.making(async () => {
-    await deeds.removing(id, () => engine.removeNetwork(id));
-    await engine.createNetwork({ ...spec, ipam: { ...ipam, subnets: [] } });
-  });
-  logger.info('network is created again, with another subnet: it had that of one that comes back here', {
-    name,
-  });
-}
-
 const REASONS: Readonly<Record<RemovalCause, string>> = {
   removed: 'it was removed on another host',
   orphan: 'it is no longer in the cluster',
-  second: 'the other hosts have another network of that name; its copy takes the place',
 };
 
 async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {
@@ -186,18 +173,26 @@ async function causeStands(
   { store, engine }: MirrorEffects,
   { cause, networkId, dockerNetwork }: Step<'remove'>,
 ): Promise<boolean> {
-  const { name } = dockerNetwork;
   const network = await findNetwork(store, networkId);
-  const stands = {
-    removed: network?.mirror?.removal !== undefined,
-    orphan: !network,
-    second: network?.name === name,
-  };
-  if (!stands[cause]) return false;
+  if (cause === 'removed' ? !network?.mirror?.removal : network) return false;
   const containers = await engine.listContainers({ all: true });
-  const belongs = cause === 'second' ? isTiedTo : belongsTo;
-  if (!containers.some((container) => belongs(container, dockerNetwork))) return true;
-  throw new XnetError('IN_USE', cause === 'second' ? conflictText(name) : `containers use network ${name}`);
+  if (!containers.some((container) => belongsTo(container, dockerNetwork))) return true;
+  throw new XnetError('IN_USE', `containers use network ${dockerNetwork.name}`);
+}
+
+/** In one step, so that the host is without a network of the name for a moment only. Throws IN_USE when containers have run in it. */
+async function replace(effects: MirrorEffects, step: Step<'replace'>, database: string): Promise<void> {
+  const { store, engine, logger, deeds } = effects;
+  const { dockerNetwork, networkId, labels } = step;
+  const { id, name } = dockerNetwork;
+  if ((await findNetwork(store, networkId))?.name !== name) return;
+  const containers = await engine.listContainers({ all: true });
+  if (containers.some((container) => isTiedTo(container, dockerNetwork)))
+    throw new XnetError('IN_USE', conflictText(name));
+  if (labels) await relabel(store, networkId, labels);
+  await deeds.removing(id, () => engine.removeNetwork(id));
+  logger.info('network removed from this host', { name, reason: 'that of the other hosts takes its place' });
+  await copy(effects, networkId, database);
 }
 
 async function retie({ engine, logger }: MirrorEffects, step: Step<'retie'>): Promise<void> {

@@ -2,12 +2,11 @@
 import type { NewNetworks } from '../driver/new-networks.js';
 import { isNameLeaving, type MirrorStep, type MirrorView } from './mirror-plan.js';
 
-type Decision = Extract<MirrorStep, { do: 'publish' | 'join' | 'renumber' | 'remove' }>;
+type Decision = Extract<MirrorStep, { do: 'publish' | 'join' | 'replace' }>;
 
 /** With its end, done or failed, it is known what becomes of the new network. */
 export function isDecision(step: MirrorStep): step is Decision {
-  if (step.do === 'remove') return step.cause === 'second';
-  return step.do === 'publish' || step.do === 'join' || step.do === 'renumber';
+  return step.do === 'publish' || step.do === 'join' || step.do === 'replace';
 }
 
 /** Accepts the networks that the plan leaves as they are, and refuses those that it replaces. */
@@ -21,9 +20,7 @@ export function noteDecisions(
   const tied = new Map(view.bindings.map(({ dockerNetworkId, networkId }) => [dockerNetworkId, networkId]));
   for (const { id, name } of view.dockerNetworks) {
     const decision = decisions.get(id);
-    if (decision === 'remove') newNetworks.refuse(id, replacedText(name));
-    if (decision === 'renumber')
-      newNetworks.refuse(id, `network ${name} is being given another subnet; start the container again`);
+    if (decision === 'replace') newNetworks.refuse(id, replacedText(name));
     // What the view does not have yet, the plan does not speak of.
     const isPlanned = known.has(tied.get(id) ?? '') && !isNameLeaving(view, name);
     if (!decision && isPlanned) newNetworks.accept(id);

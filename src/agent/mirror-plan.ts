@@ -45,8 +45,6 @@ export interface MirrorView {
   readonly gone: ReadonlySet<string>;
   /** What a binding is to have for `seen`, by Docker network id, where that could not be written yet. */
   readonly made: ReadonlyMap<string, BindingRecord['seen']>;
-  /** New Docker networks, by id, with the subnet of a network that was removed here, for which xnet took them. */
-  readonly borrowers: ReadonlySet<string>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
   /**
@@ -57,8 +55,8 @@ export interface MirrorView {
   readonly awaited: ReadonlySet<string>;
 }
 
-/** A user removed it on another host; its network is no longer in the cluster; another has its name. */
-export type RemovalCause = 'removed' | 'orphan' | 'second';
+/** A user removed it on another host; its network is no longer in the cluster. */
+export type RemovalCause = 'removed' | 'orphan';
 
 export type MirrorStep =
   /** Let the cluster know of a network that a user created here. */
@@ -70,8 +68,6 @@ export type MirrorStep =
       readonly dockerNetwork: DockerNetwork;
       readonly holderId: string;
     }
-  /** Create it again: it was given the subnet of another network, for which it was taken. */
-  | { readonly do: 'renumber'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Note in the binding that the Docker network is there. */
   | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
   /** Make the Docker network of a mirrored network. */
@@ -82,6 +78,13 @@ export type MirrorStep =
       readonly dockerNetwork: DockerNetwork;
       readonly networkId: string;
       readonly cause: RemovalCause;
+    }
+  /** Put a copy of `networkId` in the place of a Docker network. `labels`: which it has from now on. */
+  | {
+      readonly do: 'replace';
+      readonly dockerNetwork: DockerNetwork;
+      readonly networkId: string;
+      readonly labels?: MirrorRecord['labels'];
     }
   /** Make docker_gwbridge before Docker does, so that Docker's IPAM keeps its subnet out of new networks. */
   | { readonly do: 'bridge' }
@@ -210,11 +213,7 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   const { name } = dockerNetwork;
   if (isNameLeaving(view, name)) return NOTHING;
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
-  if (!holder) {
-    const isBorrower = view.borrowers.has(dockerNetwork.id) && !isUsedHere(view, network.id, isTiedTo);
-    const verb = isBorrower && !view.used.has(network.id) ? 'renumber' : 'publish';
-    return steps({ do: verb, networkId: network.id, dockerNetwork });
-  }
+  if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
   if (!holder.mirror) {
     return problem(
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
@@ -223,7 +222,9 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
     return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
   if (view.used.has(network.id) || isUsedHere(view, network.id, isTiedTo)) return problem(conflictText(name));
-  return steps({ do: 'remove', dockerNetwork, networkId: holder.id, cause: 'second' });
+  // Created in the place of the one that a user has just removed here: its labels are the latest that a user gave.
+  const labels = view.justRemoved.has(holder.id) ? { labels: dockerNetwork.labels } : {};
+  return steps({ do: 'replace', dockerNetwork, networkId: holder.id, ...labels });
 }
 
 /** A network of the name was removed on this host, and it is not known yet whether that is undone: the name is not free. */
@@ -278,7 +279,7 @@ function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
   if (!isBound && !view.strays.has(holder.id)) return true;
   const { steps: own, problems } = planPresent(view, holder);
-  return problems.length > 0 || own.some((step) => step.do === 'remove');
+  return problems.length > 0 || own.some((step) => ['join', 'remove', 'replace'].includes(step.do));
 }
 
 function heldText(name: string, { driver, id }: DockerNetwork): string {

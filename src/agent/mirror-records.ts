@@ -58,6 +58,21 @@ export async function publishMirror(
   });
 }
 
+/** The network has these labels from now on, where copies of it are made. */
+export async function relabel(
+  store: Store,
+  networkId: string,
+  labels: MirrorRecord['labels'],
+): Promise<void> {
+  await transact(store, async (): Promise<Attempt<void>> => {
+    const entry = await store.get(keys.network(networkId));
+    const record = entry && parseRecord(networkRecord, entry);
+    if (!entry || !record?.mirror) return { result: undefined };
+    const mirror = { ...record.mirror, labels };
+    return { result: undefined, conditions: [at(entry)], writes: [put(entry, { ...record, mirror })] };
+  });
+}
+
 /** Notes that Docker has the network. A binding that is gone stays so. */
 export async function noteSeen(store: Store, binding: BindingReference, seen: Seen): Promise<void> {
   await transact(store, async (): Promise<Attempt<void>> => {

@@ -2,7 +2,6 @@ import { Limit } from '../concurrency/limit.js';
 import { Sweep } from '../concurrency/sweep.js';
 import type { DockerNetwork, Engine, EngineEvent } from '../docker/engine.js';
 import type { Tie } from '../driver/collaborators.js';
-import { SUCCESSOR_MS } from '../driver/kept-networks.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import type { Move } from '../driver/network-move.js';
 import type { NewNetworks } from '../driver/new-networks.js';
@@ -31,7 +30,10 @@ export interface MirrorTiming {
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
-  /** As SUCCESSOR_MS, which is the default. */
+  /**
+   * How long after the removal of a network here its name is left to whoever removed it, in ms: the network comes back
+   * only then where other hosts use it. Default 3000.
+   */
   readonly successorMs?: number;
   /**
    * How long a network that was created there in its place is not told to other hosts while they have not carried the removal
@@ -71,7 +73,7 @@ const DEFAULTS = {
   sweepMs: 30_000,
   goneMs: 5000,
   unseenMs: 60_000,
-  successorMs: SUCCESSOR_MS,
+  successorMs: 3000,
   removalMs: 10_000,
 };
 const FIRST_RETRY_MS = 500;
@@ -222,7 +224,6 @@ export class Mirror implements AsyncDisposable {
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
       made: this.#parts.deeds.made,
-      borrowers: this.#parts.newNetworks.borrowers,
       strays: this.#findStrays(dockerNetworks),
       justRemoved: new Set(this.#parts.deeds.findMarked(this.#timing.removalMs).keys()),
       awaited: this.#findAwaited(networks, dockerNetworks),

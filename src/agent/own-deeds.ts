@@ -15,10 +15,6 @@ export class OwnDeeds {
   readonly #untiedUnseen = new Set<string>();
   #makings = 0;
 
-  get isMaking(): boolean {
-    return this.#makings > 0;
-  }
-
   /** Does `making`, which makes Docker create a network and looks at `isUntiedUnseen` after that. */
   async making(making: () => Promise<void>): Promise<void> {
     this.#makings += 1;

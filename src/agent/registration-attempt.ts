@@ -3,6 +3,7 @@ import { keys } from '../store/keys.js';
 import { formatRecord, type HostRecord, hostRecord, parseRecord } from '../store/records.js';
 import type { Lease, Store, Write } from '../store/store.js';
 import { type Attempt, asRead } from '../store/transact.js';
+import { listKnownHosts } from './known-hosts.js';
 import { isOtherAlive, otherAliveError, type Registered } from './records-owner.js';
 
 export interface RegistrationOrder {
@@ -17,8 +18,8 @@ export interface RegistrationOrder {
 }
 
 /**
- * Results in the record as it is written. A silent host whose VTEP this one has now keeps its record: others must see that it is
- * silent, with what it had, until it is removed. Throws IN_USE when another machine has the id or the VTEP and is alive.
+ * Results in the record as it is written. A silent host whose VTEP this one has now keeps its record as long as it has networks or
+ * endpoints: others must see that it is silent. Throws IN_USE when another machine has the id or the VTEP and is alive.
  */
 export async function attemptRegistration(
   store: Store,
@@ -37,6 +38,7 @@ export async function attemptRegistration(
   if (alive?.value !== lease.id) onRead(registered);
   const taken = holder && holder.value !== id ? holder.value : undefined;
   if (taken !== undefined) await checkGone(store, taken, vtep);
+  const isEmpty = taken !== undefined && (await hasNothing(store, taken));
   const formerVtep = await planFormerVtep(store, former, vtep);
   const host = withDockerFacts(order.host, former);
   return {
@@ -47,6 +49,7 @@ export async function attemptRegistration(
       { put: keys.vtep(vtep), value: id },
       { put: keys.alive(id), value: lease.id, lease },
       ...formerVtep,
+      ...(isEmpty ? [{ remove: keys.host(taken) }] : []),
     ],
   };
 }
@@ -77,6 +80,12 @@ function withDockerFacts(host: HostRecord, former: HostRecord | undefined): Host
     ...(gatewaySubnets && { gatewaySubnets }),
     ...(dockerDatabase !== undefined && { dockerDatabase }),
   };
+}
+
+/** A machine that was set up anew, say, after xnet had been taken away from it. */
+async function hasNothing(store: Store, hostId: string): Promise<boolean> {
+  const host = (await listKnownHosts(store)).find(({ id }) => id === hostId);
+  return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;
 }
 
 /** The claim of this host's former address goes, unless another host has it by now. */

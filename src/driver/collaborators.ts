@@ -38,8 +38,6 @@ export interface GivenPool {
   readonly poolId?: string;
   /** What `--ipam-opt xnet.name` or `xnet.id` said. */
   readonly network?: NetworkReference;
-  /** It is that of a network that was removed here and stays (kept-networks.ts). */
-  readonly isKept?: boolean;
 }
 
 export interface PoolBook {
@@ -75,10 +73,6 @@ export interface OwnDeeds {
   noteUntiedUnseen(dockerNetworkId: string): void;
   /** A user of this host removes the network of the cluster: the other hosts carry that out, or undo it. */
   noteMarked(networkId: string): void;
-  /** Networks of the cluster, by id, that users of this host removed in the last `ms`; and when. */
-  findMarked(ms: number): ReadonlyMap<string, number>;
-  /** It is making Docker networks. */
-  readonly isMaking: boolean;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

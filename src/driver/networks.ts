@@ -14,7 +14,6 @@ import { transact } from '../store/transact.js';
 import type { GivenPool, NetworkFollower, Tie } from './collaborators.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
-import { listKept } from './kept-networks.js';
 import type { LocalNetwork, LocalNetworks } from './local-networks.js';
 import {
   attemptAdoption,
@@ -67,8 +66,7 @@ export class Networks {
       checkMtu(creation.options.mtu, this.#parts.largestMtu());
       const networkId = this.#parts.newId(creation.dockerNetworkId);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
-      const isBorrower = pools.some(({ isKept }) => isKept);
-      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId, isBorrower);
+      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
       this.#parts.changed();
     });
@@ -164,9 +162,11 @@ export class Networks {
     return findNetwork(this.#parts.store, reference);
   }
 
-  /** As `listKept` of kept-networks.ts. */
-  listKept(): Promise<NetworkRecord[]> {
-    return listKept(this.#parts.store, this.#parts.deeds);
+  /** Of all networks of the cluster. Throws the store's errors. */
+  async listSubnets(): Promise<string[]> {
+    const { entries } = await this.#parts.store.list(keys.networks());
+    const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
+    return records.flatMap(({ pools }) => pools.map(({ subnet }) => subnet));
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {

@@ -9,7 +9,6 @@ interface Undecided {
   /** Undefined: the network stays. */
   readonly refusal: Promise<string | undefined>;
   readonly decide: (refusal?: string) => void;
-  readonly isBorrower: boolean;
 }
 
 /**
@@ -24,18 +23,12 @@ export class NewNetworks {
     this.#decisionMs = decisionMs;
   }
 
-  /** `isBorrower`: it has the subnet of a network that was removed here, for which xnet took it. */
-  add(dockerNetworkId: string, isBorrower = false): void {
+  add(dockerNetworkId: string): void {
     let decide: Undecided['decide'] = () => undefined;
     const refusal = new Promise<string | undefined>((resolve) => {
       decide = resolve;
     });
-    this.#undecided.set(dockerNetworkId, { refusal, decide, isBorrower });
-  }
-
-  /** Docker networks, by id. */
-  get borrowers(): ReadonlySet<string> {
-    return new Set([...this.#undecided].flatMap(([id, { isBorrower }]) => (isBorrower ? [id] : [])));
+    this.#undecided.set(dockerNetworkId, { refusal, decide });
   }
 
   /** The network stays, or containers are to use it all the same. Idempotent; as all of these for an unknown one. */

@@ -3,7 +3,7 @@ import type { GivenPool } from './collaborators.js';
 /** A RequestPool that was answered on this host, by this daemon or one before it. */
 export interface PoolRequest
   extends Required<Pick<GivenPool, 'subnet' | 'poolKey'>>,
-    Pick<GivenPool, 'network' | 'isKept'> {
+    Pick<GivenPool, 'network'> {
   readonly poolId: string;
   /** Names the host's hold on the pool; a part of the PoolID. */
   readonly hold: string;

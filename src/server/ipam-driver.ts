@@ -86,9 +86,7 @@ async function requestPool(
   await refuseForeign(network, request.Pool, parts);
   const family: Family = request.V6 ? 6 : 4;
   const named = await findNetworkPool(networks, network, family);
-  const isFree = request.Pool === undefined && network.name === undefined && network.id === undefined;
-  const kept = isFree ? await findKeptSubnet(networks, family) : undefined;
-  const subnet = request.Pool === undefined ? (named?.subnet ?? kept) : Prefix.parse(request.Pool);
+  const subnet = request.Pool === undefined ? named?.subnet : Prefix.parse(request.Pool);
   const networkName = named ? named.networkName : network.name;
   const space = parseAddressSpace(request.AddressSpace);
   const wanted = {
@@ -99,7 +97,7 @@ async function requestPool(
     ...(networkName !== undefined && { networkName }),
     ...(named?.fromTop && { fromTop: true as const }),
     ...(scope === 'global' && space === ADDRESS_SPACES.local && { joinsGlobal: true as const }),
-    avoid: await occupied(parts),
+    avoid: subnet ? [] : await occupied(parts),
   };
   const granted = await ipam.requestPool(wanted, call);
   poolRequests.note({
@@ -109,7 +107,6 @@ async function requestPool(
     addressSpace: request.AddressSpace,
     subnet: `${granted.subnet}`,
     ...((network.name ?? network.id) !== undefined && { network }),
-    ...(kept && { isKept: true }),
   });
   return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
 }
@@ -130,10 +127,16 @@ async function refuseForeign(
 }
 
 /** What a subnet of xnet's own choice keeps clear of. */
-async function occupied({ hosts, reached }: IpamDriverParts): Promise<Prefix[]> {
+async function occupied({ hosts, reached, networks }: IpamDriverParts): Promise<Prefix[]> {
   const gateways = hosts.gatewaySubnets().map(({ subnet }) => Prefix.parse(subnet));
   const addresses = (await reached()).map(({ address }) => IpAddress.parse(address));
-  return [...gateways, ...addresses.map((address) => Prefix.around(address, bits(address.family)))];
+  // Docker gives the pool of a network back before it removes the network.
+  const leaving = (await networks.listSubnets()).map((subnet) => Prefix.parse(subnet));
+  return [
+    ...gateways,
+    ...leaving,
+    ...addresses.map((address) => Prefix.around(address, bits(address.family))),
+  ];
 }
 
 /**
@@ -147,20 +150,6 @@ async function findNetworkPool(networks: Networks, reference: NetworkReference, 
     .map(({ poolKey }) => parsePoolKey(poolKey))
     .find(({ subnet }) => subnet.family === family);
   return pool && { ...pool, fromTop: pool.networkName === network?.id };
-}
-
-/**
- * A network that is created anew without a subnet, while other hosts keep the former one, is to be the same one again: then
- * it needs the same subnet. If it turns out to be another, it gets another subnet (agent/mirror-plan.ts). With several
- * networks that are kept it is not known which one it is.
- */
-async function findKeptSubnet(networks: Networks, family: Family): Promise<Prefix | undefined> {
-  const kept = await networks.listKept();
-  const pools = kept.map((network) =>
-    network.pools.map(({ poolKey }) => parsePoolKey(poolKey)).find(({ subnet }) => subnet.family === family),
-  );
-  const [pool] = pools;
-  return pools.length === 1 && pool?.networkName === undefined ? pool?.subnet : undefined;
 }
 
 async function requestAddress(

@@ -80,32 +80,25 @@ describeInLab('Compose', { hosts: 3 }, (test) => {
     }
   });
 
-  test('the same without a subnet', async (lab) => {
-    const labelled = (team: string) => composeFile('web', ...XNET_NETWORK, `labels: { team: ${team} }`);
-    for (const host of ['h1', 'h2']) await bringUp(lab, host, labelled('a'));
-    await bringUp(lab, 'h1', labelled('b'));
-    await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
-    await expectReached(lab, ['h2', 'web'], ['h1', 'web']);
-    for (const each of lab.hosts) await expectNoProblem(lab, each);
-  });
-
-  for (const [what, lines] of Object.entries({
-    'with xnet as IPAM driver': XNET_NETWORK,
-    "with Docker's own IPAM": ['driver: xnet'],
+  // The new network has another subnet: its containers are refused once, and start in that of the other hosts.
+  for (const [what, team] of Object.entries({
+    'brought up again with another label': 'b',
+    'down and up again': 'a',
   })) {
-    test(`a file ${what} is brought down and up again on one host, while another one keeps it up: one network`, async (lab) => {
-      const file = composeFile('web', ...lines);
-      for (const host of ['h1', 'h2']) await bringUp(lab, host, file);
-      for (const host of ['h1', 'h2', 'h1']) {
-        await compose(lab, host, 'down');
-        // With Docker's own IPAM the new network may have another subnet: then its containers are refused once.
-        if (lines === XNET_NETWORK) await compose(lab, host, 'up', '-d');
-        else await eventually(() => compose(lab, host, 'up', '-d'));
-        await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
-        await expectReached(lab, ['h2', 'web'], ['h1', 'web']);
-        for (const each of lab.hosts) await expectNoProblem(lab, each);
-      }
-    });
+    for (const lines of [XNET_NETWORK, ['driver: xnet']]) {
+      test(`a file without a subnet (${lines.length > 1 ? 'xnet' : 'Docker'}'s IPAM), ${what} on one host, while another one keeps it up: one network`, async (lab) => {
+        const labelled = (label: string) => composeFile('web', ...lines, `labels: { team: ${label} }`);
+        for (const host of ['h1', 'h2']) await bringUp(lab, host, labelled('a'));
+        for (const host of ['h1', 'h2']) {
+          await putFile(lab, host, labelled(team));
+          if (team === 'a') await compose(lab, host, 'down');
+          await eventually(() => compose(lab, host, 'up', '-d'));
+          await expectReached(lab, ['h1', 'web'], ['h2', 'web']);
+          await expectReached(lab, ['h2', 'web'], ['h1', 'web']);
+          for (const each of lab.hosts) await expectNoProblem(lab, each);
+        }
+      });
+    }
   }
 
   // Compose hands Docker no options for the IPAM driver: it is the subnet that ties the pools.

@@ -8,7 +8,7 @@ import { eventually } from '../../support/eventually.js';
 import { silentLogger } from '../../support/mirror-hosts.js';
 
 const host = (number: number) => ({
-  ...{ version: 1 as const, id: `id-of-h${number}`, name: `h${number}`, vtep: `198.18.0.${number}` },
+  ...{ version: 1 as const, id: `0000000${number}-0000-0000-0000-000000000000`, name: `h${number}`, vtep: `198.18.0.${number}` },
   ...{ vxlanPort: 4789, xnetVersion: 'test' },
 });
 
@@ -22,7 +22,7 @@ describe('the record of a newer xnet', () => {
     await using store = new MemoryStore();
     await store.commit([], [{ put: keys.host(host(1).id), value: newer(1) }]);
     await using registration = new HostRegistration(store, host(1), silentLogger);
-    await expect(registration.start()).rejects.toThrow(/hosts\/id-of-h1 cannot be read.*newer xnet/);
+    await expect(registration.start()).rejects.toThrow(/hosts\/00000001-0000-0000-0000-000000000000 cannot be read.*newer xnet/);
     expect((await store.get(keys.host(host(1).id)))?.value).toBe(newer(1));
   });
 
@@ -44,7 +44,7 @@ describe('the record of a newer xnet', () => {
     ];
     await store.commit([], writes);
     await using registration = new HostRegistration(store, { ...host(1), vtep }, silentLogger);
-    await expect(registration.start()).rejects.toThrow(/hosts\/id-of-h2 cannot be read/);
+    await expect(registration.start()).rejects.toThrow(/hosts\/00000002-0000-0000-0000-000000000000 cannot be read/);
     expect((await store.get(keys.host(id)))?.value).toBe(newer(2));
   });
 });
@@ -80,6 +80,8 @@ describe('the underlay address of another host', () => {
       await using gone = new HostRegistration(store, host(1), silentLogger);
       await gone.start();
     }
+    const binding = { version: 1, networkId: 'a1', hostId: host(1).id, dockerNetworkId: 'd1' };
+    await store.commit([], [{ put: keys.binding('a1', host(1).id, 'd1'), value: JSON.stringify(binding) }]);
     await using taker = new HostRegistration(store, { ...host(2), vtep: host(1).vtep }, silentLogger);
     await taker.start();
     await eventually(() =>
@@ -93,6 +95,17 @@ describe('the underlay address of another host', () => {
     await back.start();
     expect((await store.get(keys.vtep(host(1).vtep)))?.value).toBe(host(2).id);
     await eventually(() => expect(view.vtepOf(host(1).id)).toBe('198.18.0.9'));
+  });
+
+  test('is taken from one that has nothing left, which is forgotten', async () => {
+    await using store = new MemoryStore();
+    {
+      await using gone = new HostRegistration(store, host(1), silentLogger);
+      await gone.start();
+    }
+    await using taker = new HostRegistration(store, { ...host(2), vtep: host(1).vtep }, silentLogger);
+    await taker.start();
+    expect(await store.get(keys.host(host(1).id))).toBeUndefined();
   });
 
   test('is taken from one that has given it up: two swap theirs', async () => {

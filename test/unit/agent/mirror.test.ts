@@ -312,10 +312,11 @@ describe('the mirror', () => {
     await cluster.everywhere('shop');
     await two.attach('shop');
     await one.remove('shop');
-    const created = await one.create('shop');
+    const created = await one.create('shop', { labels: { team: 'b' } });
     const container = one.rest('shop', { hasRun: false });
     await expect(one.attach('shop')).rejects.toThrow(/takes the place of the one that was created here/);
     await eventually(() => expect(one.network('shop').id).not.toBe(created));
+    expect(one.network('shop').labels).toEqual({ team: 'b' });
     expect(one.canStart(container)).toBe(true);
     await one.attach('shop');
     await eventually(() => expect(one.problems).toEqual([]));
