@@ -8,7 +8,12 @@ import { eventually } from '../../support/eventually.js';
 import { silentLogger } from '../../support/mirror-hosts.js';
 
 const host = (number: number) => ({
-  ...{ version: 1 as const, id: `0000000${number}-0000-0000-0000-000000000000`, name: `h${number}`, vtep: `198.18.0.${number}` },
+  ...{
+    version: 1 as const,
+    id: `0000000${number}-0000-0000-0000-000000000000`,
+    name: `h${number}`,
+    vtep: `198.18.0.${number}`,
+  },
   ...{ vxlanPort: 4789, xnetVersion: 'test' },
 });
 
@@ -22,7 +27,9 @@ describe('the record of a newer xnet', () => {
     await using store = new MemoryStore();
     await store.commit([], [{ put: keys.host(host(1).id), value: newer(1) }]);
     await using registration = new HostRegistration(store, host(1), silentLogger);
-    await expect(registration.start()).rejects.toThrow(/hosts\/00000001-0000-0000-0000-000000000000 cannot be read.*newer xnet/);
+    await expect(registration.start()).rejects.toThrow(
+      /hosts\/00000001-0000-0000-0000-000000000000 cannot be read.*newer xnet/,
+    );
     expect((await store.get(keys.host(host(1).id)))?.value).toBe(newer(1));
   });
 
@@ -44,7 +51,9 @@ describe('the record of a newer xnet', () => {
     ];
     await store.commit([], writes);
     await using registration = new HostRegistration(store, { ...host(1), vtep }, silentLogger);
-    await expect(registration.start()).rejects.toThrow(/hosts\/00000002-0000-0000-0000-000000000000 cannot be read/);
+    await expect(registration.start()).rejects.toThrow(
+      /hosts\/00000002-0000-0000-0000-000000000000 cannot be read/,
+    );
     expect((await store.get(keys.host(id)))?.value).toBe(newer(2));
   });
 });
