@@ -1,18 +1,22 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
 import type { Server } from 'node:http';
-import { ensureHostId, readMachine } from './agent/host-identity.js';
-import { listKnownHosts } from './agent/known-hosts.js';
-import { IdentityClash } from './agent/records-owner.js';
+import { ensureHostId, readMachine } from './agent/hosts/host-identity.js';
+import { listKnownHosts } from './agent/hosts/known-hosts.js';
+import { IdentityClash } from './agent/hosts/records-owner.js';
 import { sleep } from './concurrency/deadline.js';
 import { type Patience, waitForWork } from './concurrency/patience.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { storeSettings } from './config/store-settings.js';
 import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-dataplane.js';
-import { ensureSandboxRules, removeSandboxRules, repairSandboxRules } from './dataplane/sandbox-rules.js';
-import { HostContainers } from './dns/host-containers.js';
-import { SandboxResolvers } from './dns/resolvers.js';
-import { Zones } from './dns/zones.js';
+import {
+  ensureSandboxRules,
+  removeSandboxRules,
+  repairSandboxRules,
+} from './dataplane/sandbox/sandbox-rules.js';
+import { HostContainers } from './dns/answers/host-containers.js';
+import { Zones } from './dns/answers/zones.js';
+import { SandboxResolvers } from './dns/sandbox/resolvers.js';
 import { findOwnPlugin } from './docker/own-plugin.js';
 import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
 import { errorMessage } from './errors.js';
@@ -28,9 +32,9 @@ import { networkDriverMethods } from './server/network-driver.js';
 import { pluginMethods } from './server/plugin.js';
 import { createRpcServer } from './server/rpc.js';
 import { readStatus } from './status.js';
-import { FailStaticStore } from './store/fail-static-store.js';
+import { ownershipOf, WATCHED_TO_LAST } from './store/known/own-keys.js';
 import { openStore } from './store/open-store.js';
-import { ownershipOf, WATCHED_TO_LAST } from './store/own-keys.js';
+import { FailStaticStore } from './store/outage/fail-static-store.js';
 import type { Store } from './store/store.js';
 
 /**

@@ -1,7 +1,7 @@
 /** Gathers what `xnet status` shows. */
 import { hostname } from 'node:os';
 import type { Readiness } from './concurrency/readiness.js';
-import type { SandboxResolvers } from './dns/resolvers.js';
+import type { SandboxResolvers } from './dns/sandbox/resolvers.js';
 import { errorMessage } from './errors.js';
 import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';

@@ -19,23 +19,23 @@ import type {
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
-import { ensureAttached, removeInterfaces } from './endpoint-devices.js';
-import { GuardedFilter } from './guarded-filter.js';
-import { HostNamespace } from './host-namespace.js';
+import { desiredForwarding, type ForwardingState, planForwarding } from './forwarding/plan-forwarding.js';
+import { readForwarding } from './forwarding/read-forwarding.js';
 import { interfaceName, namespaceName } from './interface-names.js';
-import { Iproute2 } from './iproute2.js';
-import { checkKernel, hasIpv6 } from './kernel-support.js';
-import { KernelWatch, TUNNEL_FILTER } from './kernel-watch.js';
-import { listNetworks, listOuterEnds } from './list-networks.js';
-import { ensureDevices, findLinks, removeDevices } from './network-devices.js';
-import { OwnWork } from './own-work.js';
-import { desiredForwarding, type ForwardingState, planForwarding } from './plan-forwarding.js';
-import { readForwarding } from './read-forwarding.js';
-import { isRemovedAlready, repairNetwork } from './repair-network.js';
-import { SandboxNames } from './sandbox-names.js';
-import { tunnelFilterLines } from './tunnel-filter.js';
-import { chooseUnderlay, followUnderlay, readHostInterfaces } from './underlay.js';
-import type { Tunnel } from './vxlan.js';
+import { Iproute2 } from './iproute2/iproute2.js';
+import { OwnWork } from './iproute2/own-work.js';
+import { HostNamespace } from './kernel/host-namespace.js';
+import { checkKernel, hasIpv6 } from './kernel/kernel-support.js';
+import { KernelWatch, TUNNEL_FILTER } from './kernel/kernel-watch.js';
+import { chooseUnderlay, followUnderlay, readHostInterfaces } from './kernel/underlay.js';
+import { ensureAttached, removeInterfaces } from './network/endpoint-devices.js';
+import { listNetworks, listOuterEnds } from './network/list-networks.js';
+import { ensureDevices, findLinks, removeDevices } from './network/network-devices.js';
+import type { Tunnel } from './network/vxlan.js';
+import { GuardedFilter } from './nft/guarded-filter.js';
+import { tunnelFilterLines } from './nft/tunnel-filter.js';
+import { isRemovedAlready, repairNetwork } from './repair/repair-network.js';
+import { SandboxNames } from './sandbox/sandbox-names.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */

@@ -1,5 +1,5 @@
 /** What the resolvers need of the rest of xnet; src/host/ hands it to them. */
-import type { NetworkZone } from './zone.js';
+import type { NetworkZone } from './answers/zone.js';
 
 interface Redirection {
   readonly udpPort: number;
@@ -7,7 +7,7 @@ interface Redirection {
   readonly mark: number;
 }
 
-/** The rule in a sandbox that sends queries to our sockets (dataplane/sandbox-rules.ts). */
+/** The rule in a sandbox that sends queries to our sockets (dataplane/sandbox/sandbox-rules.ts). */
 export interface SandboxRules {
   /** Made or replaced at once. */
   ensure(sandboxPath: string, redirection: Redirection): Promise<void>;

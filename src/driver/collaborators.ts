@@ -2,7 +2,7 @@
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { BindingRecord } from '../store/records.js';
 import type { Condition, Revision, Write } from '../store/store.js';
-import type { NetworkReference } from './network-options.js';
+import type { NetworkReference } from './networks/network-options.js';
 
 /** The part of a commit that takes or gives back an address. */
 export interface AddressPlan {

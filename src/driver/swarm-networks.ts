@@ -4,12 +4,12 @@ import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '..
 import type { Store } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import type { GatewaySubnet, PoolBook, ReachedAddress } from './collaborators.js';
-import { globalNetworkId } from './global-id.js';
-import { findGlobalPool } from './global-pools.js';
-import { newRecord, planRecord } from './network-creation.js';
-import { checkForeign, parseNetworkOptions } from './network-options.js';
-import { checkMtu, checkReached, checkSubnets } from './network-plan.js';
-import { attemptFreeing } from './network-removal.js';
+import { globalNetworkId } from './networks/global-id.js';
+import { findGlobalPool } from './networks/global-pools.js';
+import { newRecord, planRecord } from './networks/network-creation.js';
+import { checkForeign, parseNetworkOptions } from './networks/network-options.js';
+import { checkMtu, checkReached, checkSubnets } from './networks/network-plan.js';
+import { attemptFreeing } from './networks/network-removal.js';
 
 export interface Allocation {
   readonly dockerNetworkId: string;

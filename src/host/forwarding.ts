@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-import { adoptKernelState } from '../agent/adoption.js';
-import { HostChanges } from '../agent/host-changes.js';
-import { HostRegistration } from '../agent/host-registration.js';
-import { HostsView } from '../agent/hosts-view.js';
-import { loadLocalState } from '../agent/local-state.js';
-import { NetworkFollower } from '../agent/network-follower.js';
-import { TunnelGuard } from '../agent/tunnel-guard.js';
+import { adoptKernelState } from '../agent/forwarding/adoption.js';
+import { NetworkFollower } from '../agent/forwarding/network-follower.js';
+import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
+import { HostChanges } from '../agent/hosts/host-changes.js';
+import { HostRegistration } from '../agent/hosts/host-registration.js';
+import { HostsView } from '../agent/hosts/hosts-view.js';
+import { loadLocalState } from '../agent/local/local-state.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
 import type { NetworkSpec, Underlay } from '../dataplane/dataplane.js';
 import { LocalNetworks } from '../driver/local-networks.js';

@@ -1,10 +1,10 @@
 /** What there is before the store and the underlay are reached. */
-import type { IdentityClash } from '../agent/records-owner.js';
+import type { IdentityClash } from '../agent/hosts/records-owner.js';
 import type { Config } from '../config/schema.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
-import type { HostContainers } from '../dns/host-containers.js';
-import type { SandboxResolvers } from '../dns/resolvers.js';
-import type { Zones } from '../dns/zones.js';
+import type { HostContainers } from '../dns/answers/host-containers.js';
+import type { Zones } from '../dns/answers/zones.js';
+import type { SandboxResolvers } from '../dns/sandbox/resolvers.js';
 import type { Logger } from '../observability/logger.js';
 import type { Store } from '../store/store.js';
 
@@ -20,7 +20,7 @@ export interface Foundation {
   /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
-  /** As `readMachine` of agent/host-identity.ts. */
+  /** As `readMachine` of agent/hosts/host-identity.ts. */
   readonly machine: string;
   readonly clash: IdentityClash;
   readonly version: string;

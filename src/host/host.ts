@@ -2,9 +2,9 @@
  * A host at work: everything that needs the store and the underlay, made in the order it is needed. daemon.ts
  * makes it in the background, since Docker must be answered before the store is reachable.
  */
-import { DriftRepairs } from '../agent/drift-repairs.js';
-import { type HostRemovalParts, removeHost } from '../agent/host-removal.js';
-import type { KnownHost } from '../agent/known-hosts.js';
+import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
+import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
+import type { KnownHost } from '../agent/hosts/known-hosts.js';
 import { Ipam } from '../ipam/ipam.js';
 import { RecordReader } from '../store/record-reader.js';
 import { type DockerAgents, startDockerAgents } from './docker-agents.js';
@@ -14,7 +14,7 @@ import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
-  /** As `removeHost` of agent/host-removal.ts. */
+  /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
 

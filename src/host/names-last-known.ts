@@ -1,4 +1,4 @@
-import type { ZoneSources } from '../dns/zones.js';
+import type { ZoneSources } from '../dns/answers/zones.js';
 import { keys } from '../store/keys.js';
 import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';

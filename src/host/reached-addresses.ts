@@ -3,10 +3,10 @@
  * network has one of them in its subnet, it cannot be reached, since the container looks for it in the network.
  */
 import { readFile } from 'node:fs/promises';
-import type { HostsView } from '../agent/hosts-view.js';
+import type { HostsView } from '../agent/hosts/hosts-view.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import { findHidden } from '../driver/network-plan.js';
+import { findHidden } from '../driver/networks/network-plan.js';
 import { IpAddress } from '../inet/ip-address.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';

@@ -1,12 +1,12 @@
 /** The methods of IpamDriver: from Docker's JSON to the IPAM and back. */
-import type { Endpoints } from '../driver/endpoints.js';
+import type { Endpoints } from '../driver/endpoints/endpoints.js';
 import {
   checkForeignIpam,
   type IpamOptions,
   type NetworkReference,
   parseIpamOptions,
-} from '../driver/network-options.js';
-import type { Networks } from '../driver/networks.js';
+} from '../driver/networks/network-options.js';
+import type { Networks } from '../driver/networks/networks.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import type { Family } from '../inet/ip-address.js';
 import { bits, IpAddress } from '../inet/ip-address.js';

@@ -1,7 +1,7 @@
 /** The methods of NetworkDriver: from Docker's JSON to the driver and back. */
-import type { Endpoints } from '../driver/endpoints.js';
-import { parseNetworkOptions } from '../driver/network-options.js';
-import type { Networks } from '../driver/networks.js';
+import type { Endpoints } from '../driver/endpoints/endpoints.js';
+import { parseNetworkOptions } from '../driver/networks/network-options.js';
+import type { Networks } from '../driver/networks/networks.js';
 import type { SwarmNetworks } from '../driver/swarm-networks.js';
 import { XnetError } from '../errors.js';
 import * as wire from '../protocol/network-driver.js';

@@ -1,7 +1,7 @@
 /** Which store a setting names. */
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
-import type { EtcdCredentials, EtcdTimeouts, EtcdTls } from './etcd-options.js';
+import type { EtcdCredentials, EtcdTimeouts, EtcdTls } from './etcd/etcd-options.js';
 import type { Store } from './store.js';
 
 export interface StoreConfig {
@@ -23,14 +23,14 @@ export interface StoreConfig {
 export async function openStore(config: StoreConfig): Promise<Store> {
   const { url, stateDirectory, prefix = '/xnet/', tls, ...rest } = config;
   if (url === 'embedded') {
-    const { LmdbStore } = await import('./lmdb-store.js');
+    const { LmdbStore } = await import('./local/lmdb-store.js');
     return LmdbStore.open(join(stateDirectory, 'store'));
   }
   if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
     throw new XnetError('INVALID', 'a client certificate for etcd and its key must be given together');
   }
   const endpoints = startAnywhere(parseEtcdUrl(url, tls !== undefined));
-  const { EtcdStore } = await import('./etcd-store.js');
+  const { EtcdStore } = await import('./etcd/etcd-store.js');
   return new EtcdStore({ endpoints, prefix, ...(tls && { tls }), ...rest });
 }
 

@@ -1,5 +1,5 @@
 /** A store that reaches etcd through a proxy, for tests of failing networks. */
-import { EtcdStore } from '../../src/store/etcd-store.js';
+import { EtcdStore } from '../../src/store/etcd/etcd-store.js';
 import type { EtcdCluster } from './etcd.js';
 import { TcpProxy } from './tcp-proxy.js';
 

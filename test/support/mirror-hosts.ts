@@ -4,11 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { HostRegistration } from '../../src/agent/host-registration.js';
-import { HostsView } from '../../src/agent/hosts-view.js';
-import { loadLocalState } from '../../src/agent/local-state.js';
-import { Mirror } from '../../src/agent/mirror.js';
-import { OwnDeeds } from '../../src/agent/own-deeds.js';
+import { HostRegistration } from '../../src/agent/hosts/host-registration.js';
+import { HostsView } from '../../src/agent/hosts/hosts-view.js';
+import { loadLocalState } from '../../src/agent/local/local-state.js';
+import { Mirror } from '../../src/agent/mirror/mirror.js';
+import { OwnDeeds } from '../../src/agent/mirror/own-deeds.js';
 import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
 import type {
   ContainerEndpoint,
@@ -21,13 +21,13 @@ import type {
 } from '../../src/docker/engine.js';
 import type { GivenPool } from '../../src/driver/collaborators.js';
 import { LocalNetworks } from '../../src/driver/local-networks.js';
-import { parseNetworkOptions } from '../../src/driver/network-options.js';
-import { Networks } from '../../src/driver/networks.js';
-import { NewNetworks } from '../../src/driver/new-networks.js';
+import { parseNetworkOptions } from '../../src/driver/networks/network-options.js';
+import { Networks } from '../../src/driver/networks/networks.js';
+import { NewNetworks } from '../../src/driver/networks/new-networks.js';
 import { XnetError } from '../../src/errors.js';
 import type { Logger } from '../../src/observability/logger.js';
 import { keys } from '../../src/store/keys.js';
-import { MemoryStore } from '../../src/store/memory-store.js';
+import { MemoryStore } from '../../src/store/local/memory-store.js';
 import { RecordReader } from '../../src/store/record-reader.js';
 import { formatRecord, networkRecord, parseRecord } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';

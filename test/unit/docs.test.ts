@@ -1,8 +1,9 @@
 /** Documentation that cannot drift: tables of the docs are compared with the code. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { listSettings } from '../../src/config/schema.js';
-import { NETWORK_OPTIONS } from '../../src/driver/network-options.js';
+import { NETWORK_OPTIONS } from '../../src/driver/networks/network-options.js';
 import { ERROR_CODES } from '../../src/errors.js';
 
 /** First cells of the rows of a page's tables, without back-ticks. */
@@ -30,6 +31,30 @@ describe('the documentation', () => {
     );
     expect(names.length).toBeGreaterThan(20);
     expect(names.filter((name) => !existsSync(`test/${name}.test.ts`))).toEqual([]);
+  });
+
+  test('says where to go with paths that there are', () => {
+    const table = readFileSync('CONTRIBUTING.md', 'utf8').match(/^\| to change[\s\S]*?\n\n/m)?.[0] ?? '';
+    const named = [...table.matchAll(/`((?:src|plugin|bin)\/[\w./-]+)`(?:, `([\w-]+\.ts)`)*/g)];
+    const paths = named.flatMap(([whole, path = '']) => {
+      const beside = [...whole.matchAll(/, `([\w-]+\.ts)`/g)].map(([, file]) =>
+        join(dirname(path), `${file}`),
+      );
+      return [path, ...beside];
+    });
+    expect(paths.length).toBeGreaterThan(40);
+    expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  test('has a map of all folders of src, and paths that there are', () => {
+    const page = readFileSync('docs/architecture.md', 'utf8');
+    const folders = readdirSync('src', { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath }) => parentPath);
+    const mapped = firstCells('docs/architecture.md').filter((cell) => /^src(\/|$)/.test(cell));
+    expect(mapped).toEqual([...new Set(folders)].sort());
+    const paths = [...page.matchAll(/`(src\/[\w./-]+)`/g)].map(([, path]) => `${path}`);
+    expect(paths.filter((path) => !existsSync(path))).toEqual([]);
   });
 
   test('says everywhere which versions of Docker were tested', () => {

@@ -1,6 +1,6 @@
 /** Arrows between folders go down only, and each library has one door (CONTRIBUTING.md, "The import law"). */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 const SRC = resolve('src');
@@ -49,10 +49,10 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Library -> the one place that may import it. */
 const DOORS: Record<string, RegExp> = {
   express: /^server\//,
-  etcd3: /^store\/etcd-/,
-  cockatiel: /^store\/etcd-/,
-  lmdb: /^store\/lmdb-/,
-  execa: /^dataplane\//,
+  etcd3: /^store\/etcd\//,
+  cockatiel: /^store\/etcd\//,
+  lmdb: /^store\/local\/lmdb-/,
+  execa: /^dataplane\/iproute2\//,
   winston: /^observability\//,
   commander: /^(cli\/|main\.ts)/,
   'ip-address': /^inet\//,
@@ -83,6 +83,12 @@ const ours = imports
   .filter(({ specifier }) => specifier.startsWith('.'))
   .map(({ from, specifier }) => ({ from, to: relative(SRC, resolve(SRC, from, '..', specifier)) }));
 
+/** More than these nobody sees at a glance. */
+const MOST_FILES = 14;
+
+/** `store/etcd` for a file of that room; undefined for one that lies in the folder itself. */
+const roomOf = (path: string) => /^[^/]+\/[^/]+(?=\/)/.exec(path)?.[0];
+
 const folderOf = (path: string) => path.replace(/\/.*|\.[jt]s$/g, '');
 
 describe('the import law', () => {
@@ -96,6 +102,29 @@ describe('the import law', () => {
       return importer !== target && !GROUND.includes(target) && !MAY_IMPORT[importer]?.includes(target);
     });
     expect(against).toEqual([]);
+  });
+
+  test('rooms of one folder do not import each other in a circle', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { from, to } of ours) {
+      const [importer, target] = [roomOf(from), roomOf(to)];
+      if (!importer || !target || importer === target || folderOf(from) !== folderOf(to)) continue;
+      edges.set(importer, (edges.get(importer) ?? new Set()).add(target));
+    }
+    const reaches = (room: string, wanted: string, seen = new Set<string>()): boolean =>
+      [...(edges.get(room) ?? [])].some((next) => {
+        if (next === wanted) return true;
+        if (seen.has(next)) return false;
+        return reaches(next, wanted, seen.add(next));
+      });
+    // Move what both need into the room below, or into the folder itself.
+    expect([...edges.keys()].filter((room) => reaches(room, room))).toEqual([]);
+  });
+
+  test(`no folder has more than ${MOST_FILES} files`, () => {
+    const counts = new Map<string, number>();
+    for (const path of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > MOST_FILES)).toEqual([]);
   });
 
   test('the ground imports nothing above it', () => {

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { EtcdStore } from '../../../src/store/etcd-store.js';
+import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 import { expectInTime } from '../../support/in-time.js';

@@ -1,6 +1,6 @@
 /** An etcd whose space is used up: it takes no writes until somebody has made room and disarmed its alarm. */
 import { expect, test } from '@jest/globals';
-import { EtcdStore } from '../../../src/store/etcd-store.js';
+import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
 import { startEtcd } from '../../support/etcd.js';
 import { expectInTime } from '../../support/in-time.js';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LmdbStore } from '../../../src/store/lmdb-store.js';
+import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
 import { WatchRecorder } from '../../support/watch-recorder.js';

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../../src/observability/logger.js';
-import { EtcdStore } from '../../../src/store/etcd-store.js';
-import { FailStaticStore } from '../../../src/store/fail-static-store.js';
-import { LmdbStore } from '../../../src/store/lmdb-store.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
-import { ownershipOf } from '../../../src/store/own-keys.js';
+import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
+import { ownershipOf } from '../../../src/store/known/own-keys.js';
+import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
+import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import type { Store } from '../../../src/store/store.js';
 import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
 

@@ -1,7 +1,7 @@
 /** Which endpoints count as forgotten: real interfaces, and a Docker that says what the test makes it say. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { ForgottenEndpoints } from '../../../src/agent/forgotten-endpoints.js';
+import { ForgottenEndpoints } from '../../../src/agent/pools/forgotten-endpoints.js';
 import type { InspectedContainer } from '../../../src/docker/engine.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
 import { XnetError } from '../../../src/errors.js';

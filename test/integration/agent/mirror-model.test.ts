@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { keys } from '../../../src/store/keys.js';
-import type { MemoryStore } from '../../../src/store/memory-store.js';
+import type { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
 

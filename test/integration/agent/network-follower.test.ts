@@ -1,8 +1,8 @@
 /** What following a network says while the kernel refuses it. */
 import { expect, test } from '@jest/globals';
-import { HostsView } from '../../../src/agent/hosts-view.js';
-import { NetworkFollower } from '../../../src/agent/network-follower.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.js';
+import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
 

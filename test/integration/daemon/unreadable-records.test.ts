@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
-import { LmdbStore } from '../../../src/store/lmdb-store.js';
+import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
 import { eventually } from '../../support/eventually.js';
 import { ListingDocker } from '../../support/listing-docker.js';
 

@@ -1,7 +1,7 @@
 /** A real `ip` that stays: its answers are those of a batch of its own. */
 import { describe, expect, test } from '@jest/globals';
-import { Iproute2, isAbsent, isPresent } from '../../../src/dataplane/iproute2.js';
-import { StandingProgram } from '../../../src/dataplane/standing-program.js';
+import { Iproute2, isAbsent, isPresent } from '../../../src/dataplane/iproute2/iproute2.js';
+import { StandingProgram } from '../../../src/dataplane/iproute2/standing-program.js';
 import { Netns } from '../../support/netns.js';
 
 const start = (namespace: string) =>

@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import dnsPacket from 'dns-packet';
-import { answerQuery } from '../../../src/dns/answer.js';
-import { FrameReader, frame } from '../../../src/dns/tcp-frames.js';
+import { answerQuery } from '../../../src/dns/answers/answer.js';
+import { FrameReader, frame } from '../../../src/dns/sandbox/tcp-frames.js';
 import { certainly, endpoint, opt, queryFor, zone } from '../../support/dns-packets.js';
 import { randomFrom } from '../../support/random.js';
 

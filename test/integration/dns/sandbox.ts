@@ -8,7 +8,7 @@ import {
   ensureSandboxRules,
   removeSandboxRules,
   repairSandboxRules,
-} from '../../../src/dataplane/sandbox-rules.js';
+} from '../../../src/dataplane/sandbox/sandbox-rules.js';
 import type { SandboxRules } from '../../../src/dns/collaborators.js';
 import { Netns } from '../../support/netns.js';
 

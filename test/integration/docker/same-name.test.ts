@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { GATEWAY_BRIDGE_SPEC } from '../../../src/agent/mirror-copy.js';
+import { GATEWAY_BRIDGE_SPEC } from '../../../src/agent/mirror/mirror-copy.js';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
 import { DockerStandIn, json } from '../../support/docker-stand-in.js';
 

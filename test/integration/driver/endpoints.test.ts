@@ -1,13 +1,13 @@
 /** Endpoints whose records the store does not take or give back at once: real etcd behind a proxy, a real kernel. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { HostsView } from '../../../src/agent/hosts-view.js';
-import { NetworkFollower } from '../../../src/agent/network-follower.js';
+import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.js';
+import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import { Unfinished, type UnfinishedTiming } from '../../../src/concurrency/unfinished.js';
-import { Endpoints } from '../../../src/driver/endpoints.js';
+import { Endpoints } from '../../../src/driver/endpoints/endpoints.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
-import { NewNetworks } from '../../../src/driver/new-networks.js';
+import { NewNetworks } from '../../../src/driver/networks/new-networks.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';

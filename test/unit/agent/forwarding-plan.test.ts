@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { planNetworkForwarding } from '../../../src/agent/forwarding-plan.js';
+import { planNetworkForwarding } from '../../../src/agent/forwarding/forwarding-plan.js';
 import type { EndpointRecord } from '../../../src/store/records.js';
 
 const endpointOn = (hostId: string): EndpointRecord => ({

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { HostProblems } from '../../../src/agent/host-problems.js';
+import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
 import { keys } from '../../../src/store/keys.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { eventually } from '../../support/eventually.js';
 

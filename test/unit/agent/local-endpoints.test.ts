@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { localEndpoints } from '../../../src/agent/local-endpoints.js';
+import { localEndpoints } from '../../../src/agent/local/local-endpoints.js';
 import type { EndpointRecord, NetworkRecord } from '../../../src/store/records.js';
 
 const NETWORK: NetworkRecord = {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
-import type { MemoryStore } from '../../../src/store/memory-store.js';
+import type { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Write } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';

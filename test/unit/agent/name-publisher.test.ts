@@ -1,13 +1,13 @@
 import { EventEmitter, on } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { namesOf } from '../../../src/agent/name-plan.js';
-import { NamePublisher } from '../../../src/agent/name-publisher.js';
-import { watchRecords } from '../../../src/agent/watch-records.js';
-import { HostContainers } from '../../../src/dns/host-containers.js';
+import { watchRecords } from '../../../src/agent/local/watch-records.js';
+import { namesOf } from '../../../src/agent/names/name-plan.js';
+import { NamePublisher } from '../../../src/agent/names/name-publisher.js';
+import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/store/keys.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import {
   type EndpointNames,
   type EndpointRecord,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { findLooseHolds } from '../../../src/agent/loose-holds.js';
-import { PoolSweep } from '../../../src/agent/pool-sweep.js';
+import { findLooseHolds } from '../../../src/agent/pools/loose-holds.js';
+import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord } from '../../../src/store/records.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { IdentityClash, isOtherAlive, RecordsOwner } from '../../../src/agent/records-owner.js';
+import { IdentityClash, isOtherAlive, RecordsOwner } from '../../../src/agent/hosts/records-owner.js';
 import type { HostRecord } from '../../../src/store/records.js';
 
 const host = (fields: Partial<HostRecord> = {}): HostRecord => ({

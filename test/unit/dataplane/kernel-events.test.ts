@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { KernelEvents } from '../../../src/dataplane/kernel-events.js';
+import { KernelEvents } from '../../../src/dataplane/kernel/kernel-events.js';
 
 const ID = '0123456789ab';
 const NAMED = `[nsid current]nsid 3 (iproute2 netns name: xnet-${ID})`;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { containerMtu } from '../../../src/dataplane/container-mtu.js';
 import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
-import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2.js';
-import { tunnelFilterLines } from '../../../src/dataplane/tunnel-filter.js';
-import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/underlay.js';
-import { concernsUnderlay } from '../../../src/dataplane/underlay-events.js';
+import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2/iproute2.js';
+import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/kernel/underlay.js';
+import { concernsUnderlay } from '../../../src/dataplane/kernel/underlay-events.js';
+import { tunnelFilterLines } from '../../../src/dataplane/nft/tunnel-filter.js';
 
 describe('interface names', () => {
   test.each(['a'.repeat(64), '0123456789ab', 'not hex at all', ''])(

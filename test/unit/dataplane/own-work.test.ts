@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { OwnWork } from '../../../src/dataplane/own-work.js';
+import { OwnWork } from '../../../src/dataplane/iproute2/own-work.js';
 
 const NAMESPACE = 'xnet-0123456789ab';
 const LINES = [

@@ -6,7 +6,7 @@ import {
   type ForwardingState,
   type LocalPorts,
   planForwarding,
-} from '../../../src/dataplane/plan-forwarding.js';
+} from '../../../src/dataplane/forwarding/plan-forwarding.js';
 
 const FLOOD = '00:00:00:00:00:00';
 const OWN_VTEP = '192.0.2.1';

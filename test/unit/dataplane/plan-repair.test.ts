@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { LocalEndpoint, NetworkSpec } from '../../../src/dataplane/dataplane.js';
-import { findForwardingDrift } from '../../../src/dataplane/forwarding-drift.js';
-import type { Link } from '../../../src/dataplane/links.js';
-import { type ForwardingState, planForwarding } from '../../../src/dataplane/plan-forwarding.js';
-import { planNetwork } from '../../../src/dataplane/plan-network.js';
-import { findDeviceDrift, planLocalFdb, planPorts } from '../../../src/dataplane/plan-repair.js';
+import { type ForwardingState, planForwarding } from '../../../src/dataplane/forwarding/plan-forwarding.js';
+import type { Link } from '../../../src/dataplane/network/links.js';
+import { planNetwork } from '../../../src/dataplane/network/plan-network.js';
+import { findForwardingDrift } from '../../../src/dataplane/repair/forwarding-drift.js';
+import { findDeviceDrift, planLocalFdb, planPorts } from '../../../src/dataplane/repair/plan-repair.js';
 
 const NETWORK: NetworkSpec = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
 const TUNNEL = { vtep: '192.0.2.1', port: 4789 };

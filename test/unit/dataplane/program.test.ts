@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { startProgram } from '../../../src/dataplane/program.js';
+import { startProgram } from '../../../src/dataplane/iproute2/program.js';
 
 describe('a started program', () => {
   test('answers with its exit code and what it wrote', async () => {

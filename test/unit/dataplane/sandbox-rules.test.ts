@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isRight } from '../../../src/dataplane/sandbox-rules.js';
+import { isRight } from '../../../src/dataplane/sandbox/sandbox-rules.js';
 
 const REDIRECTION = { udpPort: 1053, tcpPort: 1054, mark: 0x786e6574 };
 

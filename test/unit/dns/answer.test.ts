@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
-import { answerQuery } from '../../../src/dns/answer.js';
-import { NetworkZone } from '../../../src/dns/zone.js';
+import { answerQuery } from '../../../src/dns/answers/answer.js';
+import { NetworkZone } from '../../../src/dns/answers/zone.js';
 import {
   answersTo,
   ask,

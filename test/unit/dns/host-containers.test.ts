@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import dnsPacket from 'dns-packet';
-import { answerQuery } from '../../../src/dns/answer.js';
-import { type HostContainer, HostContainers } from '../../../src/dns/host-containers.js';
-import { SandboxAnswers } from '../../../src/dns/sandbox-answers.js';
+import { answerQuery } from '../../../src/dns/answers/answer.js';
+import { type HostContainer, HostContainers } from '../../../src/dns/answers/host-containers.js';
+import { SandboxAnswers } from '../../../src/dns/sandbox/sandbox-answers.js';
 import { endpoint, queryFor, UNSHUFFLED, zone } from '../../support/dns-packets.js';
 
 const STRANGER = '10.1.0.9';

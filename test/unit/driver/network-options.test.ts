@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkForeign, parseIpamOptions, parseNetworkOptions } from '../../../src/driver/network-options.js';
+import {
+  checkForeign,
+  parseIpamOptions,
+  parseNetworkOptions,
+} from '../../../src/driver/networks/network-options.js';
 
 describe('network options', () => {
   test('are read into their values', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkJoin, checkSubnets, chooseVni, FIRST_VNI } from '../../../src/driver/network-plan.js';
+import { checkJoin, checkSubnets, chooseVni, FIRST_VNI } from '../../../src/driver/networks/network-plan.js';
 
 const network = {
   version: 1 as const,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { SandboxNetworks } from '../../../src/driver/sandbox-networks.js';
+import { SandboxNetworks } from '../../../src/driver/endpoints/sandbox-networks.js';
 
 const network = (id: string, subnet: string, name?: string) => ({
   ...{ version: 1 as const, id, vni: 1, multicast: true, internal: false },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { chooseFree, chooseHighest, chooseResting } from '../../../src/ipam/choose-address.js';
+import { chooseFree, chooseHighest, chooseResting } from '../../../src/ipam/pools/choose-address.js';
 
 const spans = fc
   .record({ first: fc.bigInt({ min: 0n, max: 1000n }), size: fc.bigInt({ min: 1n, max: 40n }) })

@@ -1,8 +1,8 @@
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
-import type { PoolRequest } from '../../../src/ipam/plan-pool.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import type { PoolRequest } from '../../../src/ipam/pools/plan-pool.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
 

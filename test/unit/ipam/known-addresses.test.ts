@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { KnownAddresses } from '../../../src/ipam/known-addresses.js';
+import { KnownAddresses } from '../../../src/ipam/pools/known-addresses.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
 import type { Change, Entry } from '../../../src/store/store.js';

@@ -1,8 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { KnownAddresses } from '../../../src/ipam/known-addresses.js';
-import { chooseForReserve, planLowest, planReserve, reserveSize } from '../../../src/ipam/reserve-plan.js';
-import { reserveRecord } from '../../../src/ipam/reserve-record.js';
+import { KnownAddresses } from '../../../src/ipam/pools/known-addresses.js';
+import {
+  chooseForReserve,
+  planLowest,
+  planReserve,
+  reserveSize,
+} from '../../../src/ipam/reserve/reserve-plan.js';
+import { reserveRecord } from '../../../src/ipam/reserve/reserve-record.js';
 import { keys } from '../../../src/store/keys.js';
 import { type AddressRecord, formatRecord } from '../../../src/store/records.js';
 

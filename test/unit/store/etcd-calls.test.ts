@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { GRPCDeadlineExceededError } from 'etcd3';
 import { sleep } from '../../../src/concurrency/deadline.js';
-import { EtcdCalls } from '../../../src/store/etcd-calls.js';
+import { EtcdCalls } from '../../../src/store/etcd/etcd-calls.js';
 
 const ENDPOINT = 'http://etcd.test:2379';
 const REFUSED = '14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED';

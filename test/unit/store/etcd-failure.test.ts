@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { castGrpcError } from 'etcd3';
-import { describeFailure, finalError, unavailableError } from '../../../src/store/etcd-failure.js';
+import { describeFailure, finalError, unavailableError } from '../../../src/store/etcd/etcd-failure.js';
 
 /** As grpc-js throws it and etcd3 passes it on. */
 const grpcError = (code: number, message: string) =>

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { isContradicted } from '../../../src/store/is-contradicted.js';
-import { Removals } from '../../../src/store/removals.js';
+import { isContradicted } from '../../../src/store/known/is-contradicted.js';
+import { Removals } from '../../../src/store/known/removals.js';
 import type { Entry } from '../../../src/store/store.js';
 
 const entry = (key: string, revision: number, value = 'v'): Entry => ({

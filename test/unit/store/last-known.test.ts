@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { LastKnown } from '../../../src/store/last-known.js';
+import { LastKnown } from '../../../src/store/known/last-known.js';
 
 const entry = (revision: number, createRevision = revision) => ({
   key: 'a/1',

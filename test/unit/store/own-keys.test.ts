@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
-import { ownershipOf } from '../../../src/store/own-keys.js';
+import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { formatRecord } from '../../../src/store/records.js';
 
 const { isOwn, isGivenUp, isMine } = ownershipOf('me');

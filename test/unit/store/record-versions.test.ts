@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { versioned } from '../../../src/store/record-versions.js';
 import { findRecord, formatRecord, hostRecord, parseRecord } from '../../../src/store/records.js';
 import { asRead, transact } from '../../../src/store/transact.js';

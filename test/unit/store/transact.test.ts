@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
-import { MemoryStore } from '../../../src/store/memory-store.js';
+import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import type { CommitResult, Store } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
 

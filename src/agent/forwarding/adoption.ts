@@ -1,0 +1,52 @@
+import type { Patience } from '../../concurrency/patience.js';
+import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
+import { errorMessage, isXnetError } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import type { NetworkRecord } from '../../store/records.js';
+import type { NetworkFollower } from './network-follower.js';
+
+/** Of a start, for all networks side by side. What takes longer goes on behind. */
+const PATIENCE: Patience = { failingMs: 2_000, workingMs: 2_000 };
+
+export interface AdoptionParts {
+  readonly dataplane: Dataplane;
+  readonly local: LocalNetworks;
+  readonly follower: NetworkFollower;
+  readonly specOf: (record: NetworkRecord) => NetworkSpec;
+  readonly logger: Logger;
+}
+
+/**
+ * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that cannot be
+ * is tried on while all else begins. Networks that this host no longer has are removed, unless something is attached
+ * to them: the store may be wrong (an old backup), and traffic that flows goes on untouched.
+ */
+export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
+  const { dataplane, local, logger } = parts;
+  const networks = local.listNetworks();
+  const used = networks.filter(({ record }) => local.listEndpoints(record.id).length > 0);
+  await Promise.all(used.map(({ record }) => followAgain(record, parts)));
+  const known = new Set(networks.map(({ record }) => record.id));
+  const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
+  for (const { id, endpointNames } of orphans) {
+    if (endpointNames.length > 0) {
+      logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
+      continue;
+    }
+    logger.warn('removing a network that this host no longer has', { network: id });
+    await dataplane.removeNetwork(id).catch((error: unknown) => {
+      logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
+    });
+  }
+}
+
+async function followAgain(
+  record: NetworkRecord,
+  { follower, specOf, logger }: AdoptionParts,
+): Promise<void> {
+  await follower.follow(specOf(record), PATIENCE).catch((error: unknown) => {
+    const level = isXnetError(error, 'TIMEOUT') ? 'info' : 'error';
+    logger[level]('a network is not followed yet', { network: record.id, error: errorMessage(error) });
+  });
+}

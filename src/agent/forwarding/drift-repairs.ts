@@ -1,0 +1,175 @@
+import { sleep } from '../../concurrency/deadline.js';
+import { Sweep } from '../../concurrency/sweep.js';
+import type { Dataplane, KernelHint, LocalEndpoint } from '../../dataplane/dataplane.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import type { RepairLog } from '../../observability/repair-log.js';
+import { Absences } from '../local/absences.js';
+import { localEndpoints } from '../local/local-endpoints.js';
+
+export interface DriftRepairsParts {
+  readonly dataplane: Dataplane;
+  readonly local: LocalNetworks;
+  /** File of the namespace that the endpoint's container has, while it is known. */
+  readonly sandboxPathOf: (endpointId: string) => string | undefined;
+  /** The resolvers' rules in containers: repairs them one after the other, and tells of each that it had to. */
+  readonly repairRules: (repaired: (sandboxPath: string) => void, signal: AbortSignal) => Promise<void>;
+  /** Somebody may have altered the tunnel filter. */
+  readonly suspectFilter: () => void;
+  /** The underlay may not be what it was. */
+  readonly suspectUnderlay: () => void;
+  readonly repairs: RepairLog;
+  readonly logger: Logger;
+  /** Time between two looks at all that there is. Default 22000 ms. */
+  readonly sweepMs?: number;
+}
+
+/** What is altered by hand is found within 30 s: this, and the time that a look takes. */
+const SWEEP_MS = 22_000;
+
+/**
+ * A daemon that has just started has other things to do, has seen to its networks already (adoption.ts), and does not
+ * know yet in which containers its endpoints are.
+ */
+const FIRST_MS = 5_000;
+
+/** Events come in swarms: one look, this long after the first of them. */
+const SWARM_MS = 200;
+
+/** After a look that failed and the one before did not. */
+const AGAIN_MS = 1_000;
+
+/** So that looks at many networks are spread. */
+const BETWEEN_MS = 20;
+
+/** The least for which a port must have been nobody's, and no endpoint's that is being made. */
+const ORPHAN_MS = 20_000;
+
+/**
+ * Finds what others altered in the kernel and puts it right: by sweeping over all networks with endpoints here, and
+ * soon where the kernel told of a change that was not ours. Nothing of it is on the way of a call of Docker's.
+ */
+export class DriftRepairs implements AsyncDisposable {
+  readonly #parts: DriftRepairsParts;
+  readonly #stop = new AbortController();
+  readonly #sweeps: readonly Sweep[];
+  readonly #hinted = new Map<string, NodeJS.Timeout>();
+  readonly #orphans = new Map<string, Absences>();
+  /** Network -> why the last look failed, and those of which the log has it. */
+  readonly #failures = new Map<string, string>();
+  readonly #told = new Set<string>();
+  readonly #work = new Set<Promise<void>>();
+  #watch: AsyncDisposable | undefined;
+  #first: NodeJS.Timeout | undefined;
+
+  constructor(parts: DriftRepairsParts) {
+    this.#parts = parts;
+    const { sweepMs = SWEEP_MS } = parts;
+    this.#sweeps = [() => this.#checkAll(), () => this.#checkRules()].map(
+      (look) =>
+        new Sweep({
+          look: () => look().then(() => sweepMs),
+          retryMs: sweepMs,
+          onFailure: (error) => parts.logger.error('cannot look for drift', { error: errorMessage(error) }),
+        }),
+    );
+  }
+
+  start(): void {
+    this.#watch = this.#parts.dataplane.watchKernel((hint) => this.#take(hint));
+    this.#first = setTimeout(() => {
+      for (const sweep of this.#sweeps) sweep.start();
+    }, FIRST_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#first);
+    for (const timer of this.#hinted.values()) clearTimeout(timer);
+    await this.#watch?.[Symbol.asyncDispose]();
+    await Promise.all(this.#sweeps.map((sweep) => sweep[Symbol.asyncDispose]()));
+    await Promise.all(this.#work);
+  }
+
+  #take(hint: KernelHint): void {
+    if (hint === 'tunnel filter') this.#parts.suspectFilter();
+    else if (hint === 'underlay') this.#parts.suspectUnderlay();
+    else this.#hint(hint.networkId);
+  }
+
+  #hint(networkId: string, afterMs = SWARM_MS): void {
+    if (this.#hinted.has(networkId) || this.#stop.signal.aborted) return;
+    const look = () => {
+      this.#hinted.delete(networkId);
+      const work = this.#check(networkId).finally(() => this.#work.delete(work));
+      this.#work.add(work);
+    };
+    this.#hinted.set(networkId, setTimeout(look, afterMs));
+  }
+
+  async #checkAll(): Promise<void> {
+    const { local } = this.#parts;
+    const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
+    for (const networkId of this.#orphans.keys()) if (!used.has(networkId)) this.#orphans.delete(networkId);
+    for (const networkId of used) {
+      if (this.#stop.signal.aborted) return;
+      await this.#check(networkId);
+      await sleep(BETWEEN_MS, this.#stop.signal);
+    }
+  }
+
+  async #checkRules(): Promise<void> {
+    const { repairRules, repairs } = this.#parts;
+    const note = (object: string) => repairs.note([{ kind: 'resolver-rules', object, was: 'altered' }]);
+    await repairRules(note, this.#stop.signal);
+  }
+
+  /** Never rejects. */
+  async #check(networkId: string): Promise<void> {
+    const { dataplane, repairs } = this.#parts;
+    try {
+      const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
+      repairs.note(check.repairs, { network: networkId });
+      if (check.failure !== undefined) throw check.failure;
+      await this.#removeOrphans(networkId, check.strangers);
+      this.#failures.delete(networkId);
+      this.#told.delete(networkId);
+    } catch (error: unknown) {
+      this.#noteFailure(networkId, errorMessage(error));
+    }
+  }
+
+  /** The first of a row is mostly of what was altered in the midst of the look: it is looked at again, soon. */
+  #noteFailure(networkId: string, error: string): void {
+    const { logger } = this.#parts;
+    const former = this.#failures.get(networkId);
+    this.#failures.set(networkId, error);
+    if (former === undefined) this.#hint(networkId, AGAIN_MS);
+    else if (former !== error || !this.#told.has(networkId)) {
+      logger.error('cannot repair a network', { network: networkId, error });
+      this.#told.add(networkId);
+    }
+  }
+
+  #endpointsOf(networkId: string): LocalEndpoint[] {
+    const { local, sandboxPathOf } = this.#parts;
+    const record = local.findRecord(networkId);
+    return record ? localEndpoints(record, local.listEndpoints(networkId), sandboxPathOf) : [];
+  }
+
+  /** A container that has the other end keeps it: the store may be wrong (an old backup). */
+  async #removeOrphans(networkId: string, strangers: readonly string[]): Promise<void> {
+    const { dataplane, local, repairs } = this.#parts;
+    const seen = this.#orphans.get(networkId) ?? new Absences();
+    this.#orphans.set(networkId, seen);
+    seen.note(strangers.filter((name) => !local.isComing(name)));
+    const long = strangers.filter((name) => !local.isComing(name) && seen.isLongerThan(name, ORPHAN_MS));
+    if (long.length === 0) return;
+    const outer = new Set(await dataplane.listOuterEnds());
+    for (const name of long.filter((each) => outer.has(each))) {
+      await dataplane.removeEndpoint(networkId, name);
+      repairs.note([{ kind: 'orphan', object: name, was: 'extra' }], { network: networkId });
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import { sleep } from '../../concurrency/deadline.js';
+import { type Patience, waitForWork } from '../../concurrency/patience.js';
+import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import { keys } from '../../store/keys.js';
+import type { RecordReader } from '../../store/record-reader.js';
+import { type EndpointRecord, endpointRecord } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import type { HostsView } from '../hosts/hosts-view.js';
+import { watchRecords } from '../local/watch-records.js';
+import { planNetworkForwarding } from './forwarding-plan.js';
+
+/** How long a network is followed after its last endpoint on this host went. */
+const REST_MS = 60_000;
+/** Less than the time in which Docker is answered (RPC_DEADLINE_MS), so that it is told the reason. */
+const PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
+
+export interface FollowerParts {
+  readonly store: Store;
+  readonly dataplane: Dataplane;
+  readonly hosts: HostsView;
+  readonly hostId: string;
+  readonly records: RecordReader;
+  readonly logger: Logger;
+  /** Called when `endpointsOf` has something else to say of a network. */
+  readonly changed: (networkId: string) => void;
+}
+
+interface Followed {
+  readonly loop: ForwardingLoop;
+  readonly stop: AbortController;
+  readonly applied: Promise<void>;
+  readonly ended: Promise<void>;
+  restTimer?: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Keeps this host's forwarding for its networks equal to the store. Level-triggered: whatever changes, the
+ * whole forwarding of the network is worked out anew and given to the data plane, which finds the difference.
+ */
+export class NetworkFollower implements AsyncDisposable {
+  readonly #parts: FollowerParts;
+  readonly #followed = new Map<string, Followed>();
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves when this host forwards to all endpoints of the network. Rejects when it does not in the time that
+   * `patience` gives, with the latest failure, or TIMEOUT; the network is followed nevertheless.
+   */
+  async follow(network: NetworkSpec, patience = PATIENCE): Promise<void> {
+    const { applied, loop, restTimer } = this.#followed.get(network.id) ?? this.#start(network);
+    clearTimeout(restTimer);
+    await waitForWork(applied, patience, `following network ${network.id}`, () => loop.findFailure());
+  }
+
+  /** Each network is made what `specOf` says, and all its entries are worked out anew, soon. */
+  refresh(specOf: (networkId: string) => NetworkSpec | undefined): void {
+    for (const [networkId, { loop }] of this.#followed) loop.refresh(specOf(networkId));
+  }
+
+  rest(networkId: string): void {
+    const followed = this.#followed.get(networkId);
+    if (!followed) return;
+    clearTimeout(followed.restTimer);
+    followed.restTimer = setTimeout(() => void this.unfollow(networkId), REST_MS).unref();
+  }
+
+  async unfollow(networkId: string): Promise<void> {
+    const followed = this.#followed.get(networkId);
+    if (!followed) return;
+    clearTimeout(followed.restTimer);
+    followed.stop.abort();
+    this.#followed.delete(networkId);
+    await followed.ended;
+    this.#parts.changed(networkId);
+  }
+
+  /** The network's endpoints on all hosts as the store has them; undefined when it is not followed (yet). */
+  endpointsOf(networkId: string): readonly EndpointRecord[] | undefined {
+    return this.#followed.get(networkId)?.loop.endpoints;
+  }
+
+  /** Whether the store itself has told them, and not only what was last known of it; undefined when it is not followed. */
+  isCurrent(networkId: string): boolean | undefined {
+    return this.#followed.get(networkId)?.loop.isCurrent;
+  }
+
+  /** One of them; undefined also while the store's state is not known. */
+  findEndpoint(networkId: string, endpointId: string): EndpointRecord | undefined {
+    return this.endpointsOf(networkId)?.find(({ id }) => id === endpointId);
+  }
+
+  /** Why the kernel does not have the store's state, for each network of which that is so. */
+  get failures(): { readonly networkId: string; readonly reason: string }[] {
+    return [...this.#followed].flatMap(([networkId, { loop }]) =>
+      loop.failure === undefined ? [] : [{ networkId, reason: errorMessage(loop.failure) }],
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#followed.keys()].map((networkId) => this.unfollow(networkId)));
+  }
+
+  #start(network: NetworkSpec): Followed {
+    const stop = new AbortController();
+    const loop = new ForwardingLoop(this.#parts, network, stop.signal);
+    const ended = loop.run();
+    const followed: Followed = { loop, stop, applied: loop.applied, ended };
+    this.#followed.set(network.id, followed);
+    return followed;
+  }
+}
+
+/** One network's loop: as long as something has changed, apply the newest state; then wait. */
+class ForwardingLoop {
+  /** Resolves when the kernel first equals the store, or when the loop ends. */
+  readonly applied: Promise<void>;
+  readonly #parts: FollowerParts;
+  #network: NetworkSpec;
+  readonly #signal: AbortSignal;
+  endpoints: readonly EndpointRecord[] | undefined;
+  isCurrent = false;
+  /** Of the last attempt. */
+  failure: unknown;
+  #wake: () => void = () => undefined;
+  #changed = false;
+  /** The kernel had the network when it was last looked at; a failure makes it be looked at again. */
+  #ensured = false;
+  #resolveApplied: () => void = () => undefined;
+
+  constructor(parts: FollowerParts, network: NetworkSpec, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#network = network;
+    this.#signal = signal;
+    this.applied = new Promise((resolve) => {
+      this.#resolveApplied = resolve;
+    });
+  }
+
+  async run(): Promise<void> {
+    const { store, hosts, records } = this.#parts;
+    const forget = hosts.onChange(() => this.#hint());
+    this.#signal.addEventListener('abort', () => this.#hint());
+    const prefix = keys.endpointsOf(this.#network.id);
+    const { ended } = watchRecords(store, prefix, this.#signal, (entries, recalled) => {
+      this.isCurrent = !recalled;
+      this.endpoints = records.read(endpointRecord, prefix, entries.values());
+      this.#parts.changed(this.#network.id);
+      this.#hint();
+    });
+    while (!this.#signal.aborted) {
+      await this.#nextChange();
+      if (!this.#signal.aborted && this.endpoints) await this.#apply(this.endpoints);
+    }
+    forget();
+    records.forget(prefix);
+    this.#resolveApplied();
+    await ended;
+  }
+
+  refresh(network = this.#network): void {
+    this.#network = network;
+    this.#ensured = false;
+    this.#hint();
+  }
+
+  /** Of the last attempt; where nothing could be attempted, of reading the store. */
+  async findFailure(): Promise<unknown> {
+    if (this.failure !== undefined || this.endpoints !== undefined) return this.failure;
+    return this.#parts.store.list(keys.endpointsOf(this.#network.id)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+
+  #hint(): void {
+    this.#changed = true;
+    this.#wake();
+  }
+
+  async #nextChange(): Promise<void> {
+    if (!this.#changed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#changed = false;
+  }
+
+  async #apply(endpoints: readonly EndpointRecord[]): Promise<void> {
+    const { dataplane, hosts, hostId, logger } = this.#parts;
+    const forwarding = planNetworkForwarding(hostId, endpoints, (id) => hosts.vtepOf(id));
+    try {
+      // Before: what is asked for meanwhile is done at the next turn.
+      const isEnsured = this.#ensured;
+      this.#ensured = true;
+      if (!isEnsured) await dataplane.ensureNetwork(this.#network);
+      const change = await dataplane.setForwarding(this.#network.id, forwarding);
+      if (change.added + change.removed > 0) {
+        logger.debug('forwarding set', { network: this.#network.id, ...change });
+      }
+      this.failure = undefined;
+      this.#resolveApplied();
+    } catch (error: unknown) {
+      if (this.#signal.aborted) return;
+      this.#noteFailure(error);
+      this.#changed = true;
+      this.#ensured = false;
+      await sleep(1000, this.#signal);
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    const reason = errorMessage(error);
+    if (this.failure === undefined || errorMessage(this.failure) !== reason) {
+      this.#parts.logger.error('cannot set forwarding', { network: this.#network.id, error: reason });
+    }
+    this.failure = error;
+  }
+}

@@ -1,0 +1,120 @@
+import { hostname } from 'node:os';
+import { Sweep } from '../../concurrency/sweep.js';
+import type { Dataplane, Underlay } from '../../dataplane/dataplane.js';
+import { errorMessage, XnetError } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import type { HostRegistration } from './host-registration.js';
+
+export interface HostChangesParts {
+  /** As it was found at the start, and registered. */
+  readonly underlay: Underlay;
+  readonly name: string;
+  readonly dataplane: Pick<Dataplane, 'followUnderlay'>;
+  readonly registration: Pick<HostRegistration, 'change'>;
+  /** To the store: connections from the former address are dead. */
+  readonly reconnect: () => void;
+  /** The networks of this host are to have the underlay's address and MTU. */
+  readonly refresh: () => void;
+  readonly logger: Logger;
+}
+
+/** An address that is replaced is gone for a moment. */
+const SWARM_MS = 200;
+/** The kernel tells nobody of another name; it is asked, which starts no program. */
+const EVERY_MS = 2_000;
+
+/**
+ * Follows what of this host may change while xnet runs: underlay address, interface and MTU (by the kernel's events, and
+ * again and again while the address is gone), and its name. The others know within 5 s, as soon as the store is there.
+ */
+export class HostChanges implements AsyncDisposable {
+  readonly #parts: HostChangesParts;
+  readonly #sweep: Sweep;
+  #underlay: Underlay;
+  /** As the cluster has them. */
+  #published: { readonly name: string; readonly vtep: string };
+  #suspected = false;
+  #suspicion: NodeJS.Timeout | undefined;
+  #problem: string | undefined;
+
+  constructor(parts: HostChangesParts) {
+    this.#parts = parts;
+    this.#underlay = parts.underlay;
+    this.#published = { name: parts.name, vtep: parts.underlay.vtep };
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: EVERY_MS,
+      onFailure: () => undefined,
+    });
+  }
+
+  get underlay(): Underlay {
+    return this.#underlay;
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    return this.#problem === undefined ? [] : [this.#problem];
+  }
+
+  start(): void {
+    this.#sweep.start();
+  }
+
+  /** The underlay may not be what it was: it is looked at soon. */
+  suspect(): void {
+    this.#suspicion ??= setTimeout(() => {
+      this.#suspicion = undefined;
+      this.#suspected = true;
+      this.#sweep.hint();
+    }, SWARM_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#suspicion);
+    await this.#sweep[Symbol.asyncDispose]();
+  }
+
+  async #look(): Promise<number> {
+    try {
+      if (this.#suspected) await this.#followUnderlay();
+      await this.#publish();
+      this.#note(undefined);
+    } catch (error: unknown) {
+      this.#note(errorMessage(error));
+    }
+    return EVERY_MS;
+  }
+
+  async #followUnderlay(): Promise<void> {
+    const { dataplane, reconnect, refresh, logger } = this.#parts;
+    const before = this.#underlay;
+    this.#underlay = await dataplane.followUnderlay();
+    this.#suspected = false;
+    const { vtep, mtu } = this.#underlay;
+    if (vtep === before.vtep && mtu === before.mtu && this.#underlay.interface === before.interface) return;
+    logger.warn('the underlay of this host has changed', { from: before, to: this.#underlay });
+    if (vtep !== before.vtep) reconnect();
+    refresh();
+  }
+
+  async #publish(): Promise<void> {
+    const { registration, logger } = this.#parts;
+    const now = { name: hostname(), vtep: this.#underlay.vtep };
+    const before = this.#published;
+    if (now.name === before.name && now.vtep === before.vtep) return;
+    await registration.change(now).catch((error: unknown) => {
+      throw new XnetError(
+        'STORE_UNAVAILABLE',
+        `the other hosts do not know yet that this host is ${now.name} (${now.vtep}) now: ${errorMessage(error)}`,
+      );
+    });
+    this.#published = now;
+    logger.info('the others know of the change', { from: before, to: now });
+  }
+
+  #note(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem) this.#parts.logger.warn(problem);
+    this.#problem = problem;
+  }
+}

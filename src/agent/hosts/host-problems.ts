@@ -1,0 +1,95 @@
+import { Sweep } from '../../concurrency/sweep.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import { keys } from '../../store/keys.js';
+import type { RecordReader } from '../../store/record-reader.js';
+import { formatRecord, type HostProblemsRecord, hostProblemsRecord } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import { watchRecords } from '../local/watch-records.js';
+
+const LOOK_MS = 2000;
+/** What every host of the cluster keeps, of each: enough to know where to look. */
+const MOST_PROBLEMS = 5;
+const LONGEST_PROBLEM = 400;
+
+export interface HostProblemsParts {
+  readonly store: Store;
+  readonly hostId: string;
+  readonly records: RecordReader;
+  readonly logger: Logger;
+  /** This host's, as of now. */
+  readonly own: () => readonly string[];
+  /** How often these are compared with what the store has of them, in memory. Default 2000 ms. */
+  readonly lookMs?: number;
+}
+
+/**
+ * Lets every host know of the problems of each: a network that is missing on one concerns them all. Written only when
+ * they change, and only those that two looks have seen: each start has some for a moment. The record of a host that has ended stays until its next start, and is worth nothing meanwhile.
+ */
+export class HostProblems implements AsyncDisposable {
+  readonly #parts: HostProblemsParts;
+  readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
+  #all: readonly HostProblemsRecord[] = [];
+  /** At the look before. */
+  #before: readonly string[] = [];
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(parts: HostProblemsParts) {
+    this.#parts = parts;
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: parts.lookMs ?? LOOK_MS,
+      onFailure: (error) =>
+        parts.logger.debug('cannot publish the problems of this host', { error: errorMessage(error) }),
+    });
+  }
+
+  /** Resolves when those of the others are known. */
+  async start(): Promise<void> {
+    const { store, records } = this.#parts;
+    const prefix = keys.allHostProblems();
+    const { first, ended } = watchRecords(store, prefix, this.#stop.signal, (entries) => {
+      this.#all = records.read(hostProblemsRecord, prefix, entries.values());
+    });
+    this.#watching = ended;
+    await first;
+    this.#sweep.start();
+  }
+
+  /** What a host has published last; of one that is alive it is at most seconds old. */
+  of(hostId: string): readonly string[] {
+    return this.#all.find((record) => record.hostId === hostId)?.problems ?? [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#sweep[Symbol.asyncDispose]();
+    await this.#watching;
+  }
+
+  async #look(): Promise<number> {
+    const { store, hostId, lookMs = LOOK_MS } = this.#parts;
+    const now = this.#parts.own();
+    const problems = bounded(now.filter((problem) => this.#before.includes(problem)));
+    this.#before = now;
+    if (!store.away && problems.join('\n') !== this.of(hostId).join('\n')) {
+      const key = keys.hostProblems(hostId);
+      const value = formatRecord<HostProblemsRecord>({ version: 1, hostId, problems });
+      // Not of a host that was removed.
+      const isAlive = { key: keys.alive(hostId), is: 'present' } as const;
+      await store.commit([isAlive], [problems.length === 0 ? { remove: key } : { put: key, value }]);
+    }
+    return lookMs;
+  }
+}
+
+function bounded(problems: readonly string[]): string[] {
+  const more = problems.length - MOST_PROBLEMS;
+  const shown = problems.slice(0, more > 0 ? MOST_PROBLEMS - 1 : MOST_PROBLEMS);
+  const cut = shown.map((text) =>
+    text.length > LONGEST_PROBLEM ? `${text.slice(0, LONGEST_PROBLEM)}...` : text,
+  );
+  return more > 0 ? [...cut, `${more + 1} more; \`xnet status\` there shows them`] : cut;
+}

@@ -1,0 +1,173 @@
+import type { AddressBook, OwnDeeds, PoolBook } from '../../driver/collaborators.js';
+import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
+import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
+import { attemptRemoval } from '../../driver/networks/network-removal.js';
+import { XnetError } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import { keys } from '../../store/keys.js';
+import { RecordReader } from '../../store/record-reader.js';
+import { endpointRecord, findRecord, macRecord } from '../../store/records.js';
+import type { Condition, Entry, Store } from '../../store/store.js';
+import { type Attempt, transact } from '../../store/transact.js';
+import { loadLocalState } from '../local/local-state.js';
+import { chooseHost, claimantOf, type KnownHost, listKnownHosts } from './known-hosts.js';
+
+export interface HostRemovalParts {
+  readonly store: Store;
+  /** This host's. */
+  readonly hostId: string;
+  readonly pools: PoolBook;
+  /** What gives back addresses and pools in a host's name. */
+  readonly ipamOf: (host: { id: string; name: string }) => HostIpam;
+  readonly logger: Logger;
+}
+
+interface HostIpam extends AsyncDisposable {
+  readonly addressBook: AddressBook;
+  listUnnamedHolds(poolIds: readonly string[]): Promise<readonly { readonly poolId: string }[]>;
+  releasePool(poolId: string): Promise<void>;
+}
+
+/** Below the number of operations that a store takes in one commit. */
+const BATCH = 100;
+
+/**
+ * Forgets a host that will not come back: its endpoints, addresses, pools and networks, then itself, as if it had taken
+ * them down. A network that no other host has goes with it, but for one that is mirrored. Until all is done the host's
+ * own record stays, so that a removal which broke off can be made again. Nothing is written once the host shows a sign
+ * of life. Throws NOT_FOUND, INVALID (the name of several), IN_USE (it is this host, or alive), INTERNAL (a newer xnet
+ * wrote of it) and the store's errors.
+ */
+export async function removeHost(parts: HostRemovalParts, wanted: string): Promise<KnownHost> {
+  const { store, logger } = parts;
+  const host = chooseHost(await listKnownHosts(store), wanted);
+  if (host.id === parts.hostId)
+    throw new XnetError('IN_USE', `${titleOf(host)} is this host; remove it from another one`);
+  const removal = new HostRemoval(parts, host);
+  await removal.run();
+  logger.info('host removed', { host: host.id, name: host.name, endpoints: host.endpoints });
+  return host;
+}
+
+class HostRemoval {
+  readonly #parts: HostRemovalParts;
+  readonly #host: KnownHost;
+  readonly #silent: Condition;
+
+  constructor(parts: HostRemovalParts, host: KnownHost) {
+    this.#parts = parts;
+    this.#host = host;
+    this.#silent = { key: keys.alive(host.id), is: 'absent' };
+  }
+
+  async run(): Promise<void> {
+    const { id, name = id } = this.#host;
+    await this.#requireSilent();
+    const local = await this.#loadLocal();
+    await using ipam = this.#parts.ipamOf({ id, name });
+    await this.#removeEndpoints(local, ipam);
+    await this.#releaseHolds(ipam);
+    await this.#removeEach(keys.addresses(), claimantOf);
+    for (const network of local.listNetworks()) await this.#removeNetwork(network);
+    // Of networks that are gone.
+    await this.#removeEach(keys.endpoints(), (entry) => findRecord(endpointRecord, entry)?.hostId);
+    await this.#removeEach(keys.macs(), (entry) => findRecord(macRecord, entry)?.hostId);
+    await this.#removeEach(keys.bindings(), ({ key }) => key.split('/')[2]);
+    await this.#transact(() => this.#attemptEnd());
+  }
+
+  /** Throws INTERNAL when a newer xnet wrote any of it: nobody here knows what it means. */
+  async #loadLocal(): Promise<LocalNetworks> {
+    const { store, logger } = this.#parts;
+    const records = new RecordReader(logger);
+    const local = new LocalNetworks();
+    if (!(await loadLocalState(store, this.#host.id, local, records)))
+      throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
+    const [problem] = records.problems;
+    if (problem !== undefined) throw new XnetError('INTERNAL', problem);
+    return local;
+  }
+
+  async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {
+    const { store } = this.#parts;
+    const claims = { endpointsOf: () => undefined, hostName: (id: string) => id };
+    const records = new EndpointRecords({ store, hostId: this.#host.id, local, addressBook, ...claims });
+    for (const endpoint of local.listAllEndpoints()) {
+      await this.#requireSilent();
+      await records.remove(endpoint);
+    }
+  }
+
+  async #releaseHolds(ipam: HostIpam): Promise<void> {
+    for (const { poolId } of await ipam.listUnnamedHolds([])) {
+      await this.#requireSilent();
+      await ipam.releasePool(poolId);
+    }
+  }
+
+  async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
+    const { store, pools } = this.#parts;
+    const removal = { store, pools, deeds: NO_DEEDS, hostId: this.#host.id };
+    const tie = { networkId: record.id, dockerNetworkId };
+    const removed = await this.#transact(() => attemptRemoval(removal, tie, true));
+    for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
+  }
+
+  /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */
+  async #removeEach(prefix: string, hostIdOf: (entry: Entry) => string | undefined): Promise<void> {
+    const { store } = this.#parts;
+    let more = true;
+    while (more) {
+      more = await this.#transact(async () => {
+        const { entries } = await store.list(prefix);
+        const found = entries.filter((entry) => hostIdOf(entry) === this.#host.id);
+        const batch = found.slice(0, BATCH);
+        return {
+          result: found.length > BATCH,
+          conditions: batch.map(({ key, revision }): Condition => ({ key, is: 'at', revision })),
+          writes: batch.map(({ key }) => ({ remove: key })),
+        };
+      });
+    }
+  }
+
+  async #attemptEnd(): Promise<Attempt<void>> {
+    const { id, vtep } = this.#host;
+    const holder = vtep === undefined ? undefined : await this.#parts.store.get(keys.vtep(vtep));
+    const own = holder?.value === id ? [{ remove: holder.key }] : [];
+    return {
+      result: undefined,
+      conditions: [],
+      writes: [{ remove: keys.host(id) }, { remove: keys.hostProblems(id) }, ...own],
+    };
+  }
+
+  /** Nothing is written unless the host is silent still. */
+  #transact<T>(attempt: () => Promise<Attempt<T>>): Promise<T> {
+    return transact(this.#parts.store, async () => {
+      await this.#requireSilent();
+      const { result, ...commit } = await attempt();
+      if (!commit.writes || commit.writes.length === 0) return { result };
+      return { result, conditions: [...commit.conditions, this.#silent], writes: commit.writes };
+    });
+  }
+
+  async #requireSilent(): Promise<void> {
+    if (!(await this.#parts.store.get(this.#silent.key))) return;
+    throw new XnetError(
+      'IN_USE',
+      `${titleOf(this.#host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
+    );
+  }
+}
+
+const NO_DEEDS: OwnDeeds = {
+  made: new Map(),
+  isRemoving: () => false,
+  noteUntiedUnseen: () => undefined,
+  noteMarked: () => undefined,
+};
+
+function titleOf({ id, name }: KnownHost): string {
+  return name === undefined ? `host ${id}` : `host ${name} (${id})`;
+}

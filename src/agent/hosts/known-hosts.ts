@@ -1,0 +1,87 @@
+import { XnetError } from '../../errors.js';
+import { quoted } from '../../inet/quoted.js';
+import { keys } from '../../store/keys.js';
+import {
+  addressRecord,
+  bindingRecord,
+  endpointRecord,
+  findRecord,
+  hostRecord,
+  poolReferenceRecord,
+} from '../../store/records.js';
+import type { Entry, Store } from '../../store/store.js';
+import { isHostId } from './host-identity.js';
+
+/** A host of which the store has anything. */
+export interface KnownHost {
+  readonly id: string;
+  /** Absent, with `vtep`: its own record is gone (another host took its underlay address), others of it are left. */
+  readonly name?: string;
+  readonly vtep?: string;
+  /** It has given a sign of life within a lease's length; absent while the store is away. */
+  readonly alive?: boolean;
+  /** Containers' endpoints that it has in the store. */
+  readonly endpoints: number;
+  /** Networks that its Docker has. */
+  readonly networks: number;
+}
+
+/** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
+export async function listKnownHosts(store: Pick<Store, 'list' | 'away'>): Promise<KnownHost[]> {
+  const [hosts, alive, bindings, endpoints, references, addresses] = await Promise.all(
+    [
+      keys.hosts(),
+      keys.aliveHosts(),
+      keys.bindings(),
+      keys.endpoints(),
+      keys.poolReferences(),
+      keys.addresses(),
+    ].map(async (prefix) => (await store.list(prefix)).entries),
+  );
+  const records = new Map(
+    (hosts ?? []).flatMap((entry) => {
+      const record = findRecord(hostRecord, entry);
+      return record ? [[record.id, record] as const] : [];
+    }),
+  );
+  const bound = idsOf(bindings, (entry) => findRecord(bindingRecord, entry)?.hostId);
+  const joined = idsOf(endpoints, (entry) => findRecord(endpointRecord, entry)?.hostId);
+  const holding = idsOf(references, (entry) => findRecord(poolReferenceRecord, entry)?.hostId);
+  const claiming = idsOf(addresses, claimantOf);
+  const ids = new Set([...records.keys(), ...bound, ...joined, ...holding, ...claiming]);
+  return [...ids].filter(isHostId).map((id) => {
+    const record = records.get(id);
+    return {
+      id,
+      ...(record && { name: record.name, vtep: record.vtep }),
+      ...(!store.away && { alive: (alive ?? []).some(({ key }) => key === keys.alive(id)) }),
+      endpoints: joined.filter((each) => each === id).length,
+      networks: bound.filter((each) => each === id).length,
+    };
+  });
+}
+
+/** The one host with that name or id. Throws NOT_FOUND, and INVALID when several have the name. */
+export function chooseHost(hosts: readonly KnownHost[], wanted: string): KnownHost {
+  const byId = hosts.find(({ id }) => id === wanted);
+  const named = byId ? [byId] : hosts.filter(({ name }) => name === wanted);
+  const [host] = named;
+  if (!host)
+    throw new XnetError(
+      'NOT_FOUND',
+      `the cluster has no host with the name or id ${quoted(wanted)}; \`xnet host ls\` lists them`,
+    );
+  if (named.length === 1) return host;
+  const ids = named.map(({ id }) => id).join(', ');
+  throw new XnetError('INVALID', `${named.length} hosts are called ${quoted(wanted)}; give one's id: ${ids}`);
+}
+
+/** The host that has claimed the address for a container. One that rests is nobody's; gateways go with the holds on pools. */
+export function claimantOf(entry: Entry): string | undefined {
+  const record = findRecord(addressRecord, entry);
+  return record?.state === 'claimed' && record.purpose === 'endpoint' ? record.hostId : undefined;
+}
+
+function idsOf(entries: readonly Entry[] | undefined, idOf: (entry: Entry) => string | undefined): string[] {
+  return (entries ?? []).flatMap((entry) => idOf(entry) ?? []);
+}

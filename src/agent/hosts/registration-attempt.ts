@@ -1,0 +1,100 @@
+import { XnetError } from '../../errors.js';
+import { keys } from '../../store/keys.js';
+import { formatRecord, type HostRecord, hostRecord, parseRecord } from '../../store/records.js';
+import type { Lease, Store, Write } from '../../store/store.js';
+import { type Attempt, asRead } from '../../store/transact.js';
+import { listKnownHosts } from './known-hosts.js';
+import { isOtherAlive, otherAliveError, type Registered } from './records-owner.js';
+
+export interface RegistrationOrder {
+  readonly host: HostRecord;
+  readonly lease: Lease;
+  /** This process has registered before: whoever has the record now took it from this machine, and is another one. */
+  readonly wasRegistered: boolean;
+  /** Takes what the store had before this registration, whose commit may be of unknown fate. */
+  readonly onRead: (found: Registered) => void;
+  /** Takes the record of the other machine that is alive with this id, before that is thrown. */
+  readonly onClash: (other: HostRecord) => void;
+}
+
+/**
+ * Results in the record as it is written. A silent host whose VTEP this one has now keeps its record as long as it has networks or
+ * endpoints: others must see that it is silent. Throws IN_USE when another machine has the id or the VTEP and is alive.
+ */
+export async function attemptRegistration(
+  store: Store,
+  order: RegistrationOrder,
+): Promise<Attempt<HostRecord>> {
+  const { lease, onRead } = order;
+  const { id, vtep } = order.host;
+  const [own, holder, alive] = await Promise.all([
+    store.get(keys.host(id)),
+    store.get(keys.vtep(vtep)),
+    store.get(keys.alive(id)),
+  ]);
+  const former = own && parseRecord(hostRecord, own);
+  const registered = { record: former, isAlive: alive !== undefined };
+  checkSameMachine(registered, order);
+  if (alive?.value !== lease.id) onRead(registered);
+  const taken = holder && holder.value !== id ? holder.value : undefined;
+  if (taken !== undefined) await checkGone(store, taken, vtep);
+  const isEmpty = taken !== undefined && (await hasNothing(store, taken));
+  const formerVtep = await planFormerVtep(store, former, vtep);
+  const host = withDockerFacts(order.host, former);
+  return {
+    result: host,
+    conditions: [asRead(keys.host(id), own), asRead(keys.vtep(vtep), holder), asRead(keys.alive(id), alive)],
+    writes: [
+      { put: keys.host(id), value: formatRecord(host) },
+      { put: keys.vtep(vtep), value: id },
+      { put: keys.alive(id), value: lease.id, lease },
+      ...formerVtep,
+      ...(isEmpty ? [{ remove: keys.host(taken) }] : []),
+    ],
+  };
+}
+
+function checkSameMachine(registered: Registered, { host, wasRegistered, onClash }: RegistrationOrder): void {
+  const { record } = registered;
+  // An address proves nothing against the machine that had it when the record was taken.
+  if (!record || !isOtherAlive(registered, wasRegistered ? { ...host, vtep: '' } : host)) return;
+  onClash(record);
+  throw otherAliveError(record);
+}
+
+async function checkGone(store: Store, otherId: string, vtep: string): Promise<void> {
+  const entry = await store.get(keys.host(otherId));
+  const name = entry ? parseRecord(hostRecord, entry).name : otherId;
+  if (!(await store.get(keys.alive(otherId)))) return;
+  throw new XnetError(
+    'IN_USE',
+    `underlay address ${vtep} is in use by host ${name}; give this host an address of its own (--vtep or --interface)`,
+  );
+}
+
+/** Docker has not been looked at yet when xnet starts. */
+function withDockerFacts(host: HostRecord, former: HostRecord | undefined): HostRecord {
+  const { gatewaySubnets = former?.gatewaySubnets, dockerDatabase = former?.dockerDatabase } = host;
+  return {
+    ...host,
+    ...(gatewaySubnets && { gatewaySubnets }),
+    ...(dockerDatabase !== undefined && { dockerDatabase }),
+  };
+}
+
+/** A machine that was set up anew, say, after xnet had been taken away from it. */
+async function hasNothing(store: Store, hostId: string): Promise<boolean> {
+  const host = (await listKnownHosts(store)).find(({ id }) => id === hostId);
+  return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;
+}
+
+/** The claim of this host's former address goes, unless another host has it by now. */
+async function planFormerVtep(
+  store: Store,
+  registered: HostRecord | undefined,
+  vtep: string,
+): Promise<Write[]> {
+  if (!registered || registered.vtep === vtep) return [];
+  const holder = await store.get(keys.vtep(registered.vtep));
+  return holder?.value === registered.id ? [{ remove: holder.key }] : [];
+}

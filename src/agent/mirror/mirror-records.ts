@@ -1,0 +1,145 @@
+/** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
+import { XnetError } from '../../errors.js';
+import { keys } from '../../store/keys.js';
+import {
+  type BindingRecord,
+  bindingRecord,
+  endpointRecord,
+  findRecord,
+  formatRecord,
+  type MirrorRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../../store/records.js';
+import type { Condition, Entry, Store, Write } from '../../store/store.js';
+import { type Attempt, transact } from '../../store/transact.js';
+
+export interface BindingReference {
+  readonly networkId: string;
+  readonly hostId: string;
+  readonly dockerNetworkId: string;
+}
+
+export type Seen = NonNullable<BindingRecord['seen']>;
+
+/**
+ * Makes the network a mirrored one and claims its name. Resolves to false, with nothing written, when the network is
+ * no longer there or mirrored already. Throws EXISTS when another has the name.
+ */
+export async function publishMirror(
+  store: Store,
+  binding: BindingReference,
+  mirror: MirrorRecord,
+  seen: Seen,
+): Promise<boolean> {
+  let wrote = false;
+  return transact(store, async () => {
+    const [network, own, holder] = await Promise.all([
+      store.get(keys.network(binding.networkId)),
+      store.get(bindingKey(binding)),
+      store.get(keys.name(mirror.name)),
+    ]);
+    if (!network || !own) return { result: false };
+    const record = parseRecord(networkRecord, network);
+    // After a commit of unknown fate: its own.
+    if (record.mirror) return { result: wrote };
+    if (holder) throw new XnetError('EXISTS', 'another network of the cluster has that name');
+    wrote = true;
+    return {
+      result: true,
+      conditions: [at(network), at(own), { key: keys.name(mirror.name), is: 'absent' }],
+      writes: [
+        { put: network.key, value: formatRecord({ ...record, name: mirror.name, mirror }) },
+        { put: keys.name(mirror.name), value: record.id },
+        { put: own.key, value: formatRecord({ ...parseRecord(bindingRecord, own), seen }) },
+      ],
+    };
+  });
+}
+
+/** The network has these labels from now on, where copies of it are made. */
+export async function relabel(
+  store: Store,
+  networkId: string,
+  labels: MirrorRecord['labels'],
+): Promise<void> {
+  await transact(store, async (): Promise<Attempt<void>> => {
+    const entry = await store.get(keys.network(networkId));
+    const record = entry && parseRecord(networkRecord, entry);
+    if (!entry || !record?.mirror) return { result: undefined };
+    const mirror = { ...record.mirror, labels };
+    return { result: undefined, conditions: [at(entry)], writes: [put(entry, { ...record, mirror })] };
+  });
+}
+
+/** Notes that Docker has the network. A binding that is gone stays so. */
+export async function noteSeen(store: Store, binding: BindingReference, seen: Seen): Promise<void> {
+  await transact(store, async (): Promise<Attempt<void>> => {
+    const own = await store.get(bindingKey(binding));
+    const record = own && parseRecord(bindingRecord, own);
+    if (!own || (record?.seen?.database === seen.database && record.seen.name === seen.name))
+      return { result: undefined };
+    return {
+      result: undefined,
+      conditions: [at(own)],
+      writes: [{ put: own.key, value: formatRecord({ ...(record as BindingRecord), seen }) }],
+    };
+  });
+}
+
+/** The network as the store has it now. */
+export async function findNetwork(store: Store, networkId: string): Promise<NetworkRecord | undefined> {
+  const entry = await store.get(keys.network(networkId));
+  return entry && parseRecord(networkRecord, entry);
+}
+
+/**
+ * Undoes a removal while endpoints are left, or for `hostId`, to which containers that do not run belong; resolves to
+ * the network's name and the hosts that use it, or to undefined when there was nothing to undo. Where the name has been
+ * taken meanwhile the network stays, but is mirrored no more.
+ */
+export async function undoRemoval(
+  store: Store,
+  networkId: string,
+  hostId?: string,
+): Promise<{ name: string; hosts: string[] } | undefined> {
+  return transact<{ name: string; hosts: string[] } | undefined>(store, async () => {
+    const entry = await store.get(keys.network(networkId));
+    const record = entry && parseRecord(networkRecord, entry);
+    if (!entry || !record?.mirror?.removal) return { result: undefined };
+    const running = await hostsWithEndpoints(store, networkId);
+    const hosts = [...new Set([...running, ...(hostId === undefined ? [] : [hostId])])];
+    if (hosts.length === 0) return { result: undefined };
+    const { removal: _, ...mirror } = record.mirror;
+    const nameKey = keys.name(mirror.name);
+    const result = { name: mirror.name, hosts };
+    if (await store.get(nameKey)) {
+      const { mirror: _dropped, ...plain } = record;
+      return { result, conditions: [at(entry)], writes: [put(entry, plain)] };
+    }
+    return {
+      result,
+      conditions: [at(entry), { key: nameKey, is: 'absent' }],
+      writes: [put(entry, { ...record, name: mirror.name, mirror }), { put: nameKey, value: networkId }],
+    };
+  });
+}
+
+/** Ids of the hosts that have endpoints of the network; `?` for one that cannot be read: it may be in use. */
+export async function hostsWithEndpoints(store: Store, networkId: string): Promise<string[]> {
+  const { entries } = await store.list(keys.endpointsOf(networkId));
+  return [...new Set(entries.map((entry) => findRecord(endpointRecord, entry)?.hostId ?? '?'))];
+}
+
+function bindingKey({ networkId, hostId, dockerNetworkId }: BindingReference): string {
+  return keys.binding(networkId, hostId, dockerNetworkId);
+}
+
+function at({ key, revision }: Entry): Condition {
+  return { key, is: 'at', revision };
+}
+
+function put({ key }: Entry, record: NetworkRecord): Write {
+  return { put: key, value: formatRecord(record) };
+}

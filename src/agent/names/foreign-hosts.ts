@@ -1,0 +1,97 @@
+import type { DockerNetwork, Engine, EngineEvent } from '../../docker/engine.js';
+import { errorMessage } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import type { Logger } from '../../observability/logger.js';
+
+export interface ForeignHostsParts {
+  readonly engine: Pick<Engine, 'state' | 'watchEvents' | 'listNetworks' | 'listContainers'>;
+  readonly hostsFiles: {
+    noteDockerVersion(version: string): void;
+    correctOf(containerId: string): Promise<void>;
+    removeOf(containerId: string, isWanted: (address: string) => boolean): Promise<void>;
+  };
+  /** Name under which this host's Docker knows xnet. */
+  readonly driver: string;
+  readonly logger: Logger;
+}
+
+type NetworkEvent = EngineEvent & { readonly type: 'network' };
+
+/**
+ * Puts the hosts files of containers right that are in networks of other drivers (macvlan, bridge ...) with addresses of xnet's:
+ * there Docker asks xnet for an address, and only its events say which container got it, some 10 ms before that begins to run.
+ */
+export class ForeignHosts implements AsyncDisposable {
+  readonly #parts: ForeignHostsParts;
+  readonly #stop = new AbortController();
+  /** Networks of Docker's, which never change: their subnets where xnet gives the addresses, else undefined. */
+  readonly #networks = new Map<string, readonly Prefix[] | undefined>();
+  #following: Promise<void> | undefined;
+
+  constructor(parts: ForeignHostsParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#following = this.#follow();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+  }
+
+  async #follow(): Promise<void> {
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
+      try {
+        await this.#take(event);
+      } catch (error: unknown) {
+        // The engine's state says so where people look; after its absence all is looked at again.
+        this.#parts.logger.debug('cannot follow the networks of other drivers', {
+          error: errorMessage(error),
+        });
+      }
+    }
+  }
+
+  async #take(event: EngineEvent): Promise<void> {
+    if (event.type === 'resync') await this.#resync();
+    else if (event.type === 'network' && event.driver !== this.#parts.driver) await this.#takeNetwork(event);
+  }
+
+  async #takeNetwork({ action, networkId, containerId }: NetworkEvent): Promise<void> {
+    if (action === 'destroy') this.#networks.delete(networkId);
+    else if (!this.#networks.has(networkId)) await this.#list();
+    const subnets = this.#networks.get(networkId);
+    if (!subnets || containerId === undefined) return;
+    const { hostsFiles } = this.#parts;
+    if (action === 'connect') await hostsFiles.correctOf(containerId);
+    if (action === 'disconnect') {
+      const isThere = (address: string) => subnets.some((each) => each.contains(IpAddress.parse(address)));
+      await hostsFiles.removeOf(containerId, isThere);
+    }
+  }
+
+  /** What was missed: containers that Docker started at its own start, or while xnet was away. */
+  async #resync(): Promise<void> {
+    const { engine, hostsFiles } = this.#parts;
+    if (engine.state.connected) hostsFiles.noteDockerVersion(engine.state.version);
+    await this.#list();
+    for (const [networkId, subnets] of this.#networks) {
+      if (!subnets) continue;
+      for (const { id } of await engine.listContainers({ networkId })) await hostsFiles.correctOf(id);
+    }
+  }
+
+  async #list(): Promise<void> {
+    const networks = await this.#parts.engine.listNetworks();
+    this.#networks.clear();
+    for (const network of networks) this.#networks.set(network.id, this.#subnetsOf(network));
+  }
+
+  #subnetsOf({ driver, ipam }: DockerNetwork): Prefix[] | undefined {
+    if (driver === this.#parts.driver || ipam.driver !== this.#parts.driver) return undefined;
+    return ipam.subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [Prefix.parse(subnet)]));
+  }
+}

@@ -1,0 +1,231 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Limit } from '../../concurrency/limit.js';
+import { Sweep } from '../../concurrency/sweep.js';
+import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import { keys } from '../../store/keys.js';
+import { type EndpointNames, type EndpointRecord, formatRecord } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import { namesOf, swarmNames } from './name-plan.js';
+
+export interface NamePublisherParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  /** This host's endpoints, by id. */
+  readonly findEndpoint: (endpointId: string) => EndpointRecord | undefined;
+  /** One of them as the store has it, or had it a moment ago; undefined while that is not known. */
+  readonly findStored: (endpoint: EndpointRecord) => EndpointRecord | undefined;
+  /** The containers' resolvers, which Docker before 28, or an absence of ours, left without one. */
+  readonly sandboxes: {
+    has(endpointId: string): boolean;
+    enter(endpoint: EndpointRecord, sandboxPath: string): void;
+  };
+  /** Of containers that run: `sandboxPath` is where the endpoint is. */
+  readonly hostsFiles: {
+    enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
+  };
+  /** What containers have of names for themselves alone, for the resolvers. */
+  readonly containers: {
+    expect(containerId: string): void;
+    learn(container: InspectedContainer): void;
+    failed(containerId: string): void;
+    forget(containerId: string): void;
+    list(containers: readonly DockerContainer[]): readonly DockerContainer[];
+    unreachable(): void;
+  };
+  readonly logger: Logger;
+  /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
+  readonly sweepMs?: number;
+}
+
+type ContainerEvent = EngineEvent & { readonly type: 'container' };
+
+/** Inspections wait for containers that are being started: enough of them at once not to wait for each other. */
+const INSPECTIONS_AT_ONCE = 64;
+const RETRY_MS = 1000;
+
+/**
+ * Writes the names of this host's containers into their endpoints' records, as Docker tells of them: never on the path
+ * of a call that Docker waits for, and in that record alone. What goes with the endpoint (disconnect, stop) needs no
+ * writing: the record goes. A failure is tried again until it succeeds or the container is gone.
+ */
+export class NamePublisher implements AsyncDisposable {
+  readonly #parts: NamePublisherParts;
+  readonly #sweepMs: number;
+  readonly #stop = new AbortController();
+  readonly #sweep: Sweep;
+  readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
+  /** Containers being looked at -> true when another look was asked for meanwhile. */
+  readonly #looking = new Map<string, boolean>();
+  readonly #failed = new Set<string>();
+  /** What tasks of a swarm were sent since they were started, by container. */
+  readonly #signals = new Map<string, Set<number>>();
+  /**
+   * What this process wrote, which it knows before the view of the store does; undefined: it may have written, and the
+   * store has whatever. Of what is not in here the view knows all: nobody else writes names there.
+   */
+  readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
+  readonly #work = new Set<Promise<void>>();
+  /** When all containers are looked at next, in ms: at once when Docker's events begin. */
+  #resyncAtMs: number;
+  #following: Promise<void> | undefined;
+
+  constructor(parts: NamePublisherParts) {
+    this.#parts = parts;
+    this.#sweepMs = parts.sweepMs ?? 30_000;
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const retryMs = Math.min(RETRY_MS, this.#sweepMs);
+    this.#sweep = new Sweep({
+      look: async () => {
+        for (const containerId of this.#failed) this.hint(containerId);
+        if (performance.now() >= this.#resyncAtMs) await this.#resync();
+        return retryMs;
+      },
+      retryMs,
+      // The engine's state says so where people look.
+      onFailure: (error) => {
+        parts.containers.unreachable();
+        parts.logger.debug('cannot list containers', { error: errorMessage(error) });
+      },
+    });
+  }
+
+  start(): void {
+    this.#sweep.start();
+    this.#following = this.#followDocker();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#sweep[Symbol.asyncDispose]();
+    await this.#following;
+    await Promise.all(this.#work);
+  }
+
+  /** Number of containers whose names could not be published yet. */
+  get failures(): number {
+    return this.#failed.size;
+  }
+
+  /** Looks at all containers, soon. */
+  hintAll(): void {
+    this.#resyncAtMs = 0;
+    this.#sweep.hint();
+  }
+
+  /** Publishes the container's names, soon; several hints while it is looked at are one more look. */
+  hint(containerId: string): void {
+    if (this.#stop.signal.aborted) return;
+    if (this.#looking.has(containerId)) {
+      this.#looking.set(containerId, true);
+      return;
+    }
+    this.#looking.set(containerId, false);
+    this.#parts.containers.expect(containerId);
+    const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
+  async #followDocker(): Promise<void> {
+    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
+  }
+
+  #take(event: EngineEvent): void {
+    if (event.type === 'resync') this.hintAll();
+    else if (event.type === 'container') this.#takeContainer(event);
+    else if (event.containerId !== undefined) this.hint(event.containerId);
+  }
+
+  #takeContainer({ action, containerId, service, signal }: ContainerEvent): void {
+    if (action !== 'kill' && action !== 'health_status') this.hint(containerId);
+    if (action === 'destroy') this.#failed.delete(containerId);
+    if (action === 'die' || action === 'destroy') this.#signals.delete(containerId);
+    if (service === undefined) return;
+    if (action === 'kill' && signal !== undefined)
+      this.#signals.set(containerId, new Set(this.#signals.get(containerId)).add(signal));
+    if (action === 'kill' || action === 'health_status') this.hint(containerId);
+  }
+
+  /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
+  async #resync(): Promise<void> {
+    this.#resyncAtMs = performance.now() + this.#sweepMs;
+    const all = await this.#parts.engine.listContainers({ all: true });
+    const changed = this.#parts.containers.list(all);
+    for (const { id } of new Set([...changed, ...all.filter((each) => this.#isStale(each))])) this.hint(id);
+  }
+
+  #isStale(container: DockerContainer): boolean {
+    const { findEndpoint, findStored, sandboxes } = this.#parts;
+    const mine = container.endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
+    const lacking = mine.filter((endpoint) => {
+      const stored = findStored(endpoint);
+      return stored && !this.#isNamed(stored, container);
+    });
+    // The view is behind, or the store has lost what was written: either way it is written once more.
+    for (const endpoint of lacking) this.#written.set(endpoint, undefined);
+    return lacking.length > 0 || mine.some(({ id }) => !sandboxes.has(id));
+  }
+
+  #isNamed({ names }: EndpointRecord, container: DockerContainer): boolean {
+    if (names?.container !== container.name) return false;
+    // Whether it is stopping the list does not tell.
+    if (container.service === undefined || this.#signals.has(container.id)) return true;
+    return names.names.includes(container.service) === swarmNames(container).length > 0;
+  }
+
+  /** Never rejects. */
+  async #look(containerId: string): Promise<void> {
+    do {
+      this.#looking.set(containerId, false);
+      try {
+        await this.#publish(containerId);
+        this.#failed.delete(containerId);
+      } catch (error: unknown) {
+        if (!this.#failed.has(containerId)) {
+          this.#parts.logger.warn("cannot publish a container's names; trying again", {
+            container: containerId,
+            error: errorMessage(error),
+          });
+        }
+        this.#failed.add(containerId);
+        this.#parts.containers.failed(containerId);
+      }
+    } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
+    this.#looking.delete(containerId);
+  }
+
+  async #publish(containerId: string): Promise<void> {
+    const container = await this.#parts.engine.inspectContainer(containerId);
+    if (!container) return this.#parts.containers.forget(containerId);
+    this.#parts.containers.learn(container);
+    const named = this.#namedEndpoints(container);
+    const { sandboxPath } = container;
+    if (sandboxPath !== undefined)
+      for (const [endpoint] of named) {
+        this.#parts.sandboxes.enter(endpoint, sandboxPath);
+        this.#parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
+      }
+    await Promise.all(named.map((each) => this.#write(...each)));
+  }
+
+  #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
+    return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
+      const endpoint = this.#parts.findEndpoint(endpointId);
+      const names = namesOf(container, endpointId, this.#signals.get(container.id));
+      return endpoint && names ? [[endpoint, names]] : [];
+    });
+  }
+
+  /** No other host writes this record, so it is not read before; one that is gone stays gone. */
+  async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
+    const { store, findStored } = this.#parts;
+    const known = this.#written.has(endpoint) ? this.#written.get(endpoint) : findStored(endpoint)?.names;
+    if (isDeepStrictEqual(known, names)) return;
+    const key = keys.endpoint(endpoint.networkId, endpoint.id);
+    const value = formatRecord({ ...endpoint, names });
+    this.#written.set(endpoint, undefined);
+    const { committed } = await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
+    if (committed) this.#written.set(endpoint, names);
+  }
+}

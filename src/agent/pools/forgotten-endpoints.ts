@@ -1,0 +1,142 @@
+import { Limit } from '../../concurrency/limit.js';
+import { Sweep } from '../../concurrency/sweep.js';
+import type { Dataplane } from '../../dataplane/dataplane.js';
+import type { Engine } from '../../docker/engine.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import type { EndpointRecord } from '../../store/records.js';
+import { Absences } from '../local/absences.js';
+
+export interface ForgottenEndpointsParts {
+  readonly engine: Pick<Engine, 'listContainers' | 'inspectContainer'>;
+  readonly dataplane: Pick<Dataplane, 'listNetworks' | 'listOuterEnds'>;
+  readonly local: LocalNetworks;
+  /** False while what is missing here may be on another machine. */
+  readonly isOwner: () => boolean;
+  readonly remove: (endpointId: string) => Promise<void>;
+  readonly logger: Logger;
+  /** Time between two looks while nothing is missing. Default 10000 ms. */
+  readonly sweepMs?: number;
+  /** The least for which an interface must have been in no container. Default 3000 ms: longer than most starts take. */
+  readonly outsideMs?: number;
+}
+
+/** Time between two looks while an interface is in no container, and the least for which one must have been missing. */
+const SUSPECT_MS = 1_000;
+
+const INSPECTIONS_AT_ONCE = 8;
+
+/** Endpoints that may be forgotten, by what the kernel has of them. */
+interface Suspects {
+  /** No interface at all. */
+  readonly gone: readonly EndpointRecord[];
+  /** An interface that is in the host's namespace. */
+  readonly outside: readonly EndpointRecord[];
+}
+
+/**
+ * Removes the endpoints of this host that Docker will never speak of again: it lost power, or gave them up while xnet
+ * was away. Their names would be answered and their addresses kept for ever.
+ *
+ * One counts as forgotten when no running container has it, and the kernel either has no interface of it, at two looks,
+ * or has it outside of every container, and still had when every container that was being started had been. While Docker
+ * does not answer, nothing is removed.
+ *
+ * Not being in the list of running containers says little: Docker before 28 joins an endpoint, mounts the volumes and
+ * makes the container, which may take minutes, and only then takes the interface into it. But all the while it holds
+ * the container's lock, which an inspection waits for. All containers are inspected for that, so only when an interface
+ * has been outside for longer than a start mostly takes. At the end Docker puts the interface back first, and then tries
+ * for 15 s each to tell xnet of Leave and DeleteEndpoint: said of an endpoint that is gone, they change nothing.
+ */
+export class ForgottenEndpoints implements AsyncDisposable {
+  readonly #parts: ForgottenEndpointsParts;
+  readonly #sweep: Sweep;
+  readonly #gone = new Absences();
+  readonly #outside = new Absences();
+
+  constructor(parts: ForgottenEndpointsParts) {
+    this.#parts = parts;
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: SUSPECT_MS,
+      // Docker, the store or the kernel; each says so elsewhere.
+      onFailure: (error) =>
+        parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
+    });
+  }
+
+  start(): void {
+    this.#sweep.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sweep[Symbol.asyncDispose]();
+  }
+
+  async #look(): Promise<number> {
+    const { sweepMs = 10_000, outsideMs = 3_000, isOwner } = this.#parts;
+    if (!isOwner()) return SUSPECT_MS;
+    const { gone, outside } = await this.#findSuspects();
+    this.#gone.note(gone.map(({ id }) => id));
+    this.#outside.note(outside.map(({ id }) => id));
+    await this.#removeAll(gone.filter(({ id }) => this.#gone.isLongerThan(id, SUSPECT_MS / 2)));
+    const long = outside.filter(({ id }) => this.#outside.isLongerThan(id, outsideMs));
+    const started = long.length > 0 ? await this.#awaitStarts() : new Set();
+    await this.#removeAll(long.filter(({ id }) => !started.has(id)));
+    return gone.length + outside.length > 0 ? SUSPECT_MS : sweepMs;
+  }
+
+  async #findSuspects(): Promise<Suspects> {
+    const { dataplane, local, engine } = this.#parts;
+    // First what is known, last what runs: what is made meanwhile is not looked for, and what has started meanwhile runs.
+    const known = local.listAllEndpoints();
+    const networks = await dataplane.listNetworks();
+    const attached = new Set(networks.flatMap(({ endpointNames }) => endpointNames));
+    const outer = new Set(await dataplane.listOuterEnds());
+    const suspects = known.filter(({ id }) => !attached.has(nameOf(id)) || outer.has(nameOf(id)));
+    const running = new Set(
+      suspects.length > 0 ? (await engine.listContainers()).flatMap(endpointIdsOf) : [],
+    );
+    const forgotten = suspects.filter(({ id }) => !running.has(id));
+    return {
+      gone: forgotten.filter(({ id }) => !attached.has(nameOf(id))),
+      outside: forgotten.filter(({ id }) => attached.has(nameOf(id))),
+    };
+  }
+
+  /** Resolves when every container that is being started now has been, to all the endpoints that Docker has. */
+  async #awaitStarts(): Promise<ReadonlySet<string>> {
+    const { engine } = this.#parts;
+    const limit = new Limit(INSPECTIONS_AT_ONCE);
+    const containers = await engine.listContainers({ all: true });
+    const inspected = await Promise.all(
+      containers.map(({ id }) => limit.run(() => engine.inspectContainer(id))),
+    );
+    return new Set(inspected.flatMap((container) => (container ? endpointIdsOf(container) : [])));
+  }
+
+  async #removeAll(endpoints: readonly EndpointRecord[]): Promise<void> {
+    await Promise.all(endpoints.map((endpoint) => this.#remove(endpoint)));
+  }
+
+  async #remove({ id, addresses }: EndpointRecord): Promise<void> {
+    // Docker has told of its end while the containers were inspected.
+    if (!this.#parts.local.findEndpoint(id)) return;
+    await this.#parts.remove(id);
+    this.#parts.logger.warn('removed an endpoint that Docker has forgotten', { endpoint: id, addresses });
+  }
+}
+
+/** As the kernel's interfaces tell it. */
+function nameOf(endpointId: string): string {
+  return endpointId.slice(0, 12);
+}
+
+function endpointIdsOf({
+  endpoints,
+}: {
+  readonly endpoints: readonly { readonly endpointId: string }[];
+}): string[] {
+  return endpoints.map(({ endpointId }) => endpointId);
+}

@@ -1,0 +1,69 @@
+import type { DockerNetwork, Engine } from '../../docker/engine.js';
+import { Prefix } from '../../inet/prefix.js';
+import { keys } from '../../store/keys.js';
+import type { RecordReader } from '../../store/record-reader.js';
+import type { BindingRecord } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import { readOwnBindings } from '../local/own-bindings.js';
+
+/** A hold of this host on a pool. */
+export interface PoolHold {
+  readonly poolId: string;
+  /** Names it: a part of the PoolID. */
+  readonly hold: string;
+  readonly poolKey: string;
+  readonly addressSpace: string;
+  readonly subnet: string;
+  /** Set when the pool belongs to one network alone: its name, or its id. */
+  readonly networkName?: string;
+}
+
+export interface LooseHoldsParts {
+  readonly store: Store;
+  readonly engine: Pick<Engine, 'listNetworks'>;
+  readonly pools: {
+    /** This host's holds on pools, less those that the PoolIDs name. */
+    listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]>;
+  };
+  readonly hostId: string;
+  /** Name under which this host's Docker knows xnet. */
+  readonly driver: string;
+  readonly records: RecordReader;
+}
+
+/**
+ * This host's holds on pools that belong to no network: Docker is creating one with them now, or its creation broke
+ * off. Throws DOCKER and the store's errors.
+ */
+export async function listLooseHolds(parts: LooseHoldsParts): Promise<PoolHold[]> {
+  const { store, engine, pools, hostId, driver, records } = parts;
+  const { entries } = await store.list(keys.bindings());
+  const bindings = readOwnBindings(records, entries, hostId);
+  const holds = await pools.listUnnamedHolds(bindings.flatMap(({ poolIds = [] }) => poolIds));
+  // Mostly there is none. Docker may be starting, and answer nobody before it has heard from this host's driver.
+  if (holds.length === 0) return [];
+  return findLooseHolds(holds, bindings, await engine.listNetworks(), driver);
+}
+
+/**
+ * The holds that belong to nothing: no binding names them, and no Docker network has their subnet from xnet's IPAM
+ * without a binding that names all its holds. One of another driver has none, and one whose creation an xnet without
+ * access to Docker's API was restarted in has one that names too few. Pure.
+ */
+export function findLooseHolds<Hold extends Pick<PoolHold, 'subnet'>>(
+  unnamed: readonly Hold[],
+  bindings: readonly Pick<BindingRecord, 'dockerNetworkId' | 'poolIds'>[],
+  dockerNetworks: readonly Pick<DockerNetwork, 'id' | 'ipam'>[],
+  driver: string,
+): Hold[] {
+  const named = new Map(
+    bindings.map(({ dockerNetworkId, poolIds = [] }) => [dockerNetworkId, poolIds.length]),
+  );
+  const subnets = new Set(
+    dockerNetworks
+      .filter(({ id, ipam }) => ipam.driver === driver && (named.get(id) ?? 0) < ipam.subnets.length)
+      .flatMap(({ ipam }) => ipam.subnets)
+      .map(({ subnet }) => subnet && `${Prefix.parseInterface(subnet).prefix}`),
+  );
+  return unnamed.filter(({ subnet }) => !subnets.has(subnet));
+}

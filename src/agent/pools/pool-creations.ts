@@ -1,0 +1,62 @@
+import { withDeadline } from '../../concurrency/deadline.js';
+import type { DockerNetwork } from '../../docker/engine.js';
+import type { PoolRequests } from '../../driver/pool-requests.js';
+import { errorMessage } from '../../errors.js';
+import { Prefix } from '../../inet/prefix.js';
+import type { Logger } from '../../observability/logger.js';
+import { keys } from '../../store/keys.js';
+import { type LooseHoldsParts, listLooseHolds, type PoolHold } from './loose-holds.js';
+
+/** Docker lists its networks in some ms, or it does not answer at all. */
+const LIST_MS = 1000;
+
+export interface PoolCreationsParts extends LooseHoldsParts {
+  readonly requests: PoolRequests;
+  /** Where Docker gets the pools of networks of one host. */
+  readonly addressSpace: string;
+  readonly logger: Logger;
+}
+
+/** Tells the driver with which pools Docker is creating networks, where Docker's calls do not. */
+export class PoolCreations {
+  readonly #parts: PoolCreationsParts;
+  #listed: ReadonlySet<string> = new Set();
+
+  constructor(parts: PoolCreationsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes up the creations in the midst of which the daemon before this one ended; to be awaited before any call is
+   * answered. Never rejects: while Docker's API does not answer, no user creates a network.
+   */
+  async resume(): Promise<void> {
+    const { logger } = this.#parts;
+    try {
+      const holds = await withDeadline(listLooseHolds(this.#parts), LIST_MS, 'looking for creations');
+      await Promise.all(holds.map((hold) => this.#resume(hold)));
+    } catch (error: unknown) {
+      logger.debug('cannot tell which networks are being created', { error: errorMessage(error) });
+    }
+  }
+
+  /** Takes what Docker has: a new network of another driver has got its pools. */
+  note(dockerNetworks: readonly DockerNetwork[]): void {
+    const { driver, requests, addressSpace } = this.#parts;
+    const others = dockerNetworks.filter((each) => each.driver !== driver && each.ipam.driver === driver);
+    for (const { ipam } of others.filter(({ id }) => !this.#listed.has(id))) {
+      for (const { subnet } of ipam.subnets) {
+        if (subnet === undefined) continue;
+        requests.take(addressSpace, `${Prefix.parseInterface(subnet).prefix}`, ipam.options['xnet.name']);
+      }
+    }
+    this.#listed = new Set(others.map(({ id }) => id));
+  }
+
+  async #resume({ networkName, ...hold }: PoolHold): Promise<void> {
+    const { store, requests } = this.#parts;
+    if (networkName === undefined) return requests.note(hold);
+    const isId = await store.get(keys.network(networkName));
+    requests.note({ ...hold, network: isId ? { id: networkName } : { name: networkName } });
+  }
+}

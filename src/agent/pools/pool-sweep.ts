@@ -1,0 +1,64 @@
+import { Sweep } from '../../concurrency/sweep.js';
+import type { Logger } from '../../observability/logger.js';
+import { Absences } from '../local/absences.js';
+import { logLookFailure, lookProblems } from '../mirror/look-failure.js';
+import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
+
+export interface PoolSweepParts extends LooseHoldsParts {
+  /** Gives back what this host holds. */
+  readonly pools: LooseHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
+  /** False while what is missing here may be on another machine. */
+  readonly isOwner: () => boolean;
+  readonly logger: Logger;
+  /** Default 20000 ms. */
+  readonly sweepMs?: number;
+  /** How long a hold must belong to nothing. Default 60000 ms: longer than Docker may take to create a network. */
+  readonly graceMs?: number;
+}
+
+/** For messages about its failure. */
+const LOOK = 'look for pools left over';
+
+/**
+ * Gives back the pools of creations that broke off (dockerd or xnet ended in the midst of one): Docker knows nothing
+ * of them, so nobody else would.
+ */
+export class PoolSweep implements AsyncDisposable {
+  readonly #parts: Required<PoolSweepParts>;
+  readonly #sweep: Sweep;
+  readonly #orphans = new Absences();
+
+  constructor(parts: PoolSweepParts) {
+    this.#parts = { sweepMs: 20_000, graceMs: 60_000, ...parts };
+    this.#sweep = new Sweep({
+      look: () => this.#look(),
+      retryMs: this.#parts.sweepMs,
+      onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
+    });
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    return lookProblems(LOOK, this.#sweep.failure);
+  }
+
+  start(): void {
+    this.#sweep.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sweep[Symbol.asyncDispose]();
+  }
+
+  async #look(): Promise<number> {
+    const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
+    if (!isOwner()) return sweepMs;
+    const orphans = (await listLooseHolds(this.#parts)).map(({ poolId }) => poolId);
+    this.#orphans.note(orphans);
+    for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {
+      await pools.releasePool(poolId);
+      logger.info('the pool of a creation that broke off is given back', { pool: poolId });
+    }
+    return sweepMs;
+  }
+}

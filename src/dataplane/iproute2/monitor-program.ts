@@ -1,0 +1,62 @@
+import { execa } from 'execa';
+import { sleep } from '../../concurrency/deadline.js';
+
+const RESTART_MS = 5_000;
+
+/** It would outlive a daemon that is killed, until the next event has it find nobody to tell. */
+const WITH_US = ['--pdeathsig', 'KILL'];
+
+/** Of a line; what is longer says nothing that we look for. */
+const LONGEST_LINE = 16_384;
+
+/** A program that tells, line by line, until it is disposed of; started again when it ends before. */
+export class MonitorProgram implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(
+    private readonly program: string,
+    private readonly args: readonly string[],
+    private readonly take: (line: string) => void,
+    /** Each time it is started: what came before is not told. */
+    private readonly onStart: () => void = () => {},
+  ) {
+    this.#running = this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.#runOnce(signal);
+      await sleep(RESTART_MS, signal);
+    }
+  }
+
+  /** Never rejects. */
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const child = execa('setpriv', [...WITH_US, this.program, ...this.args], {
+      reject: false,
+      buffer: false,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
+    });
+    this.onStart();
+    let rest = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = (lines.pop() ?? '').slice(-LONGEST_LINE);
+      for (const line of lines) this.take(line);
+    });
+    const kill = () => child.kill('SIGKILL');
+    signal.addEventListener('abort', kill);
+    if (signal.aborted) kill();
+    await child;
+    signal.removeEventListener('abort', kill);
+  }
+}

@@ -1,0 +1,128 @@
+import { execa } from 'execa';
+import { XnetError } from '../../errors.js';
+import { PROGRAM_TIMEOUT_MS } from './program.js';
+
+interface Run {
+  /** Lines the program was given before this run. */
+  readonly before: number;
+  /** Number of the line that ends this run. */
+  readonly end: number;
+  readonly resolve: (stderr: string) => void;
+  readonly reject: (error: XnetError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * No command of iproute2: its complaint marks the end of a run. Standard error is not buffered, so it comes
+ * as soon as the lines before are done.
+ */
+const MARK = 'xnet';
+const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
+
+/**
+ * An `ip` or `bridge` that stays, and does lines as they come: starting a program blocks Node for 3 to 5 ms,
+ * handing lines to one takes well under one. Runs are done in order.
+ *
+ * iproute2 remembers the index of every interface it has heard of. A program that reports something absent
+ * may have meant its predecessor of the same name: ask a fresh one before believing it.
+ */
+export class StandingProgram {
+  readonly #child;
+  readonly #runs: Run[] = [];
+  #stderr = '';
+  #lines = 0;
+  #ended = false;
+
+  constructor(
+    /** The command line, for messages. */
+    readonly command: string,
+    program: string,
+    args: readonly string[],
+  ) {
+    const options = {
+      reject: false,
+      buffer: false,
+      stdin: 'pipe',
+      stdout: 'ignore',
+      stderr: 'pipe',
+    } as const;
+    this.#child = execa(program, args, options);
+    this.#child.stdin.on('error', () => {});
+    this.#child.stderr.on('data', (chunk: Buffer) => this.#read(chunk.toString()));
+    void this.#child.then(() => this.#end());
+  }
+
+  /** False once it ended, of itself or stopped. */
+  get usable(): boolean {
+    return !this.#ended;
+  }
+
+  /** How many lines it has done: a reason to replace it, since it remembers names for ever. */
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /**
+   * Does the lines, all of them, and returns what a batch of just these would have printed on standard error;
+   * an empty text is success. Throws TIMEOUT when the program hangs; it is killed then.
+   */
+  run(lines: readonly string[]): Promise<string> {
+    if (this.#ended) return Promise.resolve(this.#lastWords());
+    const before = this.#lines;
+    this.#lines += lines.length + 1;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#timeOut(), PROGRAM_TIMEOUT_MS);
+      this.#runs.push({ before, end: this.#lines, resolve, reject, timer });
+      this.#child.stdin.write(`${lines.join('\n')}\n${MARK}\n`);
+    });
+  }
+
+  /** Ends it after the runs it has. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#child.stdin.end();
+    await this.#child;
+  }
+
+  #read(text: string): void {
+    this.#stderr += text;
+    for (let run = this.#runs[0]; run; run = this.#runs[0]) {
+      const mark = `Command failed -:${run.end}\n`;
+      const at = this.#stderr.indexOf(mark);
+      if (at < 0) return;
+      const said = this.#stderr.slice(0, at).replace(COMPLAINT, '');
+      this.#stderr = this.#stderr.slice(at + mark.length);
+      this.#runs.shift();
+      clearTimeout(run.timer);
+      run.resolve(renumber(said, run.before));
+    }
+  }
+
+  /** It ended with runs undone: what it said last (such as "no such namespace") is their answer. */
+  #end(): void {
+    this.#ended = true;
+    for (const run of this.#runs.splice(0)) {
+      clearTimeout(run.timer);
+      run.resolve(this.#lastWords());
+    }
+  }
+
+  #lastWords(): string {
+    return this.#stderr || `"${this.command}" ended unexpectedly`;
+  }
+
+  #timeOut(): void {
+    const message = `"${this.command}" took longer than ${PROGRAM_TIMEOUT_MS} ms and was killed`;
+    for (const run of this.#runs.splice(0)) {
+      clearTimeout(run.timer);
+      run.reject(new XnetError('TIMEOUT', message));
+    }
+    this.#child.kill('SIGKILL');
+  }
+}
+
+function renumber(stderr: string, before: number): string {
+  return stderr.replace(
+    /^Command failed -:(\d+)$/gm,
+    (_, line) => `Command failed -:${Number(line) - before}`,
+  );
+}

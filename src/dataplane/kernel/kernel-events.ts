@@ -1,0 +1,75 @@
+/**
+ * What a line of `ip -d -o monitor link address neigh nsid all-nsid` says, as far as it hints at a change that somebody made.
+ * The text of a device is compared with the one before: most events only tell of a carrier, as when a container
+ * starts. Interface names that the line gives for others (`master`, after `@`) may be those of another namespace.
+ */
+import { networkIdOf } from '../interface-names.js';
+
+/** Devices whose text is remembered, of all namespaces; the one heard of for longest goes first. */
+const MOST_DEVICES = 4096;
+
+/** Words of a device's text that are compared, each with the value after it. */
+const COMPARED =
+  /\b(mtu|group|link\/ether|learning|flood|isolated|hairpin|guard|neigh_suppress|mcast_flood|stp_state|mcast_snooping) (\S+)/g;
+
+/** Multicast addresses that the kernel itself listens to. */
+const OWN_NEIGHBOUR = /lladdr (33:33|01:00:5e):/;
+
+export class KernelEvents {
+  /** Number of a namespace in the host's -> network id. */
+  readonly #networks = new Map<string, string>();
+  readonly #devices = new Map<string, string>();
+
+  /** The network whose namespace the line tells of, when it may have been altered. */
+  take(line: string): string | undefined {
+    const [, where = '', text = ''] = /^\[nsid (\w+)\](.*)$/.exec(line) ?? [];
+    if (where === 'current') return this.#takeNamespace(text);
+    const networkId = this.#networks.get(where);
+    return networkId !== undefined && this.#isNews(where, text) ? networkId : undefined;
+  }
+
+  /** What is known without an event. */
+  note(number: string, namespace: string): void {
+    const networkId = networkIdOf(namespace);
+    if (networkId !== undefined) this.#networks.set(number, networkId);
+  }
+
+  #takeNamespace(text: string): string | undefined {
+    const [, deleted, number, name] =
+      /^(Deleted )?nsid (\d+)(?: \(iproute2 netns name: (\S+)\))?/.exec(text) ?? [];
+    if (number === undefined) return undefined;
+    const known = this.#networks.get(number);
+    this.#networks.delete(number);
+    for (const key of this.#devices.keys()) if (key.startsWith(`${number} `)) this.#devices.delete(key);
+    if (deleted) return known;
+    if (name !== undefined) this.note(number, name);
+    return undefined;
+  }
+
+  #isNews(where: string, text: string): boolean {
+    const [, deleted, device] = /^(Deleted )?\d+: ([^\s@:]+)[@:]/.exec(text) ?? [];
+    if (device === undefined) return isForwarding(text);
+    // The bridge's own word of a port, without its settings; the device's follows.
+    if (!text.includes(' qdisc ')) return false;
+    const key = `${where} ${device}`;
+    const before = this.#devices.get(key);
+    this.#devices.delete(key);
+    if (deleted) return true;
+    const now = essenceOf(text);
+    this.#devices.set(key, now);
+    const [oldest] = this.#devices.keys();
+    if (this.#devices.size > MOST_DEVICES && oldest !== undefined) this.#devices.delete(oldest);
+    return now !== before;
+  }
+}
+
+/** Of an FDB entry or a neighbour; what else has no device tells of the namespaces of containers that come and go. */
+function isForwarding(text: string): boolean {
+  return /\bdev \S/.test(text) && !OWN_NEIGHBOUR.test(text);
+}
+
+function essenceOf(text: string): string {
+  const up = /<[^>]*\bUP\b/.test(text.replace('LOWER_UP', ''));
+  const words = [...text.matchAll(COMPARED)].map(([word]) => word);
+  return [up, text.includes(' master '), ...words].join(' ');
+}

@@ -1,0 +1,98 @@
+/** What others do in the kernel to what is ours, as the kernel tells it: hints, of which one may be lost. */
+import { type FSWatcher, watch } from 'node:fs';
+import { z } from 'zod';
+import type { KernelHint, Underlay } from '../dataplane.js';
+import { namespaceName, networkIdOf } from '../interface-names.js';
+import type { Iproute2 } from '../iproute2/iproute2.js';
+import { MonitorProgram } from '../iproute2/monitor-program.js';
+import type { OwnWork } from '../iproute2/own-work.js';
+import { DIRECTORY } from '../network/namespaces.js';
+import { enterCommand } from '../nft/nft.js';
+import { KernelEvents } from './kernel-events.js';
+import { concernsUnderlay } from './underlay-events.js';
+
+/** What OwnWork calls the work on the tunnel filter. */
+export const TUNNEL_FILTER = 'tunnel filter';
+
+const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
+
+export interface KernelWatchParts {
+  readonly iproute2: Iproute2;
+  readonly hostNamespace: string | undefined;
+  readonly ownWork: OwnWork;
+  /** As it is taken to be. */
+  readonly underlay: () => Underlay | undefined;
+  readonly listener: (hint: KernelHint) => void;
+}
+
+export class KernelWatch implements AsyncDisposable {
+  readonly #parts: KernelWatchParts;
+  readonly #events = new KernelEvents();
+  readonly #monitors: readonly MonitorProgram[];
+  #learning: Promise<void> | undefined;
+  #names: FSWatcher | undefined;
+
+  constructor(parts: KernelWatchParts) {
+    this.#parts = parts;
+    const { hostNamespace: host } = parts;
+    const inHost = host === undefined ? [] : ['-n', host];
+    const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
+    const [nft = '', ...args] = [...enterCommand(host), 'nft', 'monitor'];
+    this.#monitors = [
+      new MonitorProgram(
+        'ip',
+        monitor,
+        (line) => this.#takeEvent(line),
+        () => {
+          this.#learning = this.#learnNumbers();
+          parts.listener('underlay');
+        },
+      ),
+      new MonitorProgram(nft, args, (line) => this.#takeRule(line)),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#names?.close();
+    await Promise.all(this.#monitors.map((monitor) => monitor[Symbol.asyncDispose]()));
+    await this.#learning;
+  }
+
+  #takeEvent(line: string): void {
+    if (!this.#names) this.#watchNames();
+    const underlay = this.#parts.underlay();
+    if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
+    const networkId = this.#events.take(line);
+    if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
+  }
+
+  #takeRule(line: string): void {
+    if (/\binet xnet\b/.test(line) && !this.#parts.ownWork.isOwn(TUNNEL_FILTER))
+      this.#parts.listener('tunnel filter');
+  }
+
+  #hintNetwork(networkId: string, event?: string): void {
+    if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
+  }
+
+  /** Of namespaces that were there before us; the monitor tells of those that come. */
+  async #learnNumbers(): Promise<void> {
+    if (!this.#names) this.#watchNames();
+    const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);
+    const numbers = await list.catch(() => []);
+    for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
+  }
+
+  /** A name can go while the namespace lives on: programs of ours stand in it. */
+  #watchNames(): void {
+    try {
+      this.#names = watch(DIRECTORY, { persistent: false }, (_, name) => {
+        const networkId = name === null ? undefined : networkIdOf(name);
+        if (networkId !== undefined) this.#hintNetwork(networkId);
+      });
+      this.#names.on('error', () => this.#names?.close());
+    } catch {
+      // No namespace was ever made on this host: tried again with the first event.
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** The one door to `nft`: a whole ruleset change by stdin, applied by the kernel in one transaction. */
+import { isXnetError, XnetError } from '../../errors.js';
+import { startProgram } from '../iproute2/program.js';
+
+/**
+ * Applies `lines` as one transaction in `namespace` (a name, or the path of one; undefined: the process's own).
+ * Throws KERNEL with nft's words, UNSUPPORTED when nft or the kernel's nf_tables is missing; nothing is applied then.
+ */
+export async function applyNft(namespace: string | undefined, lines: readonly string[]): Promise<void> {
+  await runNft(namespace, ['-f', '-'], `${lines.join('\n')}\n`);
+}
+
+/**
+ * The table as nft prints it, without counters; undefined when there is none. The text of one table is the same as long
+ * as nft is. Throws like `applyNft`.
+ */
+export async function readNftTable(
+  namespace: string | undefined,
+  table: string,
+): Promise<string | undefined> {
+  return runNft(namespace, ['-s', 'list', 'table', ...table.split(' ')], '').catch((error: unknown) => {
+    if (isXnetError(error, 'KERNEL') && /No such file/.test(String(error.fields.kernel))) return undefined;
+    throw error;
+  });
+}
+
+async function runNft(
+  namespace: string | undefined,
+  words: readonly string[],
+  input: string,
+): Promise<string> {
+  const [program = '', ...args] = [...enterCommand(namespace), 'nft', ...words];
+  const started = startProgram(program, args);
+  const { exitCode, stdout, stderr } = await started.finish(input);
+  if (exitCode === 0) return stdout;
+  throw refusal(started.command, stderr);
+}
+
+function refusal(command: string, stderr: string): XnetError {
+  const words = stderr.trim().split('\n')[0] ?? '';
+  const missing =
+    /Operation not supported|cache initialization failed|Protocol not supported|(exec of|failed to execute) "?nft/;
+  return new XnetError(missing.test(words) ? 'UNSUPPORTED' : 'KERNEL', `"${command}" failed: ${words}`, {
+    command,
+    kernel: stderr.trim(),
+  });
+}
+
+/** What to put before a command so that it runs in `namespace`. */
+export function enterCommand(namespace: string | undefined): string[] {
+  if (namespace === undefined) return [];
+  return namespace.startsWith('/') ? ['nsenter', `--net=${namespace}`] : ['ip', 'netns', 'exec', namespace];
+}

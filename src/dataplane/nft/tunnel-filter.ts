@@ -1,0 +1,56 @@
+/**
+ * The nft table `inet xnet` of the host: VXLAN packets of our VNIs are taken from known VTEPs only and never
+ * tracked. Other VNIs on the same port (Docker's swarm overlay) are not touched, nor is any other table.
+ */
+import { isIP } from 'node:net';
+import { XnetError } from '../../errors.js';
+import type { TunnelFilter } from '../dataplane.js';
+
+export const TABLE = 'inet xnet';
+
+/** The VNI in a VXLAN packet: 24 bits after UDP's header (64 bits) and VXLAN's flags (32 bits). */
+const VNI = '@th,96,24';
+
+/**
+ * Lines for one `nft -f -`, right whether the table exists or not. The counter `forged` (packets dropped)
+ * goes on counting over changes; with no VNI the table goes.
+ */
+export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] {
+  if (filter.vnis.length === 0) return [`add table ${TABLE}`, `delete table ${TABLE}`];
+  const ours = `udp dport ${port} ${VNI} { ${filter.vnis.map(checkedVni).join(', ')} }`;
+  return [
+    `add table ${TABLE}`,
+    `add counter ${TABLE} forged`,
+    `add set ${TABLE} vteps4 { type ipv4_addr; }`,
+    `add set ${TABLE} vteps6 { type ipv6_addr; }`,
+    // Not "tunnel", which is a keyword of nft since 1.1.
+    `add chain ${TABLE} from_peers`,
+    // Before connection tracking (priority -200), which "raw" (-300) can still prevent.
+    `add chain ${TABLE} prerouting { type filter hook prerouting priority raw; policy accept; }`,
+    `add chain ${TABLE} output { type filter hook output priority raw; policy accept; }`,
+    `flush table ${TABLE}`,
+    `flush set ${TABLE} vteps4`,
+    `flush set ${TABLE} vteps6`,
+    ...elementLines('vteps4', filter.vteps, 4),
+    ...elementLines('vteps6', filter.vteps, 6),
+    `add rule ${TABLE} from_peers ip saddr != @vteps4 counter name forged drop`,
+    `add rule ${TABLE} from_peers ip6 saddr != @vteps6 counter name forged drop`,
+    `add rule ${TABLE} from_peers notrack`,
+    `add rule ${TABLE} prerouting ${ours} goto from_peers`,
+    `add rule ${TABLE} output ${ours} notrack`,
+  ];
+}
+
+function elementLines(set: string, vteps: readonly string[], family: 4 | 6): string[] {
+  for (const vtep of vteps) {
+    if (isIP(vtep) === 0 || vtep.includes('%'))
+      throw new XnetError('INVALID', `the VTEP "${vtep}" is not a plain IP address`);
+  }
+  const members = vteps.filter((vtep) => isIP(vtep) === family);
+  return members.length > 0 ? [`add element ${TABLE} ${set} { ${members.join(', ')} }`] : [];
+}
+
+function checkedVni(vni: number): number {
+  if (Number.isInteger(vni) && vni > 0 && vni < 2 ** 24) return vni;
+  throw new XnetError('INVALID', `${vni} is not a VNI (1 to ${2 ** 24 - 1})`);
+}

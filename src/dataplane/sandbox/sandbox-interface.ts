@@ -1,0 +1,107 @@
+/**
+ * The interface of an endpoint inside its container. Docker puts it there; here it is only looked at, and put back when
+ * its pair was deleted, which takes it out of the running container.
+ */
+import { statfs } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { sleep } from '../../concurrency/deadline.js';
+import { XnetError } from '../../errors.js';
+import type { LocalEndpoint } from '../dataplane.js';
+import { interfaceName } from '../interface-names.js';
+import { type StartedProgram, startProgram } from '../iproute2/program.js';
+import { hasIpv6 } from '../kernel/kernel-support.js';
+
+const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
+export type SandboxLinks = z.infer<typeof linksSchema>;
+
+/** Type of the file system that namespaces are files of (statfs(2)). */
+const NSFS_MAGIC = 0x6e736673;
+
+/** The kernel takes the interface of a deleted pair out of the container some time later. */
+const LINGER_MS = 2_000;
+const LINGER_STEP_MS = 50;
+
+/** How Docker names a container's interfaces, as the driver's answer to Join has it. */
+const PREFIX = 'eth';
+
+export async function isSandbox(path: string): Promise<boolean> {
+  return statfs(path).then(
+    ({ type }) => type === NSFS_MAGIC,
+    () => false,
+  );
+}
+
+/** The container's name for the endpoint's interface; undefined when it is not there. Throws KERNEL. */
+export async function findSandboxName(path: string, mac: string): Promise<string | undefined> {
+  return nameOf(await readSandboxLinks(path), mac);
+}
+
+/** Resolves when no interface of that MAC is in the sandbox. Throws IN_USE when one stays. */
+export async function awaitVanished(path: string, mac: string): Promise<SandboxLinks> {
+  const deadline = performance.now() + LINGER_MS;
+  for (;;) {
+    const links = await readSandboxLinks(path);
+    const name = nameOf(links, mac);
+    if (name === undefined) return links;
+    if (performance.now() > deadline)
+      throw new XnetError('IN_USE', `the sandbox ${path} still has an interface ${name} with MAC ${mac}`);
+    await sleep(LINGER_STEP_MS);
+  }
+}
+
+/** The first name that is free, as Docker chooses it: the one that is missing when all others are there. */
+export function firstFreeName(links: SandboxLinks): string {
+  const taken = new Set(links.map(({ ifname }) => ifname));
+  for (let number = 0; ; number++) {
+    if (!taken.has(`${PREFIX}${number}`)) return `${PREFIX}${number}`;
+  }
+}
+
+/** Makes the interface that was moved into the sandbox what Docker had made of it. Throws KERNEL. */
+export async function dressInterface(
+  path: string,
+  { id, addresses }: LocalEndpoint,
+  name: string,
+): Promise<void> {
+  const lines = [
+    `link set ${interfaceName(id)} name ${name}`,
+    ...addresses.map((address) => addressLine(address, name)),
+    `link set ${name} up`,
+  ];
+  await setIpv6(path, interfaceName(id), addresses.some(isOfIpv6));
+  await finish(startProgram('nsenter', [`--net=${path}`, 'ip', '-batch', '-']), `${lines.join('\n')}\n`);
+}
+
+function addressLine(address: string, name: string): string {
+  // No duplicate address detection: the address is this container's, and it would be late by a second.
+  return `addr add ${address} ${isOfIpv6(address) ? 'nodad' : 'brd +'} dev ${name}`;
+}
+
+/** As Docker does it: an interface that has no address of IPv6 does not speak it. */
+async function setIpv6(path: string, name: string, on: boolean): Promise<void> {
+  if (!on && !(await hasIpv6())) return;
+  const file = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+  await finish(startProgram('nsenter', [`--net=${path}`, 'tee', file]), on ? '0\n' : '1\n');
+}
+
+function isOfIpv6(address: string): boolean {
+  return isIPv6(address.split('/')[0] ?? '');
+}
+
+function nameOf(links: SandboxLinks, mac: string): string | undefined {
+  return links.find(({ address }) => address === mac)?.ifname;
+}
+
+async function readSandboxLinks(path: string): Promise<SandboxLinks> {
+  const args = [`--net=${path}`, 'ip', '-j', 'link', 'show'];
+  return linksSchema.parse(JSON.parse(await finish(startProgram('nsenter', args), '')));
+}
+
+async function finish(started: StartedProgram, input: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await started.finish(input);
+  if (exitCode === 0) return stdout;
+  throw new XnetError('KERNEL', `"${started.command}" failed: ${stderr.trim()}`, {
+    command: started.command,
+  });
+}

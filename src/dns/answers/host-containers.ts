@@ -1,0 +1,268 @@
+/**
+ * This host's containers as its Docker knows them: which one is in which sandbox, what it alone calls others (links), and
+ * the names in Docker's networks of this host alone. From these and the zones of xnet's networks comes what a
+ * container's queries are answered from.
+ */
+
+import type { ZoneOf } from '../collaborators.js';
+import { compareNetworks } from './network-order.js';
+import {
+  type Link,
+  type Links,
+  linksIn,
+  NO_LINKS,
+  type PossibleScopes,
+  type Scope,
+  type Scopes,
+} from './scope.js';
+import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
+
+/** A container, running or not, as Docker's API describes it. */
+export interface HostContainer {
+  readonly id: string;
+  readonly name: string;
+  /** Undefined when it does not run. */
+  readonly sandboxPath: string | undefined;
+  readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];
+  readonly endpoints: readonly HostEndpoint[];
+}
+
+interface HostEndpoint {
+  /** Docker's name of the network; of a container that never ran what its user called it. */
+  readonly network: string;
+  /** Docker's; empty while the container never ran. */
+  readonly networkId: string;
+  /** Empty while it does not run. */
+  readonly endpointId: string;
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+  readonly links: readonly Link[];
+  readonly priority: number;
+  readonly gateways: number;
+}
+
+/** One of xnet's, by the Docker network that is tied to it. */
+export interface ClusterNetwork {
+  readonly id: string;
+  readonly internal: boolean;
+}
+
+/** Undefined: a network of this host alone. */
+export type ClusterNetworkOf = (network: {
+  /** Docker's name, or what a user called it. */
+  readonly network: string;
+  /** Docker's; may be empty. */
+  readonly networkId: string;
+}) => ClusterNetwork | undefined;
+
+/** How long a daemon that has just started takes Docker to be about to tell of its containers. */
+const FIRST_LOOK_MS = 5_000;
+
+/** In these Docker knows no names; links there are lines of the container's hosts file. */
+const NAMELESS_NETWORKS: readonly string[] = ['bridge', 'host', 'none'];
+
+/** Of networks of this host alone. Swarm's, whose names come from other hosts too, are Docker's resolver's affair. */
+const HOST_NETWORK_ID = /^([0-9a-f]{64})?$/;
+
+interface Known extends Omit<HostContainer, 'endpoints'> {
+  readonly endpointIds: string;
+  /** Where it may find others by name. */
+  readonly places: readonly Place[];
+}
+
+interface Place extends HostEndpoint {
+  readonly aliases: Links;
+}
+
+interface ListedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly endpoints: readonly { readonly endpointId: string }[];
+}
+
+export class HostContainers {
+  readonly #containers = new Map<string, Known>();
+  readonly #bySandbox = new Map<string, Known>();
+  /** Being looked at for the first time. */
+  readonly #expected = new Set<string>();
+  /** Of Docker's networks of this host, by name; undefined since a container in them changed. */
+  readonly #zones = new Map<string, NetworkZone>();
+  readonly #waiting = new Set<() => void>();
+  #clusterNetwork: ClusterNetworkOf = () => undefined;
+  /** Whether Docker has said which containers there are; `unreachable`: it could not be asked. */
+  #listed: 'not yet' | 'unreachable' | 'once' = 'not yet';
+  readonly #lookEndsMs = performance.now() + FIRST_LOOK_MS;
+
+  constructor(private readonly zoneOf: ZoneOf) {}
+
+  connect(clusterNetwork: ClusterNetworkOf): void {
+    this.#clusterNetwork = clusterNetwork;
+  }
+
+  /** All there are; returns those to be looked at, which changed since they were, or never were. */
+  list<T extends ListedContainer>(containers: readonly T[]): T[] {
+    const ids = new Set(containers.map(({ id }) => id));
+    for (const id of [...this.#containers.keys()]) if (!ids.has(id)) this.forget(id);
+    const changed = containers.filter(
+      (container) => !isAsKnown(container, this.#containers.get(container.id)),
+    );
+    for (const { id } of changed) this.expect(id);
+    this.#listed = 'once';
+    this.#changed();
+    return changed;
+  }
+
+  /** Docker cannot be asked which containers there are. */
+  unreachable(): void {
+    if (this.#listed === 'not yet') this.#listed = 'unreachable';
+    this.#changed();
+  }
+
+  /** It is being looked at. */
+  expect(containerId: string): void {
+    if (!this.#containers.has(containerId)) this.#expected.add(containerId);
+  }
+
+  learn({ id, name, sandboxPath, exposedPorts, endpoints }: HostContainer): void {
+    this.#remove(id);
+    const places = endpoints
+      .filter(({ network }) => !NAMELESS_NETWORKS.includes(network))
+      .map((endpoint) => ({ ...endpoint, aliases: linksIn(endpoint.network, endpoint.links) }));
+    const known = { id, name, sandboxPath, exposedPorts, places, endpointIds: idsOf(endpoints) };
+    this.#containers.set(id, known);
+    // One without a network of its own may be in another's sandbox.
+    if (sandboxPath !== undefined && places.length > 0) this.#bySandbox.set(sandboxPath, known);
+    for (const { network } of places) this.#zones.delete(network);
+    this.#changed();
+  }
+
+  /** It could not be looked at: what was known of it stays so. */
+  failed(containerId: string): void {
+    this.#expected.delete(containerId);
+    this.#changed();
+  }
+
+  /** It is gone. */
+  forget(containerId: string): void {
+    this.#remove(containerId);
+    this.#changed();
+  }
+
+  /** What queries are answered from in the sandbox, which is in these networks of xnet's. */
+  possible(sandboxPath: string, networkIds: ReadonlySet<string>): PossibleScopes {
+    const container = this.#bySandbox.get(sandboxPath);
+    if (container) return { each: [this.#scopes(container.places, networkIds)], isOpen: false };
+    const candidates = [...this.#containers.values()].filter((each) => this.#mayBeIn(each, networkIds));
+    const each = [[], ...candidates.map(({ places }) => places)].map((places) =>
+      this.#scopes(places, networkIds),
+    );
+    return { each, isOpen: this.#isLooking || this.#expected.size > 0 };
+  }
+
+  /** Resolves at the next change of what is known here, or when `timeoutMs` have passed. */
+  async change(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs).unref();
+      this.#waiting.add(done);
+    });
+  }
+
+  get #isLooking(): boolean {
+    return this.#listed === 'not yet' && performance.now() < this.#lookEndsMs;
+  }
+
+  /** Whether it may be the one that has just been started in a sandbox with these networks. */
+  #mayBeIn({ sandboxPath, places }: Known, networkIds: ReadonlySet<string>): boolean {
+    if (sandboxPath !== undefined) return false;
+    return places.some((place) => {
+      const cluster = this.#clusterNetwork(place);
+      return place.networkId === '' || (cluster && networkIds.has(cluster.id));
+    });
+  }
+
+  #scopes(places: readonly Place[], networkIds: ReadonlySet<string>): Scopes {
+    const scopes: Scope[] = [];
+    const left = new Set(networkIds);
+    for (const { place, cluster } of this.#ordered(places)) {
+      if (!cluster) scopes.push({ zone: this.#hostZone(place.network), links: place.aliases });
+      else if (left.delete(cluster.id)) scopes.push(...this.#clusterScope(cluster.id, place.aliases));
+    }
+    // Docker has just put it there, and has not said how.
+    for (const id of left) scopes.push(...this.#clusterScope(id, NO_LINKS));
+    return scopes;
+  }
+
+  #ordered(
+    places: readonly Place[],
+  ): { readonly place: Place; readonly cluster: ClusterNetwork | undefined }[] {
+    const ordered = places.flatMap((place) => {
+      const cluster = this.#clusterNetwork(place);
+      if (!cluster && !HOST_NETWORK_ID.test(place.networkId)) return [];
+      return { place, cluster, isClusters: cluster !== undefined, isInternal: cluster?.internal ?? false };
+    });
+    if (ordered.length < 2) return ordered;
+    return ordered.sort((one, other) =>
+      compareNetworks({ ...one.place, ...one }, { ...other.place, ...other }),
+    );
+  }
+
+  #clusterScope(networkId: string, links: Links): Scope[] {
+    const zone = this.zoneOf(networkId);
+    return zone ? [{ zone, links }] : [];
+  }
+
+  #hostZone(network: string): NetworkZone {
+    const known = this.#zones.get(network);
+    if (known) return known;
+    const endpoints = [...this.#containers.values()].flatMap((container) =>
+      zoneEndpoints(container, network),
+    );
+    const zone = NetworkZone.build(network, [network], endpoints);
+    this.#zones.set(network, zone);
+    return zone;
+  }
+
+  #remove(containerId: string): void {
+    this.#expected.delete(containerId);
+    const known = this.#containers.get(containerId);
+    if (!known) return;
+    this.#containers.delete(containerId);
+    const { sandboxPath = '' } = known;
+    if (this.#bySandbox.get(sandboxPath) === known) this.#bySandbox.delete(sandboxPath);
+    for (const { network } of known.places) this.#zones.delete(network);
+  }
+
+  #changed(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+}
+
+/** A container that does not run keeps its names, without an address: while it is restarted they are nobody else's. */
+function zoneEndpoints({ id, name, exposedPorts, places }: Known, network: string): ZoneEndpoint[] {
+  return places
+    .filter((place) => place.network === network)
+    .map(({ names, addresses }) => ({
+      endpointId: id,
+      addresses,
+      names: [...names, id.slice(0, 12)],
+      containerName: name,
+      ports: exposedPorts.filter(isZonePort),
+      alive: true,
+    }));
+}
+
+function isAsKnown({ name, endpoints }: ListedContainer, known: Known | undefined): boolean {
+  return known?.name === name && known.endpointIds === idsOf(endpoints);
+}
+
+function idsOf(endpoints: ListedContainer['endpoints']): string {
+  return endpoints
+    .map(({ endpointId }) => endpointId)
+    .sort()
+    .join();
+}

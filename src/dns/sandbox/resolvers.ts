@@ -1,0 +1,289 @@
+/**
+ * The resolvers of all sandboxes on this host. A sandbox has one from its first network to its last; where it
+ * could not be installed, Docker's resolver answers as it does without xnet, and the reason is kept for
+ * `xnet status`.
+ */
+import { closeSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { sleep } from '../../concurrency/deadline.js';
+import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
+import { errorMessage, isXnetError } from '../../errors.js';
+import type { HostContainers } from '../answers/host-containers.js';
+import type { NetworkZone } from '../answers/zone.js';
+import type { HeldSockets, IsCurrent, QueryCounts, SandboxRules, ZoneOf } from '../collaborators.js';
+import {
+  type HeldSandbox,
+  holdSandbox,
+  listSandboxes,
+  releaseSandbox,
+  takeSandbox,
+} from './held-sandboxes.js';
+import { type ResolverParts, removeRedirection, SandboxResolver } from './sandbox-resolver.js';
+
+/** How long a stopped container's sandbox may take to end. */
+const ENDING_MS = 1_000;
+
+/** How long a look at all rules may take, and the longest pause between two of them. */
+const LOOK_MS = 5_000;
+const MOST_BETWEEN_MS = 100;
+
+/** Reasons kept, the latest last. */
+const REASONS_KEPT = 10;
+
+export type Attached = { readonly installed: true } | { readonly installed: false; readonly reason: string };
+
+export interface RuleFailure {
+  readonly sandboxPath: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export interface ResolversStatus extends Readonly<QueryCounts> {
+  /** Sandboxes with a resolver of ours. */
+  readonly sandboxes: number;
+  readonly failedInstalls: number;
+  readonly lastFailures: readonly RuleFailure[];
+}
+
+interface Sandbox {
+  /** In the order of attaching. */
+  readonly networkIds: Set<string>;
+  resolver: SandboxResolver | undefined;
+  /** Of the namespace at the path, so that another one there is told apart. */
+  inode: number | undefined;
+}
+
+export class SandboxResolvers {
+  readonly #sandboxes = new Map<string, Sandbox>();
+  readonly #mutex = new KeyedMutex();
+  readonly #counts: QueryCounts = { answered: 0, forwarded: 0, dropped: 0 };
+  readonly #failures: RuleFailure[] = [];
+  #failedInstalls = 0;
+  #adopted: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly zoneOf: ZoneOf,
+    private readonly containers: Pick<HostContainers, 'possible' | 'change'>,
+    private readonly rules: SandboxRules,
+    private readonly sockets: HeldSockets,
+    private readonly isCurrent: IsCurrent = () => true,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /**
+   * The names of `networkId` are answered in the sandbox from now on. Never throws; may be repeated, and tries
+   * a failed installation again.
+   */
+  async attach(sandboxPath: string, networkId: string): Promise<Attached> {
+    return this.#mutex.run(sandboxPath, async () => {
+      const sandbox = this.#sandbox(sandboxPath);
+      sandbox.networkIds.add(networkId);
+      const attached: Attached = sandbox.resolver
+        ? { installed: true }
+        : await this.#install(sandboxPath, sandbox, (parts) => SandboxResolver.install(sandboxPath, parts));
+      // Not waited for: a container's start does. Were it lost, the sandbox would be looked at as one without.
+      if (sandbox.resolver) void this.#hold(sandboxPath, networkId, sandbox.resolver);
+      return attached;
+    });
+  }
+
+  /**
+   * Goes on with the sockets that a daemon before this one left with the keeper; once, however often it is called.
+   * Resolves when they are served. Never throws.
+   */
+  async adoptHeld(): Promise<void> {
+    this.#adopted ??= Promise.all(listSandboxes(this.sockets).map((held) => this.#adopt(held)));
+    await this.#adopted;
+  }
+
+  /**
+   * The sandbox left the network: its names are answered no more. With the last network the resolver goes, a second
+   * later: most sandboxes have ended by then, and their rule with them. Absent is success. Never throws.
+   */
+  async detach(sandboxPath: string, networkId: string): Promise<void> {
+    const left = await this.#mutex.run(sandboxPath, async () => {
+      const sandbox = this.#sandboxes.get(sandboxPath);
+      return sandbox?.networkIds.delete(networkId) ? sandbox : undefined;
+    });
+    if (!left) return;
+    if (left.networkIds.size === 0) await sleep(ENDING_MS);
+    await this.#mutex.run(sandboxPath, async () => {
+      const sandbox = this.#sandboxes.get(sandboxPath);
+      if (sandbox?.networkIds.has(networkId)) return;
+      if (sandbox?.networkIds.size === 0) await this.#dropOrRelease(sandboxPath, sandbox);
+      await this.#letGo(sandboxPath, [networkId]);
+    });
+  }
+
+  /**
+   * Lets go of sandboxes that ended without our being told: our sockets, and the keeper's, would keep their namespaces
+   * alive. To be called now and then.
+   */
+  async sweep(): Promise<void> {
+    for (const [sandboxPath, { inode }] of [...this.#sandboxes]) {
+      const found = await namespaceInode(sandboxPath);
+      if (found !== undefined && found === inode) continue;
+      await this.#mutex.run(sandboxPath, async () => {
+        const sandbox = this.#sandboxes.get(sandboxPath);
+        if (sandbox?.inode !== inode) return;
+        this.#sandboxes.delete(sandboxPath);
+        sandbox?.resolver?.release();
+        await this.#letGo(sandboxPath, sandbox?.networkIds ?? []);
+      });
+    }
+  }
+
+  /**
+   * Looks at the rule of every sandbox, one after the other over some seconds, and puts back what somebody
+   * altered; `repaired` hears of each. What cannot be repaired is among the status's failures. Never throws.
+   */
+  async repairRules(repaired: (sandboxPath: string) => void, signal: AbortSignal): Promise<void> {
+    const paths = [...this.#sandboxes.keys()];
+    const pauseMs = Math.min(MOST_BETWEEN_MS, LOOK_MS / paths.length);
+    for (const path of paths) {
+      if (signal.aborted) return;
+      await this.#mutex.run(path, () => this.#repairRule(path, repaired));
+      await sleep(pauseMs, signal);
+    }
+  }
+
+  status(): ResolversStatus {
+    return {
+      ...this.#counts,
+      sandboxes: [...this.#sandboxes.values()].filter(({ resolver }) => resolver).length,
+      failedInstalls: this.#failedInstalls,
+      lastFailures: [...this.#failures],
+    };
+  }
+
+  /** A real stop: every rule is removed, Docker's resolver answers alone. Never throws. */
+  async close(): Promise<void> {
+    const all = [...this.#sandboxes];
+    await Promise.all(
+      all.map(([path, sandbox]) =>
+        this.#mutex.run(path, async () => {
+          await this.#drop(path, sandbox);
+          await this.#letGo(path, sandbox.networkIds);
+        }),
+      ),
+    );
+  }
+
+  /** For a successor that has the sockets: rules stay, and queries wait for it. */
+  release(): void {
+    for (const { resolver } of this.#sandboxes.values()) resolver?.release();
+    this.#sandboxes.clear();
+  }
+
+  async #adopt(held: HeldSandbox): Promise<void> {
+    const { sandboxPath, networkIds } = held;
+    await this.#mutex.run(sandboxPath, async () => {
+      const descriptors = takeSandbox(this.sockets, held, closeSync);
+      if (!descriptors || (await namespaceInode(sandboxPath)) === undefined) {
+        for (const fd of Object.values(descriptors ?? {})) closeSync(fd);
+        await removeRedirection(sandboxPath, this.rules).catch((error: unknown) =>
+          this.#note(sandboxPath, error),
+        );
+        await this.#letGo(sandboxPath, networkIds);
+        return;
+      }
+      const sandbox = this.#sandbox(sandboxPath);
+      for (const networkId of networkIds) sandbox.networkIds.add(networkId);
+      const adopt = (parts: ResolverParts) => SandboxResolver.adopt(sandboxPath, descriptors, parts);
+      await this.#install(sandboxPath, sandbox, adopt);
+      // The rule is there as a rule; where it cannot be checked, serving is better than closing.
+      await sandbox.resolver?.ensureRule().catch((error: unknown) => this.#note(sandboxPath, error));
+    });
+  }
+
+  async #repairRule(sandboxPath: string, repaired: (sandboxPath: string) => void): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxPath);
+    // One that ended is for `sweep`; another may be at its path.
+    if (!sandbox?.resolver || (await namespaceInode(sandboxPath)) !== sandbox.inode) return;
+    try {
+      if (await sandbox.resolver.repairRule()) repaired(sandboxPath);
+    } catch (error: unknown) {
+      if (!isXnetError(error, 'NOT_FOUND')) this.#note(sandboxPath, error);
+    }
+  }
+
+  async #hold(sandboxPath: string, networkId: string, { descriptors }: SandboxResolver): Promise<void> {
+    await holdSandbox(this.sockets, sandboxPath, networkId, descriptors).catch((error: unknown) =>
+      this.#note(sandboxPath, error),
+    );
+  }
+
+  async #letGo(sandboxPath: string, networkIds: Iterable<string>): Promise<void> {
+    const releases = [...networkIds].map((networkId) => releaseSandbox(this.sockets, sandboxPath, networkId));
+    await Promise.all(releases).catch((error: unknown) => this.#note(sandboxPath, error));
+  }
+
+  #sandbox(sandboxPath: string): Sandbox {
+    const known = this.#sandboxes.get(sandboxPath);
+    if (known) return known;
+    const sandbox: Sandbox = { networkIds: new Set(), resolver: undefined, inode: undefined };
+    this.#sandboxes.set(sandboxPath, sandbox);
+    return sandbox;
+  }
+
+  async #install(
+    sandboxPath: string,
+    sandbox: Sandbox,
+    start: (parts: ResolverParts) => Promise<SandboxResolver>,
+  ): Promise<Attached> {
+    const { rules, random, containers } = this;
+    const { networkIds } = sandbox;
+    const parts: ResolverParts = {
+      ...{ rules, random, counts: this.#counts },
+      zones: () => zonesOf(networkIds, this.zoneOf),
+      isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
+      possible: () => containers.possible(sandboxPath, networkIds),
+      change: (timeoutMs) => containers.change(timeoutMs),
+    };
+    try {
+      sandbox.inode = await namespaceInode(sandboxPath);
+      const before = sandbox.resolver;
+      sandbox.resolver = await start(parts);
+      before?.release();
+      return { installed: true };
+    } catch (error) {
+      this.#failedInstalls++;
+      return { installed: false, reason: this.#note(sandboxPath, error) };
+    }
+  }
+
+  #note(sandboxPath: string, error: unknown): string {
+    const reason = errorMessage(error);
+    this.#failures.push({ sandboxPath, reason, at: new Date().toISOString() });
+    if (this.#failures.length > REASONS_KEPT) this.#failures.shift();
+    return reason;
+  }
+
+  async #dropOrRelease(sandboxPath: string, sandbox: Sandbox): Promise<void> {
+    if ((await namespaceInode(sandboxPath)) === sandbox.inode) return this.#drop(sandboxPath, sandbox);
+    this.#sandboxes.delete(sandboxPath);
+    sandbox.resolver?.release();
+  }
+
+  async #drop(sandboxPath: string, sandbox: Sandbox): Promise<void> {
+    if (this.#sandboxes.get(sandboxPath) === sandbox) this.#sandboxes.delete(sandboxPath);
+    await sandbox.resolver?.remove().catch((error: unknown) => this.#note(sandboxPath, error));
+  }
+}
+
+function zonesOf(networkIds: Iterable<string>, zoneOf: ZoneOf): NetworkZone[] {
+  const known: NetworkZone[] = [];
+  for (const networkId of networkIds) {
+    const zone = zoneOf(networkId);
+    if (zone) known.push(zone);
+  }
+  return known;
+}
+
+async function namespaceInode(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ ino }) => ino,
+    () => undefined,
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * Virtual addresses of swarm's services: Docker's resolver answers a service's name and its aliases with one, behind
+ * which Docker puts a load balancer in networks of its own driver alone. In ours nobody has the address. The tasks'
+ * addresses are what Docker's resolver knows as `tasks.NAME` (libnetwork's addServiceBinding).
+ */
+import { readAddressAnswer } from '../answers/address-answer.js';
+import { CLASS_IN, HEADER_BYTES } from '../answers/query.js';
+import { formatResponse, nameBytes, TYPE } from '../answers/response.js';
+import type { NetworkZone } from '../answers/zone.js';
+import { UdpForwarder } from './udp-forwarder.js';
+
+/** Docker's resolver knows at once what it knows itself; what it has to ask others for is not of a service. */
+const ASKED_MS = 1_000;
+
+/** What an answer may take that does not leave the machine: 3,500 tasks. */
+const UDP_BYTES = 60_000;
+
+const RD = 0x0100;
+const TYPE_OPT = 41;
+
+export class VirtualAddresses {
+  readonly #docker: UdpForwarder<(answer: Buffer) => void>;
+
+  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
+  constructor(
+    private readonly zones: () => readonly NetworkZone[],
+    open: () => number,
+  ) {
+    this.#docker = new UdpForwarder(open, (answer, take) => take(answer));
+  }
+
+  /** Whether the sandbox is in a network of swarm's: elsewhere there are no such addresses, and no answer is read. */
+  get isNeeded(): boolean {
+    return this.zones().some((zone) => zone.hasVirtual);
+  }
+
+  /** Answers that are being looked for. */
+  get waiting(): number {
+    return this.#docker.waiting;
+  }
+
+  /**
+   * What is to be said instead of this answer of Docker's, in at most `limit` bytes: the same one where Docker does not
+   * know better in time. Undefined, which costs next to nothing, where it has no address that is nobody's.
+   */
+  replace(answer: Buffer, limit: number): Promise<Buffer> | undefined {
+    if (!this.isNeeded) return undefined;
+    const zones = this.zones();
+    const found = readAddressAnswer(answer);
+    if (!found?.addresses.some((address) => isNobodys(zones, address))) return undefined;
+    return this.#askForTasks(found.query.name).then((addresses) => {
+      if (addresses.length === 0) return answer;
+      const answers = live(zones, addresses).map((content) => ({ type: TYPE.A, content }));
+      return formatResponse(found.query, { answers }, limit);
+    });
+  }
+
+  close(): void {
+    this.#docker.close();
+  }
+
+  /** None when Docker does not know them, or does not answer in time. */
+  async #askForTasks(name: string): Promise<readonly Uint8Array[]> {
+    const query = formatQuery(`tasks.${name}`);
+    if (!query) return [];
+    const answer = await new Promise<Buffer | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), ASKED_MS).unref();
+      try {
+        this.#docker.forward(query, (message) => {
+          clearTimeout(timer);
+          resolve(message);
+        });
+      } catch {
+        // No socket to be had: the sandbox ends.
+        clearTimeout(timer);
+        resolve(undefined);
+      }
+    });
+    return (answer && readAddressAnswer(answer)?.addresses) ?? [];
+  }
+}
+
+function isNobodys(zones: readonly NetworkZone[], address: Uint8Array): boolean {
+  return zones.some((zone) => zone.mayBeVirtual(address)) && holders(zones, address).length === 0;
+}
+
+/** Without those of silent hosts, where there are others: as `answerQuery` does. */
+function live(zones: readonly NetworkZone[], addresses: readonly Uint8Array[]): readonly Uint8Array[] {
+  const others = addresses.filter((address) => holders(zones, address).every(({ alive }) => alive));
+  return others.length > 0 ? others : addresses;
+}
+
+function holders(zones: readonly NetworkZone[], address: Uint8Array) {
+  return zones.flatMap((zone) => zone.findByAddress(address));
+}
+
+/** A query for IPv4 addresses, with an OPT record that asks for a large answer; undefined for a name too long. */
+function formatQuery(name: string): Buffer | undefined {
+  const bytes = nameBytes(name);
+  if (!bytes) return undefined;
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(RD, 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(1, 10);
+  const type = Buffer.of(0, TYPE.A, 0, CLASS_IN);
+  const opt = Buffer.alloc(11);
+  opt.writeUInt16BE(TYPE_OPT, 1);
+  opt.writeUInt16BE(UDP_BYTES, 3);
+  return Buffer.concat([header, bytes, type, opt]);
+}

@@ -1,0 +1,126 @@
+import { isXnetError, XnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import { keys } from '../../store/keys.js';
+import {
+  type EndpointRecord,
+  endpointRecord,
+  formatRecord,
+  type NetworkRecord,
+  parseRecord,
+} from '../../store/records.js';
+import type { Revision, Write } from '../../store/store.js';
+import { type Attempt, transact } from '../../store/transact.js';
+import type { AddressBook, AddressPlan } from '../collaborators.js';
+import type { LocalNetworks } from '../local-networks.js';
+import { isDerivedMac, type MacClaimsParts, planMacClaim, planMacRelease } from './mac-claims.js';
+
+export interface EndpointRecordsParts extends MacClaimsParts {
+  readonly hostId: string;
+  readonly local: LocalNetworks;
+  readonly addressBook: AddressBook;
+}
+
+/** The records of this host's endpoints in the store, each with its addresses and the claim of its MAC. */
+export class EndpointRecords {
+  readonly #parts: EndpointRecordsParts;
+
+  constructor(parts: EndpointRecordsParts) {
+    this.#parts = parts;
+  }
+
+  /** This host's endpoint, if it is in one of the networks. Throws the store's errors. */
+  async find(endpointId: string, networkIds: readonly string[]): Promise<EndpointRecord | undefined> {
+    const { store, hostId } = this.#parts;
+    const found = await Promise.all(networkIds.map((id) => store.get(keys.endpoint(id, endpointId))));
+    const records = found.flatMap((entry) => (entry ? parseRecord(endpointRecord, entry) : []));
+    return records.find((record) => record.hostId === hostId);
+  }
+
+  /** Nobody else can have what the endpoint to come has: this host has claimed its addresses, and its MAC follows from them. */
+  isClaimed(network: NetworkRecord, endpoint: EndpointRecord): boolean {
+    const { id, mac } = endpoint;
+    const known = this.#parts.endpointsOf(network.id) ?? [];
+    if (!isDerivedMac(endpoint) || known.some((other) => other.mac === mac && other.id !== id)) return false;
+    return endpoint.addresses.every((address) => {
+      const poolKey = poolKeyOf(network, IpAddress.parse(address));
+      return this.#parts.addressBook.isClaimed({ poolKey, address });
+    });
+  }
+
+  /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address or the MAC, and the store's errors. */
+  async commit(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
+    const { store, addressBook } = this.#parts;
+    let isFirst = true;
+    const attempt = async () => {
+      const addresses = endpoint.addresses.map((address) =>
+        addressBook.bindPlan({
+          poolKey: poolKeyOf(network, IpAddress.parse(address)),
+          address,
+          endpointId: endpoint.id,
+          networkId: network.id,
+        }),
+      );
+      const mac = planMacClaim(this.#parts, network, endpoint, isFirst);
+      isFirst = false;
+      const plans = await Promise.all([mac, ...addresses]);
+      const record: AddressPlan = {
+        conditions: [{ key: keys.network(network.id), is: 'present' }],
+        writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
+      };
+      return { result: undefined, ...merge([record, ...plans]) };
+    };
+    await transact(store, attempt, { onCommitted: noteTo(addressBook) });
+  }
+
+  /** One commit that puts the addresses to rest. Idempotent. Throws the store's errors. */
+  async remove(endpoint: EndpointRecord): Promise<void> {
+    const { store, addressBook } = this.#parts;
+    const remove = () =>
+      transact(store, () => this.#attemptRemoval(endpoint), { onCommitted: noteTo(addressBook) });
+    // NOT_FOUND: the lease of resting addresses has ended; asked again, the address book takes a fresh one.
+    await remove().catch((error: unknown) =>
+      isXnetError(error, 'NOT_FOUND') ? remove() : Promise.reject(error),
+    );
+  }
+
+  async #attemptRemoval(endpoint: EndpointRecord): Promise<Attempt<void>> {
+    const { addressBook, local, store } = this.#parts;
+    const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
+    const addresses = network ? endpoint.addresses : [];
+    const plans = await Promise.all(
+      addresses.map((address) =>
+        addressBook.restPlan({
+          poolKey: poolKeyOf(network as NetworkRecord, IpAddress.parse(address)),
+          address,
+          endpointId: endpoint.id,
+        }),
+      ),
+    );
+    const mac = await planMacRelease(store, endpoint);
+    const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
+    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, mac, ...plans]) };
+  }
+}
+
+/** Throws INVALID when no subnet of the network holds the address. */
+export function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
+  const pool = network.pools.find(({ subnet }) => Prefix.parse(subnet).contains(address));
+  if (pool) return pool.poolKey;
+  const subnets = network.pools.map(({ subnet }) => subnet).join(' and ');
+  throw new XnetError(
+    'INVALID',
+    `address ${address} is in no subnet of network ${network.name ?? network.id} (${subnets})`,
+  );
+}
+
+function noteTo(addressBook: AddressBook) {
+  return (writes: readonly Write[], revision: Revision) => addressBook.noteCommitted(writes, revision);
+}
+
+function merge(plans: readonly AddressPlan[]): AddressPlan {
+  return {
+    conditions: plans.flatMap((plan) => plan.conditions),
+    writes: plans.flatMap((plan) => plan.writes),
+  };
+}

@@ -1,0 +1,71 @@
+/** What is written when a Docker network of this host turns out to be one that the cluster has already. */
+import { XnetError } from '../../errors.js';
+import { keys } from '../../store/keys.js';
+import {
+  type BindingRecord,
+  bindingRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../../store/records.js';
+import type { Condition, Write } from '../../store/store.js';
+import { type Attempt, asRead } from '../../store/transact.js';
+import type { Tie } from '../collaborators.js';
+import { type NetworkRemovalParts, removalWrites } from './network-removal.js';
+
+export interface Move extends Tie {
+  /** The cluster network that the Docker network is tied to from now on. */
+  readonly to: string;
+  readonly seen: NonNullable<BindingRecord['seen']>;
+  /** Of the Docker network: the latest a user gave count for copies to come. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * One try to tie a Docker network to another network of the cluster; its own, which nothing else has, goes. Undefined:
+ * there is nothing to move, or nowhere to. Throws IN_USE when a container has an endpoint in it already. None is made
+ * meanwhile (LocalNetworks.moveNetwork): no other host has the network.
+ */
+export async function attemptMove(
+  { store, hostId, pools }: NetworkRemovalParts,
+  { networkId, dockerNetworkId, to, seen, labels }: Move,
+): Promise<Attempt<NetworkRecord | undefined>> {
+  const own = keys.binding(networkId, hostId, dockerNetworkId);
+  const [binding, former, target, guard] = await Promise.all(
+    [own, keys.network(networkId), keys.network(to), keys.bindingGuard(networkId)].map((key) =>
+      store.get(key),
+    ),
+  );
+  const record = target && parseRecord(networkRecord, target);
+  if (!binding || !former || !target || !record?.mirror || record.mirror.removal)
+    return { result: undefined };
+  await requireUnused(store, networkId, own);
+  const result = { ...record, mirror: { ...record.mirror, labels: { ...labels } } };
+  const moved = { ...parseRecord(bindingRecord, binding), networkId: to, seen };
+  const conditions: Condition[] = [
+    asRead(own, binding),
+    asRead(former.key, former),
+    asRead(target.key, target),
+    asRead(keys.bindingGuard(networkId), guard),
+  ];
+  const writes: Write[] = [
+    ...removalWrites(pools, parseRecord(networkRecord, former)),
+    { put: target.key, value: formatRecord(result) },
+    { put: keys.binding(to, hostId, dockerNetworkId), value: formatRecord(moved) },
+    { put: keys.bindingGuard(to), value: dockerNetworkId },
+  ];
+  return { result, conditions, writes };
+}
+
+async function requireUnused(
+  store: NetworkRemovalParts['store'],
+  networkId: string,
+  binding: string,
+): Promise<void> {
+  const bindings = await store.list(keys.bindingsOf(networkId));
+  const endpoints = await store.list(keys.endpointsOf(networkId));
+  const isAlone = bindings.entries.every(({ key }) => key === binding);
+  if (isAlone && endpoints.entries.length === 0) return;
+  throw new XnetError('IN_USE', `network ${networkId} is in use`);
+}

@@ -1,0 +1,109 @@
+/** Decisions about a network's record: pure. */
+import { XnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import type { NetworkRecord } from '../../store/records.js';
+import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
+import { MAX_VNI, type NetworkOptions } from './network-options.js';
+
+/**
+ * Lowest VNI taken by itself. Docker's swarm overlay counts up from 4096 on the same UDP port; a VNI can be
+ * in one device only, so xnet keeps far away from it.
+ */
+export const FIRST_VNI = 2 ** 20;
+
+/** A VNI by chance (so that two hosts seldom meet), for the commit to try; `random` is in [0, 1). */
+export function chooseVni(random: number): number {
+  return FIRST_VNI + Math.floor(random * (MAX_VNI - FIRST_VNI + 1));
+}
+
+/**
+ * Throws INVALID when a Docker network that joins an existing network disagrees with it, naming both values
+ * and the way to make them agree.
+ */
+export function checkJoin(
+  network: NetworkRecord,
+  options: NetworkOptions,
+  pools: readonly GivenPool[],
+): void {
+  const title = network.name ?? network.id;
+  const missing = pools.find((pool) => !network.pools.some((other) => isSamePool(pool, other)));
+  if (missing) {
+    const subnets = network.pools.map((pool) => pool.subnet);
+    const remedy = `--ipam-opt ${network.name ? `xnet.name=${network.name}` : `xnet.id=${network.id}`}`;
+    throw new XnetError(
+      'INVALID',
+      `network ${title} has ${subnets.join(' and ')}, and this one would take addresses from elsewhere ` +
+        `(${missing.subnet}); create it with --ipam-driver xnet ${remedy}`,
+    );
+  }
+  const differing = (
+    [
+      ['xnet.vni', options.vni, network.vni],
+      ['xnet.multicast', options.multicast, network.multicast],
+      ['com.docker.network.driver.mtu', options.mtu, network.mtu],
+    ] as const
+  ).find(([, asked, has]) => asked !== undefined && asked !== has);
+  if (differing) {
+    throw new XnetError(
+      'INVALID',
+      `network ${title} exists with ${differing[0]}=${differing[2]}, not ${differing[1]}`,
+    );
+  }
+}
+
+/**
+ * Throws IN_USE when a new network overlaps a host's docker_gwbridge: Docker starts no container in both. Docker's
+ * own IPAM keeps clear of that of its own host only.
+ */
+export function checkSubnets(pools: readonly GivenPool[], gateways: readonly GatewaySubnet[]): void {
+  for (const { subnet, poolKey } of pools) {
+    const prefix = Prefix.parse(subnet);
+    const gateway = gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
+    // 0.0.0.0/0 is what Docker's null IPAM has: no addresses.
+    if (!gateway || prefix.length === 0) continue;
+    throw new XnetError(
+      'IN_USE',
+      `subnet ${subnet} overlaps docker_gwbridge of host ${gateway.hostName} (${gateway.subnet}), so that no ` +
+        'container could start there; create the network with another --subnet' +
+        (poolKey === undefined ? ', or with --ipam-driver xnet, which keeps clear of them' : ''),
+    );
+  }
+}
+
+/** Throws IN_USE when a new network holds an address that its containers must find outside of it. */
+export function checkReached(pools: readonly GivenPool[], reached: readonly ReachedAddress[]): void {
+  const [hidden] = findHidden(pools, reached);
+  if (!hidden) return;
+  throw new XnetError(
+    'IN_USE',
+    `subnet ${hidden.subnet} contains ${hidden.address} (${hidden.what}), which its containers could not reach then; choose another (--subnet)`,
+  );
+}
+
+/** Addresses that containers look for in the network itself, each with the subnet. */
+export function findHidden(
+  pools: readonly Pick<GivenPool, 'subnet'>[],
+  reached: readonly ReachedAddress[],
+): (ReachedAddress & { readonly subnet: string })[] {
+  return pools.flatMap(({ subnet }) => {
+    const prefix = Prefix.parse(subnet);
+    // Docker's null IPAM has 0.0.0.0/0: no addresses.
+    if (prefix.length === 0) return [];
+    const hidden = reached.filter(({ address }) => prefix.contains(IpAddress.parse(address)));
+    return hidden.map((each) => ({ ...each, subnet }));
+  });
+}
+
+/** Throws INVALID when containers would send packets that the underlay cannot carry. */
+export function checkMtu(asked: number | undefined, largest: number): void {
+  if (asked === undefined || asked <= largest) return;
+  throw new XnetError(
+    'INVALID',
+    `MTU ${asked} does not fit this host's underlay: at most ${largest} after what VXLAN adds`,
+  );
+}
+
+function isSamePool(given: GivenPool, pool: NetworkRecord['pools'][number]): boolean {
+  return given.subnet === pool.subnet && (given.poolKey === undefined || given.poolKey === pool.poolKey);
+}

@@ -1,0 +1,154 @@
+/** What the removal of a network writes to the store. */
+import type { z } from 'zod';
+import { keys } from '../../store/keys.js';
+import {
+  addressRecord,
+  bindingRecord,
+  endpointRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../../store/records.js';
+import type { Entry, Store, Write } from '../../store/store.js';
+import { type Attempt, asRead } from '../../store/transact.js';
+import type { OwnDeeds, PoolBook, Tie } from '../collaborators.js';
+import { planUnbinding, type Unbinding } from './unbinding-plan.js';
+
+/** More than the hosts of a cluster lose at once; the record stays small. */
+const FORMER_KEPT = 32;
+
+export interface NetworkRemovalParts {
+  readonly store: Store;
+  readonly hostId: string;
+  readonly pools: PoolBook;
+  readonly deeds: OwnDeeds;
+}
+
+/**
+ * One try to untie a Docker network; the cluster network goes with its last binding: then it is the result. `lost`: by no
+ * user's hand. One that is untied already and was seen (OwnDeeds) is removed as if it were not. Throws INTERNAL when a
+ * newer xnet wrote a record that would go.
+ */
+export async function attemptRemoval(
+  parts: NetworkRemovalParts,
+  { networkId: id, dockerNetworkId }: Tie,
+  lost: boolean,
+): Promise<Attempt<NetworkRecord | undefined>> {
+  const { store, hostId, deeds } = parts;
+  const own = keys.binding(id, hostId, dockerNetworkId);
+  // Absent is as good as any revision of it: a backup of the store may lack it.
+  const guardKey = keys.bindingGuard(id);
+  const guard = await store.get(guardKey);
+  const bindings = await store.list(keys.bindingsOf(id));
+  // Read anew: the agent changes it.
+  const entry = await store.get(keys.network(id));
+  const binding = bindings.entries.find(({ key }) => key === own);
+  // Asked last of all: it is later than the store.
+  const isOwn = deeds.isRemoving(dockerNetworkId);
+  const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? deeds.made.get(dockerNetworkId);
+  if (!entry) return leftoverRemoval(binding);
+  if (!binding && !seen) return { result: undefined };
+  if (!seen && !lost && !isOwn) deeds.noteUntiedUnseen(dockerNetworkId);
+  const record = parseRecord(networkRecord, entry);
+  const last = bindings.entries.every(({ key }) => key === own);
+  const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
+  if (end === 'remove') await requireReadable(parts, record);
+  if (end === 'mark') deeds.noteMarked(id);
+  const untied: Write[] = [
+    { remove: own },
+    // Two hosts that untie at once must see each other: one of them is the last.
+    { put: guardKey, value: dockerNetworkId },
+    ...(seen && !isOwn ? noteWrites(end, record, { hostId, dockerNetworkId }) : []),
+  ];
+  return {
+    result: end === 'remove' ? record : undefined,
+    conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
+    writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
+  };
+}
+
+/** Of a network that is gone: nothing else would take its binding away. */
+function leftoverRemoval(binding: Entry | undefined): Attempt<undefined> {
+  if (!binding) return { result: undefined };
+  const { key } = binding;
+  return { result: undefined, conditions: [asRead(key, binding)], writes: [{ remove: key }] };
+}
+
+/** One try to take swarm's mark away, as attemptRemoval otherwise. */
+export async function attemptFreeing(
+  parts: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  networkId: string,
+): Promise<Attempt<NetworkRecord | undefined>> {
+  const { store, pools } = parts;
+  const guard = await store.get(keys.bindingGuard(networkId));
+  const bindings = await store.list(keys.bindingsOf(networkId));
+  const entry = await store.get(keys.network(networkId));
+  if (!entry) return { result: undefined };
+  const { swarm, ...record } = parseRecord(networkRecord, entry);
+  if (!swarm) return { result: undefined };
+  const isLast = bindings.entries.length === 0;
+  if (isLast) await requireReadable(parts, record);
+  return {
+    result: isLast ? record : undefined,
+    conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
+    writes: isLast ? removalWrites(pools, record) : [{ put: entry.key, value: formatRecord(record) }],
+  };
+}
+
+/** Throws INTERNAL when a newer xnet wrote a record that would go with the network: nobody here knows what it means. */
+async function requireReadable(
+  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  record: NetworkRecord,
+): Promise<void> {
+  const read = async (schema: z.ZodType, prefix: string) => {
+    for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
+  };
+  const addresses = ownPoolKeys(pools, record).map((poolKey) =>
+    read(addressRecord, keys.addressesOf(poolKey)),
+  );
+  await Promise.all([read(endpointRecord, keys.endpointsOf(record.id)), ...addresses]);
+}
+
+/** Of the pools that belong to this network alone. */
+function ownPoolKeys(book: PoolBook, { id, pools }: NetworkRecord): string[] {
+  return pools
+    .map(({ subnet }) => book.ownPoolKey(id, subnet))
+    .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
+}
+
+export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
+  return [
+    { remove: keys.network(record.id) },
+    { remove: keys.vni(record.vni) },
+    { remove: keys.bindingGuard(record.id) },
+    { removePrefix: keys.bindingsOf(record.id) },
+    { removePrefix: keys.endpointsOf(record.id) },
+    { removePrefix: keys.macsOf(record.id) },
+    ...(record.name === undefined ? [] : [{ remove: keys.name(record.name) }]),
+    ...ownPoolKeys(pools, record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
+  ];
+}
+
+/**
+ * What is noted in a mirrored network that stays. A marked one has no name any more, so that the name can be used at once,
+ * also while a host is away.
+ */
+function noteWrites(
+  end: Unbinding,
+  record: NetworkRecord,
+  { hostId, dockerNetworkId }: { hostId: string; dockerNetworkId: string },
+): Write[] {
+  const { mirror } = record;
+  if (!mirror) return [];
+  const former = [...(mirror.former ?? []), dockerNetworkId].slice(-FORMER_KEPT);
+  const key = keys.network(record.id);
+  if (end !== 'mark')
+    return [{ put: key, value: formatRecord({ ...record, mirror: { ...mirror, former } }) }];
+  const { name, ...nameless } = record;
+  const marked = { ...nameless, mirror: { ...mirror, former, removal: { hostId } } };
+  return [
+    { put: key, value: formatRecord(marked) },
+    ...(name === undefined ? [] : [{ remove: keys.name(name) }]),
+  ];
+}

@@ -1,0 +1,256 @@
+import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
+import type { Dataplane } from '../../dataplane/dataplane.js';
+import { XnetError } from '../../errors.js';
+import { keys } from '../../store/keys.js';
+import {
+  bindingRecord,
+  findRecord,
+  formatRecord,
+  type NetworkRecord,
+  networkRecord,
+  parseRecord,
+} from '../../store/records.js';
+import { transact } from '../../store/transact.js';
+import type { GivenPool, NetworkFollower, Tie } from '../collaborators.js';
+import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
+import { globalNetworkId } from './global-id.js';
+import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
+import {
+  attemptAdoption,
+  attemptCreation,
+  findNetwork,
+  type NetworkCreation,
+  type NetworkCreationParts,
+} from './network-creation.js';
+import { attemptMove, type Move } from './network-move.js';
+import type { NetworkReference } from './network-options.js';
+import { checkMtu } from './network-plan.js';
+import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
+import type { NewNetworks } from './new-networks.js';
+
+export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts {
+  readonly local: LocalNetworks;
+  readonly newNetworks: NewNetworks;
+  readonly dataplane: Dataplane;
+  readonly follower: NetworkFollower;
+  readonly mutex: KeyedMutex;
+  readonly deleteEndpoint: (endpointId: string) => Promise<void>;
+  /** The id of a new network that this Docker network is the first one of. */
+  readonly newId: (dockerNetworkId: string) => string;
+  /** MTU that fits this host's underlay, in bytes. */
+  readonly largestMtu: () => number;
+  /** Called after this host's set of networks changed. */
+  readonly changed: () => void;
+}
+
+/** Creates and deletes networks: ties this host's Docker networks to networks of the cluster. */
+export class Networks {
+  readonly #parts: NetworksParts;
+
+  constructor(parts: NetworksParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Ties a Docker network to the cluster network its options name, made when absent. Idempotent by the
+   * Docker network's id; the holds on pools of a repetition take the place of the former ones, which Docker has forgotten
+   * with its restart. Nothing is made in the kernel before the first endpoint. Throws INVALID, IN_USE (VNI, subnet of
+   * a docker_gwbridge or of another network of global scope), NOT_FOUND (xnet.id).
+   */
+  async create(creation: NetworkCreation): Promise<void> {
+    const { local, mutex, store } = this.#parts;
+    await mutex.run(creation.dockerNetworkId, async () => {
+      const pools = await this.#findPools(creation);
+      const known = local.findNetwork(creation.dockerNetworkId);
+      if (known) return this.#renewHolds(known, pools);
+      checkMtu(creation.options.mtu, this.#parts.largestMtu());
+      const networkId = this.#parts.newId(creation.dockerNetworkId);
+      const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
+      if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
+      local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
+      this.#parts.changed();
+    });
+  }
+
+  /**
+   * Unties a Docker network and takes what it had out of kernel and store, with its holds on pools (Docker gives
+   * these back only while xnet answers); the cluster network goes with its last binding. A mirrored network is marked
+   * by the first host where it is removed, for the others; one that was `lost` (no user removed it) stays. Idempotent:
+   * an unknown network is success.
+   */
+  async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
+    const { local, mutex } = this.#parts;
+    await mutex.run(dockerNetworkId, async () => {
+      const network = local.findNetwork(dockerNetworkId);
+      if (network) await this.#remove(network, lost);
+    });
+  }
+
+  /**
+   * Ties a Docker network that this host has not been told of to the network of the cluster with its id, if there is one:
+   * of a network of global scope Docker tells the host alone where it was created. Throws the store's errors.
+   */
+  async adopt(dockerNetworkId: string): Promise<void> {
+    const { local, mutex, store } = this.#parts;
+    await mutex.run(dockerNetworkId, async () => {
+      if (local.findNetwork(dockerNetworkId)) return;
+      const id = globalNetworkId(dockerNetworkId);
+      const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
+      if (!record && store.away) throw this.#unknownYet(dockerNetworkId);
+      if (!record) return;
+      local.addNetwork({ dockerNetworkId, record });
+      this.#parts.changed();
+    });
+  }
+
+  /**
+   * Makes this Docker network known here when the store has its binding, and deletes what is left of it here when it has
+   * not: for what could not be read at the start. Idempotent. Throws the store's errors.
+   */
+  async recall({ networkId, dockerNetworkId }: Tie): Promise<void> {
+    const { local, mutex, store, hostId } = this.#parts;
+    await mutex.run(dockerNetworkId, async () => {
+      const isBound = await store.get(keys.binding(networkId, hostId, dockerNetworkId));
+      const entry = isBound && (await store.get(keys.network(networkId)));
+      const record = entry && findRecord(networkRecord, entry);
+      const known = local.findNetwork(dockerNetworkId);
+      if (known && !isBound) await this.#remove(known, true);
+      if (known || !record) return;
+      local.addNetwork({ dockerNetworkId, record });
+      this.#parts.changed();
+    });
+  }
+
+  /** As `delete`, also for a Docker network that could not be read at the start. */
+  async untie(tie: Tie, options: { lost: boolean }): Promise<void> {
+    await this.recall(tie);
+    await this.delete(tie.dockerNetworkId, options);
+  }
+
+  /**
+   * A user has removed a Docker network that was untied before it was known as seen (OwnDeeds): the removal counts as
+   * any other. Idempotent. Throws the store's errors.
+   */
+  async withdraw(tie: Tie): Promise<void> {
+    await this.#parts.mutex.run(tie.dockerNetworkId, async () => {
+      await this.#releaseGlobal(await this.#removeFromStore(tie, false));
+    });
+  }
+
+  /**
+   * Ties a Docker network that no container has been in to another network of the cluster, which its creator meant. Throws
+   * IN_USE when one has meanwhile, and the store's errors.
+   */
+  async move(move: Move): Promise<void> {
+    const { local, mutex, store, changed } = this.#parts;
+    const { dockerNetworkId } = move;
+    await mutex.run(dockerNetworkId, async () => {
+      const network = local.findNetwork(dockerNetworkId);
+      if (network?.record.id !== move.networkId) return;
+      await local.moveNetwork(dockerNetworkId, async () => {
+        const record = await transact(store, () => attemptMove(this.#parts, move));
+        if (!record) return;
+        await this.#removeFromKernel(network);
+        local.addNetwork({ dockerNetworkId, record });
+      });
+      changed();
+    });
+  }
+
+  /** As `findNetwork` of network-creation.ts. */
+  find(reference: NetworkReference): Promise<NetworkRecord | undefined> {
+    return findNetwork(this.#parts.store, reference);
+  }
+
+  /** Of all networks of the cluster. Throws the store's errors. */
+  async listSubnets(): Promise<string[]> {
+    const { entries } = await this.#parts.store.list(keys.networks());
+    const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
+    return records.flatMap(({ pools }) => pools.map(({ subnet }) => subnet));
+  }
+
+  async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
+    const { local, newNetworks, changed } = this.#parts;
+    const { dockerNetworkId, record } = network;
+    newNetworks.accept(dockerNetworkId);
+    await this.#deleteForgottenEndpoints(network);
+    await this.#removeFromKernel(network);
+    await this.#releasePools(network);
+    const removed = await this.#removeFromStore({ networkId: record.id, dockerNetworkId }, lost);
+    local.removeNetwork(dockerNetworkId);
+    changed();
+    await this.#releaseGlobal(removed);
+  }
+
+  #removeFromStore(tie: Tie, lost: boolean): Promise<NetworkRecord | undefined> {
+    return transact(this.#parts.store, () => attemptRemoval(this.#parts, tie, lost));
+  }
+
+  /** What the cluster held for a network that is removed. */
+  async #releaseGlobal(removed: NetworkRecord | undefined): Promise<void> {
+    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobal(poolKey)));
+  }
+
+  #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {
+    const { store, pools, newId } = this.#parts;
+    const find = async (addressSpace: string, subnet: string) => {
+      if (addressSpace !== GLOBAL_SPACE)
+        return pools.findRequested(addressSpace, subnet, options.name) ?? { subnet };
+      return findGlobalPool(store, pools, subnet, newId(dockerNetworkId));
+    };
+    return Promise.all(subnets.map(({ addressSpace, subnet }) => find(addressSpace, subnet)));
+  }
+
+  #unknownYet(dockerNetworkId: string): XnetError {
+    const { description } = this.#parts.store;
+    return new XnetError(
+      'STORE_UNAVAILABLE',
+      `Docker network ${dockerNetworkId} cannot be looked up while the store (${description}) does not answer`,
+    );
+  }
+
+  async #renewHolds({ dockerNetworkId, record }: LocalNetwork, given: readonly GivenPool[]): Promise<void> {
+    const { store, hostId, pools } = this.#parts;
+    const fresh = given.flatMap(({ poolId }) => poolId ?? []);
+    if (fresh.length === 0) return;
+    const key = keys.binding(record.id, hostId, dockerNetworkId);
+    const former = await transact<readonly string[]>(store, async () => {
+      const entry = await store.get(key);
+      const binding = entry && parseRecord(bindingRecord, entry);
+      if (!entry || !binding || binding.poolIds?.join() === fresh.join()) return { result: [] };
+      return {
+        result: binding.poolIds ?? [],
+        conditions: [{ key, is: 'at', revision: entry.revision }],
+        writes: [{ put: key, value: formatRecord({ ...binding, poolIds: fresh }) }],
+      };
+    });
+    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.release(poolId)));
+  }
+
+  async #releasePools({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
+    const { store, hostId, pools } = this.#parts;
+    const binding = await store.get(keys.binding(record.id, hostId, dockerNetworkId));
+    const { poolIds = [] } = binding ? parseRecord(bindingRecord, binding) : {};
+    await Promise.all(poolIds.map((poolId) => pools.release(poolId)));
+  }
+
+  /** Resolves when the VNI is free again on this host: only then may the cluster give it to another network. */
+  async #removeFromKernel(network: LocalNetwork): Promise<void> {
+    const { local, follower, dataplane } = this.#parts;
+    if (local.isShared(network)) return;
+    await follower.unfollow(network.record.id);
+    await dataplane.removeNetwork(network.record.id);
+  }
+
+  /** Docker removes a network only when it has no endpoint left, but it may have lost some without a word. */
+  async #deleteForgottenEndpoints({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
+    const endpoints = this.#parts.local.listEndpoints(record.id);
+    const forgotten = endpoints.filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);
+    await Promise.all(forgotten.map(({ id }) => this.#parts.deleteEndpoint(id)));
+  }
+}
+
+/** Its name, which Docker does not say to a driver, is to be that of a network on all hosts. */
+export function mayBeMirrored({ name, mirror, unmirrored, swarm }: NetworkRecord): boolean {
+  return name === undefined && !mirror && !unmirrored && !swarm;
+}

@@ -1,0 +1,56 @@
+/** Networks that users of this host have created a moment ago, until it is known whether they keep their name. */
+import { sleepRunning } from '../../concurrency/deadline.js';
+import { XnetError } from '../../errors.js';
+
+/** The longest that the first container of a new network waits, in ms: the mirror may be unable to decide. */
+const DECISION_MS = 2_000;
+
+interface Undecided {
+  /** Undefined: the network stays. */
+  readonly refusal: Promise<string | undefined>;
+  readonly decide: (refusal?: string) => void;
+}
+
+/**
+ * Docker does not say to a driver what a network is called. The mirror finds that out, and may find that another host
+ * has created a network of that name first: it can put that in the place of this one only while no container is in it.
+ */
+export class NewNetworks {
+  readonly #undecided = new Map<string, Undecided>();
+  readonly #decisionMs: number;
+
+  constructor(decisionMs = DECISION_MS) {
+    this.#decisionMs = decisionMs;
+  }
+
+  add(dockerNetworkId: string): void {
+    let decide: Undecided['decide'] = () => undefined;
+    const refusal = new Promise<string | undefined>((resolve) => {
+      decide = resolve;
+    });
+    this.#undecided.set(dockerNetworkId, { refusal, decide });
+  }
+
+  /** The network stays, or containers are to use it all the same. Idempotent; as all of these for an unknown one. */
+  accept(dockerNetworkId: string): void {
+    this.#undecided.get(dockerNetworkId)?.decide();
+    this.#undecided.delete(dockerNetworkId);
+  }
+
+  /** Another one takes its place, if that can be: until `accept` containers are refused with `reason`. */
+  refuse(dockerNetworkId: string, reason: string): void {
+    this.#undecided.get(dockerNetworkId)?.decide(reason);
+  }
+
+  /** Resolves when a container may use the network, after `decisionMs` at the latest. Throws IN_USE while it is refused. */
+  async accepted(dockerNetworkId: string): Promise<void> {
+    const network = this.#undecided.get(dockerNetworkId);
+    if (!network) return;
+    const waited = new AbortController();
+    const late = sleepRunning(this.#decisionMs, waited.signal).then(() => undefined);
+    const reason = await Promise.race([network.refusal, late]);
+    waited.abort();
+    if (reason !== undefined) throw new XnetError('IN_USE', reason);
+    this.accept(dockerNetworkId);
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * One address for one endpoint, taken by one commit: "the reference is there, the address is free".
+ *
+ * A commit that is refused shows what stands in the way, and another address is chosen. A commit of unknown
+ * fate is read back first and then made again for the same address, so that no second one can be taken.
+ */
+import { XnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { keys } from '../../store/keys.js';
+import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
+import { type Attempt, transact } from '../../store/transact.js';
+import { holderOf } from '../cluster-hold.js';
+import { type IpamContext, unfinishedKey } from '../ipam-context.js';
+import type { PoolReference } from '../pool-id.js';
+import { formatPoolKey, showPool } from '../pool-name.js';
+import { referenceKey } from '../pools/pool-entries.js';
+import { awayError } from '../reserve/away.js';
+
+/** An address to take: free, or resting or in this host's reserve since `over`. */
+export interface Pick {
+  readonly address: bigint;
+  readonly over?: Revision;
+  readonly fromReserve?: true;
+}
+
+/** Chooses, knowing how many commits were refused so far. Throws EXHAUSTED or IN_USE. */
+export type Choose = (refusals: number) => Promise<Pick>;
+
+export interface ClaimOptions {
+  readonly container?: string;
+  readonly explicit?: true;
+}
+
+type Fate = 'refused' | 'unknown' | 'ours' | 'pool-gone';
+
+export class Claim {
+  readonly token: string;
+  /** Commits refused, to be measured. */
+  refusals = 0;
+  readonly #context: IpamContext;
+  readonly pool: PoolReference;
+  readonly #poolKey: string;
+  readonly #options: ClaimOptions;
+  #pick: Pick | undefined;
+  #fate: Fate = 'refused';
+
+  constructor(context: IpamContext, pool: PoolReference, options: ClaimOptions, token: string) {
+    this.token = token;
+    this.#context = context;
+    this.pool = pool;
+    this.#poolKey = formatPoolKey(pool);
+    this.#options = options;
+  }
+
+  /**
+   * Throws what `choose` throws, NOT_FOUND when the pool reference is gone, STORE_CONFLICT, STORE_UNAVAILABLE.
+   * After any failure the address is not held, or is given back as soon as the store answers. `givesUp` is asked when a
+   * commit was not answered: true ends it, for whoever has another address to give.
+   */
+  async take(choose: Choose, givesUp: () => boolean = () => false): Promise<IpAddress> {
+    const store = {
+      commit: (conditions: readonly Condition[], writes: readonly Write[]) =>
+        this.#commit(conditions, writes),
+    };
+    try {
+      return await transact(store, () => this.#attempt(choose), { ...this.#context.transactions, givesUp });
+    } catch (error: unknown) {
+      if (this.#fate === 'unknown') this.#giveBackLater();
+      throw error;
+    }
+  }
+
+  async #attempt(choose: Choose): Promise<Attempt<IpAddress>> {
+    if (this.#fate === 'unknown' && this.#pick) await this.#readBack(this.#pick);
+    if (this.#fate === 'pool-gone') throw this.#poolGone();
+    if (this.#fate === 'refused') this.#pick = await choose(this.refusals);
+    const pick = this.#pick;
+    if (!pick) throw new XnetError('INTERNAL', 'an address was to be claimed before one was chosen');
+    const result = IpAddress.of(this.pool.subnet.family, pick.address);
+    if (this.#fate === 'ours') return { result };
+    return { result, ...this.#plan(pick) };
+  }
+
+  #plan(pick: Pick): { conditions: Condition[]; writes: Write[] } {
+    const key = this.#keyOf(pick);
+    const { id: hostId, name: hostName } = holderOf(this.pool, this.#context.host);
+    const options = pick.fromReserve ? { ...this.#options, explicit: true as const } : this.#options;
+    const value = formatRecord({
+      ...{ version: 1, state: 'claimed', hostId, hostName, claim: this.token },
+      ...{ references: [this.pool.reference], purpose: 'endpoint', ...options },
+    });
+    return {
+      conditions: [
+        { key: this.#referenceKey(), is: 'present' },
+        pick.over === undefined ? { key, is: 'absent' } : { key, is: 'at', revision: pick.over },
+      ],
+      writes: [{ put: key, value }],
+    };
+  }
+
+  async #commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
+    this.#fate = 'unknown';
+    const result = await this.#context.views.commit(conditions, writes);
+    if (!result.committed) this.#fate = this.#fateOf(result.found);
+    if (this.#fate === 'refused') this.refusals += 1;
+    return result;
+  }
+
+  #fateOf(found: readonly Entry[]): Fate {
+    if (found.some((entry) => this.#isOurs(entry))) return 'ours';
+    return found.some(({ key }) => key === this.#referenceKey()) ? 'refused' : 'pool-gone';
+  }
+
+  /** Keeps the fate unknown when there is nothing: the commit may still be applied, so it is made again. */
+  async #readBack(pick: Pick): Promise<void> {
+    const { entry, isFresh } = await readFate(this.#context.store, this.#keyOf(pick));
+    if (entry && this.#isOurs(entry)) this.#fate = 'ours';
+    else if (isFresh && entry && entry.revision !== pick.over) this.#fate = 'refused';
+  }
+
+  #isOurs(entry: Entry): boolean {
+    return entry.key === (this.#pick && this.#keyOf(this.#pick)) && claimOf(entry) === this.token;
+  }
+
+  #giveBackLater(): void {
+    const key = this.#pick && this.#keyOf(this.#pick);
+    if (key === undefined) return;
+    this.#context.unfinished.add(unfinishedKey(key, this.token), () =>
+      removeClaim(this.#context, key, this.token),
+    );
+  }
+
+  #keyOf({ address }: Pick): string {
+    return keys.address(this.#poolKey, `${IpAddress.of(this.pool.subnet.family, address)}`);
+  }
+
+  #referenceKey(): string {
+    return referenceKey(this.pool, this.#context.host);
+  }
+
+  #poolGone(): XnetError {
+    if (this.#context.store.away) {
+      return awayError(this.#context.store, `pool ${showPool(this.pool)} is not known to this host`);
+    }
+    return new XnetError(
+      'NOT_FOUND',
+      `the store no longer has this host's hold on pool ${showPool(this.pool)}; ` +
+        'remove the Docker network from this host (docker network rm); it is made again, as the cluster has it',
+      { poolKey: this.#poolKey, reference: this.pool.reference },
+    );
+  }
+}
+
+/** Frees an address that was never given to anybody, if it still has this claim. */
+async function removeClaim(
+  { store, views, transactions }: IpamContext,
+  key: string,
+  claim: string,
+): Promise<void> {
+  await transact(
+    views,
+    async () => {
+      const { entry, isFresh } = await readFate(store, key);
+      if (!isFresh) throw awayError(store, `${key} cannot be given back`);
+      if (!entry || claimOf(entry) !== claim) return { result: undefined };
+      return {
+        result: undefined,
+        conditions: [{ key, is: 'at', revision: entry.revision }],
+        writes: [{ remove: key }],
+      };
+    },
+    transactions,
+  );
+}
+
+/** What is known of a store that is away (not `isFresh`) may be from before a commit of unknown fate. */
+async function readFate(store: Store, key: string): Promise<{ entry: Entry | undefined; isFresh: boolean }> {
+  const wasAway = store.away;
+  const entry = await store.get(key);
+  return { entry, isFresh: !wasAway && !store.away };
+}
+
+/** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */
+function claimOf(entry: Entry): string | undefined {
+  const record = findRecord(addressRecord, entry);
+  return record?.state === 'claimed' ? record.claim : undefined;
+}

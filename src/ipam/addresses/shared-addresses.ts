@@ -1,0 +1,106 @@
+/**
+ * Gateways and auxiliary addresses: several hosts make the same network with the same ones, so each is held by
+ * all the references that asked for it, and goes with the last of them.
+ */
+import { XnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { keys, parseAddressKey } from '../../store/keys.js';
+import {
+  type AddressRecord,
+  addressRecord,
+  findRecord,
+  formatRecord,
+  parseRecord,
+} from '../../store/records.js';
+import type { Entry } from '../../store/store.js';
+import { asRead, transact } from '../../store/transact.js';
+import { holderOf } from '../cluster-hold.js';
+import { findHolder } from '../holder.js';
+import type { IpamContext } from '../ipam-context.js';
+import { type PoolReference, randomToken } from '../pool-id.js';
+import { formatPoolKey } from '../pool-name.js';
+import { chooseHighest } from '../pools/choose-address.js';
+import { referenceKey } from '../pools/pool-entries.js';
+import { automaticSpan, checkAddress, firstHost } from '../pools/subnet-rules.js';
+import { readAsked } from '../reserve/wishes.js';
+
+export type SharedPurpose = 'gateway' | 'auxiliary';
+
+export class SharedAddresses {
+  readonly #context: IpamContext;
+
+  constructor(context: IpamContext) {
+    this.#context = context;
+  }
+
+  /**
+   * The gateway that the pool has, or its first host address; in a pool from the top the highest free one, since
+   * Docker's own IPAM may have given the first to a container. Two hosts that name different gateways at once
+   * may both get theirs; containers never use a gateway of xnet's, so that harms nobody.
+   */
+  async claimGateway(pool: PoolReference): Promise<IpAddress> {
+    const { entries } = await this.#context.store.list(keys.addressesOf(formatPoolKey(pool)));
+    const present = entries.find((entry) => findRecord(addressRecord, entry)?.purpose === 'gateway');
+    const address = present ? addressOf(present) : newGateway(pool, entries.map(addressOf));
+    return this.claim(pool, 'gateway', address);
+  }
+
+  /** Adds this reference to those that hold `address`. Idempotent. Throws INVALID, IN_USE, NOT_FOUND. */
+  async claim(pool: PoolReference, purpose: SharedPurpose, address: IpAddress): Promise<IpAddress> {
+    checkAddress(address, pool.subnet);
+    const { store, views, host, transactions } = this.#context;
+    const poolKey = formatPoolKey(pool);
+    const key = keys.address(poolKey, `${address}`);
+    const holdKey = referenceKey(pool, host);
+    const { id: hostId, name: hostName } = holderOf(pool, host);
+    const claim = randomToken();
+    return transact<IpAddress>(
+      views,
+      async () => {
+        const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
+        if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
+        const before = entry && (await readShareable(this.#context, entry, purpose, address));
+        if (before?.references.includes(pool.reference)) return { result: address };
+        const after: AddressRecord = before
+          ? { ...before, references: [...before.references, pool.reference] }
+          : {
+              ...{ version: 1, state: 'claimed', hostId, hostName, claim, purpose },
+              references: [pool.reference],
+            };
+        return {
+          result: address,
+          conditions: [{ key: holdKey, is: 'present' }, asRead(key, entry)],
+          writes: [{ put: key, value: formatRecord(after) }],
+        };
+      },
+      transactions,
+    );
+  }
+}
+
+function newGateway({ subnet, range, fromTop }: PoolReference, used: readonly IpAddress[]): IpAddress {
+  const taken = new Set(used.map(({ value }) => value));
+  const highest = fromTop && chooseHighest(automaticSpan(subnet, range), (address) => taken.has(address));
+  return highest === undefined ? firstHost(subnet) : IpAddress.of(subnet.family, highest);
+}
+
+function addressOf({ key }: Entry): IpAddress {
+  return IpAddress.parse(parseAddressKey(key)?.address ?? '');
+}
+
+/** The record to be shared; undefined for an address that rests, or that this host has in reserve. Throws IN_USE for one held otherwise. */
+async function readShareable(
+  { store, host }: IpamContext,
+  entry: Entry,
+  purpose: SharedPurpose,
+  address: IpAddress,
+): Promise<AddressRecord | undefined> {
+  const record = parseRecord(addressRecord, entry);
+  if (record.state === 'resting' || (record.reserve && record.hostId === host.id)) return undefined;
+  if (record.purpose === purpose) return record;
+  const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
+  throw new XnetError(
+    'IN_USE',
+    `address ${address} cannot ${wanted}: it is held by ${await findHolder(store, record)}`,
+  );
+}

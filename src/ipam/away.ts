@@ -1,7 +1,0 @@
-import { XnetError } from '../errors.js';
-import type { Store } from '../store/store.js';
-
-/** `what` cannot be done before the store answers again. */
-export function awayError(store: Store, what: string): XnetError {
-  return new XnetError('STORE_UNAVAILABLE', `${what} while the store (${store.description}) does not answer`);
-}

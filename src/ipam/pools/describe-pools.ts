@@ -1,0 +1,70 @@
+import { keys, parseAddressKey } from '../../store/keys.js';
+import { type AddressRecord, addressRecord, findRecord, poolReferenceRecord } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import { formatPoolKey } from '../pool-name.js';
+import { listPools } from './pool-entries.js';
+
+/** A pool as `xnet status` shows it. */
+export interface PoolDescription {
+  readonly poolKey: string;
+  readonly space: string;
+  readonly networkName?: string;
+  readonly subnet: string;
+  /** One for each Docker network with this pool, on any host. */
+  readonly references: readonly { readonly hostId: string; readonly hostName: string }[];
+  readonly addresses: {
+    readonly endpoints: number;
+    /** Held by a host for containers to come. */
+    readonly reserved: number;
+    readonly gateways: number;
+    readonly auxiliaries: number;
+    readonly resting: number;
+  };
+}
+
+/** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
+export async function describePools(store: Store): Promise<PoolDescription[]> {
+  const pools = listPools((await store.list(keys.pools())).entries);
+  const references = (await store.list(keys.poolReferences())).entries.flatMap(
+    (entry) => findRecord(poolReferenceRecord, entry) ?? [],
+  );
+  const addresses = await listRecords(store);
+  return pools.map((pool) => {
+    const poolKey = formatPoolKey(pool);
+    const { space, networkName, subnet } = pool;
+    return {
+      ...{ poolKey, space, subnet: `${subnet}` },
+      ...(networkName === undefined ? {} : { networkName }),
+      references: references
+        .filter((reference) => reference.poolKey === poolKey)
+        .map(({ hostId, hostName }) => ({ hostId, hostName })),
+      addresses: countAddresses(addresses.get(poolKey) ?? []),
+    };
+  });
+}
+
+/** Pool key -> records of its addresses. */
+async function listRecords(store: Store): Promise<Map<string, AddressRecord[]>> {
+  const byPool = new Map<string, AddressRecord[]>();
+  for (const entry of (await store.list(keys.addresses())).entries) {
+    const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
+    const records = byPool.get(poolKey) ?? [];
+    const record = findRecord(addressRecord, entry);
+    if (record) records.push(record);
+    byPool.set(poolKey, records);
+  }
+  return byPool;
+}
+
+function countAddresses(records: readonly AddressRecord[]): PoolDescription['addresses'] {
+  const claimed = records.filter(({ state }) => state === 'claimed');
+  const count = (purpose: AddressRecord['purpose']) =>
+    claimed.filter((record) => record.purpose === purpose && !record.reserve).length;
+  return {
+    reserved: claimed.filter(({ reserve }) => reserve).length,
+    endpoints: count('endpoint'),
+    gateways: count('gateway'),
+    auxiliaries: count('auxiliary'),
+    resting: records.length - claimed.length,
+  };
+}

@@ -1,0 +1,62 @@
+/** The store's entries of a pool: how they are read, and the writes that make and remove them. */
+import { keys, parsePoolRecordKey } from '../../store/keys.js';
+import { formatRecord, type PoolRecord } from '../../store/records.js';
+import type { Entry, Write } from '../../store/store.js';
+import { holderOf, isClusterHold } from '../cluster-hold.js';
+import type { IpamHost } from '../ipam-context.js';
+import type { PoolReference } from '../pool-id.js';
+import { formatPoolKey, type PoolName, parsePoolKey } from '../pool-name.js';
+
+/**
+ * All pools, by their keys: one whose record cannot be read (a newer xnet's) takes up its subnet all the same. A key
+ * that names no pool is left out.
+ */
+export function listPools(entries: readonly Entry[]): PoolName[] {
+  return entries.flatMap(({ key }) => {
+    try {
+      return [parsePoolKey(parsePoolRecordKey(key))];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export function createPoolWrites(pool: PoolReference): Write[] {
+  const { space, networkName, subnet } = pool;
+  const record: PoolRecord = {
+    ...{ version: 1, space, subnet: `${subnet}` },
+    ...(networkName === undefined ? {} : { networkName }),
+  };
+  return [
+    { put: keys.poolGuard(), value: pool.reference },
+    { put: keys.pool(formatPoolKey(pool)), value: formatRecord(record) },
+  ];
+}
+
+/** Where the hold on the pool is: a host's own, or the cluster's. */
+export function referenceKey(pool: PoolReference, host: IpamHost): string {
+  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).id, pool.reference);
+}
+
+/** `request`: what it is made for, so that the cluster's hold tells who made it. */
+export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
+  const poolKey = formatPoolKey(pool);
+  const { reference } = pool;
+  const { id: hostId, name: hostName } = holderOf(pool, host);
+  const origin = isClusterHold(pool) ? { request } : {};
+  const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
+  return [
+    { put: keys.poolReferenceGuard(poolKey), value: reference },
+    { put: referenceKey(pool, host), value: formatRecord(record) },
+  ];
+}
+
+/** `isLast`: there is no other pool in the cluster, so that not even the guard stays. */
+export function removePoolWrites(pool: PoolReference, isLast: boolean): Write[] {
+  const poolKey = formatPoolKey(pool);
+  return [
+    { remove: keys.pool(poolKey) },
+    { remove: keys.poolReferenceGuard(poolKey) },
+    isLast ? { remove: keys.poolGuard() } : { put: keys.poolGuard(), value: pool.reference },
+  ];
+}

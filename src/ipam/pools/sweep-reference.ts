@@ -1,0 +1,61 @@
+/** Clearing away what a pool reference leaves in the store. */
+import { keys } from '../../store/keys.js';
+import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import type { Condition, Entry, Write } from '../../store/store.js';
+import { transact } from '../../store/transact.js';
+import type { IpamContext } from '../ipam-context.js';
+import type { PoolReference } from '../pool-id.js';
+import { formatPoolKey } from '../pool-name.js';
+
+/** Below the number of operations that a store takes in one commit. */
+const BATCH = 100;
+
+/**
+ * Takes the reference from every address of its pool, and frees those that nobody else holds. Where the pool is
+ * gone its resting addresses go as well: nobody is left to whom they could be given. Idempotent.
+ */
+export async function sweepReference(
+  { store, views, transactions }: IpamContext,
+  pool: PoolReference,
+): Promise<void> {
+  const poolKey = formatPoolKey(pool);
+  let more = true;
+  while (more) {
+    more = await transact(
+      views,
+      async () => {
+        const isPoolThere = (await store.get(keys.pool(poolKey))) !== undefined;
+        const { entries } = await store.list(keys.addressesOf(poolKey));
+        const steps = entries.flatMap((entry) => planSweep(entry, pool.reference, isPoolThere) ?? []);
+        if (steps.length === 0) return { result: false };
+        const batch = steps.slice(0, BATCH);
+        const poolGone: Condition = { key: keys.pool(poolKey), is: 'absent' };
+        return {
+          result: steps.length > BATCH,
+          conditions: [...batch.map(({ condition }) => condition), ...(isPoolThere ? [] : [poolGone])],
+          writes: batch.map(({ write }) => write),
+        };
+      },
+      transactions,
+    );
+  }
+}
+
+/** What is to be done with one address; undefined: nothing, also with one that cannot be read. */
+export function planSweep(
+  entry: Entry,
+  reference: string,
+  isPoolThere: boolean,
+): { condition: Condition; write: Write } | undefined {
+  const { key, revision } = entry;
+  const condition: Condition = { key, is: 'at', revision };
+  const record = findRecord(addressRecord, entry);
+  if (!record) return undefined;
+  const others = record.references.filter((other) => other !== reference);
+  const isHeld = others.length < record.references.length;
+  if (isHeld && others.length > 0) {
+    return { condition, write: { put: key, value: formatRecord({ ...record, references: others }) } };
+  }
+  const isLeftOver = record.state === 'resting' && !isPoolThere;
+  return isHeld || isLeftOver ? { condition, write: { remove: key } } : undefined;
+}

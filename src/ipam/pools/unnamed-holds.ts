@@ -1,0 +1,19 @@
+import { keys } from '../../store/keys.js';
+import { poolReferenceRecord } from '../../store/records.js';
+import type { IpamContext } from '../ipam-context.js';
+import { type PoolReference, parsePoolId } from '../pool-id.js';
+import { parsePoolKey } from '../pool-name.js';
+
+/** This host's references to pools, less those that the PoolIDs name. */
+export async function listUnnamedHolds(
+  { store, host, records }: IpamContext,
+  poolIds: readonly string[],
+): Promise<PoolReference[]> {
+  const named = new Set(poolIds.map((poolId) => parsePoolId(poolId).reference));
+  const { entries } = await store.list(keys.poolReferences());
+  const own = entries.filter(({ key }) => key.includes(`/${host.id}/`));
+  return records
+    .read(poolReferenceRecord, keys.poolReferences(), own)
+    .filter(({ hostId, reference }) => hostId === host.id && !named.has(reference))
+    .map(({ poolKey, reference }) => ({ ...parsePoolKey(poolKey), reference }));
+}

@@ -1,0 +1,78 @@
+/** The commits that make and end a reserve; each holds if the addresses are as they were read, else the next look goes on. */
+import { isXnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { keys, parseAddressKey } from '../../store/keys.js';
+import { type AddressRecord, addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import type { CommitResult, Condition, Entry, Revision, Write } from '../../store/store.js';
+import type { IpamContext } from '../ipam-context.js';
+import { formatPoolKey, type PoolName } from '../pool-name.js';
+import type { PoolView } from '../pools/pool-view.js';
+import { reserveRecord } from './reserve-record.js';
+
+/** An address of this host's, as it was read. */
+export interface Own {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly record: AddressRecord;
+}
+
+/** Below the number of operations that a store takes in one commit. */
+const BATCH = 100;
+
+/** One commit. When another host was faster with one of the addresses, the next look chooses others. */
+export async function claimReserve(
+  { views, host }: IpamContext,
+  { inFlight }: PoolView,
+  pool: PoolName,
+  chosen: readonly bigint[],
+  references: readonly string[],
+  ...conditions: readonly Condition[]
+): Promise<CommitResult> {
+  const free = chosen.map((address): Condition => ({ key: keyOf(pool, address), is: 'absent' }));
+  const writes = chosen.map((address): Write => {
+    const record = reserveRecord({ hostId: host.id, hostName: host.name }, references);
+    return { put: keyOf(pool, address), value: formatRecord(record) };
+  });
+  for (const address of chosen) inFlight.add(address);
+  try {
+    return await views.commit([...conditions, ...free], writes);
+  } finally {
+    for (const address of chosen) inFlight.delete(address);
+  }
+}
+
+/** Frees them at once: their network is gone, or somebody asks for them. */
+export async function removeOwn({ views }: IpamContext, own: readonly Own[]): Promise<void> {
+  for (const { key, revision } of own) {
+    await views.commit([{ key, is: 'at', revision }], [{ remove: key }]);
+  }
+}
+
+/** Puts them to rest, each if it is as it was read; else the next look does. */
+export async function giveBack({ views, rests }: IpamContext, own: readonly Own[]): Promise<void> {
+  for (let start = 0; start < own.length; start += BATCH) {
+    const some = own.slice(start, start + BATCH);
+    const conditions = some.map(({ key, revision }): Condition => ({ key, is: 'at', revision }));
+    try {
+      const writes = await Promise.all(some.map(({ key, record }) => rests.restWrite(key, record)));
+      await views.commit(conditions, writes);
+    } catch (error: unknown) {
+      // The store has lost the lease; the next one is fresh.
+      if (isXnetError(error, 'NOT_FOUND')) rests.forget();
+      throw error;
+    }
+  }
+}
+export function ownAddress(entry: Entry, hostId: string): Own | undefined {
+  const record = findRecord(addressRecord, entry);
+  if (record?.state !== 'claimed' || record.hostId !== hostId) return undefined;
+  return { key: entry.key, revision: entry.revision, record };
+}
+
+export function poolKeyOf({ key }: Own): string {
+  return parseAddressKey(key)?.poolKey ?? '';
+}
+
+export function keyOf(pool: PoolName, address: bigint): string {
+  return keys.address(formatPoolKey(pool), `${IpAddress.of(pool.subnet.family, address)}`);
+}

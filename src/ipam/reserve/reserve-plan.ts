@@ -1,0 +1,114 @@
+/**
+ * How many addresses of a pool a host holds in advance, and which. Pure.
+ *
+ * Policy: all hosts together hold at most a quarter of what no container has, in equal shares. So a share shrinks as the
+ * pool fills, and is nothing before the pool is full; all hosts see the same and need not talk to each other.
+ */
+import { chooseFree } from '../pools/choose-address.js';
+import type { KnownAddress } from '../pools/known-addresses.js';
+import type { Span } from '../pools/subnet-rules.js';
+
+/** In a smaller pool every address counts: nobody holds any in advance. A /27 has 29, a /26 has 61. */
+const SMALLEST_POOL = 32;
+
+/** Addresses of a large pool are taken from so many of its first; a /64 would give unsightly ones. */
+const WIDEST = 1n << 16n;
+
+export interface PoolUse {
+  /** Addresses that automatic choice may hand out. */
+  readonly size: number;
+  /** Of them, those that somebody holds, and not in reserve. */
+  readonly used: number;
+  /** Hosts that hold any. */
+  readonly hosts: number;
+}
+
+export function surveyPool(addresses: Iterable<KnownAddress>, span: Span): PoolUse {
+  const hosts = new Set<string>();
+  let used = 0;
+  for (const { address, record } of addresses) {
+    if (!isWithin(span, address) || record?.state === 'resting') continue;
+    if (record) hosts.add(record.hostId);
+    if (!record?.reserve) used += 1;
+  }
+  return { size: Number(span.last - span.first + 1n), used, hosts: hosts.size };
+}
+
+/** One host's share, `wanted` at most. */
+export function reserveSize(wanted: number, { size, used, hosts }: PoolUse): number {
+  if (size < SMALLEST_POOL) return 0;
+  return Math.max(0, Math.min(wanted, Math.floor((size - used) / (4 * Math.max(1, hosts)))));
+}
+
+/**
+ * What is to be added, and which are to be given back: those that came last, since a container may have had them a moment
+ * ago. While a share goes up and down with the pool it is not followed up at every step.
+ */
+export function planReserve<T>(
+  wanted: number,
+  share: number,
+  oldestFirst: readonly T[],
+): { missing: number; surplus: readonly T[] } {
+  const has = oldestFirst.length;
+  const isWorthwhile = share === wanted || 2 * has < share;
+  return { missing: isWorthwhile ? Math.max(0, share - has) : 0, surplus: oldestFirst.slice(share) };
+}
+
+/**
+ * The reserve where Docker's own IPAM hands out the addresses on this host. It takes the lowest that it thinks free, so
+ * these are the lowest that this host may have, on from the lowest that it has: its range is not known here.
+ */
+export function planLowest(
+  share: number,
+  { last }: Span,
+  hostId: string,
+  addresses: { get(address: bigint): KnownAddress | undefined; all(): Iterable<KnownAddress> },
+): { missing: bigint[]; surplus: KnownAddress[] } {
+  const isDockers = ({ record }: KnownAddress) =>
+    record?.state === 'claimed' && record.hostId === hostId && record.references.length === 0;
+  const reserved = reservedBy(hostId, addresses.all()).filter(isDockers);
+  const own = [...addresses.all()].filter(isDockers).map(({ address }) => address);
+  const [lowest = last + 1n] = own.sort((one, other) => (one < other ? -1 : 1));
+  const kept = new Set<bigint>();
+  const missing: bigint[] = [];
+  for (let address = lowest; address <= last && kept.size + missing.length < share; address++) {
+    const known = addresses.get(address);
+    if (!known) missing.push(address);
+    else if (known.record?.reserve && isDockers(known)) kept.add(address);
+  }
+  return { missing, surplus: reserved.filter(({ address }) => !kept.has(address)) };
+}
+
+/** The addresses in the host's reserve, longest there first. */
+export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): KnownAddress[] {
+  return [...addresses]
+    .filter(({ record }) => record?.reserve && record.state === 'claimed' && record.hostId === hostId)
+    .sort((one, other) => one.revision - other.revision);
+}
+
+export function isWithin({ first, last }: Span, address: bigint): boolean {
+  return address >= first && address <= last;
+}
+
+/**
+ * Free addresses for a reserve, fewer than `count` where there are not as many. They lie past the middle: far from both
+ * ends, where automatic choice begins and people choose by hand. `random` (0 to 1) keeps hosts off each other's.
+ */
+export function chooseForReserve(
+  span: Span,
+  isTaken: (address: bigint) => boolean,
+  count: number,
+  random: number,
+): bigint[] {
+  const size = Math.min(Number(span.last - span.first + 1n), Number(WIDEST));
+  const within = { first: span.first, last: span.first + BigInt(size) - 1n };
+  const chosen: bigint[] = [];
+  let after = within.first + BigInt(Math.floor(size / 2 + (random * size) / 4));
+  while (chosen.length < count) {
+    const next = chooseFree(within, (address) => isTaken(address) || chosen.includes(address), after);
+    if (next === undefined) break;
+    chosen.push(next);
+    after = next;
+  }
+  return chosen;
+}

@@ -1,0 +1,60 @@
+/**
+ * A host may have in reserve just the address that somebody names on another host. It is asked for: a key under a
+ * short lease says so, which all hosts watch, and the one that has the address in reserve gives it up.
+ */
+import { sleep } from '../../concurrency/deadline.js';
+import { keys, parseAddressWishKey } from '../../store/keys.js';
+import { addressRecord, findRecord } from '../../store/records.js';
+import type { Entry, Store, WatchBatch } from '../../store/store.js';
+import type { IpamContext } from '../ipam-context.js';
+
+/** A host that is alive gives up an address within some tens of ms; one that is away cannot be asked. */
+const PATIENCE_MS = 1_500;
+const LOOK_MS = 30;
+const LEASE_SECONDS = 10;
+
+/**
+ * The entry under `key`, an address; when another host has it in reserve, as it is once that host has given it up, or
+ * did not in time. Throws STORE_UNAVAILABLE.
+ */
+export async function readAsked({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
+  const entry = await store.get(key);
+  if (!isOthersReserve(entry, host.id) || store.away) return entry;
+  const lease = await store.grantLease({ ttlSeconds: LEASE_SECONDS, keepAlive: false });
+  try {
+    await store.commit([], [{ put: keys.addressWish(key), value: host.id, lease }]);
+    return await awaitGivenUp(store, key, host.id);
+  } finally {
+    // Its time ends it too.
+    await lease.revoke().catch(() => undefined);
+  }
+}
+
+async function awaitGivenUp(store: Store, key: string, hostId: string): Promise<Entry | undefined> {
+  for (const until = performance.now() + PATIENCE_MS; ; ) {
+    await sleep(LOOK_MS);
+    const entry = await store.get(key);
+    if (!isOthersReserve(entry, hostId) || performance.now() > until) return entry;
+  }
+}
+
+function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
+  const record = entry && findRecord(addressRecord, entry);
+  return record?.reserve === true && record.hostId !== hostId;
+}
+
+/** Tells of every address that is asked for, by its key, until `signal` aborts. */
+export async function followWishes(
+  store: Store,
+  onWish: (addressKey: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const batch of store.watch(keys.addressWishes(), signal)) {
+    for (const { key } of putIn(batch)) onWish(parseAddressWishKey(key));
+  }
+}
+
+function putIn(batch: WatchBatch): readonly Entry[] {
+  if (batch.type === 'snapshot') return batch.snapshot.entries;
+  return batch.changes.flatMap((change) => (change.type === 'put' ? change.entry : []));
+}

@@ -1,0 +1,93 @@
+/**
+ * Pools that a leader of swarm's managers asked for in its last moment, for a network that stands nowhere: not in swarm's
+ * store, nor in ours. The next leader asks again for all pools that swarm knows; what it does not ask for is given back
+ * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
+ */
+import { keys } from '../../store/keys.js';
+import type { Revision } from '../../store/store.js';
+import { ADDRESS_SPACES } from '../address-space.js';
+import { clusterHold } from '../cluster-hold.js';
+import type { IpamContext } from '../ipam-context.js';
+import { formatPoolKey, parsePoolKey } from '../pool-name.js';
+import { listPools, referenceKey } from '../pools/pool-entries.js';
+import type { Pools } from '../pools/pools.js';
+import { TAKEOVER_MS } from './takeovers.js';
+
+/** A leader asks for all pools at once; the first network with one of ours may be among the last. */
+const BEFORE_MS = 60_000;
+
+interface Takeover {
+  readonly timer: NodeJS.Timeout;
+  readonly begunAt: number;
+  /** Pool key -> revision of the cluster's hold, at its beginning. */
+  readonly former: Promise<ReadonlyMap<string, Revision>>;
+}
+
+export class LeftPools implements Disposable {
+  readonly #context: IpamContext;
+  readonly #pools: Pools;
+  readonly #graceMs: number;
+  /** Pool key -> when a manager last asked this daemon for it. */
+  readonly #askedAt = new Map<string, number>();
+  #takeover: Takeover | undefined;
+
+  constructor(context: IpamContext, pools: Pools, takeoverMs = TAKEOVER_MS) {
+    this.#context = context;
+    this.#pools = pools;
+    // Swarm tries again every five minutes what it was refused.
+    this.#graceMs = 2 * takeoverMs;
+  }
+
+  /** A manager has asked for the pool, again or for the first time. */
+  noteAsked(poolKey: string): void {
+    const now = performance.now();
+    this.#askedAt.delete(poolKey);
+    this.#askedAt.set(poolKey, now);
+    const since = (this.#takeover?.begunAt ?? now) - BEFORE_MS;
+    for (const [key, at] of this.#askedAt) {
+      if (at >= since) break;
+      this.#askedAt.delete(key);
+    }
+  }
+
+  /** A manager has taken a network over, as all others at about this time. */
+  begin(): void {
+    clearTimeout(this.#takeover?.timer);
+    const timer = setTimeout(() => void this.#end(), this.#graceMs);
+    timer.unref();
+    const { begunAt, former } = this.#takeover ?? { begunAt: performance.now(), former: this.#listHolds() };
+    // The end finds out.
+    former.catch(() => undefined);
+    this.#takeover = { timer, begunAt, former };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#takeover?.timer);
+    this.#takeover = undefined;
+  }
+
+  async #listHolds(): Promise<ReadonlyMap<string, Revision>> {
+    const { store, host } = this.#context;
+    const pools = listPools((await store.list(keys.pools())).entries);
+    const global = pools.filter(({ space }) => space === ADDRESS_SPACES.global);
+    const holds = await Promise.all(
+      global.map(async (pool) => {
+        const entry = await store.get(referenceKey(clusterHold(pool), host));
+        return entry ? [[formatPoolKey(pool), entry.revision] as const] : [];
+      }),
+    );
+    return new Map(holds.flat());
+  }
+
+  /** What the store does not take now stays until the next takeover. */
+  async #end(): Promise<void> {
+    const takeover = this.#takeover;
+    this.#takeover = undefined;
+    if (!takeover) return;
+    const former = await takeover.former.catch(() => new Map<string, Revision>());
+    for (const [poolKey, revision] of former) {
+      if ((this.#askedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= takeover.begunAt - BEFORE_MS) continue;
+      await this.#pools.releaseUnasked(clusterHold(parsePoolKey(poolKey)), revision).catch(() => undefined);
+    }
+  }
+}

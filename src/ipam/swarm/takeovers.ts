@@ -1,0 +1,81 @@
+/**
+ * A manager of swarm's that takes over asks again for every address that swarm knows to be given out. What its predecessor
+ * gave out or was to give back in its last moment, and swarm does not know of, would be held for ever: it is given back
+ * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
+ */
+import { IpAddress } from '../../inet/ip-address.js';
+import { keys, parseAddressKey } from '../../store/keys.js';
+import { addressRecord, findRecord } from '../../store/records.js';
+import { releaseClaim } from '../addresses/release-address.js';
+import { clusterHold, clusterReference, isClusters } from '../cluster-hold.js';
+import type { IpamContext } from '../ipam-context.js';
+import { parsePoolKey } from '../pool-name.js';
+
+/** Managers ask for all within seconds, and again within minutes for what was refused. */
+export const TAKEOVER_MS = 300_000;
+
+interface Takeover {
+  readonly timer: NodeJS.Timeout;
+  /** Addresses asked for since. */
+  readonly confirmed: Set<string>;
+  /** Claims, by address, that were there at its beginning. */
+  readonly former: Promise<ReadonlyMap<string, string>>;
+}
+
+export class Takeovers implements Disposable {
+  readonly #context: IpamContext;
+  readonly #graceMs: number;
+  /** By pool key. */
+  readonly #takeovers = new Map<string, Takeover>();
+
+  constructor(context: IpamContext, graceMs = TAKEOVER_MS) {
+    this.#context = context;
+    this.#graceMs = graceMs;
+  }
+
+  /** A manager has asked for the network with this pool again; its addresses are next. */
+  begin(poolKey: string): void {
+    clearTimeout(this.#takeovers.get(poolKey)?.timer);
+    const former = this.#listGiven(poolKey);
+    // The end finds out.
+    former.catch(() => undefined);
+    const timer = setTimeout(() => void this.#end(poolKey), this.#graceMs);
+    timer.unref();
+    this.#takeovers.set(poolKey, { timer, confirmed: new Set(), former });
+  }
+
+  /** A manager has asked for the address, or has just been given it. */
+  confirm(poolKey: string, address: IpAddress): void {
+    this.#takeovers.get(poolKey)?.confirmed.add(`${address}`);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { timer } of this.#takeovers.values()) clearTimeout(timer);
+    this.#takeovers.clear();
+  }
+
+  async #listGiven(poolKey: string): Promise<ReadonlyMap<string, string>> {
+    const { entries } = await this.#context.store.list(keys.addressesOf(poolKey));
+    const reference = clusterReference(parsePoolKey(poolKey));
+    return new Map(
+      entries.flatMap((entry) => {
+        const record = findRecord(addressRecord, entry);
+        const isGiven = record && isClusters(record) && record.references.includes(reference);
+        return isGiven ? [[parseAddressKey(entry.key)?.address ?? '', record.claim] as const] : [];
+      }),
+    );
+  }
+
+  /** What the store does not take now stays until the next takeover. */
+  async #end(poolKey: string): Promise<void> {
+    const takeover = this.#takeovers.get(poolKey);
+    this.#takeovers.delete(poolKey);
+    if (!takeover) return;
+    const pool = clusterHold(parsePoolKey(poolKey));
+    const former = await takeover.former.catch(() => new Map<string, string>());
+    for (const [address, claim] of former) {
+      if (takeover.confirmed.has(address)) continue;
+      await releaseClaim(this.#context, pool, IpAddress.parse(address), claim).catch(() => undefined);
+    }
+  }
+}

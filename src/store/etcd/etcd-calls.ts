@@ -1,0 +1,105 @@
+/**
+ * Which endpoint is asked, and what may be asked twice.
+ *
+ * One endpoint, at first the first, is preferred until it fails; then the next one is. Within the budget of a call, a request
+ * that may be repeated is, and so is a commit that certainly was not carried out. A commit that may have
+ * been carried out is reported as STORE_UNAVAILABLE at once: only its caller can tell by reading. What ran out of time
+ * while this process did not run says nothing of the endpoint.
+ */
+import type { Etcd3 } from 'etcd3';
+import { RunningClock, sleep } from '../../concurrency/deadline.js';
+import { XnetError } from '../../errors.js';
+import { EtcdEndpoint } from './etcd-endpoint.js';
+import { describeFailure, type EtcdFailure, finalError, unavailableError } from './etcd-failure.js';
+import { DEFAULT_TIMEOUTS, type EtcdOptions, type EtcdTimeouts } from './etcd-options.js';
+import type { CallOptions } from './etcd-token.js';
+
+type Call<T> = (client: Etcd3, options: CallOptions) => Promise<T>;
+
+export class EtcdCalls {
+  readonly timeouts: EtcdTimeouts;
+  readonly #endpoints: readonly EtcdEndpoint[];
+  readonly #user: string | undefined;
+  #preferred = 0;
+  #closed = false;
+
+  constructor(options: EtcdOptions) {
+    this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.#endpoints = options.endpoints.map((url) => new EtcdEndpoint(url, options));
+    this.#user = options.credentials?.user;
+  }
+
+  /** A request whose repetition does no harm. */
+  repeatable<T>(call: Call<T>): Promise<T> {
+    return this.#run(call, this.timeouts.tryMs, () => true);
+  }
+
+  /** A request that must not be carried out twice. */
+  once<T>(call: Call<T>): Promise<T> {
+    return this.#run(call, this.timeouts.commitMs, ({ notApplied }) => notApplied);
+  }
+
+  /** The endpoint that a stream should use now. */
+  preferred(): EtcdEndpoint {
+    const endpoint = this.#endpoints[this.#preferred];
+    if (!endpoint || this.#closed) throw new XnetError('STOPPING', 'the store is closed');
+    return endpoint;
+  }
+
+  /** Tells that `endpoint` failed, so that the next call or stream asks another one. */
+  noteFailure(endpoint: EtcdEndpoint, kind: EtcdFailure['kind']): void {
+    if (kind === 'stale-token') endpoint.forgetToken();
+    if (kind === 'unavailable' && this.#endpoints[this.#preferred] === endpoint) {
+      this.#preferred = (this.#preferred + 1) % this.#endpoints.length;
+    }
+  }
+
+  /** What is under way ends by its deadline. */
+  reconnect(): void {
+    for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const endpoint of this.#endpoints) endpoint.close();
+  }
+
+  async #run<T>(call: Call<T>, tryMs: number, mayRepeat: (failure: EtcdFailure) => boolean): Promise<T> {
+    using clock = new RunningClock();
+    const { budgetMs } = this.timeouts;
+    const reasons = new Map<string, string>();
+    for (let tries = 1; ; tries += 1) {
+      const endpoint = this.preferred();
+      const begunMs = clock.ms;
+      const timeoutMs = Math.min(tryMs, Math.max(1, budgetMs - begunMs));
+      try {
+        return await endpoint.call(timeoutMs, call);
+      } catch (error: unknown) {
+        const failure = describeFailure(error);
+        // grpc-js counts by the wall clock, and before it reads what has come.
+        if (failure.hung && mayRepeat(failure) && clock.ms - begunMs < timeoutMs / 2) continue;
+        this.noteFailure(endpoint, failure.kind);
+        if (failure.hung) endpoint.calls.renew();
+        if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);
+        // What it said counts more than its silence in the rest of the time.
+        const saysLittle = failure.hung && timeoutMs < tryMs;
+        if (!saysLittle || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
+        const pause = pauseMs(tries, this.#endpoints.length);
+        if (!mayRepeat(failure) || clock.ms + pause >= budgetMs)
+          throw unavailableError(reasons, error, failure.notApplied);
+        await sleep(pause);
+      }
+    }
+  }
+}
+
+/** A refused token is worth a new login, but not many. */
+function isFinal({ kind }: EtcdFailure, tries: number): boolean {
+  return kind === 'stale-token' ? tries > 3 : kind !== 'unavailable';
+}
+
+/** None until every endpoint has been asked once, then 50 ms to 400 ms. */
+function pauseMs(tries: number, endpoints: number): number {
+  const rounds = Math.floor(tries / endpoints);
+  return rounds === 0 ? 0 : (0.5 + Math.random() / 2) * Math.min(400, 50 * 2 ** rounds);
+}

@@ -1,0 +1,87 @@
+/** Leases in etcd, kept alive on whichever endpoint answers. */
+import { castGrpcError, type Etcd3 } from 'etcd3';
+import { sleep } from '../../concurrency/deadline.js';
+import { isXnetError } from '../../errors.js';
+import type { Lease, LeaseOptions } from '../store.js';
+import type { EtcdCalls } from './etcd-calls.js';
+import type { CallOptions } from './etcd-token.js';
+
+/** `closing` stops the keeping alive; the lease then ends when its time is over. */
+export async function grantEtcdLease(
+  calls: EtcdCalls,
+  { ttlSeconds, keepAlive = true }: LeaseOptions,
+  closing: AbortSignal,
+): Promise<Lease> {
+  // A grant of which we never hear ends by itself.
+  const granted = await calls.repeatable((client, options) =>
+    client.leaseClient.leaseGrant({ TTL: ttlSeconds }, options),
+  );
+  const lease = new EtcdLease(calls, granted.ID, Number(granted.TTL));
+  if (keepAlive) void lease.keepAlive(closing);
+  return lease;
+}
+
+class EtcdLease implements Lease {
+  readonly id: string;
+  readonly ttlSeconds: number;
+  readonly lost: Promise<void>;
+  readonly #calls: EtcdCalls;
+  readonly #ended = new AbortController();
+
+  constructor(calls: EtcdCalls, id: string, ttlSeconds: number) {
+    this.#calls = calls;
+    this.id = id;
+    this.ttlSeconds = ttlSeconds;
+    this.lost = new Promise((resolve) => {
+      this.#ended.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async revoke(): Promise<void> {
+    this.#ended.abort();
+    try {
+      await this.#calls.repeatable((client, options) =>
+        client.leaseClient.leaseRevoke({ ID: this.id }, options),
+      );
+    } catch (error: unknown) {
+      if (!isXnetError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+
+  /** Renews three times per lifetime until the lease ends. Silence of etcd is no proof that it has. */
+  async keepAlive(closing: AbortSignal): Promise<void> {
+    const until = AbortSignal.any([closing, this.#ended.signal]);
+    const intervalMs = (this.ttlSeconds * 1000) / 3;
+    await sleep(intervalMs, until);
+    while (!until.aborted) {
+      const startedAt = Date.now();
+      const renewed = await this.#renew();
+      if (renewed === 'gone') this.#ended.abort();
+      const pauseMs = renewed === 'renewed' ? intervalMs - (Date.now() - startedAt) : 200;
+      await sleep(Math.max(0, pauseMs), until);
+    }
+  }
+
+  async #renew(): Promise<'renewed' | 'gone' | 'unknown'> {
+    try {
+      const ttl = await this.#calls.repeatable((client, options) => renewOnce(client, options, this.id));
+      return ttl > 0 ? 'renewed' : 'gone';
+    } catch (error: unknown) {
+      return isXnetError(error, 'NOT_FOUND') ? 'gone' : 'unknown';
+    }
+  }
+}
+
+/** The time to live that etcd granted; 0 when the lease is gone. A stream of one message each way. */
+async function renewOnce(client: Etcd3, options: CallOptions, id: string): Promise<number> {
+  const stream = await client.leaseClient.leaseKeepAlive(options);
+  return new Promise((resolve, reject) => {
+    stream.on('data', (response) => {
+      resolve(Number(response.TTL));
+      stream.end();
+    });
+    stream.on('error', (error) => reject(castGrpcError(error)));
+    stream.on('end', () => reject(new Error('etcd ended the stream')));
+    stream.write({ ID: id });
+  });
+}

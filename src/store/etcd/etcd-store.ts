@@ -1,0 +1,131 @@
+/** The cluster's store, in etcd 3.4 or later. */
+import { setMaxListeners } from 'node:events';
+import { XnetError } from '../../errors.js';
+import { checkCommit } from '../local/commit-rules.js';
+import type {
+  CommitResult,
+  Condition,
+  Entry,
+  Lease,
+  LeaseOptions,
+  Past,
+  Revision,
+  Snapshot,
+  Store,
+  WatchBatch,
+  Write,
+} from '../store.js';
+import { EtcdCalls } from './etcd-calls.js';
+import { formatTransaction, parseOutcome } from './etcd-commit.js';
+import { pastNotKept } from './etcd-failure.js';
+import { EtcdKeys } from './etcd-keys.js';
+import { grantEtcdLease } from './etcd-lease.js';
+import type { EtcdOptions } from './etcd-options.js';
+import { watchEtcd } from './etcd-watch.js';
+
+/** Node.js takes more than ten listeners for a leak. */
+function forManyWatches(controller: AbortController): AbortController {
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+/** Connects when it is first used, and again whenever it has to; the constructor only assigns. */
+export class EtcdStore implements Store {
+  readonly description: string;
+  readonly away = false;
+  readonly #calls: EtcdCalls;
+  readonly #keys: EtcdKeys;
+  readonly #closing = new AbortController();
+  #reconnected = forManyWatches(new AbortController());
+  #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
+
+  constructor(options: EtcdOptions) {
+    this.description = `etcd ${options.endpoints.join(',')} under ${options.prefix}`;
+    this.#calls = new EtcdCalls(options);
+    this.#keys = new EtcdKeys(options.prefix);
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    this.#requireOpen();
+    const { kvs } = await this.#calls.repeatable((client, options) =>
+      client.kv.range({ key: this.#keys.key(key) }, options),
+    );
+    return kvs[0] && this.#keys.entry(kvs[0]);
+  }
+
+  async list(prefix: string): Promise<Snapshot> {
+    this.#requireOpen();
+    const { header, kvs } = await this.#calls.repeatable((client, options) =>
+      client.kv.range(this.#keys.range(prefix), options),
+    );
+    return { revision: Number(header.revision), entries: kvs.map((kv) => this.#keys.entry(kv)) };
+  }
+
+  async past(prefix: string, revision: Revision): Promise<Past> {
+    this.#requireOpen();
+    return this.#calls.repeatable(async (client, options) => {
+      try {
+        const request = { ...this.#keys.range(prefix), revision: `${revision}` };
+        const { kvs } = await client.kv.range(request, options);
+        return kvs.map((kv) => this.#keys.entry(kv));
+      } catch (error: unknown) {
+        return pastNotKept(error);
+      }
+    });
+  }
+
+  async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
+    this.#requireOpen();
+    checkCommit(conditions, writes);
+    const transaction = formatTransaction(this.#keys, conditions, writes);
+    const response = await this.#calls.once((client, options) => client.kv.txn(transaction, options));
+    return parseOutcome(this.#keys, response);
+  }
+
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    const source = {
+      calls: this.#calls,
+      keys: this.#keys,
+      list: (of: string) => this.list(of),
+      currentRevision: () => this.#currentRevision(),
+      reconnected: () => this.#reconnected.signal,
+    };
+    return watchEtcd(source, prefix, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  async grantLease(options: LeaseOptions): Promise<Lease> {
+    this.#requireOpen();
+    return grantEtcdLease(this.#calls, options, this.#closing.signal);
+  }
+
+  reconnect(): void {
+    this.#calls.reconnect();
+    this.#reconnected.abort();
+    this.#reconnected = forManyWatches(new AbortController());
+  }
+
+  /** Leases that were kept alive end when their time is over; revoke them first to end them at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#calls.close();
+  }
+
+  /** One read serves all watches that ask within a second; never one that began before a watch's last check. */
+  #currentRevision(): Promise<Revision> {
+    const sharedMs = Math.min(1000, this.#calls.timeouts.watchCheckMs / 2);
+    if (!this.#probe || Date.now() - this.#probe.at > sharedMs) {
+      this.#probe = { at: Date.now(), revision: this.#readRevision() };
+    }
+    return this.#probe.revision;
+  }
+
+  async #readRevision(): Promise<Revision> {
+    const request = { key: this.#keys.key('revision'), count_only: true };
+    const { header } = await this.#calls.repeatable((client, options) => client.kv.range(request, options));
+    return Number(header.revision);
+  }
+
+  #requireOpen(): void {
+    if (this.#closing.signal.aborted) throw new XnetError('STOPPING', 'the store is closed');
+  }
+}

@@ -1,0 +1,123 @@
+/** Keeps a watch going in etcd whatever fails: on any doubt it lists anew, perhaps on another endpoint. */
+import { sleep, sleepRunning } from '../../concurrency/deadline.js';
+import type { Revision, Snapshot, WatchBatch } from '../store.js';
+import type { EtcdCalls } from './etcd-calls.js';
+import type { EtcdEndpoint } from './etcd-endpoint.js';
+import { describeFailure } from './etcd-failure.js';
+import type { EtcdKeys } from './etcd-keys.js';
+import { EtcdWatchStream, type WatchEnd } from './etcd-watch-stream.js';
+
+export interface EtcdWatchSource {
+  readonly calls: EtcdCalls;
+  readonly keys: EtcdKeys;
+  list(prefix: string): Promise<Snapshot>;
+  /** The store's revision now, by a linearizable read. */
+  currentRevision(): Promise<Revision>;
+  /** Aborted when the connections of now are given up. */
+  reconnected(): AbortSignal;
+}
+
+/** How long an endpoint has to show on the stream what a read has seen. */
+const REPLY_MS = 2500;
+
+export async function* watchEtcd(
+  source: EtcdWatchSource,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchBatch> {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    const startedAt = Date.now();
+    try {
+      yield* watchUntilDoubt(source, prefix, signal);
+    } catch {
+      // The store cannot be listed now: whoever calls it hears why, a watch goes on trying.
+    }
+    if (Date.now() - startedAt > 10_000) failures = 0;
+    await sleep(backoffMs(failures), signal);
+  }
+}
+
+async function* watchUntilDoubt(
+  source: EtcdWatchSource,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchBatch> {
+  const reconnected = source.reconnected();
+  const snapshot = await source.list(prefix);
+  const endpoint = source.calls.preferred();
+  const stream = await openStream(source, endpoint, snapshot.revision);
+  const over = new AbortController();
+  const giveUp = () => stream.end({ cause: new Error('the connection is given up'), fault: 'none' });
+  try {
+    reconnected.addEventListener('abort', giveUp, { signal: over.signal });
+    if (reconnected.aborted) giveUp();
+    stream.start(prefix);
+    void guard(source, stream, AbortSignal.any([over.signal, signal]));
+    yield { type: 'snapshot', snapshot };
+    for (;;) {
+      const news = await stream.news.next(signal);
+      if (news === undefined) return;
+      if (news.type === 'end') {
+        blame(source.calls, endpoint, news);
+        return;
+      }
+      yield news;
+    }
+  } finally {
+    over.abort();
+    stream.close();
+  }
+}
+
+async function openStream(
+  { calls, keys }: EtcdWatchSource,
+  endpoint: EtcdEndpoint,
+  after: Revision,
+): Promise<EtcdWatchStream> {
+  try {
+    const options = await endpoint.streamOptions(calls.timeouts.tryMs);
+    const stream = await endpoint.streams.client.watchClient.watch(options);
+    return new EtcdWatchStream(keys, stream, after);
+  } catch (error: unknown) {
+    calls.noteFailure(endpoint, describeFailure(error).kind);
+    throw error;
+  }
+}
+
+/**
+ * Ends the stream when its endpoint does not show in time what a read of the store (on any endpoint) has
+ * seen: the endpoint is frozen, cut off from us, or cut off from the other members. Also when a read shows an
+ * earlier revision than the stream began with or has told since: etcd was put back to a backup, and would be silent
+ * until it gets there again. While nothing can be read, nothing is proved.
+ */
+async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    // Seconds before the read begins, which may be shared by watches (EtcdStore).
+    const { seen } = stream;
+    await sleep(source.calls.timeouts.watchCheckMs * (0.75 + Math.random() / 4), over);
+    const revision = await source.currentRevision().catch(() => undefined);
+    if (revision === undefined || over.aborted) continue;
+    if (revision < seen) {
+      stream.end({ cause: new Error('etcd was put back to an earlier revision'), fault: 'none' });
+      return;
+    }
+    stream.askProgress();
+    await sleepRunning(REPLY_MS, over);
+    if (over.aborted || (stream.heard && stream.seen >= revision)) continue;
+    stream.end({ cause: new Error('the watch fell silent'), fault: 'hung' });
+    return;
+  }
+}
+
+function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: WatchEnd): void {
+  if (fault === 'none') return;
+  if (fault === 'hung') endpoint.streams.renew();
+  const { kind } = describeFailure(cause);
+  // An expired token is answered to a watch as a lack of permission (etcd 3.4).
+  calls.noteFailure(endpoint, kind === 'denied' ? 'stale-token' : kind);
+}
+
+/** 100 ms doubling to 3 s, with full jitter above half. */
+function backoffMs(failures: number): number {
+  return (0.5 + Math.random() / 2) * Math.min(3000, 100 * 2 ** Math.min(failures, 10));
+}

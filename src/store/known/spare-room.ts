@@ -1,0 +1,51 @@
+import { open, rm, stat } from 'node:fs/promises';
+import { diskError, isFull } from '../../disk-errors.js';
+
+/** Some hundred records. */
+const BYTES = 64 << 10;
+
+/** Room on the disk of the state directory, kept by a file without meaning for what must be written also when it is full. */
+export class SpareRoom {
+  readonly #path: string;
+  #isThere = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Costs nothing when it is there. Throws DISK, with nothing taken. */
+  async ensure(): Promise<void> {
+    if (this.#isThere) return;
+    const found = await stat(this.#path).catch(() => undefined);
+    if (found?.size !== BYTES) await this.#make();
+    this.#isThere = true;
+  }
+
+  /** Writes; where there is no room, once more in the room that was kept. */
+  async write(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error: unknown) {
+      if (!isFull(error)) throw error;
+      this.#isThere = false;
+      await rm(this.#path, { force: true });
+      await work();
+    }
+  }
+
+  async #make(): Promise<void> {
+    try {
+      const file = await open(this.#path, 'w', 0o600);
+      try {
+        await file.writeFile(Buffer.alloc(BYTES));
+        // Some file systems find out only then that there is no room.
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    } catch (error: unknown) {
+      await rm(this.#path, { force: true }).catch(() => undefined);
+      throw diskError(this.#path, error);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/** A whole Store out of a local table: conditions, leases, and watches within this process. */
+import { XnetError } from '../../errors.js';
+import type {
+  CommitResult,
+  Condition,
+  Entry,
+  Lease,
+  LeaseOptions,
+  Snapshot,
+  Store,
+  WatchBatch,
+  Write,
+} from '../store.js';
+import { ChangeFeed } from './change-feed.js';
+import { checkCommit } from './commit-rules.js';
+import { type Applied, applyCommit, applyLeaseEnd, publicEntry } from './local-commit.js';
+import { LocalLeases } from './local-leases.js';
+import type { LocalTable, LocalTransaction } from './local-table.js';
+
+export class LocalStore implements Store {
+  readonly description: string;
+  readonly away = false;
+  readonly #table: LocalTable;
+  readonly #feed = new ChangeFeed();
+  readonly #leases = new LocalLeases((id) => void this.#endLease(id).catch(() => this.#retryEnd(id)));
+  readonly #closing = new AbortController();
+
+  constructor(table: LocalTable, description: string) {
+    this.#table = table;
+    this.description = description;
+  }
+
+  /** Takes over the leases that an earlier process left, before the first call. */
+  adoptLeases(): void {
+    const now = Date.now();
+    const leases = this.#table.leases();
+    for (const lease of leases) {
+      void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
+    }
+    if (leases.length === 0) return;
+    for (const entry of this.#table.snapshot('').entries) {
+      if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
+    }
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    this.#requireOpen();
+    const entry = this.#table.get(key);
+    return entry && publicEntry(entry);
+  }
+
+  async list(prefix: string): Promise<Snapshot> {
+    this.#requireOpen();
+    return this.#snapshot(prefix);
+  }
+
+  async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
+    this.#requireOpen();
+    checkCommit(conditions, writes);
+    return this.#apply((transaction) => {
+      const applied = applyCommit(transaction, conditions, writes);
+      if (applied.result.committed) this.#noteLeases(writes);
+      return applied;
+    });
+  }
+
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    const until = AbortSignal.any([signal, this.#closing.signal]);
+    return this.#feed.watch(prefix, () => this.#snapshot(prefix), until);
+  }
+
+  async grantLease({ ttlSeconds, keepAlive = true }: LeaseOptions): Promise<Lease> {
+    this.#requireOpen();
+    const id = crypto.randomUUID();
+    const stored = keepAlive
+      ? { id, ttlSeconds }
+      : { id, ttlSeconds, expiresAt: Date.now() + ttlSeconds * 1000 };
+    await this.#table.transaction((transaction) => transaction.putLease(stored));
+    const lost = this.#leases.follow(stored);
+    return { id, ttlSeconds, lost, revoke: () => this.#endLease(id) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#leases.close();
+    await this.#table.close();
+  }
+
+  #snapshot(prefix: string): Snapshot {
+    const { revision, entries } = this.#table.snapshot(prefix);
+    return { revision, entries: entries.map(publicEntry) };
+  }
+
+  async #apply(work: (transaction: LocalTransaction) => Applied): Promise<CommitResult> {
+    const { result, changes } = await this.#table.transaction(work);
+    if (changes.length > 0) this.#feed.publish(result.revision, changes);
+    return result;
+  }
+
+  async #endLease(id: string): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    await this.#apply((transaction) => applyLeaseEnd(transaction, id, this.#leases.keysOf(id)));
+    this.#leases.forget(id);
+  }
+
+  /** The disk may be full for a while: an expired lease is tried again until it is gone. */
+  #retryEnd(id: string): void {
+    setTimeout(() => void this.#endLease(id).catch(() => this.#retryEnd(id)), 1000).unref();
+  }
+
+  #noteLeases(writes: readonly Write[]): void {
+    for (const write of writes) {
+      if ('put' in write && write.lease !== undefined) this.#leases.noteKey(write.lease.id, write.put);
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing.signal.aborted) throw new XnetError('STOPPING', 'the store is closed');
+  }
+}

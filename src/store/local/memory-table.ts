@@ -1,0 +1,64 @@
+/** A local table in memory, gone with the process. */
+
+import type { Revision } from '../store.js';
+import type { LocalTable, LocalTransaction, StoredEntry, StoredLease } from './local-table.js';
+
+export class MemoryTable implements LocalTable, LocalTransaction {
+  revision: Revision = 1;
+  readonly #entries = new Map<string, StoredEntry>();
+  readonly #leases = new Map<string, StoredLease>();
+  /** The keys of #entries in order; undefined when it has to be made anew. */
+  #order: string[] | undefined;
+
+  get(key: string): StoredEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  range(prefix: string): StoredEntry[] {
+    this.#order ??= [...this.#entries.keys()].sort();
+    const keys = this.#order.filter((key) => key.startsWith(prefix));
+    return keys.flatMap((key) => this.#entries.get(key) ?? []);
+  }
+
+  snapshot(prefix: string): { revision: Revision; entries: StoredEntry[] } {
+    return { revision: this.revision, entries: this.range(prefix) };
+  }
+
+  leases(): StoredLease[] {
+    return [...this.#leases.values()];
+  }
+
+  /** Yields to other callers first, as a store with a disk or a network does. */
+  async transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T> {
+    await Promise.resolve();
+    return work(this);
+  }
+
+  put(entry: StoredEntry): void {
+    if (!this.#entries.has(entry.key)) this.#order = undefined;
+    this.#entries.set(entry.key, entry);
+  }
+
+  remove(key: string): void {
+    this.#entries.delete(key);
+    this.#order = undefined;
+  }
+
+  setRevision(revision: Revision): void {
+    this.revision = revision;
+  }
+
+  putLease(lease: StoredLease): void {
+    this.#leases.set(lease.id, lease);
+  }
+
+  removeLease(id: string): void {
+    this.#leases.delete(id);
+  }
+
+  hasLease(id: string): boolean {
+    return this.#leases.has(id);
+  }
+
+  async close(): Promise<void> {}
+}
