@@ -23,9 +23,9 @@ export async function compileSources(folders: readonly string[]): Promise<Compil
 }
 
 async function compileFolder(folder: string, to: string): Promise<void> {
-  await mkdir(join(to, folder), { recursive: true });
-  const names = await readdir(join(root, 'src', folder));
+  const names = await readdir(join(root, 'src', folder), { recursive: folder !== '' });
   const sources = names.filter((name) => name.endsWith('.ts'));
+  for (const name of sources) await mkdir(dirname(join(to, folder, name)), { recursive: true });
   await Promise.all(
     sources.map(async (name) => {
       const { code } = await transformFile(join(root, 'src', folder, name), {

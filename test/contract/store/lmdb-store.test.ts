@@ -36,7 +36,7 @@ async function inAnotherProcess(directory: string, script: string) {
   const file = join(sources.directory, `child-${process.hrtime.bigint()}.js`);
   await writeFile(
     file,
-    `import { LmdbStore } from './store/lmdb-store.js';
+    `import { LmdbStore } from './store/local/lmdb-store.js';
      const store = LmdbStore.open(process.argv[2]);
      ${script}
      setInterval(() => {}, 1000);`,

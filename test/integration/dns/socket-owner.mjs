@@ -2,14 +2,14 @@
 // the keeper would hold, and stays until it is killed, or ends over the query of the number argv[4] (from 1):
 // by an error where argv[5] is "throw", else by SIGKILL.
 const [sources, sandboxPath, deadly, manner] = process.argv.slice(2);
-const { SandboxResolvers } = await import(`${sources}/dns/resolvers.js`);
-const { HostContainers } = await import(`${sources}/dns/host-containers.js`);
-const { NetworkZone } = await import(`${sources}/dns/zone.js`);
+const { SandboxResolvers } = await import(`${sources}/dns/sandbox/resolvers.js`);
+const { HostContainers } = await import(`${sources}/dns/answers/host-containers.js`);
+const { NetworkZone } = await import(`${sources}/dns/answers/zone.js`);
 const {
   ensureSandboxRules: ensure,
   repairSandboxRules: repair,
   removeSandboxRules: remove,
-} = await import(`${sources}/dataplane/sandbox-rules.js`);
+} = await import(`${sources}/dataplane/sandbox/sandbox-rules.js`);
 
 const web = {
   endpointId: 'e1',
