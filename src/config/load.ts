@@ -90,7 +90,7 @@ function join(name: string, between: string, value: string | undefined): string 
 
 /** As a person would write it: quotes only where they are needed. */
 function formatValue(value: unknown): string {
-  const shown = typeof value === 'string' ? value.replace(/\/\/[^/]*@/, '//(hidden)@') : value;
+  const shown = typeof value === 'string' ? value.replace(/\/\/.*@/, '//(hidden)@') : value;
   return typeof shown === 'string' && /^[^\s"']+$/.test(shown) ? shown : JSON.stringify(shown);
 }
 

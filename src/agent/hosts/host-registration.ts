@@ -106,8 +106,10 @@ export class HostRegistration implements AsyncDisposable {
   async #giveUpFormerVtep(): Promise<void> {
     const { id, vtep } = this.#host;
     await transact(this.#store, async (): Promise<Attempt<void>> => {
-      const own = await this.#store.get(keys.host(id));
-      const former = own && findRecord(hostRecord, own)?.vtep;
+      const entry = await this.#store.get(keys.host(id));
+      const own = entry && findRecord(hostRecord, entry);
+      // Another machine may have taken this one's record, and has its own address in it.
+      const former = own && !isOthers(own, this.#host) ? own.vtep : undefined;
       const claim = former === undefined ? undefined : await this.#store.get(keys.vtep(former));
       if (former === vtep || claim?.value !== id) return { result: undefined };
       return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };

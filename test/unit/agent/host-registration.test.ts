@@ -170,6 +170,24 @@ describe('two machines with one host id', () => {
     expect(view.isAlive(host(1).id)).toBe(true);
   });
 
+  test('the first gives up nothing of the other when it gets another address meanwhile', async () => {
+    await using store = new MemoryStore();
+    await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
+    await first.start();
+    const taken = of('boot-2/1', '198.18.0.9');
+    await store.commit(
+      [],
+      [
+        { put: keys.host(taken.id), value: JSON.stringify(taken) },
+        { put: keys.vtep(taken.vtep), value: taken.id },
+      ],
+    );
+    await expect(first.change({ name: 'h1', vtep: '198.18.0.5' })).rejects.toThrow(
+      /in use by another machine/,
+    );
+    expect((await store.get(keys.vtep(taken.vtep)))?.value).toBe(taken.id);
+  });
+
   test('one that stands back makes room for the other', async () => {
     await using store = new MemoryStore();
     const record = { ...of('boot-1/1', '198.18.0.1'), dockerDatabase: 'a' };

@@ -51,6 +51,7 @@ describe('the configuration', () => {
       { defaultPools: '127.0.0.0/8:24' },
       '--default-pools 127.0.0.0/8:24: overlaps 127.0.0.0/8, which containers cannot use',
     ],
+    [{ store: 'etcd://me:se/cr@et@h1:2379' }, '--store etcd://(hidden)@h1:2379: must be'],
     [{ store: 'etcd://me:secret@h1:2379' }, '--store etcd://(hidden)@h1:2379: must be'],
     [{ defaultPools: '10.0.0.1/8:24' }, 'must be RANGE:LENGTH'],
     [{ socket: 'relative' }, '--socket relative: must be an absolute path'],
