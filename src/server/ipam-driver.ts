@@ -130,8 +130,10 @@ async function refuseForeign(
 async function occupied({ hosts, reached, networks }: IpamDriverParts): Promise<Prefix[]> {
   const gateways = hosts.gatewaySubnets().map(({ subnet }) => Prefix.parse(subnet));
   const addresses = (await reached()).map(({ address }) => IpAddress.parse(address));
-  // Docker gives the pool of a network back before it removes the network.
-  const leaving = (await networks.listSubnets()).map((subnet) => Prefix.parse(subnet));
+  // Docker gives the pool of a network back before it removes the network. 0.0.0.0/0 is what its null IPAM has: no addresses.
+  const leaving = (await networks.listSubnets())
+    .map((subnet) => Prefix.parse(subnet))
+    .filter(({ length }) => length > 0);
   return [
     ...gateways,
     ...leaving,

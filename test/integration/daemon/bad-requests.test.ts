@@ -182,6 +182,14 @@ describe('a known failure is answered with 200 and the key of the driver', () =>
     for (const NetworkID of [NETWORK, other]) await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID });
   });
 
+  test("a network without addresses (Docker's null IPAM) leaves all subnets to others", async () => {
+    await createNetwork(NETWORK, '0.0.0.0/0');
+    const { json } = await daemon.call('IpamDriver.RequestPool', { AddressSpace: SPACE });
+    expect(json).toMatchObject({ Pool: expect.stringMatching(/^10\./) });
+    await daemon.call('IpamDriver.ReleasePool', { PoolID: json.PoolID });
+    await daemon.call('NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
+  });
+
   test.each([
     ['its gateway', '10.6.0.1', /has address 10\.6\.0\.1 as its gateway/],
     ['one of its auxiliary addresses', '10.6.0.7', /has address 10\.6\.0\.7 as its auxiliary address router/],
