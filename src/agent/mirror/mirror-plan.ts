@@ -3,7 +3,8 @@
  * Docker, and every network its users create is mirrored. Pure.
  *
  * Rules:
- * - xnet never removes a Docker network to which a container belongs, one that does not run included.
+ * - xnet never removes a Docker network to which a container belongs, one that does not run included; under one that
+ *   never ran only to put another of the name in its place.
  * - Of two networks of one name the first that is published stays. The other is tied to it where they are the same but
  *   for labels; else it is replaced by a copy of it when no container has run in it (one that has not, starts in the
  *   copy); else it is reported.
