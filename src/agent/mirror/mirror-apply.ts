@@ -17,11 +17,16 @@ export interface MirrorEffects {
   readonly store: Store;
   readonly engine: Engine;
   readonly hostId: string;
+  /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
   readonly logger: Logger;
+  /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
   readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
+  /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
   readonly withdraw: (tie: Tie) => Promise<void>;
+  /** Ties a Docker network that no container has been in to another network of the cluster. */
   readonly move: (move: Move) => Promise<void>;
+  /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: DockerRegistration;
   readonly deeds: OwnDeeds;

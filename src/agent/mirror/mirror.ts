@@ -1,27 +1,23 @@
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
-import type { DockerNetwork, Engine, EngineEvent } from '../../docker/engine.js';
-import type { Tie } from '../../driver/collaborators.js';
+import type { DockerNetwork, EngineEvent } from '../../docker/engine.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
-import type { Move } from '../../driver/networks/network-move.js';
 import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';
-import type { Logger } from '../../observability/logger.js';
 import { keys } from '../../store/keys.js';
 import type { RecordReader } from '../../store/record-reader.js';
 import { type BindingRecord, formatRecord, type NetworkRecord, networkRecord } from '../../store/records.js';
-import type { Entry, Store } from '../../store/store.js';
+import type { Entry } from '../../store/store.js';
 import { Absences } from '../local/absences.js';
 import { ownBindingEntries, readOwnBindings } from '../local/own-bindings.js';
 import { watchRecords } from '../local/watch-records.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
-import { applyMirrorStep, type DockerRegistration, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { applyMirrorStep, isOutdated, type MirrorEffects, stepKey, stepTitle } from './mirror-apply.js';
 import { isDecision, noteDecisions } from './mirror-decisions.js';
 import { isQuestionable } from './mirror-members.js';
 import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
 import { hostsWithEndpoints } from './mirror-records.js';
 import { NeededContainers } from './needed-containers.js';
-import type { OwnDeeds } from './own-deeds.js';
 
 export interface MirrorTiming {
   /** Longest time between two looks, in ms. Default 30000. */
@@ -42,27 +38,11 @@ export interface MirrorTiming {
   readonly removalMs?: number;
 }
 
-export interface MirrorParts {
-  readonly store: Store;
-  readonly engine: Engine;
+export interface MirrorParts extends MirrorEffects {
   readonly local: LocalNetworks;
   readonly newNetworks: NewNetworks;
-  readonly hostId: string;
-  /** Name under which this host's Docker knows xnet. */
-  readonly driver: string;
   readonly records: RecordReader;
-  readonly logger: Logger;
-  /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
-  readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
-  /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
-  readonly withdraw: (tie: Tie) => Promise<void>;
-  /** Ties a Docker network that no container has been in to another network of the cluster. */
-  readonly move: (move: Move) => Promise<void>;
-  /** For log lines. */
-  readonly hostName: (hostId: string) => string;
-  readonly registration: DockerRegistration;
-  readonly deeds: OwnDeeds;
-  /** Hears what networks Docker has, at every look. */
+  /** Is given the networks that Docker has, at every look. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
 }
