@@ -7,6 +7,8 @@ export interface Resources {
   /** Resident, in kB. */
   readonly rssKb: number;
   readonly files: number;
+  /** To etcd: more come with each member that takes another's place. They are none of `files`. */
+  readonly connections: number;
   /** How many of them are what. */
   readonly kinds: string;
 }
@@ -20,8 +22,9 @@ const SCRIPT = `
   for role in keeper daemon; do
     eval pid=\\$$role
     ended=$(ss -Htnp state fin-wait-1 | grep -c "pid=$pid,")
+    connections=$(ss -Htnp state established dport = :2379 | grep -c "pid=$pid,")
     kinds=$(ls -l /proc/$pid/fd | awk 'NF > 8 { sub(/:.*/, "", $11); print $11 }' | sort | uniq -c | xargs)
-    echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(($(ls /proc/$pid/fd | wc -l) - ended)) "$kinds"
+    echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(($(ls /proc/$pid/fd | wc -l) - ended - connections)) $connections "$kinds"
   done`;
 
 /** xnet must run on all hosts. */
@@ -31,8 +34,8 @@ export async function readResources(lab: Lab): Promise<Resources[]> {
   );
   return outputs.flatMap(([host, output]) =>
     output.split('\n').map((line) => {
-      const [role, rss, files, ...kinds] = line.split(' ');
-      const numbers = { rssKb: Number(rss), files: Number(files) };
+      const [role, rss, files, connections, ...kinds] = line.split(' ');
+      const numbers = { rssKb: Number(rss), files: Number(files), connections: Number(connections) };
       return { host, role: role as Resources['role'], ...numbers, kinds: kinds.join(' ') };
     }),
   );
@@ -64,7 +67,10 @@ export interface Growth {
   readonly files: number;
 }
 
-/** Sentences about what has grown by more. */
+/** Six to each of three members. */
+const MOST_CONNECTIONS = 18;
+
+/** Sentences about what has grown by more, and about too many connections. */
 export function findGrowth(
   before: readonly Resources[],
   after: readonly Resources[],
@@ -72,7 +78,11 @@ export function findGrowth(
 ): string[] {
   return after.flatMap((now) => {
     const then = findSame(before, now);
-    const isMore = then && (now.rssKb > then.rssKb * most.memory || now.files > then.files + most.files);
+    const isMore =
+      then &&
+      (now.rssKb > then.rssKb * most.memory ||
+        now.files > then.files + most.files ||
+        now.connections > MOST_CONNECTIONS);
     return isMore ? [`grown: ${describeChange(then, now)}; ${then.kinds} -> ${now.kinds}`] : [];
   });
 }

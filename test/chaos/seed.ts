@@ -31,8 +31,8 @@ export const STEPS = 24;
  */
 const LEFT_MS = 90_000;
 
-/** Of a daemon that has had some work, and a connection or more to each of three etcd members, against one that has just come up. */
-const GROWTH = { memory: 1.5, files: 16 };
+/** Of a daemon that has had some work, against one that has just come up. */
+const GROWTH = { memory: 1.5, files: 8 };
 
 /** Rejects with what was wrong, the steps done and how to have it again. */
 export async function runSeed(options: SeedOptions): Promise<void> {
