@@ -24,23 +24,25 @@ const ownWrite = z.object({
 });
 export type OwnWrite = z.infer<typeof ownWrite>;
 
-const line = z.union([
-  z.object({ store: z.string() }),
-  z.object({ settled: z.string() }),
-  z.object({ givenUp: z.string() }),
-  ownWrite,
-]);
+const givenUp = z.object({
+  givenUp: z.string(),
+  /** Of the record that was given up: a later one under the same key is this host's again. Absent in older journals. */
+  revision: z.number().default(Number.MAX_SAFE_INTEGER),
+});
+type GivenUp = ReadonlyMap<string, Revision>;
+
+const line = z.union([z.object({ store: z.string() }), z.object({ settled: z.string() }), givenUp, ownWrite]);
 
 interface Journal {
   readonly writes: Map<string, OwnWrite>;
-  readonly givenUp: Set<string>;
+  readonly givenUp: Map<string, Revision>;
 }
 
 export class OwnWrites implements AsyncDisposable {
   readonly #path: string;
   readonly #store: string;
   readonly #writes: Map<string, OwnWrite>;
-  readonly #givenUp: Set<string>;
+  readonly #givenUp: Map<string, Revision>;
   readonly #spare: SpareRoom;
   /** Opened when there is something to be written. */
   #file: FileHandle | undefined;
@@ -64,9 +66,12 @@ export class OwnWrites implements AsyncDisposable {
     return this.#writes.size;
   }
 
-  /** Keys that this host gave up, or was about to, and that the file of what is known may still have as its own. */
-  get givenUp(): readonly string[] {
-    return [...this.#givenUp];
+  /**
+   * Keys that this host gave up, or was about to, and that the file of what is known may still have as its own, each with
+   * the revision that its record had.
+   */
+  get givenUp(): GivenUp {
+    return this.#givenUp;
   }
 
   /** The latest of a key. */
@@ -101,15 +106,15 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   /** On disk when this resolves, and then known after any crash. Throws DISK. */
-  async giveUp(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#givenUp.add(key);
-    await this.#append(keys.map((key) => ({ givenUp: key })));
+  async giveUp(records: readonly Entry[]): Promise<void> {
+    for (const { key, revision } of records) this.#givenUp.set(key, revision);
+    await this.#append(records.map(({ key, revision }) => ({ givenUp: key, revision })));
   }
 
   /** The file of what is known knows by now. Throws DISK. */
-  async forgetGivenUp(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#givenUp.delete(key);
-    if (keys.length > 0 && this.#isEmpty) await this.#clear();
+  async forgetGivenUp(known: GivenUp): Promise<void> {
+    for (const [key, revision] of known) if (this.#givenUp.get(key) === revision) this.#givenUp.delete(key);
+    if (known.size > 0 && this.#isEmpty) await this.#clear();
   }
 
   /** So that some writes can be kept also when the disk is full. Costs nothing while it is so. Throws DISK. */
@@ -183,14 +188,14 @@ export function isOwnRevision(revision: Revision): boolean {
 }
 
 async function readJournal(path: string, store: string): Promise<Journal> {
-  const journal: Journal = { writes: new Map(), givenUp: new Set() };
+  const journal: Journal = { writes: new Map(), givenUp: new Map() };
   for (const text of (await readFile(path, 'utf8').catch(emptyIfAbsent)).split('\n')) {
     const parsed = parseLine(text);
     if (parsed === undefined) continue;
     if ('store' in parsed) {
       if (parsed.store !== store) break;
     } else if ('settled' in parsed) journal.writes.delete(parsed.settled);
-    else if ('givenUp' in parsed) journal.givenUp.add(parsed.givenUp);
+    else if ('givenUp' in parsed) journal.givenUp.set(parsed.givenUp, parsed.revision);
     else journal.writes.set(parsed.key, parsed);
   }
   return journal;

@@ -21,6 +21,7 @@ import type {
   Entry,
   Lease,
   LeaseOptions,
+  Revision,
   Snapshot,
   Store,
   WatchBatch,
@@ -108,11 +109,14 @@ export class FailStaticStore implements Store {
     const content = await readLastKnown(path, description);
     const known: LastKnown = new LastKnown(() => lastKnown.hint(), content);
     const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
-    for (const key of ownWrites.givenUp) known.forget(key);
+    // Of one that this host has claimed again since, the file has the later record.
+    const isSince = (key: string, revision: Revision) => (known.find(key)?.revision ?? 0) > revision;
+    for (const [key, revision] of ownWrites.givenUp) if (!isSince(key, revision)) known.forget(key);
     const onWriting = () => {
       // What is not committed yet is still in the file as this host's.
-      const isOver = (key: string) => !ownership.isOwn(key, known.find(key)?.value, undefined);
-      const givenUp = ownWrites.givenUp.filter(isOver);
+      const isOver = (key: string, revision: Revision) =>
+        isSince(key, revision) || !ownership.isOwn(key, known.find(key)?.value, undefined);
+      const givenUp = new Map([...ownWrites.givenUp].filter((each) => isOver(...each)));
       return async () => {
         await ownWrites.forgetGivenUp(givenUp);
         await ownWrites.keepSpareRoom();

@@ -98,7 +98,7 @@ export class StandIn {
 
   /** The store did not answer, and may have carried it out: others may have by now what this host gives up by it. */
   noteUnanswered(writes: readonly Write[]): void {
-    for (const key of this.#givenUpBy(writes)) this.#perhapsGone.add(key);
+    for (const { key } of this.#givenUpBy(writes)) this.#perhapsGone.add(key);
   }
 
   /** The store answers again, and has what was kept for it. */
@@ -124,16 +124,16 @@ export class StandIn {
    * while the store is away, after a power cut say, must not take it for this host's. Throws DISK.
    */
   async noteGivenUp(writes: readonly Write[]): Promise<void> {
-    const keys = this.#givenUpBy(writes);
-    if (keys.length > 0) await this.#own.giveUp(keys);
+    const records = this.#givenUpBy(writes);
+    if (records.length > 0) await this.#own.giveUp(records);
   }
 
-  #givenUpBy(writes: readonly Write[]): string[] {
+  #givenUpBy(writes: readonly Write[]): Entry[] {
     return writes.flatMap((write) => {
       const key = 'put' in write ? write.put : 'remove' in write ? write.remove : '';
-      const stored = this.known.find(key)?.value;
+      const stored = this.known.find(key);
       const written = 'put' in write ? write.value : undefined;
-      return stored !== undefined && this.#ownership.isGivenUp(key, stored, written) ? [key] : [];
+      return stored && this.#ownership.isGivenUp(key, stored.value, written) ? [stored] : [];
     });
   }
 

@@ -233,6 +233,15 @@ test('an address given up just before a power cut is not taken for this host’s
   await expect(write(store, addressKey(2), address('me'))).rejects.toThrow(/switched off/);
 });
 
+test('an address given up and claimed again is this host’s after a restart while the store is away', async () => {
+  await store.commit([], [{ remove: addressKey(2) }]);
+  await write(store, addressKey(2), address('me', 'claimed', 'again'));
+  await restart();
+  etcd.mode = 'refuses';
+  store = await open();
+  expect(await valueAt(store, addressKey(2))).toBe(address('me', 'claimed', 'again'));
+});
+
 test('an address that was perhaps given up is not claimed again before the store answers', async () => {
   etcd.mode = 'forgets to answer';
   await store.commit([], [{ remove: addressKey(2) }]);
