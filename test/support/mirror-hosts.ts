@@ -7,6 +7,7 @@ import { expect } from '@jest/globals';
 import { HostRegistration } from '../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../src/agent/hosts/hosts-view.js';
 import { loadLocalState } from '../../src/agent/local/local-state.js';
+import { followOwnBindings } from '../../src/agent/local/own-bindings.js';
 import { Mirror } from '../../src/agent/mirror/mirror.js';
 import { OwnDeeds } from '../../src/agent/mirror/own-deeds.js';
 import { KeyedMutex } from '../../src/concurrency/keyed-mutex.js';
@@ -26,6 +27,7 @@ import { Networks } from '../../src/driver/networks/networks.js';
 import { NewNetworks } from '../../src/driver/networks/new-networks.js';
 import { XnetError } from '../../src/errors.js';
 import type { Logger } from '../../src/observability/logger.js';
+import { Replica } from '../../src/replica/replica.js';
 import { keys } from '../../src/store/keys.js';
 import { MemoryStore } from '../../src/store/local/memory-store.js';
 import { RecordReader } from '../../src/store/record-reader.js';
@@ -85,15 +87,18 @@ export class FakeHost implements Engine {
     const records = new RecordReader({ error: () => undefined });
     const registration = new HostRegistration(this.store, record, silentLogger);
     await registration.start();
-    const hosts = new HostsView(this.store, records);
-    await hosts.start();
-    const local = new LocalNetworks();
-    await loadLocalState(this.store, this.id, local, records);
+    const replica = new Replica(this.store, records);
+    const hosts = new HostsView(replica);
+    const known = replica.follow(keys.networks(), networkRecord);
+    const bindings = followOwnBindings(replica, this.id);
+    await hosts.ready();
+    const local = new LocalNetworks((networkId) => known.get(keys.network(networkId))?.record);
+    await loadLocalState({ replica, hostId: this.id, networks: known, bindings, local, records });
     const deeds = new OwnDeeds();
     const newNetworks = new NewNetworks(300);
     const networks = new Networks({
       deeds,
-      store: this.store,
+      store: replica,
       hostId: this.id,
       local,
       newNetworks,
@@ -118,13 +123,13 @@ export class FakeHost implements Engine {
       changed: () => undefined,
     });
     const mirror = new Mirror({
-      store: this.store,
+      store: replica,
       engine: this,
-      local,
+      networks: known,
+      bindings,
       newNetworks,
       hostId: this.id,
       driver: 'xnet',
-      records,
       logger: silentLogger,
       untie: (binding, options) => networks.untie(binding, options),
       withdraw: (tie) => networks.withdraw(tie),

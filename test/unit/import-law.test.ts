@@ -23,17 +23,18 @@ const MAY_IMPORT: Record<string, string[]> = {
     'native',
     'docker',
   ],
-  host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'store', 'dataplane'],
+  host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'replica', 'store', 'dataplane'],
   status: ['host', 'dns', 'server', 'store', 'keeper'],
   cli: ['config', 'server'],
   server: ['driver', 'ipam', 'protocol'],
-  agent: ['driver', 'store', 'dataplane', 'docker'],
+  agent: ['driver', 'replica', 'store', 'dataplane', 'docker'],
   dns: ['native', 'store'],
   keeper: ['native'],
   docker: [],
   native: [],
   driver: ['store', 'dataplane'],
-  ipam: ['store'],
+  ipam: ['replica', 'store'],
+  replica: ['store'],
   store: [],
   dataplane: [],
   config: [],
@@ -64,7 +65,11 @@ const DOORS: Record<string, RegExp> = {
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
-  [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|record-reader|transact)\.js$/],
+  [
+    /^(driver|agent|ipam|dns|replica)\//,
+    /^store\//,
+    /^store\/(store|keys|records|record-reader|transact)\.js$/,
+  ],
   [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
 ];
 

@@ -101,7 +101,7 @@ export class Claim {
 
   async #commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#fate = 'unknown';
-    const result = await this.#context.views.commit(conditions, writes);
+    const result = await this.#context.store.commit(conditions, writes);
     if (!result.committed) this.#fate = this.#fateOf(result.found);
     if (this.#fate === 'refused') this.refusals += 1;
     return result;
@@ -153,13 +153,9 @@ export class Claim {
 }
 
 /** Frees an address that was never given to anybody, if it still has this claim. */
-async function removeClaim(
-  { store, views, transactions }: IpamContext,
-  key: string,
-  claim: string,
-): Promise<void> {
+async function removeClaim({ store, transactions }: IpamContext, key: string, claim: string): Promise<void> {
   await transact(
-    views,
+    store,
     async () => {
       const { entry, isFresh } = await readFate(store, key);
       if (!isFresh) throw awayError(store, `${key} cannot be given back`);

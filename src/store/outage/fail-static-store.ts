@@ -168,9 +168,9 @@ export class FailStaticStore implements Store {
       const heard = this.#standIn.known.revision;
       const snapshot = await this.#inner.list(prefix);
       await this.#restores.takeListed(prefix, snapshot, heard, this.#closing.signal);
-      return this.away ? this.#standIn.snapshot(prefix) : snapshot;
+      return this.away ? this.#recalled(prefix) : snapshot;
     };
-    return this.#read(prefix, ask, () => this.#standIn.snapshot(prefix));
+    return this.#read(prefix, ask, () => this.#recalled(prefix));
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -236,6 +236,10 @@ export class FailStaticStore implements Store {
       if (!isKnown) throw asUnanswered(error);
       return answerHere();
     }
+  }
+
+  #recalled(prefix: string): Snapshot {
+    return { ...this.#standIn.snapshot(prefix), recalled: true };
   }
 
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {

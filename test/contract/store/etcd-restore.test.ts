@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { PoolView } from '../../../src/ipam/pools/pool-view.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { EtcdCalls } from '../../../src/store/etcd/etcd-calls.js';
 import { EtcdKeys } from '../../../src/store/etcd/etcd-keys.js';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
@@ -142,8 +143,8 @@ test('the view of a pool forgets addresses that were claimed since', async () =>
   const backup = await cluster.backUp();
   await put(store, keys.address(pool, '10.1.0.3'));
   await putMany(store);
-  await using view = new PoolView(store, pool, new RecordReader({ error: () => undefined }));
-  view.start();
+  const replica = new Replica(store, new RecordReader({ error: () => undefined }));
+  await using view = new PoolView(replica, pool);
   await view.ready();
   const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));
   expect(known()).toEqual([2, 3]);

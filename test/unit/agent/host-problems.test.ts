@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
@@ -22,7 +23,8 @@ async function start(
   own: () => readonly string[],
 ): Promise<HostProblems> {
   const records = new RecordReader(logger);
-  const problems = new HostProblems({ store, hostId, own, logger, records, lookMs: LOOK_MS });
+  const replica = new Replica(store, records);
+  const problems = new HostProblems({ replica, hostId, own, logger, lookMs: LOOK_MS });
   await problems.start();
   return problems;
 }

@@ -2,6 +2,7 @@ import { IpAddress } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
 import type { PoolRequest } from '../../../src/ipam/pools/plan-pool.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
@@ -14,22 +15,34 @@ export const DEFAULT_POOLS = [
   { range: prefix('fd78:6e65:7400::/48'), length: 64 },
 ];
 
+export type HostOptions = Partial<Omit<IpamOptions, 'store'>> & { readonly store?: Store };
+
+const stores = new WeakMap<Ipam, Store>();
+
+/** The store of a host of a cluster, by which it knows at once of what is committed. */
+export function storeOf(ipam: Ipam): Store {
+  return stores.get(ipam) as Store;
+}
+
 /** Several hosts over one store in memory. */
 export class Cluster implements AsyncDisposable {
   readonly store = new MemoryStore();
-  readonly #hosts: Ipam[] = [];
+  readonly #hosts: AsyncDisposable[] = [];
 
-  host(name: string, options: Partial<IpamOptions> = {}): Ipam {
+  host(name: string, { store: inner = this.store, ...options }: HostOptions = {}): Ipam {
+    const records = new RecordReader({ error: () => undefined });
+    const store = new Replica(inner, records);
     const ipam = new Ipam({
-      store: this.store,
-      records: new RecordReader({ error: () => undefined }),
+      store,
+      records,
       host: { id: `id-of-${name}`, name },
       defaultPools: DEFAULT_POOLS,
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,
     });
     if (options.reserves) ipam.start();
-    this.#hosts.push(ipam);
+    this.#hosts.push(ipam, store);
+    stores.set(ipam, store);
     return ipam;
   }
 
