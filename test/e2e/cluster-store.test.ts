@@ -3,10 +3,10 @@
  * any host is there on all, with one id, and the other hosts' drivers never hear of its creation.
  */
 import { expect } from '@jest/globals';
-import { type Container, CREATE, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { type Container, CREATE, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const GLOBAL = { XNET_SCOPE: 'global' };
 

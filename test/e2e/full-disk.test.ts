@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
-import { createMirroredNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { Lookups } from '../support/dns/lookups.js';
+import { eventually } from '../support/kernel/netns.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 const STATE = '/var/lib/xnet';
 /** A file that is not xnet's, and takes all the room. */

@@ -1,9 +1,6 @@
 /** A network is removed that containers belong to, or while the store is away. */
 import { expect } from '@jest/globals';
-import { Container, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { Container, runContainer } from '../support/containers/containers.js';
 import {
   createEverywhere,
   createNetwork,
@@ -11,7 +8,10 @@ import {
   expectNoProblem,
   inspectNetwork,
   listNetworks,
-} from '../support/networks.js';
+} from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** The network's Docker id on a host. */
 async function idOn(lab: Lab, host: string, name: string): Promise<string> {

@@ -1,9 +1,14 @@
 /** Networks created without `--ipam-driver xnet`: Docker's own IPAM serves the host that created them. */
 import { expect } from '@jest/globals';
-import { type Container, createPlainNetwork, isEverywhere, runContainer } from '../support/containers.js';
-import type { Lab, LabOptions } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+import {
+  type Container,
+  createPlainNetwork,
+  isEverywhere,
+  runContainer,
+} from '../support/containers/containers.js';
+import { eventually } from '../support/kernel/netns.js';
+import type { Lab, LabOptions } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 /** Containers take seconds to start while other labs run. */
 const MANY_STARTS = { timeoutMs: 240_000 };

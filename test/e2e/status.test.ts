@@ -1,9 +1,9 @@
 /** `xnet status`: what is wrong with one host is said on every other one, and since when. */
 import { expect } from '@jest/globals';
-import { CREATE, createMirroredNetwork } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, expectProblem } from '../support/networks.js';
+import { CREATE, createMirroredNetwork } from '../support/containers/containers.js';
+import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.source;
 

@@ -13,9 +13,9 @@ import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { eventually } from '../../support/eventually.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
+import { eventually } from '../../support/time/eventually.js';
 
 let cluster: EtcdCluster;
 let prefixes = 0;

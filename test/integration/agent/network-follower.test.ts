@@ -4,7 +4,7 @@ import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 
 const logger = { error() {}, warn() {}, info() {}, debug() {} };
 const records = new RecordReader(logger);

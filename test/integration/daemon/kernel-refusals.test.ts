@@ -1,8 +1,8 @@
 /** What the kernel refuses is said, holds up nothing else, and is done when the kernel takes it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = { NetworkID: NETWORK, EndpointID: 'b'.repeat(64) };

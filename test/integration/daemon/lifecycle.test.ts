@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = 'b'.repeat(64);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
-import { command } from '../../support/netns.js';
-import { TestUnderlay } from '../../support/netns-hosts.js';
+import { command } from '../../support/kernel/netns.js';
+import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
 
 /** Puts a shell script named `program` before all others on the PATH. */
 async function shadow(program: string, script: string): Promise<AsyncDisposable> {

@@ -2,8 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NetworkSpec, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
-import { command, Netns } from '../../support/netns.js';
-import { remoteOf, TestUnderlay } from '../../support/netns-hosts.js';
+import { command, Netns } from '../../support/kernel/netns.js';
+import { remoteOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 
 /** Everything iproute2 tells of the network's namespace, without timers and counters. */
 async function dump(network: NetworkSpec): Promise<unknown> {

@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
 import type { DockerNetworkSpec, EngineEvent } from '../../../src/docker/engine.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
-import { Lab } from '../../support/lab.js';
+import { Lab } from '../../support/lab/lab.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 let lab: Lab;
 

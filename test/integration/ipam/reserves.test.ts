@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Ipam, IpamOptions } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { AwayStore } from '../../support/away-store.js';
-import { Cluster, eventually, ip, next, poolRequest, prefix, replacing } from '../../unit/ipam/cluster.js';
+import { Cluster, eventually, ip, next, poolRequest, prefix, replacing } from '../../support/ipam/cluster.js';
+import { AwayStore } from '../../support/store/away-store.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const SMALL = 'xnet-local~10.1.0.0/26';

@@ -3,7 +3,7 @@ import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const LOOK_MS = 20;
 /** Ten looks, on a quiet machine. */

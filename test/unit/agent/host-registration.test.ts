@@ -4,8 +4,8 @@ import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { silentLogger } from '../../support/fake-docker/mirror-hosts.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const host = (number: number) => ({
   ...{

@@ -4,7 +4,7 @@ import { PoolRequests } from '../../../src/driver/pool-requests.js';
 import { SwarmNetworks } from '../../../src/driver/swarm-networks.js';
 import { poolBook } from '../../../src/host/pool-book.js';
 import { keys } from '../../../src/store/keys.js';
-import { Cluster, eventually, poolRequest } from '../ipam/cluster.js';
+import { Cluster, eventually, poolRequest } from '../../support/ipam/cluster.js';
 
 const TAKEOVER_MS = 20;
 
