@@ -2,9 +2,9 @@ import { expect } from '@jest/globals';
 import { Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { LookupLoad } from '../support/dns/lookup-load.js';
 import { Lookups } from '../support/dns/lookups.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Engine, Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 import { expectInTime } from '../support/time/in-time.js';
 
 const CLIENTS = 20;

@@ -4,9 +4,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { CREATE, runContainer } from '../support/containers/containers.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Lab } from '../support/lab/lab.js';
 import { LeakCheck } from '../support/lab/leak-check.js';
+import { eventually } from '../support/time/eventually.js';
 import { compareResources, findGrowth, type Resources, readResources } from './resources.js';
 import { labUntil } from './world.js';
 

@@ -5,10 +5,10 @@ import {
   createSharedNetwork,
   runContainer,
 } from '../support/containers/containers.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
 import { expectForgotten } from '../support/stories/forgotten.js';
+import { eventually } from '../support/time/eventually.js';
 import { countLost } from '../support/traffic/ping.js';
 
 async function startTwo(lab: Lab): Promise<[Container, Container, string]> {

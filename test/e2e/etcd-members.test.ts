@@ -9,10 +9,10 @@ import {
 } from '../support/containers/containers.js';
 import { expectNoProblem } from '../support/containers/networks.js';
 import { LookupLoad } from '../support/dns/lookup-load.js';
-import { eventually } from '../support/kernel/netns.js';
 import { type CallTime, callTimes, slowest } from '../support/lab/call-times.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 import { expectInTime } from '../support/time/in-time.js';
 import { FastPing } from '../support/traffic/flows.js';
 

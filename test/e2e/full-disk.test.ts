@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { Lookups } from '../support/dns/lookups.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const STATE = '/var/lib/xnet';
 /** A file that is not xnet's, and takes all the room. */

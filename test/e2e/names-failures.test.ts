@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import { Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Engine, Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** Has the `nft` that xnet runs fail in every container, and only there, while `body` runs. */
 async function whileNftFails(lab: Lab, host: string, body: () => Promise<void>): Promise<void> {

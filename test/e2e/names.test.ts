@@ -6,9 +6,9 @@ import {
   succeeds,
 } from '../support/containers/containers.js';
 import { Lookups } from '../support/dns/lookups.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Engine, Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** A name is known elsewhere a moment after `docker run` has returned. */
 async function digs(from: Container, name: string, addresses: readonly string[], ...args: string[]) {

@@ -7,11 +7,11 @@ import {
   succeeds,
 } from '../support/containers/containers.js';
 import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
-import { eventually } from '../support/kernel/netns.js';
 import { callTimes } from '../support/lab/call-times.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
 import { expectForgotten } from '../support/stories/forgotten.js';
+import { eventually } from '../support/time/eventually.js';
 import { expectInTime } from '../support/time/in-time.js';
 
 /** The error of a command of Docker on `host` that must fail, kept waiting by xnet for less than 10 s. */

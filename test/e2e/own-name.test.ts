@@ -6,9 +6,9 @@ import {
   isEverywhere,
   runContainer,
 } from '../support/containers/containers.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const SLEEP = ['sleep', '1d'];
 

@@ -6,9 +6,9 @@ import {
   isEverywhere,
   runContainer,
 } from '../support/containers/containers.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Lab, LabOptions } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** Containers take seconds to start while other labs run. */
 const MANY_STARTS = { timeoutMs: 240_000 };

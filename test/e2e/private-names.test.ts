@@ -7,9 +7,9 @@ import {
   runContainer,
 } from '../support/containers/containers.js';
 import { Lookups } from '../support/dns/lookups.js';
-import { eventually } from '../support/kernel/netns.js';
 import type { Engine, Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const DB = { options: ['--network-alias', 'db'] };
 

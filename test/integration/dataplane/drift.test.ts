@@ -1,8 +1,9 @@
 /** What others alter by hand in a network's kernel objects is found, told of, and put right; what is right is left alone. */
 import { expect, test } from '@jest/globals';
 import type { KernelHint, LocalEndpoint, Repair } from '../../../src/dataplane/dataplane.js';
-import { command, eventually, Netns } from '../../support/kernel/netns.js';
+import { command, Netns } from '../../support/kernel/netns.js';
 import { type Container, type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { eventually } from '../../support/time/eventually.js';
 
 interface Pair {
   readonly a: TestHost;

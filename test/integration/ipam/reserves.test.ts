@@ -2,8 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { Ipam, IpamOptions } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { Cluster, eventually, ip, next, poolRequest, prefix, replacing } from '../../support/ipam/cluster.js';
+import { Cluster, ip, next, poolRequest, prefix, replacing } from '../../support/ipam/cluster.js';
 import { AwayStore } from '../../support/store/away-store.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const SMALL = 'xnet-local~10.1.0.0/26';

@@ -1,8 +1,8 @@
 /** Containers and networks in a lab, as a user makes them, and what goes between them. */
 import { randomBytes } from 'node:crypto';
-import { eventually } from '../kernel/netns.js';
 import type { Lab } from '../lab/lab.js';
 import { CommandError } from '../programs/command.js';
+import { eventually } from '../time/eventually.js';
 
 /** Port, TCP and UDP, on which every container of these tests answers with its name. */
 export const GREETING_PORT = 7;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { decode, encode } from 'dns-packet';
 import { openForwardUdp } from '../../../src/native/socket-sandbox.js';
 import type { Container } from '../containers/containers.js';
-import { eventually } from '../kernel/netns.js';
+import { eventually } from '../time/eventually.js';
 import { findSandbox, openSocketIn, socketOf } from './lookup-load.js';
 
 /** What the resolver has not answered after so long, it is asked again by those who wait for it. */

@@ -69,11 +69,3 @@ export function replacing(store: Store, calls: Partial<Store>): Store {
     ...calls,
   };
 }
-
-/** Resolves once `check` holds; rejects after a second. */
-export async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
-  for (let tries = 0; !(await check()); tries++) {
-    if (tries > 100) throw new Error('it did not come true within a second');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

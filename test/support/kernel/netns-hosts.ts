@@ -7,7 +7,8 @@ import type { EndpointSpec, NetworkSpec, RemoteEndpoint } from '../../../src/dat
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { macFor } from '../../../src/inet/mac-address.js';
-import { command, eventually, Netns } from './netns.js';
+import { eventually } from '../time/eventually.js';
+import { command, Netns } from './netns.js';
 
 export interface TestHost {
   readonly netns: Netns;

@@ -1,9 +1,7 @@
 /** Network namespaces for tests: made fresh, gone with `await using`, their processes with them. */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { growingPauses, SETTLE_MS } from '../time/eventually.js';
 
 const run = promisify(execFile);
 
@@ -88,19 +86,5 @@ export class Netns implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((process) => process.stop()));
     await command('ip', 'netns', 'del', this.name);
-  }
-}
-
-/** Resolves when `condition` holds; throws with `what` after `timeoutMs`. */
-export async function eventually(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = SETTLE_MS,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  const pauses = growingPauses();
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${what}`);
-    await pause(pauses.next().value);
   }
 }

@@ -3,8 +3,7 @@
  * host, alive and well, and the hosts' own keys in etcd.
  */
 
-import { eventually } from '../kernel/netns.js';
-import { SETTLE_MS } from '../time/eventually.js';
+import { eventually, SETTLE_MS } from '../time/eventually.js';
 import type { Lab } from './lab.js';
 import { clearSwarm } from './swarm-nodes.js';
 

@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { type Container, runContainer } from '../containers/containers.js';
 import { expectEverywhere } from '../containers/networks.js';
-import { eventually } from '../kernel/netns.js';
+import { eventually } from '../time/eventually.js';
 
 /**
  * Resolves when nothing of the container is left in the network (made with --subnet): `witness`, the only one besides

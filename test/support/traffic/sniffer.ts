@@ -1,4 +1,5 @@
-import { eventually, type Netns } from '../kernel/netns.js';
+import type { Netns } from '../kernel/netns.js';
+import { eventually } from '../time/eventually.js';
 
 /** Packets on an interface from now on, as tcpdump prints them (the inner packet of VXLAN too). */
 export class Sniffer implements AsyncDisposable {
