@@ -8,6 +8,7 @@ import {
   expectNoProblem,
   inspectNetwork,
   listNetworks,
+  subnetOf,
 } from '../support/containers/networks.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
@@ -116,11 +117,7 @@ describeInLab('removal of networks', { hosts: 3, engines: { h2: '26', h3: '20.10
       'docker network rm shop && docker network create -d xnet --ipam-driver xnet other',
     );
     await expectEverywhere(lab, ['other', 'shop']);
-    const subnets = await Promise.all(
-      ['other', 'shop'].map((name) =>
-        lab.docker('h1', 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', name),
-      ),
-    );
+    const subnets = await Promise.all(['other', 'shop'].map((name) => subnetOf(lab, 'h1', name)));
     expect(new Set(subnets).size).toBe(2);
     for (const host of lab.hosts) await expectNoProblem(lab, host);
   });

@@ -6,16 +6,13 @@ import {
   isEverywhere,
   runContainer,
 } from '../support/containers/containers.js';
+import { subnetOf } from '../support/containers/networks.js';
 import type { Lab, LabOptions } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
 import { eventually } from '../support/time/eventually.js';
 
 /** Containers take seconds to start while other labs run. */
 const MANY_STARTS = { timeoutMs: 240_000 };
-
-async function subnetOf(lab: Lab, host: string, network: string): Promise<string> {
-  return lab.docker(host, 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', network);
-}
 
 /** Every one greets all, itself too; one command each. */
 async function expectAllToMeet(containers: readonly Container[]): Promise<void> {

@@ -71,6 +71,11 @@ export async function inspectNetwork(lab: Lab, host: string, name: string): Prom
   return inspection as NetworkInspection;
 }
 
+/** The first one that a Docker network has. */
+export function subnetOf(lab: Lab, host: string, network: string): Promise<string> {
+  return lab.docker(host, 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', network);
+}
+
 /** What the copies have in common with the network that a user created: all but ids. */
 export async function describeNetwork(lab: Lab, host: string, name: string) {
   const { Id: _, Options, IPAM, ...rest } = await inspectNetwork(lab, host, name);
@@ -88,6 +93,11 @@ export async function expectTraffic(lab: Lab, name: string, hosts: readonly [str
   ]);
   expect(await one.greetOverTcp(await two.address())).toBe(two.name);
   expect(await two.greetOverTcp(await one.address())).toBe(one.name);
+}
+
+/** What `xnet status` shows, whatever its exit code. */
+export function statusOf(lab: Lab, host: string): Promise<string> {
+  return lab.in(host, 'sh', '-c', 'xnet status || true');
 }
 
 /** Resolves when `xnet status` on the host names a problem that matches, and ends with 1. */

@@ -155,9 +155,9 @@ export class ClusterHost {
   async createNetwork(name: string, subnet: string): Promise<void> {
     const options = { 'xnet.name': name };
     const request = { AddressSpace: 'xnet-local', Pool: subnet, Options: options };
-    const { PoolID } = await this.#call('IpamDriver.RequestPool', request);
+    const { PoolID } = await this.daemon.ok('IpamDriver.RequestPool', request);
     this.#poolId = PoolID as string;
-    await this.#call('NetworkDriver.CreateNetwork', {
+    await this.daemon.ok('NetworkDriver.CreateNetwork', {
       NetworkID: this.#networkId,
       Options: { 'com.docker.network.generic': options },
       IPv4Data: [{ AddressSpace: 'xnet-local', Pool: subnet }],
@@ -166,8 +166,8 @@ export class ClusterHost {
 
   /** What `docker network rm` does. */
   async removeNetwork(): Promise<void> {
-    await this.#call('IpamDriver.ReleasePool', { PoolID: this.#poolId });
-    await this.#call('NetworkDriver.DeleteNetwork', { NetworkID: this.#networkId });
+    await this.daemon.ok('IpamDriver.ReleasePool', { PoolID: this.#poolId });
+    await this.daemon.ok('NetworkDriver.DeleteNetwork', { NetworkID: this.#networkId });
   }
 
   /** Another xnet takes over: it knows only what is in the store. */
@@ -186,10 +186,10 @@ export class ClusterHost {
   async attach(sandbox: Sandbox, address: string, MacAddress = ''): Promise<Attached> {
     const endpoint = { NetworkID: this.#networkId, EndpointID: randomBytes(32).toString('hex') };
     const request = { PoolID: this.#poolId, Address: address, Options: null };
-    const { Address } = await this.#call('IpamDriver.RequestAddress', request);
-    await this.#call('NetworkDriver.CreateEndpoint', { ...endpoint, Interface: { Address, MacAddress } });
+    const { Address } = await this.daemon.ok('IpamDriver.RequestAddress', request);
+    await this.daemon.ok('NetworkDriver.CreateEndpoint', { ...endpoint, Interface: { Address, MacAddress } });
     const join = { ...endpoint, SandboxKey: `/var/run/docker/netns/${sandbox.name}` };
-    const { InterfaceName } = await this.#call('NetworkDriver.Join', join);
+    const { InterfaceName } = await this.daemon.ok('NetworkDriver.Join', join);
     await sandbox.take((InterfaceName as { SrcName: string }).SrcName, Address as string);
     return { endpoint, address };
   }
@@ -204,9 +204,9 @@ export class ClusterHost {
 
   /** What `docker rm -f` does. */
   async detach({ endpoint, address }: Attached): Promise<void> {
-    await this.#call('NetworkDriver.Leave', endpoint);
-    await this.#call('NetworkDriver.DeleteEndpoint', endpoint);
-    await this.#call('IpamDriver.ReleaseAddress', { PoolID: this.#poolId, Address: address });
+    await this.daemon.ok('NetworkDriver.Leave', endpoint);
+    await this.daemon.ok('NetworkDriver.DeleteEndpoint', endpoint);
+    await this.daemon.ok('IpamDriver.ReleaseAddress', { PoolID: this.#poolId, Address: address });
   }
 
   /** What vxlan0 and br0 have of other hosts' containers, sorted: `MAC VTEP`, VTEPs, and `ADDRESS MAC`. */
@@ -233,13 +233,6 @@ export class ClusterHost {
 
   #namespace(): string {
     return this.daemon.namespaces().find((name) => name.startsWith('xnet-')) ?? '';
-  }
-
-  async #call(method: string, body: object): Promise<Record<string, unknown>> {
-    const { json, status } = await this.daemon.call(method, body);
-    if (status !== 200 || json.Err || json.Error)
-      throw new Error(`${method}: ${status} ${JSON.stringify(json)}`);
-    return json;
   }
 }
 

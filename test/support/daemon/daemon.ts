@@ -1,15 +1,13 @@
-import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { run } from '../programs/command.js';
 import { childrenOf, isAlive } from '../programs/processes.js';
 import { eventually } from '../time/eventually.js';
 import { type Answer, post } from './plugin-client.js';
-
-const run = promisify(execFile);
 
 export interface LogLine {
   readonly level: string;
@@ -40,7 +38,7 @@ export class TestDaemon implements AsyncDisposable {
   ): Promise<TestDaemon> {
     const namespace = `xnet-test-${randomBytes(4).toString('hex')}`;
     const directory = await mkdtemp(join(tmpdir(), 'xnet-daemon-'));
-    await run('ip', ['netns', 'add', namespace]);
+    await run(['ip', 'netns', 'add', namespace]);
     await underlay(namespace);
     const logPath = join(directory, 'log');
     await writeFile(logPath, '');
@@ -72,6 +70,14 @@ export class TestDaemon implements AsyncDisposable {
     return post(this.socket, method, body, headers);
   }
 
+  /** What a call answers that must succeed. */
+  async ok(method: string, body: object): Promise<Record<string, unknown>> {
+    const { status, json } = await this.call(method, body);
+    const failure = json.Err ?? json.Error;
+    if (status !== 200 || failure !== undefined) throw new Error(`${method}: ${status} ${failure}`);
+    return json;
+  }
+
   async log(): Promise<LogLine[]> {
     const lines = (await readFile(this.logPath, 'utf8')).split('\n').filter((line) => line.startsWith('{'));
     return lines.map((line) => JSON.parse(line));
@@ -83,8 +89,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** The same without blocking this process. */
-  async run(...command: string[]): Promise<string> {
-    return (await run('nsenter', [...enter(this.holder), ...command])).stdout;
+  run(...command: string[]): Promise<string> {
+    return run(['nsenter', ...enter(this.holder), ...command]);
   }
 
   /** The path, on this machine, of a network namespace that is made there. */
@@ -152,10 +158,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Standard output of an `xnet` command that asks this daemon; rejects with what it says on standard error. */
-  async xnet(...args: string[]): Promise<string> {
-    const command = ['bin/xnet', ...args, '--admin-socket', this.adminSocket];
-    const { stdout } = await run(process.execPath, command);
-    return stdout;
+  xnet(...args: string[]): Promise<string> {
+    return run([process.execPath, 'bin/xnet', ...args, '--admin-socket', this.adminSocket]);
   }
 
   async restart(args: readonly string[] = []): Promise<void> {
@@ -167,7 +171,7 @@ export class TestDaemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     this.holder.kill('SIGKILL');
-    await run('ip', ['netns', 'del', this.namespace]);
+    await run(['ip', 'netns', 'del', this.namespace]);
     await rm(this.directory, { recursive: true });
   }
 
@@ -194,7 +198,7 @@ async function makeUnderlay(namespace: string): Promise<void> {
     'address add 198.18.250.1/24 dev eth0',
     'route add default via 198.18.250.254',
   ]) {
-    await run('ip', ['-n', namespace, ...line.split(' ')]);
+    await run(['ip', '-n', namespace, ...line.split(' ')]);
   }
 }
 

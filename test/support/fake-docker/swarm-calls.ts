@@ -34,10 +34,7 @@ class Caller {
   constructor(private readonly daemon: TestDaemon) {}
 
   async call(method: string, body: object): Promise<Record<string, string>> {
-    const { json, status } = await this.daemon.call(method, body);
-    const error = json.Err ?? json.Error;
-    if (status !== 200 || error) throw new Error(`${method}: ${status} ${error}`);
-    return json as Record<string, string>;
+    return (await this.daemon.ok(method, body)) as Record<string, string>;
   }
 }
 

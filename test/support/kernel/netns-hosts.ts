@@ -7,8 +7,9 @@ import type { EndpointSpec, NetworkSpec, RemoteEndpoint } from '../../../src/dat
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { macFor } from '../../../src/inet/mac-address.js';
+import { run } from '../programs/command.js';
 import { eventually } from '../time/eventually.js';
-import { command, Netns } from './netns.js';
+import { Netns } from './netns.js';
 
 export interface TestHost {
   readonly netns: Netns;
@@ -140,7 +141,7 @@ export class TestUnderlay implements AsyncDisposable {
     const failures: unknown[] = [];
     for (const undo of this.#undo.reverse()) await undo().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw new AggregateError(failures, 'the test could not clean up');
-    const left = (await command('ip', 'netns', 'list')).split('\n').map((line) => line.split(' ')[0]);
+    const left = (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0]);
     const ours = [...this.#networkIds.values()].filter((id) => left.includes(`xnet-${id}`));
     if (ours.length > 0) throw new Error(`network namespaces left behind: ${ours.join(', ')}`);
   }

@@ -1,15 +1,9 @@
 /** Network namespaces for tests: made fresh, gone with `await using`, their processes with them. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import { run } from '../programs/command.js';
 
-const run = promisify(execFile);
-
-/** The standard output of a command that must succeed within 20 s. */
-export async function command(program: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(program, args, { timeout: 20_000, maxBuffer: 64 * 1024 * 1024 });
-  return stdout;
-}
+const TIMEOUT = { timeoutMs: 20_000 };
 
 export class Netns implements AsyncDisposable {
   readonly #running = new Set<{ stop: () => Promise<void> }>();
@@ -19,7 +13,7 @@ export class Netns implements AsyncDisposable {
   /** A namespace of its own with lo up. */
   static async create(label: string): Promise<Netns> {
     const netns = new Netns(`t-${label}-${randomBytes(3).toString('hex')}`);
-    await command('ip', 'netns', 'add', netns.name);
+    await run(['ip', 'netns', 'add', netns.name], TIMEOUT);
     await netns.ip('link set lo up');
     return netns;
   }
@@ -31,15 +25,15 @@ export class Netns implements AsyncDisposable {
 
   /** Runs one `ip` command here; words are split at spaces. */
   ip(words: string): Promise<string> {
-    return command('ip', '-n', this.name, ...words.split(' '));
+    return run(['ip', '-n', this.name, ...words.split(' ')], TIMEOUT);
   }
 
   bridge(words: string): Promise<string> {
-    return command('bridge', '-n', this.name, ...words.split(' '));
+    return run(['bridge', '-n', this.name, ...words.split(' ')], TIMEOUT);
   }
 
   exec(program: string, ...args: string[]): Promise<string> {
-    return command('ip', 'netns', 'exec', this.name, program, ...args);
+    return run(['ip', 'netns', 'exec', this.name, program, ...args], TIMEOUT);
   }
 
   /** True when the command succeeded. */
@@ -85,6 +79,6 @@ export class Netns implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((process) => process.stop()));
-    await command('ip', 'netns', 'del', this.name);
+    await run(['ip', 'netns', 'del', this.name], TIMEOUT);
   }
 }

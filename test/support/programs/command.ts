@@ -31,13 +31,15 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** This process's if not given. */
+  readonly directory?: string;
 }
 
 /** The standard output, without white space at the end, of a command that must succeed. Throws CommandError. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program = '', ...args] = command;
-  const { timeoutMs = 100_000, env } = options;
-  const settings = { timeout: timeoutMs, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
+  const { timeoutMs = 100_000, env, directory: cwd } = options;
+  const settings = { cwd, timeout: timeoutMs, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, settings, (error, stdout, stderr) => {
       if (error) reject(new CommandError(command, child.exitCode, `${stdout}${stderr || error.message}`));

@@ -1,11 +1,8 @@
 /** Throw-away certificates made by openssl, for tests of TLS. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { run } from '../programs/command.js';
 
 export interface CertificateAuthority extends AsyncDisposable {
   /** Path of its certificate. */
@@ -17,7 +14,7 @@ export interface CertificateAuthority extends AsyncDisposable {
 export async function createAuthority(): Promise<CertificateAuthority> {
   const directory = await mkdtemp(join(tmpdir(), 'xnet-ca-'));
   const path = (name: string) => join(directory, name);
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: directory });
+  const openssl = (...args: string[]) => run(['openssl', ...args], { directory });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   await openssl(
     ...['req', '-x509', ...newKey, '-days', '2', '-subj', '/CN=test CA'],

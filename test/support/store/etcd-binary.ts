@@ -2,13 +2,10 @@
  * Finds etcd and etcdctl: on PATH, else in the lab's cache, else unpacks Debian's packages there (without
  * installing them: that would start a service). Safe when several processes do it at once.
  */
-import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { run } from '../programs/command.js';
 
 export interface EtcdBinaries {
   readonly etcd: string;
@@ -39,19 +36,16 @@ async function findIn(directories: string[]): Promise<EtcdBinaries | undefined> 
 async function unpackDebianPackages(cache: string): Promise<void> {
   await mkdir(join(cache, '..'), { recursive: true });
   const fresh = await mkdtemp(`${cache}-`);
+  const at = { directory: fresh };
   try {
     // As root, apt-get drops to _apt for downloads, which may not write into our directory.
     const download = () =>
-      run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', 'etcd-server', 'etcd-client'], {
-        cwd: fresh,
-      });
+      run(['apt-get', '-o', 'APT::Sandbox::User=root', 'download', 'etcd-server', 'etcd-client'], at);
     await download().catch(async () => {
-      await run('apt-get', ['update']);
+      await run(['apt-get', 'update']);
       await download();
     });
-    await run('sh', ['-c', 'for package in *.deb; do dpkg -x "$package" . && rm "$package"; done'], {
-      cwd: fresh,
-    });
+    await run(['sh', '-c', 'for package in *.deb; do dpkg -x "$package" . && rm "$package"; done'], at);
     // Whoever comes second finds the directory taken, by the same files.
     await rename(fresh, cache).catch(() => undefined);
   } finally {

@@ -1,5 +1,5 @@
 /** Real etcd members on loopback, with data directories of their own, for the tests of the store. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,10 +7,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { run } from '../programs/command.js';
 import { type EtcdBinaries, findEtcd } from './etcd-binary.js';
-
-const run = promisify(execFile);
 
 export interface EtcdOptions {
   readonly members?: number;
@@ -106,12 +104,8 @@ export class EtcdCluster implements AsyncDisposable {
 
   /** Runs etcdctl on member `index`, and returns what it prints. */
   async ctl(args: readonly string[], index = 0): Promise<string> {
-    const { stdout } = await run(
-      this.#ctl.command,
-      [...this.#ctl.arguments, '--endpoints', this.member(index).address, ...args],
-      { env: { PATH: process.env.PATH, ETCDCTL_API: '3' }, timeout: 10_000 },
-    );
-    return stdout.trim();
+    const command = [this.#ctl.command, ...this.#ctl.arguments, '--endpoints', this.member(index).address];
+    return run([...command, ...args], { timeoutMs: 10_000, env: { ETCDCTL_API: '3' } });
   }
 
   /** Waits until the member has a leader and answers linearizable reads. */
