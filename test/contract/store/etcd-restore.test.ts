@@ -13,6 +13,7 @@ import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
+import { muteLogger } from '../../support/loggers.js';
 import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -142,7 +143,7 @@ test('the view of a pool forgets addresses that were claimed since', async () =>
   const backup = await cluster.backUp();
   await put(store, keys.address(pool, '10.1.0.3'));
   await putMany(store);
-  await using view = new PoolView(store, pool, new RecordReader({ error: () => undefined }));
+  await using view = new PoolView(store, pool, new RecordReader(muteLogger));
   view.start();
   await view.ready();
   const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));

@@ -5,9 +5,9 @@ import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { muteLogger } from '../../support/loggers.js';
 
-const logger = { error() {}, warn() {}, info() {}, debug() {} };
-const records = new RecordReader(logger);
+const records = new RecordReader(muteLogger);
 
 test('fails with the reason, goes on trying, and succeeds once the kernel takes it', async () => {
   await using underlay = await TestUnderlay.create(1);
@@ -17,7 +17,7 @@ test('fails with the reason, goes on trying, and succeeds once the kernel takes 
   await using store = new MemoryStore();
   await using hosts = new HostsView(store, records);
   await hosts.start();
-  const parts = { store, dataplane, hosts, hostId: 'h1', records, logger, changed() {} };
+  const parts = { store, dataplane, hosts, hostId: 'h1', records, logger: muteLogger, changed() {} };
   await using follower = new NetworkFollower(parts);
 
   await expect(follower.follow(network)).rejects.toMatchObject({ code: 'IN_USE' });

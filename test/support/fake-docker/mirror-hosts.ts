@@ -25,20 +25,14 @@ import { parseNetworkOptions } from '../../../src/driver/networks/network-option
 import { Networks } from '../../../src/driver/networks/networks.js';
 import { NewNetworks } from '../../../src/driver/networks/new-networks.js';
 import { XnetError } from '../../../src/errors.js';
-import type { Logger } from '../../../src/observability/logger.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Store } from '../../../src/store/store.js';
+import { muteLogger, silentLogger } from '../loggers.js';
 import { eventually } from '../time/eventually.js';
-
-export const silentLogger: Logger = {
-  error: (message, fields) => console.error(message, fields),
-  warn: () => undefined,
-  info: () => undefined,
-  debug: () => undefined,
-};
+import { networkSpec } from './network-spec.js';
 
 const API_ANSWERS: EngineState = { connected: true, version: 'fake', apiVersion: '1.51' };
 
@@ -82,7 +76,7 @@ export class FakeHost implements Engine {
     const { number, id } = this;
     const host = { version: 1 as const, id, name: `h${number}`, vtep: `198.18.0.${number}` };
     const record = { ...host, vxlanPort: 4789, xnetVersion: 'fake' };
-    const records = new RecordReader({ error: () => undefined });
+    const records = new RecordReader(muteLogger);
     const registration = new HostRegistration(this.store, record, silentLogger);
     await registration.start();
     const hosts = new HostsView(this.store, records);
@@ -182,18 +176,8 @@ export class FakeHost implements Engine {
   async create(name: string, given: Partial<DockerNetworkSpec> = {}): Promise<string> {
     this.#subnets += 1;
     const subnet = `10.${this.number}.${this.#subnets}.0/24`;
-    return this.createNetwork({
-      name,
-      driver: 'xnet',
-      internal: false,
-      attachable: false,
-      ipv4: true,
-      ipv6: false,
-      labels: {},
-      options: {},
-      ipam: { driver: 'xnet', options: {}, subnets: [{ subnet }] },
-      ...given,
-    });
+    const ipam = { driver: 'xnet', options: {}, subnets: [{ subnet }] };
+    return this.createNetwork(networkSpec(name, { driver: 'xnet', ipam, ...given }));
   }
 
   /** `docker network rm`. */
@@ -354,21 +338,9 @@ export class FakeHost implements Engine {
   }
 
   #makeDatabase(): void {
-    const host = { driver: 'host', options: {}, subnets: [] };
     const id = newId();
-    this.#networks.set(id, {
-      id,
-      name: 'host',
-      driver: 'host',
-      scope: 'local',
-      internal: false,
-      attachable: false,
-      ipv4: true,
-      ipv6: false,
-      labels: {},
-      options: {},
-      ipam: host,
-    });
+    const ipam = { driver: 'host', options: {}, subnets: [] };
+    this.#networks.set(id, { id, scope: 'local', ...networkSpec('host', { driver: 'host', ipam }) });
   }
 
   async #callCreate(dockerNetworkId: string, { options, internal, ipam }: DockerNetworkSpec): Promise<void> {

@@ -5,6 +5,7 @@ import type { PoolRequest } from '../../../src/ipam/pools/plan-pool.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
+import { muteLogger } from '../loggers.js';
 
 export const prefix = (text: string) => Prefix.parse(text);
 export const ip = (text: string) => IpAddress.parse(text);
@@ -22,7 +23,7 @@ export class Cluster implements AsyncDisposable {
   host(name: string, options: Partial<IpamOptions> = {}): Ipam {
     const ipam = new Ipam({
       store: this.store,
-      records: new RecordReader({ error: () => undefined }),
+      records: new RecordReader(muteLogger),
       host: { id: `id-of-${name}`, name },
       defaultPools: DEFAULT_POOLS,
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },

@@ -1,4 +1,10 @@
-/** What a time that was measured would have been on a machine with a free processor. */
+/**
+ * What a time that was measured would have been on a machine with a free processor.
+ *
+ * How busy the machine is is measured twice, since it is asked twice. This is for what has just been measured or waited for: the
+ * moment counts, and the work is worth it. Jest sets a test's limit before the test begins, for minutes to come, a thousand times
+ * a run: `patient-environment.js` takes the load average, which costs nothing and is the same for a short lull.
+ */
 
 const SAMPLE_MS = 60;
 

@@ -15,7 +15,7 @@ import {
   formatRecord,
   parseRecord,
 } from '../../../src/store/records.js';
-import { silentLogger } from '../../support/fake-docker/mirror-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const ID = 'f00dfeedf00d'.padEnd(64, '0');
