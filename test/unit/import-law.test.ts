@@ -1,7 +1,8 @@
 /** Arrows between folders go down only, and each library has one door (CONTRIBUTING.md, "The import law"). */
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { circular, crowded, filesOf, importsOf, MOST_FILES, ownImports } from './imports.js';
 
 const SRC = resolve('src');
 
@@ -73,23 +74,9 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
 ];
 
-interface Import {
-  readonly from: string;
-  readonly specifier: string;
-}
-
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
-const imports = files.flatMap((from) =>
-  [...readFileSync(join(SRC, from), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
-    (match): Import => ({ from, specifier: match[1] as string }),
-  ),
-);
-const ours = imports
-  .filter(({ specifier }) => specifier.startsWith('.'))
-  .map(({ from, specifier }) => ({ from, to: relative(SRC, resolve(SRC, from, '..', specifier)) }));
-
-/** More than these nobody sees at a glance. */
-const MOST_FILES = 14;
+const files = filesOf(SRC, ['.ts']);
+const imports = importsOf(SRC, files);
+const ours = ownImports(SRC, imports);
 
 /** `store/etcd` for a file of that room; undefined for one that lies in the folder itself. */
 const roomOf = (path: string) => /^[^/]+\/[^/]+(?=\/)/.exec(path)?.[0];
@@ -110,26 +97,16 @@ describe('the import law', () => {
   });
 
   test('rooms of one folder do not import each other in a circle', () => {
-    const edges = new Map<string, Set<string>>();
-    for (const { from, to } of ours) {
+    const rooms = ours.flatMap(({ from, to }) => {
       const [importer, target] = [roomOf(from), roomOf(to)];
-      if (!importer || !target || importer === target || folderOf(from) !== folderOf(to)) continue;
-      edges.set(importer, (edges.get(importer) ?? new Set()).add(target));
-    }
-    const reaches = (room: string, wanted: string, seen = new Set<string>()): boolean =>
-      [...(edges.get(room) ?? [])].some((next) => {
-        if (next === wanted) return true;
-        if (seen.has(next)) return false;
-        return reaches(next, wanted, seen.add(next));
-      });
+      return importer && target && folderOf(from) === folderOf(to) ? [[importer, target] as const] : [];
+    });
     // Move what both need into the room below, or into the folder itself.
-    expect([...edges.keys()].filter((room) => reaches(room, room))).toEqual([]);
+    expect(circular(rooms)).toEqual([]);
   });
 
   test(`no folder has more than ${MOST_FILES} files`, () => {
-    const counts = new Map<string, number>();
-    for (const path of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
-    expect([...counts].filter(([, count]) => count > MOST_FILES)).toEqual([]);
+    expect(crowded(files)).toEqual([]);
   });
 
   test('the ground imports nothing above it', () => {

@@ -17,7 +17,7 @@ import { closeServer } from '../../../src/server/close-server.js';
 import { networkDriverMethods } from '../../../src/server/network-driver.js';
 import { pluginMethods } from '../../../src/server/plugin.js';
 import { createRpcServer } from '../../../src/server/rpc.js';
-import { post } from '../../support/plugin-client.js';
+import { post } from '../../support/daemon/plugin-client.js';
 
 interface Recorded {
   readonly method: string;

@@ -14,9 +14,10 @@ import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { eventually } from '../../support/eventually.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { muteLogger } from '../../support/loggers.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
+import { eventually } from '../../support/time/eventually.js';
 
 let cluster: EtcdCluster;
 let prefixes = 0;
@@ -143,7 +144,7 @@ test('the view of a pool forgets addresses that were claimed since', async () =>
   const backup = await cluster.backUp();
   await put(store, keys.address(pool, '10.1.0.3'));
   await putMany(store);
-  const replica = new Replica(store, new RecordReader({ error: () => undefined }));
+  const replica = new Replica(store, new RecordReader(muteLogger));
   await using view = new PoolView(replica, pool);
   await view.ready();
   const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));

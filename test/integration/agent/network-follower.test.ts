@@ -5,10 +5,10 @@ import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { muteLogger } from '../../support/loggers.js';
 
-const logger = { error() {}, warn() {}, info() {}, debug() {} };
-const records = new RecordReader(logger);
+const records = new RecordReader(muteLogger);
 
 test('fails with the reason, goes on trying, and succeeds once the kernel takes it', async () => {
   await using underlay = await TestUnderlay.create(1);
@@ -19,7 +19,7 @@ test('fails with the reason, goes on trying, and succeeds once the kernel takes 
   await using replica = new Replica(store, records);
   await using hosts = new HostsView(replica);
   await hosts.ready();
-  const parts = { replica, dataplane, hosts, hostId: 'h1', logger, changed() {} };
+  const parts = { replica, dataplane, hosts, hostId: 'h1', logger: muteLogger, changed() {} };
   await using follower = new NetworkFollower(parts);
 
   await expect(follower.follow(network)).rejects.toMatchObject({ code: 'IN_USE' });

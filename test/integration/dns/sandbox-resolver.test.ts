@@ -11,8 +11,8 @@ import { holdSandbox } from '../../../src/dns/sandbox/held-sandboxes.js';
 import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
-import { compileSources } from '../../support/compiled-sources.js';
-import { expectInTime } from '../../support/in-time.js';
+import { compileSources } from '../../support/programs/compiled-sources.js';
+import { expectInTime } from '../../support/time/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
 
 const endpoint = (name: string, addresses: string[], names: string[] = []): ZoneEndpoint => ({

@@ -14,11 +14,11 @@ import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { openBehindProxy } from '../../support/etcd-behind-proxy.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
-import { TestUnderlay } from '../../support/netns-hosts.js';
+import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { openBehindProxy } from '../../support/store/etcd-behind-proxy.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const TIMEOUT_MS = 60_000;
 const SOON: UnfinishedTiming = { firstPauseMs: 50, longestPauseMs: 200 };

@@ -2,10 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { AwayStore } from '../../support/away-store.js';
 import {
   Cluster,
-  eventually,
   type HostOptions,
   ip,
   next,
@@ -13,7 +11,9 @@ import {
   prefix,
   replacing,
   storeOf,
-} from '../../unit/ipam/cluster.js';
+} from '../../support/ipam/cluster.js';
+import { AwayStore } from '../../support/store/away-store.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const SMALL = 'xnet-local~10.1.0.0/26';

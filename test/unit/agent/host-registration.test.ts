@@ -5,8 +5,8 @@ import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { muteLogger, silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const host = (number: number) => ({
   ...{
@@ -196,8 +196,7 @@ describe('two machines with one host id', () => {
       await using gone = new HostRegistration(store, record, silentLogger);
       await gone.start();
     }
-    const quiet = { ...silentLogger, error: () => undefined };
-    await using copy = new HostRegistration(store, of('boot-2/1', '198.18.0.9'), quiet);
+    await using copy = new HostRegistration(store, of('boot-2/1', '198.18.0.9'), muteLogger);
     await copy.start();
     expect(copy.isOwner).toBe(false);
     expect(copy.recognize('b', [])).toBe(false);

@@ -16,8 +16,8 @@ import {
   formatRecord,
   parseRecord,
 } from '../../../src/store/records.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const ID = 'f00dfeedf00d'.padEnd(64, '0');
 

@@ -9,8 +9,8 @@ import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const hold = { poolId: 'lost', subnet: '10.1.0.0/24' };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import { Cluster, ip, next, poolRequest, replacing, storeOf } from './cluster.js';
+import { Cluster, ip, next, poolRequest, replacing, storeOf } from '../../support/ipam/cluster.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const binding = (address: string, endpointId: string) => ({

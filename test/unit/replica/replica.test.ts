@@ -5,7 +5,8 @@ import { Replica } from '../../../src/replica/replica.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Snapshot, Store } from '../../../src/store/store.js';
-import { eventually } from '../../support/eventually.js';
+import { muteLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const schema = z.object({ n: z.number() });
 const put = (key: string, n: number) => ({ put: key, value: JSON.stringify({ n }) });
@@ -28,7 +29,7 @@ class Still extends MemoryStore {
 }
 
 async function open(store: Store) {
-  const records = new RecordReader({ error: () => undefined });
+  const records = new RecordReader(muteLogger);
   const replica = new Replica(store, records);
   const view = replica.follow('a/', schema);
   await view.ready;
@@ -111,7 +112,7 @@ describe('a view', () => {
 
   test('has only the keys that are wanted', async () => {
     await using store = new MemoryStore();
-    await using replica = new Replica(store, new RecordReader({ error: () => undefined }));
+    await using replica = new Replica(store, new RecordReader(muteLogger));
     const view = replica.follow('a/', schema, (key) => key.endsWith('/me'));
     await replica.commit([], [put('a/me', 1), { put: 'a/you', value: 'not read' }]);
     await view.ready;
