@@ -21,7 +21,7 @@ let store: Store;
 beforeAll(async () => {
   [etcd, sources] = await Promise.all([
     startEtcd(),
-    compileSources(['concurrency', 'inet', 'ipam', 'store']),
+    compileSources(['concurrency', 'inet', 'ipam', 'replica', 'store']),
   ]);
   store = await openStore({ url: etcd.url, stateDirectory: '' });
 });
