@@ -90,7 +90,7 @@ export async function startForwarding(
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(local.findRecord(networkId)),
     isAlive: (id) => id === hostId || hosts.isAlive(id),
     // What is not followed when all is adopted, nothing will be told of.
-    isCurrent: (networkId) => replica.away || (follower.isCurrent(networkId) ?? !isAdopting),
+    isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
   hosts.onChange(() => zones.hostsChanged());
 

@@ -16,7 +16,6 @@ import { ADDRESS_SPACES } from './address-space.js';
 import { AddressBook } from './addresses/address-book.js';
 import { EndpointAddresses } from './addresses/endpoint-addresses.js';
 import { type Released, releaseAddress } from './addresses/release-address.js';
-import { RestLeases } from './addresses/rest-leases.js';
 import { SharedAddresses } from './addresses/shared-addresses.js';
 import { clusterHold, isClusterHold } from './cluster-hold.js';
 import type { IpamContext, IpamHost } from './ipam-context.js';
@@ -30,6 +29,7 @@ import { PoolViews } from './pools/pool-views.js';
 import { Pools } from './pools/pools.js';
 import { listUnnamedHolds } from './pools/unnamed-holds.js';
 import { Reserves, type ReservesOptions } from './reserve/reserves.js';
+import { RestLeases } from './reserve/rest-leases.js';
 import { LeftPools } from './swarm/left-pools.js';
 import { Takeovers } from './swarm/takeovers.js';
 

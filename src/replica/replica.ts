@@ -82,8 +82,8 @@ export class Replica implements Store {
     return this.#store.recall?.(prefix);
   }
 
-  get(key: string): Promise<Entry | undefined> {
-    return this.#store.get(key);
+  get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined> {
+    return this.#store.get(key, options);
   }
 
   list(prefix: string): Promise<Snapshot> {

@@ -67,6 +67,12 @@ export class View<T> implements AsyncDisposable {
     return this.#isCurrent;
   }
 
+  /** Nothing later is to be had now: the store has answered, or is known not to answer. */
+  get isLatest(): boolean {
+    return this.#isReady && (this.#isCurrent || this.#parts.store.away);
+  }
+
+  /** Something is known, if only of an earlier run. */
   get isReady(): boolean {
     return this.#isReady;
   }

@@ -92,8 +92,8 @@ export interface Store extends AsyncDisposable {
    * is known. Only stores that keep that on this host have it.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
-  /** Linearizable. */
-  get(key: string): Promise<Entry | undefined>;
+  /** Linearizable. `fresh`: throws STORE_UNAVAILABLE in place of what was last known. */
+  get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */
   list(prefix: string): Promise<Snapshot>;
   /**

@@ -133,6 +133,13 @@ describe('the import law', () => {
     expect(against).toEqual([]);
   });
 
+  test('whether the store is away is asked where that is dealt with, and where people are told', () => {
+    const askers = files.filter((path) => /\.away\b/.test(readFileSync(join(SRC, path), 'utf8')));
+    const rooms = /^(store\/outage|replica|ipam\/reserve)\/|^status\.ts$/;
+    // Ask for a fresh answer (`get(key, { fresh: true })`), or how fresh one is (`recalled`, View.isCurrent, View.isLatest).
+    expect(askers.filter((path) => !rooms.test(path))).toEqual([]);
+  });
+
   test('the environment is read in one file', () => {
     const readers = files.filter((path) => readFileSync(join(SRC, path), 'utf8').includes('process.env'));
     expect(readers).toEqual(['config/load.ts']);

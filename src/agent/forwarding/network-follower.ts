@@ -82,9 +82,9 @@ export class NetworkFollower implements AsyncDisposable {
     return this.#followed.get(networkId)?.loop.endpoints;
   }
 
-  /** Whether the store itself has told them, and not only what was last known of it; undefined when it is not followed. */
-  isCurrent(networkId: string): boolean | undefined {
-    return this.#followed.get(networkId)?.loop.view.isCurrent;
+  /** False while more of them may be known soon; undefined when the network is not followed. */
+  isLatest(networkId: string): boolean | undefined {
+    return this.#followed.get(networkId)?.loop.view.isLatest;
   }
 
   /** One of them; undefined also while the store's state is not known. */

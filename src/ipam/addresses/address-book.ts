@@ -10,7 +10,7 @@ import type { IpamContext } from '../ipam-context.js';
 import { randomToken } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
-import { awayError } from '../reserve/away.js';
+import { awayError, reserveServes } from '../reserve/away.js';
 import { readAsked } from '../reserve/wishes.js';
 
 /** Conditions and writes to be added to a commit of the caller's own. */
@@ -63,7 +63,7 @@ export class AddressBook {
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
     if (record.state === 'resting') {
-      if (this.#context.store.away) throw this.#mayBeTaken(address);
+      if (reserveServes(this.#context.store)) throw this.#mayBeTaken(address);
       return plan(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };

@@ -158,9 +158,14 @@ export class FailStaticStore implements Store {
     return this.#standIn.known.covers(prefix) ? this.#standIn.snapshot(prefix).entries : undefined;
   }
 
-  async get(key: string): Promise<Entry | undefined> {
+  async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
-    return this.#read(key, ask, () => this.#standIn.find(key));
+    const reason = this.#absence.reason;
+    if (fresh && reason) throw unavailable(reason.message, { applied: false });
+    return this.#read(key, ask, () => {
+      if (fresh) throw this.#absence.reason ?? unavailable(`${this.description} did not answer`);
+      return this.#standIn.find(key);
+    });
   }
 
   async list(prefix: string): Promise<Snapshot> {

@@ -84,7 +84,8 @@ export class AwayStore implements Store {
     this.#turn();
   }
 
-  async get(key: string): Promise<Entry | undefined> {
+  async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
+    if (fresh && this.#last) throw unavailable(key);
     return this.#last ? this.#find(key) : this.#inner.get(key);
   }
 

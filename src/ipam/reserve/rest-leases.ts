@@ -1,6 +1,6 @@
 import { type AddressRecord, formatRecord } from '../../store/records.js';
 import type { Lease, Store, Write } from '../../store/store.js';
-import { reserveRecord } from '../reserve/reserve-record.js';
+import { reserveRecord } from './reserve-record.js';
 
 /** Releases within this time share a lease, and so end their rest together. */
 const SHARED_SECONDS = 10;
