@@ -5,7 +5,7 @@
  * has it: its manager gives it back, at whatever time, and no host may write it while the store is away.
  */
 import { createHash } from 'node:crypto';
-import type { AddressRecord } from '../store/records.js';
+import type { AddressRecord } from '../model/address.js';
 import { ADDRESS_SPACES } from './address-space.js';
 import type { IpamHost } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';

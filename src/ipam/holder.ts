@@ -1,5 +1,7 @@
-import { keys } from '../store/keys.js';
-import { type AddressRecord, endpointRecord, findRecord } from '../store/records.js';
+import type { AddressRecord } from '../model/address.js';
+import { endpointRecord } from '../model/endpoint.js';
+import { keys } from '../model/keys.js';
+import { findRecord } from '../model/record.js';
 import type { Store } from '../store/store.js';
 import { isClusters } from './cluster-hold.js';
 

@@ -1,14 +1,12 @@
 import { XnetError } from '../../errors.js';
 import { quoted } from '../../inet/quoted.js';
-import { keys } from '../../store/keys.js';
-import {
-  addressRecord,
-  bindingRecord,
-  endpointRecord,
-  findRecord,
-  hostRecord,
-  poolReferenceRecord,
-} from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { bindingRecord } from '../../model/binding.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { poolReferenceRecord } from '../../model/pool.js';
+import { findRecord } from '../../model/record.js';
 import type { Entry, Store } from '../../store/store.js';
 import { isHostId } from './host-identity.js';
 

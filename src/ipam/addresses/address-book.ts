@@ -1,7 +1,8 @@
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import { type AddressRecord, addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Revision, Write } from '../../store/store.js';
 import { ADDRESS_SPACES } from '../address-space.js';
 import { CLUSTER, isClusters } from '../cluster-hold.js';

@@ -6,8 +6,9 @@
  */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { holderOf } from '../cluster-hold.js';

@@ -2,8 +2,9 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, parseRecord } from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { parseRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import { findHolder } from '../holder.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';

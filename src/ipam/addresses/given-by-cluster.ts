@@ -1,6 +1,7 @@
 import type { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
 import { ADDRESS_SPACES } from '../address-space.js';
 import { clusterReference, isClusterHold, isClusters } from '../cluster-hold.js';

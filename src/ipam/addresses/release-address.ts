@@ -1,7 +1,8 @@
 import { isXnetError } from '../../errors.js';
 import type { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import { type AddressRecord, addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Revision, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { isClusterHold } from '../cluster-hold.js';

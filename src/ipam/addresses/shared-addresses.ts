@@ -4,14 +4,9 @@
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys, parseAddressKey } from '../../store/keys.js';
-import {
-  type AddressRecord,
-  addressRecord,
-  findRecord,
-  formatRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { type AddressRecord, addressRecord, parseAddressKey } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { asRead, transact } from '../../store/transact.js';
 import { holderOf } from '../cluster-hold.js';

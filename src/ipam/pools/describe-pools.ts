@@ -1,5 +1,7 @@
-import { keys, parseAddressKey } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, findRecord, poolReferenceRecord } from '../../store/records.js';
+import { type AddressRecord, addressRecord, parseAddressKey } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { poolReferenceRecord } from '../../model/pool.js';
+import { findRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import { formatPoolKey } from '../pool-name.js';
 import { listPools } from './pool-entries.js';

@@ -1,7 +1,7 @@
 import { IpAddress } from '../../inet/ip-address.js';
+import type { AddressRecord } from '../../model/address.js';
+import { parseAddressKey } from '../../model/address.js';
 import type { Known, View, ViewChanges } from '../../replica/view.js';
-import { parseAddressKey } from '../../store/keys.js';
-import type { AddressRecord } from '../../store/records.js';
 import type { Revision } from '../../store/store.js';
 
 export interface KnownAddress extends Known<AddressRecord> {

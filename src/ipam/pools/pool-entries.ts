@@ -1,6 +1,8 @@
 /** The store's entries of a pool: how they are read, and the writes that make and remove them. */
-import { keys, parsePoolRecordKey } from '../../store/keys.js';
-import { formatRecord, type PoolRecord } from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import type { PoolRecord } from '../../model/pool.js';
+import { parsePoolRecordKey } from '../../model/pool.js';
+import { formatRecord } from '../../model/record.js';
 import type { Entry, Write } from '../../store/store.js';
 import { holderOf, isClusterHold } from '../cluster-hold.js';
 import type { IpamHost } from '../ipam-context.js';

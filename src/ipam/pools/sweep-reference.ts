@@ -1,6 +1,8 @@
 /** Clearing away what a pool reference leaves in the store. */
-import { keys } from '../../store/keys.js';
-import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+
+import { addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { Condition, Entry, Write } from '../../store/store.js';
 import { transact } from '../../store/transact.js';
 import type { IpamContext } from '../ipam-context.js';

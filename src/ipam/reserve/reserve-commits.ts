@@ -1,8 +1,9 @@
 /** The commits that make and end a reserve; each holds if the addresses are as they were read, else the next look goes on. */
 import { isXnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys, parseAddressKey } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import { type AddressRecord, addressRecord, parseAddressKey } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { CommitResult, Condition, Entry, Revision, Write } from '../../store/store.js';
 import type { IpamContext } from '../ipam-context.js';
 import { formatPoolKey, type PoolName } from '../pool-name.js';

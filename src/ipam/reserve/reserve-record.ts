@@ -1,4 +1,4 @@
-import type { AddressRecord } from '../../store/records.js';
+import type { AddressRecord } from '../../model/address.js';
 import { randomToken } from '../pool-id.js';
 
 /** An address that this host holds, for whichever container comes next. */

@@ -7,8 +7,9 @@
  * nobody else can have it, and this host can give it again. Back again, what is too much is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
-import { keys } from '../../store/keys.js';
-import { bindingRecord, findRecord } from '../../store/records.js';
+import { bindingRecord } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
 import type { Condition } from '../../store/store.js';
 import { isClusterHold } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';

@@ -1,4 +1,5 @@
-import { type AddressRecord, formatRecord } from '../../store/records.js';
+import type { AddressRecord } from '../../model/address.js';
+import { formatRecord } from '../../model/record.js';
 import type { Lease, Store, Write } from '../../store/store.js';
 import { reserveRecord } from './reserve-record.js';
 

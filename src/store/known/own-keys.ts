@@ -1,6 +1,10 @@
 /** Which records are a host's own, so that nobody else writes them, and which it sees to that they last: pure. */
-import { keys } from '../keys.js';
-import { addressRecord, endpointRecord, findRecord, macRecord } from '../records.js';
+
+import { addressRecord } from '../../model/address.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { macRecord } from '../../model/mac.js';
+import { findRecord } from '../../model/record.js';
 
 /** Tells whether this host alone may write `key`, by what the store has of it (undefined: nothing). */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;

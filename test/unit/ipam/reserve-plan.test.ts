@@ -8,8 +8,9 @@ import {
   reserveSize,
 } from '../../../src/ipam/reserve/reserve-plan.js';
 import { reserveRecord } from '../../../src/ipam/reserve/reserve-record.js';
-import { keys } from '../../../src/store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
+import { type AddressRecord, addressRecord } from '../../../src/model/address.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 
 const uses = fc
   .record({ size: fc.integer({ min: 1, max: 70_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
