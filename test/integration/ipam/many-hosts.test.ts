@@ -22,7 +22,7 @@ let store: Store;
 beforeAll(async () => {
   [etcd, sources] = await Promise.all([
     startEtcd(),
-    compileSources(['concurrency', 'inet', 'ipam', 'replica', 'store']),
+    compileSources(['concurrency', 'inet', 'ipam', 'model', 'replica', 'store']),
   ]);
   store = await openStore({ url: etcd.url, stateDirectory: '' });
 });
