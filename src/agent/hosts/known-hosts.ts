@@ -1,6 +1,6 @@
 import { XnetError } from '../../errors.js';
 import { quoted } from '../../inet/quoted.js';
-import { addressRecord } from '../../model/address.js';
+import { addressRecord, endpointHolder } from '../../model/address.js';
 import { bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord } from '../../model/host.js';
@@ -73,7 +73,7 @@ export function chooseHost(hosts: readonly KnownHost[], wanted: string): KnownHo
 /** The host that has claimed the address for a container. One that rests is nobody's; gateways go with the holds on pools. */
 export function claimantOf(entry: Entry): string | undefined {
   const record = findRecord(addressRecord, entry);
-  return record?.state === 'claimed' && record.purpose === 'endpoint' ? record.hostId : undefined;
+  return record && endpointHolder(record);
 }
 
 function idsOf(entries: readonly Entry[] | undefined, idOf: (entry: Entry) => string | undefined): string[] {

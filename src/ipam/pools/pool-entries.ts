@@ -37,14 +37,14 @@ export function createPoolWrites(pool: PoolReference): Write[] {
 
 /** Where the hold on the pool is: a host's own, or the cluster's. */
 export function referenceKey(pool: PoolReference, host: IpamHost): string {
-  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).id, pool.reference);
+  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).hostId, pool.reference);
 }
 
 /** `request`: what it is made for, so that the cluster's hold tells who made it. */
 export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
   const poolKey = formatPoolKey(pool);
   const { reference } = pool;
-  const { id: hostId, name: hostName } = holderOf(pool, host);
+  const { hostId, hostName } = holderOf(pool, host);
   const origin = isClusterHold(pool) ? { request } : {};
   const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
   return [

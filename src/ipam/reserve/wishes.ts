@@ -3,7 +3,7 @@
  * short lease says so, which all hosts watch, and the one that has the address in reserve gives it up.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { addressRecord, parseAddressWishKey } from '../../model/address.js';
+import { addressRecord, parseAddressWishKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store, WatchBatch } from '../../store/store.js';
@@ -41,7 +41,7 @@ async function awaitGivenUp(store: Store, key: string, hostId: string): Promise<
 
 function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
   const record = entry && findRecord(addressRecord, entry);
-  return record?.reserve === true && record.hostId !== hostId;
+  return record !== undefined && stateOf(record) === 'reserved' && record.hostId !== hostId;
 }
 
 /** Tells of every address that is asked for, by its key, until `signal` aborts. */
