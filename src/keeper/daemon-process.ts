@@ -13,7 +13,7 @@ import {
 } from './messages.js';
 import type { DaemonEnd } from './plan-next.js';
 
-/** The calls of src/native/pidfd.ts. */
+/** The calls of src/native/processes.ts. */
 export interface Pidfds {
   openPidfd(pid: number): number;
   duplicateFrom(pidfd: number, fd: number): number;

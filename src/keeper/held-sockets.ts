@@ -1,7 +1,7 @@
 /** The daemon's side of the keeper: sockets that outlive it. */
 import { closeSync } from 'node:fs';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import { duplicateFrom, openPidfd } from '../native/pidfd.js';
+import { duplicateFrom, openPidfd } from '../native/processes.js';
 import {
   findRequestId,
   type HeldEntry,

@@ -178,9 +178,7 @@ class Keeper {
 
   /** All of it at the first start: later an upgrade may have taken the files of this version away. */
   #loadNative(): Promise<Native> {
-    this.#native ??= Promise.all([import('../native/pidfd.js'), import('../native/orphans.js')]).then(
-      ([pidfds, orphans]) => ({ ...pidfds, ...orphans }),
-    );
+    this.#native ??= import('../native/processes.js');
     // Said to the daemon when it asks for something.
     this.#native.catch(ignore);
     return this.#native;

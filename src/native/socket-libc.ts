@@ -1,4 +1,5 @@
 /** The libc calls behind the sandbox sockets, through koffi, and what their errors mean. */
+import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { XnetError } from '../errors.js';
 
@@ -53,19 +54,19 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
 } as const;
 
-/** True when the last call failed with one of these names, such as `EADDRINUSE`. */
-export function failedWith(...names: string[]): boolean {
-  const codes: Readonly<Record<string, number>> = koffi.os.errno;
-  return names.some((name) => codes[name] === koffi.errno());
+/** Why the last call failed, such as `EADDRINUSE`. To be asked at once: errno is the thread's last. */
+export function lastErrno(): string {
+  return getSystemErrorName(-koffi.errno());
 }
 
-/** `result`, or the error of the call that returned it. To be used at once: errno is the thread's last. */
+/** `result`, or the error of the call that returned it; to be used at once, too. */
 export function checked(result: number, call: string): number {
   if (result >= 0) return result;
-  const code = koffi.errno();
-  const name = Object.entries(koffi.os.errno).find(([, value]) => value === code)?.[0] ?? `errno ${code}`;
-  const fields = { call, errno: name };
-  throw new XnetError(failureCode(name), `the kernel refused ${call} in a sandbox: ${name}`, fields);
+  const errno = lastErrno();
+  throw new XnetError(failureCode(errno), `the kernel refused ${call} in a sandbox: ${errno}`, {
+    call,
+    errno,
+  });
 }
 
 function failureCode(errno: string): 'IN_USE' | 'UNSUPPORTED' | 'KERNEL' {

@@ -6,8 +6,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
-import { rulesetGeneration } from '../../native/ruleset-generation.js';
-import { forgetConnections } from '../../native/socket-conntrack.js';
+import { forgetConnections, rulesetGeneration } from '../../native/netfilter.js';
 import {
   openForwardTcp,
   openForwardUdp,

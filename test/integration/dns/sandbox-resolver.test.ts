@@ -10,7 +10,7 @@ import type { HeldSockets, ZoneOf } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/sandbox/held-sandboxes.js';
 import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
-import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
+import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
 import { compileSources } from '../../support/compiled-sources.js';
 import { expectInTime } from '../../support/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
