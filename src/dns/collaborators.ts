@@ -23,17 +23,6 @@ export type ZoneOf = (networkId: string) => NetworkZone | undefined;
 /** false: more names of the network will be known soon. Asked at every query that Docker denies. */
 export type IsCurrent = (networkId: string) => boolean;
 
-/**
- * Sockets that outlive the daemon (keeper/held-sockets.ts). A descriptor that is held stays open when this process
- * ends; `take` gives a duplicate.
- */
-export interface HeldSockets {
-  list(): readonly { readonly key: string }[];
-  hold(key: string, fd: number): Promise<void>;
-  release(key: string): Promise<void>;
-  take(key: string): number | undefined;
-}
-
 /** Counted since the start of the daemon. */
 export interface QueryCounts {
   answered: number;

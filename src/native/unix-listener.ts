@@ -5,7 +5,7 @@
 import { closeSync } from 'node:fs';
 import { XnetError } from '../errors.js';
 import { BACKLOG } from './backlog.js';
-import { bind, getsockname, lastErrno, LINUX, listen, socket } from './socket-libc.js';
+import { bind, getsockname, LINUX, lastErrno, listen, socket } from './socket-libc.js';
 
 const AF_UNIX = 1;
 /** sizeof(sockaddr_un): a family of 2 bytes in the machine's order, a path of 108. */

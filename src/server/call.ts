@@ -8,7 +8,7 @@ export interface Call {
   readonly repeated: boolean;
 }
 
-/** What the keeper says of a call (keeper/relayed-call.ts): its id, and how many daemons were asked before. */
+/** What the keeper says of a call (keeper/call-relays.ts): its id, and how many daemons were asked before. */
 export const CALL_HEADER = 'x-xnet-call';
 
 /** The call of a request with this header. Without a keeper, or with another's header, it is a new one. */

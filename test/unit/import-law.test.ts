@@ -26,9 +26,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'store', 'dataplane'],
   status: ['host', 'dns', 'server', 'store', 'keeper'],
   cli: ['config', 'server'],
-  server: ['driver', 'ipam', 'protocol'],
+  server: ['driver', 'ipam', 'protocol', 'dns', 'keeper'],
   agent: ['driver', 'store', 'dataplane', 'docker'],
-  dns: ['native', 'store'],
+  dns: ['native', 'store', 'keeper', 'docker'],
   keeper: ['native'],
   docker: [],
   native: [],
@@ -66,6 +66,12 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
   [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|record-reader|transact)\.js$/],
   [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
+  [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],
+  [/^server\//, /^(dns|keeper)\//, /^(dns\/collaborators|keeper\/messages)\.js$/],
+  [/^(main|daemon|refusal|status)\./, /^keeper\//, /^keeper\/client\//],
+  // The keeper starts without its client half, which knows of the keeper what both sides agree on.
+  [/^keeper\/[^/]+$/, /^keeper\/client\//, /^$/],
+  [/^keeper\/client\//, /^keeper\/[^/]+$/, /^keeper\/(messages|make-socket)\.js$/],
 ];
 
 interface Import {

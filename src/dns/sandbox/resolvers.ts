@@ -8,9 +8,10 @@ import { stat } from 'node:fs/promises';
 import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
+import type { HeldSockets } from '../../keeper/client/held-sockets.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type { NetworkZone } from '../answers/zone.js';
-import type { HeldSockets, IsCurrent, QueryCounts, SandboxRules, ZoneOf } from '../collaborators.js';
+import type { IsCurrent, QueryCounts, SandboxRules, ZoneOf } from '../collaborators.js';
 import {
   type HeldSandbox,
   holdSandbox,
@@ -179,7 +180,7 @@ export class SandboxResolvers {
   async #adopt(held: HeldSandbox): Promise<void> {
     const { sandboxPath, networkIds } = held;
     await this.#mutex.run(sandboxPath, async () => {
-      const descriptors = takeSandbox(this.sockets, held, closeSync);
+      const descriptors = takeSandbox(this.sockets, held);
       if (!descriptors || (await namespaceInode(sandboxPath)) === undefined) {
         for (const fd of Object.values(descriptors ?? {})) closeSync(fd);
         await removeRedirection(sandboxPath, this.rules).catch((error: unknown) =>

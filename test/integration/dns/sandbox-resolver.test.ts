@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/answers/zone.js';
-import type { HeldSockets, ZoneOf } from '../../../src/dns/collaborators.js';
+import type { ZoneOf } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/sandbox/held-sandboxes.js';
 import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
+import type { HeldSockets } from '../../../src/keeper/client/held-sockets.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
 import { compileSources } from '../../support/compiled-sources.js';
 import { expectInTime } from '../../support/in-time.js';
@@ -49,7 +50,7 @@ class Held implements HeldSockets {
   readonly #descriptors = new Map<string, number>();
 
   list() {
-    return [...this.#descriptors.keys()].map((key) => ({ key }));
+    return [...this.#descriptors.keys()].map((key) => ({ key, given: false }));
   }
   async hold(key: string, fd: number) {
     this.#descriptors.set(key, fd);
