@@ -12,11 +12,9 @@ import { NOTHING_HELD } from './keeper/client/held-sockets.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger } from './observability/logger.js';
 import { createAdminServer, type Status } from './server/admin.js';
-import { closeServer } from './server/close-server.js';
 import { ipamDriverMethods } from './server/ipam-driver.js';
 import { networkDriverMethods } from './server/network-driver.js';
-import { pluginMethods } from './server/plugin.js';
-import { createRpcServer } from './server/rpc.js';
+import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
 
 const DEADLINE_MS = 1000;
 

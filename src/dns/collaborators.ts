@@ -23,10 +23,28 @@ export type ZoneOf = (networkId: string) => NetworkZone | undefined;
 /** false: more names of the network will be known soon. Asked at every query that Docker denies. */
 export type IsCurrent = (networkId: string) => boolean;
 
-/** Counted since the start of the daemon. */
+/** Queries of containers, counted since the start of the daemon. */
 export interface QueryCounts {
   answered: number;
+  /** To Docker's own resolver. */
   forwarded: number;
   /** Not even a query, or no way to pass it on. */
   dropped: number;
+}
+
+/** A sandbox in which Docker's resolver answers alone: it knows this host alone. */
+export interface RuleFailure {
+  readonly sandboxPath: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** For `xnet status`. */
+export interface ResolversStatus extends Readonly<QueryCounts> {
+  /** Sandboxes with a resolver of ours. */
+  readonly sandboxes: number;
+  readonly failedInstalls: number;
+  /** The latest last. */
+  readonly lastFailures: readonly RuleFailure[];
 }

@@ -11,7 +11,6 @@ const ipamData = z.object({
   Gateway: optionalText,
   AuxAddresses: z.record(z.string(), z.string()).nullish(),
 });
-export type IpamData = z.infer<typeof ipamData>;
 
 const ipamDataList = z
   .array(ipamData)
@@ -26,7 +25,6 @@ export const createNetworkRequest = z.object({
   IPv4Data: ipamDataList,
   IPv6Data: ipamDataList,
 });
-export type CreateNetworkRequest = z.infer<typeof createNetworkRequest>;
 
 /** AllocateNetwork has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
 export const allocateNetworkRequest = createNetworkRequest;
@@ -41,7 +39,6 @@ export const createEndpointRequest = z.object({
     .nullish(),
   Options: optionMap,
 });
-export type CreateEndpointRequest = z.infer<typeof createEndpointRequest>;
 
 export const endpointRequest = z.object({ NetworkID: dockerId, EndpointID: dockerId });
 
@@ -51,7 +48,6 @@ export const joinRequest = z.object({
   SandboxKey: z.string().max(4096),
   Options: optionMap,
 });
-export type JoinRequest = z.infer<typeof joinRequest>;
 
 export const externalConnectivityRequest = z.object({
   NetworkID: dockerId,
@@ -65,12 +61,6 @@ export interface NetworkDriverCapabilities {
   Scope: 'local' | 'global';
   ConnectivityScope: 'local' | 'global';
   GwAllocChecker: boolean;
-}
-
-export interface EndpointInterface {
-  Address?: string;
-  AddressIPv6?: string;
-  MacAddress?: string;
 }
 
 export interface JoinResponse {

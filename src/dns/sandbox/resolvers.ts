@@ -11,7 +11,14 @@ import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type { NetworkZone } from '../answers/zone.js';
-import type { IsCurrent, QueryCounts, SandboxRules, ZoneOf } from '../collaborators.js';
+import type {
+  IsCurrent,
+  QueryCounts,
+  ResolversStatus,
+  RuleFailure,
+  SandboxRules,
+  ZoneOf,
+} from '../collaborators.js';
 import {
   type HeldSandbox,
   holdSandbox,
@@ -32,20 +39,6 @@ const MOST_BETWEEN_MS = 100;
 const REASONS_KEPT = 10;
 
 export type Attached = { readonly installed: true } | { readonly installed: false; readonly reason: string };
-
-export interface RuleFailure {
-  readonly sandboxPath: string;
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly at: string;
-}
-
-export interface ResolversStatus extends Readonly<QueryCounts> {
-  /** Sandboxes with a resolver of ours. */
-  readonly sandboxes: number;
-  readonly failedInstalls: number;
-  readonly lastFailures: readonly RuleFailure[];
-}
 
 interface Sandbox {
   /** In the order of attaching. */

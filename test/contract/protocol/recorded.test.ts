@@ -13,10 +13,8 @@ import type { EndpointCreation } from '../../../src/driver/endpoints/endpoints.j
 import type { NetworkCreation } from '../../../src/driver/networks/network-creation.js';
 import { listenHeld } from '../../../src/keeper/client/held-listener.js';
 import { NOTHING_HELD } from '../../../src/keeper/client/held-sockets.js';
-import { closeServer } from '../../../src/server/close-server.js';
 import { networkDriverMethods } from '../../../src/server/network-driver.js';
-import { pluginMethods } from '../../../src/server/plugin.js';
-import { createRpcServer } from '../../../src/server/rpc.js';
+import { closeServer, createRpcServer, pluginMethods } from '../../../src/server/rpc.js';
 import { post } from '../../support/plugin-client.js';
 
 interface Recorded {
