@@ -44,8 +44,9 @@ export interface DockerNetwork extends DockerNetworkSpec {
 
 /** A container's place in one network. */
 export interface ContainerEndpoint {
-  /** The Docker network's name. */
+  /** The Docker network's name; of a container that never ran what its user called it. */
   readonly network: string;
+  /** Empty while the container never ran. */
   readonly networkId: string;
   /** Empty when the container does not run. */
   readonly endpointId: string;

@@ -4,10 +4,10 @@
  * container's queries are answered from.
  */
 
+import type { InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
 import type { ZoneOf } from '../collaborators.js';
-import { compareNetworks } from './network-order.js';
 import {
-  type Link,
+  compareNetworks,
   type Links,
   linksIn,
   NO_LINKS,
@@ -17,43 +17,22 @@ import {
 } from './scope.js';
 import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
 
-/** A container, running or not, as Docker's API describes it. */
-export interface HostContainer {
-  readonly id: string;
-  readonly name: string;
-  /** Undefined when it does not run. */
-  readonly sandboxPath: string | undefined;
-  readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];
-  readonly endpoints: readonly HostEndpoint[];
-}
-
-interface HostEndpoint {
-  /** Docker's name of the network; of a container that never ran what its user called it. */
-  readonly network: string;
-  /** Docker's; empty while the container never ran. */
-  readonly networkId: string;
-  /** Empty while it does not run. */
-  readonly endpointId: string;
-  readonly names: readonly string[];
-  readonly addresses: readonly string[];
-  readonly links: readonly Link[];
-  readonly priority: number;
-  readonly gateways: number;
-}
+/** A container, running or not. */
+export type HostContainer = Pick<
+  InspectedContainer,
+  'id' | 'name' | 'sandboxPath' | 'exposedPorts' | 'endpoints'
+>;
 
 /** One of xnet's, by the Docker network that is tied to it. */
-export interface ClusterNetwork {
+interface ClusterNetwork {
   readonly id: string;
   readonly internal: boolean;
 }
 
 /** Undefined: a network of this host alone. */
-export type ClusterNetworkOf = (network: {
-  /** Docker's name, or what a user called it. */
-  readonly network: string;
-  /** Docker's; may be empty. */
-  readonly networkId: string;
-}) => ClusterNetwork | undefined;
+type ClusterNetworkOf = (
+  endpoint: Pick<InspectedEndpoint, 'network' | 'networkId'>,
+) => ClusterNetwork | undefined;
 
 /** How long a daemon that has just started takes Docker to be about to tell of its containers. */
 const FIRST_LOOK_MS = 5_000;
@@ -70,7 +49,7 @@ interface Known extends Omit<HostContainer, 'endpoints'> {
   readonly places: readonly Place[];
 }
 
-interface Place extends HostEndpoint {
+interface Place extends InspectedEndpoint {
   readonly aliases: Links;
 }
 
@@ -222,7 +201,7 @@ export class HostContainers {
     const endpoints = [...this.#containers.values()].flatMap((container) =>
       zoneEndpoints(container, network),
     );
-    const zone = NetworkZone.build(network, [network], endpoints);
+    const zone = NetworkZone.build([network], endpoints);
     this.#zones.set(network, zone);
     return zone;
   }
@@ -247,7 +226,6 @@ function zoneEndpoints({ id, name, exposedPorts, places }: Known, network: strin
   return places
     .filter((place) => place.network === network)
     .map(({ names, addresses }) => ({
-      endpointId: id,
       addresses,
       names: [...names, id.slice(0, 12)],
       containerName: name,

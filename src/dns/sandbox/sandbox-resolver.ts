@@ -13,11 +13,12 @@ import {
   openSandboxSockets,
   RESOLVER_MARK,
 } from '../../native/socket-sandbox.js';
-import { MOST_TCP_BYTES, type Transport } from '../answers/answer.js';
-import { Denials, queryOf } from '../answers/denials.js';
-import { parseQuery } from '../answers/query.js';
+import type { Transport } from '../answers/answer.js';
+import { parseQuery, queryOf } from '../answers/query.js';
+import { MOST_TCP_BYTES } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
 import type { SandboxRules } from '../collaborators.js';
+import { Denials } from './denials.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import { type AnswerParts, SandboxAnswers, type SureAnswer } from './sandbox-answers.js';
 import { TcpConnection } from './tcp-connection.js';

@@ -4,7 +4,6 @@
  */
 import { Socket } from 'node:net';
 import type { SureAnswer } from './sandbox-answers.js';
-import { FrameReader, frame } from './tcp-frames.js';
 
 /** RFC 7766 asks for "a few seconds"; Docker's resolver closes after 8. */
 const IDLE_MS = 10_000;
@@ -135,4 +134,27 @@ export class TcpConnection {
   #endWhenDone(): void {
     if (this.#clientEnded && this.#waiting === 0) this.client.end();
   }
+}
+
+/** Cuts a stream into messages, each with its length in two bytes before it (RFC 1035, 4.2.2). Holds one unfinished message at most: 64 KiB and the last chunk. */
+export class FrameReader {
+  #rest: Buffer = Buffer.alloc(0);
+
+  *read(chunk: Buffer): Generator<Buffer> {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (this.#rest.length >= 2) {
+      const end = 2 + this.#rest.readUInt16BE(0);
+      if (this.#rest.length < end) return;
+      const message = this.#rest.subarray(2, end);
+      this.#rest = this.#rest.subarray(end);
+      yield message;
+    }
+  }
+}
+
+export function frame(message: Buffer): Buffer {
+  const framed = Buffer.allocUnsafe(2 + message.length);
+  framed.writeUInt16BE(message.length, 0);
+  message.copy(framed, 2);
+  return framed;
 }

@@ -3,9 +3,9 @@
  * which Docker puts a load balancer in networks of its own driver alone. In ours nobody has the address. The tasks'
  * addresses are what Docker's resolver knows as `tasks.NAME` (libnetwork's addServiceBinding).
  */
-import { readAddressAnswer } from '../answers/address-answer.js';
-import { CLASS_IN, HEADER_BYTES } from '../answers/query.js';
-import { formatResponse, nameBytes, TYPE } from '../answers/response.js';
+import { formatAddressQuery } from '../answers/query.js';
+import { formatResponse, readAddressAnswer } from '../answers/response.js';
+import { TYPE } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
 import { UdpForwarder } from './udp-forwarder.js';
 
@@ -14,9 +14,6 @@ const ASKED_MS = 1_000;
 
 /** What an answer may take that does not leave the machine: 3,500 tasks. */
 const UDP_BYTES = 60_000;
-
-const RD = 0x0100;
-const TYPE_OPT = 41;
 
 export class VirtualAddresses {
   readonly #docker: UdpForwarder<(answer: Buffer) => void>;
@@ -61,7 +58,7 @@ export class VirtualAddresses {
 
   /** None when Docker does not know them, or does not answer in time. */
   async #askForTasks(name: string): Promise<readonly Uint8Array[]> {
-    const query = formatQuery(`tasks.${name}`);
+    const query = formatAddressQuery(`tasks.${name}`, UDP_BYTES);
     if (!query) return [];
     const answer = await new Promise<Buffer | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), ASKED_MS).unref();
@@ -92,19 +89,4 @@ function live(zones: readonly NetworkZone[], addresses: readonly Uint8Array[]): 
 
 function holders(zones: readonly NetworkZone[], address: Uint8Array) {
   return zones.flatMap((zone) => zone.findByAddress(address));
-}
-
-/** A query for IPv4 addresses, with an OPT record that asks for a large answer; undefined for a name too long. */
-function formatQuery(name: string): Buffer | undefined {
-  const bytes = nameBytes(name);
-  if (!bytes) return undefined;
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt16BE(RD, 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(1, 10);
-  const type = Buffer.of(0, TYPE.A, 0, CLASS_IN);
-  const opt = Buffer.alloc(11);
-  opt.writeUInt16BE(TYPE_OPT, 1);
-  opt.writeUInt16BE(UDP_BYTES, 3);
-  return Buffer.concat([header, bytes, type, opt]);
 }

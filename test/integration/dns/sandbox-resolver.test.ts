@@ -17,7 +17,6 @@ import { expectInTime } from '../../support/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
 
 const endpoint = (name: string, addresses: string[], names: string[] = []): ZoneEndpoint => ({
-  endpointId: name,
   containerName: name,
   names,
   addresses,
@@ -33,7 +32,7 @@ const ENDPOINTS = [
   ),
 ];
 const SILENT: ZoneEndpoint = { ...endpoint('lost', ['10.1.0.4']), alive: false };
-const SHOP = NetworkZone.build('n1', ['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
+const SHOP = NetworkZone.build(['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
 const zones = (networkId: string) => (networkId === 'n1' ? SHOP : undefined);
 
 /** Docker could not be asked which containers there are. */

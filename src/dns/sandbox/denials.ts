@@ -4,19 +4,13 @@
  * What waits too long becomes a failure (SERVFAIL): clients take that for temporary, and a denial for final.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { HEADER_BYTES, parseName } from './query.js';
-import { formatFailure } from './response.js';
+import { formatFailure, isDenial } from '../answers/response.js';
 
 /** Clients have given up by then (resolv.conf(5): two attempts of 5 s). */
 const LONGEST_WAIT_MS = 10_000;
 const LOOK_MS = 50;
 /** Of one sandbox at a time; further answers are passed on. */
 const MOST_WAITING = 1024;
-
-const NOERROR = 0;
-const RD = 0x0100;
-/** Type and class of a question. */
-const QUESTION_FIXED = 4;
 
 export class Denials {
   #waiting = 0;
@@ -33,7 +27,7 @@ export class Denials {
    * the same answer. Undefined, which costs next to nothing, where `answer` denies nothing or need not wait.
    */
   hold(answer: Buffer, findOwn: () => Promise<Buffer | undefined>): Promise<Buffer> | undefined {
-    if (!denies(answer) || this.isCurrent() || this.#waiting >= MOST_WAITING) return undefined;
+    if (!isDenial(answer) || this.isCurrent() || this.#waiting >= MOST_WAITING) return undefined;
     return this.#wait(answer, findOwn);
   }
 
@@ -48,19 +42,4 @@ export class Denials {
       this.#waiting--;
     }
   }
-}
-
-/** That a name has no record of the type asked for is no denial: whoever says so knows the name. */
-function denies(answer: Buffer): boolean {
-  return answer.length >= HEADER_BYTES && (answer.readUInt16BE(2) & 0xf) !== NOERROR;
-}
-
-/** The query that `answer` belongs to, as far as the answer repeats it. */
-export function queryOf(answer: Buffer): Buffer | undefined {
-  const name = answer.length >= HEADER_BYTES ? parseName(answer) : undefined;
-  if (name === undefined || name.end + QUESTION_FIXED > answer.length) return undefined;
-  const query = Buffer.from(answer.subarray(0, name.end + QUESTION_FIXED));
-  query.writeUInt16BE(query.readUInt16BE(2) & RD, 2);
-  query.fill(0, 6, HEADER_BYTES);
-  return query;
 }
