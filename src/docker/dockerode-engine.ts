@@ -1,6 +1,7 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { sleep } from '../concurrency/deadline.js';
+import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent } from './docker-agent.js';
 import { dockerFailure, isAway } from './docker-failure.js';
@@ -16,7 +17,6 @@ import type {
   InspectedContainer,
 } from './engine.js';
 import { EVENT_FILTERS, readEvents } from './event-stream.js';
-import { LinkedAbort } from './linked-abort.js';
 import { DriverNames, OUR_DRIVER } from './own-plugin.js';
 import { isPlainNameFree } from './plain-name.js';
 

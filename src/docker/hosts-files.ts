@@ -4,7 +4,7 @@
  */
 import { ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { sleep } from '../concurrency/deadline.js';
+import { raceLimit, sleep } from '../concurrency/deadline.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { ContainerDirectories } from './container-directories.js';
@@ -129,15 +129,13 @@ export class HostsFiles {
   }
 
   async #bounded(work: () => Promise<unknown>): Promise<void> {
-    const timeout = new AbortController();
     const done = work().then(
       () => {
         this.#problem = undefined;
       },
       (error: unknown) => this.#note(errorMessage(error)),
     );
-    await Promise.race([done, sleep(WAIT_MS, timeout.signal)]);
-    timeout.abort();
+    await raceLimit(done, (decided) => sleep(WAIT_MS, decided));
   }
 
   #note(reason: string): void {

@@ -1,5 +1,4 @@
 /** The libc calls behind the sandbox sockets, through koffi, and what their errors mean. */
-import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { XnetError } from '../errors.js';
 
@@ -54,9 +53,13 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
 } as const;
 
-/** Why the last call failed, such as `EADDRINUSE`. To be asked at once: errno is the thread's last. */
+/**
+ * Why the last call failed, such as `EADDRINUSE`. To be asked at once: errno is the thread's last. By koffi's table: Node's
+ * lacks EINPROGRESS.
+ */
 export function lastErrno(): string {
-  return getSystemErrorName(-koffi.errno());
+  const code = koffi.errno();
+  return Object.entries(koffi.os.errno).find(([, value]) => value === code)?.[0] ?? `errno ${code}`;
 }
 
 /** `result`, or the error of the call that returned it; to be used at once, too. */
