@@ -17,8 +17,7 @@ import {
 import { HostContainers } from './dns/answers/host-containers.js';
 import { Zones } from './dns/answers/zones.js';
 import { SandboxResolvers } from './dns/sandbox/resolvers.js';
-import { findOwnPlugin } from './docker/own-plugin.js';
-import { offerPlainName, withdrawPlainName } from './docker/plain-name.js';
+import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
 import { type Host, startHost } from './host/host.js';
 import { namesLastKnown } from './host/names-last-known.js';

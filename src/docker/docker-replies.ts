@@ -10,7 +10,9 @@ import type {
   InspectedEndpoint,
 } from './engine.js';
 import type { DriverNames } from './own-plugin.js';
-import { SERVICE_LABEL } from './swarm-labels.js';
+
+/** What swarm writes on the containers of its tasks. */
+export const SERVICE_LABEL = 'com.docker.swarm.service.name';
 
 /** What dockerode's types lack. */
 interface NetworkReply extends Docker.NetworkInspectInfo {

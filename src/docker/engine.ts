@@ -88,8 +88,18 @@ export interface InspectedEndpoint extends ContainerEndpoint {
   readonly gateways: number;
 }
 
-export type NetworkAction = 'create' | 'connect' | 'disconnect' | 'destroy';
-export type ContainerAction = 'create' | 'start' | 'kill' | 'die' | 'rename' | 'destroy' | 'health_status';
+export const NETWORK_ACTIONS = ['create', 'connect', 'disconnect', 'destroy'] as const;
+export type NetworkAction = (typeof NETWORK_ACTIONS)[number];
+export const CONTAINER_ACTIONS = [
+  'create',
+  'start',
+  'kill',
+  'die',
+  'rename',
+  'destroy',
+  'health_status',
+] as const;
+export type ContainerAction = (typeof CONTAINER_ACTIONS)[number];
 
 export type EngineEvent =
   /** First of all, and after every gap: what was known of Docker may be outdated. */
