@@ -69,19 +69,18 @@ export class HostsFiles {
     if (!this.#isNeeded || this.#stays.get(endpointId)?.directory !== undefined) return;
     const stay: Stay = { sandboxPath, youngest: Promise.resolve([]) };
     this.#stays.set(endpointId, stay);
-    void this.#bounded(async () => {
-      stay.directory = await this.directories.find(containerId);
-      if (stay.directory !== undefined) await makeReadable(stay.directory);
-    });
+    void this.#bounded(() =>
+      this.#inDirectoryOf(containerId, async (directory) => {
+        stay.directory = directory;
+        await makeReadable(directory);
+      }),
+    );
   }
 
   /** The same, of a container in a network of another driver. */
   async correctOf(containerId: string): Promise<void> {
     if (!this.#isNeeded) return;
-    await this.#bounded(async () => {
-      const directory = await this.directories.find(containerId);
-      if (directory !== undefined) await makeReadable(directory);
-    });
+    await this.#bounded(() => this.#inDirectoryOf(containerId, makeReadable));
   }
 
   /** The sandbox is done with the endpoint: resolves when its lines are gone, or after a second. Unknown is success. */
@@ -95,10 +94,14 @@ export class HostsFiles {
   /** The container has left a network of another driver. */
   async removeOf(containerId: string, isOfNetwork: (address: string) => boolean): Promise<void> {
     if (!this.#isNeeded) return;
-    await this.#bounded(async () => {
-      const directory = await this.directories.find(containerId);
-      if (directory !== undefined) await removeLines(directory, isOfNetwork);
-    });
+    await this.#bounded(() =>
+      this.#inDirectoryOf(containerId, (directory) => removeLines(directory, isOfNetwork)),
+    );
+  }
+
+  async #inDirectoryOf(containerId: string, work: (directory: string) => Promise<unknown>): Promise<void> {
+    const directory = await this.directories.find(containerId);
+    if (directory !== undefined) await work(directory);
   }
 
   /** Where another endpoint of the same sandbox is known to be. */
