@@ -9,6 +9,7 @@ import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
+import { openForwardUdp } from '../../native/socket-sandbox.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type { NetworkZone } from '../answers/zone.js';
 import type {
@@ -26,7 +27,8 @@ import {
   releaseSandbox,
   takeSandbox,
 } from './held-sandboxes.js';
-import { type ResolverParts, removeRedirection, SandboxResolver } from './sandbox-resolver.js';
+import { SandboxAnswers } from './sandbox-answers.js';
+import { removeRedirection, SandboxResolver } from './sandbox-resolver.js';
 
 /** How long a stopped container's sandbox may take to end. */
 const ENDING_MS = 1_000;
@@ -75,7 +77,9 @@ export class SandboxResolvers {
       sandbox.networkIds.add(networkId);
       const attached: Attached = sandbox.resolver
         ? { installed: true }
-        : await this.#install(sandboxPath, sandbox, (parts) => SandboxResolver.install(sandboxPath, parts));
+        : await this.#install(sandboxPath, sandbox, (answers) =>
+            SandboxResolver.install(sandboxPath, answers, this.rules),
+          );
       // Not waited for: a container's start does. Were it lost, the sandbox would be looked at as one without.
       if (sandbox.resolver) void this.#hold(sandboxPath, networkId, sandbox.resolver);
       return attached;
@@ -184,8 +188,9 @@ export class SandboxResolvers {
       }
       const sandbox = this.#sandbox(sandboxPath);
       for (const networkId of networkIds) sandbox.networkIds.add(networkId);
-      const adopt = (parts: ResolverParts) => SandboxResolver.adopt(sandboxPath, descriptors, parts);
-      await this.#install(sandboxPath, sandbox, adopt);
+      await this.#install(sandboxPath, sandbox, (answers) =>
+        SandboxResolver.adopt(sandboxPath, descriptors, answers, this.rules),
+      );
       // The rule is there as a rule; where it cannot be checked, serving is better than closing.
       await sandbox.resolver?.ensureRule().catch((error: unknown) => this.#note(sandboxPath, error));
     });
@@ -224,21 +229,23 @@ export class SandboxResolvers {
   async #install(
     sandboxPath: string,
     sandbox: Sandbox,
-    start: (parts: ResolverParts) => Promise<SandboxResolver>,
+    start: (answers: SandboxAnswers) => Promise<SandboxResolver>,
   ): Promise<Attached> {
-    const { rules, random, containers } = this;
+    const { containers, random } = this;
     const { networkIds } = sandbox;
-    const parts: ResolverParts = {
-      ...{ rules, random, counts: this.#counts },
+    const parts = {
+      possible: () => containers.possible(sandboxPath, networkIds),
+      change: (timeoutMs: number) => containers.change(timeoutMs),
       zones: () => zonesOf(networkIds, this.zoneOf),
       isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
-      possible: () => containers.possible(sandboxPath, networkIds),
-      change: (timeoutMs) => containers.change(timeoutMs),
+      counts: this.#counts,
+      random,
     };
+    const answers = new SandboxAnswers(parts, () => openForwardUdp(sandboxPath));
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
-      sandbox.resolver = await start(parts);
+      sandbox.resolver = await start(answers);
       before?.release();
       return { installed: true };
     } catch (error) {

@@ -3,9 +3,10 @@
  * which Docker puts a load balancer in networks of its own driver alone. In ours nobody has the address. The tasks'
  * addresses are what Docker's resolver knows as `tasks.NAME` (libnetwork's addServiceBinding).
  */
-import { formatAddressQuery } from '../answers/query.js';
+import type { Transport } from '../answers/answer.js';
+import { formatAddressQuery, parseQuery } from '../answers/query.js';
 import { formatResponse, readAddressAnswer } from '../answers/response.js';
-import { TYPE } from '../answers/wire.js';
+import { MOST_TCP_BYTES, TYPE } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
 import { UdpForwarder } from './udp-forwarder.js';
 
@@ -26,29 +27,27 @@ export class VirtualAddresses {
     this.#docker = new UdpForwarder(open, (answer, take) => take(answer));
   }
 
-  /** Whether the sandbox is in a network of swarm's: elsewhere there are no such addresses, and no answer is read. */
-  get isNeeded(): boolean {
-    return this.zones().some((zone) => zone.hasVirtual);
-  }
-
   /** Answers that are being looked for. */
   get waiting(): number {
     return this.#docker.waiting;
   }
 
   /**
-   * What is to be said instead of this answer of Docker's, in at most `limit` bytes: the same one where Docker does not
-   * know better in time. Undefined, which costs next to nothing, where it has no address that is nobody's.
+   * What is to be said instead of this answer of Docker's: the same one where Docker does not know better in time.
+   * Undefined, which costs next to nothing, where it has no address that is nobody's. `query` is what a UDP client asked.
    */
-  replace(answer: Buffer, limit: number): Promise<Buffer> | undefined {
-    if (!this.isNeeded) return undefined;
+  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
     const zones = this.zones();
+    // In no network of swarm's there are no such addresses, and no answer is read.
+    if (!zones.some((zone) => zone.hasVirtual)) return undefined;
     const found = readAddressAnswer(answer);
     if (!found?.addresses.some((address) => isNobodys(zones, address))) return undefined;
+    const asked = transport === 'udp' && query ? parseQuery(query) : undefined;
+    if (typeof asked === 'string') return undefined;
     return this.#askForTasks(found.query.name).then((addresses) => {
       if (addresses.length === 0) return answer;
       const answers = live(zones, addresses).map((content) => ({ type: TYPE.A, content }));
-      return formatResponse(found.query, { answers }, limit);
+      return formatResponse(found.query, { answers }, asked?.udpBytes ?? MOST_TCP_BYTES);
     });
   }
 

@@ -58,12 +58,15 @@ class Host {
   }
 
   answers(networkIds: ReadonlySet<string> = IN_SHOP): SandboxAnswers {
-    return new SandboxAnswers({
+    const parts = {
       possible: () => this.containers.possible(PATH, networkIds),
-      change: (timeoutMs) => this.containers.change(timeoutMs),
+      change: (timeoutMs: number) => this.containers.change(timeoutMs),
+      zones: () => [],
+      isCurrent: () => true,
       counts: { answered: 0, forwarded: 0, dropped: 0 },
       random: UNSHUFFLED,
-    });
+    };
+    return new SandboxAnswers(parts, () => -1);
   }
 }
 
