@@ -2,8 +2,7 @@ import { Command, Option } from 'commander';
 import { checkConfig } from '../config/check.js';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
-import { printHosts, removeHost } from './host.js';
-import { printStatus } from './status.js';
+import { printHosts, printStatus, removeHost } from './admin-commands.js';
 
 export interface Actions {
   /** Runs the daemon until it is told to stop. */

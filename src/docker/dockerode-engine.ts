@@ -4,8 +4,7 @@ import { sleep } from '../concurrency/deadline.js';
 import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent, DockerCalls, type Work } from './docker-calls.js';
-import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
-import { connectionOf, creationOf } from './docker-requests.js';
+import { connectionOf, containerOf, creationOf, inspectedOf, networkOf } from './docker-json.js';
 import type {
   DockerContainer,
   DockerNetwork,

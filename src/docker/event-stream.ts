@@ -1,6 +1,6 @@
 /** Docker's event stream: one JSON object a line. */
 
-import { SERVICE_LABEL } from './docker-replies.js';
+import { SERVICE_LABEL } from './docker-json.js';
 import { CONTAINER_ACTIONS, type EngineEvent, NETWORK_ACTIONS } from './engine.js';
 import type { DriverNames } from './own-plugin.js';
 

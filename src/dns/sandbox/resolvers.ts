@@ -11,7 +11,6 @@ import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
 import { openForwardUdp } from '../../native/socket-sandbox.js';
 import type { HostContainers } from '../answers/host-containers.js';
-import type { NetworkZone } from '../answers/zone.js';
 import type {
   IsCurrent,
   QueryCounts,
@@ -109,7 +108,7 @@ export class SandboxResolvers {
     await this.#mutex.run(sandboxPath, async () => {
       const sandbox = this.#sandboxes.get(sandboxPath);
       if (sandbox?.networkIds.has(networkId)) return;
-      if (sandbox?.networkIds.size === 0) await this.#dropOrRelease(sandboxPath, sandbox);
+      if (sandbox?.networkIds.size === 0) await this.#drop(sandboxPath, sandbox);
       await this.#letGo(sandboxPath, [networkId]);
     });
   }
@@ -236,7 +235,7 @@ export class SandboxResolvers {
     const parts = {
       possible: () => containers.possible(sandboxPath, networkIds),
       change: (timeoutMs: number) => containers.change(timeoutMs),
-      zones: () => zonesOf(networkIds, this.zoneOf),
+      zones: () => [...networkIds].flatMap((networkId) => this.zoneOf(networkId) ?? []),
       isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
       counts: this.#counts,
       random,
@@ -261,25 +260,13 @@ export class SandboxResolvers {
     return reason;
   }
 
-  async #dropOrRelease(sandboxPath: string, sandbox: Sandbox): Promise<void> {
-    if ((await namespaceInode(sandboxPath)) === sandbox.inode) return this.#drop(sandboxPath, sandbox);
-    this.#sandboxes.delete(sandboxPath);
-    sandbox.resolver?.release();
-  }
-
+  /** With the rule, where the sandbox is still there. */
   async #drop(sandboxPath: string, sandbox: Sandbox): Promise<void> {
     if (this.#sandboxes.get(sandboxPath) === sandbox) this.#sandboxes.delete(sandboxPath);
-    await sandbox.resolver?.remove().catch((error: unknown) => this.#note(sandboxPath, error));
+    const { resolver, inode } = sandbox;
+    if ((await namespaceInode(sandboxPath)) !== inode) resolver?.release();
+    else await resolver?.remove().catch((error: unknown) => this.#note(sandboxPath, error));
   }
-}
-
-function zonesOf(networkIds: Iterable<string>, zoneOf: ZoneOf): NetworkZone[] {
-  const known: NetworkZone[] = [];
-  for (const networkId of networkIds) {
-    const zone = zoneOf(networkId);
-    if (zone) known.push(zone);
-  }
-  return known;
 }
 
 async function namespaceInode(path: string): Promise<number | undefined> {
