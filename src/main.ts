@@ -1,3 +1,7 @@
+/**
+ * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, and the
+ * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
+ */
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { createProgram } from './cli/program.js';

@@ -18,7 +18,7 @@ import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
 
 const DEADLINE_MS = 1000;
 
-/** In a managed plugin: resolves, with true, when it is told to stop. Elsewhere with false, at once. */
+/** In a managed plugin: resolves, with true, at the order to stop. Elsewhere with false, at once. */
 export async function refuseInPlugin(why: string, version: string, keeper: KeeperLink): Promise<boolean> {
   if ((await findOwnPlugin()) === undefined) return false;
   const reason = why.replaceAll(/\s*\n\s*/g, ' ');

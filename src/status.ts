@@ -137,7 +137,7 @@ function silenceProblem({ name, vtep, state, since, before }: PeerStatus): strin
   ];
 }
 
-/** Those of hosts that are alive: what a silent one said last may be over. */
+/** Those of hosts that are alive: the last ones of a silent host may be over. */
 function othersProblems({ hosts, problems }: Host, hostId: string): string[] {
   return hosts
     .list()

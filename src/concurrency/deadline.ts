@@ -1,4 +1,7 @@
 /**
+ * src/concurrency: waiting, time limits, mutual exclusion, and work that is repeated. All waiting ends by time or by a signal,
+ * and leaves no timer and no listener behind. Not in here: what is waited for; nothing of xnet's but its errors is imported.
+ *
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */

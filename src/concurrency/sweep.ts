@@ -1,7 +1,7 @@
 import { errorMessage } from '../errors.js';
 import { sleep } from './deadline.js';
 
-/** Hints mostly come in swarms: the least time between two looks. */
+/** The least time between two looks: hints mostly come many at once. */
 const LEAST_PAUSE_MS = 20;
 
 export interface SweepParts {
@@ -28,7 +28,7 @@ export class Sweep implements AsyncDisposable {
     this.#running = this.#run();
   }
 
-  /** Something may have changed: looks soon, and again when it is in the midst of a look. */
+  /** Something may have changed: looks soon, and once more after a look that is under way. */
   hint(): void {
     this.#hinted = true;
     this.#pause.abort();

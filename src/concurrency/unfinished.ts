@@ -4,13 +4,13 @@ export interface UnfinishedTiming {
   /** Before the first attempt; the pause doubles with each. */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
-  /** The least for which a task is repeated, where `add` does not say. Default 0. */
+  /** The least for which a task is repeated, where `add` gives none. Default 0. */
   readonly forMs?: number;
 }
 
 /**
- * What must still be done, or may have to be done again, because the store did not answer: mostly taking back what
- * nobody wants any more, and Docker does not ask twice. Each task is repeated, after growing pauses, until it holds.
+ * Tasks that the store's absence left undone, or that may have to be done again: mostly removals, for which Docker does not
+ * ask twice. Each is repeated, after growing pauses, until it has succeeded.
  * Kept in memory only: what a daemon leaves behind when it dies is for the agent's sweeps.
  */
 export class Unfinished implements AsyncDisposable {

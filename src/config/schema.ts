@@ -1,4 +1,8 @@
 /**
+ * src/config: the settings of `xnet serve`: what they are, where they come from, whether they can be used on this host. A
+ * configuration is checked whole and never changes; each failure names the setting as it was written. Not in here: options of
+ * networks (src/driver/networks/), and settings that a constant does for.
+ *
  * Every setting of `xnet serve`, once: key, default, unit, meaning. The flag (`--vxlan-port`), the
  * environment variable (`XNET_VXLAN_PORT`) and the key of the configuration file (`vxlanPort`) are all made
  * from the key, and so is docs/configuration.md's table checked.

@@ -1,4 +1,15 @@
-/** What the resolvers need of the rest of xnet; src/host/ hands it to them. */
+/**
+ * src/dns: names of containers, answered in each container's namespace. `answers/` turns queries into answers, from memory and
+ * without input or output; `sandbox/` has the sockets, what is passed on to Docker's resolver, and the rule that brings the
+ * queries here.
+ *
+ * A query is answered from memory. At most it waits 2 s for Docker to name the container that asks, and a denial 10 s for this
+ * host to know all names. What is not ours reaches Docker's resolver and comes back byte for byte; where anything here fails,
+ * Docker's resolver answers alone.
+ *
+ * Not in here: reading records from the store (src/host/ hands the sources over), nftables (src/dataplane/sandbox/), system
+ * calls (src/native/). Below is what dns needs of others, and what others show of it.
+ */
 import type { NetworkZone } from './answers/zone.js';
 
 interface Redirection {

@@ -70,7 +70,7 @@ function subnetOf(config: {
   return {
     ...(config.Subnet && { subnet: config.Subnet }),
     ...(config.IPRange && { range: config.IPRange }),
-    // Docker 20.10 says the IPv6 gateway with the subnet's length, and takes it only without.
+    // Docker 20.10 gives the IPv6 gateway with the subnet's length, and takes it only without.
     ...(config.Gateway && { gateway: config.Gateway.replace(/\/\d+$/, '') }),
     ...(config.AuxiliaryAddresses && { auxiliary: config.AuxiliaryAddresses }),
   };
@@ -182,23 +182,23 @@ export function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.
 }
 
 /**
- * Connects a container that does not run as a user asked for it, by what Docker says of its place in the network of that
- * name. With that network's id Docker would go on looking for it. A MAC address would be lost (Docker 26 and 28 note it as
- * the one of the last run), and is not said of one that does not run.
+ * Connects a container that does not run, with the settings that its user gave it in the network of that name. Without the
+ * old network's id, for which Docker would go on looking. Without a MAC address: Docker does not give that of a container
+ * that does not run (26 and 28 keep it as the one of the last run).
  */
 export function connectionOf(
   containerId: string,
   endpoint: Docker.EndpointSettings,
   abortSignal: AbortSignal,
 ): Docker.NetworkConnectOptions {
-  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as WishedEndpoint;
-  const wishes = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority };
-  const body = { Container: containerId, EndpointConfig: wishes };
+  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as EndpointSettings;
+  const settings = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority };
+  const body = { Container: containerId, EndpointConfig: settings };
   return { _query: {}, _body: body, abortSignal } as unknown as Docker.NetworkConnectOptions;
 }
 
 /** What dockerode's types lack. */
-interface WishedEndpoint extends Docker.EndpointSettings {
+interface EndpointSettings extends Docker.EndpointSettings {
   /** Since API 1.48. */
   readonly GwPriority?: number;
 }

@@ -68,8 +68,8 @@ export class DockerodeEngine implements Engine {
   }
 
   /**
-   * Gives up all calls, those under way and those to come, with DOCKER. Docker goes on with what it has begun; it may
-   * be waiting for xnet in the midst of it. Event streams end by their own signals.
+   * Gives up all calls, those under way and those to come, with DOCKER. Docker goes on with what it has begun, in
+   * which it may be waiting for xnet. Event streams end by their own signals.
    */
   close(): void {
     this.#calls.close();
@@ -101,7 +101,7 @@ export class DockerodeEngine implements Engine {
 
   /**
    * Docker before 25 makes two networks of one name when both are under way at once: ours, and one that a user or the
-   * xnet before us asked for. Then ours goes again, and EXISTS is thrown.
+   * xnet before us asked for. Then ours is removed again, and EXISTS is thrown.
    */
   async #giveWay(name: string, networkId: string): Promise<void> {
     const ids = (await this.listNetworks()).filter((each) => each.name === name).map(({ id }) => id);

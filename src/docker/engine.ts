@@ -1,4 +1,8 @@
 /**
+ * src/docker: this host's Docker as xnet uses it: the Engine API, containers' hosts files, the plugin's own names. Docker's JSON,
+ * its error texts and the differences of its versions end in this folder. Not in here: what to do about a network or a
+ * container; that is the agent's.
+ *
  * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
  * answered: Docker holds locks then, and would wait for itself. GwAllocCheck alone may wait for what was asked before
  * (docker_gwbridge, 1.5 s at most): Docker 28.5 makes that network meanwhile (e2e plain-networks).

@@ -38,8 +38,8 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
   if (typeof event?.Action !== 'string' || typeof id !== 'string') return undefined;
   const name = String(attributes.name ?? '');
   // `health_status: healthy`
-  const [said] = event.Action.split(':');
-  const networkAction = NETWORK_ACTIONS.find((each) => each === said);
+  const [word] = event.Action.split(':');
+  const networkAction = NETWORK_ACTIONS.find((each) => each === word);
   if (event.Type === 'network' && networkAction) {
     return {
       type: 'network',
@@ -50,7 +50,7 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
       ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
     };
   }
-  const containerAction = CONTAINER_ACTIONS.find((each) => each === said);
+  const containerAction = CONTAINER_ACTIONS.find((each) => each === word);
   if (event.Type === 'container' && containerAction) {
     const { [SERVICE_LABEL]: service, signal } = attributes;
     return {

@@ -1,6 +1,6 @@
 /**
- * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts), and here they
- * are put right, before the container's first instruction where Docker waits for an answer of ours.
+ * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts). Here they are
+ * corrected, before the container's first instruction where Docker waits for an answer of ours.
  */
 import { ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -24,11 +24,11 @@ interface Stay {
   directory?: string | undefined;
 }
 
-/** Nothing here fails: a file that cannot be put right is a problem that `problem` and the log say. */
+/** Nothing here fails: a file that cannot be corrected is reported by `problem` and in the log. */
 export class HostsFiles {
   readonly #stays = new Map<string, Stay>();
   #problem: string | undefined;
-  /** Until Docker's version is known the files say it. */
+  /** Until Docker's version is known the files show it. */
   #isNeeded = true;
 
   constructor(
@@ -110,7 +110,7 @@ export class HostsFiles {
       ?.directory;
   }
 
-  /** Never rejects: what is in the way is found again, and said, when the lines are there. */
+  /** Never rejects: a failure comes again, and is reported, when the lines are there. */
   async #listYoungest(count: number): Promise<string[]> {
     const paths: string[] = [];
     try {
@@ -122,7 +122,7 @@ export class HostsFiles {
     return paths;
   }
 
-  /** Which container is being started Docker does not say; it has written the address into its file. Resolves to where that is. */
+  /** Docker does not name the container that it starts, but has written the address into its file. Resolves to the directory. */
   async #correctByLine({ youngest }: Stay, addresses: readonly string[]): Promise<string | undefined> {
     const isIts: IsIts = (...file) => addresses.some((address) => hasOwnLine(...file, address));
     for (const path of await youngest) if (await makeReadable(path, isIts)) return path;

@@ -1,11 +1,13 @@
 /**
  * The keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
  * duplicates of the sockets that must not close meanwhile, so that what is sent to them waits instead of being
- * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way. It knows
- * nothing else, and so has no reason to die.
+ * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way.
+ *
+ * Nothing else is in this folder: no setting, no library but koffi, nothing of networks. So the keeper stays small, has no
+ * reason to die, and outlives upgrades of the daemon. What runs in the daemon is in client/.
  *
  * Signals: SIGTERM and SIGINT stop daemon and keeper; SIGHUP and SIGUSR2 put the version on disk in the daemon's
- * place, with the sockets held over the change, once that version has said that it can start with its configuration.
+ * place, with the sockets held over the change, once a check by that version (`--check`) has passed.
  */
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from '../errors.js';
@@ -46,7 +48,7 @@ class Keeper {
   #order: Order = 'run';
   #daemon: DaemonProcess | undefined;
   #check: UpgradeCheck | undefined;
-  /** Asked for once more while a check was under way: what was checked may be another by now. */
+  /** An upgrade was asked for once more while a check was under way: the version on disk may be another by now. */
   #askedAgain = false;
   #killTimer: NodeJS.Timeout | undefined;
   #endPause: () => void = () => undefined;
@@ -79,7 +81,7 @@ class Keeper {
     }
   }
 
-  /** What stands in its way the daemon says, which tries it, too. */
+  /** A failure is the daemon's to report: it opens the socket, too. */
   async #listenFirst(): Promise<void> {
     const { listenFirst: path } = this.options;
     if (!path || this.#held.list().some(({ key }) => key === PLUGIN_KEY)) return;
@@ -111,7 +113,7 @@ class Keeper {
     return end;
   }
 
-  /** Follows a signal. A stop wins over an upgrade under way; anything said twice is done once. */
+  /** Follows a signal. A stop wins over an upgrade under way; a repeated signal is done once. */
   #take(order: 'stop' | 'upgrade'): void {
     if (this.#order === 'stop' || this.#order === order) return;
     if (order === 'upgrade' && this.#daemon) void this.#checkUpgrade();

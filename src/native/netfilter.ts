@@ -21,7 +21,7 @@ const ATTRIBUTE = 8;
 
 /**
  * Deletes every tracked connection with this connection mark in the namespace at `path`; those with other marks stay. The
- * kernel sends what belongs to a tracked connection to where it went first, whatever the rules say now: a client that
+ * kernel sends what belongs to a tracked connection to where it went first, whatever the rules are now: a client that
  * keeps one UDP socket for all its queries would keep asking a port that nobody serves any more.
  */
 export function forgetConnections(path: string, mark: number): void {
@@ -33,7 +33,7 @@ export function forgetConnections(path: string, mark: number): void {
 
 /**
  * The generation of the sandbox's nftables. The kernel counts every change of the ruleset: rules that were seen at a
- * generation are the same for as long as that is. Undefined: the kernel does not say.
+ * generation are the same for as long as that is. Undefined: the kernel gives none.
  */
 export function rulesetGeneration(path: string): number | undefined {
   const answer = ask(path, message(NFT_GETGEN, NLM_F_REQUEST, 0), 'nf_tables');

@@ -1,4 +1,7 @@
 /**
+ * src/protocol: what Docker sends and gets, in Docker's own spelling. A request that a schema has accepted has valid ids and
+ * bounded texts. Not in here: behaviour, defaults of xnet's, and types of xnet's own.
+ *
  * The wire of a remote network driver, type for type after moby
  * daemon/libnetwork/drivers/remote/api/api.go; keys and spelling are Docker's.
  */

@@ -37,7 +37,7 @@ export interface PeerStatus {
   readonly name: string;
   readonly vtep: string;
   readonly alive: boolean;
-  /** `unknown`: the store, which would tell, is away. */
+  /** `unknown`: the store is away. */
   readonly state: 'alive' | 'silent' | 'unknown';
   /** ISO 8601: since when it is not alive, or not known to be. */
   readonly since?: string;

@@ -156,9 +156,9 @@ async function requestAddress(
 }
 
 /**
- * Docker marks gateways and, from 29 on, names containers; before, it does not tell an auxiliary address
- * (--aux-address) from a container's (--ip). But it asks for the former alone while it creates the network; swarm's
- * managers never do.
+ * Docker marks gateways and, from 29 on, names containers; before, its requests for an auxiliary
+ * address (--aux-address) and for a container's (--ip) are alike. But it asks for the former only while it creates the
+ * network; swarm's managers never do.
  */
 function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolRequests) {
   if (request.Options[wire.REQUEST_ADDRESS_TYPE] === wire.GATEWAY_ADDRESS_TYPE) return 'gateway';

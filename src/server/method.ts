@@ -23,7 +23,7 @@ export function method<Schema extends z.ZodType>(
   return { name, request, handle };
 }
 
-/** A method whose answer says no more than that it is done. */
+/** A method with an empty answer: it is done. */
 export function command<Schema extends z.ZodType>(
   name: string,
   request: Schema,
@@ -43,7 +43,7 @@ export interface Call {
   readonly repeated: boolean;
 }
 
-/** What the keeper says of a call (keeper/call-relays.ts): its id, and how many daemons were asked before. */
+/** The keeper's header of a call (keeper/call-relays.ts): its id, and how many daemons were asked before. */
 export const CALL_HEADER = 'x-xnet-call';
 
 /** The call of a request with this header. Without a keeper, or with another's header, it is a new one. */

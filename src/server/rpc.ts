@@ -1,4 +1,8 @@
 /**
+ * src/server: the two sockets on which xnet is called, by Docker (here, with the methods in network-driver.ts and
+ * ipam-driver.ts) and by the `xnet` commands (admin.ts). Every call is read strictly, answered once and in bounded time, and
+ * logged here alone. Not in here: what the calls do, which is src/driver/ and src/ipam/.
+ *
  * Docker's plugin protocol over express: POST /Driver.Method with a JSON body and no content type.
  *
  * A failure xnet knows is status 200 with the driver's own error key, which Docker shows as "remote: ...".

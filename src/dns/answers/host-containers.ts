@@ -34,18 +34,18 @@ type ClusterNetworkOf = (
   endpoint: Pick<InspectedEndpoint, 'network' | 'networkId'>,
 ) => ClusterNetwork | undefined;
 
-/** How long a daemon that has just started takes Docker to be about to tell of its containers. */
+/** For so long a daemon that has just started expects Docker's list of containers. */
 const FIRST_LOOK_MS = 5_000;
 
-/** In these Docker knows no names; links there are lines of the container's hosts file. */
+/** In these Docker's resolver knows no names; links there are lines of the container's hosts file. */
 const NAMELESS_NETWORKS: readonly string[] = ['bridge', 'host', 'none'];
 
-/** Of networks of this host alone. Swarm's, whose names come from other hosts too, are Docker's resolver's affair. */
+/** Ids of networks of this host alone. Names of swarm's networks, of other hosts too, are left to Docker's resolver. */
 const HOST_NETWORK_ID = /^([0-9a-f]{64})?$/;
 
 interface Known extends Omit<HostContainer, 'endpoints'> {
   readonly endpointIds: string;
-  /** Where it may find others by name. */
+  /** The networks in which it finds others by name. */
   readonly places: readonly Place[];
 }
 
@@ -62,13 +62,13 @@ interface ListedContainer {
 export class HostContainers {
   readonly #containers = new Map<string, Known>();
   readonly #bySandbox = new Map<string, Known>();
-  /** Being looked at for the first time. */
+  /** Being inspected for the first time. */
   readonly #expected = new Set<string>();
   /** Of Docker's networks of this host, by name; undefined since a container in them changed. */
   readonly #zones = new Map<string, NetworkZone>();
   readonly #waiting = new Set<() => void>();
   #clusterNetwork: ClusterNetworkOf = () => undefined;
-  /** Whether Docker has said which containers there are; `unreachable`: it could not be asked. */
+  /** Whether Docker has listed its containers; `unreachable`: it could not be asked. */
   #listed: 'not yet' | 'unreachable' | 'once' = 'not yet';
   readonly #lookEndsMs = performance.now() + FIRST_LOOK_MS;
 
@@ -78,7 +78,7 @@ export class HostContainers {
     this.#clusterNetwork = clusterNetwork;
   }
 
-  /** All there are; returns those to be looked at, which changed since they were, or never were. */
+  /** All containers of this host's Docker. Returns those to be inspected: new ones, and ones that have changed since. */
   list<T extends ListedContainer>(containers: readonly T[]): T[] {
     const ids = new Set(containers.map(({ id }) => id));
     for (const id of [...this.#containers.keys()]) if (!ids.has(id)) this.forget(id);
@@ -97,7 +97,7 @@ export class HostContainers {
     this.#changed();
   }
 
-  /** It is being looked at. */
+  /** It is being inspected. */
   expect(containerId: string): void {
     if (!this.#containers.has(containerId)) this.#expected.add(containerId);
   }
@@ -115,7 +115,7 @@ export class HostContainers {
     this.#changed();
   }
 
-  /** It could not be looked at: what was known of it stays so. */
+  /** It could not be inspected: what was known of it is kept. */
   failed(containerId: string): void {
     this.#expected.delete(containerId);
     this.#changed();
@@ -171,7 +171,7 @@ export class HostContainers {
       if (!cluster) scopes.push({ zone: this.#hostZone(place.network), links: place.aliases });
       else if (left.delete(cluster.id)) scopes.push(...this.#clusterScope(cluster.id, place.aliases));
     }
-    // Docker has just put it there, and has not said how.
+    // Docker has just connected it, and its links there are not known yet.
     for (const id of left) scopes.push(...this.#clusterScope(id, NO_LINKS));
     return scopes;
   }

@@ -15,7 +15,7 @@ import {
 /** Seconds that clients may keep an answer: containers come and go. */
 const TTL_SECONDS = 5;
 
-/** What we say we take over UDP ourselves. */
+/** The UDP size of our own OPT records. */
 const OUR_UDP_BYTES = 1232;
 
 const SERVFAIL = 2;
@@ -31,7 +31,7 @@ export interface DnsRecord {
 
 export interface DnsAnswers {
   readonly answers: readonly DnsRecord[];
-  /** Left out, without a word, where they do not fit. */
+  /** Left out, without TC, where they do not fit. */
   readonly additionals?: readonly DnsRecord[];
 }
 
@@ -101,7 +101,7 @@ function recordBytes({ owner, type, content }: DnsRecord): Buffer {
   return record;
 }
 
-/** Whether this answer is a failure. That a name has no record of the type asked for is none: whoever says so knows it. */
+/** Whether this answer is a failure. A name without a record of the type asked for is none: it is known there. */
 export function isDenial(answer: Buffer): boolean {
   return answer.length >= HEADER_BYTES && (answer.readUInt16BE(2) & FLAG.RCODE) !== 0;
 }

@@ -27,7 +27,7 @@ export interface PossibleScopes {
   readonly isOpen: boolean;
 }
 
-/** Undefined: nothing is known of the name. Empty: it is a link, and nobody has its end now. */
+/** Undefined: the name is not known. Empty: it is a link, whose target no container has now. */
 export type Found = readonly NamedEndpoint[] | undefined;
 
 const NOBODY: readonly NamedEndpoint[] = [];
@@ -46,8 +46,8 @@ export function linksIn(network: string, links: readonly Link[]): Links {
 
 /**
  * Who has the name for this container: what a link leads to, in whichever network; else all that have it in the first
- * network that knows it (moby: Sandbox.ResolveName). A link whose end nobody has now is nobody's, where Docker would
- * go on with the name itself: it must not become another container's while its own one is restarted.
+ * network that knows it (moby: Sandbox.ResolveName). A link whose target no container has now finds nobody, where
+ * Docker would look up the name itself: the name must not lead to another container while the target is restarted.
  */
 export function findByName(scopes: Scopes, name: string): Found {
   let isLink = false;

@@ -5,7 +5,7 @@
 export const HEADER_BYTES = 12;
 /** Type, class, TTL and length of a record, after its name. */
 export const RECORD_FIXED = 10;
-/** The most that the two bytes of length before a message over TCP can say. */
+/** The longest message over TCP: its length is written in two bytes. */
 export const MOST_TCP_BYTES = 65_535;
 
 export const CLASS_IN = 1;

@@ -1,6 +1,6 @@
 /**
- * The resolvers' sockets in the keeper's hands: under one key a socket and network, so that a successor knows from the
- * keys alone which sandboxes there are and which networks' names are answered in each.
+ * The resolvers' sockets that the keeper holds, under a key for each socket and network: the next daemon learns from the keys
+ * alone which sandboxes there are, and which networks' names are answered in each.
  */
 import { closeSync } from 'node:fs';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
@@ -58,7 +58,7 @@ export function listSandboxes(sockets: HeldSockets): HeldSandbox[] {
 
 /**
  * Duplicates of the sandbox's sockets, the caller's to close; still held after it. Undefined when the keeper has only
- * one of the two: the daemon before us ended in the midst.
+ * one of the two: the daemon before us ended between them.
  */
 export function takeSandbox(
   sockets: HeldSockets,

@@ -45,7 +45,7 @@ interface Sandbox {
   /** In the order of attaching. */
   readonly networkIds: Set<string>;
   resolver: SandboxResolver | undefined;
-  /** Of the namespace at the path, so that another one there is told apart. */
+  /** Of the namespace at the path: another namespace there has another. */
   inode: number | undefined;
 }
 
@@ -79,7 +79,7 @@ export class SandboxResolvers {
         : await this.#install(sandboxPath, sandbox, (answers) =>
             SandboxResolver.install(sandboxPath, answers, this.rules),
           );
-      // Not waited for: a container's start does. Were it lost, the sandbox would be looked at as one without.
+      // Not awaited: the container's start would be slower. If it fails, the sandbox has no resolver after this daemon.
       if (sandbox.resolver) void this.#hold(sandboxPath, networkId, sandbox.resolver);
       return attached;
     });
@@ -114,7 +114,7 @@ export class SandboxResolvers {
   }
 
   /**
-   * Lets go of sandboxes that ended without our being told: our sockets, and the keeper's, would keep their namespaces
+   * Closes the sockets of sandboxes that ended without a `detach`, ours and the keeper's: they would keep the namespaces
    * alive. To be called now and then.
    */
   async sweep(): Promise<void> {
@@ -133,7 +133,7 @@ export class SandboxResolvers {
 
   /**
    * Looks at the rule of every sandbox, one after the other over some seconds, and puts back what somebody
-   * altered; `repaired` hears of each. What cannot be repaired is among the status's failures. Never throws.
+   * altered; `repaired` is called for each. What cannot be repaired is among the status's failures. Never throws.
    */
   async repairRules(repaired: (sandboxPath: string) => void, signal: AbortSignal): Promise<void> {
     const paths = [...this.#sandboxes.keys()];

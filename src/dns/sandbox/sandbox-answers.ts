@@ -1,7 +1,7 @@
 /**
- * The answers to one sandbox's queries, counted. Three of them are not given at once: what depends on which container asks
- * waits until Docker has said it; where Docker's resolver denies a name that may be another host's, its answer waits until
- * this host knows all names; and virtual addresses of swarm's are replaced (virtual-addresses.ts).
+ * The answers to one sandbox's queries, counted. Not all are given at once: what depends on which container asks waits until
+ * Docker has named it; a denial of Docker's resolver, of a name that may be another host's, waits until this host knows all
+ * names; virtual addresses of swarm's are replaced (virtual-addresses.ts).
  */
 import { sleep } from '../../concurrency/deadline.js';
 import { type Answer, answerQuery, type Transport } from '../answers/answer.js';
@@ -12,7 +12,7 @@ import type { NetworkZone } from '../answers/zone.js';
 import type { QueryCounts } from '../collaborators.js';
 import { VirtualAddresses } from './virtual-addresses.js';
 
-/** Docker says it some 10 ms after a container's first instruction, on a loaded machine later. */
+/** Docker names a container some 10 ms after its first instruction, on a loaded machine later. */
 const MOST_WAITED_MS = 2_000;
 
 /** Denials wait so long: clients have given up by then (resolv.conf(5): two attempts of 5 s). */
@@ -32,7 +32,7 @@ export interface AnswerParts {
   /** Whether these know all names that they will know soon. */
   readonly isCurrent: () => boolean;
   readonly counts: QueryCounts;
-  /** 0 to below 1. */
+  /** From 0 to below 1. */
   readonly random: () => number;
 }
 
@@ -64,7 +64,7 @@ export class SandboxAnswers {
   }
 
   /**
-   * What is to be said instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. `query` is
+   * What the client gets instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. `query` is
    * what a UDP client asked.
    */
   replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {

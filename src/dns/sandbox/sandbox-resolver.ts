@@ -23,7 +23,7 @@ import { type UdpClient, UdpServer } from './udp-server.js';
 /** TCP clients of one sandbox at a time; another is refused. */
 const MOST_CONNECTIONS = 128;
 
-/** What is not redirected to us. To forget it harms no other connection: the kernel picks each up again. */
+/** The mark of connections that are not redirected to us. Forgetting these is harmless: the kernel tracks them anew. */
 const NO_MARK = 0;
 
 /**
@@ -109,7 +109,7 @@ export class SandboxResolver {
   }
 
   /**
-   * Puts the rule back where someone altered it, and tells whether that was so. Costs next to nothing while nobody has
+   * Puts the rule back where someone altered it, and resolves to whether that was so. Costs next to nothing while nobody has
    * touched the sandbox's rules. Throws NOT_FOUND when the sandbox is gone, and what `ensureRule` throws.
    */
   async repairRule(): Promise<boolean> {

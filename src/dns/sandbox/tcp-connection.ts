@@ -17,7 +17,7 @@ const MOST_UNREAD = 256 * 1024;
 export interface TcpQueries {
   /** The response, or that there is none of ours. Never rejects. */
   answer(query: Buffer): SureAnswer | Promise<SureAnswer>;
-  /** What is to be said instead of an answer of Docker's; undefined: that answer. */
+  /** What the client gets instead of this answer of Docker's; undefined: that answer. */
   replace(answer: Buffer): Promise<Buffer> | undefined;
   /** A descriptor of a TCP socket that connects to Docker's resolver. Throws when the sandbox is gone. */
   open(): number;

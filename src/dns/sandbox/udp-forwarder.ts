@@ -119,7 +119,7 @@ export class UdpForwarder<Client> {
     if (upstream.retired && upstream.waiting.size === 0) this.#close(upstream);
   }
 
-  /** Nobody listens: the clients are told at once, as they would be without us. */
+  /** Nobody listens: the clients get a failure at once, as they would without us. */
   #fail(upstream: Upstream<Client>): void {
     const failed = [...upstream.waiting.values()];
     this.#close(upstream);

@@ -33,15 +33,15 @@ export class VirtualAddresses {
   }
 
   /**
-   * What is to be said instead of this answer of Docker's: the same one where Docker does not know better in time.
-   * Undefined, which costs next to nothing, where it has no address that is nobody's. `query` is what a UDP client asked.
+   * What the client gets instead of this answer of Docker's: the tasks' addresses, or the same answer where Docker does not
+   * give them in time. Undefined, which costs next to nothing: it has no virtual address. `query` is what a UDP client asked.
    */
   replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
     const zones = this.zones();
     // In no network of swarm's there are no such addresses, and no answer is read.
     if (!zones.some((zone) => zone.hasVirtual)) return undefined;
     const found = readAddressAnswer(answer);
-    if (!found?.addresses.some((address) => isNobodys(zones, address))) return undefined;
+    if (!found?.addresses.some((address) => isVirtual(zones, address))) return undefined;
     const asked = transport === 'udp' && query ? parseQuery(query) : undefined;
     if (typeof asked === 'string') return undefined;
     return this.#askForTasks(found.query.name).then((addresses) => {
@@ -76,7 +76,7 @@ export class VirtualAddresses {
   }
 }
 
-function isNobodys(zones: readonly NetworkZone[], address: Uint8Array): boolean {
+function isVirtual(zones: readonly NetworkZone[], address: Uint8Array): boolean {
   return zones.some((zone) => zone.mayBeVirtual(address)) && holders(zones, address).length === 0;
 }
 

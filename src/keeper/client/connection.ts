@@ -169,7 +169,7 @@ export class KeeperConnection implements KeeperClient, Disposable {
   }
 }
 
-/** Undefined where the system lacks the call: then the keeper cannot hold anything either, and says why. */
+/** Undefined where the system lacks the call: then the keeper cannot hold anything either, and rejects with the reason. */
 function openKeeper(pid: number): number | undefined {
   try {
     return openPidfd(pid);
