@@ -25,17 +25,10 @@ interface ConfigReply {
   readonly StopSignal?: string;
 }
 
-interface EndpointReply {
-  readonly NetworkID: string;
-  readonly EndpointID: string;
-  readonly Aliases?: readonly string[] | null;
+interface EndpointReply extends Docker.NetworkInfo {
+  readonly DriverOpts?: Readonly<Record<string, string>>;
   /** Since API 1.44; before, Aliases has the short id and the host name too. */
   readonly DNSNames?: readonly string[] | null;
-  readonly Links?: readonly string[] | null;
-  readonly IPAddress?: string;
-  readonly GlobalIPv6Address?: string;
-  readonly Gateway?: string;
-  readonly IPv6Gateway?: string;
   /** Since API 1.48. */
   readonly GwPriority?: number;
 }
@@ -109,7 +102,7 @@ function inspectedEndpointOf(entry: [string, EndpointReply]): InspectedEndpoint 
     ...endpointOf(entry),
     names: [...(reply.DNSNames ?? []), ...(reply.Aliases ?? [])],
     addresses: [reply.IPAddress, reply.GlobalIPv6Address].flatMap((address) => address || []),
-    links: (reply.Links ?? []).map(linkOf),
+    links: ((reply.Links ?? []) as string[]).map(linkOf),
     priority: reply.GwPriority ?? 0,
     gateways: [reply.Gateway, reply.IPv6Gateway].filter(Boolean).length,
   };
@@ -188,17 +181,11 @@ export function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.
  */
 export function connectionOf(
   containerId: string,
-  endpoint: Docker.EndpointSettings,
+  endpoint: Docker.NetworkInfo,
   abortSignal: AbortSignal,
 ): Docker.NetworkConnectOptions {
-  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as EndpointSettings;
+  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as EndpointReply;
   const settings = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority };
   const body = { Container: containerId, EndpointConfig: settings };
   return { _query: {}, _body: body, abortSignal } as unknown as Docker.NetworkConnectOptions;
-}
-
-/** What dockerode's types lack. */
-interface EndpointSettings extends Docker.EndpointSettings {
-  /** Since API 1.48. */
-  readonly GwPriority?: number;
 }

@@ -4,7 +4,7 @@
  * container's queries are answered from.
  */
 
-import type { InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
+import type { DockerContainer, InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
 import type { ZoneOf } from '../collaborators.js';
 import {
   compareNetworks,
@@ -53,11 +53,7 @@ interface Place extends InspectedEndpoint {
   readonly aliases: Links;
 }
 
-interface ListedContainer {
-  readonly id: string;
-  readonly name: string;
-  readonly endpoints: readonly { readonly endpointId: string }[];
-}
+type ListedContainer = Pick<DockerContainer, 'id' | 'name' | 'endpoints'>;
 
 export class HostContainers {
   readonly #containers = new Map<string, Known>();

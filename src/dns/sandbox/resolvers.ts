@@ -80,7 +80,9 @@ export class SandboxResolvers {
             SandboxResolver.install(sandboxPath, answers, this.rules),
           );
       // Not awaited: the container's start would be slower. If it fails, the sandbox has no resolver after this daemon.
-      if (sandbox.resolver) void this.#hold(sandboxPath, networkId, sandbox.resolver);
+      const { descriptors } = sandbox.resolver ?? {};
+      if (descriptors)
+        void this.#noted(sandboxPath, holdSandbox(this.sockets, sandboxPath, networkId, descriptors));
       return attached;
     });
   }
@@ -179,9 +181,7 @@ export class SandboxResolvers {
       const descriptors = takeSandbox(this.sockets, held);
       if (!descriptors || (await namespaceInode(sandboxPath)) === undefined) {
         for (const fd of Object.values(descriptors ?? {})) closeSync(fd);
-        await removeRedirection(sandboxPath, this.rules).catch((error: unknown) =>
-          this.#note(sandboxPath, error),
-        );
+        await this.#noted(sandboxPath, removeRedirection(sandboxPath, this.rules));
         await this.#letGo(sandboxPath, networkIds);
         return;
       }
@@ -191,7 +191,7 @@ export class SandboxResolvers {
         SandboxResolver.adopt(sandboxPath, descriptors, answers, this.rules),
       );
       // The rule is there as a rule; where it cannot be checked, serving is better than closing.
-      await sandbox.resolver?.ensureRule().catch((error: unknown) => this.#note(sandboxPath, error));
+      await this.#noted(sandboxPath, sandbox.resolver?.ensureRule());
     });
   }
 
@@ -206,15 +206,9 @@ export class SandboxResolvers {
     }
   }
 
-  async #hold(sandboxPath: string, networkId: string, { descriptors }: SandboxResolver): Promise<void> {
-    await holdSandbox(this.sockets, sandboxPath, networkId, descriptors).catch((error: unknown) =>
-      this.#note(sandboxPath, error),
-    );
-  }
-
   async #letGo(sandboxPath: string, networkIds: Iterable<string>): Promise<void> {
     const releases = [...networkIds].map((networkId) => releaseSandbox(this.sockets, sandboxPath, networkId));
-    await Promise.all(releases).catch((error: unknown) => this.#note(sandboxPath, error));
+    await this.#noted(sandboxPath, Promise.all(releases));
   }
 
   #sandbox(sandboxPath: string): Sandbox {
@@ -253,6 +247,11 @@ export class SandboxResolvers {
     }
   }
 
+  /** Never rejects: a failure is kept for the status. */
+  async #noted(sandboxPath: string, work: Promise<unknown> | undefined): Promise<void> {
+    await work?.catch((error: unknown) => this.#note(sandboxPath, error));
+  }
+
   #note(sandboxPath: string, error: unknown): string {
     const reason = errorMessage(error);
     this.#failures.push({ sandboxPath, reason, at: new Date().toISOString() });
@@ -265,7 +264,7 @@ export class SandboxResolvers {
     if (this.#sandboxes.get(sandboxPath) === sandbox) this.#sandboxes.delete(sandboxPath);
     const { resolver, inode } = sandbox;
     if ((await namespaceInode(sandboxPath)) !== inode) resolver?.release();
-    else await resolver?.remove().catch((error: unknown) => this.#note(sandboxPath, error));
+    else await this.#noted(sandboxPath, resolver?.remove());
   }
 }
 

@@ -183,11 +183,7 @@ export class SandboxResolver {
   }
 
   #takeTcp(client: TcpSocket): void {
-    const connection = new TcpConnection(client, {
-      answer: (query) => this.answers.find(query, 'tcp'),
-      replace: (answer) => this.answers.replace(answer, 'tcp'),
-      open: () => openForwardTcp(this.sandboxPath),
-    });
+    const connection = new TcpConnection(client, this.answers, () => openForwardTcp(this.sandboxPath));
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
     connection.start();
