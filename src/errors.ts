@@ -5,32 +5,27 @@
  * looks at foreign error texts. A message says what is wrong, with which value, and what to do.
  */
 
-/** Code -> what it means, whose fault it is, and whether the same call may succeed later. */
+/** Code -> what it means. */
 export const ERROR_CODES = {
-  INVALID: { meaning: 'a value given to xnet is not acceptable', fault: 'caller', retry: false },
-  NOT_FOUND: { meaning: 'a thing named by an id does not exist', fault: 'caller', retry: false },
-  EXISTS: { meaning: 'a thing to be created exists and differs', fault: 'caller', retry: false },
-  IN_USE: {
-    meaning: 'an address, subnet, VNI, name, VTEP or socket is held by another',
-    fault: 'caller',
-    retry: false,
-  },
-  EXHAUSTED: { meaning: 'no free address, pool or VNI is left', fault: 'caller', retry: false },
-  EMPTY_REQUEST: { meaning: 'Docker retried a broken call without its body', fault: 'caller', retry: false },
-  STORE_UNAVAILABLE: { meaning: 'the store did not answer in time', fault: 'environment', retry: true },
-  STORE_DENIED: { meaning: 'the store refused the credentials', fault: 'environment', retry: false },
-  DISK: { meaning: 'the state directory cannot be written', fault: 'environment', retry: true },
-  STORE_CONFLICT: { meaning: 'others kept changing the same record', fault: 'environment', retry: true },
-  KERNEL: { meaning: 'the kernel or iproute2 refused an operation', fault: 'environment', retry: false },
-  DOCKER: { meaning: "Docker's API did not answer, or failed", fault: 'environment', retry: true },
-  UNSUPPORTED: {
-    meaning: 'this kernel or host lacks something xnet needs',
-    fault: 'environment',
-    retry: false,
-  },
-  TIMEOUT: { meaning: 'the call took longer than its own deadline', fault: 'environment', retry: true },
-  STOPPING: { meaning: 'xnet is shutting down', fault: 'environment', retry: true },
-  INTERNAL: { meaning: 'a bug in xnet', fault: 'xnet', retry: false },
+  // The caller's fault.
+  INVALID: 'a value given to xnet is not acceptable',
+  NOT_FOUND: 'a thing named by an id does not exist',
+  EXISTS: 'a thing to be created exists and differs',
+  IN_USE: 'an address, subnet, VNI, name, VTEP or socket is held by another',
+  EXHAUSTED: 'no free address, pool or VNI is left',
+  EMPTY_REQUEST: 'Docker retried a broken call without its body',
+  // The environment's.
+  STORE_UNAVAILABLE: 'the store did not answer in time',
+  STORE_DENIED: 'the store refused the credentials',
+  DISK: 'the state directory cannot be written',
+  STORE_CONFLICT: 'others kept changing the same record',
+  KERNEL: 'the kernel or iproute2 refused an operation',
+  DOCKER: "Docker's API did not answer, or failed",
+  UNSUPPORTED: 'this kernel or host lacks something xnet needs',
+  TIMEOUT: 'the call took longer than its own deadline',
+  STOPPING: 'xnet is shutting down',
+  // Ours.
+  INTERNAL: 'a bug in xnet',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

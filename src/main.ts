@@ -1,8 +1,12 @@
+/**
+ * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, and the
+ * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
+ */
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
-import { KeeperLink } from './keeper/keeper-link.js';
+import { KeeperLink } from './keeper/client/keeper-link.js';
 
 /** Runs one `xnet` command and returns its exit code: 0, 1 for a failure, 2 for a wrong setting or option. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -7,20 +7,18 @@ import { hostname } from 'node:os';
 import { configSchema } from './config/schema.js';
 import { findOwnPlugin } from './docker/own-plugin.js';
 import { XnetError } from './errors.js';
-import { listenHeld, removeSockets } from './keeper/held-listener.js';
-import { NOTHING_HELD } from './keeper/held-sockets.js';
-import type { KeeperLink } from './keeper/keeper-link.js';
+import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
+import { NOTHING_HELD } from './keeper/client/held-sockets.js';
+import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger } from './observability/logger.js';
 import { createAdminServer, type Status } from './server/admin.js';
-import { closeServer } from './server/close-server.js';
 import { ipamDriverMethods } from './server/ipam-driver.js';
 import { networkDriverMethods } from './server/network-driver.js';
-import { pluginMethods } from './server/plugin.js';
-import { createRpcServer } from './server/rpc.js';
+import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
 
 const DEADLINE_MS = 1000;
 
-/** In a managed plugin: resolves, with true, when it is told to stop. Elsewhere with false, at once. */
+/** In a managed plugin: resolves, with true, at the order to stop. Elsewhere with false, at once. */
 export async function refuseInPlugin(why: string, version: string, keeper: KeeperLink): Promise<boolean> {
   if ((await findOwnPlugin()) === undefined) return false;
   const reason = why.replaceAll(/\s*\n\s*/g, ' ');

@@ -7,7 +7,7 @@ import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
-import type { HeldSockets } from './keeper/held-sockets.js';
+import type { KeeperClient } from './keeper/client/held-sockets.js';
 import { keys } from './model/keys.js';
 import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
 import type { Store } from './store/store.js';
@@ -18,7 +18,7 @@ const TOLERATED_SILENCE_MS = 10_000;
 export interface StatusSources {
   readonly readiness: Readiness<Host>;
   readonly store: Store;
-  readonly sockets: HeldSockets;
+  readonly sockets: KeeperClient;
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
   readonly version: string;
@@ -64,7 +64,7 @@ function hostProblems(host: Host, store: Store, hostId: string): string[] {
   ];
 }
 
-function upgradeProblem({ keeper }: HeldSockets): string | undefined {
+function upgradeProblem({ keeper }: KeeperClient): string | undefined {
   if (!keeper?.refusedUpgrade) return undefined;
   const { reason, at } = keeper.refusedUpgrade;
   return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;
@@ -137,7 +137,7 @@ function silenceProblem({ name, vtep, state, since, before }: PeerStatus): strin
   ];
 }
 
-/** Those of hosts that are alive: what a silent one said last may be over. */
+/** Those of hosts that are alive: the last ones of a silent host may be over. */
 function othersProblems({ hosts, problems }: Host, hostId: string): string[] {
   return hosts
     .list()

@@ -3,7 +3,7 @@ import { XnetError } from '../errors.js';
 
 const TIMEOUT_MS = 15_000;
 
-/** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal as it says it. */
+/** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
 export async function askDaemon<T>(
   socketPath: string,
   path: string,

@@ -1,14 +1,18 @@
+/**
+ * src/cli: the command line. Options are read here, answers of the daemon are printed here; exit codes are 0, 1 for a failure
+ * and 2 for a wrong option. Not in here: the daemon itself, which is not even loaded for the commands that ask it, and
+ * anything that reads or changes state past the admin socket.
+ */
 import { Command, Option } from 'commander';
 import { checkConfig } from '../config/check.js';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
-import { printHosts, removeHost } from './host.js';
-import { printStatus } from './status.js';
+import { printHosts, printStatus, removeHost } from './admin-commands.js';
 
 export interface Actions {
-  /** Runs the daemon until it is told to stop. */
+  /** Runs the daemon until it is ordered to stop. */
   readonly serve: (config: Config) => Promise<void>;
-  /** Lets the managed plugin be enabled although it cannot run, until it is told to stop. */
+  /** Lets the managed plugin be enabled although it cannot run, until it is ordered to stop. */
   readonly refuse: (reason: string) => Promise<void>;
   readonly version: string;
 }

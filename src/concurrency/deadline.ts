@@ -1,4 +1,7 @@
 /**
+ * src/concurrency: waiting, time limits, mutual exclusion, and work that is repeated. All waiting ends by time or by a signal,
+ * and leaves no timer and no listener behind. Not in here: what is waited for; nothing of xnet's but its errors is imported.
+ *
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */
@@ -13,14 +16,21 @@ const CLOCK_SLICE_MS = 100;
  * Resolves or rejects as `work` does, or rejects with TIMEOUT after `timeoutMs`. The work itself goes on:
  * whoever calls this must leave work that is safe to finish late (every driver verb is idempotent).
  */
-export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const decided = new AbortController();
-  const expire = async (): Promise<never> => {
-    await sleepRunning(timeoutMs, decided.signal);
+export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  return raceLimit(work, async (decided) => {
+    await sleepRunning(timeoutMs, decided);
     throw timeoutError(what, timeoutMs);
-  };
+  });
+}
+
+/** Resolves or rejects as the first of `work` and `limit` does, and aborts `limit`'s signal then. */
+export async function raceLimit<T, L>(
+  work: Promise<T>,
+  limit: (decided: AbortSignal) => Promise<L>,
+): Promise<T | L> {
+  const decided = new AbortController();
   try {
-    return await Promise.race([work, expire()]);
+    return await Promise.race([work, limit(decided.signal)]);
   } finally {
     decided.abort();
   }

@@ -1,5 +1,5 @@
 /** Waiting for work of our own, which goes on whether it is waited for or not. */
-import { sleepRunning, timeoutError } from './deadline.js';
+import { raceLimit, sleepRunning, timeoutError } from './deadline.js';
 
 export interface Patience {
   /** Once the work has failed, and is being tried again. */
@@ -15,27 +15,20 @@ const LOOK_MS = 500;
  * Resolves or rejects as `work` does. Rejects with what `findFailure` finds from `failingMs` on, and with TIMEOUT
  * after `workingMs`.
  */
-export async function waitForWork<T>(
+export function waitForWork<T>(
   work: Promise<T>,
   { failingMs, workingMs }: Patience,
   what: string,
   findFailure: () => unknown | Promise<unknown>,
 ): Promise<T> {
-  const decided = new AbortController();
-  const { signal } = decided;
-  const giveUp = async (): Promise<never> => {
-    await sleepRunning(failingMs, signal);
-    for (let waitedMs = failingMs; !signal.aborted; waitedMs += LOOK_MS) {
+  return raceLimit(work, async (decided) => {
+    await sleepRunning(failingMs, decided);
+    for (let waitedMs = failingMs; !decided.aborted; waitedMs += LOOK_MS) {
       const failure = await findFailure();
       if (failure !== undefined) throw failure;
       if (waitedMs >= workingMs) break;
-      await sleepRunning(LOOK_MS, signal);
+      await sleepRunning(LOOK_MS, decided);
     }
     throw timeoutError(what, workingMs);
-  };
-  try {
-    return await Promise.race([work, giveUp()]);
-  } finally {
-    decided.abort();
-  }
+  });
 }

@@ -7,21 +7,20 @@ const LONGEST_PAUSE_MS = 5000;
 
 /**
  * Something that must be prepared before it can be used, by work that may fail for reasons outside (no
- * store, no interface yet) and is then tried again until it succeeds. Callers wait a bounded time and are
- * told the reason; longer while nothing has failed.
+ * store, no interface yet) and is then tried again until it succeeds. Callers wait a bounded time, longer while
+ * nothing has failed, and get the reason.
  */
 export class Readiness<T> {
-  readonly #prepare: () => Promise<T>;
-  readonly #onFailure: (error: unknown) => void;
   readonly #prepared: Promise<T>;
   #resolve: (value: T) => void = () => undefined;
   #value: T | undefined;
   #failure: unknown;
 
-  /** `onFailure` hears each failure of `prepare`. */
-  constructor(prepare: () => Promise<T>, onFailure: (error: unknown) => void) {
-    this.#prepare = prepare;
-    this.#onFailure = onFailure;
+  /** `onFailure` is called at each failure of `prepare`. */
+  constructor(
+    private readonly prepare: () => Promise<T>,
+    private readonly onFailure: (error: unknown) => void,
+  ) {
     this.#prepared = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -31,13 +30,13 @@ export class Readiness<T> {
   async run(signal: AbortSignal): Promise<void> {
     for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        this.#value = await this.#prepare();
+        this.#value = await this.prepare();
         this.#failure = undefined;
         this.#resolve(this.#value);
         return;
       } catch (error: unknown) {
         this.#failure = error;
-        this.#onFailure(error);
+        this.onFailure(error);
         await sleep(pauseMs, signal);
       }
     }

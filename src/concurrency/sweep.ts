@@ -1,7 +1,7 @@
 import { errorMessage } from '../errors.js';
 import { sleep } from './deadline.js';
 
-/** Hints mostly come in swarms: the least time between two looks. */
+/** The least time between two looks: hints mostly come many at once. */
 const LEAST_PAUSE_MS = 20;
 
 export interface SweepParts {
@@ -9,29 +9,26 @@ export interface SweepParts {
   readonly look: () => Promise<number>;
   /** The longest pause after a look that failed. */
   readonly retryMs: number;
-  /** Hears why looks fail: again only when the reason is another, or when looks succeeded in between. */
+  /** Called when a look fails: again only when the reason is another, or when looks succeeded in between. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /** Looks at once, and then again and again: after a pause, or soon after a hint. Never two looks at a time. */
 export class Sweep implements AsyncDisposable {
-  readonly #parts: SweepParts;
   readonly #stop = new AbortController();
   #hinted = false;
   #pause = new AbortController();
   #failure: unknown;
   #running: Promise<void> | undefined;
 
-  constructor(parts: SweepParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: SweepParts) {}
 
   /** To be called once. */
   start(): void {
     this.#running = this.#run();
   }
 
-  /** Something may have changed: looks soon, and again when it is in the midst of a look. */
+  /** Something may have changed: looks soon, and once more after a look that is under way. */
   hint(): void {
     this.#hinted = true;
     this.#pause.abort();
@@ -62,14 +59,14 @@ export class Sweep implements AsyncDisposable {
   /** Never rejects. */
   async #look(): Promise<number> {
     try {
-      const pauseMs = await this.#parts.look();
+      const pauseMs = await this.parts.look();
       this.#failure = undefined;
       return pauseMs;
     } catch (error: unknown) {
       const isNew = this.#failure === undefined || errorMessage(error) !== errorMessage(this.#failure);
       this.#failure = error;
-      if (isNew) this.#parts.onFailure(error);
-      return this.#parts.retryMs;
+      if (isNew) this.parts.onFailure(error);
+      return this.parts.retryMs;
     }
   }
 }

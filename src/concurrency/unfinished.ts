@@ -4,23 +4,20 @@ export interface UnfinishedTiming {
   /** Before the first attempt; the pause doubles with each. */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
-  /** The least for which a task is repeated, where `add` does not say. Default 0. */
+  /** The least for which a task is repeated, where `add` gives none. Default 0. */
   readonly forMs?: number;
 }
 
 /**
- * What must still be done, or may have to be done again, because the store did not answer: mostly taking back what
- * nobody wants any more, and Docker does not ask twice. Each task is repeated, after growing pauses, until it holds.
+ * Tasks that the store's absence left undone, or that may have to be done again: mostly removals, for which Docker does not
+ * ask twice. Each is repeated, after growing pauses, until it has succeeded.
  * Kept in memory only: what a daemon leaves behind when it dies is for the agent's sweeps.
  */
 export class Unfinished implements AsyncDisposable {
-  readonly #timing: UnfinishedTiming;
   readonly #tasks = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
 
-  constructor(timing: UnfinishedTiming = { firstPauseMs: 500, longestPauseMs: 5_000 }) {
-    this.#timing = timing;
-  }
+  constructor(private readonly timing: UnfinishedTiming = { firstPauseMs: 500, longestPauseMs: 5_000 }) {}
 
   get size(): number {
     return this.#tasks.size;
@@ -34,7 +31,7 @@ export class Unfinished implements AsyncDisposable {
    * `task` must be idempotent; it is repeated until it has succeeded at least `forMs` after this call: for so long a
    * commit of unknown fate may still be applied. One task for each key: the first stays.
    */
-  add(key: string, task: () => Promise<unknown>, forMs = this.#timing.forMs ?? 0): void {
+  add(key: string, task: () => Promise<unknown>, forMs = this.timing.forMs ?? 0): void {
     if (this.#tasks.has(key) || this.#stopping.signal.aborted) return;
     this.#tasks.set(key, this.#repeat(key, task, forMs));
   }
@@ -47,7 +44,7 @@ export class Unfinished implements AsyncDisposable {
 
   async #repeat(key: string, task: () => Promise<unknown>, forMs: number): Promise<void> {
     const { signal } = this.#stopping;
-    const { firstPauseMs, longestPauseMs } = this.#timing;
+    const { firstPauseMs, longestPauseMs } = this.timing;
     const until = performance.now() + forMs;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       await sleep(pauseMs, signal);

@@ -45,9 +45,10 @@ export function loadConfig({ flags, environment = process.env, file }: ConfigSou
 }
 
 function readConfigFile(file: string | undefined): Values {
+  const path = file ?? DEFAULT_CONFIG_FILE;
   let text: string;
   try {
-    text = readFileSync(file ?? DEFAULT_CONFIG_FILE, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if (file === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new XnetError('INVALID', `configuration file cannot be read: ${errorMessage(error)}`);
@@ -56,15 +57,9 @@ function readConfigFile(file: string | undefined): Values {
     const values: unknown = JSON.parse(text);
     if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Values;
   } catch (error) {
-    throw new XnetError(
-      'INVALID',
-      `configuration file ${file ?? DEFAULT_CONFIG_FILE} is not JSON: ${errorMessage(error)}`,
-    );
+    throw new XnetError('INVALID', `configuration file ${path} is not JSON: ${errorMessage(error)}`);
   }
-  throw new XnetError(
-    'INVALID',
-    `configuration file ${file ?? DEFAULT_CONFIG_FILE} must hold one JSON object`,
-  );
+  throw new XnetError('INVALID', `configuration file ${path} must hold one JSON object`);
 }
 
 function describeIssue(

@@ -1,4 +1,8 @@
 /**
+ * src/config: the settings of `xnet serve`: what they are, where they come from, whether they can be used on this host. A
+ * configuration is checked whole and never changes; each failure names the setting as it was written. Not in here: options of
+ * networks (src/driver/networks/), and settings that a constant does for.
+ *
  * Every setting of `xnet serve`, once: key, default, unit, meaning. The flag (`--vxlan-port`), the
  * environment variable (`XNET_VXLAN_PORT`) and the key of the configuration file (`vxlanPort`) are all made
  * from the key, and so is docs/configuration.md's table checked.
@@ -40,31 +44,24 @@ const defaultPools = z
   .union([z.string().transform((list) => list.split(',')), z.array(z.string())], 'must be RANGE:LENGTH,...')
   .transform((items, context) => items.flatMap((item) => parseDefaultPool(item.trim(), context)));
 
-export interface DefaultPool {
-  readonly range: Prefix;
-  /** Prefix length of one pool. */
-  readonly length: number;
-}
-
-function parseDefaultPool(item: string, context: z.RefinementCtx): DefaultPool[] {
+function parseDefaultPool(item: string, context: z.RefinementCtx) {
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message, input: item });
+    return [];
+  };
+  const form = 'must be RANGE:LENGTH, as in 10.192.0.0/12:24';
   const cut = item.lastIndexOf(':');
   try {
     const range = Prefix.parse(item.slice(0, cut));
     const length = Number(item.slice(cut + 1));
     const longest = range.family === 4 ? 30 : 120;
     const unusable = findUnusable(range);
-    if (unusable) {
-      const message = `overlaps ${unusable}, which containers cannot use`;
-      context.addIssue({ code: 'custom', message, input: item });
-      return [];
-    }
-    if (cut > 0 && Number.isInteger(length) && length >= range.length && length <= longest)
-      return [{ range, length }];
+    if (unusable) return refuse(`overlaps ${unusable}, which containers cannot use`);
+    const fits = Number.isInteger(length) && length >= range.length && length <= longest;
+    return fits && cut > 0 ? [{ range, length }] : refuse(form);
   } catch {
-    // Reported below, with the form that is wanted.
+    return refuse(form);
   }
-  context.addIssue({ code: 'custom', message: 'must be RANGE:LENGTH, as in 10.192.0.0/12:24', input: item });
-  return [];
 }
 
 const settings = z.strictObject({

@@ -1,4 +1,15 @@
-/** What the resolvers need of the rest of xnet; src/host/ hands it to them. */
+/**
+ * src/dns: names of containers, answered in each container's namespace. `answers/` turns queries into answers, from memory and
+ * without input or output; `sandbox/` has the sockets, what is passed on to Docker's resolver, and the rule that brings the
+ * queries here.
+ *
+ * A query is answered from memory. At most it waits 2 s for Docker to name the container that asks, and a denial 10 s for this
+ * host to know all names. What is not ours reaches Docker's resolver and comes back byte for byte; where anything here fails,
+ * Docker's resolver answers alone.
+ *
+ * Not in here: reading records from the store (src/host/ hands the sources over), nftables (src/dataplane/sandbox/), system
+ * calls (src/native/). Below is what dns needs of others, and what others show of it.
+ */
 import type { NetworkZone } from './answers/zone.js';
 
 interface Redirection {
@@ -23,21 +34,28 @@ export type ZoneOf = (networkId: string) => NetworkZone | undefined;
 /** false: more names of the network will be known soon. Asked at every query that Docker denies. */
 export type IsCurrent = (networkId: string) => boolean;
 
-/**
- * Sockets that outlive the daemon (keeper/held-sockets.ts). A descriptor that is held stays open when this process
- * ends; `take` gives a duplicate.
- */
-export interface HeldSockets {
-  list(): readonly { readonly key: string }[];
-  hold(key: string, fd: number): Promise<void>;
-  release(key: string): Promise<void>;
-  take(key: string): number | undefined;
-}
-
-/** Counted since the start of the daemon. */
+/** Queries of containers, counted since the start of the daemon. */
 export interface QueryCounts {
   answered: number;
+  /** To Docker's own resolver. */
   forwarded: number;
   /** Not even a query, or no way to pass it on. */
   dropped: number;
+}
+
+/** A sandbox in which Docker's resolver answers alone: it knows this host alone. */
+export interface RuleFailure {
+  readonly sandboxPath: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** For `xnet status`. */
+export interface ResolversStatus extends Readonly<QueryCounts> {
+  /** Sandboxes with a resolver of ours. */
+  readonly sandboxes: number;
+  readonly failedInstalls: number;
+  /** The latest last. */
+  readonly lastFailures: readonly RuleFailure[];
 }

@@ -1,11 +1,10 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { sleep } from '../concurrency/deadline.js';
+import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import { DockerAgent } from './docker-agent.js';
-import { dockerFailure, isAway } from './docker-failure.js';
-import { containerOf, inspectedOf, networkOf } from './docker-replies.js';
-import { connectionOf, creationOf } from './docker-requests.js';
+import { DockerAgent, DockerCalls, type Work } from './docker-calls.js';
+import { connectionOf, containerOf, creationOf, inspectedOf, networkOf } from './docker-json.js';
 import type {
   DockerContainer,
   DockerNetwork,
@@ -16,26 +15,16 @@ import type {
   InspectedContainer,
 } from './engine.js';
 import { EVENT_FILTERS, readEvents } from './event-stream.js';
-import { LinkedAbort } from './linked-abort.js';
-import { DriverNames, OUR_DRIVER } from './own-plugin.js';
-import { isPlainNameFree } from './plain-name.js';
+import { DriverNames, isPlainNameFree, OUR_DRIVER } from './own-plugin.js';
 
-export interface EngineTiming {
-  /** Of a call that only reads. Default 10000. */
-  readonly readMs?: number;
-  /** Of a call during which Docker calls plugins. Default 30000. */
-  readonly changeMs?: number;
-  /** How often a silent event stream is checked for life. Default 10000. */
-  readonly heartbeatMs?: number;
-  /** Between two attempts to reach Docker: the first pause, and the longest. Default 200 and 5000. */
-  readonly firstPauseMs?: number;
-  readonly longestPauseMs?: number;
-}
-
-const DEFAULTS = {
+const TIMING = {
+  /** Of a call that only reads. */
   readMs: 10_000,
+  /** Of a call during which Docker calls plugins. */
   changeMs: 30_000,
+  /** How often a silent event stream is checked for life. */
   heartbeatMs: 10_000,
+  /** Between two attempts to reach Docker: the first pause, and the longest. */
   firstPauseMs: 200,
   longestPauseMs: 5000,
 };
@@ -56,40 +45,34 @@ const OVERLAP_SECONDS = 2;
  * connection, so one that was restarted, upgraded or moved to a new socket file is found at the next call.
  */
 export class DockerodeEngine implements Engine {
-  readonly #socketPath: string;
-  readonly #timing: Required<EngineTiming>;
-  readonly #plugin: OwnPlugin;
-  #names: DriverNames | undefined;
+  readonly #timing: typeof TIMING;
   readonly #docker: Docker;
-  readonly #closed = new AbortController();
-  #version: { version: string; apiVersion: string } | undefined;
-  #state: EngineState = { connected: false, reason: 'not asked yet' };
+  readonly #calls: DockerCalls;
+  #names: DriverNames | undefined;
 
-  constructor(socketPath: string, timing: EngineTiming = {}, plugin: OwnPlugin = {}) {
-    this.#socketPath = socketPath;
-    this.#plugin = plugin;
-    this.#timing = { ...DEFAULTS, ...timing };
+  constructor(
+    socketPath: string,
+    timing: Partial<typeof TIMING> = {},
+    private readonly plugin: OwnPlugin = {},
+  ) {
+    this.#timing = { ...TIMING, ...timing };
+    this.#calls = new DockerCalls(socketPath);
     // `host` and what TLS needs would else be taken from DOCKER_* variables. dockerode's types lack `agent`.
     const none = { host: undefined, ca: undefined, cert: undefined, key: undefined };
-    const options = {
-      ...none,
-      socketPath,
-      protocol: 'http' as const,
-      agent: new DockerAgent(),
-    };
+    const options = { ...none, socketPath, protocol: 'http' as const, agent: new DockerAgent() };
     this.#docker = new Docker(options);
   }
 
   get state(): EngineState {
-    return this.#state;
+    return this.#calls.state;
   }
 
   /**
-   * Gives up all calls, those under way and those to come, with DOCKER. Docker goes on with what it has begun; it may
-   * be waiting for xnet in the midst of it. Event streams end by their own signals.
+   * Gives up all calls, those under way and those to come, with DOCKER. Docker goes on with what it has begun, in
+   * which it may be waiting for xnet. Event streams end by their own signals.
    */
   close(): void {
-    this.#closed.abort();
+    this.#calls.close();
   }
 
   async listNetworks(): Promise<DockerNetwork[]> {
@@ -101,9 +84,8 @@ export class DockerodeEngine implements Engine {
   }
 
   async createNetwork(spec: DockerNetworkSpec): Promise<string> {
-    const { changeMs } = this.#timing;
     const names = await this.#driverNames();
-    const network = await this.#call('create network', changeMs, (abortSignal) =>
+    const network = await this.#change('create network', (abortSignal) =>
       this.#docker.createNetwork({ ...creationOf(spec, names), abortSignal }),
     );
     await this.#giveWay(spec.name, network.id);
@@ -111,7 +93,7 @@ export class DockerodeEngine implements Engine {
   }
 
   async removeNetwork(networkId: string): Promise<void> {
-    const remove = this.#call('remove network', this.#timing.changeMs, (abortSignal) =>
+    const remove = this.#change('remove network', (abortSignal) =>
       this.#docker.getNetwork(networkId).remove({ abortSignal }),
     );
     await orAbsent(remove);
@@ -119,7 +101,7 @@ export class DockerodeEngine implements Engine {
 
   /**
    * Docker before 25 makes two networks of one name when both are under way at once: ours, and one that a user or the
-   * xnet before us asked for. Then ours goes again, and EXISTS is thrown.
+   * xnet before us asked for. Then ours is removed again, and EXISTS is thrown.
    */
   async #giveWay(name: string, networkId: string): Promise<void> {
     const ids = (await this.listNetworks()).filter((each) => each.name === name).map(({ id }) => id);
@@ -144,23 +126,15 @@ export class DockerodeEngine implements Engine {
   }
 
   async inspectContainer(containerId: string): Promise<InspectedContainer | undefined> {
-    const reply = await orAbsent(
-      this.#call('inspect container', this.#timing.changeMs, (abortSignal) =>
-        this.#docker.getContainer(containerId).inspect({ abortSignal }),
-      ),
-    );
+    const reply = await this.#inspect(containerId);
     return reply && inspectedOf(reply);
   }
 
   async retieContainer(containerId: string, { id, name }: Pick<DockerNetwork, 'id' | 'name'>): Promise<void> {
-    const { changeMs } = this.#timing;
-    const container = this.#docker.getContainer(containerId);
-    const reply = await orAbsent(
-      this.#call('inspect container', changeMs, (abortSignal) => container.inspect({ abortSignal })),
-    );
+    const reply = await this.#inspect(containerId);
     const endpoint = reply?.NetworkSettings?.Networks?.[name];
     if (!endpoint || endpoint.NetworkID === id || reply.State.Running) return;
-    await this.#call('connect network', changeMs, (abortSignal) =>
+    await this.#change('connect network', (abortSignal) =>
       this.#docker.getNetwork(id).connect(connectionOf(containerId, endpoint, abortSignal)),
     );
   }
@@ -174,9 +148,9 @@ export class DockerodeEngine implements Engine {
           pauseMs = firstPauseMs;
           yield event;
         }
-        this.#state = { connected: false, reason: "Docker's event stream ended" };
+        this.#calls.state = { connected: false, reason: "Docker's event stream ended" };
       } catch (error: unknown) {
-        this.#state = { connected: false, reason: errorMessage(error) };
+        this.#calls.state = { connected: false, reason: errorMessage(error) };
       }
       await sleep(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
@@ -191,7 +165,7 @@ export class DockerodeEngine implements Engine {
       const { Version, ApiVersion } = await this.#read('version', (abortSignal) =>
         abortable(this.#docker.version, this.#docker, abortSignal),
       );
-      this.#version = { version: Version, apiVersion: ApiVersion };
+      this.#calls.noteVersion(Version, ApiVersion);
       const stream = await this.#read(
         'watch events',
         (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),
@@ -223,7 +197,7 @@ export class DockerodeEngine implements Engine {
   /** Only Docker knows how its user named the plugin. Once known, that stays: a plugin cannot be renamed. */
   async #driverNames(): Promise<DriverNames> {
     if (this.#names) return this.#names;
-    const { id, plain = false } = this.#plugin;
+    const { id, plain = false } = this.plugin;
     if (id === undefined) {
       this.#names = new DriverNames([OUR_DRIVER]);
       return this.#names;
@@ -236,34 +210,21 @@ export class DockerodeEngine implements Engine {
     return this.#names;
   }
 
-  #read<T>(call: string, work: Work<T>, ended?: AbortSignal): Promise<T> {
-    return this.#call(call, this.#timing.readMs, work, ended);
+  async #inspect(containerId: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    const inspect = this.#change('inspect container', (abortSignal) =>
+      this.#docker.getContainer(containerId).inspect({ abortSignal }),
+    );
+    return orAbsent(inspect);
   }
 
-  /** Bounds the time until the answer begins; a stream that is the answer goes on until `ended`. */
-  async #call<T>(call: string, timeoutMs: number, work: Work<T>, ended?: AbortSignal): Promise<T> {
-    const closed = this.#closed.signal;
-    using attempt = new LinkedAbort(ended ? [closed, ended] : [closed]);
-    const timer = setTimeout(attempt.abort, timeoutMs);
-    try {
-      attempt.signal.throwIfAborted();
-      // docker-modem leaves a caller waiting when the connection breaks within an answer.
-      const result = await Promise.race([work(attempt.signal), rejectOnAbort(attempt.signal)]);
-      if (this.#version) this.#state = { connected: true, ...this.#version };
-      return result;
-    } catch (error: unknown) {
-      const failure = dockerFailure(error, call, this.#socketPath);
-      if (!isAway(failure)) throw failure;
-      if (closed.aborted) throw new XnetError('DOCKER', `"${call}" is given up: xnet stops`, { call });
-      if (!ended?.aborted) this.#state = { connected: false, reason: failure.message };
-      throw failure;
-    } finally {
-      clearTimeout(timer);
-    }
+  #read<T>(call: string, work: Work<T>, ended?: AbortSignal): Promise<T> {
+    return this.#calls.run(call, this.#timing.readMs, work, ended);
+  }
+
+  #change<T>(call: string, work: Work<T>): Promise<T> {
+    return this.#calls.run(call, this.#timing.changeMs, work);
   }
 }
-
-type Work<T> = (abortSignal: AbortSignal) => Promise<T>;
 
 function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
   const since = Math.floor(Date.now() / 1000) - OVERLAP_SECONDS;
@@ -275,12 +236,6 @@ function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
 /** dockerode's types lack the options of these calls. */
 function abortable<T>(call: () => Promise<T>, of: object, abortSignal: AbortSignal): Promise<T> {
   return (call as (this: object, options: object) => Promise<T>).call(of, { abortSignal });
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {

@@ -1,4 +1,8 @@
 /**
+ * src/docker: this host's Docker as xnet uses it: the Engine API, containers' hosts files, the plugin's own names. Docker's JSON,
+ * its error texts and the differences of its versions end in this folder. Not in here: what to do about a network or a
+ * container; that is the agent's.
+ *
  * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
  * answered: Docker holds locks then, and would wait for itself. GwAllocCheck alone may wait for what was asked before
  * (docker_gwbridge, 1.5 s at most): Docker 28.5 makes that network meanwhile (e2e plain-networks).
@@ -44,8 +48,9 @@ export interface DockerNetwork extends DockerNetworkSpec {
 
 /** A container's place in one network. */
 export interface ContainerEndpoint {
-  /** The Docker network's name. */
+  /** The Docker network's name; of a container that never ran what its user called it. */
   readonly network: string;
+  /** Empty while the container never ran. */
   readonly networkId: string;
   /** Empty when the container does not run. */
   readonly endpointId: string;
@@ -87,8 +92,18 @@ export interface InspectedEndpoint extends ContainerEndpoint {
   readonly gateways: number;
 }
 
-export type NetworkAction = 'create' | 'connect' | 'disconnect' | 'destroy';
-export type ContainerAction = 'create' | 'start' | 'kill' | 'die' | 'rename' | 'destroy' | 'health_status';
+export const NETWORK_ACTIONS = ['create', 'connect', 'disconnect', 'destroy'] as const;
+export type NetworkAction = (typeof NETWORK_ACTIONS)[number];
+export const CONTAINER_ACTIONS = [
+  'create',
+  'start',
+  'kill',
+  'die',
+  'rename',
+  'destroy',
+  'health_status',
+] as const;
+export type ContainerAction = (typeof CONTAINER_ACTIONS)[number];
 
 export type EngineEvent =
   /** First of all, and after every gap: what was known of Docker may be outdated. */

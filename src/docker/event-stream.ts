@@ -1,23 +1,8 @@
 /** Docker's event stream: one JSON object a line. */
-import type { ContainerAction, EngineEvent, NetworkAction } from './engine.js';
-import type { DriverNames } from './own-plugin.js';
-import { SERVICE_LABEL } from './swarm-labels.js';
 
-const NETWORK_ACTIONS: readonly string[] = [
-  'create',
-  'connect',
-  'disconnect',
-  'destroy',
-] satisfies NetworkAction[];
-const CONTAINER_ACTIONS: readonly string[] = [
-  'create',
-  'start',
-  'kill',
-  'die',
-  'rename',
-  'destroy',
-  'health_status',
-] satisfies ContainerAction[];
+import { SERVICE_LABEL } from './docker-json.js';
+import { CONTAINER_ACTIONS, type EngineEvent, NETWORK_ACTIONS } from './engine.js';
+import type { DriverNames } from './own-plugin.js';
 
 export const EVENT_FILTERS = {
   type: ['network', 'container'],
@@ -52,23 +37,25 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
   const { ID: id, Attributes: attributes = {} } = event?.Actor ?? {};
   if (typeof event?.Action !== 'string' || typeof id !== 'string') return undefined;
   const name = String(attributes.name ?? '');
-  if (event.Type === 'network' && NETWORK_ACTIONS.includes(event.Action)) {
+  // `health_status: healthy`
+  const [word] = event.Action.split(':');
+  const networkAction = NETWORK_ACTIONS.find((each) => each === word);
+  if (event.Type === 'network' && networkAction) {
     return {
       type: 'network',
-      action: event.Action as NetworkAction,
+      action: networkAction,
       networkId: id,
       name,
       driver: names.fromDocker(String(attributes.type ?? '')),
       ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
     };
   }
-  // `health_status: healthy`
-  const [action = ''] = event.Action.split(':');
-  if (event.Type === 'container' && CONTAINER_ACTIONS.includes(action)) {
+  const containerAction = CONTAINER_ACTIONS.find((each) => each === word);
+  if (event.Type === 'container' && containerAction) {
     const { [SERVICE_LABEL]: service, signal } = attributes;
     return {
       type: 'container',
-      action: action as ContainerAction,
+      action: containerAction,
       containerId: id,
       name,
       ...(service !== undefined && { service: String(service) }),

@@ -1,10 +1,10 @@
 /**
- * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts), and here they
- * are put right, before the container's first instruction where Docker waits for an answer of ours.
+ * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts). Here they are
+ * corrected, before the container's first instruction where Docker waits for an answer of ours.
  */
 import { ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { sleep } from '../concurrency/deadline.js';
+import { raceLimit, sleep } from '../concurrency/deadline.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { ContainerDirectories } from './container-directories.js';
@@ -24,11 +24,11 @@ interface Stay {
   directory?: string | undefined;
 }
 
-/** Nothing here fails: a file that cannot be put right is a problem that `problem` and the log say. */
+/** Nothing here fails: a file that cannot be corrected is reported by `problem` and in the log. */
 export class HostsFiles {
   readonly #stays = new Map<string, Stay>();
   #problem: string | undefined;
-  /** Until Docker's version is known the files say it. */
+  /** Until Docker's version is known the files show it. */
   #isNeeded = true;
 
   constructor(
@@ -69,19 +69,18 @@ export class HostsFiles {
     if (!this.#isNeeded || this.#stays.get(endpointId)?.directory !== undefined) return;
     const stay: Stay = { sandboxPath, youngest: Promise.resolve([]) };
     this.#stays.set(endpointId, stay);
-    void this.#bounded(async () => {
-      stay.directory = await this.directories.find(containerId);
-      if (stay.directory !== undefined) await makeReadable(stay.directory);
-    });
+    void this.#bounded(() =>
+      this.#inDirectoryOf(containerId, async (directory) => {
+        stay.directory = directory;
+        await makeReadable(directory);
+      }),
+    );
   }
 
   /** The same, of a container in a network of another driver. */
   async correctOf(containerId: string): Promise<void> {
     if (!this.#isNeeded) return;
-    await this.#bounded(async () => {
-      const directory = await this.directories.find(containerId);
-      if (directory !== undefined) await makeReadable(directory);
-    });
+    await this.#bounded(() => this.#inDirectoryOf(containerId, makeReadable));
   }
 
   /** The sandbox is done with the endpoint: resolves when its lines are gone, or after a second. Unknown is success. */
@@ -95,10 +94,14 @@ export class HostsFiles {
   /** The container has left a network of another driver. */
   async removeOf(containerId: string, isOfNetwork: (address: string) => boolean): Promise<void> {
     if (!this.#isNeeded) return;
-    await this.#bounded(async () => {
-      const directory = await this.directories.find(containerId);
-      if (directory !== undefined) await removeLines(directory, isOfNetwork);
-    });
+    await this.#bounded(() =>
+      this.#inDirectoryOf(containerId, (directory) => removeLines(directory, isOfNetwork)),
+    );
+  }
+
+  async #inDirectoryOf(containerId: string, work: (directory: string) => Promise<unknown>): Promise<void> {
+    const directory = await this.directories.find(containerId);
+    if (directory !== undefined) await work(directory);
   }
 
   /** Where another endpoint of the same sandbox is known to be. */
@@ -107,7 +110,7 @@ export class HostsFiles {
       ?.directory;
   }
 
-  /** Never rejects: what is in the way is found again, and said, when the lines are there. */
+  /** Never rejects: a failure comes again, and is reported, when the lines are there. */
   async #listYoungest(count: number): Promise<string[]> {
     const paths: string[] = [];
     try {
@@ -119,7 +122,7 @@ export class HostsFiles {
     return paths;
   }
 
-  /** Which container is being started Docker does not say; it has written the address into its file. Resolves to where that is. */
+  /** Docker does not name the container that it starts, but has written the address into its file. Resolves to the directory. */
   async #correctByLine({ youngest }: Stay, addresses: readonly string[]): Promise<string | undefined> {
     const isIts: IsIts = (...file) => addresses.some((address) => hasOwnLine(...file, address));
     for (const path of await youngest) if (await makeReadable(path, isIts)) return path;
@@ -129,15 +132,13 @@ export class HostsFiles {
   }
 
   async #bounded(work: () => Promise<unknown>): Promise<void> {
-    const timeout = new AbortController();
     const done = work().then(
       () => {
         this.#problem = undefined;
       },
       (error: unknown) => this.#note(errorMessage(error)),
     );
-    await Promise.race([done, sleep(WAIT_MS, timeout.signal)]);
-    timeout.abort();
+    await raceLimit(done, (decided) => sleep(WAIT_MS, decided));
   }
 
   #note(reason: string): void {

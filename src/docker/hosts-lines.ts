@@ -5,7 +5,7 @@
  *
  * Docker appends to the file, and deletes from it what it wrote. So a line is altered in place, to one of the same length:
  * nothing moves that Docker may be about to write beside. Such a line Docker does not find again (etchosts.Delete), so what
- * was altered is removed here; it can be told by the spaces at its end.
+ * was altered is removed here; it is known by the spaces at its end.
  */
 
 /** Whether this Docker does so, by its version (`28.5.2+dfsg3`). */

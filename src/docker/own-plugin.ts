@@ -1,11 +1,22 @@
-/** Which of this host's managed plugins this process is, and under which names Docker therefore knows its driver. */
-import { readFile } from 'node:fs/promises';
+/**
+ * Which of this host's managed plugins this process is, and under which names Docker therefore knows its driver. A managed
+ * plugin's own name has a tag. Docker takes the plain `xnet` for a plugin of the old kind when its socket is among those of
+ * the host, and a link to the managed plugin's socket there is one.
+ */
+import { lstat, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { XnetError } from '../errors.js';
 
 /** What xnet calls its own driver, in the cluster's records and to the rest of itself, on every host. */
 export const OUR_DRIVER = 'xnet';
 
 /** Docker mounts the directory of a plugin's socket, which it names after the plugin's id. */
 const SOCKET_MOUNT = /\/plugins\/([0-9a-f]{64}) \/run\/docker\/plugins /;
+
+/** The host's /run/docker/plugins, as the plugin's container sees it. */
+const SOCKETS = '/host/run/docker/plugins';
+const LINK = `${SOCKETS}/${OUR_DRIVER}.sock`;
+
+const target = (pluginId: string) => `${pluginId}/${OUR_DRIVER}.sock`;
 
 /** The id of the managed plugin in whose container this process is; undefined: in none. */
 export async function findOwnPlugin(): Promise<string | undefined> {
@@ -30,4 +41,29 @@ export class DriverNames {
   toDocker(driver: string): string {
     return driver === OUR_DRIVER ? this.names[0] : driver;
   }
+}
+
+/** Docker looks for `xnet` among managed plugins first, and then for nothing else. */
+export function isPlainNameFree(pluginName: string): boolean {
+  return pluginName !== `${OUR_DRIVER}:latest`;
+}
+
+/** Throws IN_USE when an xnet that is not a managed plugin has the name. */
+export async function offerPlainName(pluginId: string): Promise<void> {
+  const holder = await lstat(LINK).catch(() => undefined);
+  if (holder?.isSocket())
+    throw new XnetError(
+      'IN_USE',
+      `/run/docker/plugins/${OUR_DRIVER}.sock is the socket of an xnet outside of this plugin: stop that one, or set XNET_PLAIN_NAME=off`,
+    );
+  const fresh = `${LINK}.new`;
+  await rm(fresh, { force: true });
+  await symlink(target(pluginId), fresh);
+  await rename(fresh, LINK);
+}
+
+/** What is not this plugin's link stays. */
+export async function withdrawPlainName(pluginId: string): Promise<void> {
+  const to = await readlink(LINK).catch(() => undefined);
+  if (to === target(pluginId)) await rm(LINK, { force: true });
 }

@@ -1,3 +1,7 @@
+/**
+ * src/inet: addresses, subnets and MAC addresses as values: parsed strictly, never changed, written in one canonical form.
+ * Pure. Not in here: which of them is in use, and by whom.
+ */
 import { Address4, Address6 } from 'ip-address';
 import { XnetError } from '../errors.js';
 import { quoted } from './quoted.js';

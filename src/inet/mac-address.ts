@@ -24,8 +24,9 @@ export function parseMac(text: string): string {
  * Locally administered and unicast; unique in a network for IPv4 (its last four bytes are the address).
  */
 export function macFor(networkId: string, address: IpAddress): string {
-  const hash = createHash('sha256').update(`${networkId} ${address}`).digest();
-  const tail = address.family === 4 ? ipv4Bytes(address) : [...hash.subarray(1, 5)];
+  const text = `${address}`;
+  const hash = createHash('sha256').update(`${networkId} ${text}`).digest();
+  const tail = address.family === 4 ? text.split('.').map(Number) : [...hash.subarray(1, 5)];
   return [0x02, saltOf(networkId), ...tail].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
@@ -37,8 +38,4 @@ export function addressFor(networkId: string, mac: string): IpAddress | undefine
 
 function saltOf(networkId: string): number {
   return createHash('sha256').update(networkId).digest()[0] ?? 0;
-}
-
-function ipv4Bytes(address: IpAddress): number[] {
-  return [24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 0xffn));
 }

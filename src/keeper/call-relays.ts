@@ -1,18 +1,33 @@
-/** Held sockets on which the keeper itself takes calls, and carries them to the daemon that runs. */
-import { createServer, type Server } from 'node:net';
+/**
+ * Held sockets on which the keeper itself takes calls, and carries them to the daemon that runs. The connection to Docker,
+ * and what came on it, are the keeper's: a daemon that ends before it has answered leaves the call to the next one, and
+ * Docker only waits. Without that, Docker would repeat the call with an empty body (moby: pkg/plugins/client.go).
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { XnetError } from '../errors.js';
 import { BACKLOG } from '../native/backlog.js';
 import type { HeldEntry } from './messages.js';
-import { RelayedCall } from './relayed-call.js';
+
+/** Calls that came before a socket's path was removed are taken within so long. */
+const LAST_CALLS_MS = 50;
+/**
+ * In seconds from the call's arrival. More than the daemon's own limit (RPC_DEADLINE_MS) and a slow machine's start of one,
+ * so that this is for when there is none, or one that hangs.
+ */
+const GIVEN_UP_S = 75;
+/** A call that kills every daemon must not go on for ever. */
+const MOST_REPEATS = 3;
+/** To the next try where the daemon's socket is not there. */
+const PAUSE_MS = 50;
+/** Above what the daemon takes. */
+const MOST_BYTES = 2 << 20;
 
 interface Relay {
   readonly entry: HeldEntry;
   readonly to: string;
   readonly server: Server;
 }
-
-/** Calls that came before a socket's path was removed are taken within so long. */
-const LAST_CALLS_MS = 50;
 
 export class CallRelays {
   readonly #relays = new Map<string, Relay>();
@@ -45,3 +60,104 @@ export class CallRelays {
     await new Promise<void>((resolve) => relay.server.close(() => resolve()));
   }
 }
+
+/** One call on its way from Docker to the daemon and back. */
+class RelayedCall {
+  readonly #id = randomBytes(8).toString('hex');
+  readonly #deadline: NodeJS.Timeout;
+  /** All that came so far. */
+  #request = Buffer.alloc(0);
+  #daemon: Socket | undefined;
+  /** How much of the request the daemon has been sent. */
+  #sent = 0;
+  #repeats = 0;
+  #pause: NodeJS.Timeout | undefined;
+
+  /** Takes over the connection `client`. `to`: the path of the daemon's socket. */
+  constructor(
+    private readonly client: Socket,
+    private readonly to: string,
+  ) {
+    this.#deadline = setTimeout(() => this.#giveUp(`within ${GIVEN_UP_S} s`), GIVEN_UP_S * 1000);
+    client.on('data', (bytes) => this.#take(bytes));
+    client.on('error', ignore);
+    client.on('close', () => this.#end());
+    this.#ask();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#request = Buffer.concat([this.#request, bytes]);
+    if (this.#request.length <= MOST_BYTES) this.#send();
+    else this.#refuse('413 Content Too Large', `the request is too large: over ${MOST_BYTES} bytes`);
+  }
+
+  #ask(): void {
+    const daemon = connect(this.to);
+    const answer: Buffer[] = [];
+    let connected = false;
+    daemon.on('connect', () => {
+      connected = true;
+    });
+    daemon.on('data', (bytes) => answer.push(bytes));
+    daemon.on('error', ignore);
+    daemon.on('close', () => this.#takeAnswer(Buffer.concat(answer), connected));
+    this.#daemon = daemon;
+    this.#sent = 0;
+    this.#send();
+  }
+
+  /** With our header after the first line. */
+  #send(): void {
+    if (!this.#daemon) return;
+    const parts = [this.#request.subarray(this.#sent)];
+    if (this.#sent === 0) {
+      const line = this.#request.indexOf('\n') + 1;
+      if (line === 0) return;
+      const header = Buffer.from(`x-xnet-call: ${this.#id} ${this.#repeats}\r\n`);
+      parts.splice(0, 1, this.#request.subarray(0, line), header, this.#request.subarray(line));
+    }
+    this.#daemon.write(Buffer.concat(parts));
+    this.#sent = this.#request.length;
+  }
+
+  /** The daemon closes a connection when it has answered; one that was killed, without a word. */
+  #takeAnswer(answer: Buffer, connected: boolean): void {
+    this.#daemon = undefined;
+    if (this.client.destroyed) return;
+    if (answer.length > 0) this.#answer(answer);
+    else if (!connected) this.#pause = setTimeout(() => this.#ask(), PAUSE_MS);
+    else if (this.#repeats === MOST_REPEATS) this.#giveUp(`and ended, ${MOST_REPEATS + 1} times in a row`);
+    else {
+      this.#repeats += 1;
+      this.#ask();
+    }
+  }
+
+  #giveUp(why: string): void {
+    const text = `xnet's daemon did not answer ${why}; see its log and xnet status`;
+    this.#refuse('503 Service Unavailable', text);
+  }
+
+  /** Docker shows its user `Err` of what is not status 200. */
+  #refuse(status: string, Err: string): void {
+    const text = JSON.stringify({ Err });
+    const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nConnection: close`;
+    this.#answer(Buffer.from(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`));
+  }
+
+  #answer(bytes: Buffer): void {
+    this.client.removeAllListeners('data');
+    this.client.write(bytes);
+    this.client.destroySoon();
+  }
+
+  /** The call is answered, or its caller has gone: then the daemon is not asked again. */
+  #end(): void {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#pause);
+    this.#daemon?.destroy();
+    this.#daemon = undefined;
+  }
+}
+
+function ignore(): void {}

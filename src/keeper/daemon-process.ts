@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { errorMessage } from '../errors.js';
+import type * as Processes from '../native/processes.js';
 import type { CallRelays } from './call-relays.js';
 import type { HeldDescriptors } from './held-descriptors.js';
 import {
@@ -13,19 +14,13 @@ import {
 } from './messages.js';
 import type { DaemonEnd } from './plan-next.js';
 
-/** The calls of src/native/pidfd.ts. */
-export interface Pidfds {
-  openPidfd(pid: number): number;
-  duplicateFrom(pidfd: number, fd: number): number;
-}
-
 export interface DaemonOptions {
   readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly held: HeldDescriptors;
   readonly relays: CallRelays;
   /** Loaded while the daemon starts: it takes longer. */
-  readonly pidfds: Promise<Pidfds>;
+  readonly processes: Promise<typeof Processes>;
   /** As of now. */
   readonly state: () => KeeperState;
 }
@@ -37,23 +32,21 @@ export interface DaemonOptions {
 export class DaemonProcess {
   /** Resolves when it has ended; with code 127 when it could not be started. */
   readonly ended: Promise<DaemonEnd>;
-  readonly #options: DaemonOptions;
   readonly #child: ChildProcess;
   #running = true;
   #pidfd: number | undefined;
 
-  constructor(options: DaemonOptions) {
+  constructor(private readonly options: DaemonOptions) {
     const [program = '', ...args] = options.command;
-    this.#options = options;
     this.#child = spawn(program, args, {
       env: options.environment,
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     });
-    this.#child.on('message', (message) => this.#receive(message));
+    this.#child.on('message', (message) => void this.#receive(message));
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => resolve(this.#finish({ code, signal })));
       this.#child.on('error', (error) => {
-        // Also said when a message cannot be sent to a process that has just ended.
+        // Also emitted when a message cannot be sent to a process that has just ended.
         if (this.#child.pid === undefined) resolve(this.#finish({ code: 127, signal: null }, error));
       });
     });
@@ -75,55 +68,46 @@ export class DaemonProcess {
 
   /** Unasked: something that `xnet status` shows has changed. */
   sendState(): void {
-    this.#send({ event: 'keeper', keeper: this.#options.state() });
+    this.#send({ event: 'keeper', keeper: this.options.state() });
   }
 
-  #receive(message: unknown): void {
-    this.#options.pidfds.then(
-      (pidfds) => void this.#answer(message, pidfds),
-      (error: unknown) => this.#refuse(message, error),
-    );
-  }
-
-  async #answer(message: unknown, pidfds: Pidfds): Promise<void> {
-    if (!this.#running) return;
+  /** Never rejects. */
+  async #receive(message: unknown): Promise<void> {
     try {
+      const processes = await this.options.processes;
+      if (!this.#running) return;
       const request = parseRequest(message);
-      const held = await this.#carryOut(request, pidfds);
-      this.#send({ id: request.id, held, keeper: this.#options.state() });
+      const held = await this.#carryOut(request, processes);
+      this.#send({ id: request.id, held, keeper: this.options.state() });
     } catch (error: unknown) {
-      this.#refuse(message, error);
+      const id = findRequestId(message);
+      if (id !== undefined && this.#running) this.#send({ id, failure: errorMessage(error) });
     }
   }
 
   /** Returns the entries that the daemon must learn of. */
-  #carryOut(request: KeeperRequest, pidfds: Pidfds): HeldEntry[] | Promise<HeldEntry[]> {
-    const { held, relays } = this.#options;
+  #carryOut(request: KeeperRequest, processes: typeof Processes): HeldEntry[] | Promise<HeldEntry[]> {
+    const { held, relays } = this.options;
     if (request.op === 'list') return held.list();
     if (request.op === 'hold') {
-      return [held.hold(request.key, () => pidfds.duplicateFrom(this.#pidfdFrom(pidfds), request.fd))];
+      return [held.hold(request.key, () => processes.duplicateFrom(this.#openOnce(processes), request.fd))];
     }
     if (request.op === 'end-relay') return relays.end(request.key).then(() => []);
     if (request.op === 'relay') {
       const entry = held.get(request.key);
-      relays.start(entry, request.to, () => duplicateOwn(pidfds, entry.fd));
+      relays.start(entry, request.to, () => duplicateOwn(processes, entry.fd));
     } else held.release(request.key);
     return [];
   }
 
-  /** While `exit` has not been said the process is not reaped, so its number is still its own. */
-  #pidfdFrom(pidfds: Pidfds): number {
-    this.#pidfd ??= pidfds.openPidfd(this.#child.pid as number);
+  /** Before its event `exit` the process is not reaped, so its number is still its own. */
+  #openOnce({ openPidfd }: typeof Processes): number {
+    this.#pidfd ??= openPidfd(this.#child.pid as number);
     return this.#pidfd;
   }
 
-  #refuse(message: unknown, error: unknown): void {
-    const id = findRequestId(message);
-    if (id !== undefined && this.#running) this.#send({ id, failure: errorMessage(error) });
-  }
-
   #send(message: object): void {
-    // A daemon that is gone needs no answer; its end is said by `exit`.
+    // A daemon that is gone needs no answer; the event `exit` is its end.
     if (this.#child.connected) this.#child.send({ xnet: PROTOCOL, ...message }, () => undefined);
   }
 
@@ -136,7 +120,7 @@ export class DaemonProcess {
   }
 }
 
-function duplicateOwn({ openPidfd, duplicateFrom }: Pidfds, fd: number): number {
+function duplicateOwn({ openPidfd, duplicateFrom }: typeof Processes, fd: number): number {
   const own = openPidfd(process.pid);
   try {
     return duplicateFrom(own, fd);

@@ -1,16 +1,19 @@
 /**
  * The keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
  * duplicates of the sockets that must not close meanwhile, so that what is sent to them waits instead of being
- * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way. It knows
- * nothing else, and so has no reason to die.
+ * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way.
+ *
+ * Nothing else is in this folder: no setting, no library but koffi, nothing of networks. So the keeper stays small, has no
+ * reason to die, and outlives upgrades of the daemon. What runs in the daemon is in client/.
  *
  * Signals: SIGTERM and SIGINT stop daemon and keeper; SIGHUP and SIGUSR2 put the version on disk in the daemon's
- * place, with the sockets held over the change, once that version has said that it can start with its configuration.
+ * place, with the sockets held over the change, once a check by that version (`--check`) has passed.
  */
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from '../errors.js';
+import type * as Processes from '../native/processes.js';
 import { CallRelays } from './call-relays.js';
-import { DaemonProcess, type Pidfds } from './daemon-process.js';
+import { DaemonProcess } from './daemon-process.js';
 import { HeldDescriptors } from './held-descriptors.js';
 import type { KeeperState } from './messages.js';
 import { type DaemonEnd, formatEnd, type Order, planNext, QUICK_MS } from './plan-next.js';
@@ -36,31 +39,24 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
   // Nothing here runs often enough to be worth compiled code.
   setFlagsFromString('--optimize-for-size');
   const keeper = new Keeper(options);
-  return await keeper.run();
-}
-
-/** The libc calls of src/native/. */
-interface Native extends Pidfds {
-  reapOrphans(own: readonly (number | undefined)[]): void;
+  return keeper.run();
 }
 
 class Keeper {
-  readonly #options: KeeperOptions;
   readonly #held: HeldDescriptors;
   readonly #relays = new CallRelays();
   #order: Order = 'run';
   #daemon: DaemonProcess | undefined;
   #check: UpgradeCheck | undefined;
-  /** Asked for once more while a check was under way: what was checked may be another by now. */
+  /** An upgrade was asked for once more while a check was under way: the version on disk may be another by now. */
   #askedAgain = false;
   #killTimer: NodeJS.Timeout | undefined;
   #endPause: () => void = () => undefined;
-  #native: Promise<Native> | undefined;
+  #processes: Promise<typeof Processes> | undefined;
   #state: KeeperState = { pid: process.pid, deaths: 0 };
   #quickDeaths = 0;
 
-  constructor(options: KeeperOptions) {
-    this.#options = options;
+  constructor(private readonly options: KeeperOptions) {
     this.#held = new HeldDescriptors(parseGivenSockets(options.environment, process.pid));
   }
 
@@ -85,9 +81,9 @@ class Keeper {
     }
   }
 
-  /** What stands in its way the daemon says, which tries it, too. */
+  /** A failure is the daemon's to report: it opens the socket, too. */
   async #listenFirst(): Promise<void> {
-    const { listenFirst: path } = this.#options;
+    const { listenFirst: path } = this.options;
     if (!path || this.#held.list().some(({ key }) => key === PLUGIN_KEY)) return;
     try {
       const { makeSocket } = await import('./make-socket.js');
@@ -102,11 +98,11 @@ class Keeper {
     const { refusedUpgrade: _, ...state } = this.#state;
     this.#state = state;
     const daemon = new DaemonProcess({
-      command: this.#options.command,
-      environment: withoutGivenSockets(this.#options.environment),
+      command: this.options.command,
+      environment: withoutGivenSockets(this.options.environment),
       held: this.#held,
       relays: this.#relays,
-      pidfds: this.#loadNative(),
+      processes: this.#loadProcesses(),
       state: () => this.#state,
     });
     this.#daemon = daemon;
@@ -117,7 +113,7 @@ class Keeper {
     return end;
   }
 
-  /** Follows a signal. A stop wins over an upgrade under way; anything said twice is done once. */
+  /** Follows a signal. A stop wins over an upgrade under way; a repeated signal is done once. */
   #take(order: 'stop' | 'upgrade'): void {
     if (this.#order === 'stop' || this.#order === order) return;
     if (order === 'upgrade' && this.#daemon) void this.#checkUpgrade();
@@ -128,7 +124,7 @@ class Keeper {
   async #checkUpgrade(): Promise<void> {
     this.#askedAgain = this.#check !== undefined;
     if (this.#askedAgain) return;
-    this.#check = new UpgradeCheck(this.#options.command, withoutGivenSockets(this.#options.environment));
+    this.#check = new UpgradeCheck(this.options.command, withoutGivenSockets(this.options.environment));
     const refusal = await this.#check.refusal;
     this.#check = undefined;
     if (this.#order !== 'run') return;
@@ -148,7 +144,7 @@ class Keeper {
     this.#killTimer ??= setTimeout(() => {
       report('the daemon does not stop; it is killed');
       this.#daemon?.kill();
-    }, this.#options.stopTimeoutMs ?? 30_000);
+    }, this.options.stopTimeoutMs ?? 30_000);
   }
 
   #count(end: DaemonEnd, order: Order, livedMs: number): void {
@@ -173,17 +169,15 @@ class Keeper {
   }
 
   #reap(): void {
-    this.#native?.then(({ reapOrphans }) => reapOrphans([this.#daemon?.pid, this.#check?.pid]), ignore);
+    this.#processes?.then(({ reapOrphans }) => reapOrphans([this.#daemon?.pid, this.#check?.pid]), ignore);
   }
 
-  /** All of it at the first start: later an upgrade may have taken the files of this version away. */
-  #loadNative(): Promise<Native> {
-    this.#native ??= Promise.all([import('../native/pidfd.js'), import('../native/orphans.js')]).then(
-      ([pidfds, orphans]) => ({ ...pidfds, ...orphans }),
-    );
-    // Said to the daemon when it asks for something.
-    this.#native.catch(ignore);
-    return this.#native;
+  /** At the first start: later an upgrade may have taken the files of this version away. */
+  #loadProcesses(): Promise<typeof Processes> {
+    this.#processes ??= import('../native/processes.js');
+    // The daemon gets the reason when it asks for something.
+    this.#processes.catch(ignore);
+    return this.#processes;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Listening sockets on paths where a dead process may have left its own. */
+import { once } from 'node:events';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
@@ -24,16 +25,16 @@ export async function makeSocket(path: string): Promise<number> {
 }
 
 async function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const settle = (answer: boolean) => {
-      probe.destroy();
-      resolve(answer);
-    };
-    probe.once('connect', () => settle(true));
+  const probe = connect(path);
+  try {
+    await once(probe, 'connect');
+    return true;
+  } catch (error: unknown) {
     // EAGAIN: alive, with a full backlog.
-    probe.once('error', (error: NodeJS.ErrnoException) => settle(error.code === 'EAGAIN'));
-  });
+    return (error as NodeJS.ErrnoException).code === 'EAGAIN';
+  } finally {
+    probe.destroy();
+  }
 }
 
 export function ignoreAbsent(error: NodeJS.ErrnoException): void {

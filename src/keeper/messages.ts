@@ -1,6 +1,6 @@
 /**
- * What daemon and keeper say to each other over Node's IPC channel, checked strictly on both sides. A keeper
- * outlives upgrades of the daemon: shapes once released stay valid, and what it does not know it refuses.
+ * The messages between daemon and keeper over Node's IPC channel, checked strictly on both sides. A keeper
+ * outlives upgrades of the daemon: shapes once released stay valid, and a shape that it does not know is refused.
  */
 import { XnetError } from '../errors.js';
 

@@ -54,7 +54,7 @@ function pauseMs(quickDeaths: number): number {
 }
 
 function exitCodeOf({ code, signal }: DaemonEnd): number {
-  // Killed by our SIGTERM, or the terminal's SIGINT, before it could listen to it: it has stopped, as it was told.
+  // Killed by our SIGTERM, or the terminal's SIGINT, before it had a handler: a stop in order, too.
   if (signal === 'SIGTERM' || signal === 'SIGINT') return 0;
   return code ?? 128 + ((signal && SIGNAL_NUMBERS[signal]) ?? 0);
 }

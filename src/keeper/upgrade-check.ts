@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 /** A start may take 12 s on a machine at work; the daemon that runs serves meanwhile. */
 const TIMEOUT_MS = 60_000;
 const LONGEST_REASON = 2000;
-/** What an older version says, which is put back: it cannot check, and is believed. */
+/** The error of an older version that is put back: it cannot check, and is started without. */
 const KNOWS_NO_CHECK = "unknown option '--check'";
 
 /** Asks the version on disk whether it can start with its configuration, before the daemon that runs makes room for it. */

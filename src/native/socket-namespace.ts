@@ -37,7 +37,7 @@ function openNamespace(path: string): number {
   }
 }
 
-/** A sandbox's file is a plain, empty one once its namespace was unmounted: setns says EINVAL then. */
+/** A sandbox's file is a plain, empty one once its namespace was unmounted: setns fails with EINVAL then. */
 function enter(namespace: number, path: string): void {
   try {
     checked(setns(namespace, LINUX.CLONE_NEWNET), 'setns');

@@ -5,13 +5,14 @@
  * non-blocking; whoever gets one closes it. An open one keeps the namespace, and its interfaces, alive.
  */
 import { closeSync } from 'node:fs';
+import { isXnetError } from '../errors.js';
 import {
   bind,
   checked,
   connect as connectSocket,
-  failedWith,
   getsockname,
   LINUX,
+  lastErrno,
   listen,
   setsockopt,
   socket,
@@ -20,7 +21,7 @@ import { inNamespace } from './socket-namespace.js';
 
 /** Where Docker's resolver listens in every sandbox, and so do we. IPv6-only networks have it too. */
 export const RESOLVER_ADDRESS = '127.0.0.11';
-const RESOLVER_PORT = 53;
+export const RESOLVER_PORT = 53;
 
 /**
  * The mark (SO_MARK) of our own queries to Docker's resolver, by which the sandbox's rule lets them pass, and
@@ -47,16 +48,19 @@ export interface SandboxSockets {
 /** A UDP and a listening TCP socket on 127.0.0.11 in the sandbox, on one free port where there is one. */
 export function openSandboxSockets(sandboxPath: string): SandboxSockets {
   return inNamespace(sandboxPath, () => {
-    const udp = udpSocket();
+    let udp = udpSocket();
     try {
       for (let tried = 1; ; tried++) {
-        const udpPort = boundPort(udp.fd);
+        const udpPort = boundPort(udp);
         const tcp = tcpListener(tried < PORT_TRIES ? udpPort : 0);
-        if (tcp !== undefined) return { udp: udp.fd, tcp, udpPort, tcpPort: boundPort(tcp) };
-        udp.replace();
+        if (tcp !== undefined) return { udp, tcp, udpPort, tcpPort: boundPort(tcp) };
+        // Opened before the other is closed, so that the kernel gives another port.
+        const next = udpSocket();
+        closeSync(udp);
+        udp = next;
       }
     } catch (error) {
-      closeSync(udp.fd);
+      closeSync(udp);
       throw error;
     }
   });
@@ -70,13 +74,7 @@ export function openSandboxSockets(sandboxPath: string): SandboxSockets {
  * round.
  */
 export function openForwardUdp(sandboxPath: string): number {
-  return inNamespace(sandboxPath, () =>
-    makeSocket(LINUX.SOCK_DGRAM, (fd) => {
-      bindTo(fd, 0);
-      setOption(fd, LINUX.SO_MARK, RESOLVER_MARK);
-      setOption(fd, LINUX.SO_RCVBUFFORCE, RECEIVE_BUFFER);
-    }),
-  );
+  return inNamespace(sandboxPath, () => udpSocket({ isMarked: true }));
 }
 
 /** A TCP socket in the sandbox, connecting to Docker's resolver past our rule; bound like that for UDP. */
@@ -87,29 +85,17 @@ export function openForwardTcp(sandboxPath: string): number {
       setOption(fd, LINUX.SO_MARK, RESOLVER_MARK);
       const to = addressOf(RESOLVER_PORT);
       const result = connectSocket(fd, to, to.length);
-      if (result !== 0 && !failedWith('EINPROGRESS')) checked(result, 'connect');
+      if (result !== 0 && lastErrno() !== 'EINPROGRESS') checked(result, 'connect');
     }),
   );
 }
 
-function udpSocket(): { readonly fd: number; replace(): void } {
-  const open = () =>
-    makeSocket(LINUX.SOCK_DGRAM, (fd) => {
-      bindTo(fd, 0);
-      setOption(fd, LINUX.SO_RCVBUFFORCE, RECEIVE_BUFFER);
-    });
-  let fd = open();
-  return {
-    get fd() {
-      return fd;
-    },
-    replace() {
-      // Opened before the other is closed, so that the kernel gives another port.
-      const next = open();
-      closeSync(fd);
-      fd = next;
-    },
-  };
+function udpSocket({ isMarked = false } = {}): number {
+  return makeSocket(LINUX.SOCK_DGRAM, (fd) => {
+    bindTo(fd, 0);
+    if (isMarked) setOption(fd, LINUX.SO_MARK, RESOLVER_MARK);
+    setOption(fd, LINUX.SO_RCVBUFFORCE, RECEIVE_BUFFER);
+  });
 }
 
 /** undefined when the port is taken. */
@@ -120,13 +106,9 @@ function tcpListener(port: number): number | undefined {
       checked(listen(fd, BACKLOG), 'listen');
     });
   } catch (error) {
-    if (port !== 0 && isTaken(error)) return undefined;
+    if (port !== 0 && isXnetError(error, 'IN_USE')) return undefined;
     throw error;
   }
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'IN_USE';
 }
 
 function makeSocket(type: number, prepare: (fd: number) => void): number {
@@ -164,9 +146,6 @@ function addressOf(port: number): Buffer {
   const address = Buffer.alloc(16);
   address.writeUInt16LE(LINUX.AF_INET, 0);
   address.writeUInt16BE(port, 2);
-  address.set(
-    RESOLVER_ADDRESS.split('.').map((part) => Number(part)),
-    4,
-  );
+  address.set(RESOLVER_ADDRESS.split('.').map(Number), 4);
   return address;
 }

@@ -3,11 +3,9 @@
  * closed; one made here stays until it is unlinked by whoever wants it gone.
  */
 import { closeSync } from 'node:fs';
-import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
 import { XnetError } from '../errors.js';
 import { BACKLOG } from './backlog.js';
-import { bind, getsockname, LINUX, listen, socket } from './socket-libc.js';
+import { bind, getsockname, LINUX, lastErrno, listen, socket } from './socket-libc.js';
 
 const AF_UNIX = 1;
 /** sizeof(sockaddr_un): a family of 2 bytes in the machine's order, a path of 108. */
@@ -47,7 +45,7 @@ export function findSocketPath(fd: number): string | undefined {
 
 function checked(call: string, path: string, result: number): number {
   if (result >= 0) return result;
-  const errno = getSystemErrorName(-koffi.errno());
+  const errno = lastErrno();
   const code = errno === 'EADDRINUSE' ? 'IN_USE' : 'KERNEL';
   throw new XnetError(code, `cannot listen on ${path}: ${call} failed: ${errno}`, { path });
 }

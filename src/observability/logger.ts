@@ -1,3 +1,7 @@
+/**
+ * src/observability: what people see of xnet: lines of the log, text in columns, counted repairs. Nothing here fails its caller,
+ * and no name can break a line of text. Not in here: what is worth showing; whoever knows it decides.
+ */
 import winston from 'winston';
 
 export type LogFields = Readonly<Record<string, unknown>>;

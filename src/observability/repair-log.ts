@@ -13,7 +13,7 @@ export class RepairLog {
 
   constructor(private readonly logger: Logger) {}
 
-  /** `where` says of which network, if of one. */
+  /** `where`: the network that they are of, if of one. */
   note(repairs: readonly LoggedRepair[], where: { readonly network?: string } = {}): void {
     for (const { kind, object, was } of repairs) {
       this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);

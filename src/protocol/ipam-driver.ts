@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { optionalText, stringMap } from './ids.js';
 
-/** RequestAddress option that tells what the address is for (moby: ipamapi.RequestAddressType). */
+/** RequestAddress option with what the address is for (moby: ipamapi.RequestAddressType). */
 export const REQUEST_ADDRESS_TYPE = 'RequestAddressType';
 export const GATEWAY_ADDRESS_TYPE = 'com.docker.network.gateway';
 /** Sent by swarm's managers, with whatever address they ask for (moby: ipamapi.AllocSerialPrefix). */

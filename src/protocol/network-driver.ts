@@ -1,4 +1,7 @@
 /**
+ * src/protocol: what Docker sends and gets, in Docker's own spelling. A request that a schema has accepted has valid ids and
+ * bounded texts. Not in here: behaviour, defaults of xnet's, and types of xnet's own.
+ *
  * The wire of a remote network driver, type for type after moby
  * daemon/libnetwork/drivers/remote/api/api.go; keys and spelling are Docker's.
  */
@@ -11,7 +14,6 @@ const ipamData = z.object({
   Gateway: optionalText,
   AuxAddresses: z.record(z.string(), z.string()).nullish(),
 });
-export type IpamData = z.infer<typeof ipamData>;
 
 const ipamDataList = z
   .array(ipamData)
@@ -26,7 +28,6 @@ export const createNetworkRequest = z.object({
   IPv4Data: ipamDataList,
   IPv6Data: ipamDataList,
 });
-export type CreateNetworkRequest = z.infer<typeof createNetworkRequest>;
 
 /** AllocateNetwork has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
 export const allocateNetworkRequest = createNetworkRequest;
@@ -41,7 +42,6 @@ export const createEndpointRequest = z.object({
     .nullish(),
   Options: optionMap,
 });
-export type CreateEndpointRequest = z.infer<typeof createEndpointRequest>;
 
 export const endpointRequest = z.object({ NetworkID: dockerId, EndpointID: dockerId });
 
@@ -51,7 +51,6 @@ export const joinRequest = z.object({
   SandboxKey: z.string().max(4096),
   Options: optionMap,
 });
-export type JoinRequest = z.infer<typeof joinRequest>;
 
 export const externalConnectivityRequest = z.object({
   NetworkID: dockerId,
@@ -65,12 +64,6 @@ export interface NetworkDriverCapabilities {
   Scope: 'local' | 'global';
   ConnectivityScope: 'local' | 'global';
   GwAllocChecker: boolean;
-}
-
-export interface EndpointInterface {
-  Address?: string;
-  AddressIPv6?: string;
-  MacAddress?: string;
 }
 
 export interface JoinResponse {

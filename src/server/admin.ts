@@ -1,7 +1,9 @@
 /** The admin socket: what the `xnet` commands ask the daemon. JSON over HTTP on a unix socket of root's. */
 import { createServer, type Server } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import type { ResolversStatus } from '../dns/collaborators.js';
 import { errorMessage, isXnetError } from '../errors.js';
+import type { KeeperState } from '../keeper/messages.js';
 import { formatStatus } from './status-text.js';
 
 /** What `xnet status` shows. A problem is one sentence: what is wrong and what to do. */
@@ -17,17 +19,14 @@ export interface Status {
   readonly store: { readonly description: string; readonly answerMs?: number; readonly problem?: string };
   /** Docker's Engine API: its version, or why it is not answering. */
   readonly docker?: { readonly version?: string; readonly problem?: string };
-  readonly names: NamesStatus;
+  readonly names: ResolversStatus & {
+    /** Containers whose names the other hosts do not know yet, because writing them failed. */
+    readonly unpublished: number;
+  };
   /** Kernel objects that somebody had altered and that were put right, by kind, since the daemon's start. */
   readonly repairs: Readonly<Record<string, number>>;
   /** The process that starts the daemon again when it dies; absent: nobody does. */
-  readonly keeper?: {
-    readonly pid: number;
-    readonly deaths: number;
-    readonly lastDeath?: string;
-    /** The upgrade that was asked for last, and not made. */
-    readonly refusedUpgrade?: { readonly reason: string; readonly at: string };
-  };
+  readonly keeper?: KeeperState;
   readonly problems: readonly string[];
   readonly networks: readonly NetworkStatus[];
   readonly peers: readonly PeerStatus[];
@@ -38,31 +37,12 @@ export interface PeerStatus {
   readonly name: string;
   readonly vtep: string;
   readonly alive: boolean;
-  /** `unknown`: the store, which would tell, is away. */
+  /** `unknown`: the store is away. */
   readonly state: 'alive' | 'silent' | 'unknown';
   /** ISO 8601: since when it is not alive, or not known to be. */
   readonly since?: string;
   /** The same of one that was silent already at this time, when this daemon began to look. */
   readonly before?: string;
-}
-
-/** Queries of containers, since the daemon's start. */
-export interface NamesStatus {
-  /** Containers' sandboxes with a resolver of ours. */
-  readonly sandboxes: number;
-  readonly answered: number;
-  /** To Docker's own resolver. */
-  readonly forwarded: number;
-  readonly dropped: number;
-  /** Resolvers that could not be installed: Docker's own answers there, which knows this host alone. */
-  readonly failedInstalls: number;
-  readonly lastFailures: readonly {
-    readonly sandboxPath: string;
-    readonly reason: string;
-    readonly at: string;
-  }[];
-  /** Containers whose names the other hosts do not know yet, because writing them failed. */
-  readonly unpublished: number;
 }
 
 export interface NetworkStatus {

@@ -8,17 +8,15 @@ import {
 } from '../driver/networks/network-options.js';
 import type { Networks } from '../driver/networks/networks.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
-import type { Family } from '../inet/ip-address.js';
-import { bits, IpAddress } from '../inet/ip-address.js';
+import { bits, type Family, IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
 import type { AddressRequest, Ipam } from '../ipam/ipam.js';
 import { parsePoolId } from '../ipam/pool-id.js';
 import { parsePoolKey } from '../ipam/pool-name.js';
 import * as wire from '../protocol/ipam-driver.js';
-import type { Call } from './call.js';
+import { type Call, command, method, type RpcMethod } from './method.js';
 import type { Ready, Scope } from './network-driver.js';
-import type { RpcMethod } from './rpc.js';
 
 export interface IpamDriverParts {
   readonly ipam: Ipam;
@@ -32,46 +30,31 @@ export interface IpamDriverParts {
 /** No replay: what was given out stands in the store. No MAC needed: xnet derives it from the address. */
 const CAPABILITIES: wire.IpamCapabilities = { RequiresMACAddress: false, RequiresRequestReplay: false };
 
+const DEFAULT_SPACES = {
+  LocalDefaultAddressSpace: ADDRESS_SPACES.local,
+  GlobalDefaultAddressSpace: ADDRESS_SPACES.global,
+};
+
 export function ipamDriverMethods(scope: Scope, ready: Ready<IpamDriverParts>): RpcMethod[] {
   return [
     { name: 'IpamDriver.GetCapabilities', handle: () => CAPABILITIES },
-    {
-      name: 'IpamDriver.GetDefaultAddressSpaces',
-      handle: () => ({
-        LocalDefaultAddressSpace: ADDRESS_SPACES.local,
-        GlobalDefaultAddressSpace: ADDRESS_SPACES.global,
-      }),
-    },
-    {
-      name: 'IpamDriver.RequestPool',
-      request: wire.requestPoolRequest,
-      handle: async (request: wire.RequestPoolRequest, _signal, call) =>
-        requestPool(scope, request, call, await ready()),
-    },
-    {
-      name: 'IpamDriver.ReleasePool',
-      request: wire.releasePoolRequest,
-      handle: async ({ PoolID }: { PoolID: string }) => {
-        const { ipam, poolRequests } = await ready();
-        poolRequests.forget(holdOf(PoolID));
-        await ipam.releasePool(PoolID);
-        return {};
-      },
-    },
-    {
-      name: 'IpamDriver.RequestAddress',
-      request: wire.requestAddressRequest,
-      handle: async (request: wire.RequestAddressRequest, _signal, call) =>
-        requestAddress(request, call, await ready()),
-    },
-    {
-      name: 'IpamDriver.ReleaseAddress',
-      request: wire.releaseAddressRequest,
-      handle: async (request: { PoolID: string; Address: string }) => {
-        await releaseAddress(request, await ready());
-        return {};
-      },
-    },
+    { name: 'IpamDriver.GetDefaultAddressSpaces', handle: () => DEFAULT_SPACES },
+    method('IpamDriver.RequestPool', wire.requestPoolRequest, async (request, _signal, call) =>
+      requestPool(scope, request, call, await ready()),
+    ),
+    command('IpamDriver.ReleasePool', wire.releasePoolRequest, async ({ PoolID }) => {
+      const { ipam, poolRequests } = await ready();
+      poolRequests.forget(holdOf(PoolID));
+      await ipam.releasePool(PoolID);
+    }),
+    method('IpamDriver.RequestAddress', wire.requestAddressRequest, async (request, _signal, call) =>
+      requestAddress(request, call, await ready()),
+    ),
+    command('IpamDriver.ReleaseAddress', wire.releaseAddressRequest, async ({ PoolID, Address }) => {
+      const { ipam, endpoints } = await ready();
+      const { boundTo } = await ipam.releaseAddress(PoolID, parseAddress(Address));
+      if (boundTo !== undefined) await endpoints.deleteUnlessJoined(boundTo);
+    }),
   ];
 }
 
@@ -173,23 +156,15 @@ async function requestAddress(
 }
 
 /**
- * Docker marks gateways and, from 29 on, names containers; before, it does not tell an auxiliary address
- * (--aux-address) from a container's (--ip). But it asks for the former alone while it creates the network; swarm's
- * managers never do.
+ * Docker marks gateways and, from 29 on, names containers; before, its requests for an auxiliary
+ * address (--aux-address) and for a container's (--ip) are alike. But it asks for the former only while it creates the
+ * network; swarm's managers never do.
  */
 function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolRequests) {
   if (request.Options[wire.REQUEST_ADDRESS_TYPE] === wire.GATEWAY_ADDRESS_TYPE) return 'gateway';
   const named = wire.ENDPOINT_NAME in request.Options || wire.SERIAL in request.Options;
   if (named || request.Address === undefined) return 'endpoint';
   return poolRequests.isCreating(holdOf(request.PoolID)) ? 'auxiliary' : 'endpoint';
-}
-
-async function releaseAddress(
-  request: { PoolID: string; Address: string },
-  parts: IpamDriverParts,
-): Promise<void> {
-  const { boundTo } = await parts.ipam.releaseAddress(request.PoolID, parseAddress(request.Address));
-  if (boundTo !== undefined) await parts.endpoints.deleteUnlessJoined(boundTo);
 }
 
 /** Throws INVALID for what is no PoolID of xnet's. */

@@ -5,13 +5,19 @@ import type { Networks } from '../driver/networks/networks.js';
 import type { SwarmNetworks } from '../driver/swarm-networks.js';
 import { XnetError } from '../errors.js';
 import * as wire from '../protocol/network-driver.js';
-import type { RpcMethod } from './rpc.js';
+import { command, method, type RpcMethod } from './method.js';
 
 /**
  * Local scope: a network is this Docker's own, and its ids differ from host to host; xnet ties them together.
  * Global scope: on a swarm node only managers create networks, for all nodes, under one id.
  */
 export type Scope = wire.NetworkDriverCapabilities['Scope'];
+
+interface Driver {
+  readonly networks: Networks;
+  readonly swarmNetworks: SwarmNetworks;
+  readonly endpoints: Endpoints;
+}
 
 /** Rejects with the reason when the host is not ready in time. */
 export type Ready<T> = () => Promise<T>;
@@ -30,85 +36,59 @@ const INTERFACE_PREFIX = 'eth';
  */
 export function networkDriverMethods(
   scope: Scope,
-  ready: Ready<{ networks: Networks; swarmNetworks: SwarmNetworks; endpoints: Endpoints }>,
+  ready: Ready<Driver>,
   gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
   const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true } as const;
   return [
-    {
-      name: 'NetworkDriver.GetCapabilities',
-      handle: (): wire.NetworkDriverCapabilities => capabilities,
-    },
-    {
-      // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
-      name: 'NetworkDriver.GwAllocCheck',
-      request: wire.gwAllocCheckRequest,
-      handle: async () => {
-        await gatewayBridge();
-        return { SkipIPv4: true, SkipIPv6: true };
-      },
-    },
+    { name: 'NetworkDriver.GetCapabilities', handle: (): wire.NetworkDriverCapabilities => capabilities },
+    // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
+    method('NetworkDriver.GwAllocCheck', wire.gwAllocCheckRequest, async () => {
+      await gatewayBridge();
+      return { SkipIPv4: true, SkipIPv6: true };
+    }),
     ...networkMethods(ready),
     ...managerMethods(scope, ready),
     ...endpointMethods(ready),
-    ...silentMethods(),
+    ...emptyMethods(),
   ];
 }
 
-function networkMethods(ready: Ready<{ networks: Networks }>): RpcMethod[] {
+function networkMethods(ready: Ready<Driver>): RpcMethod[] {
   return [
-    {
-      name: 'NetworkDriver.CreateNetwork',
-      request: wire.createNetworkRequest,
-      handle: async (request: wire.CreateNetworkRequest) => {
-        const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
-        const { networks } = await ready();
-        await networks.create({
-          dockerNetworkId: request.NetworkID,
-          options,
-          internal: request.Options[INTERNAL] === true,
-          subnets: [...request.IPv4Data, ...request.IPv6Data].map((data) => ({
-            addressSpace: data.AddressSpace ?? '',
-            subnet: data.Pool,
-            gateway: data.Gateway,
-            auxiliary: data.AuxAddresses ?? undefined,
-          })),
-        });
-        return {};
-      },
-    },
-    {
-      name: 'NetworkDriver.DeleteNetwork',
-      request: wire.networkRequest,
-      handle: async (request: { NetworkID: string }) => {
-        await (await ready()).networks.delete(request.NetworkID);
-        return {};
-      },
-    },
+    command('NetworkDriver.CreateNetwork', wire.createNetworkRequest, async (request) => {
+      const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
+      const { networks } = await ready();
+      await networks.create({
+        dockerNetworkId: request.NetworkID,
+        options,
+        internal: request.Options[INTERNAL] === true,
+        subnets: [...request.IPv4Data, ...request.IPv6Data].map((data) => ({
+          addressSpace: data.AddressSpace ?? '',
+          subnet: data.Pool,
+          gateway: data.Gateway,
+          auxiliary: data.AuxAddresses ?? undefined,
+        })),
+      });
+    }),
+    command('NetworkDriver.DeleteNetwork', wire.networkRequest, async ({ NetworkID }) => {
+      await (await ready()).networks.delete(NetworkID);
+    }),
   ];
 }
 
 /** What swarm's managers ask. They free also what was allocated under another scope. */
-function managerMethods(scope: Scope, ready: Ready<{ swarmNetworks: SwarmNetworks }>): RpcMethod[] {
+function managerMethods(scope: Scope, ready: Ready<Driver>): RpcMethod[] {
   return [
-    {
-      name: 'NetworkDriver.AllocateNetwork',
-      request: wire.allocateNetworkRequest,
-      handle: async ({ NetworkID, Options, IPv4Data, IPv6Data }: wire.CreateNetworkRequest) => {
-        if (scope !== 'global') throw notAManagers();
-        const subnets = [...IPv4Data, ...IPv6Data].map(({ Pool }) => Pool);
-        const allocation = { dockerNetworkId: NetworkID, options: Options, subnets };
-        return { Options: await (await ready()).swarmNetworks.allocate(allocation) };
-      },
-    },
-    {
-      name: 'NetworkDriver.FreeNetwork',
-      request: wire.networkRequest,
-      handle: async (request: { NetworkID: string }) => {
-        await (await ready()).swarmNetworks.free(request.NetworkID);
-        return {};
-      },
-    },
+    method('NetworkDriver.AllocateNetwork', wire.allocateNetworkRequest, async (request) => {
+      if (scope !== 'global') throw notAManagers();
+      const subnets = [...request.IPv4Data, ...request.IPv6Data].map(({ Pool }) => Pool);
+      const allocation = { dockerNetworkId: request.NetworkID, options: request.Options, subnets };
+      return { Options: await (await ready()).swarmNetworks.allocate(allocation) };
+    }),
+    command('NetworkDriver.FreeNetwork', wire.networkRequest, async ({ NetworkID }) => {
+      await (await ready()).swarmNetworks.free(NetworkID);
+    }),
   ];
 }
 
@@ -121,79 +101,47 @@ function notAManagers(): XnetError {
   );
 }
 
-function endpointMethods(ready: Ready<{ endpoints: Endpoints }>): RpcMethod[] {
+function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
   return [
-    {
-      name: 'NetworkDriver.CreateEndpoint',
-      request: wire.createEndpointRequest,
-      handle: async (request: wire.CreateEndpointRequest, signal) => {
-        const given = request.Interface;
-        const { endpoints } = await ready();
-        const { mac } = await endpoints.create(
-          {
-            dockerNetworkId: request.NetworkID,
-            endpointId: request.EndpointID,
-            addresses: [given?.Address, given?.AddressIPv6].filter((address) => address !== undefined),
-            mac: given?.MacAddress,
-          },
-          signal,
-        );
-        // Only what Docker did not give: repeating its own values is an error to it.
-        return { Interface: given?.MacAddress ? {} : { MacAddress: mac } };
-      },
-    },
-    {
-      name: 'NetworkDriver.Join',
-      request: wire.joinRequest,
-      handle: async (request: wire.JoinRequest): Promise<wire.JoinResponse> => {
-        const { endpoints } = await ready();
-        const { interfaceName } = await endpoints.join(
-          request.NetworkID,
-          request.EndpointID,
-          request.SandboxKey,
-        );
-        return { InterfaceName: { SrcName: interfaceName, DstPrefix: INTERFACE_PREFIX } };
-      },
-    },
-    {
-      name: 'NetworkDriver.EndpointOperInfo',
-      request: wire.endpointRequest,
-      handle: async (request: { EndpointID: string }) => {
-        await (await ready()).endpoints.complete(request.EndpointID);
-        return { Value: {} };
-      },
-    },
-    {
-      // The interface is still in the container; DeleteEndpoint comes when Docker has taken it out.
-      name: 'NetworkDriver.Leave',
-      request: wire.endpointRequest,
-      handle: async (request: { EndpointID: string }) => {
-        await (await ready()).endpoints.leave(request.EndpointID);
-        return {};
-      },
-    },
-    {
-      name: 'NetworkDriver.DeleteEndpoint',
-      request: wire.endpointRequest,
-      handle: async (request: { EndpointID: string }) => {
-        await (await ready()).endpoints.delete(request.EndpointID);
-        return {};
-      },
-    },
+    method('NetworkDriver.CreateEndpoint', wire.createEndpointRequest, async (request, signal) => {
+      const given = request.Interface;
+      const { endpoints } = await ready();
+      const wanted = {
+        dockerNetworkId: request.NetworkID,
+        endpointId: request.EndpointID,
+        addresses: [given?.Address, given?.AddressIPv6].filter((address) => address !== undefined),
+        mac: given?.MacAddress,
+      };
+      const { mac } = await endpoints.create(wanted, signal);
+      // Only what Docker did not give: repeating its own values is an error to it.
+      return { Interface: given?.MacAddress ? {} : { MacAddress: mac } };
+    }),
+    method('NetworkDriver.Join', wire.joinRequest, async (request): Promise<wire.JoinResponse> => {
+      const { endpoints } = await ready();
+      const joined = await endpoints.join(request.NetworkID, request.EndpointID, request.SandboxKey);
+      return { InterfaceName: { SrcName: joined.interfaceName, DstPrefix: INTERFACE_PREFIX } };
+    }),
+    method('NetworkDriver.EndpointOperInfo', wire.endpointRequest, async ({ EndpointID }) => {
+      await (await ready()).endpoints.complete(EndpointID);
+      return { Value: {} };
+    }),
+    // The interface is still in the container; DeleteEndpoint comes when Docker has taken it out.
+    command('NetworkDriver.Leave', wire.endpointRequest, async ({ EndpointID }) => {
+      await (await ready()).endpoints.leave(EndpointID);
+    }),
+    command('NetworkDriver.DeleteEndpoint', wire.endpointRequest, async ({ EndpointID }) => {
+      await (await ready()).endpoints.delete(EndpointID);
+    }),
   ];
 }
 
 /** Methods at which a network without gateway and without gossip has nothing to do. */
-function silentMethods(): RpcMethod[] {
-  const nothing = () => ({});
+function emptyMethods(): RpcMethod[] {
+  const nothing = async () => undefined;
   return [
-    {
-      name: 'NetworkDriver.ProgramExternalConnectivity',
-      request: wire.externalConnectivityRequest,
-      handle: nothing,
-    },
-    { name: 'NetworkDriver.RevokeExternalConnectivity', request: wire.endpointRequest, handle: nothing },
-    { name: 'NetworkDriver.DiscoverNew', request: wire.discoveryRequest, handle: nothing },
-    { name: 'NetworkDriver.DiscoverDelete', request: wire.discoveryRequest, handle: nothing },
+    command('NetworkDriver.ProgramExternalConnectivity', wire.externalConnectivityRequest, nothing),
+    command('NetworkDriver.RevokeExternalConnectivity', wire.endpointRequest, nothing),
+    command('NetworkDriver.DiscoverNew', wire.discoveryRequest, nothing),
+    command('NetworkDriver.DiscoverDelete', wire.discoveryRequest, nothing),
   ];
 }

@@ -1,4 +1,8 @@
 /**
+ * src/server: the two sockets on which xnet is called, by Docker (here, with the methods in network-driver.ts and
+ * ipam-driver.ts) and by the `xnet` commands (admin.ts). Every call is read strictly, answered once and in bounded time, and
+ * logged here alone. Not in here: what the calls do, which is src/driver/ and src/ipam/.
+ *
  * Docker's plugin protocol over express: POST /Driver.Method with a JSON body and no content type.
  *
  * A failure xnet knows is status 200 with the driver's own error key, which Docker shows as "remote: ...".
@@ -11,16 +15,11 @@ import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { LogFields, Logger } from '../observability/logger.js';
-import { CALL_HEADER, type Call, parseCall } from './call.js';
+import { CALL_HEADER, type Call, parseCall, type RpcMethod } from './method.js';
 
-/** One method of the protocol. */
-export interface RpcMethod {
-  /** For instance NetworkDriver.Join. */
-  readonly name: string;
-  /** Absent: the method takes no body. */
-  readonly request?: z.ZodType;
-  /** `signal` fires when Docker has been told that the call took too long. */
-  handle(request: never, signal: AbortSignal, call: Call): object | Promise<object>;
+/** The handshake of a Docker plugin: what it implements. Answered at once, whatever else is down. */
+export function pluginMethods(): RpcMethod[] {
+  return [{ name: 'Plugin.Activate', handle: () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }) }];
 }
 
 export interface RpcSettings {
@@ -47,6 +46,14 @@ export function createRpcServer(settings: RpcSettings): Server {
   server.requestTimeout = 0;
   server.headersTimeout = 0;
   return server;
+}
+
+/** Takes no new calls and resolves when those in flight are answered. */
+export async function closeServer(server: Server): Promise<void> {
+  // A client may keep its connection open; one whose last call was answered after `close` must be closed too.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(sweep);
 }
 
 function createRpcApp(settings: RpcSettings): Express {

@@ -3,14 +3,12 @@
  * endpoints of every host. Pure. Everything else is not ours and is passed on as it came.
  */
 import { parseQuery, type Query } from './query.js';
-import { type DnsAnswers, type DnsRecord, formatResponse, nameBytes, TYPE } from './response.js';
+import { type DnsAnswers, type DnsRecord, formatResponse } from './response.js';
 import { type Found, findByName, findByReverseName, type PossibleScopes, type Scopes } from './scope.js';
+import { MOST_TCP_BYTES, nameBytes, TYPE } from './wire.js';
 import type { NamedEndpoint } from './zone.js';
 
 export type Transport = 'udp' | 'tcp';
-
-/** Length in two bytes before each message. */
-export const MOST_TCP_BYTES = 65_535;
 
 /** What a query comes to; `wait`: that depends on which container asks, which will soon be known. */
 export type Answer = Buffer | 'forward' | 'drop' | 'wait';
@@ -102,14 +100,16 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 }
 
 function addresses(endpoints: readonly NamedEndpoint[], type: number, owner?: string): DnsRecord[] {
-  return endpoints.flatMap(({ ipv4, ipv6 }) => [
-    ...(type === TYPE.A || type === TYPE.ANY
-      ? ipv4.map((content) => ({ owner, type: TYPE.A, content }))
-      : []),
-    ...(type === TYPE.AAAA || type === TYPE.ANY
-      ? ipv6.map((content) => ({ owner, type: TYPE.AAAA, content }))
-      : []),
-  ]);
+  const records: DnsRecord[] = [];
+  const add = (family: number, contents: readonly Uint8Array[]) => {
+    if (type !== family && type !== TYPE.ANY) return;
+    for (const content of contents) records.push({ owner, type: family, content });
+  };
+  for (const { ipv4, ipv6 } of endpoints) {
+    add(TYPE.A, ipv4);
+    add(TYPE.AAAA, ipv6);
+  }
+  return records;
 }
 
 function pointers(endpoints: readonly NamedEndpoint[]): DnsRecord[] {

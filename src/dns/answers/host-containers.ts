@@ -4,10 +4,10 @@
  * container's queries are answered from.
  */
 
+import type { DockerContainer, InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
 import type { ZoneOf } from '../collaborators.js';
-import { compareNetworks } from './network-order.js';
 import {
-  type Link,
+  compareNetworks,
   type Links,
   linksIn,
   NO_LINKS,
@@ -17,79 +17,54 @@ import {
 } from './scope.js';
 import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
 
-/** A container, running or not, as Docker's API describes it. */
-export interface HostContainer {
-  readonly id: string;
-  readonly name: string;
-  /** Undefined when it does not run. */
-  readonly sandboxPath: string | undefined;
-  readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];
-  readonly endpoints: readonly HostEndpoint[];
-}
-
-interface HostEndpoint {
-  /** Docker's name of the network; of a container that never ran what its user called it. */
-  readonly network: string;
-  /** Docker's; empty while the container never ran. */
-  readonly networkId: string;
-  /** Empty while it does not run. */
-  readonly endpointId: string;
-  readonly names: readonly string[];
-  readonly addresses: readonly string[];
-  readonly links: readonly Link[];
-  readonly priority: number;
-  readonly gateways: number;
-}
+/** A container, running or not. */
+export type HostContainer = Pick<
+  InspectedContainer,
+  'id' | 'name' | 'sandboxPath' | 'exposedPorts' | 'endpoints'
+>;
 
 /** One of xnet's, by the Docker network that is tied to it. */
-export interface ClusterNetwork {
+interface ClusterNetwork {
   readonly id: string;
   readonly internal: boolean;
 }
 
 /** Undefined: a network of this host alone. */
-export type ClusterNetworkOf = (network: {
-  /** Docker's name, or what a user called it. */
-  readonly network: string;
-  /** Docker's; may be empty. */
-  readonly networkId: string;
-}) => ClusterNetwork | undefined;
+type ClusterNetworkOf = (
+  endpoint: Pick<InspectedEndpoint, 'network' | 'networkId'>,
+) => ClusterNetwork | undefined;
 
-/** How long a daemon that has just started takes Docker to be about to tell of its containers. */
+/** For so long a daemon that has just started expects Docker's list of containers. */
 const FIRST_LOOK_MS = 5_000;
 
-/** In these Docker knows no names; links there are lines of the container's hosts file. */
+/** In these Docker's resolver knows no names; links there are lines of the container's hosts file. */
 const NAMELESS_NETWORKS: readonly string[] = ['bridge', 'host', 'none'];
 
-/** Of networks of this host alone. Swarm's, whose names come from other hosts too, are Docker's resolver's affair. */
+/** Ids of networks of this host alone. Names of swarm's networks, of other hosts too, are left to Docker's resolver. */
 const HOST_NETWORK_ID = /^([0-9a-f]{64})?$/;
 
 interface Known extends Omit<HostContainer, 'endpoints'> {
   readonly endpointIds: string;
-  /** Where it may find others by name. */
+  /** The networks in which it finds others by name. */
   readonly places: readonly Place[];
 }
 
-interface Place extends HostEndpoint {
+interface Place extends InspectedEndpoint {
   readonly aliases: Links;
 }
 
-interface ListedContainer {
-  readonly id: string;
-  readonly name: string;
-  readonly endpoints: readonly { readonly endpointId: string }[];
-}
+type ListedContainer = Pick<DockerContainer, 'id' | 'name' | 'endpoints'>;
 
 export class HostContainers {
   readonly #containers = new Map<string, Known>();
   readonly #bySandbox = new Map<string, Known>();
-  /** Being looked at for the first time. */
+  /** Being inspected for the first time. */
   readonly #expected = new Set<string>();
   /** Of Docker's networks of this host, by name; undefined since a container in them changed. */
   readonly #zones = new Map<string, NetworkZone>();
   readonly #waiting = new Set<() => void>();
   #clusterNetwork: ClusterNetworkOf = () => undefined;
-  /** Whether Docker has said which containers there are; `unreachable`: it could not be asked. */
+  /** Whether Docker has listed its containers; `unreachable`: it could not be asked. */
   #listed: 'not yet' | 'unreachable' | 'once' = 'not yet';
   readonly #lookEndsMs = performance.now() + FIRST_LOOK_MS;
 
@@ -99,7 +74,7 @@ export class HostContainers {
     this.#clusterNetwork = clusterNetwork;
   }
 
-  /** All there are; returns those to be looked at, which changed since they were, or never were. */
+  /** All containers of this host's Docker. Returns those to be inspected: new ones, and ones that have changed since. */
   list<T extends ListedContainer>(containers: readonly T[]): T[] {
     const ids = new Set(containers.map(({ id }) => id));
     for (const id of [...this.#containers.keys()]) if (!ids.has(id)) this.forget(id);
@@ -118,7 +93,7 @@ export class HostContainers {
     this.#changed();
   }
 
-  /** It is being looked at. */
+  /** It is being inspected. */
   expect(containerId: string): void {
     if (!this.#containers.has(containerId)) this.#expected.add(containerId);
   }
@@ -136,7 +111,7 @@ export class HostContainers {
     this.#changed();
   }
 
-  /** It could not be looked at: what was known of it stays so. */
+  /** It could not be inspected: what was known of it is kept. */
   failed(containerId: string): void {
     this.#expected.delete(containerId);
     this.#changed();
@@ -192,7 +167,7 @@ export class HostContainers {
       if (!cluster) scopes.push({ zone: this.#hostZone(place.network), links: place.aliases });
       else if (left.delete(cluster.id)) scopes.push(...this.#clusterScope(cluster.id, place.aliases));
     }
-    // Docker has just put it there, and has not said how.
+    // Docker has just connected it, and its links there are not known yet.
     for (const id of left) scopes.push(...this.#clusterScope(id, NO_LINKS));
     return scopes;
   }
@@ -222,7 +197,7 @@ export class HostContainers {
     const endpoints = [...this.#containers.values()].flatMap((container) =>
       zoneEndpoints(container, network),
     );
-    const zone = NetworkZone.build(network, [network], endpoints);
+    const zone = NetworkZone.build([network], endpoints);
     this.#zones.set(network, zone);
     return zone;
   }
@@ -247,7 +222,6 @@ function zoneEndpoints({ id, name, exposedPorts, places }: Known, network: strin
   return places
     .filter((place) => place.network === network)
     .map(({ names, addresses }) => ({
-      endpointId: id,
       addresses,
       names: [...names, id.slice(0, 12)],
       containerName: name,

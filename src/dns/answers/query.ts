@@ -1,13 +1,16 @@
-/**
- * Reading a DNS query, no further than our answers need it. Hostile input: every byte is bounded, nothing is
- * allocated by a count in the packet.
- */
+/** Queries: reading a client's, no further than our answers need it, and making our own to Docker's resolver. */
+import {
+  CLASS_IN,
+  type Edns,
+  FLAG,
+  HEADER_BYTES,
+  nameBytes,
+  optRecord,
+  readOpt,
+  readQuestion,
+  TYPE,
+} from './wire.js';
 import { foldCase } from './zone.js';
-
-export const HEADER_BYTES = 12;
-export const CLASS_IN = 1;
-const TYPE_OPT = 41;
-const MAX_NAME_BYTES = 255;
 
 /** The least a client takes over UDP (RFC 1035), and the most we make use of. */
 const LEAST_UDP_BYTES = 512;
@@ -21,14 +24,10 @@ export interface Query {
   readonly name: string;
   readonly type: number;
   /** Name, type and class as they came. */
-  readonly question: Uint8Array;
+  readonly question: Buffer;
   readonly edns: Edns | undefined;
   /** What an answer over UDP may take. */
   readonly udpBytes: number;
-}
-
-export interface Edns {
-  readonly dnssecOk: boolean;
 }
 
 /**
@@ -38,51 +37,44 @@ export interface Edns {
 export function parseQuery(packet: Buffer): Query | 'drop' | 'unusual' {
   if (packet.length < HEADER_BYTES) return 'drop';
   const flags = packet.readUInt16BE(2);
-  if (flags & 0x8000) return 'drop';
+  if (flags & FLAG.QR) return 'drop';
   const additionals = packet.readUInt16BE(10);
-  const plain = (flags & 0x7a0f) === 0 && packet.readUInt16BE(4) === 1 && packet.readUInt32BE(6) === 0;
-  if (!plain || additionals > 1) return 'unusual';
-  const name = parseName(packet);
-  if (name === undefined || name.end + 4 > packet.length) return 'unusual';
-  if (packet.readUInt16BE(name.end + 2) !== CLASS_IN) return 'unusual';
-  const end = name.end + 4;
-  const edns = additionals === 0 ? undefined : parseOpt(packet, end);
-  if (edns === 'unusual') return 'unusual';
+  const isPlain = (flags & (FLAG.OPCODE | FLAG.TC | FLAG.RCODE)) === 0;
+  const isOneQuestion = packet.readUInt16BE(4) === 1 && packet.readUInt32BE(6) === 0;
+  if (!isPlain || !isOneQuestion || additionals > 1) return 'unusual';
+  const question = readQuestion(packet);
+  if (!question) return 'unusual';
+  const edns = additionals === 0 ? undefined : readOpt(packet, HEADER_BYTES + question.bytes.length);
+  if (additionals > 0 && !edns) return 'unusual';
   return {
     id: packet.readUInt16BE(0),
     flags,
-    name: foldCase(name.text),
-    type: packet.readUInt16BE(name.end),
-    question: packet.subarray(HEADER_BYTES, end),
+    name: foldCase(question.name),
+    type: question.type,
+    question: question.bytes,
     edns,
     udpBytes: edns ? Math.min(Math.max(edns.udpBytes, LEAST_UDP_BYTES), MOST_UDP_BYTES) : LEAST_UDP_BYTES,
   };
 }
 
-/** The question's. Undefined for a name with compression (senseless in a question), with a dot in a label, or past the end. */
-export function parseName(packet: Buffer): { text: string; end: number } | undefined {
-  const labels: string[] = [];
-  let at = HEADER_BYTES;
-  for (;;) {
-    const length = packet[at++];
-    if (length === undefined || length > 63 || at + length - HEADER_BYTES > MAX_NAME_BYTES) return undefined;
-    if (length === 0) return { text: labels.join('.'), end: at };
-    if (at + length > packet.length) return undefined;
-    const label = packet.toString('latin1', at, at + length);
-    if (label.includes('.')) return undefined;
-    labels.push(label);
-    at += length;
-  }
+/** A query for IPv4 addresses, which takes an answer of `udpBytes`; undefined for a name too long. */
+export function formatAddressQuery(name: string, udpBytes: number): Buffer | undefined {
+  const bytes = nameBytes(name);
+  if (!bytes) return undefined;
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(FLAG.RD, 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(1, 10);
+  const type = Buffer.of(0, TYPE.A, 0, CLASS_IN);
+  return Buffer.concat([header, bytes, type, optRecord({ udpBytes, dnssecOk: false })]);
 }
 
-/** RFC 6891: root name, type 41, the class is the sender's UDP size, the TTL has version and the DO bit. */
-function parseOpt(packet: Buffer, at: number): (Edns & { readonly udpBytes: number }) | 'unusual' {
-  const FIXED = 11;
-  if (at + FIXED > packet.length || packet[at] !== 0) return 'unusual';
-  if (packet.readUInt16BE(at + 1) !== TYPE_OPT || packet[at + 6] !== 0) return 'unusual';
-  if (at + FIXED + packet.readUInt16BE(at + 9) > packet.length) return 'unusual';
-  return {
-    udpBytes: packet.readUInt16BE(at + 3),
-    dnssecOk: (packet.readUInt16BE(at + 7) & 0x8000) !== 0,
-  };
+/** The query that `answer` belongs to, as far as the answer repeats it. */
+export function queryOf(answer: Buffer): Buffer | undefined {
+  const question = readQuestion(answer);
+  if (!question) return undefined;
+  const query = Buffer.from(answer.subarray(0, HEADER_BYTES + question.bytes.length));
+  query.writeUInt16BE(query.readUInt16BE(2) & FLAG.RD, 2);
+  query.fill(0, 6, HEADER_BYTES);
+  return query;
 }

@@ -1,10 +1,26 @@
-/** Writing a DNS response: the question as it came, records until the client's size is reached, EDNS. */
-import { CLASS_IN, HEADER_BYTES, type Query } from './query.js';
-
-export const TYPE = { A: 1, PTR: 12, AAAA: 28, SRV: 33, ANY: 255 } as const;
+/** Responses: writing ours, and reading Docker's, no further than we need it. */
+import type { Query } from './query.js';
+import {
+  CLASS_IN,
+  FLAG,
+  HEADER_BYTES,
+  nameBytes,
+  OPT_BYTES,
+  optRecord,
+  RECORD_FIXED,
+  readQuestion,
+  TYPE,
+} from './wire.js';
 
 /** Seconds that clients may keep an answer: containers come and go. */
-export const TTL_SECONDS = 5;
+const TTL_SECONDS = 5;
+
+/** The UDP size of our own OPT records. */
+const OUR_UDP_BYTES = 1232;
+
+const SERVFAIL = 2;
+/** Of the query. */
+const KEPT = FLAG.RD | FLAG.CD;
 
 export interface DnsRecord {
   /** undefined: the question's own name. */
@@ -15,97 +31,125 @@ export interface DnsRecord {
 
 export interface DnsAnswers {
   readonly answers: readonly DnsRecord[];
-  /** Left out, without a word, where they do not fit. */
+  /** Left out, without TC, where they do not fit. */
   readonly additionals?: readonly DnsRecord[];
 }
 
-const QR = 0x8000;
-const TC = 0x0200;
-const RA = 0x0080;
-/** Of the query: RD and CD. */
-const KEPT = 0x0110;
-
-const RECORD_FIXED = 10;
-const OPT_BYTES = 11;
-
-/** What we say we take over UDP ourselves. */
-const OUR_UDP_BYTES = 1232;
+/** What a response repeats of its query. */
+type Asked = Pick<Query, 'id' | 'flags' | 'name' | 'type' | 'question' | 'edns'>;
 
 /**
  * A response with rcode NOERROR of at most `limit` bytes: as many answers as fit, from the first; TC when some
  * did not.
  */
 export function formatResponse(
-  query: Query,
+  { id, flags, question, edns }: Asked,
   { answers, additionals = [] }: DnsAnswers,
   limit: number,
 ): Buffer {
-  const room = limit - (query.edns ? OPT_BYTES : 0);
-  const fixed = HEADER_BYTES + query.question.length;
-  const [answered, answersEnd] = fitting(answers, fixed, room);
-  const [added, end] = answered < answers.length ? [0, answersEnd] : fitting(additionals, answersEnd, room);
-  const response = Buffer.alloc(end + (query.edns ? OPT_BYTES : 0));
-  response.writeUInt16BE(query.id, 0);
-  const truncated = answered < answers.length ? TC : 0;
-  response.writeUInt16BE(QR | truncated | RA | (query.flags & KEPT), 2);
-  response.writeUInt16BE(1, 4);
-  response.writeUInt16BE(answered, 6);
-  response.writeUInt16BE(added + (query.edns ? 1 : 0), 10);
-  response.set(query.question, HEADER_BYTES);
-  let at = fixed;
-  for (const record of answers.slice(0, answered)) at = writeRecord(response, at, record);
-  for (const record of additionals.slice(0, added)) at = writeRecord(response, at, record);
-  if (query.edns) writeOpt(response, at, query.edns.dnssecOk);
-  return response;
+  const fixed = HEADER_BYTES + question.length;
+  const room = limit - fixed - (edns ? OPT_BYTES : 0);
+  const records: Buffer[] = [];
+  const left = addFitting(records, answers, room);
+  const answered = records.length;
+  const isTruncated = answered < answers.length;
+  if (!isTruncated) addFitting(records, additionals, left);
+  const added = records.length - answered;
+  if (edns) records.push(optRecord({ udpBytes: OUR_UDP_BYTES, dnssecOk: edns.dnssecOk }));
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(id, 0);
+  header.writeUInt16BE(FLAG.QR | FLAG.RA | (isTruncated ? FLAG.TC : 0) | (flags & KEPT), 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(answered, 6);
+  header.writeUInt16BE(added + (edns ? 1 : 0), 10);
+  return Buffer.concat([header, question, ...records]);
 }
 
 /** The query sent back as "server failure", for when Docker's resolver refuses to be asked. */
 export function formatFailure(packet: Buffer): Buffer {
-  const SERVFAIL = 2;
   const response = Buffer.from(packet);
-  response.writeUInt16BE(QR | RA | SERVFAIL | (packet.readUInt16BE(2) & (0x7800 | KEPT)), 2);
+  const kept = packet.readUInt16BE(2) & (FLAG.OPCODE | KEPT);
+  response.writeUInt16BE(FLAG.QR | FLAG.RA | SERVFAIL | kept, 2);
   return response;
 }
 
-/** RFC 1035 wire form of a name; undefined when it has no such form (empty or over-long labels). */
-export function nameBytes(name: string): Buffer | undefined {
-  const labels = name.split('.').map((label) => Buffer.from(label, 'latin1'));
-  if (labels.some(({ length }) => length === 0 || length > 63)) return undefined;
-  const bytes = Buffer.concat([...labels.flatMap((label) => [Buffer.of(label.length), label]), Buffer.of(0)]);
-  return bytes.length > 255 ? undefined : bytes;
-}
-
-function fitting(records: readonly DnsRecord[], from: number, room: number): [count: number, end: number] {
-  let end = from;
-  for (const [index, record] of records.entries()) {
-    const next = end + ownerBytes(record).length + RECORD_FIXED + record.content.length;
-    if (next > room) return [index, end];
-    end = next;
+/** In wire form, from the first record until one does not fit. Returns the room that is left. */
+function addFitting(to: Buffer[], records: readonly DnsRecord[], room: number): number {
+  let left = room;
+  for (const record of records) {
+    const bytes = recordBytes(record);
+    if (bytes.length > left) break;
+    to.push(bytes);
+    left -= bytes.length;
   }
-  return [records.length, end];
+  return left;
 }
 
 /** A pointer to the question's name, which follows the header. */
 const TO_QUESTION = Buffer.of(0xc0, HEADER_BYTES);
 
-function ownerBytes({ owner }: DnsRecord): Buffer {
-  return owner === undefined ? TO_QUESTION : (nameBytes(owner) ?? TO_QUESTION);
+function recordBytes({ owner, type, content }: DnsRecord): Buffer {
+  const name = (owner === undefined ? undefined : nameBytes(owner)) ?? TO_QUESTION;
+  const at = name.length;
+  const record = Buffer.allocUnsafe(at + RECORD_FIXED + content.length);
+  record.set(name);
+  record.writeUInt16BE(type, at);
+  record.writeUInt16BE(CLASS_IN, at + 2);
+  record.writeUInt32BE(TTL_SECONDS, at + 4);
+  record.writeUInt16BE(content.length, at + 8);
+  record.set(content, at + RECORD_FIXED);
+  return record;
 }
 
-function writeRecord(response: Buffer, start: number, record: DnsRecord): number {
-  const owner = ownerBytes(record);
-  response.set(owner, start);
-  const at = start + owner.length;
-  response.writeUInt16BE(record.type, at);
-  response.writeUInt16BE(CLASS_IN, at + 2);
-  response.writeUInt32BE(TTL_SECONDS, at + 4);
-  response.writeUInt16BE(record.content.length, at + 8);
-  response.set(record.content, at + RECORD_FIXED);
-  return at + RECORD_FIXED + record.content.length;
+/** Whether this answer is a failure. A name without a record of the type asked for is none: it is known there. */
+export function isDenial(answer: Buffer): boolean {
+  return answer.length >= HEADER_BYTES && (answer.readUInt16BE(2) & FLAG.RCODE) !== 0;
 }
 
-function writeOpt(response: Buffer, at: number, dnssecOk: boolean): void {
-  response.writeUInt16BE(41, at + 1);
-  response.writeUInt16BE(OUR_UDP_BYTES, at + 3);
-  response.writeUInt16BE(dnssecOk ? 0x8000 : 0, at + 7);
+export interface AddressAnswer {
+  /** What was asked, as far as the answer repeats it. */
+  readonly query: Asked;
+  /** In wire form: 4 bytes each. */
+  readonly addresses: readonly Uint8Array[];
+}
+
+/** An answer to a query for IPv4 addresses. Undefined for every other message, also where there are no addresses. */
+export function readAddressAnswer(message: Buffer): AddressAnswer | undefined {
+  if (message.length < HEADER_BYTES || message.readUInt16BE(4) !== 1) return undefined;
+  const flags = message.readUInt16BE(2);
+  if (!(flags & FLAG.QR) || flags & (FLAG.OPCODE | FLAG.RCODE)) return undefined;
+  const asked = readQuestion(message);
+  if (asked?.type !== TYPE.A) return undefined;
+  const { name, type, bytes: question } = asked;
+  const addresses = readAddresses(message, HEADER_BYTES + question.length, message.readUInt16BE(6));
+  if (addresses.length === 0) return undefined;
+  return { query: { id: message.readUInt16BE(0), flags, name, type, question, edns: undefined }, addresses };
+}
+
+/** Of as many records as are whole. */
+function readAddresses(message: Buffer, start: number, records: number): Uint8Array[] {
+  const addresses: Uint8Array[] = [];
+  let at = start;
+  for (let read = 0; read < records; read++) {
+    const fixed = skipName(message, at);
+    if (fixed === undefined || fixed + RECORD_FIXED > message.length) break;
+    const content = fixed + RECORD_FIXED;
+    const length = message.readUInt16BE(content - 2);
+    if (content + length > message.length) break;
+    const isAddress = message.readUInt16BE(fixed) === TYPE.A && length === 4;
+    if (isAddress) addresses.push(message.subarray(content, content + length));
+    at = content + length;
+  }
+  return addresses;
+}
+
+/** Where the name ends: at a root label, or behind a pointer. */
+function skipName(message: Buffer, start: number): number | undefined {
+  for (let at = start; ; ) {
+    const length = message[at];
+    if (length === undefined) return undefined;
+    if (length >= 0xc0) return at + 2;
+    if (length === 0) return at + 1;
+    at += 1 + length;
+  }
 }

@@ -27,7 +27,7 @@ export interface PossibleScopes {
   readonly isOpen: boolean;
 }
 
-/** Undefined: nothing is known of the name. Empty: it is a link, and nobody has its end now. */
+/** Undefined: the name is not known. Empty: it is a link, whose target no container has now. */
 export type Found = readonly NamedEndpoint[] | undefined;
 
 const NOBODY: readonly NamedEndpoint[] = [];
@@ -46,8 +46,8 @@ export function linksIn(network: string, links: readonly Link[]): Links {
 
 /**
  * Who has the name for this container: what a link leads to, in whichever network; else all that have it in the first
- * network that knows it (moby: Sandbox.ResolveName). A link whose end nobody has now is nobody's, where Docker would
- * go on with the name itself: it must not become another container's while its own one is restarted.
+ * network that knows it (moby: Sandbox.ResolveName). A link whose target no container has now finds nobody, where
+ * Docker would look up the name itself: the name must not lead to another container while the target is restarted.
  */
 export function findByName(scopes: Scopes, name: string): Found {
   let isLink = false;
@@ -72,4 +72,33 @@ function findFirst(scopes: Scopes, find: (zone: NetworkZone) => readonly NamedEn
     if (found.length > 0) return found;
   }
   return undefined;
+}
+
+/** A network of a container, as far as its place in the order depends on it. */
+export interface OrderedNetwork {
+  /** Its name in Docker. */
+  readonly network: string;
+  /** `--gw-priority`; 0 in Docker before 28. */
+  readonly priority: number;
+  /** 0 to 2: for IPv4, for IPv6. */
+  readonly gateways: number;
+  /** Of xnet: containers of any host may be in it. */
+  readonly isClusters: boolean;
+  /** Of a network of xnet. Docker gives endpoints of its own internal networks no gateway. */
+  readonly isInternal: boolean;
+}
+
+/**
+ * As Docker orders them (moby: Endpoint.Less): the greater --gw-priority, then those with a way out before internal ones,
+ * then by name. But at equal priority the networks of this host come before those of the cluster: whoever starts a
+ * container on another host must not take over a name that this container has had from its own networks.
+ */
+export function compareNetworks(one: OrderedNetwork, other: OrderedNetwork): number {
+  return (
+    other.priority - one.priority ||
+    Number(one.isClusters) - Number(other.isClusters) ||
+    Number(one.isInternal) - Number(other.isInternal) ||
+    other.gateways - one.gateways ||
+    (one.network < other.network ? -1 : 1)
+  );
 }

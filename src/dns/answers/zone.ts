@@ -15,7 +15,6 @@ export function isZonePort(port: { readonly port: number; readonly protocol: str
 }
 
 export interface ZoneEndpoint {
-  readonly endpointId: string;
   /** Plain IPv4 and IPv6 addresses; what is none is left out. */
   readonly addresses: readonly string[];
   /** Container name, aliases, Compose service, short id, hostname. */
@@ -29,7 +28,6 @@ export interface ZoneEndpoint {
 }
 
 export interface NamedEndpoint {
-  readonly endpointId: string;
   /** `<container>.<network>` as queries are compared; undefined for an endpoint without any name. */
   readonly fullName: string | undefined;
   /** Wire form: 4 bytes each. */
@@ -42,7 +40,6 @@ export interface NamedEndpoint {
 
 export class NetworkZone {
   private constructor(
-    readonly networkId: string,
     private readonly byName: ReadonlyMap<string, readonly NamedEndpoint[]>,
     private readonly byReverseName: ReadonlyMap<string, readonly NamedEndpoint[]>,
     private readonly virtualSubnets: readonly Prefix[],
@@ -50,7 +47,6 @@ export class NetworkZone {
 
   /** Each name also stands with `.network` for every one of `networkNames`; the first is that of full names. */
   static build(
-    networkId: string,
     networkNames: readonly string[],
     endpoints: Iterable<ZoneEndpoint>,
     virtualSubnets: readonly string[] = [],
@@ -66,7 +62,7 @@ export class NetworkZone {
       }
       for (const address of addresses) add(byReverseName, reverseName(address), named);
     }
-    return new NetworkZone(networkId, byName, byReverseName, virtualSubnets.map(Prefix.parse));
+    return new NetworkZone(byName, byReverseName, virtualSubnets.map(Prefix.parse));
   }
 
   /** Endpoints with this name, given as `nameKey` makes it; none for a name that is not known. */
@@ -123,7 +119,6 @@ function namedEndpoint(
   const wire = (family: 4 | 6) =>
     addresses.filter((address) => address.family === family).map((address) => addressBytes(address));
   return {
-    endpointId: endpoint.endpointId,
     fullName: first === undefined ? undefined : `${first}${suffix}`,
     ipv4: wire(4),
     ipv6: wire(6),

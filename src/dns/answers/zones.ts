@@ -66,12 +66,11 @@ function buildZone(
   const dockerNames = endpoints.flatMap(({ names }) => names?.network ?? []);
   const networkNames = [...new Set([...(name === undefined ? [] : [name]), ...dockerNames])];
   const zoneEndpoints = endpoints.map((endpoint) => zoneEndpoint(endpoint, isAlive(endpoint.hostId)));
-  return NetworkZone.build(networkId, networkNames, zoneEndpoints, virtualSubnetsOf(networkId));
+  return NetworkZone.build(networkNames, zoneEndpoints, virtualSubnetsOf(networkId));
 }
 
-function zoneEndpoint({ id, addresses, names }: EndpointRecord, alive: boolean): ZoneEndpoint {
+function zoneEndpoint({ addresses, names }: EndpointRecord, alive: boolean): ZoneEndpoint {
   return {
-    endpointId: id,
     addresses,
     names: names?.names ?? [],
     containerName: names?.container,

@@ -1,6 +1,6 @@
 /** Which endpoint is in which sandbox: from Join to Leave the names of its network are answered there. */
 import { statfs } from 'node:fs/promises';
-import { sleepRunning } from '../../concurrency/deadline.js';
+import { raceLimit, sleepRunning } from '../../concurrency/deadline.js';
 import type { Logger } from '../../observability/logger.js';
 import type { SandboxResolvers } from './resolvers.js';
 
@@ -27,7 +27,7 @@ export class EndpointSandboxes {
   ) {}
 
   /**
-   * Starts to answer the names of the endpoint's network in the sandbox; `ready` tells when. Nothing is done while no
+   * Starts to answer the names of the endpoint's network in the sandbox; `ready` resolves then. Nothing is done while no
    * namespace is at the path (Docker before 28 makes it after Join). Idempotent.
    */
   enter({ id, networkId }: { readonly id: string; readonly networkId: string }, sandboxPath: string): void {
@@ -39,9 +39,8 @@ export class EndpointSandboxes {
 
   /** Resolves when the endpoint's sandbox has its resolver, or will not get one in time. Never rejects. */
   async ready(endpointId: string): Promise<void> {
-    const timeout = new AbortController();
-    await Promise.race([this.#stays.get(endpointId)?.entered, sleepRunning(READY_MS, timeout.signal)]);
-    timeout.abort();
+    const stay = this.#stays.get(endpointId);
+    if (stay) await raceLimit(stay.entered, (decided) => sleepRunning(READY_MS, decided));
   }
 
   /** Whether the names of its network are answered in the endpoint's sandbox, as far as it went well. */
@@ -49,7 +48,7 @@ export class EndpointSandboxes {
     return this.#stays.has(endpointId);
   }
 
-  /** Where the endpoint is; undefined: in none, or this daemon has not heard of it yet. */
+  /** The sandbox of the endpoint; undefined: in none, or not known to this daemon yet. */
   pathOf(endpointId: string): string | undefined {
     return this.#paths.get(endpointId);
   }
@@ -76,7 +75,7 @@ export class EndpointSandboxes {
       ? await this.resolvers.attach(sandboxPath, networkId)
       : undefined;
     if (attached?.installed) return;
-    // Looked at again when Docker says that the container has started, and at every sweep.
+    // Tried again at Docker's event that the container has started, and at every sweep.
     if (this.#stays.get(endpointId)?.sandboxPath === sandboxPath) this.#stays.delete(endpointId);
     if (attached) {
       this.logger.warn("a container's resolver is Docker's alone: it finds no names of other hosts", {

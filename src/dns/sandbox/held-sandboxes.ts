@@ -1,8 +1,9 @@
 /**
- * The resolvers' sockets in the keeper's hands: under one key a socket and network, so that a successor knows from the
- * keys alone which sandboxes there are and which networks' names are answered in each.
+ * The resolvers' sockets that the keeper holds, under a key for each socket and network: the next daemon learns from the keys
+ * alone which sandboxes there are, and which networks' names are answered in each.
  */
-import type { HeldSockets } from '../collaborators.js';
+import { closeSync } from 'node:fs';
+import type { HeldSockets } from '../../keeper/client/held-sockets.js';
 
 const PREFIX = 'sandbox';
 const TRANSPORTS = ['udp', 'tcp'] as const;
@@ -57,12 +58,11 @@ export function listSandboxes(sockets: HeldSockets): HeldSandbox[] {
 
 /**
  * Duplicates of the sandbox's sockets, the caller's to close; still held after it. Undefined when the keeper has only
- * one of the two: the daemon before us ended in the midst.
+ * one of the two: the daemon before us ended between them.
  */
 export function takeSandbox(
   sockets: HeldSockets,
   { sandboxPath, networkIds }: HeldSandbox,
-  close: (fd: number) => void,
 ): ResolverDescriptors | undefined {
   const [udp, tcp] = TRANSPORTS.map((transport) => {
     for (const networkId of networkIds) {
@@ -72,7 +72,7 @@ export function takeSandbox(
     return undefined;
   });
   if (udp !== undefined && tcp !== undefined) return { udp, tcp };
-  for (const fd of [udp, tcp]) if (fd !== undefined) close(fd);
+  for (const fd of [udp, tcp]) if (fd !== undefined) closeSync(fd);
   return undefined;
 }
 

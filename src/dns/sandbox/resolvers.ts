@@ -8,9 +8,17 @@ import { stat } from 'node:fs/promises';
 import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
+import type { HeldSockets } from '../../keeper/client/held-sockets.js';
+import { openForwardUdp } from '../../native/socket-sandbox.js';
 import type { HostContainers } from '../answers/host-containers.js';
-import type { NetworkZone } from '../answers/zone.js';
-import type { HeldSockets, IsCurrent, QueryCounts, SandboxRules, ZoneOf } from '../collaborators.js';
+import type {
+  IsCurrent,
+  QueryCounts,
+  ResolversStatus,
+  RuleFailure,
+  SandboxRules,
+  ZoneOf,
+} from '../collaborators.js';
 import {
   type HeldSandbox,
   holdSandbox,
@@ -18,7 +26,8 @@ import {
   releaseSandbox,
   takeSandbox,
 } from './held-sandboxes.js';
-import { type ResolverParts, removeRedirection, SandboxResolver } from './sandbox-resolver.js';
+import { SandboxAnswers } from './sandbox-answers.js';
+import { removeRedirection, SandboxResolver } from './sandbox-resolver.js';
 
 /** How long a stopped container's sandbox may take to end. */
 const ENDING_MS = 1_000;
@@ -32,25 +41,11 @@ const REASONS_KEPT = 10;
 
 export type Attached = { readonly installed: true } | { readonly installed: false; readonly reason: string };
 
-export interface RuleFailure {
-  readonly sandboxPath: string;
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly at: string;
-}
-
-export interface ResolversStatus extends Readonly<QueryCounts> {
-  /** Sandboxes with a resolver of ours. */
-  readonly sandboxes: number;
-  readonly failedInstalls: number;
-  readonly lastFailures: readonly RuleFailure[];
-}
-
 interface Sandbox {
   /** In the order of attaching. */
   readonly networkIds: Set<string>;
   resolver: SandboxResolver | undefined;
-  /** Of the namespace at the path, so that another one there is told apart. */
+  /** Of the namespace at the path: another namespace there has another. */
   inode: number | undefined;
 }
 
@@ -81,9 +76,13 @@ export class SandboxResolvers {
       sandbox.networkIds.add(networkId);
       const attached: Attached = sandbox.resolver
         ? { installed: true }
-        : await this.#install(sandboxPath, sandbox, (parts) => SandboxResolver.install(sandboxPath, parts));
-      // Not waited for: a container's start does. Were it lost, the sandbox would be looked at as one without.
-      if (sandbox.resolver) void this.#hold(sandboxPath, networkId, sandbox.resolver);
+        : await this.#install(sandboxPath, sandbox, (answers) =>
+            SandboxResolver.install(sandboxPath, answers, this.rules),
+          );
+      // Not awaited: the container's start would be slower. If it fails, the sandbox has no resolver after this daemon.
+      const { descriptors } = sandbox.resolver ?? {};
+      if (descriptors)
+        void this.#noted(sandboxPath, holdSandbox(this.sockets, sandboxPath, networkId, descriptors));
       return attached;
     });
   }
@@ -111,13 +110,13 @@ export class SandboxResolvers {
     await this.#mutex.run(sandboxPath, async () => {
       const sandbox = this.#sandboxes.get(sandboxPath);
       if (sandbox?.networkIds.has(networkId)) return;
-      if (sandbox?.networkIds.size === 0) await this.#dropOrRelease(sandboxPath, sandbox);
+      if (sandbox?.networkIds.size === 0) await this.#drop(sandboxPath, sandbox);
       await this.#letGo(sandboxPath, [networkId]);
     });
   }
 
   /**
-   * Lets go of sandboxes that ended without our being told: our sockets, and the keeper's, would keep their namespaces
+   * Closes the sockets of sandboxes that ended without a `detach`, ours and the keeper's: they would keep the namespaces
    * alive. To be called now and then.
    */
   async sweep(): Promise<void> {
@@ -136,7 +135,7 @@ export class SandboxResolvers {
 
   /**
    * Looks at the rule of every sandbox, one after the other over some seconds, and puts back what somebody
-   * altered; `repaired` hears of each. What cannot be repaired is among the status's failures. Never throws.
+   * altered; `repaired` is called for each. What cannot be repaired is among the status's failures. Never throws.
    */
   async repairRules(repaired: (sandboxPath: string) => void, signal: AbortSignal): Promise<void> {
     const paths = [...this.#sandboxes.keys()];
@@ -179,21 +178,20 @@ export class SandboxResolvers {
   async #adopt(held: HeldSandbox): Promise<void> {
     const { sandboxPath, networkIds } = held;
     await this.#mutex.run(sandboxPath, async () => {
-      const descriptors = takeSandbox(this.sockets, held, closeSync);
+      const descriptors = takeSandbox(this.sockets, held);
       if (!descriptors || (await namespaceInode(sandboxPath)) === undefined) {
         for (const fd of Object.values(descriptors ?? {})) closeSync(fd);
-        await removeRedirection(sandboxPath, this.rules).catch((error: unknown) =>
-          this.#note(sandboxPath, error),
-        );
+        await this.#noted(sandboxPath, removeRedirection(sandboxPath, this.rules));
         await this.#letGo(sandboxPath, networkIds);
         return;
       }
       const sandbox = this.#sandbox(sandboxPath);
       for (const networkId of networkIds) sandbox.networkIds.add(networkId);
-      const adopt = (parts: ResolverParts) => SandboxResolver.adopt(sandboxPath, descriptors, parts);
-      await this.#install(sandboxPath, sandbox, adopt);
+      await this.#install(sandboxPath, sandbox, (answers) =>
+        SandboxResolver.adopt(sandboxPath, descriptors, answers, this.rules),
+      );
       // The rule is there as a rule; where it cannot be checked, serving is better than closing.
-      await sandbox.resolver?.ensureRule().catch((error: unknown) => this.#note(sandboxPath, error));
+      await this.#noted(sandboxPath, sandbox.resolver?.ensureRule());
     });
   }
 
@@ -208,15 +206,9 @@ export class SandboxResolvers {
     }
   }
 
-  async #hold(sandboxPath: string, networkId: string, { descriptors }: SandboxResolver): Promise<void> {
-    await holdSandbox(this.sockets, sandboxPath, networkId, descriptors).catch((error: unknown) =>
-      this.#note(sandboxPath, error),
-    );
-  }
-
   async #letGo(sandboxPath: string, networkIds: Iterable<string>): Promise<void> {
     const releases = [...networkIds].map((networkId) => releaseSandbox(this.sockets, sandboxPath, networkId));
-    await Promise.all(releases).catch((error: unknown) => this.#note(sandboxPath, error));
+    await this.#noted(sandboxPath, Promise.all(releases));
   }
 
   #sandbox(sandboxPath: string): Sandbox {
@@ -230,27 +222,34 @@ export class SandboxResolvers {
   async #install(
     sandboxPath: string,
     sandbox: Sandbox,
-    start: (parts: ResolverParts) => Promise<SandboxResolver>,
+    start: (answers: SandboxAnswers) => Promise<SandboxResolver>,
   ): Promise<Attached> {
-    const { rules, random, containers } = this;
+    const { containers, random } = this;
     const { networkIds } = sandbox;
-    const parts: ResolverParts = {
-      ...{ rules, random, counts: this.#counts },
-      zones: () => zonesOf(networkIds, this.zoneOf),
-      isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
+    const parts = {
       possible: () => containers.possible(sandboxPath, networkIds),
-      change: (timeoutMs) => containers.change(timeoutMs),
+      change: (timeoutMs: number) => containers.change(timeoutMs),
+      zones: () => [...networkIds].flatMap((networkId) => this.zoneOf(networkId) ?? []),
+      isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
+      counts: this.#counts,
+      random,
     };
+    const answers = new SandboxAnswers(parts, () => openForwardUdp(sandboxPath));
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
-      sandbox.resolver = await start(parts);
+      sandbox.resolver = await start(answers);
       before?.release();
       return { installed: true };
     } catch (error) {
       this.#failedInstalls++;
       return { installed: false, reason: this.#note(sandboxPath, error) };
     }
+  }
+
+  /** Never rejects: a failure is kept for the status. */
+  async #noted(sandboxPath: string, work: Promise<unknown> | undefined): Promise<void> {
+    await work?.catch((error: unknown) => this.#note(sandboxPath, error));
   }
 
   #note(sandboxPath: string, error: unknown): string {
@@ -260,25 +259,13 @@ export class SandboxResolvers {
     return reason;
   }
 
-  async #dropOrRelease(sandboxPath: string, sandbox: Sandbox): Promise<void> {
-    if ((await namespaceInode(sandboxPath)) === sandbox.inode) return this.#drop(sandboxPath, sandbox);
-    this.#sandboxes.delete(sandboxPath);
-    sandbox.resolver?.release();
-  }
-
+  /** With the rule, where the sandbox is still there. */
   async #drop(sandboxPath: string, sandbox: Sandbox): Promise<void> {
     if (this.#sandboxes.get(sandboxPath) === sandbox) this.#sandboxes.delete(sandboxPath);
-    await sandbox.resolver?.remove().catch((error: unknown) => this.#note(sandboxPath, error));
+    const { resolver, inode } = sandbox;
+    if ((await namespaceInode(sandboxPath)) !== inode) resolver?.release();
+    else await this.#noted(sandboxPath, resolver?.remove());
   }
-}
-
-function zonesOf(networkIds: Iterable<string>, zoneOf: ZoneOf): NetworkZone[] {
-  const known: NetworkZone[] = [];
-  for (const networkId of networkIds) {
-    const zone = zoneOf(networkId);
-    if (zone) known.push(zone);
-  }
-  return known;
 }
 
 async function namespaceInode(path: string): Promise<number | undefined> {

@@ -1,13 +1,25 @@
-/** The answers to one sandbox's queries, counted. What depends on which container asks waits until Docker has said it. */
+/**
+ * The answers to one sandbox's queries, counted. Not all are given at once: what depends on which container asks waits until
+ * Docker has named it; a denial of Docker's resolver, of a name that may be another host's, waits until this host knows all
+ * names; virtual addresses of swarm's are replaced (virtual-addresses.ts).
+ */
+import { sleep } from '../../concurrency/deadline.js';
 import { type Answer, answerQuery, type Transport } from '../answers/answer.js';
-import { formatFailure } from '../answers/response.js';
+import { queryOf } from '../answers/query.js';
+import { formatFailure, isDenial } from '../answers/response.js';
 import type { PossibleScopes } from '../answers/scope.js';
+import type { NetworkZone } from '../answers/zone.js';
 import type { QueryCounts } from '../collaborators.js';
+import { VirtualAddresses } from './virtual-addresses.js';
 
-/** Docker says it some 10 ms after a container's first instruction, on a loaded machine later. */
+/** Docker names a container some 10 ms after its first instruction, on a loaded machine later. */
 const MOST_WAITED_MS = 2_000;
 
-/** Beyond it queries are not waited with. */
+/** Denials wait so long: clients have given up by then (resolv.conf(5): two attempts of 5 s). */
+const LONGEST_DENIAL_MS = 10_000;
+const LOOK_MS = 50;
+
+/** Of either kind; beyond it queries and denials do not wait. */
 const MOST_WAITING = 1024;
 
 export interface AnswerParts {
@@ -15,22 +27,34 @@ export interface AnswerParts {
   readonly possible: () => PossibleScopes;
   /** Resolves when that may have changed, or after so long. */
   readonly change: (timeoutMs: number) => Promise<void>;
+  /** Of the networks of xnet's that the sandbox is in now. */
+  readonly zones: () => readonly NetworkZone[];
+  /** Whether these know all names that they will know soon. */
+  readonly isCurrent: () => boolean;
   readonly counts: QueryCounts;
-  /** 0 to below 1. */
+  /** From 0 to below 1. */
   readonly random: () => number;
 }
 
 export type SureAnswer = Exclude<Answer, 'wait'>;
 
 export class SandboxAnswers {
+  readonly #virtual: VirtualAddresses;
   #waiting = 0;
+  #denied = 0;
   #closed = false;
 
-  constructor(private readonly parts: AnswerParts) {}
+  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
+  constructor(
+    private readonly parts: AnswerParts,
+    open: () => number,
+  ) {
+    this.#virtual = new VirtualAddresses(parts.zones, open);
+  }
 
-  /** Queries that wait for an answer. */
+  /** Queries that wait for an answer, and answers of Docker's that wait to be passed on. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting + this.#denied + this.#virtual.waiting;
   }
 
   /** At once in nearly all cases. Never rejects. */
@@ -39,9 +63,26 @@ export class SandboxAnswers {
     return answer === 'wait' ? this.#findLater(query, transport) : this.#counted(answer);
   }
 
+  /**
+   * What the client gets instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. `query` is
+   * what a UDP client asked.
+   */
+  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+    if (isDenial(answer) && !this.parts.isCurrent() && this.#denied < MOST_WAITING) {
+      return this.#replaceDenial(answer, transport, query ?? queryOf(answer));
+    }
+    return this.#virtual.replace(answer, transport, query);
+  }
+
+  /** A query that could not be passed on. */
+  noteDropped(): void {
+    this.parts.counts.dropped++;
+  }
+
   /** What waits is dropped: the clients ask again. */
   close(): void {
     this.#closed = true;
+    this.#virtual.close();
   }
 
   async #findLater(query: Buffer, transport: Transport): Promise<SureAnswer> {
@@ -58,6 +99,22 @@ export class SandboxAnswers {
       this.#waiting--;
     }
     return this.#counted(this.#answerUnsure(query, transport));
+  }
+
+  /** Ours, once all names are known, or the same. After too long a failure (SERVFAIL): clients take a denial for final. */
+  async #replaceDenial(denial: Buffer, transport: Transport, query: Buffer | undefined): Promise<Buffer> {
+    const { isCurrent } = this.parts;
+    this.#denied++;
+    try {
+      for (let waitedMs = 0; waitedMs < LONGEST_DENIAL_MS && !isCurrent(); waitedMs += LOOK_MS) {
+        await sleep(LOOK_MS);
+      }
+      const own = query && (await this.find(query, transport));
+      if (typeof own === 'object') return own;
+      return isCurrent() ? denial : formatFailure(denial);
+    } finally {
+      this.#denied--;
+    }
   }
 
   /**

@@ -6,30 +6,24 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
-import { rulesetGeneration } from '../../native/ruleset-generation.js';
-import { forgetConnections } from '../../native/socket-conntrack.js';
+import { forgetConnections, rulesetGeneration } from '../../native/netfilter.js';
 import {
   openForwardTcp,
   openForwardUdp,
   openSandboxSockets,
   RESOLVER_MARK,
 } from '../../native/socket-sandbox.js';
-import { MOST_TCP_BYTES, type Transport } from '../answers/answer.js';
-import { Denials, queryOf } from '../answers/denials.js';
-import { parseQuery } from '../answers/query.js';
-import type { NetworkZone } from '../answers/zone.js';
 import type { SandboxRules } from '../collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
-import { type AnswerParts, SandboxAnswers, type SureAnswer } from './sandbox-answers.js';
+import type { SandboxAnswers, SureAnswer } from './sandbox-answers.js';
 import { TcpConnection } from './tcp-connection.js';
 import { UdpForwarder } from './udp-forwarder.js';
 import { type UdpClient, UdpServer } from './udp-server.js';
-import { VirtualAddresses } from './virtual-addresses.js';
 
 /** TCP clients of one sandbox at a time; another is refused. */
 const MOST_CONNECTIONS = 128;
 
-/** What is not redirected to us. To forget it harms no other connection: the kernel picks each up again. */
+/** The mark of connections that are not redirected to us. Forgetting these is harmless: the kernel tracks them anew. */
 const NO_MARK = 0;
 
 /**
@@ -40,21 +34,10 @@ const DRAIN_MS = 100;
 const MOST_DRAIN_MS = 2_000;
 const DRAIN_LOOK_MS = 10;
 
-export interface ResolverParts extends AnswerParts {
-  readonly rules: SandboxRules;
-  /** Of the networks of xnet's that the sandbox is in now. */
-  readonly zones: () => readonly NetworkZone[];
-  /** Whether these know all names that they will know soon. */
-  readonly isCurrent: () => boolean;
-}
-
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
-  readonly #answers: SandboxAnswers;
   readonly #forwarder: UdpForwarder<UdpClient>;
-  readonly #virtual: VirtualAddresses;
-  readonly #denials: Denials;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -63,21 +46,27 @@ export class SandboxResolver {
     /** Numbers of this process, open as long as the resolver is. */
     readonly descriptors: ResolverDescriptors,
     private readonly tcp: Server,
-    private readonly parts: ResolverParts,
+    private readonly answers: SandboxAnswers,
+    private readonly rules: SandboxRules,
   ) {
-    this.#answers = new SandboxAnswers(parts);
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
-    const open = () => openForwardUdp(sandboxPath);
-    this.#virtual = new VirtualAddresses(parts.zones, open);
-    this.#denials = new Denials(parts.isCurrent);
-    this.#forwarder = new UdpForwarder(open, (...passed) => this.#passBack(...passed));
-    this.#serveTcp();
+    this.#forwarder = new UdpForwarder(
+      () => openForwardUdp(sandboxPath),
+      (...passed) => this.#passBack(...passed),
+    );
+    tcp.on('error', () => {});
+    tcp.maxConnections = MOST_CONNECTIONS;
+    tcp.on('connection', (client) => this.#takeTcp(client));
   }
 
   /** Opens the sockets, serves, and puts the rule in place. Throws, with nothing left behind. */
-  static async install(sandboxPath: string, parts: ResolverParts): Promise<SandboxResolver> {
+  static async install(
+    sandboxPath: string,
+    answers: SandboxAnswers,
+    rules: SandboxRules,
+  ): Promise<SandboxResolver> {
     const { udp, tcp } = openSandboxSockets(sandboxPath);
-    const resolver = await SandboxResolver.adopt(sandboxPath, { udp, tcp }, parts);
+    const resolver = await SandboxResolver.adopt(sandboxPath, { udp, tcp }, answers, rules);
     try {
       // What a resolver before this one left behind goes to its port.
       forget(sandboxPath, RESOLVER_MARK);
@@ -98,14 +87,15 @@ export class SandboxResolver {
   static async adopt(
     sandboxPath: string,
     descriptors: ResolverDescriptors,
-    parts: ResolverParts,
+    answers: SandboxAnswers,
+    rules: SandboxRules,
   ): Promise<SandboxResolver> {
     const tcp = await listeningServer(descriptors).catch((error: unknown) => {
       closeSync(descriptors.udp);
       throw error;
     });
     try {
-      return new SandboxResolver(sandboxPath, descriptors, tcp, parts);
+      return new SandboxResolver(sandboxPath, descriptors, tcp, answers, rules);
     } catch (error) {
       tcp.close();
       closeSync(descriptors.udp);
@@ -115,17 +105,17 @@ export class SandboxResolver {
 
   /** Puts the rule in place, whatever is there. */
   async ensureRule(): Promise<void> {
-    await this.parts.rules.ensure(this.sandboxPath, this.#redirection());
+    await this.rules.ensure(this.sandboxPath, this.#redirection());
   }
 
   /**
-   * Puts the rule back where someone altered it, and tells whether that was so. Costs next to nothing while nobody has
+   * Puts the rule back where someone altered it, and resolves to whether that was so. Costs next to nothing while nobody has
    * touched the sandbox's rules. Throws NOT_FOUND when the sandbox is gone, and what `ensureRule` throws.
    */
   async repairRule(): Promise<boolean> {
     const generation = rulesetGeneration(this.sandboxPath);
     if (generation !== undefined && generation === this.#generation) return false;
-    const repaired = await this.parts.rules.repair(this.sandboxPath, this.#redirection());
+    const repaired = await this.rules.repair(this.sandboxPath, this.#redirection());
     this.#generation = repaired ? undefined : generation;
     // A client that asked from one socket meanwhile would for ever ask Docker.
     if (repaired) forget(this.sandboxPath, NO_MARK);
@@ -135,7 +125,7 @@ export class SandboxResolver {
   /** Docker's resolver alone again; what was asked before is still answered. Throws when the rule stays. */
   async remove(): Promise<void> {
     try {
-      await this.parts.rules.remove(this.sandboxPath);
+      await this.rules.remove(this.sandboxPath);
       await this.#drain();
     } finally {
       forget(this.sandboxPath, RESOLVER_MARK);
@@ -145,21 +135,18 @@ export class SandboxResolver {
 
   /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
   release(): void {
-    this.#answers.close();
+    this.answers.close();
     this.#forwarder.close();
-    this.#virtual.close();
     for (const connection of this.#connections) connection.close();
     this.tcp.close();
     this.#udp.close();
   }
 
   async #drain(): Promise<void> {
-    const waiting = () =>
-      this.#answers.waiting + this.#forwarder.waiting + this.#virtual.waiting + this.#denials.waiting;
     for (let waitedMs = 0; waitedMs < MOST_DRAIN_MS; waitedMs += DRAIN_LOOK_MS) {
       await sleep(DRAIN_LOOK_MS);
       this.#udp.readAll();
-      if (waitedMs >= DRAIN_MS && waiting() === 0) return;
+      if (waitedMs >= DRAIN_MS && this.answers.waiting + this.#forwarder.waiting === 0) return;
     }
   }
 
@@ -169,14 +156,8 @@ export class SandboxResolver {
     return { udpPort: this.#udp.port, tcpPort, mark: RESOLVER_MARK };
   }
 
-  #serveTcp(): void {
-    this.tcp.on('error', () => {});
-    this.tcp.maxConnections = MOST_CONNECTIONS;
-    this.tcp.on('connection', (client) => this.#takeTcp(client));
-  }
-
   #takeUdp(query: Buffer, client: UdpClient): void {
-    const answer = this.#answers.find(query, 'udp');
+    const answer = this.answers.find(query, 'udp');
     if (answer instanceof Promise) void answer.then((later) => this.#giveUdp(later, query, client));
     else this.#giveUdp(answer, query, client);
   }
@@ -191,37 +172,18 @@ export class SandboxResolver {
       this.#forwarder.forward(query, client);
     } catch {
       // No socket to be had: the sandbox ends.
-      this.parts.counts.dropped++;
+      this.answers.noteDropped();
     }
   }
 
   #passBack(answer: Buffer, client: UdpClient, query: Buffer): void {
-    const better = this.#findBetter(answer, 'udp', query);
+    const better = this.answers.replace(answer, 'udp', query);
     if (better === undefined) this.#udp.reply(answer, client);
     else void better.then((message) => this.#udp.reply(message, client));
   }
 
-  /** What is to be said instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. */
-  #findBetter(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
-    const held = this.#denials.hold(answer, () => this.#findOwn(query ?? queryOf(answer), transport));
-    if (held !== undefined) return held;
-    if (!this.#virtual.isNeeded) return undefined;
-    const parsed = transport === 'udp' && query ? parseQuery(query) : undefined;
-    if (typeof parsed === 'string') return undefined;
-    return this.#virtual.replace(answer, parsed?.udpBytes ?? MOST_TCP_BYTES);
-  }
-
-  async #findOwn(query: Buffer | undefined, transport: Transport): Promise<Buffer | undefined> {
-    const answer = query && (await this.#answers.find(query, transport));
-    return typeof answer === 'string' ? undefined : answer;
-  }
-
   #takeTcp(client: TcpSocket): void {
-    const connection = new TcpConnection(client, {
-      answer: (query) => this.#answers.find(query, 'tcp'),
-      replace: (answer) => this.#findBetter(answer, 'tcp'),
-      open: () => openForwardTcp(this.sandboxPath),
-    });
+    const connection = new TcpConnection(client, this.answers, () => openForwardTcp(this.sandboxPath));
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
     connection.start();

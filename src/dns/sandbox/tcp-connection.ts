@@ -3,8 +3,7 @@
  * connection to Docker's resolver, opened when it is needed, byte for byte both ways.
  */
 import { Socket } from 'node:net';
-import type { SureAnswer } from './sandbox-answers.js';
-import { FrameReader, frame } from './tcp-frames.js';
+import type { SandboxAnswers, SureAnswer } from './sandbox-answers.js';
 
 /** RFC 7766 asks for "a few seconds"; Docker's resolver closes after 8. */
 const IDLE_MS = 10_000;
@@ -15,23 +14,16 @@ const MOST_WAITING = 64;
 /** Bytes not taken by the client; reading pauses meanwhile. */
 const MOST_UNREAD = 256 * 1024;
 
-export interface TcpQueries {
-  /** The response, or that there is none of ours. Never rejects. */
-  answer(query: Buffer): SureAnswer | Promise<SureAnswer>;
-  /** What is to be said instead of an answer of Docker's; undefined: that answer. */
-  replace(answer: Buffer): Promise<Buffer> | undefined;
-  /** A descriptor of a TCP socket that connects to Docker's resolver. Throws when the sandbox is gone. */
-  open(): number;
-}
-
 export class TcpConnection {
   #upstream: Socket | undefined;
   #waiting = 0;
   #clientEnded = false;
 
+  /** `open` gives the descriptor of a TCP socket that connects to Docker's resolver. It throws when the sandbox is gone. */
   constructor(
     private readonly client: Socket,
-    private readonly queries: TcpQueries,
+    private readonly answers: SandboxAnswers,
+    private readonly open: () => number,
   ) {}
 
   /** Serves until either side ends; nothing is left open then. */
@@ -59,7 +51,7 @@ export class TcpConnection {
 
   #take(query: Buffer): void {
     if (this.client.destroyed) return;
-    const answer = this.queries.answer(query);
+    const answer = this.answers.find(query, 'tcp');
     if (answer instanceof Promise) this.#waitFor(answer, query);
     else this.#give(answer, query);
   }
@@ -92,7 +84,7 @@ export class TcpConnection {
   }
 
   #connect(): Socket {
-    const upstream = new Socket({ fd: this.queries.open(), readable: true, writable: true });
+    const upstream = new Socket({ fd: this.open(), readable: true, writable: true });
     const frames = new FrameReader();
     upstream.on('data', (chunk: Buffer) => {
       for (const response of frames.read(chunk)) this.#passBack(response);
@@ -103,7 +95,7 @@ export class TcpConnection {
   }
 
   #passBack(response: Buffer): void {
-    const better = this.queries.replace(response);
+    const better = this.answers.replace(response, 'tcp');
     if (better === undefined) this.#reply(response);
     else void better.then((message) => this.#reply(message));
   }
@@ -135,4 +127,27 @@ export class TcpConnection {
   #endWhenDone(): void {
     if (this.#clientEnded && this.#waiting === 0) this.client.end();
   }
+}
+
+/** Cuts a stream into messages, each with its length in two bytes before it (RFC 1035, 4.2.2). Holds one unfinished message at most: 64 KiB and the last chunk. */
+export class FrameReader {
+  #rest: Buffer = Buffer.alloc(0);
+
+  *read(chunk: Buffer): Generator<Buffer> {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (this.#rest.length >= 2) {
+      const end = 2 + this.#rest.readUInt16BE(0);
+      if (this.#rest.length < end) return;
+      const message = this.#rest.subarray(2, end);
+      this.#rest = this.#rest.subarray(end);
+      yield message;
+    }
+  }
+}
+
+export function frame(message: Buffer): Buffer {
+  const framed = Buffer.allocUnsafe(2 + message.length);
+  framed.writeUInt16BE(message.length, 0);
+  message.copy(framed, 2);
+  return framed;
 }

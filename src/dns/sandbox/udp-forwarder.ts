@@ -8,9 +8,9 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { closeSync } from 'node:fs';
+import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
 import { formatFailure } from '../answers/response.js';
-
-const RESOLVER = { address: '127.0.0.11', port: 53 } as const;
+import { HEADER_BYTES } from '../answers/wire.js';
 
 /** Docker's own bound. Beyond it the oldest is given up, whose client has asked again by then. */
 const MOST_WAITING = 1024;
@@ -89,8 +89,8 @@ export class UdpForwarder<Client> {
       this.#close(upstream);
       throw error;
     }
-    // Connected, so that "connection refused" is told (no resolver there) and others' packets are not taken.
-    socket.connect(RESOLVER.port, RESOLVER.address, () => this.#connected(upstream));
+    // Connected, so that "connection refused" is reported (no resolver there) and others' packets are not taken.
+    socket.connect(RESOLVER_PORT, RESOLVER_ADDRESS, () => this.#connected(upstream));
     return upstream;
   }
 
@@ -108,7 +108,7 @@ export class UdpForwarder<Client> {
   }
 
   #answer(upstream: Upstream<Client>, message: Buffer): void {
-    if (message.length < 12) return;
+    if (message.length < HEADER_BYTES) return;
     const id = message.readUInt16BE(0);
     const waiting = upstream.waiting.get(id);
     if (!waiting) return;
@@ -119,7 +119,7 @@ export class UdpForwarder<Client> {
     if (upstream.retired && upstream.waiting.size === 0) this.#close(upstream);
   }
 
-  /** Nobody listens: the clients are told at once, as they would be without us. */
+  /** Nobody listens: the clients get a failure at once, as they would without us. */
   #fail(upstream: Upstream<Client>): void {
     const failed = [...upstream.waiting.values()];
     this.#close(upstream);

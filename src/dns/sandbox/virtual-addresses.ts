@@ -3,9 +3,10 @@
  * which Docker puts a load balancer in networks of its own driver alone. In ours nobody has the address. The tasks'
  * addresses are what Docker's resolver knows as `tasks.NAME` (libnetwork's addServiceBinding).
  */
-import { readAddressAnswer } from '../answers/address-answer.js';
-import { CLASS_IN, HEADER_BYTES } from '../answers/query.js';
-import { formatResponse, nameBytes, TYPE } from '../answers/response.js';
+import type { Transport } from '../answers/answer.js';
+import { formatAddressQuery, parseQuery } from '../answers/query.js';
+import { formatResponse, readAddressAnswer } from '../answers/response.js';
+import { MOST_TCP_BYTES, TYPE } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
 import { UdpForwarder } from './udp-forwarder.js';
 
@@ -14,9 +15,6 @@ const ASKED_MS = 1_000;
 
 /** What an answer may take that does not leave the machine: 3,500 tasks. */
 const UDP_BYTES = 60_000;
-
-const RD = 0x0100;
-const TYPE_OPT = 41;
 
 export class VirtualAddresses {
   readonly #docker: UdpForwarder<(answer: Buffer) => void>;
@@ -29,29 +27,27 @@ export class VirtualAddresses {
     this.#docker = new UdpForwarder(open, (answer, take) => take(answer));
   }
 
-  /** Whether the sandbox is in a network of swarm's: elsewhere there are no such addresses, and no answer is read. */
-  get isNeeded(): boolean {
-    return this.zones().some((zone) => zone.hasVirtual);
-  }
-
   /** Answers that are being looked for. */
   get waiting(): number {
     return this.#docker.waiting;
   }
 
   /**
-   * What is to be said instead of this answer of Docker's, in at most `limit` bytes: the same one where Docker does not
-   * know better in time. Undefined, which costs next to nothing, where it has no address that is nobody's.
+   * What the client gets instead of this answer of Docker's: the tasks' addresses, or the same answer where Docker does not
+   * give them in time. Undefined, which costs next to nothing: it has no virtual address. `query` is what a UDP client asked.
    */
-  replace(answer: Buffer, limit: number): Promise<Buffer> | undefined {
-    if (!this.isNeeded) return undefined;
+  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
     const zones = this.zones();
+    // In no network of swarm's there are no such addresses, and no answer is read.
+    if (!zones.some((zone) => zone.hasVirtual)) return undefined;
     const found = readAddressAnswer(answer);
-    if (!found?.addresses.some((address) => isNobodys(zones, address))) return undefined;
+    if (!found?.addresses.some((address) => isVirtual(zones, address))) return undefined;
+    const asked = transport === 'udp' && query ? parseQuery(query) : undefined;
+    if (typeof asked === 'string') return undefined;
     return this.#askForTasks(found.query.name).then((addresses) => {
       if (addresses.length === 0) return answer;
       const answers = live(zones, addresses).map((content) => ({ type: TYPE.A, content }));
-      return formatResponse(found.query, { answers }, limit);
+      return formatResponse(found.query, { answers }, asked?.udpBytes ?? MOST_TCP_BYTES);
     });
   }
 
@@ -61,7 +57,7 @@ export class VirtualAddresses {
 
   /** None when Docker does not know them, or does not answer in time. */
   async #askForTasks(name: string): Promise<readonly Uint8Array[]> {
-    const query = formatQuery(`tasks.${name}`);
+    const query = formatAddressQuery(`tasks.${name}`, UDP_BYTES);
     if (!query) return [];
     const answer = await new Promise<Buffer | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), ASKED_MS).unref();
@@ -80,7 +76,7 @@ export class VirtualAddresses {
   }
 }
 
-function isNobodys(zones: readonly NetworkZone[], address: Uint8Array): boolean {
+function isVirtual(zones: readonly NetworkZone[], address: Uint8Array): boolean {
   return zones.some((zone) => zone.mayBeVirtual(address)) && holders(zones, address).length === 0;
 }
 
@@ -92,19 +88,4 @@ function live(zones: readonly NetworkZone[], addresses: readonly Uint8Array[]): 
 
 function holders(zones: readonly NetworkZone[], address: Uint8Array) {
   return zones.flatMap((zone) => zone.findByAddress(address));
-}
-
-/** A query for IPv4 addresses, with an OPT record that asks for a large answer; undefined for a name too long. */
-function formatQuery(name: string): Buffer | undefined {
-  const bytes = nameBytes(name);
-  if (!bytes) return undefined;
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt16BE(RD, 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(1, 10);
-  const type = Buffer.of(0, TYPE.A, 0, CLASS_IN);
-  const opt = Buffer.alloc(11);
-  opt.writeUInt16BE(TYPE_OPT, 1);
-  opt.writeUInt16BE(UDP_BYTES, 3);
-  return Buffer.concat([header, bytes, type, opt]);
 }

@@ -11,12 +11,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointCreation } from '../../../src/driver/endpoints/endpoints.js';
 import type { NetworkCreation } from '../../../src/driver/networks/network-creation.js';
-import { listenHeld } from '../../../src/keeper/held-listener.js';
-import { NOTHING_HELD } from '../../../src/keeper/held-sockets.js';
-import { closeServer } from '../../../src/server/close-server.js';
+import { listenHeld } from '../../../src/keeper/client/held-listener.js';
+import { NOTHING_HELD } from '../../../src/keeper/client/held-sockets.js';
 import { networkDriverMethods } from '../../../src/server/network-driver.js';
-import { pluginMethods } from '../../../src/server/plugin.js';
-import { createRpcServer } from '../../../src/server/rpc.js';
+import { closeServer, createRpcServer, pluginMethods } from '../../../src/server/rpc.js';
 import { post } from '../../support/daemon/plugin-client.js';
 
 interface Recorded {

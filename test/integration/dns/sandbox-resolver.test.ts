@@ -6,17 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/answers/zone.js';
-import type { HeldSockets, ZoneOf } from '../../../src/dns/collaborators.js';
+import type { ZoneOf } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/sandbox/held-sandboxes.js';
 import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
-import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
+import type { HeldSockets } from '../../../src/keeper/client/held-sockets.js';
+import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
 import { compileSources } from '../../support/programs/compiled-sources.js';
 import { expectInTime } from '../../support/time/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
 
 const endpoint = (name: string, addresses: string[], names: string[] = []): ZoneEndpoint => ({
-  endpointId: name,
   containerName: name,
   names,
   addresses,
@@ -32,7 +32,7 @@ const ENDPOINTS = [
   ),
 ];
 const SILENT: ZoneEndpoint = { ...endpoint('lost', ['10.1.0.4']), alive: false };
-const SHOP = NetworkZone.build('n1', ['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
+const SHOP = NetworkZone.build(['shop'], [...ENDPOINTS, SILENT], ['10.1.0.0/24', 'fd00::/64']);
 const zones = (networkId: string) => (networkId === 'n1' ? SHOP : undefined);
 
 /** Docker could not be asked which containers there are. */
@@ -49,7 +49,7 @@ class Held implements HeldSockets {
   readonly #descriptors = new Map<string, number>();
 
   list() {
-    return [...this.#descriptors.keys()].map((key) => ({ key }));
+    return [...this.#descriptors.keys()].map((key) => ({ key, given: false }));
   }
   async hold(key: string, fd: number) {
     this.#descriptors.set(key, fd);

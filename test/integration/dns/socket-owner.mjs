@@ -12,14 +12,13 @@ const {
 } = await import(`${sources}/dataplane/sandbox/sandbox-rules.js`);
 
 const web = {
-  endpointId: 'e1',
   containerName: 'web',
   names: [],
   addresses: ['10.1.0.2'],
   ports: [],
   alive: true,
 };
-const zone = NetworkZone.build('n1', ['shop'], [web]);
+const zone = NetworkZone.build(['shop'], [web]);
 const held = new Map();
 const sockets = { hold: async (key, fd) => void held.set(key, fd), release: async () => {}, list: () => [] };
 let queries = 0;

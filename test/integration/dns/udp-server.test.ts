@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { UdpServer } from '../../../src/dns/sandbox/udp-server.js';
-import { duplicateFrom, openPidfd } from '../../../src/native/pidfd.js';
+import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
 import { bind, checked, connect, LINUX, send, socket } from '../../../src/native/socket-libc.js';
 import { boundPort as portOf } from '../../../src/native/socket-sandbox.js';
 import { eventually } from '../../support/time/eventually.js';

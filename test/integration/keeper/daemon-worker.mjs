@@ -30,8 +30,9 @@ if (flag('wrong')) process.exit(2);
 if (flag('broken')) process.exit(7);
 while (flag('late')) await new Promise((resolve) => setTimeout(resolve, 10));
 
-const { connectKeeper, NOTHING_HELD } = await load('keeper/held-sockets.js');
-const { listenHeld, removeSockets } = await load('keeper/held-listener.js');
+const { connectKeeper } = await load('keeper/client/connection.js');
+const { NOTHING_HELD } = await load('keeper/client/held-sockets.js');
+const { listenHeld, removeSockets } = await load('keeper/client/held-listener.js');
 const { bind, LINUX, socket } = await load('native/socket-libc.js');
 
 let end;

@@ -24,15 +24,11 @@ export function opt(udpPayloadSize: number, flags = 0): Answer {
 }
 
 export function endpoint(id: string, more: Partial<ZoneEndpoint> = {}): ZoneEndpoint {
-  return { endpointId: id, addresses: [], names: [id], ports: [], alive: true, containerName: id, ...more };
+  return { addresses: [], names: [id], ports: [], alive: true, containerName: id, ...more };
 }
 
-export function zone(
-  endpoints: ZoneEndpoint[],
-  networkName: string | undefined = 'shop',
-  id = 'n1',
-): NetworkZone {
-  return NetworkZone.build(id, networkName === undefined ? [] : [networkName], endpoints);
+export function zone(endpoints: ZoneEndpoint[], networkName = 'shop'): NetworkZone {
+  return NetworkZone.build([networkName], endpoints);
 }
 
 /** Draws that leave the order as it is: Fisher and Yates swaps each item with itself. */

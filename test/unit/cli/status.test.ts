@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatHosts } from '../../../src/cli/host.js';
+import { formatHosts } from '../../../src/cli/admin-commands.js';
 import type { Status } from '../../../src/server/admin.js';
 import { formatStatus } from '../../../src/server/status-text.js';
 

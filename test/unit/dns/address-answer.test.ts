@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
-import { readAddressAnswer } from '../../../src/dns/answers/address-answer.js';
+import { readAddressAnswer } from '../../../src/dns/answers/response.js';
 
 const answerOf = (more: Partial<dnsPacket.Packet> = {}): Buffer =>
   dnsPacket.encode({

@@ -111,7 +111,7 @@ describe('answers to queries', () => {
   });
 
   test("know names of the container's networks only, and answer from the first that has the name", () => {
-    const back = zone([endpoint('web', { addresses: ['10.2.0.9'] })], 'back', 'n2');
+    const back = zone([endpoint('web', { addresses: ['10.2.0.9'] })], 'back');
     expect(answersTo([], 'web')).toBe('forward');
     expect(answersTo([shop], 'web.back')).toBe('forward');
     expect(answersTo([shop, back], 'web')).toEqual(['10.1.0.2']);
@@ -122,7 +122,6 @@ describe('answers to queries', () => {
 
   test('need no network name, no container name, and skip addresses that are none', () => {
     const bare = NetworkZone.build(
-      'n1',
       [],
       [endpoint('x', { addresses: ['nonsense', '10.0.0.1/24', '10.0.0.1'], containerName: undefined })],
     );

@@ -12,10 +12,12 @@ const SHOP = zone(
     endpoint('pg', { addresses: ['10.1.0.3'] }),
   ],
   'shop',
-  'n-shop',
 );
-const ZOO = zone([endpoint('keeper', { addresses: ['10.2.0.5'], names: ['db'] })], 'zoo', 'n-zoo');
-const ZONES = new Map([SHOP, ZOO].map((each) => [each.networkId, each]));
+const ZOO = zone([endpoint('keeper', { addresses: ['10.2.0.5'], names: ['db'] })], 'zoo');
+const ZONES = new Map([
+  ['n-shop', SHOP],
+  ['n-zoo', ZOO],
+]);
 const PATH = '/run/docker/netns/one';
 const IN_SHOP = new Set(['n-shop']);
 const IN_BOTH = new Set(['n-shop', 'n-zoo']);
@@ -41,8 +43,8 @@ class Host {
 
   constructor(...containers: HostContainer[]) {
     this.containers.connect(({ network }) => {
-      const known = ZONES.get(`n-${network}`);
-      return known && { id: known.networkId, internal: false };
+      const id = `n-${network}`;
+      return ZONES.has(id) ? { id, internal: false } : undefined;
     });
     this.containers.list([]);
     for (const each of containers) this.containers.learn(each);
@@ -56,12 +58,15 @@ class Host {
   }
 
   answers(networkIds: ReadonlySet<string> = IN_SHOP): SandboxAnswers {
-    return new SandboxAnswers({
+    const parts = {
       possible: () => this.containers.possible(PATH, networkIds),
-      change: (timeoutMs) => this.containers.change(timeoutMs),
+      change: (timeoutMs: number) => this.containers.change(timeoutMs),
+      zones: () => [],
+      isCurrent: () => true,
       counts: { answered: 0, forwarded: 0, dropped: 0 },
       random: UNSHUFFLED,
-    });
+    };
+    return new SandboxAnswers(parts, () => -1);
   }
 }
 

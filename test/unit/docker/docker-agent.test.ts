@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { DockerAgent } from '../../../src/docker/docker-agent.js';
+import { DockerAgent } from '../../../src/docker/docker-calls.js';
 
 test("Docker's agent costs next to nothing to inspect, as docker-modem does at every call", () => {
   const options = { agent: new DockerAgent(), signal: new AbortController().signal };

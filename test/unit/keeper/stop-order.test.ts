@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { StopOrder } from '../../../src/keeper/stop-order.js';
+import { StopOrder } from '../../../src/keeper/client/keeper-link.js';
 
 function listening(): { order: StopOrder; signals: EventEmitter } {
   const signals = new EventEmitter();

@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { closeSync, type Stats, statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { BACKLOG } from '../native/backlog.js';
-import { findSocketPath } from '../native/unix-listener.js';
-import type { HeldSockets } from './held-sockets.js';
-import { ignoreAbsent, makeSocket } from './make-socket.js';
+import { BACKLOG } from '../../native/backlog.js';
+import { findSocketPath } from '../../native/unix-listener.js';
+import { ignoreAbsent, makeSocket } from '../make-socket.js';
+import type { KeeperClient } from './held-sockets.js';
 
 export interface HeldListener {
   readonly server: Server;
@@ -28,14 +29,14 @@ interface Socket {
  * (0600). A held one that the path no longer leads to (removed, or another path by now) is replaced, as is the
  * file that a dead process left; a path that answers and is not ours is refused with IN_USE.
  *
- * Nothing is held before all of them are open: a first start that fails then ends the keeper, too. `onNotHeld`
- * hears why a socket is not held: its server works, but the socket does not outlive this process.
+ * Nothing is held before all of them are open: a first start that fails then ends the keeper, too. `onNotHeld` is
+ * called with the reason why a socket is not held: its server works, but the socket does not outlive this process.
  *
  * Closing a server leaves its path in place, for the next daemon; removeSockets takes it away.
  */
 export async function listenHeld(
   listeners: readonly HeldListener[],
-  sockets: HeldSockets,
+  sockets: KeeperClient,
   onNotHeld: (error: unknown) => void,
 ): Promise<void> {
   const opened = [];
@@ -54,7 +55,10 @@ export async function listenHeld(
 }
 
 /** Removes the paths of sockets that will not be served again, but for the supervisor's; relayed calls end first. */
-export async function removeSockets(listeners: readonly HeldListener[], sockets: HeldSockets): Promise<void> {
+export async function removeSockets(
+  listeners: readonly HeldListener[],
+  sockets: KeeperClient,
+): Promise<void> {
   const given = sockets.list().flatMap((entry) => (entry.given ? [entry.key] : []));
   for (const { key, path } of listeners) if (!given.includes(key)) await unlink(path).catch(ignoreAbsent);
   for (const { key, behind } of listeners) {
@@ -64,34 +68,29 @@ export async function removeSockets(listeners: readonly HeldListener[], sockets:
   }
 }
 
-async function openSocket(key: string, path: string, sockets: HeldSockets): Promise<Socket> {
+async function openSocket(key: string, path: string, sockets: KeeperClient): Promise<Socket> {
   const taken = takeSocketAt(path, key, sockets);
   return { key, path, fd: taken ?? (await makeSocket(path)), isNew: taken === undefined };
 }
 
-async function hold({ key, fd, isNew }: Socket, sockets: HeldSockets): Promise<true> {
+async function hold({ key, fd, isNew }: Socket, sockets: KeeperClient): Promise<true> {
   if (isNew) await sockets.hold(key, fd);
   return true;
 }
 
 /** The one behind is held first: calls wait there while no daemon runs. */
-async function relay(front: Socket, back: Socket, sockets: HeldSockets): Promise<boolean> {
+async function relay(front: Socket, back: Socket, sockets: KeeperClient): Promise<boolean> {
   await hold(back, sockets);
   return sockets.relay(front.key, back.path);
 }
 
 async function listenOn(server: Server, fd: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    // Node listens once more, and without the number would cut the queue to 511.
-    server.listen({ fd }, BACKLOG, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  // Node listens once more, and without the number would cut the queue to 511.
+  server.listen({ fd }, BACKLOG);
+  await once(server, 'listening');
 }
 
-function takeSocketAt(path: string, key: string, sockets: HeldSockets): number | undefined {
+function takeSocketAt(path: string, key: string, sockets: KeeperClient): number | undefined {
   const fd = sockets.take(key);
   if (fd === undefined) return undefined;
   const bound = findSocketPath(fd);

@@ -1,7 +1,7 @@
-/** The daemon's side of the keeper: sockets that outlive it. */
+/** The connection of a daemon to the keeper that started it, over Node's IPC channel. */
 import { closeSync } from 'node:fs';
-import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import { duplicateFrom, openPidfd } from '../native/pidfd.js';
+import { errorMessage, isXnetError, XnetError } from '../../errors.js';
+import { duplicateFrom, openPidfd } from '../../native/processes.js';
 import {
   findRequestId,
   type HeldEntry,
@@ -9,47 +9,8 @@ import {
   type KeeperState,
   PROTOCOL,
   parseKeeperMessage,
-} from './messages.js';
-
-/**
- * Descriptors that stay open in the keeper while no daemon runs. Keys are the daemon's: 1 to 255 printable
- * characters (`plugin`, `sandbox/4f2a/udp`). A daemon that starts finds what its predecessors held, and releases
- * what it does not need any more: the predecessor may have died before it could.
- */
-export interface HeldSockets {
-  /** What is held now, as far as this daemon was told. */
-  list(): readonly { readonly key: string; readonly given: boolean }[];
-  /**
-   * Has the open descriptor `fd` held under `key` in place of what was held there. Keep `fd` open until this
-   * resolves; from then on the socket outlives this process. Rejects with the reason when it cannot be held.
-   */
-  hold(key: string, fd: number): Promise<void>;
-  /** Closes what is held under `key`; nothing there is success. Descriptors of this process stay open. */
-  release(key: string): Promise<void>;
-  /** A duplicate, the caller's to close, of what is held under `key`. Synchronous; still held after it. */
-  take(key: string): number | undefined;
-  /**
-   * Has the calls that come to the socket held under `key` carried to the socket at the path `to`, from now on and over
-   * the ends of daemons; said again, nothing changes. False when there is no keeper to do it. Rejects with the reason
-   * when it cannot be done.
-   */
-  relay(key: string, to: string): Promise<boolean>;
-  /** Resolves when no call comes from there any more and those under way are answered. Nothing there is success. */
-  endRelay(key: string): Promise<void>;
-  /** How the keeper fares; undefined without one. */
-  readonly keeper: KeeperState | undefined;
-}
-
-/** Without a keeper nothing is held, and nothing outlives this process. */
-export const NOTHING_HELD: HeldSockets = {
-  list: () => [],
-  hold: async () => undefined,
-  release: async () => undefined,
-  take: () => undefined,
-  relay: async () => false,
-  endRelay: async () => undefined,
-  keeper: undefined,
-};
+} from '../messages.js';
+import type { KeeperClient } from './held-sockets.js';
 
 /** What the daemon does when something happens to its keeper. Each is called at most once. */
 export interface KeeperEvents {
@@ -60,7 +21,7 @@ export interface KeeperEvents {
 }
 
 /** The part of `process` that leads to the parent. */
-export type ParentChannel = Pick<
+type ParentChannel = Pick<
   NodeJS.Process,
   'send' | 'connected' | 'disconnect' | 'on' | 'off' | 'ppid' | 'channel'
 >;
@@ -91,30 +52,28 @@ interface Waiting {
 }
 
 /** Keeps the process alive until it is disposed of. */
-export class KeeperConnection implements HeldSockets, Disposable {
-  readonly #events: KeeperEvents;
-  readonly #parent: ParentChannel;
+export class KeeperConnection implements KeeperClient, Disposable {
   readonly #waiting = new Map<number, Waiting>();
   readonly #held = new Map<string, HeldEntry>();
   #keeper: KeeperState | undefined;
   #pidfd: number | undefined;
   #requests = 0;
-  #told = false;
+  #isUpgrading = false;
 
-  constructor(events: KeeperEvents, parent: ParentChannel) {
-    this.#events = events;
-    this.#parent = parent;
-  }
+  constructor(
+    private readonly events: KeeperEvents,
+    private readonly parent: ParentChannel,
+  ) {}
 
-  /** Learns what is held. Called once, by connectKeeper. */
+  /** Asks what is held. Called once, by connectKeeper. */
   async start(): Promise<void> {
-    this.#parent.on('message', this.#receive);
-    this.#parent.on('disconnect', this.#lose);
+    this.parent.on('message', this.#receive);
+    this.parent.on('disconnect', this.#lose);
     await this.#request({ op: 'list' });
-    const { ppid } = this.#parent;
+    const { ppid } = this.parent;
     this.#pidfd = openKeeper(ppid);
     // Had the keeper died before the call, its number could be another's; its children's parent is one more.
-    if (this.#parent.ppid !== ppid || this.#keeper?.pid !== ppid) {
+    if (this.parent.ppid !== ppid || this.#keeper?.pid !== ppid) {
       throw new XnetError('INTERNAL', `the keeper (process ${this.#keeper?.pid}) is not our parent ${ppid}`);
     }
   }
@@ -153,9 +112,9 @@ export class KeeperConnection implements HeldSockets, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#parent.off('message', this.#receive);
-    this.#parent.off('disconnect', this.#lose);
-    if (this.#parent.connected) this.#parent.disconnect?.();
+    this.parent.off('message', this.#receive);
+    this.parent.off('disconnect', this.#lose);
+    if (this.parent.connected) this.parent.disconnect?.();
     if (this.#pidfd !== undefined) closeSync(this.#pidfd);
     this.#pidfd = undefined;
     this.#rejectAll();
@@ -168,39 +127,32 @@ export class KeeperConnection implements HeldSockets, Disposable {
       const timer = setTimeout(() => this.#settle(id, keeperFailure('does not answer')), ANSWER_MS);
       this.#waiting.set(id, { resolve, reject, timer });
     });
-    this.#send({ xnet: PROTOCOL, id, ...request }, () => this.#settle(id, keeperFailure('is gone')));
+    const onFailure = () => this.#settle(id, keeperFailure('is gone'));
+    if (!this.parent.connected) onFailure();
+    else {
+      const message = { xnet: PROTOCOL, id, ...request };
+      this.parent.send?.(message, undefined, {}, (error) => error && onFailure());
+    }
     await answered;
   }
 
-  #send(message: object, onFailure: () => void): void {
-    if (!this.#parent.connected) onFailure();
-    else this.#parent.send?.(message, undefined, {}, (error) => error && onFailure());
-  }
-
   readonly #receive = (message: unknown): void => {
-    const said = readKeeperMessage(message);
-    if ('event' in said && said.event === 'keeper') {
-      this.#keeper = said.keeper;
-      return;
+    const received = readKeeperMessage(message);
+    if ('keeper' in received) this.#keeper = received.keeper;
+    if ('failure' in received) this.#settle(received.id, new XnetError('KERNEL', received.failure));
+    else if ('held' in received) {
+      for (const entry of received.held) this.#held.set(entry.key, entry);
+      this.#settle(received.id);
+    } else if (received.event === 'upgrade' && !this.#isUpgrading) {
+      this.#isUpgrading = true;
+      this.events.onUpgrade();
     }
-    if ('event' in said) {
-      if (!this.#told) this.#events.onUpgrade();
-      this.#told = true;
-      return;
-    }
-    if ('failure' in said) {
-      this.#settle(said.id, new XnetError('KERNEL', said.failure));
-      return;
-    }
-    this.#keeper = said.keeper;
-    for (const entry of said.held) this.#held.set(entry.key, entry);
-    this.#settle(said.id);
   };
 
   readonly #lose = (): void => {
     this.#held.clear();
     this.#rejectAll();
-    this.#events.onKeeperLost();
+    this.events.onKeeperLost();
   };
 
   #settle(id: number, failure?: Error): void {
@@ -217,7 +169,7 @@ export class KeeperConnection implements HeldSockets, Disposable {
   }
 }
 
-/** Undefined where the system lacks the call: then the keeper cannot hold anything either, and says why. */
+/** Undefined where the system lacks the call: then the keeper cannot hold anything either, and rejects with the reason. */
 function openKeeper(pid: number): number | undefined {
   try {
     return openPidfd(pid);
@@ -227,7 +179,7 @@ function openKeeper(pid: number): number | undefined {
   }
 }
 
-/** A message that is not understood and bears no number of a request is as good as none: the request times out. */
+/** A message that is not understood and bears no number of a request counts as none: the request times out. */
 function readKeeperMessage(message: unknown): KeeperMessage {
   try {
     return parseKeeperMessage(message);

@@ -1,16 +1,19 @@
-/** From the Engine API's JSON to domain words, for every API version from 1.40 on. Pure. */
+/** From the Engine API's JSON to domain words, and back, for every API version from 1.40 on. Pure. */
 import { constants } from 'node:os';
 import type Docker from 'dockerode';
 import type {
   ContainerEndpoint,
   DockerContainer,
   DockerNetwork,
+  DockerNetworkSpec,
   Health,
   InspectedContainer,
   InspectedEndpoint,
 } from './engine.js';
 import type { DriverNames } from './own-plugin.js';
-import { SERVICE_LABEL } from './swarm-labels.js';
+
+/** What swarm writes on the containers of its tasks. */
+export const SERVICE_LABEL = 'com.docker.swarm.service.name';
 
 /** What dockerode's types lack. */
 interface NetworkReply extends Docker.NetworkInspectInfo {
@@ -22,17 +25,10 @@ interface ConfigReply {
   readonly StopSignal?: string;
 }
 
-interface EndpointReply {
-  readonly NetworkID: string;
-  readonly EndpointID: string;
-  readonly Aliases?: readonly string[] | null;
+interface EndpointReply extends Docker.NetworkInfo {
+  readonly DriverOpts?: Readonly<Record<string, string>>;
   /** Since API 1.44; before, Aliases has the short id and the host name too. */
   readonly DNSNames?: readonly string[] | null;
-  readonly Links?: readonly string[] | null;
-  readonly IPAddress?: string;
-  readonly GlobalIPv6Address?: string;
-  readonly Gateway?: string;
-  readonly IPv6Gateway?: string;
   /** Since API 1.48. */
   readonly GwPriority?: number;
 }
@@ -67,7 +63,7 @@ function subnetOf(config: {
   return {
     ...(config.Subnet && { subnet: config.Subnet }),
     ...(config.IPRange && { range: config.IPRange }),
-    // Docker 20.10 says the IPv6 gateway with the subnet's length, and takes it only without.
+    // Docker 20.10 gives the IPv6 gateway with the subnet's length, and takes it only without.
     ...(config.Gateway && { gateway: config.Gateway.replace(/\/\d+$/, '') }),
     ...(config.AuxiliaryAddresses && { auxiliary: config.AuxiliaryAddresses }),
   };
@@ -106,7 +102,7 @@ function inspectedEndpointOf(entry: [string, EndpointReply]): InspectedEndpoint 
     ...endpointOf(entry),
     names: [...(reply.DNSNames ?? []), ...(reply.Aliases ?? [])],
     addresses: [reply.IPAddress, reply.GlobalIPv6Address].flatMap((address) => address || []),
-    links: (reply.Links ?? []).map(linkOf),
+    links: ((reply.Links ?? []) as string[]).map(linkOf),
     priority: reply.GwPriority ?? 0,
     gateways: [reply.Gateway, reply.IPv6Gateway].filter(Boolean).length,
   };
@@ -149,4 +145,47 @@ function portOf(text: string) {
 
 function plainName(name: string): string {
   return name.replace(/^\//, '');
+}
+
+/** The body alone: docker-modem would put all of it into the URL too. */
+export function creationOf(spec: DockerNetworkSpec, names: DriverNames): Docker.NetworkCreateOptions {
+  const body = {
+    Name: spec.name,
+    // Docker before 25 makes a second network of one name without it.
+    CheckDuplicate: true,
+    Driver: names.toDocker(spec.driver),
+    Internal: spec.internal,
+    Attachable: spec.attachable,
+    ...(!spec.ipv4 && { EnableIPv4: false }),
+    EnableIPv6: spec.ipv6,
+    Labels: spec.labels,
+    Options: spec.options,
+    IPAM: {
+      Driver: names.toDocker(spec.ipam.driver),
+      Options: spec.ipam.options,
+      Config: spec.ipam.subnets.map(({ subnet, range, gateway, auxiliary }) => ({
+        ...(subnet !== undefined && { Subnet: subnet }),
+        ...(range !== undefined && { IPRange: range }),
+        ...(gateway !== undefined && { Gateway: gateway }),
+        ...(auxiliary !== undefined && { AuxiliaryAddresses: auxiliary }),
+      })),
+    },
+  };
+  return { _query: {}, _body: body } as unknown as Docker.NetworkCreateOptions;
+}
+
+/**
+ * Connects a container that does not run, with the settings that its user gave it in the network of that name. Without the
+ * old network's id, for which Docker would go on looking. Without a MAC address: Docker does not give that of a container
+ * that does not run (26 and 28 keep it as the one of the last run).
+ */
+export function connectionOf(
+  containerId: string,
+  endpoint: Docker.NetworkInfo,
+  abortSignal: AbortSignal,
+): Docker.NetworkConnectOptions {
+  const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = endpoint as EndpointReply;
+  const settings = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority };
+  const body = { Container: containerId, EndpointConfig: settings };
+  return { _query: {}, _body: body, abortSignal } as unknown as Docker.NetworkConnectOptions;
 }

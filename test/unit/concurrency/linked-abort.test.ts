@@ -1,6 +1,6 @@
 import { getMaxListeners } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { LinkedAbort } from '../../../src/docker/linked-abort.js';
+import { LinkedAbort } from '../../../src/concurrency/linked-abort.js';
 
 // Node prints a warning, in the midst of the log, when more listen than it takes for right.
 test('as many calls as there are may hang on one source', () => {

@@ -10,7 +10,7 @@ export class LinkedAbort implements Disposable {
 
   constructor(sources: readonly AbortSignal[]) {
     this.#sources = sources;
-    // All calls under way listen to a few sources: Node takes more than ten for a leak, and says so in the log.
+    // All calls under way listen to a few sources; Node warns of more than ten as of a leak.
     setMaxListeners(Number.POSITIVE_INFINITY, ...sources);
     for (const source of sources) source.addEventListener('abort', this.abort, { once: true });
     if (sources.some(({ aborted }) => aborted)) this.abort();
