@@ -1,6 +1,6 @@
 /**
  * The contract of the cluster's store: an ordered map of strings with revisions, compare-and-commit,
- * leases and watches. Implementations: EtcdStore (cluster), LmdbStore (one host), MemoryStore (tests);
+ * leases and watches. Implementations: EtcdStore (cluster), LmdbStore (one host);
  * one contract suite runs over all of them.
  *
  * Failures are XnetErrors: STORE_UNAVAILABLE (names the endpoint and what failed) and STORE_DENIED.

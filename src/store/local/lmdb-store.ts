@@ -2,22 +2,17 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { open } from 'lmdb';
 import { diskReason } from '../../disk-errors.js';
 import { isXnetError, XnetError } from '../../errors.js';
-import type { Condition, LeaseOptions, Store, Write } from '../store.js';
 import { LmdbTable } from './lmdb-table.js';
 import { claimWriter } from './lmdb-writer.js';
 import { LocalStore } from './local-store.js';
 
 /** The store of a single host: a directory with an LMDB database, written by one process at a time. */
-export class LmdbStore implements Store {
-  readonly description: string;
-  readonly away = false;
-  readonly #store: LocalStore;
+export class LmdbStore extends LocalStore {
   readonly #table: LmdbTable;
 
-  private constructor(store: LocalStore, table: LmdbTable) {
-    this.#store = store;
+  private constructor(table: LmdbTable, directory: string) {
+    super(table, `embedded ${directory}`);
     this.#table = table;
-    this.description = store.description;
   }
 
   /**
@@ -30,10 +25,9 @@ export class LmdbStore implements Store {
       chmodSync(directory, 0o700);
       // Without overlappingSync a commit is on disk, not only visible, when its promise resolves.
       const root = open({ path: directory, noSubdir: false, overlappingSync: false });
-      const table = new LmdbTable(root, directory, claimWriter(root, directory));
-      const store = new LocalStore(table, `embedded ${directory}`);
+      const store = new LmdbStore(new LmdbTable(root, directory, claimWriter(root, directory)), directory);
       store.adoptLeases();
-      return new LmdbStore(store, table);
+      return store;
     } catch (error: unknown) {
       if (isXnetError(error)) throw error;
       throw new XnetError(
@@ -47,29 +41,5 @@ export class LmdbStore implements Store {
 
   get diskProblem(): string | undefined {
     return this.#table.problem;
-  }
-
-  get(key: string) {
-    return this.#store.get(key);
-  }
-
-  list(prefix: string) {
-    return this.#store.list(prefix);
-  }
-
-  commit(conditions: readonly Condition[], writes: readonly Write[]) {
-    return this.#store.commit(conditions, writes);
-  }
-
-  watch(prefix: string, signal: AbortSignal) {
-    return this.#store.watch(prefix, signal);
-  }
-
-  grantLease(options: LeaseOptions) {
-    return this.#store.grantLease(options);
-  }
-
-  [Symbol.asyncDispose]() {
-    return this.#store[Symbol.asyncDispose]();
   }
 }

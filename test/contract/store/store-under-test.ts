@@ -6,10 +6,10 @@ import { createLogger } from '../../../src/observability/logger.js';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import type { Store } from '../../../src/store/store.js';
 import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 
 /** Opens empty stores of one implementation; `start` and `stop` bracket the whole suite. */
 export interface StoreUnderTest {

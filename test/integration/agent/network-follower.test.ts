@@ -3,10 +3,10 @@ import { expect, test } from '@jest/globals';
 import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { muteLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 
 const records = new RecordReader(muteLogger);
 

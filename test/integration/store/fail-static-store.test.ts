@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/model/keys.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import type { Entry, Store } from '../../../src/store/store.js';
 import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
 import { eventually } from '../../support/time/eventually.js';
 

@@ -30,10 +30,10 @@ import { keys } from '../../../src/model/keys.js';
 import { networkRecord } from '../../../src/model/network.js';
 import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
 import { muteLogger, silentLogger } from '../loggers.js';
+import { MemoryStore } from '../store/memory-store.js';
 import { eventually } from '../time/eventually.js';
 import { networkSpec } from './network-spec.js';
 

@@ -3,10 +3,10 @@ import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
 import type { PoolRequest } from '../../../src/ipam/pools/plan-pool.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
 import { muteLogger } from '../loggers.js';
+import { MemoryStore } from '../store/memory-store.js';
 
 export const prefix = (text: string) => Prefix.parse(text);
 export const ip = (text: string) => IpAddress.parse(text);

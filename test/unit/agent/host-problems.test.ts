@@ -2,9 +2,9 @@ import { expect, test } from '@jest/globals';
 import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
 import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { muteLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const LOOK_MS = 20;

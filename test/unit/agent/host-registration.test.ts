@@ -3,9 +3,9 @@ import { HostRegistration } from '../../../src/agent/hosts/host-registration.js'
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { muteLogger, silentLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const host = (number: number) => ({

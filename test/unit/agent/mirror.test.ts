@@ -4,10 +4,10 @@ import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/model/keys.js';
 import { networkRecord } from '../../../src/model/network.js';
 import { formatRecord, parseRecord } from '../../../src/model/record.js';
-import type { MemoryStore } from '../../../src/store/local/memory-store.js';
 import type { Write } from '../../../src/store/store.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
 import { replacing } from '../../support/ipam/cluster.js';
+import type { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 /** Nothing of any network is left in the store. */

@@ -9,9 +9,9 @@ import { type EndpointNames, type EndpointRecord, endpointRecord } from '../../.
 import { keys } from '../../../src/model/keys.js';
 import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { silentLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const ID = 'f00dfeedf00d'.padEnd(64, '0');

@@ -7,9 +7,9 @@ import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/model/keys.js';
 import { formatRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { silentLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const hold = { poolId: 'lost', subnet: '10.1.0.0/24' };

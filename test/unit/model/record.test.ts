@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { hostRecord } from '../../../src/model/host.js';
 import { findRecord, formatRecord, parseRecord, versioned } from '../../../src/model/record.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { asRead, transact } from '../../../src/store/transact.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 
 /** Version 2 gave the lamp its colour, version 3 calls its place room. */
 const lampRecord = versioned(

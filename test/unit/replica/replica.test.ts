@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { XnetError } from '../../../src/errors.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Snapshot, Store } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const schema = z.object({ n: z.number() });

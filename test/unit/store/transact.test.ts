@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
-import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import type { CommitResult, Store } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
 
 const unavailable = () => new XnetError('STORE_UNAVAILABLE', 'etcd at http://h1:2379: no answer in time');
 

@@ -1,9 +1,15 @@
-/** A local table in memory, gone with the process. */
+/** A store in memory, gone with the process: the product's local store over a table without a disk. */
 
-import type { Revision } from '../store.js';
-import type { LocalTable, LocalTransaction, StoredEntry, StoredLease } from './local-table.js';
+import { LocalStore } from '../../../src/store/local/local-store.js';
+import type {
+  LocalTable,
+  LocalTransaction,
+  StoredEntry,
+  StoredLease,
+} from '../../../src/store/local/local-table.js';
+import type { Past, Revision } from '../../../src/store/store.js';
 
-export class MemoryTable implements LocalTable, LocalTransaction {
+class MemoryTable implements LocalTable, LocalTransaction {
   revision: Revision = 1;
   readonly #entries = new Map<string, StoredEntry>();
   readonly #leases = new Map<string, StoredLease>();
@@ -61,4 +67,17 @@ export class MemoryTable implements LocalTable, LocalTransaction {
   }
 
   async close(): Promise<void> {}
+}
+
+export class MemoryStore extends LocalStore {
+  constructor() {
+    super(new MemoryTable(), 'memory');
+  }
+
+  /** It keeps none, but for its revision. */
+  async past(prefix: string, revision: Revision): Promise<Past> {
+    const now = await this.list(prefix);
+    if (revision > now.revision) return 'to come';
+    return revision === now.revision ? now.entries : 'forgotten';
+  }
 }
