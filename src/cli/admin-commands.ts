@@ -1,6 +1,8 @@
 /** The commands that ask the daemon on this host. */
+
+import type { KnownHost } from '../model/host.js';
 import { formatTable, shortName } from '../observability/layout.js';
-import type { KnownHost, Status } from '../server/admin.js';
+import type { Status } from '../server/admin.js';
 import { formatStatus } from '../server/status-text.js';
 import { askDaemon } from './admin-client.js';
 

@@ -1,14 +1,8 @@
 /** What the network driver needs of the other parts; src/host/ hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { BindingRecord } from '../model/binding.js';
-import type { Condition, Write } from '../store/store.js';
+import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
-
-/** The part of a commit that takes or gives back an address. */
-export interface AddressPlan {
-  readonly conditions: readonly Condition[];
-  readonly writes: readonly Write[];
-}
 
 export interface AddressBook {
   /** This host has claimed the address for an endpoint to come, so that nobody else can have it. */
@@ -24,14 +18,14 @@ export interface AddressBook {
     networkId: string;
     /** A commit with an earlier plan has failed. */
     isRepeated?: boolean;
-  }): Promise<AddressPlan>;
+  }): Promise<CommitPart>;
   /** What puts the endpoint's address to rest; empty when it is no longer the endpoint's. */
   restPlan(binding: {
     poolKey: string;
     address: string;
     endpointId: string;
     isRepeated?: boolean;
-  }): Promise<AddressPlan>;
+  }): Promise<CommitPart>;
 }
 
 /** A subnet that Docker creates a network with. */
@@ -67,18 +61,6 @@ export interface PoolBook {
 
 /** A Docker network of this host and the cluster's network. */
 export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
-
-/** What xnet itself does in Docker, by Docker network id. */
-export interface OwnDeeds {
-  /** What is seen in Docker for certain, though the store does not say so yet. */
-  readonly made: ReadonlyMap<string, NonNullable<BindingRecord['seen']>>;
-  /** xnet is removing it: if Docker says so too, that is no user's wish. */
-  isRemoving(dockerNetworkId: string): boolean;
-  /** Docker had it deleted before it was seen: as a user wished, if it turns out that Docker had made it. */
-  noteUntiedUnseen(dockerNetworkId: string): void;
-  /** A user of this host removes the network of the cluster: the other hosts carry that out, or undo it. */
-  noteMarked(networkId: string): void;
-}
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */
 export interface GatewaySubnet {

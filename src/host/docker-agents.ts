@@ -46,7 +46,7 @@ export async function startDockerAgents(
     isLocalFresh,
     follower,
   }: Forwarding,
-  { networks, newNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
+  { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
   // Loaded when containers' look-ups are served again: it takes a fifth of a start.
@@ -60,7 +60,7 @@ export async function startDockerAgents(
   const withdraw: MirrorParts['withdraw'] = (tie) => networks.withdraw(tie);
   const move: MirrorParts['move'] = (each) => networks.move(each);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const effects = { hostName, registration, deeds, untie, withdraw, move };
+  const effects = { hostName, registration, ownActions, untie, withdraw, move };
   const store = replica;
   const docker = { store, bindings, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { OwnDeeds } from '../agent/mirror/own-deeds.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
@@ -12,6 +11,7 @@ import { Endpoints } from '../driver/endpoints/endpoints.js';
 import { globalNetworkId, isSwarmId } from '../driver/networks/global-id.js';
 import { mayBeMirrored, Networks } from '../driver/networks/networks.js';
 import { NewNetworks } from '../driver/networks/new-networks.js';
+import { OwnActions } from '../driver/networks/own-actions.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
@@ -29,7 +29,7 @@ export interface Driver {
   readonly newNetworks: NewNetworks;
   readonly swarmNetworks: SwarmNetworks;
   /** Filled by the mirror. */
-  readonly deeds: OwnDeeds;
+  readonly ownActions: OwnActions;
   readonly endpoints: Endpoints;
   readonly sandboxes: EndpointSandboxes;
   readonly hostsFiles: HostsFiles;
@@ -78,7 +78,7 @@ export function createDriver(
     ...{ sandboxes, hostsFiles, mutex, newNetworks, specOf },
   };
   const poolRequests = new PoolRequests();
-  const deeds = new OwnDeeds();
+  const ownActions = new OwnActions();
   const removals = new Unfinished();
   started.push(removals);
   const isGlobal = config.scope === 'global';
@@ -101,13 +101,13 @@ export function createDriver(
     ...parts,
     ...common,
     newId: (id) => (isGlobal || isSwarmId(id) ? globalNetworkId(id) : randomBytes(6).toString('hex')),
-    deeds,
+    ownActions,
     deleteEndpoint: (id) => endpoints.delete(id),
     changed: () => guard.hint(),
   });
   const swarmNetworks = new SwarmNetworks(common);
   const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };
-  return { ...networkDriver, deeds, sandboxes, hostsFiles, ipam, poolRequests, reached };
+  return { ...networkDriver, ownActions, sandboxes, hostsFiles, ipam, poolRequests, reached };
 }
 
 /** Its name may change. */

@@ -4,8 +4,8 @@
  */
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
-import type { KnownHost } from '../agent/hosts/known-hosts.js';
 import { Ipam } from '../ipam/ipam.js';
+import type { KnownHost } from '../model/host.js';
 import { RecordReader } from '../store/record-reader.js';
 import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';

@@ -9,6 +9,7 @@ import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
 import { keys } from '../model/keys.js';
+import type { PoolHold } from '../model/pool.js';
 import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { TRANSACT_BUDGET_MS } from '../store/transact.js';
@@ -73,19 +74,6 @@ export interface AddressRequest {
   readonly isRepeatable?: boolean;
 }
 
-/** A hold of this host on a pool, in plain texts. */
-export interface PoolHold {
-  /** Without the range of addresses that Docker's own has: the hold is the same. */
-  readonly poolId: string;
-  /** Names it: the part of the PoolID that is unlike for every RequestPool. */
-  readonly hold: string;
-  readonly poolKey: string;
-  readonly addressSpace: string;
-  readonly subnet: string;
-  /** Set when the pool belongs to one network alone: its name, or its id. */
-  readonly networkName?: string;
-}
-
 export class Ipam implements AsyncDisposable {
   /** For the network driver: addresses as parts of its own commits. */
   readonly addressBook: AddressBook;
@@ -122,10 +110,6 @@ export class Ipam implements AsyncDisposable {
   /** Begins to hold addresses in advance, and to give back what is too much. To be called once. */
   start(): void {
     this.#reserves.start();
-  }
-
-  defaultAddressSpaces(): typeof ADDRESS_SPACES {
-    return ADDRESS_SPACES;
   }
 
   /**

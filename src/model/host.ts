@@ -45,3 +45,17 @@ export const hostProblemsRecord = versioned({
   problems: z.array(z.string()),
 });
 export type HostProblemsRecord = z.infer<typeof hostProblemsRecord>;
+
+/** A host of which the store has anything. */
+export interface KnownHost {
+  readonly id: string;
+  /** Absent, with `vtep`: its own record is gone (another host took its underlay address), others of it are left. */
+  readonly name?: string;
+  readonly vtep?: string;
+  /** It has given a sign of life within a lease's length; absent while the store is away. */
+  readonly alive?: boolean;
+  /** Containers' endpoints that it has in the store. */
+  readonly endpoints: number;
+  /** Networks that its Docker has. */
+  readonly networks: number;
+}

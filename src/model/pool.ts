@@ -36,9 +36,21 @@ export const poolReferenceRecord = versioned({
   /** Of the cluster's hold: the request that made it. */
   request: z.string().optional(),
 });
-export type PoolReferenceRecord = z.infer<typeof poolReferenceRecord>;
 
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {
   return decodeURIComponent(key.slice(poolKeys.pools().length));
+}
+
+/** A hold of this host on a pool, in plain texts. */
+export interface PoolHold {
+  /** Without the range of addresses that Docker's own has: the hold is the same. */
+  readonly poolId: string;
+  /** Names it: the part of the PoolID that is unlike for every RequestPool. */
+  readonly hold: string;
+  readonly poolKey: string;
+  readonly addressSpace: string;
+  readonly subnet: string;
+  /** Set when the pool belongs to one network alone: its name, or its id. */
+  readonly networkName?: string;
 }

@@ -4,6 +4,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { ResolversStatus } from '../dns/collaborators.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import type { KeeperState } from '../keeper/messages.js';
+import type { KnownHost } from '../model/host.js';
 import { formatStatus } from './status-text.js';
 
 /** What `xnet status` shows. A problem is one sentence: what is wrong and what to do. */
@@ -57,18 +58,6 @@ export interface NetworkStatus {
     readonly addresses: readonly string[];
     readonly mac: string;
   }[];
-}
-
-/** A line of `xnet host ls`; what `xnet host rm` has removed. */
-export interface KnownHost {
-  readonly id: string;
-  /** Absent, with `vtep`: only other records of it are left. */
-  readonly name?: string;
-  readonly vtep?: string;
-  /** Absent while the store is away. */
-  readonly alive?: boolean;
-  readonly endpoints: number;
-  readonly networks: number;
 }
 
 export interface Admin {

@@ -42,6 +42,12 @@ export type Write =
   | { readonly remove: string }
   | { readonly removePrefix: string };
 
+/** Conditions and writes to be added to a commit. */
+export interface CommitPart {
+  readonly conditions: readonly Condition[];
+  readonly writes: readonly Write[];
+}
+
 export type CommitResult =
   | { readonly committed: true; readonly revision: Revision }
   /** `found` holds the entries present now under the conditions' keys, from the same transaction. */

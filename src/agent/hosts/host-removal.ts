@@ -1,9 +1,11 @@
-import type { AddressBook, OwnDeeds, PoolBook } from '../../driver/collaborators.js';
+import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
 import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
 import { attemptRemoval } from '../../driver/networks/network-removal.js';
+import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
 import { endpointRecord } from '../../model/endpoint.js';
+import type { KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
 import { networkRecord } from '../../model/network.js';
@@ -15,7 +17,7 @@ import type { Condition, Entry, Store } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { loadLocalState } from '../local/local-state.js';
 import { followOwnBindings } from '../local/own-bindings.js';
-import { chooseHost, claimantOf, type KnownHost, listKnownHosts } from './known-hosts.js';
+import { chooseHost, claimantOf, listKnownHosts } from './known-hosts.js';
 
 export interface HostRemovalParts {
   readonly store: Store;
@@ -116,7 +118,7 @@ class HostRemoval {
 
   async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, pools } = this.#parts;
-    const removal = { store, pools, deeds: NO_DEEDS, hostId: this.#host.id };
+    const removal = { store, pools, ownActions: new OwnActions(), hostId: this.#host.id };
     const tie = { networkId: record.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, tie, true));
     for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
@@ -169,13 +171,6 @@ class HostRemoval {
     );
   }
 }
-
-const NO_DEEDS: OwnDeeds = {
-  made: new Map(),
-  isRemoving: () => false,
-  noteUntiedUnseen: () => undefined,
-  noteMarked: () => undefined,
-};
 
 function titleOf({ id, name }: KnownHost): string {
   return name === undefined ? `host ${id}` : `host ${name} (${id})`;

@@ -3,26 +3,12 @@ import { quoted } from '../../inet/quoted.js';
 import { addressRecord, endpointHolder } from '../../model/address.js';
 import { bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
-import { hostRecord } from '../../model/host.js';
+import { hostRecord, type KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import { poolReferenceRecord } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store } from '../../store/store.js';
 import { isHostId } from './host-identity.js';
-
-/** A host of which the store has anything. */
-export interface KnownHost {
-  readonly id: string;
-  /** Absent, with `vtep`: its own record is gone (another host took its underlay address), others of it are left. */
-  readonly name?: string;
-  readonly vtep?: string;
-  /** It has given a sign of life within a lease's length; absent while the store is away. */
-  readonly alive?: boolean;
-  /** Containers' endpoints that it has in the store. */
-  readonly endpoints: number;
-  /** Networks that its Docker has. */
-  readonly networks: number;
-}
 
 /** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
 export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownHost[]> {

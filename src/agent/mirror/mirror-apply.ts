@@ -2,6 +2,7 @@
 import type { Engine } from '../../docker/engine.js';
 import type { Tie } from '../../driver/collaborators.js';
 import type { Move } from '../../driver/networks/network-move.js';
+import type { OwnActions } from '../../driver/networks/own-actions.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { Logger } from '../../observability/logger.js';
@@ -11,7 +12,6 @@ import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
 import { belongsTo, isTiedTo } from './mirror-members.js';
 import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, relabel, undoRemoval } from './mirror-records.js';
-import type { OwnDeeds } from './own-deeds.js';
 
 export interface MirrorEffects {
   readonly store: Store;
@@ -29,7 +29,7 @@ export interface MirrorEffects {
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
   readonly registration: DockerRegistration;
-  readonly deeds: OwnDeeds;
+  readonly ownActions: OwnActions;
 }
 
 /** Where the cluster reads what this host's Docker has. */
@@ -110,7 +110,7 @@ export async function applyMirrorStep(
     case 'untie':
       await effects.untie(step.binding, { lost: step.lost });
       effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
-      return effects.deeds.forgetMade(step.binding.dockerNetworkId);
+      return effects.ownActions.forgetMade(step.binding.dockerNetworkId);
   }
 }
 
@@ -134,28 +134,28 @@ async function join({ move, logger }: MirrorEffects, step: Step<'join'>, databas
 }
 
 async function see(
-  { store, hostId, deeds }: MirrorEffects,
+  { store, hostId, ownActions }: MirrorEffects,
   networkId: string,
   { id: dockerNetworkId, name }: { id: string; name: string },
   database: string,
 ): Promise<void> {
   await noteSeen(store, { networkId, hostId, dockerNetworkId }, { name, database });
-  deeds.forgetMade(dockerNetworkId);
+  ownActions.forgetMade(dockerNetworkId);
 }
 
 async function copy(effects: MirrorEffects, id: string, database: string): Promise<void> {
-  const { store, engine, driver, logger, deeds } = effects;
+  const { store, engine, driver, logger, ownActions } = effects;
   const current = await findNetwork(store, id);
   if (!current?.mirror || current.mirror.removal) return;
   const { id: networkId, mirror } = current;
   const { name } = mirror;
-  await deeds.making(async () => {
+  await ownActions.making(async () => {
     const id = await engine.createNetwork(copyOf(networkId, mirror, driver));
     // From now on its removal by a user is known as such.
-    deeds.noteMade(id, { name, database });
+    ownActions.noteMade(id, { name, database });
     logger.info('network created, as in the rest of the cluster', { name, network: networkId });
     // Users see it before Docker answers: one has removed it already.
-    if (deeds.isUntiedUnseen(id)) await effects.withdraw({ networkId, dockerNetworkId: id });
+    if (ownActions.isUntiedUnseen(id)) await effects.withdraw({ networkId, dockerNetworkId: id });
     await see(effects, networkId, { id, name }, database);
   });
 }
@@ -166,10 +166,10 @@ const REASONS: Readonly<Record<RemovalCause, string>> = {
 };
 
 async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {
-  const { engine, logger, deeds } = effects;
+  const { engine, logger, ownActions } = effects;
   const { id, name } = step.dockerNetwork;
   if (!(await causeStands(effects, step))) return;
-  await deeds.removing(id, () => engine.removeNetwork(id));
+  await ownActions.removing(id, () => engine.removeNetwork(id));
   logger.info('network removed from this host', { name, reason: REASONS[step.cause] });
 }
 
@@ -187,7 +187,7 @@ async function causeStands(
 
 /** In one step, so that the host is without a network of the name for a moment only. Throws IN_USE when containers have run in it. */
 async function replace(effects: MirrorEffects, step: Step<'replace'>, database: string): Promise<void> {
-  const { store, engine, logger, deeds } = effects;
+  const { store, engine, logger, ownActions } = effects;
   const { dockerNetwork, networkId, labels } = step;
   const { id, name } = dockerNetwork;
   if ((await findNetwork(store, networkId))?.name !== name) return;
@@ -195,7 +195,7 @@ async function replace(effects: MirrorEffects, step: Step<'replace'>, database: 
   if (containers.some((container) => isTiedTo(container, dockerNetwork)))
     throw new XnetError('IN_USE', conflictText(name));
   if (labels) await relabel(store, networkId, labels);
-  await deeds.removing(id, () => engine.removeNetwork(id));
+  await ownActions.removing(id, () => engine.removeNetwork(id));
   logger.info('network removed from this host', { name, reason: 'that of the other hosts takes its place' });
   await copy(effects, networkId, database);
 }

@@ -191,9 +191,9 @@ export class Mirror implements AsyncDisposable {
       database: databaseOf(dockerNetworks) ?? '',
       used: await this.#findUsed(networks, bindings),
       gone: this.#findGone(bindings, dockerNetworks),
-      made: this.#parts.deeds.made,
+      made: this.#parts.ownActions.made,
       strays: this.#findStrays(dockerNetworks),
-      justRemoved: new Set(this.#parts.deeds.findMarked(this.#timing.removalMs).keys()),
+      justRemoved: new Set(this.#parts.ownActions.findMarked(this.#timing.removalMs).keys()),
       awaited: this.#findAwaited(networks, dockerNetworks),
     };
   }
@@ -215,7 +215,7 @@ export class Mirror implements AsyncDisposable {
     networks: readonly NetworkRecord[],
     dockerNetworks: readonly DockerNetwork[],
   ): ReadonlySet<string> {
-    const marked = this.#parts.deeds.findMarked(this.#timing.successorMs);
+    const marked = this.#parts.ownActions.findMarked(this.#timing.successorMs);
     for (const { id, mirror } of networks) {
       // Docker may still be about to remove the former one.
       const isSuccessor = (each: DockerNetwork) =>
@@ -306,7 +306,7 @@ export class Mirror implements AsyncDisposable {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
     const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
     const { sweepMs, successorMs, removalMs } = this.#timing;
-    const succession = this.#parts.deeds.findMarked(removalMs).size > 0 ? [successorMs] : [];
+    const succession = this.#parts.ownActions.findMarked(removalMs).size > 0 ? [successorMs] : [];
     return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
   }
 }

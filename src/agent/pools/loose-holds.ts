@@ -1,19 +1,8 @@
 import type { DockerNetwork, Engine } from '../../docker/engine.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { BindingRecord } from '../../model/binding.js';
+import type { PoolHold } from '../../model/pool.js';
 import type { View } from '../../replica/view.js';
-
-/** A hold of this host on a pool. */
-export interface PoolHold {
-  readonly poolId: string;
-  /** Names it: a part of the PoolID. */
-  readonly hold: string;
-  readonly poolKey: string;
-  readonly addressSpace: string;
-  readonly subnet: string;
-  /** Set when the pool belongs to one network alone: its name, or its id. */
-  readonly networkName?: string;
-}
 
 export interface LooseHoldsParts {
   readonly engine: Pick<Engine, 'listNetworks'>;

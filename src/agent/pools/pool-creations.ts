@@ -5,9 +5,10 @@ import { errorMessage } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
+import type { PoolHold } from '../../model/pool.js';
 import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
-import { type LooseHoldsParts, listLooseHolds, type PoolHold } from './loose-holds.js';
+import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
 
 /** Docker lists its networks in some ms, or it does not answer at all. */
 const LIST_MS = 1000;

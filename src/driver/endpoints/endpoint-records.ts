@@ -5,9 +5,9 @@ import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Write } from '../../store/store.js';
+import type { CommitPart, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
-import type { AddressBook, AddressPlan } from '../collaborators.js';
+import type { AddressBook } from '../collaborators.js';
 import type { LocalNetworks } from '../local-networks.js';
 import { isDerivedMac, type MacClaimsParts, planMacClaim, planMacRelease } from './mac-claims.js';
 
@@ -62,7 +62,7 @@ export class EndpointRecords {
       );
       const mac = planMacClaim(this.#parts, network, endpoint, round.isRepeated);
       const plans = await Promise.all([mac, ...addresses]);
-      const record: AddressPlan = {
+      const record: CommitPart = {
         conditions: [{ key: keys.network(network.id), is: 'present' }],
         writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
       };
@@ -117,7 +117,7 @@ export function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
   );
 }
 
-function merge(plans: readonly AddressPlan[]): AddressPlan {
+function merge(plans: readonly CommitPart[]): CommitPart {
   return {
     conditions: plans.flatMap((plan) => plan.conditions),
     writes: plans.flatMap((plan) => plan.writes),

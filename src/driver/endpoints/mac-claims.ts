@@ -17,9 +17,8 @@ import { keys } from '../../model/keys.js';
 import { type MacRecord, macRecord } from '../../model/mac.js';
 import type { NetworkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Store } from '../../store/store.js';
+import type { CommitPart, Condition, Store } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
-import type { AddressPlan } from '../collaborators.js';
 
 export interface MacClaimsParts {
   readonly store: Store;
@@ -29,7 +28,7 @@ export interface MacClaimsParts {
   readonly hostName: (hostId: string) => string;
 }
 
-const NOTHING: AddressPlan = { conditions: [], writes: [] };
+const NOTHING: CommitPart = { conditions: [], writes: [] };
 
 /** The MAC of an endpoint to which none was given. Without an address (Docker's null IPAM) it follows from its id. */
 export function derivedMac({ networkId, id, addresses }: Omit<EndpointRecord, 'mac'>): string {
@@ -56,7 +55,7 @@ export async function planMacClaim(
   network: NetworkRecord,
   endpoint: EndpointRecord,
   isRepeated: boolean,
-): Promise<AddressPlan> {
+): Promise<CommitPart> {
   const { store, hostName } = parts;
   const { id: endpointId, networkId, hostId, mac } = endpoint;
   const key = keys.mac(networkId, mac);
@@ -75,7 +74,7 @@ export async function planMacClaim(
 }
 
 /** What gives the endpoint's MAC back; nothing for one that it has not claimed. */
-export async function planMacRelease(store: Store, endpoint: EndpointRecord): Promise<AddressPlan> {
+export async function planMacRelease(store: Store, endpoint: EndpointRecord): Promise<CommitPart> {
   if (isDerivedMac(endpoint)) return NOTHING;
   const key = keys.mac(endpoint.networkId, endpoint.mac);
   const entry = await store.get(key);

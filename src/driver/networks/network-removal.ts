@@ -8,7 +8,8 @@ import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import type { OwnDeeds, PoolBook, Tie } from '../collaborators.js';
+import type { PoolBook, Tie } from '../collaborators.js';
+import type { OwnActions } from './own-actions.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
 /** More than the hosts of a cluster lose at once; the record stays small. */
@@ -18,12 +19,12 @@ export interface NetworkRemovalParts {
   readonly store: Store;
   readonly hostId: string;
   readonly pools: PoolBook;
-  readonly deeds: OwnDeeds;
+  readonly ownActions: OwnActions;
 }
 
 /**
  * One try to untie a Docker network; the cluster network goes with its last binding: then it is the result. `lost`: by no
- * user's hand. One that is untied already and was seen (OwnDeeds) is removed as if it were not. Throws INTERNAL when a
+ * user's hand. One that is untied already and was seen (OwnActions) is removed as if it were not. Throws INTERNAL when a
  * newer xnet wrote a record that would go.
  */
 export async function attemptRemoval(
@@ -31,7 +32,7 @@ export async function attemptRemoval(
   { networkId: id, dockerNetworkId }: Tie,
   lost: boolean,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const { store, hostId, deeds } = parts;
+  const { store, hostId, ownActions } = parts;
   const own = keys.binding(id, hostId, dockerNetworkId);
   // Absent is as good as any revision of it: a backup of the store may lack it.
   const guardKey = keys.bindingGuard(id);
@@ -41,16 +42,16 @@ export async function attemptRemoval(
   const entry = await store.get(keys.network(id));
   const binding = bindings.entries.find(({ key }) => key === own);
   // Asked last of all: it is later than the store.
-  const isOwn = deeds.isRemoving(dockerNetworkId);
-  const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? deeds.made.get(dockerNetworkId);
+  const isOwn = ownActions.isRemoving(dockerNetworkId);
+  const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? ownActions.made.get(dockerNetworkId);
   if (!entry) return leftoverRemoval(binding);
   if (!binding && !seen) return { result: undefined };
-  if (!seen && !lost && !isOwn) deeds.noteUntiedUnseen(dockerNetworkId);
+  if (!seen && !lost && !isOwn) ownActions.noteUntiedUnseen(dockerNetworkId);
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
-  if (end === 'mark') deeds.noteMarked(id);
+  if (end === 'mark') ownActions.noteMarked(id);
   const untied: Write[] = [
     { remove: own },
     // Two hosts that untie at once must see each other: one of them is the last.

@@ -123,7 +123,7 @@ export class Networks {
   }
 
   /**
-   * A user has removed a Docker network that was untied before it was known as seen (OwnDeeds): the removal counts as
+   * A user has removed a Docker network that was untied before it was known as seen (OwnActions): the removal counts as
    * any other. Idempotent. Throws the store's errors.
    */
   async withdraw(tie: Tie): Promise<void> {

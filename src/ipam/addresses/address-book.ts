@@ -12,7 +12,7 @@ import {
 } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Revision, Write } from '../../store/store.js';
+import type { CommitPart, Condition, Revision, Write } from '../../store/store.js';
 import { ADDRESS_SPACES } from '../address-space.js';
 import { findHolder } from '../holder.js';
 import type { IpamContext } from '../ipam-context.js';
@@ -21,12 +21,6 @@ import { parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { awayError, reserveServes } from '../reserve/away.js';
 import { readAsked } from '../reserve/wishes.js';
-
-/** Conditions and writes to be added to a commit of the caller's own. */
-export interface AddressPlan {
-  readonly conditions: readonly Condition[];
-  readonly writes: readonly Write[];
-}
 
 interface Held {
   readonly revision: Revision;
@@ -63,7 +57,7 @@ export class AddressBook {
     endpointId: string;
     networkId: string;
     isRepeated?: boolean;
-  }): Promise<AddressPlan> {
+  }): Promise<CommitPart> {
     const { key, address, held } = await this.#read(binding);
     const endpoint = { endpointId: binding.endpointId, networkId: binding.networkId };
     // Whatever xnet's IPAM hands out a reference holds.
@@ -90,7 +84,7 @@ export class AddressBook {
     address: string;
     endpointId: string;
     isRepeated?: boolean;
-  }): Promise<AddressPlan> {
+  }): Promise<CommitPart> {
     const { rests, keepsReleased } = this.#context;
     const { key, held } = await this.#read(binding);
     if (!held || stateOf(held.record) !== 'bound' || held.record.endpointId !== binding.endpointId)
@@ -157,7 +151,7 @@ export class AddressBook {
   }
 }
 
-function plan(condition: Condition, write: Write): AddressPlan {
+function plan(condition: Condition, write: Write): CommitPart {
   return { conditions: [condition], writes: [write] };
 }
 

@@ -9,7 +9,6 @@ import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { loadLocalState } from '../../../src/agent/local/local-state.js';
 import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
 import { Mirror } from '../../../src/agent/mirror/mirror.js';
-import { OwnDeeds } from '../../../src/agent/mirror/own-deeds.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import type {
   ContainerEndpoint,
@@ -25,6 +24,7 @@ import { LocalNetworks } from '../../../src/driver/local-networks.js';
 import { parseNetworkOptions } from '../../../src/driver/networks/network-options.js';
 import { Networks } from '../../../src/driver/networks/networks.js';
 import { NewNetworks } from '../../../src/driver/networks/new-networks.js';
+import { OwnActions } from '../../../src/driver/networks/own-actions.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/model/keys.js';
 import { networkRecord } from '../../../src/model/network.js';
@@ -89,10 +89,10 @@ export class FakeHost implements Engine {
     await hosts.ready();
     const local = new LocalNetworks((networkId) => known.get(keys.network(networkId))?.record);
     await loadLocalState({ replica, hostId: this.id, networks: known, bindings, local, records });
-    const deeds = new OwnDeeds();
+    const ownActions = new OwnActions();
     const newNetworks = new NewNetworks(300);
     const networks = new Networks({
-      deeds,
+      ownActions,
       store: replica,
       hostId: this.id,
       local,
@@ -131,7 +131,7 @@ export class FakeHost implements Engine {
       move: (move) => networks.move(move),
       hostName: (hostId) => hostId,
       registration,
-      deeds,
+      ownActions,
       onListed: () => undefined,
       timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 },
     });

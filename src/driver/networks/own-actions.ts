@@ -1,12 +1,14 @@
-import type { Seen } from './mirror-records.js';
+import type { BindingRecord } from '../../model/binding.js';
+
+type Seen = NonNullable<BindingRecord['seen']>;
 
 const MARKED_KEPT_MS = 60_000;
 
 /**
- * What the mirror does in Docker, and what users of this host have just done. Docker calls the driver because of it, just as if a user had done it, and the store
- * does not tell the two apart at every moment.
+ * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls the
+ * driver for xnet's own actions as it does for a user's, and the store does not show at every moment which it was.
  */
-export class OwnDeeds {
+export class OwnActions {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
   /** Networks of the cluster that a user of this host removed, by id: when. */
