@@ -1,6 +1,9 @@
 /** The names of kernel objects of xnet, and what they tell of the ids behind them. */
 import { createHash } from 'node:crypto';
 
+/** Where network namespaces have names. */
+export const NAMESPACES = '/run/netns';
+
 export const BRIDGE = 'br0';
 export const VXLAN = 'vxlan0';
 

@@ -1,11 +1,9 @@
 /** The network namespaces of ours in /run/netns. */
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { errorMessage, XnetError } from '../../errors.js';
-import { namespaceName, networkIdOf } from '../interface-names.js';
+import { NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
 import { type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import { startProgram } from '../iproute2/program.js';
-
-export const DIRECTORY = '/run/netns';
 
 /** Settings of br_netfilter, which each namespace has of its own, on by default. */
 const BRIDGE_NETFILTER = ['iptables', 'ip6tables', 'arptables'].map(
@@ -47,22 +45,14 @@ export async function removeNamespace(iproute2: Iproute2, networkId: string): Pr
 
 /** Ids of the networks that have a namespace. */
 export async function listNamespaces(): Promise<string[]> {
-  const names = await readdir(DIRECTORY).catch((error: NodeJS.ErrnoException) => {
+  const names = await readdir(NAMESPACES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new XnetError(
       'KERNEL',
-      `${DIRECTORY} cannot be read: ${errorMessage(error)}`,
+      `${NAMESPACES} cannot be read: ${errorMessage(error)}`,
       {},
       { cause: error },
     );
   });
   return names.flatMap((name) => networkIdOf(name) ?? []);
-}
-
-/** Tells one namespace of that name from the next; undefined when there is none. */
-export async function namespaceInode(networkId: string): Promise<number | undefined> {
-  return stat(`${DIRECTORY}/${namespaceName(networkId)}`).then(
-    ({ ino }) => ino,
-    () => undefined,
-  );
 }
