@@ -25,8 +25,7 @@ import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
 import { HostUnderlay } from './kernel/host-underlay.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
-import { removeDevices } from './network/apply-devices.js';
-import { detachEndpoints } from './network/attach-endpoints.js';
+import { removeDevices, removeLinks } from './network/apply-devices.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
 import { listNetworks, listOuterEnds } from './network/observe-network.js';
 import { GuardedFilter } from './nft/guarded-filter.js';
@@ -40,7 +39,7 @@ export interface LinuxDataplaneOptions {
   readonly hostNamespace?: string;
 }
 
-interface Attachment {
+interface AttachRequest {
   readonly network: NetworkSpec;
   readonly endpoint: EndpointSpec;
 }
@@ -55,7 +54,7 @@ export class LinuxDataplane implements Dataplane {
   /** Those that this process has ensured. */
   readonly #networks = new Map<string, LinuxNetwork>();
   readonly #mutex = new KeyedMutex();
-  readonly #attachments: KeyedBatches<Attachment>;
+  readonly #attachments: KeyedBatches<AttachRequest>;
   /** Of interface names; beside the network's mutex, so that deleting does not hold up attaching. */
   readonly #removals: KeyedBatches<string>;
   /** Removals under way, by network and interface. */
@@ -72,7 +71,7 @@ export class LinuxDataplane implements Dataplane {
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
-      detachEndpoints(iproute2, networkId, names),
+      removeLinks(iproute2, networkId, names),
     );
   }
 
@@ -91,7 +90,8 @@ export class LinuxDataplane implements Dataplane {
   async removeNetwork(networkId: string): Promise<void> {
     const { iproute2, ownWork } = this.#host;
     // The program that removes an interface would stand on, and keep the namespace and its VNI alive.
-    await Promise.allSettled(this.#leavingOf(networkId));
+    const leaving = [...this.#leaving].filter(([key]) => key.startsWith(`${networkId} `));
+    await Promise.allSettled(leaving.map(([, removal]) => removal));
     await this.#mutex.run(networkId, async () => {
       this.#networks.delete(networkId);
       await ownWork.run(namespaceName(networkId), () => removeDevices(iproute2, networkId));
@@ -166,11 +166,6 @@ export class LinuxDataplane implements Dataplane {
     await this.#host.namespace[Symbol.asyncDispose]();
   }
 
-  #leavingOf(networkId: string): Promise<void>[] {
-    const leaving = [...this.#leaving].filter(([key]) => key.startsWith(`${networkId} `));
-    return leaving.map(([, removal]) => removal);
-  }
-
   async #ensureNetwork(spec: NetworkSpec): Promise<LinuxNetwork> {
     const network = this.#networks.get(spec.id) ?? new LinuxNetwork(spec.id, this.#host);
     this.#networks.set(spec.id, network);
@@ -179,10 +174,10 @@ export class LinuxDataplane implements Dataplane {
   }
 
   /** Endpoints of one network; of its specs the latest counts. */
-  async #attach(attachments: readonly Attachment[]): Promise<void> {
-    const network = attachments.at(-1)?.network;
+  async #attach(requests: readonly AttachRequest[]): Promise<void> {
+    const network = requests.at(-1)?.network;
     if (!network) return;
-    const endpoints = attachments.map(({ endpoint }) => endpoint);
+    const endpoints = requests.map(({ endpoint }) => endpoint);
     const known = this.#networks.get(network.id);
     try {
       if (known?.isLike(network)) return await known.attach(network, endpoints);

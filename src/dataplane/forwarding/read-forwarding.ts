@@ -11,7 +11,6 @@ const fdbSchema = z.array(
     dst: z.string().optional(),
     state: z.string().optional(),
     master: z.string().optional(),
-    flags: z.array(z.string()).optional(),
   }),
 );
 const neighboursSchema = z.array(

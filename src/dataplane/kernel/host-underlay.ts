@@ -6,7 +6,6 @@ import { chooseUnderlay, followUnderlay, readHostInterfaces } from './underlay.j
 /** The underlay that this host has, once it was looked for. */
 export class HostUnderlay {
   #current: Underlay | undefined;
-  #isKernelChecked = false;
 
   /** `wanted`: interface name or address; default: the interface of the default route. */
   constructor(
@@ -21,8 +20,7 @@ export class HostUnderlay {
   /** As Dataplane.findUnderlay. */
   async find(): Promise<Underlay> {
     const underlay = chooseUnderlay(this.wanted, await readHostInterfaces(this.iproute2));
-    if (!this.#isKernelChecked) await checkKernel(this.iproute2);
-    this.#isKernelChecked = true;
+    await checkKernel(this.iproute2);
     this.#current = underlay;
     return underlay;
   }

@@ -32,21 +32,21 @@ export async function applyDevices(
 /** Removes everything of the network. Its VNI is free, and its interfaces are gone, when this resolves. */
 export async function removeDevices(iproute2: Iproute2, networkId: string): Promise<void> {
   // One group, so that the kernel waits once for all.
-  await removeGroup(iproute2, networkId, [VXLAN, BRIDGE], GROUPS.endpoint);
+  await removeLinks(iproute2, networkId, [VXLAN, BRIDGE], GROUPS.endpoint);
   await iproute2.leave(namespaceName(networkId));
   await removeNamespace(iproute2, networkId);
 }
 
 /**
- * Deletes the devices of these names and all others of the group, and with each its peer wherever that is. Absent is
+ * Deletes the devices of these names, and all others of the group, and with each its peer wherever that is. Absent is
  * success. Deleting a device holds the kernel's RTNL lock and waits for RCU (20 to 60 ms seen), but a group is deleted in
  * one go.
  */
-export async function removeGroup(
+export async function removeLinks(
   iproute2: Iproute2,
   networkId: string,
   names: readonly string[],
-  group: number,
+  group: number = GROUPS.leaving,
 ): Promise<void> {
   const lines = [...names.map((name) => `link set ${name} group ${group}`), `link del group ${group}`];
   try {

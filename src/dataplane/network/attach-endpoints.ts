@@ -1,12 +1,12 @@
-/** The effects that attach endpoints to their network, take them off it, and give containers back an interface that was deleted. */
+/** The effects that attach endpoints to their network, and give containers back an interface that was deleted. */
 import { XnetError } from '../../errors.js';
 import { type Change, linesOf } from '../changes.js';
 import type { LocalEndpoint } from '../dataplane.js';
-import { GROUPS, namespaceName } from '../interface-names.js';
+import { namespaceName } from '../interface-names.js';
 import { type BatchFailure, type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import { untilGone } from '../kernel/until-gone.js';
-import { awaitVanished, dressInterface, firstFreeName, isSandbox } from '../sandbox/sandbox-interface.js';
-import { removeGroup } from './apply-devices.js';
+import { awaitVanished, dressInterface, firstFreeName } from '../sandbox/sandbox-interface.js';
+import { removeLinks } from './apply-devices.js';
 
 /**
  * Makes the endpoints' interfaces and FDB entries, or completes what is there of them; `changes` are of Attachment.add.
@@ -25,37 +25,24 @@ export async function attachEndpoints(
   await iproute2.batch('bridge', namespace, linesOf(changes, 'bridge'));
 }
 
-/** Takes the ports of these names away, and with each its peer wherever that is. Absent is success. */
-export async function detachEndpoints(
-  iproute2: Iproute2,
-  networkId: string,
-  names: readonly string[],
-): Promise<void> {
-  await removeGroup(iproute2, networkId, names, GROUPS.leaving);
-}
-
 /**
- * Makes the endpoint's pair anew, with one end in its container, named as Docker had named it (`formerName`, where that
- * was seen). Undefined where no container has it any more: Docker is about to say so, or has forgotten it.
+ * Makes the endpoint's pair anew, one end of it in its container: named `formerName`, or as Docker would name it. `change`
+ * is of Attachment.add.
  */
 export async function attachAgain(
   iproute2: Iproute2,
   networkId: string,
-  endpoint: LocalEndpoint,
+  change: Change,
+  endpoint: LocalEndpoint & { readonly sandboxPath: string },
   formerName: string | undefined,
-  changeInto: (sandboxPath: string) => Change,
-): Promise<Change | undefined> {
-  const { mac, sandboxPath } = endpoint;
-  if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) return undefined;
-  const others = await awaitVanished(sandboxPath, mac);
-  const change = changeInto(sandboxPath);
+): Promise<void> {
+  const others = await awaitVanished(endpoint.sandboxPath, endpoint.mac);
   try {
     await attachEndpoints(iproute2, networkId, [change]);
-    await dressInterface(sandboxPath, endpoint, formerName ?? firstFreeName(others));
-    return change;
+    await dressInterface(endpoint.sandboxPath, endpoint, formerName ?? firstFreeName(others));
   } catch (error: unknown) {
     // Half of it would pass for right at the next look.
-    await detachEndpoints(iproute2, networkId, [change.object]).catch(() => {});
+    await removeLinks(iproute2, networkId, [change.object]).catch(() => {});
     throw error;
   }
 }

@@ -1,9 +1,9 @@
 /** What of a network's namespace is not as it shall be, and the lines that put it right. Pure. */
 import type { Change, Steps } from '../changes.js';
-import type { LocalEndpoint, NetworkSpec } from '../dataplane.js';
+import type { LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
-import type { Link } from './links.js';
-import type { Attachment, Device } from './mode.js';
+import { isRight, type Link, type Settings, setLines } from './links.js';
+import type { Device } from './mode.js';
 
 /** `links` are what is in `namespace`; undefined: there is no such namespace, and it comes with all devices. */
 export function diffDevices(
@@ -21,26 +21,27 @@ function diffDevice(
   devices: readonly Device[],
   there: ReadonlyMap<string, Link>,
 ): Change | undefined {
-  const { kind, name: object, master, set } = device;
+  const { kind, name: object, settings } = device;
   const link = there.get(object);
   if (!link) {
     // What was its port is one again with it, and is not told of.
-    const ports = devices.filter((other) => other.master === object && there.has(other.name));
+    const ports = devices.filter(({ name, settings: { master } }) => master === object && there.has(name));
     return { kind, object, was: 'missing', ...made([device], ports) };
   }
   const was = 'altered';
   const adapted = device.adapt(link);
   if (!adapted) return { kind, object, was, clear: [`link del ${object}`], ...made([device]) };
-  const isOff = master !== undefined && !there.has(master);
-  const ip = [...adapted, ...(isOff || device.isRight(link) ? [] : set)];
+  const isOff = settings.master !== undefined && !there.has(settings.master);
+  const ip = [...adapted, ...(isOff || isRight(link, settings) ? [] : setLines(object, settings))];
   return ip.length === 0 ? undefined : { kind, object, was, ip };
 }
 
-/** The steps that make devices, and those that lead back existing ports of theirs. */
+/** The steps that make devices, and lead back existing ports of theirs. */
 function made(devices: readonly Device[], ports: readonly Device[] = []): Steps {
+  const set = ({ name, settings }: Device) => setLines(name, settings);
   return {
-    host: devices.flatMap(({ make }) => make.host ?? []),
-    ip: [...devices.flatMap(({ make }) => make.ip ?? []), ...ports.flatMap(({ set }) => set)],
+    host: devices.flatMap(({ add }) => add.host ?? []),
+    ip: [...devices.flatMap((device) => [...(device.add.ip ?? []), ...set(device)]), ...ports.flatMap(set)],
   };
 }
 
@@ -58,32 +59,24 @@ export interface PortsDiff {
 /** `attached`: MAC -> port, as far as known, also of endpoints that are being made, and not in `endpoints` yet. */
 export function diffPorts(
   links: readonly Link[],
-  network: NetworkSpec,
+  settings: Settings,
   endpoints: readonly LocalEndpoint[],
   attached: ReadonlyMap<string, string>,
-  attachment: Attachment,
 ): PortsDiff {
   const there = new Map(links.map((link) => [link.ifname, link]));
   const wanted = endpoints.map(({ id, mac }) => [mac, interfaceName(id)] as const);
   const names = new Set(wanted.map(([, name]) => name));
-  const ports = [...[...attached].filter(([, name]) => !names.has(name)), ...wanted].filter(([, name]) =>
-    there.has(name),
-  );
+  const coming = [...attached].filter(([, name]) => !names.has(name));
+  const ports = [...coming, ...wanted].filter(([, name]) => there.has(name));
   const known = new Set(ports.map(([, name]) => name));
   return {
-    altered: [...names].flatMap((name) => diffPort(name, there.get(name), network, attachment) ?? []),
+    altered: [...names].flatMap((name): Change[] => {
+      const link = there.get(name);
+      if (!link || isRight(link, settings)) return [];
+      return [{ kind: 'port', object: name, was: 'altered', ip: setLines(name, settings) }];
+    }),
     missing: endpoints.filter(({ id }) => !there.has(interfaceName(id))),
     strangers: [...there.keys()].flatMap((name) => (known.has(name) ? [] : (endpointNameOf(name) ?? []))),
     ports: new Map(ports),
   };
-}
-
-function diffPort(
-  object: string,
-  link: Link | undefined,
-  network: NetworkSpec,
-  attachment: Attachment,
-): Change | undefined {
-  if (!link || attachment.isRight(link, network)) return undefined;
-  return { kind: 'port', object, was: 'altered', ip: attachment.set(network, object) };
 }

@@ -15,6 +15,7 @@ import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
+import { isSandbox } from '../sandbox/sandbox-interface.js';
 import { SandboxNames } from '../sandbox/sandbox-names.js';
 import { applyDevices } from './apply-devices.js';
 import { attachAgain, attachEndpoints } from './attach-endpoints.js';
@@ -145,7 +146,7 @@ export class LinuxNetwork {
     const isAnew = devices.some(({ was }) => was === 'missing');
     const present = devices.length === 0 ? links : await this.#findAllLinks();
 
-    const diff = diffPorts(present ?? [], network, endpoints, attached, this.#mode.attachment);
+    const diff = diffPorts(present ?? [], this.#mode.attachment.settings(network), endpoints, attached);
     const again = await this.#repairPorts(network, diff);
     note([...(isAnew ? [] : diff.altered), ...again.values()]);
     const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
@@ -164,18 +165,22 @@ export class LinuxNetwork {
     return changes;
   }
 
-  /** Resolves to the endpoints that were attached again. */
+  /**
+   * Resolves to the endpoints that were attached again: not those whose container has gone, as Docker is about to say, or
+   * has forgotten.
+   */
   async #repairPorts(network: NetworkSpec, diff: PortsDiff): Promise<Map<LocalEndpoint, Change>> {
     const { iproute2 } = this.host;
     const lines = linesOf(diff.altered, 'ip');
     await iproute2.batch('ip', this.#namespace, lines, { tolerate: isOfVanishedPort });
     const again = new Map<LocalEndpoint, Change>();
     for (const endpoint of diff.missing) {
-      const name = this.#sandboxNames.find(endpoint.id);
-      const change = await attachAgain(iproute2, this.id, endpoint, name, (sandboxPath) =>
-        this.#mode.attachment.add(network, endpoint, sandboxPath),
-      );
-      if (change) again.set(endpoint, change);
+      const { id, sandboxPath } = endpoint;
+      if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
+      const change = this.#mode.attachment.add(network, endpoint, sandboxPath);
+      const place = { ...endpoint, sandboxPath };
+      await attachAgain(iproute2, this.id, change, place, this.#sandboxNames.find(id));
+      again.set(endpoint, change);
     }
     return again;
   }

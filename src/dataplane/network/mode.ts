@@ -7,7 +7,7 @@ import type { Change, Steps } from '../changes.js';
 import type { EndpointSpec, Forwarding, NetworkSpec, RepairKind } from '../dataplane.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
-import type { Link } from './links.js';
+import type { Link, Settings } from './links.js';
 
 export interface NetworkMode {
   /** What the network's namespace holds besides its endpoints; each before those that are its ports. */
@@ -25,29 +25,22 @@ export interface Tunnel {
 export interface Device {
   readonly kind: RepairKind;
   readonly name: string;
-  /** The device that it is a port of. */
-  readonly master?: string;
-  /** Makes it, and sets all of it. */
-  readonly make: Pick<Steps, 'host' | 'ip'>;
-  /** Lines of `ip` that make an existing one what it shall be; each changes nothing where it is so already. */
-  readonly set: readonly string[];
-  /** Lines for what `set` does not change; undefined: only another device will do. */
+  readonly settings: Settings;
+  /** Line that makes it, in the host's namespace or in the network's. */
+  readonly add: Pick<Steps, 'host' | 'ip'>;
+  /** Lines for what settings do not say; undefined: only another device will do. */
   adapt(link: Link): readonly string[] | undefined;
-  /** True when `set` would change nothing. */
-  isRight(link: Link): boolean;
 }
 
 /** The interface of an endpoint: its port in the network's namespace, and the outer end that goes to the container. */
 export interface Attachment {
+  /** Of the port. */
+  settings(network: NetworkSpec): Settings;
   /**
-   * Makes them, the outer end in the namespace `into` (a name or path). Only the first line fails where they are there
-   * already; the others change nothing then.
+   * Makes both, the outer end in the namespace `into` (a name or path). Where they are there already, only the first line
+   * fails, and the others change nothing.
    */
   add(network: NetworkSpec, endpoint: EndpointSpec, into: string): Change;
-  /** Lines of `ip` that make an existing port what it shall be; each changes nothing where it is so already. */
-  set(network: NetworkSpec, port: string): readonly string[];
-  /** True when `set` would change nothing. */
-  isRight(link: Link, network: NetworkSpec): boolean;
 }
 
 /** What leads from one host's endpoints to another's. */

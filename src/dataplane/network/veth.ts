@@ -1,33 +1,25 @@
 /**
  * The veth pair of an endpoint: a port on br0, and the interface that libnetwork moves into the container.
  */
-import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
 import { portEntryLine } from '../forwarding/diff-forwarding.js';
-import { GROUPS, interfaceName } from '../interface-names.js';
-import { portIsRight, portSetLines } from './bridge.js';
+import { BRIDGE, GROUPS, interfaceName } from '../interface-names.js';
+import { PORT_FLAGS } from './bridge.js';
+import { setLines } from './links.js';
 import type { Attachment } from './mode.js';
 
 export const VETH: Attachment = {
-  add: (network, endpoint, into) => {
-    const name = interfaceName(endpoint.id);
+  // The pair is born with MAC and MTU set and its outer end in place.
+  add: (network, { id, mac }, into) => {
+    const name = interfaceName(id);
+    const { mtu, group } = VETH.settings(network);
+    const peer = `name ${name} address ${mac} mtu ${mtu} netns ${into}`;
+    const add = `link add ${name} mtu ${mtu} group ${group} type veth peer ${peer}`;
     return {
       ...{ kind: 'veth', object: name, was: 'missing' },
-      ip: [addLine(network, endpoint, into), ...setLines(network, name)],
-      bridge: [portEntryLine(endpoint.mac, name)],
+      ip: [add, ...setLines(name, VETH.settings(network))],
+      bridge: [portEntryLine(mac, name)],
     };
   },
-  set: setLines,
-  isRight: (link, { mtu }) => portIsRight(link, mtu),
+  // The group too: a removal that was cut short has marked the port as leaving.
+  settings: ({ mtu }) => ({ mtu, group: GROUPS.endpoint, master: BRIDGE, flags: PORT_FLAGS }),
 };
-
-/** The pair is born with MAC and MTU set and its outer end in place. */
-function addLine({ mtu }: NetworkSpec, { id, mac }: EndpointSpec, into: string): string {
-  const name = interfaceName(id);
-  const peer = `name ${name} address ${mac} mtu ${mtu} netns ${into}`;
-  return `link add ${name} mtu ${mtu} group ${GROUPS.endpoint} type veth peer ${peer}`;
-}
-
-/** The group too: a removal that was cut short has marked the port as leaving. */
-function setLines({ mtu }: NetworkSpec, port: string): string[] {
-  return portSetLines(port, mtu, GROUPS.endpoint);
-}

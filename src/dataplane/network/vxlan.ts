@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net';
 import type { NetworkSpec } from '../dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from '../interface-names.js';
-import { portIsRight, portSetLines } from './bridge.js';
+import { PORT_FLAGS } from './bridge.js';
 import { holds, type Link } from './links.js';
 import type { Device, Tunnel } from './mode.js';
 
@@ -16,17 +16,13 @@ import type { Device, Tunnel } from './mode.js';
  */
 export function vxlan(network: NetworkSpec, tunnel: Tunnel): Device {
   const { mtu, multicast } = network;
-  const options = ` neigh_suppress on mcast_flood ${multicast ? 'on' : 'off'}`;
-  const set = portSetLines(VXLAN, mtu, GROUPS.core, options);
-  const slave = { neigh_suppress: true, mcast_flood: multicast };
+  const flags = { ...PORT_FLAGS, neigh_suppress: true, mcast_flood: multicast };
   return {
     kind: 'vxlan',
     name: VXLAN,
-    master: BRIDGE,
-    make: { host: [addLine(network, tunnel)], ip: set },
-    set,
+    add: { host: [addLine(network, tunnel)] },
+    settings: { mtu, group: GROUPS.core, master: BRIDGE, flags },
     adapt: (link) => adaptLines(link, network, tunnel),
-    isRight: (link) => portIsRight(link, mtu) && holds(link.linkinfo?.info_slave_data, slave),
   };
 }
 
@@ -39,7 +35,7 @@ function addLine({ id, vni, mtu }: NetworkSpec, { vtep, port }: Tunnel): string 
   return `${link} type vxlan id ${vni} local ${vtep} dstport ${port} nolearning`;
 }
 
-/** Entries and attributes stay when the address that its packets come from changes; all else, and its family, is for ever. */
+/** Its own address may change, and entries and attributes stay then; its family may not, nor anything else. */
 function adaptLines(link: Link, { vni }: NetworkSpec, { vtep, port }: Tunnel): string[] | undefined {
   const { info_kind, info_data } = link.linkinfo ?? {};
   const local = info_data?.[isIPv6(vtep) ? 'local6' : 'local'];

@@ -177,7 +177,7 @@ const alteredPort = (n: number) => altered(rightPort(n), ...slaveAltered(rightPo
 
 describe('the diff of ports', () => {
   const find = (links: readonly Link[], endpoints: readonly number[], attached = new Map<string, string>()) =>
-    diffPorts(links, NETWORK, endpoints.map(endpointOf), attached, VETH);
+    diffPorts(links, VETH.settings(NETWORK), endpoints.map(endpointOf), attached);
 
   test('makes any altered ports right, and is empty for right ones', () => {
     const ports = numbers.chain((wanted) =>
