@@ -19,15 +19,15 @@ import type {
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
-import { interfaceName, namespaceName } from './interface-names.js';
+import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
 import { HostUnderlay } from './kernel/host-underlay.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
-import { removeDevices, removeLinks } from './network/apply-devices.js';
+import { removeDevices } from './network/apply-devices.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
-import { listNetworks, listOuterEnds } from './network/observe-network.js';
+import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
 import { GuardedFilter } from './nft/guarded-filter.js';
 
 export interface LinuxDataplaneOptions {
@@ -71,7 +71,7 @@ export class LinuxDataplane implements Dataplane {
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
-      removeLinks(iproute2, networkId, names),
+      new NetworkNamespace(networkId, iproute2).removeLinks(names),
     );
   }
 
@@ -94,7 +94,8 @@ export class LinuxDataplane implements Dataplane {
     await Promise.allSettled(leaving.map(([, removal]) => removal));
     await this.#mutex.run(networkId, async () => {
       this.#networks.delete(networkId);
-      await ownWork.run(namespaceName(networkId), () => removeDevices(iproute2, networkId));
+      const namespace = new NetworkNamespace(networkId, iproute2);
+      await ownWork.run(namespace.name, () => removeDevices(namespace));
     });
   }
 

@@ -2,27 +2,24 @@
 import { XnetError } from '../../errors.js';
 import { type Change, linesOf } from '../changes.js';
 import type { LocalEndpoint } from '../dataplane.js';
-import { namespaceName } from '../interface-names.js';
-import { type BatchFailure, type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
+import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import { untilGone } from '../kernel/until-gone.js';
 import { awaitVanished, dressInterface, firstFreeName } from '../sandbox/sandbox-interface.js';
-import { removeLinks } from './apply-devices.js';
+import type { NetworkNamespace } from './network-namespace.js';
 
 /**
  * Makes the endpoints' interfaces and FDB entries, or completes what is there of them; `changes` are of Attachment.add.
  * Throws NOT_FOUND when the network is not there or not whole, IN_USE when a stranger's interface has the name.
  */
 export async function attachEndpoints(
-  iproute2: Iproute2,
-  networkId: string,
+  namespace: NetworkNamespace,
   changes: readonly Change[],
 ): Promise<void> {
-  const namespace = namespaceName(networkId);
-  const look = () => attach(iproute2, namespace, linesOf(changes, 'ip'));
+  const look = () => attach(namespace, linesOf(changes, 'ip'));
   // The peer of a port that is gone may linger in the host's namespace while the kernel deletes it.
   const taken = changes.length > 1 ? await look() : await untilGone(look);
-  if (taken !== undefined) throw nameTaken(taken, networkId);
-  await iproute2.batch('bridge', namespace, linesOf(changes, 'bridge'));
+  if (taken !== undefined) throw nameTaken(taken, namespace.networkId);
+  await namespace.iproute2.batch('bridge', namespace.name, linesOf(changes, 'bridge'));
 }
 
 /**
@@ -30,38 +27,32 @@ export async function attachEndpoints(
  * is of Attachment.add.
  */
 export async function attachAgain(
-  iproute2: Iproute2,
-  networkId: string,
+  namespace: NetworkNamespace,
   change: Change,
   endpoint: LocalEndpoint & { readonly sandboxPath: string },
   formerName: string | undefined,
 ): Promise<void> {
   const others = await awaitVanished(endpoint.sandboxPath, endpoint.mac);
   try {
-    await attachEndpoints(iproute2, networkId, [change]);
+    await attachEndpoints(namespace, [change]);
     await dressInterface(endpoint.sandboxPath, endpoint, formerName ?? firstFreeName(others));
   } catch (error: unknown) {
     // Half of it would pass for right at the next look.
-    await removeLinks(iproute2, networkId, [change.object]).catch(() => {});
+    await namespace.removeLinks([change.object]).catch(() => {});
     throw error;
   }
 }
 
 /** Resolves to the name of a port that cannot be made, it being taken outside the network's namespace. */
-async function attach(
-  iproute2: Iproute2,
-  namespace: string,
-  lines: readonly string[],
-): Promise<string | undefined> {
+async function attach(namespace: NetworkNamespace, lines: readonly string[]): Promise<string | undefined> {
   const tolerate = (failure: BatchFailure) => isPresent(failure) || isAbsent(failure);
-  const failures = await iproute2.batch('ip', namespace, lines, { tolerate });
+  const failures = await namespace.batch(lines, { tolerate });
   // A port being there already is the only failure of an endpoint that is attached.
   const others = failures.filter((failure) => !isPresent(failure));
   const bridgeMissing = others.find(({ words }) => !/xc[0-9a-f]{12}/.test(words));
   if (bridgeMissing) {
-    throw new XnetError('NOT_FOUND', `network namespace ${namespace} has no bridge: ${bridgeMissing.words}`, {
-      namespace,
-    });
+    const message = `network namespace ${namespace.name} has no bridge: ${bridgeMissing.words}`;
+    throw new XnetError('NOT_FOUND', message, { namespace: namespace.name });
   }
   return others[0]?.line.split(' ')[2];
 }

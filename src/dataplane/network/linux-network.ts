@@ -10,7 +10,7 @@ import type {
 } from '../dataplane.js';
 import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
-import { interfaceName, namespaceName } from '../interface-names.js';
+import { GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
@@ -22,7 +22,7 @@ import { attachAgain, attachEndpoints } from './attach-endpoints.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Link } from './links.js';
 import type { NetworkMode, Tunnel } from './mode.js';
-import { findLinks } from './observe-network.js';
+import { NetworkNamespace } from './network-namespace.js';
 import { OVERLAY } from './overlay.js';
 
 /** What the networks of a host have in common. */
@@ -39,7 +39,7 @@ export interface LinuxHost {
  */
 export class LinuxNetwork {
   readonly #mode: NetworkMode = OVERLAY;
-  readonly #namespace: string;
+  readonly #namespace: NetworkNamespace;
   readonly #sandboxNames = new SandboxNames();
   /** Undefined: it is not known to be there. */
   #spec: NetworkSpec | undefined;
@@ -51,10 +51,10 @@ export class LinuxNetwork {
   #wanted: ForwardingState | undefined;
 
   constructor(
-    private readonly id: string,
+    id: string,
     private readonly host: LinuxHost,
   ) {
-    this.#namespace = namespaceName(id);
+    this.#namespace = new NetworkNamespace(id, host.iproute2);
   }
 
   isLike({ vni, mtu, multicast }: NetworkSpec): boolean {
@@ -68,13 +68,13 @@ export class LinuxNetwork {
   }
 
   async ensure(spec: NetworkSpec): Promise<void> {
-    const { iproute2, ownWork } = this.host;
     const isKnown = this.#spec !== undefined;
     const tunnel = await this.host.tunnel();
-    const links = await findLinks(iproute2, this.id);
-    const changes = diffDevices(links, this.#namespace, this.#mode.devices(spec, tunnel));
+    const links = await this.#namespace.findLinks(GROUPS.core);
+    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(spec, tunnel));
     this.#spec = undefined;
-    await ownWork.run(this.#namespace, () => applyDevices(iproute2, changes, spec, tunnel));
+    const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
+    await this.host.ownWork.run(this.#namespace.name, work);
     // What hung on a device that had to be made again hangs there no more.
     if (changes.length > 0 || !isKnown) this.#forget();
     if (!links || !isKnown) this.#wanted = undefined;
@@ -85,7 +85,7 @@ export class LinuxNetwork {
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
     const into = await this.host.namespace.path();
     const changes = endpoints.map((endpoint) => this.#mode.attachment.add(network, endpoint, into));
-    await attachEndpoints(this.host.iproute2, this.id, changes);
+    await attachEndpoints(this.#namespace, changes);
     for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
   }
 
@@ -101,7 +101,7 @@ export class LinuxNetwork {
     const observed = remembered ?? (await this.#observeForwarding());
     const changes = diff(observed, { ...wanted, ports: observed.ports });
     this.#forwarding = undefined;
-    await applyForwarding(this.host.iproute2, this.#namespace, changes);
+    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     this.#forwarding = wanted;
     const removed = changes.filter(isExtra).length;
     return { added: changes.length - removed, removed };
@@ -138,13 +138,13 @@ export class LinuxNetwork {
     attached: ReadonlyMap<string, string>,
     note: (changes: readonly Change[]) => void,
   ): Promise<Pick<PortsDiff, 'strangers' | 'ports'>> {
-    const links = await this.#findAllLinks();
+    const links = await this.#namespace.findLinks();
     const entries = links && (await this.#observeForwarding());
 
     const devices = await this.#repairDevices(network, links);
     note(devices);
     const isAnew = devices.some(({ was }) => was === 'missing');
-    const present = devices.length === 0 ? links : await this.#findAllLinks();
+    const present = devices.length === 0 ? links : await this.#namespace.findLinks();
 
     const diff = diffPorts(present ?? [], this.#mode.attachment.settings(network), endpoints, attached);
     const again = await this.#repairPorts(network, diff);
@@ -160,8 +160,8 @@ export class LinuxNetwork {
 
   async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
     const tunnel = await this.host.tunnel();
-    const changes = diffDevices(links, this.#namespace, this.#mode.devices(network, tunnel));
-    if (changes.length > 0) await applyDevices(this.host.iproute2, changes, network, tunnel);
+    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(network, tunnel));
+    if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
     return changes;
   }
 
@@ -170,16 +170,14 @@ export class LinuxNetwork {
    * has forgotten.
    */
   async #repairPorts(network: NetworkSpec, diff: PortsDiff): Promise<Map<LocalEndpoint, Change>> {
-    const { iproute2 } = this.host;
-    const lines = linesOf(diff.altered, 'ip');
-    await iproute2.batch('ip', this.#namespace, lines, { tolerate: isOfVanishedPort });
+    await this.#namespace.batch(linesOf(diff.altered, 'ip'), { tolerate: isOfVanishedPort });
     const again = new Map<LocalEndpoint, Change>();
     for (const endpoint of diff.missing) {
       const { id, sandboxPath } = endpoint;
       if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
       const change = this.#mode.attachment.add(network, endpoint, sandboxPath);
-      const place = { ...endpoint, sandboxPath };
-      await attachAgain(iproute2, this.id, change, place, this.#sandboxNames.find(id));
+      const formerName = this.#sandboxNames.find(id);
+      await attachAgain(this.#namespace, change, { ...endpoint, sandboxPath }, formerName);
       again.set(endpoint, change);
     }
     return again;
@@ -191,16 +189,12 @@ export class LinuxNetwork {
     const left = [...observed.ports].filter(([, port]) => !own.has(port));
     const desired = { ...(this.#wanted ?? observed), ports: new Map([...left, ...ports]) };
     const changes = this.#mode.forwarding.diff(observed, desired);
-    await applyForwarding(this.host.iproute2, this.#namespace, changes);
+    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     return changes;
   }
 
-  #findAllLinks(): Promise<Link[] | undefined> {
-    return findLinks(this.host.iproute2, this.id, { all: true });
-  }
-
   #observeForwarding(): Promise<ForwardingState> {
-    return this.#mode.forwarding.observe(this.host.iproute2, this.#namespace);
+    return this.#mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
   }
 
   #forget(): void {
