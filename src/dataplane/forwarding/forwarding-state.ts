@@ -44,16 +44,15 @@ export function desiredForwarding(
     const mac = parseMac(endpoint.mac);
     flood.set(vtep, true);
     remotes.set(mac, { bridged: true, vteps: new Set([vtep]) });
-    for (const address of neighboursOf(endpoint.addresses.map(checkedAddress), mac, ipv6))
-      neighbours.set(address, mac);
+    const addresses = endpoint.addresses.map(checkedAddress);
+    for (const address of addresses) if (ipv6 || !isIpv6(address)) neighbours.set(address, mac);
+    if (ipv6 && addresses.some(isIpv6)) neighbours.set(linkLocalOf(mac), mac);
   }
   return { remotes, flood, neighbours, ports: new Map() };
 }
 
-function neighboursOf(addresses: readonly string[], mac: string, ipv6: boolean): string[] {
-  const isIpv6 = (address: string) => address.includes(':');
-  if (!ipv6) return addresses.filter((address) => !isIpv6(address));
-  return addresses.some(isIpv6) ? [...addresses, linkLocalOf(mac)] : [...addresses];
+function isIpv6(address: string): boolean {
+  return address.includes(':');
 }
 
 /** Containers keep the kernel's default link-local address, made from the MAC (RFC 4291, appendix A). */

@@ -19,7 +19,7 @@ const IDLE_MS = 60_000;
 /** At most, of about 2 MB each; the one unused for longest goes first. */
 const CAPACITY = 32;
 
-/** Lines after which one is replaced: it remembers the name of every interface it ever heard of. */
+/** Lines after which one is replaced: it remembers the name of every interface that it ever saw. */
 const MOST_LINES = 20_000;
 
 /** The standing programs of this host's network namespaces, started when first needed. */

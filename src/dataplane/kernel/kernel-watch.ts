@@ -1,4 +1,4 @@
-/** What others do in the kernel to what is ours, as the kernel tells it: hints, of which one may be lost. */
+/** What others do in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
 import type { KernelHint, Underlay } from '../dataplane.js';
@@ -72,7 +72,7 @@ export class KernelWatch implements AsyncDisposable {
     if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
   }
 
-  /** Of namespaces that were there before us; the monitor tells of those that come. */
+  /** Of namespaces that were there before us; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
     if (!this.#names) this.#watchNames();
     const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);

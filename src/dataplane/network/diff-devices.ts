@@ -24,7 +24,7 @@ function diffDevice(
   const { kind, name: object, settings } = device;
   const link = there.get(object);
   if (!link) {
-    // What was its port is one again with it, and is not told of.
+    // What was its port is one again with it, and is no change of its own.
     const ports = devices.filter(({ name, settings: { master } }) => master === object && there.has(name));
     return { kind, object, was: 'missing', ...made([device], ports) };
   }

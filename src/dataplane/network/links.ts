@@ -51,7 +51,7 @@ export function setLines(name: string, { mtu, group, address, master, flags, bri
 export function isRight(link: Link, { mtu, address, master, flags = {}, bridge = {} }: Settings): boolean {
   return (
     link.flags.includes('UP') &&
-    // A kernel without IPv6 tells no mode and makes no address.
+    // A kernel without IPv6 has no mode and makes no address.
     (link.inet6_addr_gen_mode ?? 'none') === 'none' &&
     // Of which group cannot be compared: their names are the host's affair (/etc/iproute2/group).
     link.group !== 'default' &&

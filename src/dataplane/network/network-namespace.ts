@@ -52,7 +52,7 @@ export class NetworkNamespace {
     await this.iproute2.run(['netns', 'del', this.name], isAbsent);
   }
 
-  /** The host's kernel tells of events in namespaces that have a number there, and of no others. Best effort. */
+  /** The host's kernel reports events of those namespaces that have a number there. Best effort. */
   async giveNumber(): Promise<void> {
     await this.iproute2.batch('ip', undefined, [`netns set ${this.name} auto`], { tolerate: () => true });
   }
