@@ -93,7 +93,7 @@ export interface NetworkCheck {
   readonly failure?: unknown;
 }
 
-/** What the kernel told that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
+/** What happened in the kernel that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
 export type KernelHint = { readonly networkId: string } | 'tunnel filter' | 'underlay';
 
 /**
@@ -107,7 +107,7 @@ export interface TunnelFilter {
 export interface ObservedNetwork {
   readonly id: string;
   /**
-   * The first 12 digits of the endpoint ids, as far as names tell them; `removeEndpoint` takes them as ids.
+   * The first 12 digits of the endpoint ids, as far as names have them; `removeEndpoint` takes them as ids.
    */
   readonly endpointNames: readonly string[];
 }
@@ -142,7 +142,7 @@ export interface Dataplane extends AsyncDisposable {
   /**
    * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
    * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and
-   * not told of separately. A network that was not ensured by this process, or is gone, is left alone. Containers
+   * not listed separately. A network that was not ensured by this process, or is gone, is left alone. Containers
    * whose interface was deleted get one again, named, addressed and up as Docker made it. Never rejects for the
    * kernel's sake.
    */
@@ -156,7 +156,7 @@ export interface Dataplane extends AsyncDisposable {
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */
   listNetworks(): Promise<readonly ObservedNetwork[]>;
   /**
-   * The endpoints whose interface is in the host's namespace: their container does not have it yet, or no longer. Told
+   * The endpoints whose interface is in the host's namespace: their container does not have it yet, or no longer. Named
    * as `endpointNames` are.
    */
   listOuterEnds(): Promise<readonly string[]>;

@@ -1,5 +1,8 @@
-/** The names of kernel objects of xnet, and what they tell of the ids behind them. */
+/** The names of kernel objects of xnet, and the ids that can be read from them. */
 import { createHash } from 'node:crypto';
+
+/** Where network namespaces have names. */
+export const NAMESPACES = '/run/netns';
 
 export const BRIDGE = 'br0';
 export const VXLAN = 'vxlan0';
@@ -26,7 +29,7 @@ export function networkIdOf(namespace: string): string | undefined {
 /**
  * The name of the endpoint's interface: `xc` and 12 hex digits, which fits Linux's 15 characters. Both ends
  * of the pair bear it, the port on the bridge and the end that libnetwork moves. The digits are the start of
- * a Docker id (64 hex digits), the id itself when it is what `endpointNameOf` told, else a hash.
+ * a Docker id (64 hex digits), the id itself when it is of `endpointNameOf`, else a hash.
  */
 export function interfaceName(endpointId: string): string {
   if (/^([0-9a-f]{12}|[0-9a-f]{64})$/.test(endpointId)) return INTERFACE_PREFIX + endpointId.slice(0, 12);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { BRIDGE, endpointNameOf, VXLAN } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
-import type { ForwardingState, LocalPorts } from './plan-forwarding.js';
+import { FLOOD_MAC, type ForwardingState } from './forwarding-state.js';
 
 const fdbSchema = z.array(
   z.object({
@@ -11,35 +11,42 @@ const fdbSchema = z.array(
     dst: z.string().optional(),
     state: z.string().optional(),
     master: z.string().optional(),
-    flags: z.array(z.string()).optional(),
   }),
 );
 const neighboursSchema = z.array(
   z.object({ dst: z.string(), dev: z.string(), lladdr: z.string().optional(), state: z.array(z.string()) }),
 );
 
-export interface ObservedForwarding {
-  readonly state: ForwardingState;
-  readonly local: LocalPorts;
-}
-
 /** Throws NOT_FOUND when the namespace does not exist. */
-export async function readForwarding(iproute2: Iproute2, namespace: string): Promise<ObservedForwarding> {
+export async function readForwarding(iproute2: Iproute2, namespace: string): Promise<ForwardingState> {
   const [fdb, neighbours] = await Promise.all([
     iproute2.show('bridge', namespace, ['fdb', 'show'], fdbSchema),
     iproute2.show('ip', namespace, ['neigh', 'show', 'nud', 'permanent'], neighboursSchema),
   ]);
-  const tunnels = new Map<string, Set<string>>();
-  const bridged = new Set<string>();
-  const local = new Map<string, string>();
-  for (const { mac, ifname, dst, state, master } of fdb) {
-    if (ifname === VXLAN && dst !== undefined) tunnels.set(mac, (tunnels.get(mac) ?? new Set()).add(dst));
-    else if (master !== BRIDGE || state !== 'static') continue;
-    else if (ifname === VXLAN) bridged.add(mac);
-    else if (endpointNameOf(ifname)) local.set(mac, ifname);
-  }
   // A container's own group addresses have no MAC worth knowing; the kernel lists them as NOARP, not here.
   const ofBridge = neighbours.filter(({ dev }) => dev === BRIDGE);
-  const entries = ofBridge.map(({ dst, lladdr }): [string, string] => [dst, lladdr ?? '']);
-  return { state: { tunnels, bridged, neighbours: new Map(entries) }, local };
+  return {
+    ...sortFdb(fdb),
+    neighbours: new Map(ofBridge.map(({ dst, lladdr = '' }) => [dst, lladdr])),
+  };
+}
+
+function sortFdb(fdb: z.infer<typeof fdbSchema>): Omit<ForwardingState, 'neighbours'> {
+  const remotes = new Map<string, { bridged: boolean; vteps: Set<string> }>();
+  const flood = new Map<string, true>();
+  const ports = new Map<string, string>();
+  const remote = (mac: string) => {
+    const entry = remotes.get(mac) ?? { bridged: false, vteps: new Set() };
+    remotes.set(mac, entry);
+    return entry;
+  };
+  for (const { mac, ifname, dst, state, master } of fdb) {
+    if (ifname === VXLAN && dst !== undefined) {
+      if (mac === FLOOD_MAC) flood.set(dst, true);
+      else remote(mac).vteps.add(dst);
+    } else if (master !== BRIDGE || state !== 'static') continue;
+    else if (ifname === VXLAN) remote(mac).bridged = true;
+    else if (endpointNameOf(ifname)) ports.set(mac, ifname);
+  }
+  return { remotes, flood, ports };
 }

@@ -3,13 +3,13 @@ import { sleep } from '../../concurrency/deadline.js';
 
 const RESTART_MS = 5_000;
 
-/** It would outlive a daemon that is killed, until the next event has it find nobody to tell. */
+/** It would outlive a daemon that is killed, until the next event finds nobody to read it. */
 const WITH_US = ['--pdeathsig', 'KILL'];
 
 /** Of a line; what is longer says nothing that we look for. */
 const LONGEST_LINE = 16_384;
 
-/** A program that tells, line by line, until it is disposed of; started again when it ends before. */
+/** A program that reports, line by line, until it is disposed of; started again when it ends before. */
 export class MonitorProgram implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -18,7 +18,7 @@ export class MonitorProgram implements AsyncDisposable {
     private readonly program: string,
     private readonly args: readonly string[],
     private readonly take: (line: string) => void,
-    /** Each time it is started: what came before is not told. */
+    /** Each time it is started: what came before is not reported. */
     private readonly onStart: () => void = () => {},
   ) {
     this.#running = this.#run();

@@ -15,7 +15,7 @@ const ENTRY = /^(?:Deleted )?([\da-f.:]+) dev \S+ lladdr (\S+)/;
 const GONE_DEVICE = /^Deleted \d+: ([^\s@:]+)[@:]/;
 
 /**
- * What this process is doing in which namespace, so that the kernel's events of it are told from those of others. It
+ * What this process is doing in which namespace, so that the kernel's events of it are kept apart from those of others. It
  * is a matter of cost alone: an event too many makes for a look that finds nothing, one too few is for the sweep.
  */
 export class OwnWork {
@@ -54,7 +54,7 @@ export class OwnWork {
   }
 }
 
-/** Whether a line of a batch does what the event tells of; undefined for an event that names nothing. */
+/** Whether a line of a batch does what the event reports; undefined for an event that names nothing. */
 function findMention(event: string): ((line: string) => boolean) | undefined {
   const [, address, mac] = ENTRY.exec(event) ?? [];
   // Of a forwarding entry the address is the other host's, which many lines name.

@@ -45,7 +45,7 @@ export class StartedProgram {
 
 export function startProgram(program: string, args: readonly string[]): StartedProgram {
   const child = execa(program, args, OPTIONS);
-  // A program that fails before it reads closes the pipe; its exit code and stderr tell why.
+  // A program that fails before it reads closes the pipe; its exit code and stderr say why.
   child.stdin?.on('error', () => {});
   return new StartedProgram([program, ...args].join(' '), child);
 }

@@ -23,7 +23,7 @@ const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
  * An `ip` or `bridge` that stays, and does lines as they come: starting a program blocks Node for 3 to 5 ms,
  * handing lines to one takes well under one. Runs are done in order.
  *
- * iproute2 remembers the index of every interface it has heard of. A program that reports something absent
+ * iproute2 remembers the index of every interface that it has seen. A program that reports something absent
  * may have meant its predecessor of the same name: ask a fresh one before believing it.
  */
 export class StandingProgram {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { NAMESPACES } from '../interface-names.js';
 import { StandingProgram } from './standing-program.js';
 
 /** Work that must not wait for other work: deleting devices takes the kernel tens of ms. */
@@ -18,7 +19,7 @@ const IDLE_MS = 60_000;
 /** At most, of about 2 MB each; the one unused for longest goes first. */
 const CAPACITY = 32;
 
-/** Lines after which one is replaced: it remembers the name of every interface it ever heard of. */
+/** Lines after which one is replaced: it remembers the name of every interface that it ever saw. */
 const MOST_LINES = 20_000;
 
 /** The standing programs of this host's network namespaces, started when first needed. */
@@ -29,7 +30,7 @@ export class StandingPrograms {
   /** The one for this program, namespace and lane; `fresh`: not one that has done anything yet. */
   async take(program: string, namespace: string, lane: Lane, fresh = false): Promise<StandingProgram> {
     const key = `${program} ${namespace} ${lane}`;
-    const inode = await inodeOf(namespace);
+    const inode = await inodeOfNamespace(namespace);
     const found = this.#remove(key);
     if (found && !fresh && isUsable(found, inode)) return this.#put(key, found.program, namespace, inode);
     void found?.program.stop();
@@ -68,8 +69,9 @@ function isUsable({ program, inode }: Standing, now: number | undefined): boolea
   return program.usable && program.lines < MOST_LINES && inode !== undefined && inode === now;
 }
 
-async function inodeOf(namespace: string): Promise<number | undefined> {
-  return stat(`/run/netns/${namespace}`).then(
+/** Distinguishes a namespace from the next of that name; undefined when there is none. */
+export async function inodeOfNamespace(namespace: string): Promise<number | undefined> {
+  return stat(`${NAMESPACES}/${namespace}`).then(
     ({ ino }) => ino,
     () => undefined,
   );

@@ -1,11 +1,11 @@
 /**
  * What a line of `ip -d -o monitor link address neigh nsid all-nsid` says, as far as it hints at a change that somebody made.
- * The text of a device is compared with the one before: most events only tell of a carrier, as when a container
+ * The text of a device is compared with the one before: most events are only of a carrier, as when a container
  * starts. Interface names that the line gives for others (`master`, after `@`) may be those of another namespace.
  */
 import { networkIdOf } from '../interface-names.js';
 
-/** Devices whose text is remembered, of all namespaces; the one heard of for longest goes first. */
+/** Devices whose text is remembered, of all namespaces; the one without an event for longest goes first. */
 const MOST_DEVICES = 4096;
 
 /** Words of a device's text that are compared, each with the value after it. */
@@ -20,7 +20,7 @@ export class KernelEvents {
   readonly #networks = new Map<string, string>();
   readonly #devices = new Map<string, string>();
 
-  /** The network whose namespace the line tells of, when it may have been altered. */
+  /** The network whose namespace the line is of, when it may have been altered. */
   take(line: string): string | undefined {
     const [, where = '', text = ''] = /^\[nsid (\w+)\](.*)$/.exec(line) ?? [];
     if (where === 'current') return this.#takeNamespace(text);
@@ -63,7 +63,7 @@ export class KernelEvents {
   }
 }
 
-/** Of an FDB entry or a neighbour; what else has no device tells of the namespaces of containers that come and go. */
+/** Of an FDB entry or a neighbour; what else has no device is of the namespaces of containers that come and go. */
 function isForwarding(text: string): boolean {
   return /\bdev \S/.test(text) && !OWN_NEIGHBOUR.test(text);
 }

@@ -1,18 +1,15 @@
-/** What others do in the kernel to what is ours, as the kernel tells it: hints, of which one may be lost. */
+/** What others do in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
 import type { KernelHint, Underlay } from '../dataplane.js';
-import { namespaceName, networkIdOf } from '../interface-names.js';
+import { NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import { MonitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
-import { DIRECTORY } from '../network/namespaces.js';
 import { enterCommand } from '../nft/nft.js';
+import { TUNNEL_FILTER } from '../nft/tunnel-filter.js';
 import { KernelEvents } from './kernel-events.js';
 import { concernsUnderlay } from './underlay-events.js';
-
-/** What OwnWork calls the work on the tunnel filter. */
-export const TUNNEL_FILTER = 'tunnel filter';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
 
@@ -75,7 +72,7 @@ export class KernelWatch implements AsyncDisposable {
     if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
   }
 
-  /** Of namespaces that were there before us; the monitor tells of those that come. */
+  /** Of namespaces that were there before us; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
     if (!this.#names) this.#watchNames();
     const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);
@@ -86,7 +83,7 @@ export class KernelWatch implements AsyncDisposable {
   /** A name can go while the namespace lives on: programs of ours stand in it. */
   #watchNames(): void {
     try {
-      this.#names = watch(DIRECTORY, { persistent: false }, (_, name) => {
+      this.#names = watch(NAMESPACES, { persistent: false }, (_, name) => {
         const networkId = name === null ? undefined : networkIdOf(name);
         if (networkId !== undefined) this.#hintNetwork(networkId);
       });

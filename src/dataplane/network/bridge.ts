@@ -4,7 +4,27 @@
  */
 import type { NetworkSpec } from '../dataplane.js';
 import { BRIDGE, GROUPS } from '../interface-names.js';
-import { holds, isGrouped, isQuiet, type Link } from './links.js';
+import type { Device } from './mode.js';
+
+export function bridge({ id, mtu }: NetworkSpec): Device {
+  const address = bridgeMac(id);
+  const group = GROUPS.core;
+  const options = 'mcast_snooping 0 stp_state 0 forward_delay 0';
+  const add = `link add ${BRIDGE} address ${address} mtu ${mtu} group ${group} type bridge ${options}`;
+  return {
+    kind: 'bridge',
+    name: BRIDGE,
+    add: { ip: [add] },
+    settings: { mtu, group, address, bridge: { mcast_snooping: 0, stp_state: 0 } },
+    adapt: () => [],
+  };
+}
+
+/**
+ * Flags of a port of br0, which learns nothing and gets no unicast but its own. The latter three are the kernel's
+ * defaults, which others may change.
+ */
+export const PORT_FLAGS = { learning: false, flood: false, isolated: false, hairpin: false, guard: false };
 
 /**
  * Without an address of its own a bridge takes the lowest of its ports' and changes it as they come and go,
@@ -13,28 +33,4 @@ import { holds, isGrouped, isQuiet, type Link } from './links.js';
  */
 function bridgeMac(networkId: string): string {
   return `0a:${(networkId.match(/../g) ?? []).slice(0, 5).join(':')}`;
-}
-
-export function bridgeAddLine(network: NetworkSpec): string {
-  const options = 'mcast_snooping 0 stp_state 0 forward_delay 0';
-  const address = bridgeMac(network.id);
-  return `link add ${BRIDGE} address ${address} mtu ${network.mtu} group ${GROUPS.core} type bridge ${options}`;
-}
-
-/** Brings an existing br0 to what it should be; each line changes nothing when it is so already. */
-export function bridgeSetLines(network: NetworkSpec): string[] {
-  return [
-    `link set ${BRIDGE} type bridge mcast_snooping 0 stp_state 0`,
-    `link set ${BRIDGE} address ${bridgeMac(network.id)} mtu ${network.mtu} group ${GROUPS.core} addrgenmode none`,
-    `link set ${BRIDGE} up`,
-  ];
-}
-
-export function bridgeIsRight(link: Link, network: NetworkSpec): boolean {
-  return (
-    isQuiet(link) &&
-    isGrouped(link) &&
-    holds(link, { mtu: network.mtu, address: bridgeMac(network.id) }) &&
-    holds(link.linkinfo?.info_data, { mcast_snooping: 0, stp_state: 0 })
-  );
 }

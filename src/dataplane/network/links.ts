@@ -1,7 +1,10 @@
-/** What `ip -d -j link show` tells of a device, as far as xnet compares it. */
+/**
+ * What a device of a network's namespace is, as `ip -d -j link show` prints it, and what it shall be: settings, from which come both
+ * the comparison and the lines that set them.
+ */
 import { z } from 'zod';
 
-export const linkSchema = z.object({
+const linkSchema = z.object({
   ifname: z.string(),
   flags: z.array(z.string()),
   mtu: z.number(),
@@ -21,6 +24,53 @@ export type Link = z.infer<typeof linkSchema>;
 
 export const linksSchema = z.array(linkSchema);
 
+/** Every device is up as well, and has no IPv6 address of its own making. */
+export interface Settings {
+  readonly mtu: number;
+  readonly group: number;
+  readonly address?: string;
+  /** The bridge that it is a port of, and its flags as such, by their names in `bridge_slave`. */
+  readonly master?: string;
+  readonly flags?: Readonly<Record<string, boolean>>;
+  /** Of a bridge, by their names in `type bridge`. */
+  readonly bridge?: Readonly<Record<string, number>>;
+}
+
+/** Lines of `ip` for an existing device; each changes nothing where it is so already. */
+export function setLines(name: string, { mtu, group, address, master, flags, bridge }: Settings): string[] {
+  const words = { mtu, group, ...(address && { address }), addrgenmode: 'none', ...(master && { master }) };
+  return [
+    `link set ${name} ${phrase(words)}`,
+    ...(bridge ? [`link set ${name} type bridge ${phrase(bridge)}`] : []),
+    ...(flags ? [`link set ${name} type bridge_slave ${phrase(flags)}`] : []),
+    `link set ${name} up`,
+  ];
+}
+
+/** True when they would change nothing that matters. */
+export function isRight(link: Link, { mtu, address, master, flags = {}, bridge = {} }: Settings): boolean {
+  return (
+    link.flags.includes('UP') &&
+    // A kernel without IPv6 has no mode and makes no address.
+    (link.inet6_addr_gen_mode ?? 'none') === 'none' &&
+    // Of which group cannot be compared: their names are the host's affair (/etc/iproute2/group).
+    link.group !== 'default' &&
+    (master === undefined ? link.mtu === mtu : passes(link, mtu)) &&
+    holds(link, { ...(address && { address }), ...(master && { master }) }) &&
+    holds(link.linkinfo?.info_data, bridge) &&
+    agrees(link.linkinfo?.info_slave_data, flags)
+  );
+}
+
+/**
+ * True when packets of `mtu` bytes pass. A port made while the underlay carried more keeps its MTU: the containers of that
+ * time go on sending such packets. VXLAN answers them with "fragmentation needed", or fragments its own where they allow
+ * fragments (vxlan_xmit_one in the kernel's vxlan_core.c); a device of a smaller MTU would drop them without a word.
+ */
+function passes(link: Link, mtu: number): boolean {
+  return link.mtu >= mtu;
+}
+
 /** True when every key of `wanted` has that value in `actual`. */
 export function holds(
   actual: Record<string, unknown> | undefined,
@@ -29,32 +79,18 @@ export function holds(
   return Object.entries(wanted).every(([key, value]) => actual?.[key] === value);
 }
 
-/** True when no key of `wanted` has another value in `actual`; an older iproute2 does not tell them all. */
-export function agrees(
+/** True when no key of `wanted` has another value in `actual`; an older iproute2 does not print them all. */
+function agrees(
   actual: Record<string, unknown> | undefined,
   wanted: Readonly<Record<string, unknown>>,
 ): boolean {
   return Object.entries(wanted).every(([key, value]) => (actual?.[key] ?? value) === value);
 }
 
-/**
- * True when packets of `mtu` bytes pass. A device made while the underlay carried more keeps its MTU: the containers of that
- * time go on sending such packets. VXLAN answers them with "fragmentation needed", or fragments its own where they allow
- * fragments (vxlan_xmit_one in the kernel's vxlan_core.c); a device of a smaller MTU would drop them without a word.
- */
-export function passes(link: Link, mtu: number): boolean {
-  return link.mtu >= mtu;
-}
-
-/** Up, and without an address of its own making (a kernel without IPv6 tells no mode and makes none). */
-export function isQuiet(link: Link): boolean {
-  return link.flags.includes('UP') && (link.inet6_addr_gen_mode ?? 'none') === 'none';
-}
-
-/**
- * True when it has a group. One that lost its own is in none; names of groups are the host's affair
- * (/etc/iproute2/group), so that only this can be told.
- */
-export function isGrouped(link: Link): boolean {
-  return link.group !== 'default';
+function phrase(words: Readonly<Record<string, string | number | boolean>>): string {
+  const spelled = (value: string | number | boolean) =>
+    value === true ? 'on' : value === false ? 'off' : value;
+  return Object.entries(words)
+    .map(([key, value]) => `${key} ${spelled(value)}`)
+    .join(' ');
 }

@@ -6,67 +6,40 @@
 import { isIPv6 } from 'node:net';
 import type { NetworkSpec } from '../dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from '../interface-names.js';
-import { PLAIN_SLAVE, slaveIsPlain } from './bridge-port.js';
-import { holds, isGrouped, isQuiet, type Link, passes } from './links.js';
-
-export interface Tunnel {
-  readonly vtep: string;
-  /** UDP port. */
-  readonly port: number;
-}
-
-/**
- * To be run in the host's namespace. No `dev`: the route to a VTEP may change. UDP checksums are on (the
- * default of iproute2): GRO needs them to trust the inner ones. `df` stays unset: a packet that outgrew a
- * shrunken underlay is fragmented rather than lost.
- */
-export function vxlanAddLine(network: NetworkSpec, tunnel: Tunnel): string {
-  const link = `link add ${VXLAN} netns ${namespaceName(network.id)} mtu ${network.mtu} group ${GROUPS.core}`;
-  return `${link} type vxlan id ${network.vni} local ${tunnel.vtep} dstport ${tunnel.port} nolearning`;
-}
+import { PORT_FLAGS } from './bridge.js';
+import { holds, type Link } from './links.js';
+import type { Device, Tunnel } from './mode.js';
 
 /**
  * Unknown unicast is dropped here; ARP and ND for known addresses are answered here. With multicast off, an
- * IPv6 address that nobody told us of cannot be resolved over hosts.
+ * IPv6 address that is in no record cannot be resolved over hosts.
  */
-export function vxlanSetLines(network: NetworkSpec): string[] {
-  const multicast = network.multicast ? 'on' : 'off';
-  return [
-    `link set ${VXLAN} mtu ${network.mtu} group ${GROUPS.core} addrgenmode none master ${BRIDGE}`,
-    `link set ${VXLAN} type bridge_slave ${PLAIN_SLAVE} neigh_suppress on mcast_flood ${multicast}`,
-    `link set ${VXLAN} up`,
-  ];
+export function vxlan(network: NetworkSpec, tunnel: Tunnel): Device {
+  const { mtu, multicast } = network;
+  const flags = { ...PORT_FLAGS, neigh_suppress: true, mcast_flood: multicast };
+  return {
+    kind: 'vxlan',
+    name: VXLAN,
+    add: { host: [addLine(network, tunnel)] },
+    settings: { mtu, group: GROUPS.core, master: BRIDGE, flags },
+    adapt: (link) => adaptLines(link, network, tunnel),
+  };
 }
 
-/** True when it is the same tunnel. */
-export function isTunnelOf(link: Link, network: NetworkSpec, tunnel: Tunnel): boolean {
-  return canBecome(link, network, tunnel) && link.linkinfo?.info_data?.[localOf(tunnel)] === tunnel.vtep;
+/**
+ * No `dev`: the route to a VTEP may change. UDP checksums are on (the default of iproute2): GRO needs them to trust the
+ * inner ones. `df` stays unset: a packet that outgrew a shrunken underlay is fragmented rather than lost.
+ */
+function addLine({ id, vni, mtu }: NetworkSpec, { vtep, port }: Tunnel): string {
+  const link = `link add ${VXLAN} netns ${namespaceName(id)} mtu ${mtu} group ${GROUPS.core}`;
+  return `${link} type vxlan id ${vni} local ${vtep} dstport ${port} nolearning`;
 }
 
-/** True when at most its own address must be changed: what else differs takes another device, and so does the family. */
-export function canBecome(link: Link, network: NetworkSpec, tunnel: Tunnel): boolean {
-  const wanted = { id: network.vni, port: tunnel.port, learning: false };
+/** Its own address may change, and entries and attributes stay then; its family may not, nor anything else. */
+function adaptLines(link: Link, { vni }: NetworkSpec, { vtep, port }: Tunnel): string[] | undefined {
   const { info_kind, info_data } = link.linkinfo ?? {};
-  return info_kind === 'vxlan' && holds(info_data, wanted) && info_data?.[localOf(tunnel)] !== undefined;
-}
-
-/** Changes the address that its packets come from; entries and attributes stay. */
-export function vxlanLocalLine({ vtep }: Tunnel): string {
-  return `link set ${VXLAN} type vxlan local ${vtep}`;
-}
-
-function localOf({ vtep }: Tunnel): string {
-  return isIPv6(vtep) ? 'local6' : 'local';
-}
-
-export function vxlanIsRight(link: Link, network: NetworkSpec): boolean {
-  const slave = { neigh_suppress: true, mcast_flood: network.multicast };
-  return (
-    isQuiet(link) &&
-    isGrouped(link) &&
-    slaveIsPlain(link) &&
-    passes(link, network.mtu) &&
-    holds(link, { master: BRIDGE }) &&
-    holds(link.linkinfo?.info_slave_data, slave)
-  );
+  const local = info_data?.[isIPv6(vtep) ? 'local6' : 'local'];
+  const isOurs = info_kind === 'vxlan' && holds(info_data, { id: vni, port, learning: false });
+  if (!isOurs || local === undefined) return undefined;
+  return local === vtep ? [] : [`link set ${VXLAN} type vxlan local ${vtep}`];
 }

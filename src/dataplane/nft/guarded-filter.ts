@@ -1,24 +1,47 @@
+import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { XnetError } from '../../errors.js';
-import type { Repair } from '../dataplane.js';
+import type { Repair, TunnelFilter } from '../dataplane.js';
+import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
-import { TABLE } from './tunnel-filter.js';
+import { TABLE, TUNNEL_FILTER, tunnelFilterLines } from './tunnel-filter.js';
 
 /** A script that sets up a firewall flushes once. */
 const MOST_TRIES = 3;
 
 /**
  * The host's nft table, and whether it is as it was set: what nft printed of it then is compared, since what it prints
- * is not what it was given. One thing at a time is to be asked of it.
+ * is not what it was given.
  */
 export class GuardedFilter {
+  readonly #mutex = new KeyedMutex();
   #lines: readonly string[] | undefined;
   /** What nft printed of the table; undefined: there was none to be. */
   #text: string | undefined;
 
-  constructor(private readonly hostNamespace: string | undefined) {}
+  constructor(
+    private readonly hostNamespace: string | undefined,
+    private readonly port: number,
+    private readonly ownWork: OwnWork,
+  ) {}
 
-  /** Throws KERNEL, UNSUPPORTED, TIMEOUT. */
-  async set(lines: readonly string[]): Promise<void> {
+  /** Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
+  async set(filter: TunnelFilter): Promise<void> {
+    const lines = tunnelFilterLines(filter, this.port);
+    await this.#mutex.run(TABLE, () => this.ownWork.run(TUNNEL_FILTER, () => this.#set(lines)));
+  }
+
+  /** Throws like `set`. Nothing is repaired before something was set. */
+  async repair(): Promise<readonly Repair[]> {
+    return this.#mutex.run(TABLE, async () => {
+      const lines = this.#lines;
+      if (!lines) return [];
+      const repairs = diffTable(await this.#read(), this.#text);
+      if (repairs.length > 0) await this.#set(lines);
+      return repairs;
+    });
+  }
+
+  async #set(lines: readonly string[]): Promise<void> {
     this.#lines = undefined;
     const isTable = lines.some((line) => line.startsWith('add rule'));
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
@@ -35,18 +58,14 @@ export class GuardedFilter {
     );
   }
 
-  /** Throws like `set`. Nothing is repaired before something was set. */
-  async repair(): Promise<readonly Repair[]> {
-    const lines = this.#lines;
-    if (!lines) return [];
-    const text = await this.#read();
-    if (text === this.#text) return [];
-    await this.set(lines);
-    const was = text === undefined ? 'missing' : this.#text === undefined ? 'extra' : 'altered';
-    return [{ kind: 'tunnel-filter', object: TABLE, was }];
-  }
-
   #read(): Promise<string | undefined> {
     return readNftTable(this.hostNamespace, TABLE);
   }
+}
+
+/** Of what nft prints of the table, which is one object; undefined: there is none. Pure. */
+export function diffTable(observed: string | undefined, desired: string | undefined): Repair[] {
+  if (observed === desired) return [];
+  const was = observed === undefined ? 'missing' : desired === undefined ? 'extra' : 'altered';
+  return [{ kind: 'tunnel-filter', object: TABLE, was }];
 }

@@ -8,6 +8,9 @@ import type { TunnelFilter } from '../dataplane.js';
 
 export const TABLE = 'inet xnet';
 
+/** What OwnWork calls the work on it. */
+export const TUNNEL_FILTER = 'tunnel filter';
+
 /** The VNI in a VXLAN packet: 24 bits after UDP's header (64 bits) and VXLAN's flags (32 bits). */
 const VNI = '@th,96,24';
 

@@ -5,22 +5,18 @@
 import { statfs } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
 import { type StartedProgram, startProgram } from '../iproute2/program.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
+import { untilGone } from '../kernel/until-gone.js';
 
 const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
 export type SandboxLinks = z.infer<typeof linksSchema>;
 
 /** Type of the file system that namespaces are files of (statfs(2)). */
 const NSFS_MAGIC = 0x6e736673;
-
-/** The kernel takes the interface of a deleted pair out of the container some time later. */
-const LINGER_MS = 2_000;
-const LINGER_STEP_MS = 50;
 
 /** How Docker names a container's interfaces, as the driver's answer to Join has it. */
 const PREFIX = 'eth';
@@ -37,17 +33,15 @@ export async function findSandboxName(path: string, mac: string): Promise<string
   return nameOf(await readSandboxLinks(path), mac);
 }
 
-/** Resolves when no interface of that MAC is in the sandbox. Throws IN_USE when one stays. */
+/** Resolves when no interface of that MAC is in the sandbox, to those that are. Throws IN_USE when one stays. */
 export async function awaitVanished(path: string, mac: string): Promise<SandboxLinks> {
-  const deadline = performance.now() + LINGER_MS;
-  for (;;) {
-    const links = await readSandboxLinks(path);
-    const name = nameOf(links, mac);
-    if (name === undefined) return links;
-    if (performance.now() > deadline)
-      throw new XnetError('IN_USE', `the sandbox ${path} still has an interface ${name} with MAC ${mac}`);
-    await sleep(LINGER_STEP_MS);
-  }
+  let links: SandboxLinks = [];
+  const name = await untilGone(async () => {
+    links = await readSandboxLinks(path);
+    return nameOf(links, mac);
+  });
+  if (name === undefined) return links;
+  throw new XnetError('IN_USE', `the sandbox ${path} still has an interface ${name} with MAC ${mac}`);
 }
 
 /** The first name that is free, as Docker chooses it: the one that is missing when all others are there. */

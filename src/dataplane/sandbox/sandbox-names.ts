@@ -12,35 +12,29 @@ interface Sought {
 }
 
 /**
- * What Docker calls the interfaces of endpoints inside their containers, seen while all was right. Once is enough:
- * it is the same for as long as the endpoint is in the container.
+ * What Docker calls the interfaces of a network's endpoints inside their containers, seen while all was right. Once is
+ * enough: it is the same for as long as the endpoint is in the container.
  */
 export class SandboxNames {
-  readonly #networks = new Map<string, ReadonlyMap<string, Sought>>();
+  #sought: ReadonlyMap<string, Sought> = new Map();
 
-  find(networkId: string, endpointId: string): string | undefined {
-    return this.#networks.get(networkId)?.get(endpointId)?.name;
+  find(endpointId: string): string | undefined {
+    return this.#sought.get(endpointId)?.name;
   }
 
   /** Looks for those that are not known, some at a time, and forgets all others. Never rejects. */
-  async learn(networkId: string, endpoints: readonly LocalEndpoint[]): Promise<void> {
-    const former = this.#networks.get(networkId);
-    const names = new Map<string, Sought>();
+  async learn(endpoints: readonly LocalEndpoint[]): Promise<void> {
+    const sought = new Map<string, Sought>();
     let looks = 0;
     for (const { id, mac, sandboxPath } of endpoints) {
-      const { tries, name } = former?.get(id) ?? { tries: 0 };
+      const { tries, name } = this.#sought.get(id) ?? { tries: 0 };
       const isDue =
         name === undefined && sandboxPath !== undefined && tries < MOST_TRIES && looks < MOST_LOOKS;
       if (isDue) looks++;
       const found = isDue ? await look(sandboxPath, mac) : name;
-      names.set(id, { name: found, tries: isDue ? tries + 1 : tries });
+      sought.set(id, { name: found, tries: isDue ? tries + 1 : tries });
     }
-    if (names.size > 0) this.#networks.set(networkId, names);
-    else this.#networks.delete(networkId);
-  }
-
-  forget(networkId: string): void {
-    this.#networks.delete(networkId);
+    this.#sought = sought;
   }
 }
 

@@ -26,7 +26,7 @@ export async function ensureSandboxRules(
 }
 
 /**
- * Puts the rule back where it is not as `ensureSandboxRules` made it, and tells whether it had to. Throws like it.
+ * Puts the rule back where it is not as `ensureSandboxRules` made it. Resolves to whether it was not. Throws like it.
  */
 export async function repairSandboxRules(
   sandboxPath: string,

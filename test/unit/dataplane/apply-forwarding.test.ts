@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isOfVanishedPort } from '../../../src/dataplane/repair/repair-network.js';
+import { isOfVanishedPort } from '../../../src/dataplane/forwarding/apply-forwarding.js';
 
 const PORT = 'xcd76797790f54';
 

@@ -1,0 +1,208 @@
+import { type Change, isExtra, linesOf, repairsOf } from '../changes.js';
+import type {
+  EndpointSpec,
+  Forwarding,
+  ForwardingChange,
+  LocalEndpoint,
+  NetworkCheck,
+  NetworkSpec,
+  Repair,
+} from '../dataplane.js';
+import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
+import type { ForwardingState } from '../forwarding/forwarding-state.js';
+import { GROUPS, interfaceName } from '../interface-names.js';
+import type { Iproute2 } from '../iproute2/iproute2.js';
+import type { OwnWork } from '../iproute2/own-work.js';
+import type { HostNamespace } from '../kernel/host-namespace.js';
+import { hasIpv6 } from '../kernel/kernel-support.js';
+import { isSandbox } from '../sandbox/sandbox-interface.js';
+import { SandboxNames } from '../sandbox/sandbox-names.js';
+import { applyDevices } from './apply-devices.js';
+import { attachAgain, attachEndpoints } from './attach-endpoints.js';
+import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
+import type { Link } from './links.js';
+import type { NetworkMode, Tunnel } from './mode.js';
+import { NetworkNamespace } from './network-namespace.js';
+import { OVERLAY } from './overlay.js';
+
+/** What the networks of a host have in common. */
+export interface LinuxHost {
+  readonly iproute2: Iproute2;
+  readonly ownWork: OwnWork;
+  readonly namespace: HostNamespace;
+  readonly tunnel: () => Promise<Tunnel>;
+}
+
+/**
+ * A network in the kernel, and what this process did last to it: that is remembered rather than observed, and forgotten
+ * whenever it may no longer be true. But for `learnNames`, one thing at a time is to be asked of it.
+ */
+export class LinuxNetwork {
+  readonly #mode: NetworkMode = OVERLAY;
+  readonly #namespace: NetworkNamespace;
+  readonly #sandboxNames = new SandboxNames();
+  /** Undefined: it is not known to be there. */
+  #spec: NetworkSpec | undefined;
+  /** MAC -> port of the endpoints that are attached. */
+  #ports = new Map<string, string>();
+  /** Undefined: it has to be observed. */
+  #forwarding: ForwardingState | undefined;
+  /** What was asked for last, whether the kernel has it or not. */
+  #wanted: ForwardingState | undefined;
+
+  constructor(
+    id: string,
+    private readonly host: LinuxHost,
+  ) {
+    this.#namespace = new NetworkNamespace(id, host.iproute2);
+  }
+
+  isLike({ vni, mtu, multicast }: NetworkSpec): boolean {
+    const spec = this.#spec;
+    return spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast;
+  }
+
+  /** As far as this process knows: a sweep looks at the kernel, not every container start. */
+  hasAttached(network: NetworkSpec, { id, mac }: EndpointSpec): boolean {
+    return this.isLike(network) && this.#ports.get(mac) === interfaceName(id);
+  }
+
+  async ensure(spec: NetworkSpec): Promise<void> {
+    const isKnown = this.#spec !== undefined;
+    const tunnel = await this.host.tunnel();
+    const links = await this.#namespace.findLinks(GROUPS.core);
+    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(spec, tunnel));
+    this.#spec = undefined;
+    const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
+    await this.host.ownWork.run(this.#namespace.name, work);
+    // What hung on a device that had to be made again hangs there no more.
+    if (changes.length > 0 || !isKnown) this.#forget();
+    if (!links || !isKnown) this.#wanted = undefined;
+    this.#spec = spec;
+  }
+
+  /** Of a network that is like this one. Throws NOT_FOUND when somebody took it apart. */
+  async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
+    const into = await this.host.namespace.path();
+    const changes = endpoints.map((endpoint) => this.#mode.attachment.add(network, endpoint, into));
+    await attachEndpoints(this.#namespace, changes);
+    for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
+  }
+
+  forgetPort(name: string): void {
+    for (const [mac, port] of this.#ports) if (port === name) this.#ports.delete(mac);
+  }
+
+  async setForwarding(forwarding: Forwarding): Promise<ForwardingChange> {
+    const { desired, diff } = this.#mode.forwarding;
+    const wanted = desired(forwarding, (await this.host.tunnel()).vtep, await hasIpv6());
+    this.#wanted = wanted;
+    const remembered = this.#forwarding && { ...this.#forwarding, ports: this.#ports };
+    const observed = remembered ?? (await this.#observeForwarding());
+    const changes = diff(observed, { ...wanted, ports: observed.ports });
+    this.#forwarding = undefined;
+    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
+    this.#forwarding = wanted;
+    const removed = changes.filter(isExtra).length;
+    return { added: changes.length - removed, removed };
+  }
+
+  /** Beside other work: it takes a program for each container, though but once. Never rejects. */
+  async learnNames(endpoints: readonly LocalEndpoint[]): Promise<void> {
+    if (this.#spec) await this.#sandboxNames.learn(endpoints);
+  }
+
+  /** As Dataplane.repairNetwork; what was not ensured is left alone. */
+  async repair(endpoints: readonly LocalEndpoint[]): Promise<NetworkCheck> {
+    const network = this.#spec;
+    if (!network) return { repairs: [], strangers: [] };
+    const attached = this.#ports;
+    // Until all is done, nothing is known for certain.
+    this.#forget();
+    const repairs: Repair[] = [];
+    const note = (changes: readonly Change[]) => void repairs.push(...repairsOf(changes));
+    try {
+      const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
+      this.#ports = new Map(ports);
+      this.#forwarding = this.#wanted;
+      return { repairs, strangers };
+    } catch (failure: unknown) {
+      return { repairs, strangers: [], failure };
+    }
+  }
+
+  /** In the order in which one hangs on another. What only hung on something that was made anew is not noted. */
+  async #repair(
+    network: NetworkSpec,
+    endpoints: readonly LocalEndpoint[],
+    attached: ReadonlyMap<string, string>,
+    note: (changes: readonly Change[]) => void,
+  ): Promise<Pick<PortsDiff, 'strangers' | 'ports'>> {
+    const links = await this.#namespace.findLinks();
+    const entries = links && (await this.#observeForwarding());
+
+    const devices = await this.#repairDevices(network, links);
+    note(devices);
+    const isAnew = devices.some(({ was }) => was === 'missing');
+    const present = devices.length === 0 ? links : await this.#namespace.findLinks();
+
+    const diff = diffPorts(present ?? [], this.#mode.attachment.settings(network), endpoints, attached);
+    const again = await this.#repairPorts(network, diff);
+    note([...(isAnew ? [] : diff.altered), ...again.values()]);
+    const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
+
+    const isUntouched = devices.length + diff.altered.length + again.size === 0;
+    const observed = isUntouched && entries ? entries : await this.#observeForwarding();
+    const forwarding = await this.#repairForwarding(observed, ports);
+    if (isUntouched) note(forwarding);
+    return { strangers: diff.strangers, ports };
+  }
+
+  async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
+    const tunnel = await this.host.tunnel();
+    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(network, tunnel));
+    if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
+    return changes;
+  }
+
+  /**
+   * Resolves to the endpoints that were attached again: not those whose container has gone, as Docker is about to say, or
+   * has forgotten.
+   */
+  async #repairPorts(network: NetworkSpec, diff: PortsDiff): Promise<Map<LocalEndpoint, Change>> {
+    await this.#namespace.batch(linesOf(diff.altered, 'ip'), { tolerate: isOfVanishedPort });
+    const again = new Map<LocalEndpoint, Change>();
+    for (const endpoint of diff.missing) {
+      const { id, sandboxPath } = endpoint;
+      if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
+      const change = this.#mode.attachment.add(network, endpoint, sandboxPath);
+      const formerName = this.#sandboxNames.find(id);
+      await attachAgain(this.#namespace, change, { ...endpoint, sandboxPath }, formerName);
+      again.set(endpoint, change);
+    }
+    return again;
+  }
+
+  /** What was never set somebody else is about to set. Entries that lead to ports of strangers are left to them. */
+  async #repairForwarding(observed: ForwardingState, ports: ReadonlyMap<string, string>): Promise<Change[]> {
+    const own = new Set(ports.values());
+    const left = [...observed.ports].filter(([, port]) => !own.has(port));
+    const desired = { ...(this.#wanted ?? observed), ports: new Map([...left, ...ports]) };
+    const changes = this.#mode.forwarding.diff(observed, desired);
+    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
+    return changes;
+  }
+
+  #observeForwarding(): Promise<ForwardingState> {
+    return this.#mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
+  }
+
+  #forget(): void {
+    this.#ports = new Map();
+    this.#forwarding = undefined;
+  }
+}
+
+function portOf({ id, mac }: EndpointSpec): [mac: string, port: string] {
+  return [mac, interfaceName(id)];
+}
