@@ -1,7 +1,7 @@
 /** What the network driver needs of the other parts; src/host/ hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { BindingRecord } from '../store/records.js';
-import type { Condition, Revision, Write } from '../store/store.js';
+import type { Condition, Write } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
 /** The part of a commit that takes or gives back an address. */
@@ -15,18 +15,23 @@ export interface AddressBook {
   isClaimed(address: { poolKey: string; address: string }): boolean;
   /**
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
-   * naming the holder. Reads afresh when asked again for the same endpoint after a failed commit.
+   * naming the holder.
    */
   bindPlan(binding: {
     poolKey: string;
     address: string;
     endpointId: string;
     networkId: string;
+    /** A commit with an earlier plan has failed. */
+    isRepeated?: boolean;
   }): Promise<AddressPlan>;
   /** What puts the endpoint's address to rest; empty when it is no longer the endpoint's. */
-  restPlan(binding: { poolKey: string; address: string; endpointId: string }): Promise<AddressPlan>;
-  /** Tells of a commit, so that the next choice of an address knows of it at once. */
-  noteCommitted(writes: readonly Write[], revision: Revision): void;
+  restPlan(binding: {
+    poolKey: string;
+    address: string;
+    endpointId: string;
+    isRepeated?: boolean;
+  }): Promise<AddressPlan>;
 }
 
 /** A subnet that Docker creates a network with. */

@@ -8,8 +8,7 @@ export interface LocalNetwork {
 
 /**
  * What this host's Docker has of xnet: its networks and their endpoints, in memory, so that no RPC has to
- * ask the store who they are. Filled from the store at start, then kept by the driver's own calls; the mirror brings
- * it what changes in the networks' records.
+ * ask the store who they are. Filled from the store at start, then kept by the driver's own calls.
  */
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
@@ -18,6 +17,12 @@ export class LocalNetworks {
   readonly #coming = new Map<string, string>();
   /** Docker networks that are being tied to another network of the cluster. */
   readonly #moves = new Map<string, Promise<unknown>>();
+  readonly #latest: (networkId: string) => NetworkRecord | undefined;
+
+  /** `latest`: the record as the cluster has it; undefined where it is gone, and the one that was added counts. */
+  constructor(latest: (networkId: string) => NetworkRecord | undefined = () => undefined) {
+    this.#latest = latest;
+  }
 
   addNetwork(network: LocalNetwork): void {
     this.#networks.set(network.dockerNetworkId, network);
@@ -28,12 +33,13 @@ export class LocalNetworks {
   }
 
   findNetwork(dockerNetworkId: string): LocalNetwork | undefined {
-    return this.#networks.get(dockerNetworkId);
+    const network = this.#networks.get(dockerNetworkId);
+    return network && this.#current(network);
   }
 
   /** Throws NOT_FOUND with what to do. */
   getNetwork(dockerNetworkId: string): LocalNetwork {
-    const network = this.#networks.get(dockerNetworkId);
+    const network = this.findNetwork(dockerNetworkId);
     if (network) return network;
     throw new XnetError(
       'NOT_FOUND',
@@ -47,7 +53,7 @@ export class LocalNetworks {
   }
 
   listNetworks(): LocalNetwork[] {
-    return [...this.#networks.values()];
+    return [...this.#networks.values()].map((network) => this.#current(network));
   }
 
   /** True when another Docker network of this host is tied to the same cluster network. */
@@ -119,5 +125,9 @@ export class LocalNetworks {
 
   listAllEndpoints(): EndpointRecord[] {
     return [...this.#endpoints.values()];
+  }
+
+  #current({ dockerNetworkId, record }: LocalNetwork): LocalNetwork {
+    return { dockerNetworkId, record: this.#latest(record.id) ?? record };
   }
 }

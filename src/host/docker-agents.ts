@@ -33,8 +33,19 @@ export interface DockerAgents {
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
-  { config, logger, store, dataplane, containers, hostId, pluginId }: Foundation,
-  { records, registration, changes, hosts, local, isLocalFresh, follower }: Forwarding,
+  { config, logger, dataplane, containers, hostId, pluginId }: Foundation,
+  {
+    replica,
+    records,
+    registration,
+    changes,
+    hosts,
+    clusterNetworks,
+    bindings,
+    local,
+    isLocalFresh,
+    follower,
+  }: Forwarding,
   { networks, newNetworks, deeds, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
@@ -50,9 +61,16 @@ export async function startDockerAgents(
   const move: MirrorParts['move'] = (each) => networks.move(each);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
   const effects = { hostName, registration, deeds, untie, withdraw, move };
-  const docker = { store, engine, hostId, driver: OUR_DRIVER, records, logger };
+  const store = replica;
+  const docker = { store, bindings, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
-  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
+  const creations = new PoolCreations({
+    ...docker,
+    networks: clusterNetworks,
+    pools: ipam,
+    requests: poolRequests,
+    addressSpace,
+  });
   await creations.resume();
   let listed: readonly DockerNetwork[] = [];
   const onListed: MirrorParts['onListed'] = (dockerNetworks) => {
@@ -62,7 +80,14 @@ export async function startDockerAgents(
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({ ...docker, ...effects, local, newNetworks, onListed, timing });
+  const mirror = new Mirror({
+    ...docker,
+    ...effects,
+    networks: clusterNetworks,
+    newNetworks,
+    onListed,
+    timing,
+  });
   started.push(mirror);
   await mirror.start();
 
@@ -84,7 +109,7 @@ export async function startDockerAgents(
   foreignHosts.start();
 
   const own = () => ownProblems({ follower, local, registration, changes }, { mirror, names });
-  const problems = new HostProblems({ store, hostId, records, logger, own });
+  const problems = new HostProblems({ replica, hostId, logger, own });
   started.push(problems);
   await problems.start();
 

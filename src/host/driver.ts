@@ -41,8 +41,8 @@ export interface Driver {
 
 /** What it starts is added to `started`. */
 export function createDriver(
-  { config, logger, store, dataplane, hostId, resolvers, pluginId }: Foundation,
-  { changes, records, hosts, local, follower, guard, specOf }: Forwarding,
+  { config, logger, dataplane, hostId, resolvers, pluginId }: Foundation,
+  { replica: store, changes, records, hosts, local, follower, guard, specOf }: Forwarding,
   started: AsyncDisposable[],
 ): Driver {
   const ipam = new Ipam({

@@ -6,22 +6,31 @@ import { HostChanges } from '../agent/hosts/host-changes.js';
 import { HostRegistration } from '../agent/hosts/host-registration.js';
 import { HostsView } from '../agent/hosts/hosts-view.js';
 import { loadLocalState } from '../agent/local/local-state.js';
+import { followOwnBindings } from '../agent/local/own-bindings.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
 import type { NetworkSpec, Underlay } from '../dataplane/dataplane.js';
 import { LocalNetworks } from '../driver/local-networks.js';
 import { RepairLog } from '../observability/repair-log.js';
+import { Replica } from '../replica/replica.js';
+import type { View } from '../replica/view.js';
+import { keys } from '../store/keys.js';
 import { RecordReader } from '../store/record-reader.js';
-import type { HostRecord, NetworkRecord } from '../store/records.js';
+import { type BindingRecord, type HostRecord, type NetworkRecord, networkRecord } from '../store/records.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown } from './names-last-known.js';
 import { virtualSubnetsOf } from './virtual-subnets.js';
 
 /** What this host knows of the cluster, and the kernel that follows it. */
 export interface Forwarding {
-  readonly changes: HostChanges;
+  readonly replica: Replica;
   readonly records: RecordReader;
+  readonly changes: HostChanges;
   readonly registration: HostRegistration;
   readonly hosts: HostsView;
+  /** Of the cluster. */
+  readonly clusterNetworks: View<NetworkRecord>;
+  /** Of this host. */
+  readonly bindings: View<BindingRecord>;
   readonly local: LocalNetworks;
   /** As loadLocalState resolves. */
   readonly isLocalFresh: boolean;
@@ -36,22 +45,32 @@ export async function startForwarding(
   foundation: Foundation,
   started: AsyncDisposable[],
 ): Promise<Forwarding> {
-  const { logger, store, dataplane, hostId, zones, clash } = foundation;
+  const { logger, dataplane, hostId, zones, clash } = foundation;
   const underlay = await dataplane.findUnderlay();
   const name = hostname();
 
+  const records = new RecordReader(logger);
+  const replica = new Replica(foundation.store, records);
+  started.push(replica);
   const record = hostRecordOf(foundation, name, underlay);
-  const registration = new HostRegistration(store, record, logger, clash);
+  const registration = new HostRegistration(replica, record, logger, clash);
   started.push(registration);
   await registration.start();
 
-  const records = new RecordReader(logger);
-  const hosts = new HostsView(store, records);
-  started.push(hosts);
-  await hosts.start();
+  const hosts = new HostsView(replica);
+  const clusterNetworks = replica.follow(keys.networks(), networkRecord);
+  const bindings = followOwnBindings(replica, hostId);
+  await hosts.ready();
 
-  const local = new LocalNetworks();
-  const isLocalFresh = await loadLocalState(store, hostId, local, records);
+  const local = new LocalNetworks((networkId) => clusterNetworks.get(keys.network(networkId))?.record);
+  const isLocalFresh = await loadLocalState({
+    replica,
+    hostId,
+    networks: clusterNetworks,
+    bindings,
+    local,
+    records,
+  });
 
   const repairs = new RepairLog(logger);
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
@@ -60,10 +79,10 @@ export async function startForwarding(
   hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
   guard.hint();
 
-  const lastKnown = namesLastKnown(store, hostId);
+  const lastKnown = namesLastKnown(replica, hostId);
   let isAdopting = true;
   const changed = (networkId: string) => zones.changed(networkId);
-  const follower = new NetworkFollower({ store, dataplane, hosts, hostId, records, logger, changed });
+  const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
   started.push(follower);
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
@@ -71,7 +90,7 @@ export async function startForwarding(
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(local.findRecord(networkId)),
     isAlive: (id) => id === hostId || hosts.isAlive(id),
     // What is not followed when all is adopted, nothing will be told of.
-    isCurrent: (networkId) => store.away || (follower.isCurrent(networkId) ?? !isAdopting),
+    isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
   hosts.onChange(() => zones.hostsChanged());
 
@@ -86,13 +105,14 @@ export async function startForwarding(
       const network = local.findRecord(id);
       return network && specOf(network);
     });
-  const reconnect = () => store.reconnect?.();
+  const reconnect = () => replica.reconnect();
   const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
   started.push(changes);
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { changes, records, registration, hosts, local, isLocalFresh, follower, guard, repairs, specOf };
+  const known = { replica, records, hosts, clusterNetworks, bindings, local, isLocalFresh };
+  return { ...known, changes, registration, follower, guard, repairs, specOf };
 }
 
 function hostRecordOf(

@@ -28,7 +28,7 @@ export async function startHost(foundation: Foundation): Promise<Host> {
     startRepairs(foundation, forwarding, driver, started);
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
     const dispose = () => disposeAll(started);
-    const removal = hostRemovalParts(foundation, driver);
+    const removal = hostRemovalParts(foundation, forwarding, driver);
     const forget = (wanted: string) => removeHost(removal, wanted);
     return { ...forwarding, ...driver, ...agents, removeHost: forget, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
@@ -58,7 +58,8 @@ function startRepairs(
 }
 
 function hostRemovalParts(
-  { config, store, hostId, logger }: Foundation,
+  { config, hostId, logger }: Foundation,
+  { replica: store }: Forwarding,
   { ipam, poolRequests }: Driver,
 ): HostRemovalParts {
   const { defaultPools, restSeconds } = config;

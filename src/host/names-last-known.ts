@@ -21,6 +21,6 @@ export function namesLastKnown(store: Store, hostId: string): ZoneSources {
     nameOf: (networkId) => recallNetwork(networkId)?.name,
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(recallNetwork(networkId)),
     isAlive: (id) => id === hostId || (alive?.includes(keys.alive(id)) ?? true),
-    isCurrent: () => store.away,
+    isCurrent: () => false,
   };
 }

@@ -1,9 +1,9 @@
 import type { Unfinished } from '../concurrency/unfinished.js';
+import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
-import type { Store } from '../store/store.js';
 import type { TransactOptions } from '../store/transact.js';
-import type { RestLeases } from './addresses/rest-leases.js';
 import type { PoolViews } from './pools/pool-views.js';
+import type { RestLeases } from './reserve/rest-leases.js';
 
 /** The host that xnet runs on, as records name it. */
 export interface IpamHost {
@@ -14,7 +14,7 @@ export interface IpamHost {
 
 /** What the parts of Ipam share. */
 export interface IpamContext {
-  readonly store: Store;
+  readonly store: Replica;
   readonly host: IpamHost;
   readonly views: PoolViews;
   readonly rests: RestLeases;

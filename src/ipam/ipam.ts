@@ -8,15 +8,14 @@ import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js'
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
+import type { Replica } from '../replica/replica.js';
 import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
-import type { Store } from '../store/store.js';
 import { TRANSACT_BUDGET_MS } from '../store/transact.js';
 import { ADDRESS_SPACES } from './address-space.js';
 import { AddressBook } from './addresses/address-book.js';
 import { EndpointAddresses } from './addresses/endpoint-addresses.js';
 import { type Released, releaseAddress } from './addresses/release-address.js';
-import { RestLeases } from './addresses/rest-leases.js';
 import { SharedAddresses } from './addresses/shared-addresses.js';
 import { clusterHold, isClusterHold } from './cluster-hold.js';
 import type { IpamContext, IpamHost } from './ipam-context.js';
@@ -30,11 +29,12 @@ import { PoolViews } from './pools/pool-views.js';
 import { Pools } from './pools/pools.js';
 import { listUnnamedHolds } from './pools/unnamed-holds.js';
 import { Reserves, type ReservesOptions } from './reserve/reserves.js';
+import { RestLeases } from './reserve/rest-leases.js';
 import { LeftPools } from './swarm/left-pools.js';
 import { Takeovers } from './swarm/takeovers.js';
 
 export interface IpamOptions {
-  readonly store: Store;
+  readonly store: Replica;
   readonly host: IpamHost;
   readonly records: RecordReader;
   /** Where subnets come from when the user names none; the first with a free subnet serves. */
@@ -104,7 +104,7 @@ export class Ipam implements AsyncDisposable {
       store,
       host,
       records,
-      views: new PoolViews(store, records),
+      views: new PoolViews(store),
       rests: new RestLeases(store, restSeconds, nowMs),
       unfinished: new Unfinished(options.unfinished ?? GIVING_BACK),
       transactions: { budgetMs },

@@ -74,6 +74,11 @@ export function kindOf(key: string): string {
   return key.slice(0, key.indexOf('/') + 1) || key;
 }
 
+/** Whether it is what `keys.binding` makes for the host. */
+export function isBindingOf(key: string, hostId: string): boolean {
+  return key.startsWith(keys.bindings()) && key.split('/')[2] === part(hostId);
+}
+
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {
   return decodeURIComponent(key.slice(keys.pools().length));

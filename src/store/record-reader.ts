@@ -20,26 +20,34 @@ export class RecordReader {
   }
 
   /** The readable ones of `entries`, which are all that there are under `prefix`, or all that are of interest. */
-  read<T>(schema: z.ZodType<T>, prefix: string, entries: Iterable<Entry>): T[] {
-    const former = this.forget(prefix);
-    return [...entries].flatMap((entry) => {
-      try {
-        return [parseRecord(schema, entry)];
-      } catch (error: unknown) {
-        this.#unreadable.add(entry.key);
-        if (!former.includes(entry.key)) {
-          this.#logger.error('unreadable record', { key: entry.key, error: errorMessage(error) });
-        }
-        return [];
-      }
-    });
+  read<T>(schema: z.ZodType<T>, prefix: string, entries: readonly Entry[]): T[] {
+    const present = new Set(entries.map(({ key }) => key));
+    for (const key of this.#unreadable) if (key.startsWith(prefix) && !present.has(key)) this.forgetKey(key);
+    return entries.flatMap((entry) => this.readOne((each) => parseRecord(schema, each), entry) ?? []);
   }
 
-  /** What is under `prefix` is of no interest any more. Returns what could not be read there. */
-  forget(prefix: string): string[] {
-    const former = [...this.#unreadable].filter((key) => key.startsWith(prefix));
-    for (const key of former) this.#unreadable.delete(key);
-    return former;
+  /** undefined: `read` has thrown. */
+  readOne<T>(read: (entry: Entry) => T, entry: Entry): T | undefined {
+    const { key } = entry;
+    try {
+      const record = read(entry);
+      this.#unreadable.delete(key);
+      return record;
+    } catch (error: unknown) {
+      if (!this.#unreadable.has(key))
+        this.#logger.error('unreadable record', { key, error: errorMessage(error) });
+      this.#unreadable.add(key);
+      return undefined;
+    }
+  }
+
+  forgetKey(key: string): void {
+    this.#unreadable.delete(key);
+  }
+
+  /** What is under `prefix` is of no interest any more. */
+  forget(prefix: string): void {
+    for (const key of this.#unreadable) if (key.startsWith(prefix)) this.#unreadable.delete(key);
   }
 
   /** For `xnet status`. */

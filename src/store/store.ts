@@ -24,6 +24,8 @@ export interface Entry {
 export interface Snapshot {
   readonly revision: Revision;
   readonly entries: readonly Entry[];
+  /** As it was last known: the store itself has not answered. */
+  readonly recalled?: true;
 }
 
 /** `to come`: it has not had that revision. `forgotten`: it has, and does not keep what it had then. */
@@ -54,8 +56,8 @@ export type Change =
  * doubt (lost connection, compaction, lost member) another snapshot comes and replaces all known before.
  */
 export type WatchBatch =
-  /** `recalled`: as it was last known; the store itself has not answered yet, and another snapshot comes when it does. */
-  | { readonly type: 'snapshot'; readonly snapshot: Snapshot; readonly recalled?: true }
+  /** After one that is `recalled` comes another, when the store answers. */
+  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] };
 
 /** Keys written under a lease vanish when it ends: on revoke, or `ttlSeconds` after the last keep-alive. */
@@ -90,8 +92,8 @@ export interface Store extends AsyncDisposable {
    * is known. Only stores that keep that on this host have it.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
-  /** Linearizable. */
-  get(key: string): Promise<Entry | undefined>;
+  /** Linearizable. `fresh`: throws STORE_UNAVAILABLE in place of what was last known. */
+  get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
   /** Linearizable: sees every commit acknowledged before the call. */
   list(prefix: string): Promise<Snapshot>;
   /**

@@ -6,7 +6,7 @@
  */
 import { RunningClock, sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
-import type { Condition, Entry, Revision, Store, Write } from './store.js';
+import type { Condition, Entry, Store, Write } from './store.js';
 
 /**
  * What one attempt decided: the result alone when nothing has to be written (for instance because it found
@@ -28,8 +28,6 @@ export interface TransactOptions {
   readonly maxConflicts?: number;
   /** Asked after a commit of unknown fate: true ends the transaction at once, for whoever has another way. */
   readonly givesUp?: () => boolean;
-  /** Hears of the commit that held, for whoever keeps a view of the records. */
-  readonly onCommitted?: (writes: readonly Write[], revision: Revision) => void;
 }
 
 /**
@@ -67,7 +65,7 @@ export async function transact<T>(
   let doubt: XnetError | undefined;
   for (;;) {
     const decide = () => (doubt ? decideBy(attempt, leftMs(), doubt) : attempt());
-    const round = await runRound(store, decide, { doubt, ...options });
+    const round = await runRound(store, decide, doubt);
     if (round.end === 'done') return round.result;
     if (round.end === 'conflict') conflicts += 1;
     else {
@@ -104,16 +102,15 @@ async function decideBy<T>(
 async function runRound<T>(
   store: Pick<Store, 'commit'>,
   attempt: () => Promise<Attempt<T>>,
-  { doubt, onCommitted }: { doubt: XnetError | undefined } & Pick<TransactOptions, 'onCommitted'>,
+  doubt: XnetError | undefined,
 ): Promise<Round<T>> {
   let committing = false;
   try {
     const { result, ...decided } = await attempt();
     if (!('conditions' in decided)) return { end: 'done', result };
     committing = true;
-    const { committed, revision } = await store.commit(decided.conditions, decided.writes);
+    const { committed } = await store.commit(decided.conditions, decided.writes);
     if (!committed) return { end: 'conflict' };
-    onCommitted?.(decided.writes, revision);
     return { end: 'done', result };
   } catch (error: unknown) {
     if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;

@@ -1,12 +1,12 @@
 /** One address that moves between two hosts with `docker run --ip`, while containers of three hosts talk to it. */
 import { expect } from '@jest/globals';
-import { createSharedNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { findSandbox } from '../support/lookup-load.js';
-import { SteadyPing } from '../support/steady-ping.js';
+import { createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import { findSandbox } from '../support/dns/lookup-load.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
+import { SteadyPing } from '../support/traffic/steady-ping.js';
 
 const MOVES = 20;
 const ADDRESS = '10.83.0.9';

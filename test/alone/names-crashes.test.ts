@@ -1,11 +1,11 @@
 import { expect } from '@jest/globals';
-import { Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Engine, Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { LookupLoad } from '../support/lookup-load.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import { Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { LookupLoad } from '../support/dns/lookup-load.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Engine, Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 const CLIENTS = 20;
 const LOOKUPS_PER_SECOND = 50;

@@ -1,10 +1,8 @@
 /** The managed plugin killed, disabled, replaced, and dockerd restarted, while containers talk across hosts. */
 import { expect } from '@jest/globals';
-import { runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { FastPing, NumberedStream } from '../support/flows.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import {
   createWithPlugin,
   disablePlugin,
@@ -14,7 +12,9 @@ import {
   killPluginsTask,
   pluginStatus,
   upgradePlugin,
-} from '../support/plugin.js';
+} from '../support/lab/plugin.js';
+import { eventually } from '../support/time/eventually.js';
+import { FastPing, NumberedStream } from '../support/traffic/flows.js';
 
 /** From the plugin's first answer on until all that runs is served again. */
 const ADOPTED_MS = 5000;

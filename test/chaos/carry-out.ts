@@ -1,6 +1,6 @@
 /** Carries a plan out, and checks the lab after every step and in the quiet after every round. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { CommandError } from '../support/command.js';
+import { CommandError } from '../support/programs/command.js';
 import type { Random } from '../support/random.js';
 import {
   findSharedAddresses,

@@ -1,5 +1,5 @@
 /** Faults that stay until they are healed: how each is made good. */
-import type { Lab } from '../support/lab.js';
+import type { Lab } from '../support/lab/lab.js';
 import type { Fault, Model } from './model.js';
 import { hasFault, mayRefuseStart } from './model.js';
 import type { Operation } from './operation.js';

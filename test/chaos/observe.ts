@@ -1,5 +1,5 @@
 /** What Docker on every host and the store say there is. */
-import type { Lab } from '../support/lab.js';
+import type { Lab } from '../support/lab/lab.js';
 
 /** One container's place in one network, as its host's Docker has it. */
 export interface SeenEndpoint {

@@ -1,5 +1,5 @@
 /** Who reaches whom: many pings at once, one command a host. */
-import type { Lab } from '../support/lab.js';
+import type { Lab } from '../support/lab/lab.js';
 import { pick, type Random } from '../support/random.js';
 import { addressesOf } from './invariants.js';
 import { type Container, foreignPairs, type Model, reachingPairs, sharedNetworks } from './model.js';

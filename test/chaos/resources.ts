@@ -1,5 +1,5 @@
 /** What keeper and daemon hold on a host: memory and open files. */
-import type { Lab } from '../support/lab.js';
+import type { Lab } from '../support/lab/lab.js';
 
 export interface Resources {
   readonly host: string;

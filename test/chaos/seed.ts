@@ -2,9 +2,9 @@
 import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { callTimes } from '../support/call-times.js';
-import type { Lab } from '../support/lab.js';
-import { LeakCheck } from '../support/leak-check.js';
+import { callTimes } from '../support/lab/call-times.js';
+import type { Lab } from '../support/lab/lab.js';
+import { LeakCheck } from '../support/lab/leak-check.js';
 import { randomFrom } from '../support/random.js';
 import { carryOut, type Reporter, Violation } from './carry-out.js';
 import { kindsWithout } from './operations/all.js';

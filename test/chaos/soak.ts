@@ -3,10 +3,10 @@
  * what it held after the first few hundred, and the store must hold nothing more.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { CREATE, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { LeakCheck } from '../support/leak-check.js';
-import { eventually } from '../support/netns.js';
+import { CREATE, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { LeakCheck } from '../support/lab/leak-check.js';
+import { eventually } from '../support/time/eventually.js';
 import { compareResources, findGrowth, type Resources, readResources } from './resources.js';
 import { labUntil } from './world.js';
 

@@ -1,5 +1,5 @@
 /** The lab that the operations act on: three Docker hosts, etcd of three members, so that one of them can be lost. */
-import { Lab, type LabOptions } from '../support/lab.js';
+import { Lab, type LabOptions } from '../support/lab/lab.js';
 
 const OFFSET_FILE = '/run/lab/xnet-clock-offset';
 

@@ -5,9 +5,9 @@ import {
   createMirroredNetwork,
   createSharedNetwork,
   runContainer,
-} from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+} from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 async function ipamConfig(lab: Lab, host: string, network: string): Promise<Record<string, unknown>[]> {
   return JSON.parse(await lab.docker(host, 'network', 'inspect', '-f', '{{json .IPAM.Config}}', network));

@@ -3,10 +3,11 @@
  * any host is there on all, with one id, and the other hosts' drivers never hear of its creation.
  */
 import { expect } from '@jest/globals';
-import { type Container, CREATE, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { type Container, CREATE, runContainer } from '../support/containers/containers.js';
+import { subnetOf } from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const GLOBAL = { XNET_SCOPE: 'global' };
 
@@ -120,8 +121,4 @@ async function expectAllToMeet(containers: readonly Container[]): Promise<void> 
 
 async function removeAll(lab: Lab): Promise<void> {
   for (const host of lab.hosts) await lab.in(host, 'sh', '-c', 'docker rm -f $(docker ps -aq)');
-}
-
-function subnetOf(lab: Lab, host: string, network: string): Promise<string> {
-  return lab.docker(host, 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', network);
 }

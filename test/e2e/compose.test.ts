@@ -1,8 +1,20 @@
 import { expect } from '@jest/globals';
-import { bringUp, compose, composeFile, expectReached, putFile, XNET_NETWORK } from '../support/compose.js';
-import { eventually } from '../support/eventually.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { createEverywhere, expectEverywhere, expectNoProblem, listNetworks } from '../support/networks.js';
+import {
+  bringUp,
+  compose,
+  composeFile,
+  expectReached,
+  putFile,
+  XNET_NETWORK,
+} from '../support/containers/compose.js';
+import {
+  createEverywhere,
+  expectEverywhere,
+  expectNoProblem,
+  listNetworks,
+} from '../support/containers/networks.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 describeInLab('Compose', { hosts: 3 }, (test) => {
   for (const [what, lines] of Object.entries({

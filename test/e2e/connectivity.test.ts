@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
-import { createSharedNetwork, runContainer } from '../support/containers.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 describeInLab('connectivity', { hosts: 3 }, (test) => {
   test('containers of one network ping each other and talk TCP and UDP, across hosts and on one', async (lab) => {

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
-import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+import { type Container, createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 async function expectConversation(one: Container, two: Container): Promise<void> {
   const greets = async (from: Container, to: Container) =>

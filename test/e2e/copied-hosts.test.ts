@@ -1,11 +1,11 @@
 /** A second machine with the identity of a host: a cloned or restored virtual machine, a golden image. */
 import { expect } from '@jest/globals';
-import { createMirroredNetwork, runContainer } from '../support/containers.js';
-import { CopiedHost } from '../support/copied-host.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, expectNoProblemButSilence, expectProblem } from '../support/networks.js';
+import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { expectNoProblem, expectNoProblemButSilence, expectProblem } from '../support/containers/networks.js';
+import { CopiedHost } from '../support/lab/copied-host.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** Longer than an endpoint that Docker seems to have forgotten, or a network that it seems to have lost, is left alone. */
 const LOOKED_AT_MS = 12_000;

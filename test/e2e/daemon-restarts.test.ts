@@ -4,12 +4,12 @@ import {
   createMirroredNetwork,
   createSharedNetwork,
   runContainer,
-} from '../support/containers.js';
-import { expectForgotten } from '../support/forgotten.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
-import { countLost } from '../support/ping.js';
+} from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { expectForgotten } from '../support/stories/forgotten.js';
+import { eventually } from '../support/time/eventually.js';
+import { countLost } from '../support/traffic/ping.js';
 
 async function startTwo(lab: Lab): Promise<[Container, Container, string]> {
   await createSharedNetwork(lab, 'shop');

@@ -3,14 +3,14 @@
  * TEST_ROUNDS=20 makes it a hundred kills.
  */
 import { expect } from '@jest/globals';
-import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { measureWaits, type Waits } from '../support/docker-waits.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { countLost } from '../support/ping.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { type Member, Squad } from '../support/containers/squad.js';
+import { measureWaits, type Waits } from '../support/lab/docker-waits.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import { rounds } from '../support/rounds.js';
-import { type Member, Squad } from '../support/squad.js';
+import { eventually } from '../support/time/eventually.js';
+import { countLost } from '../support/traffic/ping.js';
 
 interface Case {
   readonly title: string;

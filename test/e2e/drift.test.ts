@@ -4,11 +4,11 @@
  */
 import { basename } from 'node:path';
 import { expect } from '@jest/globals';
-import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { type Container, createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 /** Promised: where an event tells of it, and by the sweep. */
 const BY_EVENT_MS = 1_000;

@@ -1,22 +1,22 @@
 /** The same user story on every version of Docker that the lab has; docs/compatibility.md says how it ended. */
 import { describe, expect, test as jestTest } from '@jest/globals';
+import { runContainer } from '../support/containers/containers.js';
 import {
   CompatibilityTable,
   readCompatibilityTable,
   writeCompatibilityTable,
-} from '../support/compatibility.js';
-import { runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Engine } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+} from '../support/lab/compatibility.js';
+import type { Engine } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import {
   CREATE_WITH_PLUGIN,
   createWithPlugin,
   disablePlugin,
   enablePlugin,
   expectAdopted,
-} from '../support/plugin.js';
-import { USER_STORY } from '../support/user-story.js';
+} from '../support/lab/plugin.js';
+import { USER_STORY } from '../support/stories/user-story.js';
+import { eventually } from '../support/time/eventually.js';
 
 const ENGINES = ['20.10', '26', '28'] satisfies Engine[];
 

@@ -1,8 +1,13 @@
 import { expect } from '@jest/globals';
-import { CREATE, createMirroredNetwork, createSharedNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import {
+  CREATE,
+  createMirroredNetwork,
+  createSharedNetwork,
+  runContainer,
+} from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** What `docker network create` on h1 says to these options. */
 function refusal(lab: Lab, ...options: string[]): Promise<string> {

@@ -1,15 +1,20 @@
 /** A cluster of three etcd members with TLS: one is lost, and then two. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { type CallTime, callTimes, slowest } from '../support/call-times.js';
-import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { FastPing } from '../support/flows.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { LookupLoad } from '../support/lookup-load.js';
-import { eventually } from '../support/netns.js';
-import { expectNoProblem } from '../support/networks.js';
+import {
+  type Container,
+  CREATE,
+  createMirroredNetwork,
+  runContainer,
+} from '../support/containers/containers.js';
+import { expectNoProblem } from '../support/containers/networks.js';
+import { LookupLoad } from '../support/dns/lookup-load.js';
+import { type CallTime, callTimes, slowest } from '../support/lab/call-times.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
+import { FastPing } from '../support/traffic/flows.js';
 
 const MEMBERS = ['etcd1', 'etcd2', 'etcd3'];
 /** The longest that a call may be refused or delayed. */

@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab, type LabTest } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { createEverywhere, createNetwork, expectEverywhere, expectNoProblem } from '../support/networks.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import {
+  createEverywhere,
+  createNetwork,
+  expectEverywhere,
+  expectNoProblem,
+} from '../support/containers/networks.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab, type LabTest } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const SAID = 'the store was restored from an older backup';
 

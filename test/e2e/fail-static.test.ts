@@ -1,14 +1,19 @@
 /** What runs goes on without etcd, and containers can be started and removed; afterwards all is as if it had not been away. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { callTimes, slowest } from '../support/call-times.js';
-import { type Container, CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab, type LabTest } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { createNetwork, expectNoProblem } from '../support/networks.js';
+import {
+  type Container,
+  CREATE,
+  createMirroredNetwork,
+  runContainer,
+} from '../support/containers/containers.js';
+import { createNetwork, expectNoProblem } from '../support/containers/networks.js';
+import { Lookups } from '../support/dns/lookups.js';
+import { callTimes, slowest } from '../support/lab/call-times.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab, type LabTest } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 /** A host refuses what it cannot do within this time, and is right again within it when etcd is back. */
 const PROMISED_MS = 5_000;

@@ -1,9 +1,10 @@
 import { expect } from '@jest/globals';
-import { createMirroredNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { statusOf } from '../support/containers/networks.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const STATE = '/var/lib/xnet';
 /** A file that is not xnet's, and takes all the room. */
@@ -32,12 +33,8 @@ async function useUpSpareRoom(lab: Lab): Promise<void> {
   await fillDisk(lab);
 }
 
-async function statusOf(lab: Lab): Promise<string> {
-  return lab.in('h1', 'sh', '-c', 'xnet status || true');
-}
-
 async function isProblem(lab: Lab): Promise<boolean> {
-  return (await statusOf(lab)).includes(
+  return (await statusOf(lab, 'h1')).includes(
     `cannot be written: no space is left on its file system; make room there`,
   );
 }
@@ -99,7 +96,7 @@ describeInLab('full disk', { hosts: 2 }, (test) => {
       await eventually('it is a problem', () => isProblem(lab));
       await lab.etcd('start');
       await lab.in('h1', 'rm', FILLER);
-      await eventually('all is well', async () => !(await statusOf(lab)).includes('PROBLEM'), 30_000);
+      await eventually('all is well', async () => !(await statusOf(lab, 'h1')).includes('PROBLEM'), 30_000);
       const late = await runContainer(lab, 'h1', 'shop', { name: 'late' });
       expect(await late.greetOverTcp(address)).toBe('far');
     },

@@ -1,10 +1,10 @@
 /** What may change of a host while xnet runs there: its underlay address, the underlay's MTU, its name. */
 import { expect } from '@jest/globals';
-import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, expectProblem } from '../support/networks.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** As docs/failure-modes.md promises. */
 const FOLLOWED_MS = 5_000;

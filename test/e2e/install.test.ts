@@ -1,12 +1,12 @@
 /** Installing on a host, upgrading in place, and removing, as docs/install.md says. */
 import { expect } from '@jest/globals';
-import { refusalOf } from '../support/command.js';
-import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { BuildDirectory, copyToHost, Installed } from '../support/installed.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { countLost } from '../support/ping.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { BuildDirectory, copyToHost, Installed } from '../support/lab/installed.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { refusalOf } from '../support/programs/command.js';
+import { eventually } from '../support/time/eventually.js';
+import { countLost } from '../support/traffic/ping.js';
 
 const NEXT_VERSION = '99.0.0';
 

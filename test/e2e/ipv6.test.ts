@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
-import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { type Container, createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 async function expectIpv6Between(one: Container, two: Container): Promise<void> {
   for (const [from, to] of [

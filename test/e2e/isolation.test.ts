@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
-import { createSharedNetwork, runContainer } from '../support/containers.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 describeInLab('isolation', { hosts: 3 }, (test) => {
   test('containers of two networks reach each other only while connected to a common network', async (lab) => {

@@ -7,10 +7,10 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { refusalOf } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import { Lab } from '../support/lab.js';
+import { Lab } from '../support/lab/lab.js';
+import { refusalOf } from '../support/programs/command.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 /** Boots a host; its boot runs `hostname`, which is this shell script here. */
 async function bootWithHostname(topic: string, script: string): Promise<string> {

@@ -1,7 +1,5 @@
 import { expect } from '@jest/globals';
-import { createSharedNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { createSharedNetwork, runContainer } from '../support/containers/containers.js';
 import {
   createEverywhere,
   createNetwork,
@@ -12,7 +10,9 @@ import {
   expectSubnetEverywhere,
   expectTraffic,
   listNetworks,
-} from '../support/networks.js';
+} from '../support/containers/networks.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** By which Docker's answers reach xnet so late that a user has long seen what they tell. */
 const LATE_DOCKER = { socket: '/run/late-docker.sock', ms: '1500' };

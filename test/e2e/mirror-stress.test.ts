@@ -1,12 +1,12 @@
 /** Networks come and go on all hosts while services are restarted. A seed of your own: STRESS_SEED=7. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { CREATE, succeeds } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, listNetworks } from '../support/networks.js';
+import { CREATE, succeeds } from '../support/containers/containers.js';
+import { expectNoProblem, listNetworks } from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import { pick, type Random, randomFrom, shuffle } from '../support/random.js';
+import { eventually } from '../support/time/eventually.js';
 
 const NETWORKS = Array.from({ length: 30 }, (_, index) => `net${index + 1}`);
 

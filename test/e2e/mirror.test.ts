@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
-import { createMirroredNetwork, createSharedNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Engine, Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import {
+  createMirroredNetwork,
+  createSharedNetwork,
+  runContainer,
+} from '../support/containers/containers.js';
 import {
   createEverywhere,
   createNetwork,
@@ -15,8 +15,12 @@ import {
   expectTraffic,
   inspectNetwork,
   listNetworks,
-} from '../support/networks.js';
-import { countLost } from '../support/ping.js';
+} from '../support/containers/networks.js';
+import type { Engine, Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
+import { countLost } from '../support/traffic/ping.js';
 
 const ENGINES: readonly Engine[] = ['28', '20.10'];
 

@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
-import { type Container, createSharedNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+import { type Container, createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const GROUP = '239.1.2.3';
 const SUBNET = '10.90.0.0/24';

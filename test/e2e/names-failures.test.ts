@@ -1,8 +1,9 @@
 import { expect } from '@jest/globals';
-import { Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import type { Engine, Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+import { Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { statusOf } from '../support/containers/networks.js';
+import type { Engine, Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** Has the `nft` that xnet runs fail in every container, and only there, while `body` runs. */
 async function whileNftFails(lab: Lab, host: string, body: () => Promise<void>): Promise<void> {
@@ -51,7 +52,7 @@ for (const engine of ['28', '20.10'] satisfies Engine[]) {
           expect(await late.dig('web')).toEqual([await web.address()]);
           expect(await late.dig('outside.lab')).toEqual([await lab.outside()]);
           expect(await late.dig('db')).toEqual([]);
-          const status = await lab.in('h1', 'sh', '-c', 'xnet status || true');
+          const status = await statusOf(lab, 'h1');
           expect(status).toMatch(/without a resolver of ours.*no rules today/);
           expect(await web.dig('db')).toEqual([address]);
         });

@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
-import { type Container, createMirroredNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import { type Container, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** From the moment on which a host's names are reachable again. */
 const RIGHT_AGAIN_MS = 5_000;

@@ -1,9 +1,14 @@
 import { expect } from '@jest/globals';
-import { type Container, createMirroredNetwork, runContainer, succeeds } from '../support/containers.js';
-import type { Engine, Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import {
+  type Container,
+  createMirroredNetwork,
+  runContainer,
+  succeeds,
+} from '../support/containers/containers.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Engine, Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** A name is known elsewhere a moment after `docker run` has returned. */
 async function digs(from: Container, name: string, addresses: readonly string[], ...args: string[]) {

@@ -1,9 +1,6 @@
 /** A network is removed that containers belong to, or while the store is away. */
 import { expect } from '@jest/globals';
-import { Container, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { Container, runContainer } from '../support/containers/containers.js';
 import {
   createEverywhere,
   createNetwork,
@@ -11,7 +8,11 @@ import {
   expectNoProblem,
   inspectNetwork,
   listNetworks,
-} from '../support/networks.js';
+  subnetOf,
+} from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** The network's Docker id on a host. */
 async function idOn(lab: Lab, host: string, name: string): Promise<string> {
@@ -116,11 +117,7 @@ describeInLab('removal of networks', { hosts: 3, engines: { h2: '26', h3: '20.10
       'docker network rm shop && docker network create -d xnet --ipam-driver xnet other',
     );
     await expectEverywhere(lab, ['other', 'shop']);
-    const subnets = await Promise.all(
-      ['other', 'shop'].map((name) =>
-        lab.docker('h1', 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', name),
-      ),
-    );
+    const subnets = await Promise.all(['other', 'shop'].map((name) => subnetOf(lab, 'h1', name)));
     expect(new Set(subnets).size).toBe(2);
     for (const host of lab.hosts) await expectNoProblem(lab, host);
   });

@@ -1,18 +1,18 @@
 import { expect } from '@jest/globals';
-import { callTimes } from '../support/call-times.js';
 import {
   CREATE,
   createMirroredNetwork,
   createSharedNetwork,
   runContainer,
   succeeds,
-} from '../support/containers.js';
-import { expectForgotten } from '../support/forgotten.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
-import { expectNoProblem, expectProblem } from '../support/networks.js';
+} from '../support/containers/containers.js';
+import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
+import { callTimes } from '../support/lab/call-times.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { expectForgotten } from '../support/stories/forgotten.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 /** The error of a command of Docker on `host` that must fail, kept waiting by xnet for less than 10 s. */
 async function failsInTime(lab: Lab, host: string, run: () => Promise<unknown>): Promise<string> {

@@ -5,10 +5,10 @@ import {
   createPlainNetwork,
   isEverywhere,
   runContainer,
-} from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+} from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const SLEEP = ['sleep', '1d'];
 

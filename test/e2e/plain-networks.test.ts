@@ -1,16 +1,18 @@
 /** Networks created without `--ipam-driver xnet`: Docker's own IPAM serves the host that created them. */
 import { expect } from '@jest/globals';
-import { type Container, createPlainNetwork, isEverywhere, runContainer } from '../support/containers.js';
-import type { Lab, LabOptions } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { eventually } from '../support/netns.js';
+import {
+  type Container,
+  createPlainNetwork,
+  isEverywhere,
+  runContainer,
+} from '../support/containers/containers.js';
+import { subnetOf } from '../support/containers/networks.js';
+import type { Lab, LabOptions } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 /** Containers take seconds to start while other labs run. */
 const MANY_STARTS = { timeoutMs: 240_000 };
-
-async function subnetOf(lab: Lab, host: string, network: string): Promise<string> {
-  return lab.docker(host, 'network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', network);
-}
 
 /** Every one greets all, itself too; one command each. */
 async function expectAllToMeet(containers: readonly Container[]): Promise<void> {

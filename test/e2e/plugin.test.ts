@@ -1,10 +1,8 @@
 /** xnet as a managed plugin: pushed to a registry on one host, installed from it on all. */
 import { expect } from '@jest/globals';
-import { CREATE, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { expectInTime } from '../support/in-time.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { CREATE, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import {
   createWithPlugin,
   disablePlugin,
@@ -13,8 +11,10 @@ import {
   pluginStatus,
   REFERENCE,
   setPlugin,
-} from '../support/plugin.js';
-import { PLUGIN } from '../support/plugin-name.js';
+} from '../support/lab/plugin.js';
+import { PLUGIN } from '../support/lab/plugin-name.js';
+import { eventually } from '../support/time/eventually.js';
+import { expectInTime } from '../support/time/in-time.js';
 
 /** Docker itself goes on for 12 s with a plugin that does not open its socket. */
 const ENABLED_MS = 10_000;

@@ -1,10 +1,15 @@
 import { expect } from '@jest/globals';
-import { bringUp, compose } from '../support/compose.js';
-import { Container, createMirroredNetwork, isEverywhere, runContainer } from '../support/containers.js';
-import type { Engine, Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
+import { bringUp, compose } from '../support/containers/compose.js';
+import {
+  Container,
+  createMirroredNetwork,
+  isEverywhere,
+  runContainer,
+} from '../support/containers/containers.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Engine, Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const DB = { options: ['--network-alias', 'db'] };
 

@@ -1,6 +1,11 @@
 import { expect } from '@jest/globals';
-import { createSharedNetwork, GREETING_PORT, runContainer, succeeds } from '../support/containers.js';
-import { describeInLab } from '../support/lab-suite.js';
+import {
+  createSharedNetwork,
+  GREETING_PORT,
+  runContainer,
+  succeeds,
+} from '../support/containers/containers.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 describeInLab('publishing', { hosts: 3 }, (test) => {
   test('a published port answers other hosts', async (lab) => {

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type CommandOptions, refusalOf, run } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { CHECKOUT } from '../support/installed.js';
+import { CHECKOUT } from '../support/lab/installed.js';
+import { type CommandOptions, refusalOf, run } from '../support/programs/command.js';
+import { eventually } from '../support/time/eventually.js';
 
 const LAB = `quickstart-${randomBytes(3).toString('hex')}`;
 const OPTIONS: CommandOptions = { env: { XNET_LAB: LAB }, timeoutMs: 300_000 };

@@ -1,7 +1,8 @@
 /** A host is rebooted, and nothing is done by hand. TEST_ROUNDS=20 makes it twenty times. */
-import { describeInLab } from '../support/lab-suite.js';
-import { RestartingHost } from '../support/rebooted.js';
+
+import { describeInLab } from '../support/lab/lab-suite.js';
 import { rounds } from '../support/rounds.js';
+import { RestartingHost } from '../support/stories/rebooted.js';
 
 /** From Docker's first answer on. */
 const ACROSS_MS = 5000;

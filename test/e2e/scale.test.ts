@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
-import { createSharedNetwork } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { createSharedNetwork } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 const PER_HOST = 60;
 const HOSTS = ['h1', 'h2'];

@@ -1,11 +1,11 @@
 import { expect } from '@jest/globals';
-import { createMirroredNetwork, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { LookupLoad } from '../support/lookup-load.js';
-import { Lookups } from '../support/lookups.js';
-import { eventually } from '../support/netns.js';
-import { slowDownPrograms } from '../support/slow-programs.js';
+import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { LookupLoad } from '../support/dns/lookup-load.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { slowDownPrograms } from '../support/lab/slow-programs.js';
+import { eventually } from '../support/time/eventually.js';
 
 const LOOKUPS_PER_SECOND = 20;
 /** More than any limit that a start or a call once had. */

@@ -1,17 +1,14 @@
 /** `xnet status`: what is wrong with one host is said on every other one, and since when. */
 import { expect } from '@jest/globals';
-import { CREATE, createMirroredNetwork } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, expectProblem } from '../support/networks.js';
+import { CREATE, createMirroredNetwork } from '../support/containers/containers.js';
+import { expectNoProblem, expectProblem, statusOf } from '../support/containers/networks.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.source;
 
 /** A host that is restarted is no problem for 10 s; on a machine at work. */
 const SILENT_MS = 30_000;
-
-/** What `xnet status` shows, whatever its exit code. */
-const statusOf = (lab: Lab, host: string) => lab.in(host, 'sh', '-c', 'xnet status || true');
 
 /** Of all keys in etcd. */
 async function revisionOf(lab: Lab): Promise<number> {

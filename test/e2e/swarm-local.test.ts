@@ -1,11 +1,11 @@
 /** Swarm's node-local form: XNET_SCOPE=local, `--scope swarm`, and every node's network made from one of its own. */
 import { expect } from '@jest/globals';
-import { runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { PLUGIN } from '../support/plugin-name.js';
-import { addressesOf, createService, runningTasks } from '../support/swarm.js';
-import { allFind, allGreet } from '../support/swarm-reach.js';
+import { runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { PLUGIN } from '../support/lab/plugin-name.js';
+import { addressesOf, createService, runningTasks } from '../support/swarm/swarm.js';
+import { allFind, allGreet } from '../support/swarm/swarm-reach.js';
 
 /** As docs/swarm.md says. */
 async function createNodeLocal(lab: Lab, name: string, ...options: string[]): Promise<void> {

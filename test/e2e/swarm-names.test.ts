@@ -1,9 +1,9 @@
 /** Names of swarm's services in a network of global scope, as all containers of all nodes are told them. */
 import { expect } from '@jest/globals';
-import { type Container, greetingServer, runContainer } from '../support/containers.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { Lookups } from '../support/lookups.js';
+import { type Container, greetingServer, runContainer } from '../support/containers/containers.js';
+import { Lookups } from '../support/dns/lookups.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
 import {
   addressesOf,
   createOnSwarm,
@@ -12,7 +12,7 @@ import {
   globalSwarm,
   OLDER_NODES,
   runningTasks,
-} from '../support/swarm.js';
+} from '../support/swarm/swarm.js';
 
 /** Of a task that is told to stop, or is found to be well: less than it may take to end. */
 const IN_SERVICE_MS = 5_000;

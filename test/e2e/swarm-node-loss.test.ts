@@ -1,9 +1,9 @@
 /** A service of swarm's through rolling updates and the loss and return of the node that leads. */
 import { expect } from '@jest/globals';
-import type { Container } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import type { Container } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { nodesReady } from '../support/lab/swarm-nodes.js';
 import {
   createOnSwarm,
   createService,
@@ -11,9 +11,9 @@ import {
   nodeIsDown,
   runningTasks,
   updateService,
-} from '../support/swarm.js';
-import { nodesReady } from '../support/swarm-nodes.js';
-import { allFind, allGreet } from '../support/swarm-reach.js';
+} from '../support/swarm/swarm.js';
+import { allFind, allGreet } from '../support/swarm/swarm-reach.js';
+import { eventually } from '../support/time/eventually.js';
 
 const REPLICAS = 12;
 /** From when swarm says that the tasks run until all reach all. */

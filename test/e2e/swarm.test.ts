@@ -1,9 +1,9 @@
 /** Swarm with networks of global scope: managers create them and give the addresses out, nodes take part. */
 import { expect } from '@jest/globals';
-import { runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { findManager } from '../support/lab/swarm-nodes.js';
 import {
   addressesOf,
   createOnSwarm,
@@ -12,9 +12,9 @@ import {
   OLDER_NODES,
   runningTasks,
   updateService,
-} from '../support/swarm.js';
-import { findManager } from '../support/swarm-nodes.js';
-import { allFind, allGreet } from '../support/swarm-reach.js';
+} from '../support/swarm/swarm.js';
+import { allFind, allGreet } from '../support/swarm/swarm-reach.js';
+import { eventually } from '../support/time/eventually.js';
 
 const DNSRR = { network: 'shop', options: ['--endpoint-mode', 'dnsrr'] };
 /** Of swarm's managers, with a lost or demoted leader, on a machine that others load. */

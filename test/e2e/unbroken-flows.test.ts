@@ -1,10 +1,10 @@
 /** Running traffic while what carries it is killed, stopped, replaced, or without its store. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { createSharedNetwork, runContainer } from '../support/containers.js';
-import { FastPing, NumberedStream } from '../support/flows.js';
-import type { Lab } from '../support/lab.js';
-import { describeInLab } from '../support/lab-suite.js';
+import { createSharedNetwork, runContainer } from '../support/containers/containers.js';
+import type { Lab } from '../support/lab/lab.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { FastPing, NumberedStream } from '../support/traffic/flows.js';
 
 /** How long etcd is away. TEST_OUTAGE_SECONDS=120 is what the project promises. */
 const OUTAGE_MS = Number(process.env.TEST_OUTAGE_SECONDS ?? 15) * 1000;

@@ -1,9 +1,9 @@
 /** The systemd units of plugin/, as far as a host without systemd as its first process can show. */
 import { expect } from '@jest/globals';
-import { CREATE, createMirroredNetwork, runContainer } from '../support/containers.js';
-import { eventually } from '../support/eventually.js';
-import { describeInLab } from '../support/lab-suite.js';
-import { expectNoProblem, expectProblem } from '../support/networks.js';
+import { CREATE, createMirroredNetwork, runContainer } from '../support/containers/containers.js';
+import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
+import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const INSTALL = `
   units=/etc/systemd/system

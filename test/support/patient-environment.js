@@ -1,6 +1,6 @@
 /**
  * Jest's time limits of tests and hooks hold where every program has a processor for itself. Where more programs want to run than
- * there are processors, the limits are longer in that ratio.
+ * there are processors, the limits are longer in that ratio. Why not by `time/slowdown.ts`: see there.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { TestEnvironment } from 'jest-environment-node';

@@ -1,7 +1,8 @@
 /** Arrows between folders go down only, and each library has one door (CONTRIBUTING.md, "The import law"). */
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { circular, crowded, filesOf, importsOf, MOST_FILES, ownImports } from './imports.js';
 
 const SRC = resolve('src');
 
@@ -23,17 +24,18 @@ const MAY_IMPORT: Record<string, string[]> = {
     'native',
     'docker',
   ],
-  host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'store', 'dataplane'],
+  host: ['config', 'agent', 'driver', 'ipam', 'dns', 'docker', 'replica', 'store', 'dataplane'],
   status: ['host', 'dns', 'server', 'store', 'keeper'],
   cli: ['config', 'server'],
   server: ['driver', 'ipam', 'protocol', 'dns', 'keeper'],
-  agent: ['driver', 'store', 'dataplane', 'docker'],
+  agent: ['driver', 'replica', 'store', 'dataplane', 'docker'],
   dns: ['native', 'store', 'keeper', 'docker'],
   keeper: ['native'],
   docker: [],
   native: [],
   driver: ['store', 'dataplane'],
-  ipam: ['store'],
+  ipam: ['replica', 'store'],
+  replica: ['store'],
   store: [],
   dataplane: [],
   config: [],
@@ -64,7 +66,11 @@ const DOORS: Record<string, RegExp> = {
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
-  [/^(driver|agent|ipam|dns)\//, /^store\//, /^store\/(store|keys|records|record-reader|transact)\.js$/],
+  [
+    /^(driver|agent|ipam|dns|replica)\//,
+    /^store\//,
+    /^store\/(store|keys|records|record-reader|transact)\.js$/,
+  ],
   [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
   [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],
   [/^server\//, /^(dns|keeper)\//, /^(dns\/collaborators|keeper\/messages)\.js$/],
@@ -74,23 +80,9 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^keeper\/client\//, /^keeper\/[^/]+$/, /^keeper\/(messages|make-socket)\.js$/],
 ];
 
-interface Import {
-  readonly from: string;
-  readonly specifier: string;
-}
-
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
-const imports = files.flatMap((from) =>
-  [...readFileSync(join(SRC, from), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
-    (match): Import => ({ from, specifier: match[1] as string }),
-  ),
-);
-const ours = imports
-  .filter(({ specifier }) => specifier.startsWith('.'))
-  .map(({ from, specifier }) => ({ from, to: relative(SRC, resolve(SRC, from, '..', specifier)) }));
-
-/** More than these nobody sees at a glance. */
-const MOST_FILES = 14;
+const files = filesOf(SRC, ['.ts']);
+const imports = importsOf(SRC, files);
+const ours = ownImports(SRC, imports);
 
 /** `store/etcd` for a file of that room; undefined for one that lies in the folder itself. */
 const roomOf = (path: string) => /^[^/]+\/[^/]+(?=\/)/.exec(path)?.[0];
@@ -111,26 +103,16 @@ describe('the import law', () => {
   });
 
   test('rooms of one folder do not import each other in a circle', () => {
-    const edges = new Map<string, Set<string>>();
-    for (const { from, to } of ours) {
+    const rooms = ours.flatMap(({ from, to }) => {
       const [importer, target] = [roomOf(from), roomOf(to)];
-      if (!importer || !target || importer === target || folderOf(from) !== folderOf(to)) continue;
-      edges.set(importer, (edges.get(importer) ?? new Set()).add(target));
-    }
-    const reaches = (room: string, wanted: string, seen = new Set<string>()): boolean =>
-      [...(edges.get(room) ?? [])].some((next) => {
-        if (next === wanted) return true;
-        if (seen.has(next)) return false;
-        return reaches(next, wanted, seen.add(next));
-      });
+      return importer && target && folderOf(from) === folderOf(to) ? [[importer, target] as const] : [];
+    });
     // Move what both need into the room below, or into the folder itself.
-    expect([...edges.keys()].filter((room) => reaches(room, room))).toEqual([]);
+    expect(circular(rooms)).toEqual([]);
   });
 
   test(`no folder has more than ${MOST_FILES} files`, () => {
-    const counts = new Map<string, number>();
-    for (const path of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
-    expect([...counts].filter(([, count]) => count > MOST_FILES)).toEqual([]);
+    expect(crowded(files)).toEqual([]);
   });
 
   test('the ground imports nothing above it', () => {
@@ -155,6 +137,13 @@ describe('the import law', () => {
       ),
     );
     expect(against).toEqual([]);
+  });
+
+  test('whether the store is away is asked where that is dealt with, and where people are told', () => {
+    const askers = files.filter((path) => /\.away\b/.test(readFileSync(join(SRC, path), 'utf8')));
+    const rooms = /^(store\/outage|replica|ipam\/reserve)\/|^status\.ts$/;
+    // Ask for a fresh answer (`get(key, { fresh: true })`), or how fresh one is (`recalled`, View.isCurrent, View.isLatest).
+    expect(askers.filter((path) => !rooms.test(path))).toEqual([]);
   });
 
   test('the environment is read in one file', () => {

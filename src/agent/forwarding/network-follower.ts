@@ -3,12 +3,11 @@ import { type Patience, waitForWork } from '../../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
+import type { Replica } from '../../replica/replica.js';
+import type { View } from '../../replica/view.js';
 import { keys } from '../../store/keys.js';
-import type { RecordReader } from '../../store/record-reader.js';
 import { type EndpointRecord, endpointRecord } from '../../store/records.js';
-import type { Store } from '../../store/store.js';
 import type { HostsView } from '../hosts/hosts-view.js';
-import { watchRecords } from '../local/watch-records.js';
 import { planNetworkForwarding } from './forwarding-plan.js';
 
 /** How long a network is followed after its last endpoint on this host went. */
@@ -17,11 +16,10 @@ const REST_MS = 60_000;
 const PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
 
 export interface FollowerParts {
-  readonly store: Store;
+  readonly replica: Replica;
   readonly dataplane: Dataplane;
   readonly hosts: HostsView;
   readonly hostId: string;
-  readonly records: RecordReader;
   readonly logger: Logger;
   /** Called when `endpointsOf` has something else to say of a network. */
   readonly changed: (networkId: string) => void;
@@ -84,14 +82,14 @@ export class NetworkFollower implements AsyncDisposable {
     return this.#followed.get(networkId)?.loop.endpoints;
   }
 
-  /** Whether the store itself has told them, and not only what was last known of it; undefined when it is not followed. */
-  isCurrent(networkId: string): boolean | undefined {
-    return this.#followed.get(networkId)?.loop.isCurrent;
+  /** False while more of them may be known soon; undefined when the network is not followed. */
+  isLatest(networkId: string): boolean | undefined {
+    return this.#followed.get(networkId)?.loop.view.isLatest;
   }
 
   /** One of them; undefined also while the store's state is not known. */
   findEndpoint(networkId: string, endpointId: string): EndpointRecord | undefined {
-    return this.endpointsOf(networkId)?.find(({ id }) => id === endpointId);
+    return this.#followed.get(networkId)?.loop.view.get(keys.endpoint(networkId, endpointId))?.record;
   }
 
   /** Why the kernel does not have the store's state, for each network of which that is so. */
@@ -122,8 +120,7 @@ class ForwardingLoop {
   readonly #parts: FollowerParts;
   #network: NetworkSpec;
   readonly #signal: AbortSignal;
-  endpoints: readonly EndpointRecord[] | undefined;
-  isCurrent = false;
+  readonly view: View<EndpointRecord>;
   /** Of the last attempt. */
   failure: unknown;
   #wake: () => void = () => undefined;
@@ -136,20 +133,18 @@ class ForwardingLoop {
     this.#parts = parts;
     this.#network = network;
     this.#signal = signal;
+    this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
     this.applied = new Promise((resolve) => {
       this.#resolveApplied = resolve;
     });
   }
 
   async run(): Promise<void> {
-    const { store, hosts, records } = this.#parts;
+    const { hosts, changed } = this.#parts;
     const forget = hosts.onChange(() => this.#hint());
     this.#signal.addEventListener('abort', () => this.#hint());
-    const prefix = keys.endpointsOf(this.#network.id);
-    const { ended } = watchRecords(store, prefix, this.#signal, (entries, recalled) => {
-      this.isCurrent = !recalled;
-      this.endpoints = records.read(endpointRecord, prefix, entries.values());
-      this.#parts.changed(this.#network.id);
+    this.view.onChange(() => {
+      changed(this.#network.id);
       this.#hint();
     });
     while (!this.#signal.aborted) {
@@ -157,9 +152,13 @@ class ForwardingLoop {
       if (!this.#signal.aborted && this.endpoints) await this.#apply(this.endpoints);
     }
     forget();
-    records.forget(prefix);
     this.#resolveApplied();
-    await ended;
+    await this.view[Symbol.asyncDispose]();
+  }
+
+  /** undefined: they are not known yet. */
+  get endpoints(): readonly EndpointRecord[] | undefined {
+    return this.view.isReady ? this.view.records : undefined;
   }
 
   refresh(network = this.#network): void {
@@ -171,7 +170,7 @@ class ForwardingLoop {
   /** Of the last attempt; where nothing could be attempted, of reading the store. */
   async findFailure(): Promise<unknown> {
     if (this.failure !== undefined || this.endpoints !== undefined) return this.failure;
-    return this.#parts.store.list(keys.endpointsOf(this.#network.id)).then(
+    return this.#parts.replica.list(keys.endpointsOf(this.#network.id)).then(
       () => undefined,
       (error: unknown) => error,
     );

@@ -1,11 +1,10 @@
 import { Sweep } from '../../concurrency/sweep.js';
 import { errorMessage } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
+import type { Replica } from '../../replica/replica.js';
+import type { View } from '../../replica/view.js';
 import { keys } from '../../store/keys.js';
-import type { RecordReader } from '../../store/record-reader.js';
 import { formatRecord, type HostProblemsRecord, hostProblemsRecord } from '../../store/records.js';
-import type { Store } from '../../store/store.js';
-import { watchRecords } from '../local/watch-records.js';
 
 const LOOK_MS = 2000;
 /** What every host of the cluster keeps, of each: enough to know where to look. */
@@ -13,9 +12,8 @@ const MOST_PROBLEMS = 5;
 const LONGEST_PROBLEM = 400;
 
 export interface HostProblemsParts {
-  readonly store: Store;
+  readonly replica: Replica;
   readonly hostId: string;
-  readonly records: RecordReader;
   readonly logger: Logger;
   /** This host's, as of now. */
   readonly own: () => readonly string[];
@@ -29,15 +27,14 @@ export interface HostProblemsParts {
  */
 export class HostProblems implements AsyncDisposable {
   readonly #parts: HostProblemsParts;
-  readonly #stop = new AbortController();
+  readonly #all: View<HostProblemsRecord>;
   readonly #sweep: Sweep;
-  #all: readonly HostProblemsRecord[] = [];
   /** At the look before. */
   #before: readonly string[] = [];
-  #watching: Promise<void> = Promise.resolve();
 
   constructor(parts: HostProblemsParts) {
     this.#parts = parts;
+    this.#all = parts.replica.follow(keys.allHostProblems(), hostProblemsRecord);
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: parts.lookMs ?? LOOK_MS,
@@ -48,38 +45,31 @@ export class HostProblems implements AsyncDisposable {
 
   /** Resolves when those of the others are known. */
   async start(): Promise<void> {
-    const { store, records } = this.#parts;
-    const prefix = keys.allHostProblems();
-    const { first, ended } = watchRecords(store, prefix, this.#stop.signal, (entries) => {
-      this.#all = records.read(hostProblemsRecord, prefix, entries.values());
-    });
-    this.#watching = ended;
-    await first;
+    await this.#all.ready;
     this.#sweep.start();
   }
 
   /** What a host has published last; of one that is alive it is at most seconds old. */
   of(hostId: string): readonly string[] {
-    return this.#all.find((record) => record.hostId === hostId)?.problems ?? [];
+    return this.#all.get(keys.hostProblems(hostId))?.record?.problems ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
     await this.#sweep[Symbol.asyncDispose]();
-    await this.#watching;
+    await this.#all[Symbol.asyncDispose]();
   }
 
   async #look(): Promise<number> {
-    const { store, hostId, lookMs = LOOK_MS } = this.#parts;
+    const { replica, hostId, lookMs = LOOK_MS } = this.#parts;
     const now = this.#parts.own();
     const problems = bounded(now.filter((problem) => this.#before.includes(problem)));
     this.#before = now;
-    if (!store.away && problems.join('\n') !== this.of(hostId).join('\n')) {
+    if (problems.join('\n') !== this.of(hostId).join('\n')) {
       const key = keys.hostProblems(hostId);
       const value = formatRecord<HostProblemsRecord>({ version: 1, hostId, problems });
       // Not of a host that was removed.
       const isAlive = { key: keys.alive(hostId), is: 'present' } as const;
-      await store.commit([isAlive], [problems.length === 0 ? { remove: key } : { put: key, value }]);
+      await replica.commit([isAlive], [problems.length === 0 ? { remove: key } : { put: key, value }]);
     }
     return lookMs;
   }

@@ -163,9 +163,15 @@ export class HostRegistration implements AsyncDisposable {
 
   /** As far as is known while the store is away; while it answers, it is asked. */
   async #isKnown(): Promise<boolean> {
-    const entry = await this.#store.get(keys.host(this.#host.id));
-    if (!this.#store.away || !entry) return false;
-    return findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
+    const key = keys.host(this.#host.id);
+    try {
+      await this.#store.get(key, { fresh: true });
+      return false;
+    } catch (error: unknown) {
+      if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+      const entry = await this.#store.get(key);
+      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
+    }
   }
 
   async #renew(first: Lease | undefined): Promise<void> {

@@ -4,12 +4,14 @@ import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js
 import { attemptRemoval } from '../../driver/networks/network-removal.js';
 import { XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
+import { Replica } from '../../replica/replica.js';
 import { keys } from '../../store/keys.js';
 import { RecordReader } from '../../store/record-reader.js';
-import { endpointRecord, findRecord, macRecord } from '../../store/records.js';
+import { endpointRecord, findRecord, macRecord, networkRecord } from '../../store/records.js';
 import type { Condition, Entry, Store } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { loadLocalState } from '../local/local-state.js';
+import { followOwnBindings } from '../local/own-bindings.js';
 import { chooseHost, claimantOf, type KnownHost, listKnownHosts } from './known-hosts.js';
 
 export interface HostRemovalParts {
@@ -80,8 +82,12 @@ class HostRemoval {
   async #loadLocal(): Promise<LocalNetworks> {
     const { store, logger } = this.#parts;
     const records = new RecordReader(logger);
+    await using replica = new Replica(store, records);
+    const networks = replica.follow(keys.networks(), networkRecord);
+    const { id: hostId } = this.#host;
+    const bindings = followOwnBindings(replica, hostId);
     const local = new LocalNetworks();
-    if (!(await loadLocalState(store, this.#host.id, local, records)))
+    if (!(await loadLocalState({ replica, hostId, networks, bindings, local, records })))
       throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
     const [problem] = records.problems;
     if (problem !== undefined) throw new XnetError('INTERNAL', problem);

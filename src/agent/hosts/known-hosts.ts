@@ -27,16 +27,12 @@ export interface KnownHost {
 }
 
 /** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
-export async function listKnownHosts(store: Pick<Store, 'list' | 'away'>): Promise<KnownHost[]> {
-  const [hosts, alive, bindings, endpoints, references, addresses] = await Promise.all(
-    [
-      keys.hosts(),
-      keys.aliveHosts(),
-      keys.bindings(),
-      keys.endpoints(),
-      keys.poolReferences(),
-      keys.addresses(),
-    ].map(async (prefix) => (await store.list(prefix)).entries),
+export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownHost[]> {
+  const { entries: alive, recalled } = await store.list(keys.aliveHosts());
+  const [hosts, bindings, endpoints, references, addresses] = await Promise.all(
+    [keys.hosts(), keys.bindings(), keys.endpoints(), keys.poolReferences(), keys.addresses()].map(
+      async (prefix) => (await store.list(prefix)).entries,
+    ),
   );
   const records = new Map(
     (hosts ?? []).flatMap((entry) => {
@@ -54,7 +50,7 @@ export async function listKnownHosts(store: Pick<Store, 'list' | 'away'>): Promi
     return {
       id,
       ...(record && { name: record.name, vtep: record.vtep }),
-      ...(!store.away && { alive: (alive ?? []).some(({ key }) => key === keys.alive(id)) }),
+      ...(!recalled && { alive: alive.some(({ key }) => key === keys.alive(id)) }),
       endpoints: joined.filter((each) => each === id).length,
       networks: bound.filter((each) => each === id).length,
     };

@@ -4,16 +4,18 @@ import type { Tie } from '../../driver/collaborators.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
+import type { View } from '../../replica/view.js';
 import { keys } from '../../store/keys.js';
 import type { RecordReader } from '../../store/record-reader.js';
 import { type BindingRecord, type EndpointRecord, endpointRecord } from '../../store/records.js';
 import type { Entry, Store } from '../../store/store.js';
-import { readOwnBindings } from './own-bindings.js';
 
 export interface LocalCatchUpParts {
   readonly store: Store;
   readonly engine: Pick<Engine, 'listNetworks'>;
   readonly hostId: string;
+  /** Of this host. */
+  readonly bindings: View<BindingRecord>;
   readonly local: LocalNetworks;
   readonly records: RecordReader;
   /** As `recall` of driver/networks/networks.ts and of driver/endpoints/endpoints.ts. */
@@ -56,7 +58,7 @@ export class LocalCatchUp implements AsyncDisposable {
 
   async #catchUp(): Promise<void> {
     const { local, hostId, records, recallNetwork, recallEndpoint, caughtUp, logger } = this.#parts;
-    const bindings = readOwnBindings(records, await this.#list(keys.bindings()), hostId);
+    const bindings = this.#bindings();
     for (const binding of bindings) await recallNetwork(binding);
     for (const networkId of new Set(bindings.map((binding) => binding.networkId))) {
       const prefix = keys.endpointsOf(networkId);
@@ -81,9 +83,18 @@ export class LocalCatchUp implements AsyncDisposable {
 
   /** Throws STORE_UNAVAILABLE when it is not the store that answers. */
   async #list(prefix: string): Promise<readonly Entry[]> {
-    const { store } = this.#parts;
-    const { entries } = await store.list(prefix);
-    if (store.away) throw new XnetError('STORE_UNAVAILABLE', store.problem ?? 'the store is away');
+    const { entries, recalled } = await this.#parts.store.list(prefix);
+    if (recalled) throw notHeard();
     return entries;
   }
+
+  #bindings(): readonly BindingRecord[] {
+    const { bindings } = this.#parts;
+    if (!bindings.isCurrent) throw notHeard();
+    return bindings.records;
+  }
+}
+
+function notHeard(): XnetError {
+  return new XnetError('STORE_UNAVAILABLE', 'the store has not answered since this start');
 }

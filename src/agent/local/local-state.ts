@@ -1,10 +1,21 @@
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { isXnetError } from '../../errors.js';
+import type { Replica } from '../../replica/replica.js';
+import type { View } from '../../replica/view.js';
 import { keys } from '../../store/keys.js';
 import type { RecordReader } from '../../store/record-reader.js';
-import { endpointRecord, networkRecord } from '../../store/records.js';
-import type { Entry, Store } from '../../store/store.js';
-import { readOwnBindings } from './own-bindings.js';
+import { type BindingRecord, endpointRecord, type NetworkRecord } from '../../store/records.js';
+import type { Snapshot } from '../../store/store.js';
+
+export interface LocalStateParts {
+  readonly replica: Replica;
+  readonly hostId: string;
+  readonly networks: View<NetworkRecord>;
+  /** Of this host. */
+  readonly bindings: View<BindingRecord>;
+  readonly local: LocalNetworks;
+  readonly records: RecordReader;
+}
 
 /**
  * Fills `local` with what the store has of this host: Docker tells a driver of its networks and endpoints
@@ -13,47 +24,35 @@ import { readOwnBindings } from './own-bindings.js';
  * Resolves to false when the store was away: what it was last known to have may lack the last seconds before a crash
  * (LocalCatchUp reads them).
  */
-export async function loadLocalState(
-  store: Store,
-  hostId: string,
-  local: LocalNetworks,
-  records: RecordReader,
-): Promise<boolean> {
-  let isFresh = true;
-  const read = async <T>(answer: Promise<T>) => {
-    const value = await answer;
-    isFresh &&= !store.away;
-    return value;
-  };
-  const { entries } = await read(store.list(keys.bindings()));
-  const bindings = readOwnBindings(records, entries, hostId);
-  await Promise.all(
-    bindings.map(async ({ networkId, dockerNetworkId }) => {
-      const key = keys.network(networkId);
-      const entry = await read(store.get(key));
-      const [record] = records.read(networkRecord, key, entry ? [entry] : []);
-      if (record) local.addNetwork({ dockerNetworkId, record });
-    }),
-  );
-  await Promise.all(
-    [...new Set(bindings.map(({ networkId }) => networkId))].map(async (networkId) => {
-      const prefix = keys.endpointsOf(networkId);
-      const endpoints = records.read(endpointRecord, prefix, await read(listEntries(store, prefix)));
-      for (const endpoint of endpoints) if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
-    }),
-  );
-  return isFresh;
+export async function loadLocalState(parts: LocalStateParts): Promise<boolean> {
+  const { hostId, networks, bindings, local, records } = parts;
+  await Promise.all([networks.ready, bindings.ready]);
+  for (const { networkId, dockerNetworkId } of bindings.records) {
+    const record = networks.get(keys.network(networkId))?.record;
+    if (record) local.addNetwork({ dockerNetworkId, record });
+  }
+  const networkIds = [...new Set(bindings.records.map(({ networkId }) => networkId))];
+  const lists = await Promise.all(networkIds.map((networkId) => listEndpoints(parts, networkId)));
+  for (const [index, { entries }] of lists.entries()) {
+    const prefix = keys.endpointsOf(networkIds[index] ?? '');
+    for (const endpoint of records.read(endpointRecord, prefix, entries))
+      if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
+  }
+  return networks.isCurrent && bindings.isCurrent && lists.every(({ recalled }) => !recalled);
 }
 
 /**
  * While the store is away, none of a network whose endpoints this host has never looked at: it has none there, since it
  * follows each network in which it has one.
  */
-async function listEntries(store: Store, prefix: string): Promise<readonly Entry[]> {
+async function listEndpoints(
+  { replica, bindings }: LocalStateParts,
+  networkId: string,
+): Promise<Pick<Snapshot, 'entries' | 'recalled'>> {
   try {
-    return (await store.list(prefix)).entries;
+    return await replica.list(keys.endpointsOf(networkId));
   } catch (error: unknown) {
-    if (store.away && isXnetError(error, 'STORE_UNAVAILABLE')) return [];
-    throw error;
+    if (bindings.isCurrent || !isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+    return { entries: [], recalled: true };
   }
 }

@@ -1,16 +1,11 @@
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerNetwork, EngineEvent } from '../../docker/engine.js';
-import type { LocalNetworks } from '../../driver/local-networks.js';
 import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import type { RecordReader } from '../../store/record-reader.js';
-import { type BindingRecord, formatRecord, type NetworkRecord, networkRecord } from '../../store/records.js';
-import type { Entry } from '../../store/store.js';
+import type { View } from '../../replica/view.js';
+import type { BindingRecord, NetworkRecord } from '../../store/records.js';
 import { Absences } from '../local/absences.js';
-import { ownBindingEntries, readOwnBindings } from '../local/own-bindings.js';
-import { watchRecords } from '../local/watch-records.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
 import { applyMirrorStep, isOutdated, type MirrorEffects, stepKey, stepTitle } from './mirror-apply.js';
 import { isDecision, noteDecisions } from './mirror-decisions.js';
@@ -39,9 +34,11 @@ export interface MirrorTiming {
 }
 
 export interface MirrorParts extends MirrorEffects {
-  readonly local: LocalNetworks;
+  /** Of the cluster. */
+  readonly networks: View<NetworkRecord>;
+  /** Of this host. */
+  readonly bindings: View<BindingRecord>;
   readonly newNetworks: NewNetworks;
-  readonly records: RecordReader;
   /** Is given the networks that Docker has, at every look. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
@@ -89,15 +86,13 @@ export class Mirror implements AsyncDisposable {
   /** Removed networks of the cluster, by id, in whose place a user of this host has created another; of which removal. */
   readonly #succeeded = new Map<string, number>();
   readonly #tried = new Map<string, Tried>();
-  #networks: ReadonlyMap<string, Entry> = new Map();
-  /** Of this host. */
-  #bindings: readonly Entry[] = [];
   #problems: readonly string[] = [];
   #settle: () => void = () => undefined;
   readonly #settled = new Promise<void>((resolve) => {
     this.#settle = resolve;
   });
-  #running: readonly Promise<void>[] = [];
+  #forget: readonly (() => void)[] = [];
+  #running: Promise<void> = Promise.resolve();
 
   constructor(parts: MirrorParts) {
     this.#parts = parts;
@@ -110,28 +105,21 @@ export class Mirror implements AsyncDisposable {
     });
   }
 
-  /** Resolves when the store's first snapshot is in; the rest goes on behind. */
+  /** Resolves when the networks are known; the rest goes on behind. */
   async start(): Promise<void> {
-    const { store } = this.#parts;
-    const { signal } = this.#stop;
-    const networks = watchRecords(store, keys.networks(), signal, (entries) => {
-      this.#networks = new Map(entries);
-      this.#sweep.hint();
-    });
-    const bindings = watchRecords(store, keys.bindings(), signal, (entries) => {
-      this.#bindings = ownBindingEntries(entries.values(), this.#parts.hostId);
-      this.#sweep.hint();
-    });
-    this.#running = [networks.ended, bindings.ended];
-    await Promise.all([networks.first, bindings.first]);
+    const { networks, bindings } = this.#parts;
+    await Promise.all([networks.ready, bindings.ready]);
+    const hint = () => this.#sweep.hint();
+    this.#forget = [networks.onChange(hint), bindings.onChange(hint)];
     this.#sweep.start();
-    this.#running = [...this.#running, this.#followDocker()];
+    this.#running = this.#followDocker();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    for (const forget of this.#forget) forget();
     await this.#sweep[Symbol.asyncDispose]();
-    await Promise.all(this.#running);
+    await this.#running;
   }
 
   /**
@@ -176,7 +164,6 @@ export class Mirror implements AsyncDisposable {
     const view = await this.#view();
     // Another machine's: what is not in this Docker is no less there.
     if (!this.#parts.registration.recognize(view.database, view.bindings)) return this.#timing.sweepMs;
-    this.#refreshLocal(view.networks);
     const { steps, problems } = planMirror(view);
     if (steps.every((step) => step.do !== 'bridge')) this.#settle();
     this.#setProblems(problems);
@@ -186,12 +173,12 @@ export class Mirror implements AsyncDisposable {
   }
 
   async #view(): Promise<MirrorView> {
-    const { engine, hostId, driver, records } = this.#parts;
+    const { engine, hostId, driver } = this.#parts;
     // First Docker: what it has now was bound before, so no network looks unbound for being new.
     const dockerNetworks = await engine.listNetworks();
     this.#parts.onListed(dockerNetworks);
-    const networks = records.read(networkRecord, keys.networks(), this.#networks.values());
-    const bindings = readOwnBindings(records, this.#bindings, hostId);
+    const networks = this.#parts.networks.records;
+    const bindings = this.#parts.bindings.records;
     return {
       hostId,
       driver,
@@ -259,27 +246,18 @@ export class Mirror implements AsyncDisposable {
   }
 
   #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
+    const { bindings } = this.#parts;
     // Of the last seconds before a crash nothing is known until the store answers.
-    if (this.#parts.store.away) return new Set();
+    if (!bindings.isCurrent) return new Set();
     // By the keys: bound is bound, also when the record cannot be read.
-    const isBound = (id: string) => this.#bindings.some(({ key }) => key.endsWith(`/${id}`));
+    const bound = [...bindings.all()];
+    const isBound = (id: string) => bound.some(({ key }) => key.endsWith(`/${id}`));
     const unbound = dockerNetworks.filter(
       ({ id, driver, scope }) => driver === this.#parts.driver && scope === 'local' && !isBound(id),
     );
     this.#unbound.note(unbound.map(({ id }) => id));
     const strays = unbound.filter(({ id }) => this.#unbound.isLongerThan(id, this.#timing.goneMs));
     return new Set(strays.map(({ id }) => id));
-  }
-
-  /** The driver's view in memory learns of names and of removals under way. */
-  #refreshLocal(networks: readonly NetworkRecord[]): void {
-    const { local } = this.#parts;
-    const byId = new Map(networks.map((record) => [record.id, record]));
-    for (const { dockerNetworkId, record } of local.listNetworks()) {
-      const current = byId.get(record.id);
-      if (current && formatRecord(current) !== formatRecord(record))
-        local.addNetwork({ dockerNetworkId, record: current });
-    }
   }
 
   async #applyAll(steps: readonly MirrorStep[], database: string): Promise<void> {

@@ -1,10 +1,7 @@
 import type { DockerNetwork, Engine } from '../../docker/engine.js';
 import { Prefix } from '../../inet/prefix.js';
-import { keys } from '../../store/keys.js';
-import type { RecordReader } from '../../store/record-reader.js';
+import type { View } from '../../replica/view.js';
 import type { BindingRecord } from '../../store/records.js';
-import type { Store } from '../../store/store.js';
-import { readOwnBindings } from '../local/own-bindings.js';
 
 /** A hold of this host on a pool. */
 export interface PoolHold {
@@ -19,16 +16,15 @@ export interface PoolHold {
 }
 
 export interface LooseHoldsParts {
-  readonly store: Store;
   readonly engine: Pick<Engine, 'listNetworks'>;
+  /** Of this host. */
+  readonly bindings: View<BindingRecord>;
   readonly pools: {
     /** This host's holds on pools, less those that the PoolIDs name. */
     listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]>;
   };
-  readonly hostId: string;
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
-  readonly records: RecordReader;
 }
 
 /**
@@ -36,9 +32,8 @@ export interface LooseHoldsParts {
  * off. Throws DOCKER and the store's errors.
  */
 export async function listLooseHolds(parts: LooseHoldsParts): Promise<PoolHold[]> {
-  const { store, engine, pools, hostId, driver, records } = parts;
-  const { entries } = await store.list(keys.bindings());
-  const bindings = readOwnBindings(records, entries, hostId);
+  const { engine, pools, driver } = parts;
+  const bindings = parts.bindings.records;
   const holds = await pools.listUnnamedHolds(bindings.flatMap(({ poolIds = [] }) => poolIds));
   // Mostly there is none. Docker may be starting, and answer nobody before it has heard from this host's driver.
   if (holds.length === 0) return [];

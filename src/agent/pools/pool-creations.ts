@@ -4,7 +4,9 @@ import type { PoolRequests } from '../../driver/pool-requests.js';
 import { errorMessage } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { Logger } from '../../observability/logger.js';
+import type { View } from '../../replica/view.js';
 import { keys } from '../../store/keys.js';
+import type { NetworkRecord } from '../../store/records.js';
 import { type LooseHoldsParts, listLooseHolds, type PoolHold } from './loose-holds.js';
 
 /** Docker lists its networks in some ms, or it does not answer at all. */
@@ -12,6 +14,8 @@ const LIST_MS = 1000;
 
 export interface PoolCreationsParts extends LooseHoldsParts {
   readonly requests: PoolRequests;
+  /** Of the cluster. */
+  readonly networks: View<NetworkRecord>;
   /** Where Docker gets the pools of networks of one host. */
   readonly addressSpace: string;
   readonly logger: Logger;
@@ -34,7 +38,7 @@ export class PoolCreations {
     const { logger } = this.#parts;
     try {
       const holds = await withDeadline(listLooseHolds(this.#parts), LIST_MS, 'looking for creations');
-      await Promise.all(holds.map((hold) => this.#resume(hold)));
+      for (const hold of holds) this.#resume(hold);
     } catch (error: unknown) {
       logger.debug('cannot tell which networks are being created', { error: errorMessage(error) });
     }
@@ -53,10 +57,13 @@ export class PoolCreations {
     this.#listed = new Set(others.map(({ id }) => id));
   }
 
-  async #resume({ networkName, ...hold }: PoolHold): Promise<void> {
-    const { store, requests } = this.#parts;
-    if (networkName === undefined) return requests.note(hold);
-    const isId = await store.get(keys.network(networkName));
+  #resume({ networkName, ...hold }: PoolHold): void {
+    const { networks, requests } = this.#parts;
+    if (networkName === undefined) {
+      requests.note(hold);
+      return;
+    }
+    const isId = networks.get(keys.network(networkName)) !== undefined;
     requests.note({ ...hold, network: isId ? { id: networkName } : { name: networkName } });
   }
 }

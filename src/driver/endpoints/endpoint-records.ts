@@ -9,7 +9,7 @@ import {
   type NetworkRecord,
   parseRecord,
 } from '../../store/records.js';
-import type { Revision, Write } from '../../store/store.js';
+import type { Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import type { AddressBook, AddressPlan } from '../collaborators.js';
 import type { LocalNetworks } from '../local-networks.js';
@@ -51,18 +51,20 @@ export class EndpointRecords {
   /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address or the MAC, and the store's errors. */
   async commit(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
     const { store, addressBook } = this.#parts;
-    let isFirst = true;
+    let isRepeated = false;
     const attempt = async () => {
+      const round = { isRepeated };
+      isRepeated = true;
       const addresses = endpoint.addresses.map((address) =>
         addressBook.bindPlan({
           poolKey: poolKeyOf(network, IpAddress.parse(address)),
           address,
           endpointId: endpoint.id,
           networkId: network.id,
+          ...round,
         }),
       );
-      const mac = planMacClaim(this.#parts, network, endpoint, isFirst);
-      isFirst = false;
+      const mac = planMacClaim(this.#parts, network, endpoint, round.isRepeated);
       const plans = await Promise.all([mac, ...addresses]);
       const record: AddressPlan = {
         conditions: [{ key: keys.network(network.id), is: 'present' }],
@@ -70,21 +72,25 @@ export class EndpointRecords {
       };
       return { result: undefined, ...merge([record, ...plans]) };
     };
-    await transact(store, attempt, { onCommitted: noteTo(addressBook) });
+    await transact(store, attempt);
   }
 
   /** One commit that puts the addresses to rest. Idempotent. Throws the store's errors. */
   async remove(endpoint: EndpointRecord): Promise<void> {
-    const { store, addressBook } = this.#parts;
-    const remove = () =>
-      transact(store, () => this.#attemptRemoval(endpoint), { onCommitted: noteTo(addressBook) });
+    let isRepeated = false;
+    const attempt = () => {
+      const round = { isRepeated };
+      isRepeated = true;
+      return this.#attemptRemoval(endpoint, round);
+    };
+    const remove = () => transact(this.#parts.store, attempt);
     // NOT_FOUND: the lease of resting addresses has ended; asked again, the address book takes a fresh one.
     await remove().catch((error: unknown) =>
       isXnetError(error, 'NOT_FOUND') ? remove() : Promise.reject(error),
     );
   }
 
-  async #attemptRemoval(endpoint: EndpointRecord): Promise<Attempt<void>> {
+  async #attemptRemoval(endpoint: EndpointRecord, round: { isRepeated: boolean }): Promise<Attempt<void>> {
     const { addressBook, local, store } = this.#parts;
     const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
     const addresses = network ? endpoint.addresses : [];
@@ -94,6 +100,7 @@ export class EndpointRecords {
           poolKey: poolKeyOf(network as NetworkRecord, IpAddress.parse(address)),
           address,
           endpointId: endpoint.id,
+          ...round,
         }),
       ),
     );
@@ -112,10 +119,6 @@ export function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
     'INVALID',
     `address ${address} is in no subnet of network ${network.name ?? network.id} (${subnets})`,
   );
-}
-
-function noteTo(addressBook: AddressBook) {
-  return (writes: readonly Write[], revision: Revision) => addressBook.noteCommitted(writes, revision);
 }
 
 function merge(plans: readonly AddressPlan[]): AddressPlan {

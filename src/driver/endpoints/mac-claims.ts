@@ -54,19 +54,19 @@ export function isDerivedMac(endpoint: EndpointRecord): boolean {
 }
 
 /**
- * What an endpoint's commit must hold so that its MAC is its own. `isFirst`: nothing is read for a MAC that mostly is free;
- * asked again, its claim is read. Throws IN_USE naming the holder (its `fields.mac` is the MAC), and the store's errors.
+ * What an endpoint's commit must hold so that its MAC is its own. Nothing is read for a MAC that mostly is free;
+ * when a commit with that plan has failed (`isRepeated`), its claim is. Throws IN_USE naming the holder (its `fields.mac` is the MAC), and the store's errors.
  */
 export async function planMacClaim(
   parts: MacClaimsParts,
   network: NetworkRecord,
   endpoint: EndpointRecord,
-  isFirst: boolean,
+  isRepeated: boolean,
 ): Promise<AddressPlan> {
   const { store, hostName } = parts;
   const { id: endpointId, networkId, hostId, mac } = endpoint;
   const key = keys.mac(networkId, mac);
-  const entry = isFirst ? undefined : await store.get(key);
+  const entry = isRepeated ? await store.get(key) : undefined;
   const claim = entry && parseRecord(macRecord, entry);
   if (claim?.endpointId === endpointId) return { conditions: [asRead(key, entry)], writes: [] };
   const stale = claim ? await requireStale(parts, claim, mac) : [];

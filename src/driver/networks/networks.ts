@@ -1,6 +1,5 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
-import { XnetError } from '../../errors.js';
 import { keys } from '../../store/keys.js';
 import {
   bindingRecord,
@@ -96,7 +95,8 @@ export class Networks {
       if (local.findNetwork(dockerNetworkId)) return;
       const id = globalNetworkId(dockerNetworkId);
       const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
-      if (!record && store.away) throw this.#unknownYet(dockerNetworkId);
+      // Only the store itself can say that there is none.
+      if (!record) await store.get(keys.network(id), { fresh: true });
       if (!record) return;
       local.addNetwork({ dockerNetworkId, record });
       this.#parts.changed();
@@ -199,14 +199,6 @@ export class Networks {
       return findGlobalPool(store, pools, subnet, newId(dockerNetworkId));
     };
     return Promise.all(subnets.map(({ addressSpace, subnet }) => find(addressSpace, subnet)));
-  }
-
-  #unknownYet(dockerNetworkId: string): XnetError {
-    const { description } = this.#parts.store;
-    return new XnetError(
-      'STORE_UNAVAILABLE',
-      `Docker network ${dockerNetworkId} cannot be looked up while the store (${description}) does not answer`,
-    );
   }
 
   async #renewHolds({ dockerNetworkId, record }: LocalNetwork, given: readonly GivenPool[]): Promise<void> {

@@ -10,7 +10,7 @@ import type { IpamContext } from '../ipam-context.js';
 import { randomToken } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
-import { awayError } from '../reserve/away.js';
+import { awayError, reserveServes } from '../reserve/away.js';
 import { readAsked } from '../reserve/wishes.js';
 
 /** Conditions and writes to be added to a commit of the caller's own. */
@@ -27,13 +27,11 @@ interface Held {
 /**
  * Ties addresses to endpoints, as parts of the commits that make and remove the endpoints themselves.
  *
- * A plan rests on what this host knows of the address; when the same is asked for again before `noteCommitted`
- * told of a commit, the first plan has failed, and the address is read anew.
+ * The first plan for an address rests on what this host knows of it; when a commit with that plan has failed
+ * (`isRepeated`, or its fate is unknown), the address is read anew.
  */
 export class AddressBook {
   readonly #context: IpamContext;
-  /** Keys of addresses whose last plan has not been committed, as far as we were told. */
-  readonly #open = new Set<string>();
 
   constructor(context: IpamContext) {
     this.#context = context;
@@ -41,7 +39,7 @@ export class AddressBook {
 
   /** This host has claimed the address for an endpoint to come: `bindPlan` for it is sure to succeed. */
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
-    const known = this.#context.views.find(poolKey)?.addresses.get(IpAddress.parse(address).value);
+    const known = this.#context.views.find(poolKey)?.findCertain(IpAddress.parse(address));
     const record = known?.record;
     return record?.state === 'claimed' && !record.reserve && this.#isOwnClaim(record);
   }
@@ -55,33 +53,39 @@ export class AddressBook {
     address: string;
     endpointId: string;
     networkId: string;
+    isRepeated?: boolean;
   }): Promise<AddressPlan> {
     const { key, address, held } = await this.#read(binding);
     const endpoint = { endpointId: binding.endpointId, networkId: binding.networkId };
     // Whatever xnet's IPAM hands out a reference holds.
     if (!held || held.record.references.length === 0) this.#context.views.beginByDocker(binding.poolKey);
-    if (!held) return this.#propose({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
+    if (!held) return plan({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
     if (record.state === 'resting') {
-      if (this.#context.store.away) throw this.#mayBeTaken(address);
-      return this.#propose(condition, this.#claimWrite(key, endpoint));
+      if (reserveServes(this.#context.store)) throw this.#mayBeTaken(address);
+      return plan(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
     if (isClusters(record) && record.endpointId === undefined) {
       const { name: hostName } = this.#context.host;
-      return this.#propose(condition, putRecord(key, { ...record, ...endpoint, hostName }));
+      return plan(condition, putRecord(key, { ...record, ...endpoint, hostName }));
     }
     if (!this.#isOwnClaim(record)) throw await this.#inUse(binding.poolKey, address, record);
     const { reserve: _, ...claimed } = record;
-    return this.#propose(condition, putRecord(key, { ...claimed, ...endpoint }));
+    return plan(condition, putRecord(key, { ...claimed, ...endpoint }));
   }
 
   /**
    * Puts the endpoint's address to rest, or gives it back to the cluster, which holds it on; no conditions and no
    * writes when it is no longer the endpoint's.
    */
-  async restPlan(binding: { poolKey: string; address: string; endpointId: string }): Promise<AddressPlan> {
+  async restPlan(binding: {
+    poolKey: string;
+    address: string;
+    endpointId: string;
+    isRepeated?: boolean;
+  }): Promise<AddressPlan> {
     const { rests, keepsReleased } = this.#context;
     const { key, held } = await this.#read(binding);
     if (held?.record.state !== 'claimed' || held.record.endpointId !== binding.endpointId) {
@@ -90,42 +94,35 @@ export class AddressBook {
     if (isClusters(held.record) && held.record.references.length > 0) {
       const { endpointId: _, networkId: __, ...unbound } = held.record;
       const condition: Condition = { key, is: 'at', revision: held.revision };
-      return this.#propose(condition, putRecord(key, { ...unbound, hostName: CLUSTER.name }));
+      return plan(condition, putRecord(key, { ...unbound, hostName: CLUSTER.name }));
     }
     const isKept = held.record.references.length === 0 && keepsReleased(binding.poolKey);
     const write = isKept ? rests.keepWrite(key, held.record) : await rests.restWrite(key, held.record);
-    return this.#propose({ key, is: 'at', revision: held.revision }, write);
+    return plan({ key, is: 'at', revision: held.revision }, write);
   }
 
-  /** Tells of a commit, so that the next plan and the next choice of an address know of it at once. */
-  noteCommitted(writes: readonly Write[], revision: Revision): void {
-    this.#context.views.note(writes, revision);
-    for (const write of writes)
-      this.#open.delete('put' in write ? write.put : 'remove' in write ? write.remove : '');
-  }
-
-  async #read({ poolKey, address: text }: { poolKey: string; address: string }) {
+  async #read(binding: { poolKey: string; address: string; isRepeated?: boolean }) {
+    const { poolKey, address: text, isRepeated = false } = binding;
     const address = IpAddress.parse(text);
     checkAddress(address, parsePoolKey(poolKey).subnet);
     const key = keys.address(poolKey, `${address}`);
-    return { key, address, held: await this.#readHeld(poolKey, key, address) };
+    return { key, address, held: await this.#readHeld(poolKey, key, address, isRepeated) };
   }
 
-  async #readHeld(poolKey: string, key: string, address: IpAddress): Promise<Held | undefined> {
+  async #readHeld(
+    poolKey: string,
+    key: string,
+    address: IpAddress,
+    isRepeated: boolean,
+  ): Promise<Held | undefined> {
     const { views, rests, host } = this.#context;
-    const isRepeated = this.#open.has(key);
+    // The store may have lost the lease of resting addresses.
     if (isRepeated) rests.forget();
-    const known = isRepeated ? undefined : views.find(poolKey)?.addresses.get(address.value);
+    const known = isRepeated ? undefined : views.find(poolKey)?.findCertain(address);
     const isOwn = known?.record?.state === 'claimed' && known.record.hostId === host.id;
     if (isOwn) return { revision: known.revision, record: known.record };
     const entry = await readAsked(this.#context, key);
-    this.#open.delete(key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
-  }
-
-  #propose(condition: Condition, write: Write): AddressPlan {
-    this.#open.add(condition.key);
-    return { conditions: [condition], writes: [write] };
   }
 
   #isOwnClaim({ hostId, purpose, endpointId }: AddressRecord): boolean {
@@ -159,6 +156,10 @@ export class AddressBook {
       endpointId: record.endpointId,
     });
   }
+}
+
+function plan(condition: Condition, write: Write): AddressPlan {
+  return { conditions: [condition], writes: [write] };
 }
 
 function putRecord(key: string, record: AddressRecord): Write {

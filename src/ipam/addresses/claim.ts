@@ -4,7 +4,7 @@
  * A commit that is refused shows what stands in the way, and another address is chosen. A commit of unknown
  * fate is read back first and then made again for the same address, so that no second one can be taken.
  */
-import { XnetError } from '../../errors.js';
+import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { keys } from '../../store/keys.js';
 import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
@@ -15,7 +15,7 @@ import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import type { PoolReference } from '../pool-id.js';
 import { formatPoolKey, showPool } from '../pool-name.js';
 import { referenceKey } from '../pools/pool-entries.js';
-import { awayError } from '../reserve/away.js';
+import { awayError, reserveServes } from '../reserve/away.js';
 
 /** An address to take: free, or resting or in this host's reserve since `over`. */
 export interface Pick {
@@ -101,7 +101,7 @@ export class Claim {
 
   async #commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#fate = 'unknown';
-    const result = await this.#context.views.commit(conditions, writes);
+    const result = await this.#context.store.commit(conditions, writes);
     if (!result.committed) this.#fate = this.#fateOf(result.found);
     if (this.#fate === 'refused') this.refusals += 1;
     return result;
@@ -140,7 +140,7 @@ export class Claim {
   }
 
   #poolGone(): XnetError {
-    if (this.#context.store.away) {
+    if (reserveServes(this.#context.store)) {
       return awayError(this.#context.store, `pool ${showPool(this.pool)} is not known to this host`);
     }
     return new XnetError(
@@ -153,16 +153,11 @@ export class Claim {
 }
 
 /** Frees an address that was never given to anybody, if it still has this claim. */
-async function removeClaim(
-  { store, views, transactions }: IpamContext,
-  key: string,
-  claim: string,
-): Promise<void> {
+async function removeClaim({ store, transactions }: IpamContext, key: string, claim: string): Promise<void> {
   await transact(
-    views,
+    store,
     async () => {
-      const { entry, isFresh } = await readFate(store, key);
-      if (!isFresh) throw awayError(store, `${key} cannot be given back`);
+      const entry = await store.get(key, { fresh: true });
       if (!entry || claimOf(entry) !== claim) return { result: undefined };
       return {
         result: undefined,
@@ -174,11 +169,14 @@ async function removeClaim(
   );
 }
 
-/** What is known of a store that is away (not `isFresh`) may be from before a commit of unknown fate. */
+/** What was last known (not `isFresh`) may be from before a commit of unknown fate. */
 async function readFate(store: Store, key: string): Promise<{ entry: Entry | undefined; isFresh: boolean }> {
-  const wasAway = store.away;
-  const entry = await store.get(key);
-  return { entry, isFresh: !wasAway && !store.away };
+  try {
+    return { entry: await store.get(key, { fresh: true }), isFresh: true };
+  } catch (error: unknown) {
+    if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+    return { entry: await store.get(key), isFresh: false };
+  }
 }
 
 /** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */

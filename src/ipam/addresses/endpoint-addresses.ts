@@ -13,7 +13,7 @@ import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-addres
 import type { KnownAddress } from '../pools/known-addresses.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, checkAddress, type Span } from '../pools/subnet-rules.js';
-import { awayError } from '../reserve/away.js';
+import { awayError, reserveServes } from '../reserve/away.js';
 import { isWithin, reservedBy } from '../reserve/reserve-plan.js';
 import { readAsked } from '../reserve/wishes.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
@@ -45,14 +45,14 @@ export class EndpointAddresses {
     const claim = () => new Claim(this.#context, pool, options, request.id);
     const span = automaticSpan(pool.subnet, pool.range);
     // Where nothing is in reserve the store is waited for: mostly another member answers soon.
-    const usesReserve = () => store.away && findReserved(view, span, host.id) !== undefined;
+    const usesReserve = () => reserveServes(store) && findReserved(view, span, host.id) !== undefined;
     try {
       if (!usesReserve()) {
         const choose: Choose = (refusals) => chooseNext(view, pool, host.id, refusals);
         return await this.#take(view, claim(), choose, usesReserve);
       }
     } catch (error: unknown) {
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !store.away) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
     }
     return this.#take(view, claim(), async () => chooseAway(store, view, pool, host.id));
   }
@@ -97,7 +97,7 @@ export class EndpointAddresses {
       return claimed;
     } catch (error: unknown) {
       const { store } = this.#context;
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !store.away) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
       throw awayError(store, `address ${address} cannot be claimed`);
     } finally {
       this.#count(claim);
@@ -108,7 +108,7 @@ export class EndpointAddresses {
     const { store, views, unfinished, host } = this.#context;
     const known = views.find(formatPoolKey(pool))?.addresses.get(address.value);
     const free = { address: address.value };
-    if (refusals === 0 && !known && !store.away) return free;
+    if (refusals === 0 && !known && !reserveServes(store)) return free;
     const key = keys.address(formatPoolKey(pool), `${address}`);
     const entry = await readAsked(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);

@@ -15,7 +15,7 @@ import { formatPoolKey } from '../pool-name.js';
  * the cluster holds it again. Whether the address is another endpoint's is settled when an endpoint takes it.
  */
 export async function givenByCluster(
-  { store, views, unfinished, transactions }: IpamContext,
+  { store, unfinished, transactions }: IpamContext,
   pool: PoolReference,
   address: IpAddress,
   { isRepeatable = false }: { readonly isRepeatable?: boolean },
@@ -24,7 +24,7 @@ export async function givenByCluster(
   const key = keys.address(formatPoolKey(pool), `${address}`);
   const reference = clusterReference(pool);
   return transact<boolean>(
-    views,
+    store,
     async () => {
       const entry = await store.get(key);
       const record = entry && parseRecord(addressRecord, entry);

@@ -72,10 +72,10 @@ async function releaseIf(
   isHeld: IsHeld,
   guess?: Held,
 ): Promise<Released> {
-  const { store, views, transactions } = context;
+  const { store, transactions } = context;
   let first = guess?.record.endpointId === undefined ? guess : undefined;
   return transact(
-    views,
+    store,
     async (): Promise<Attempt<Released>> => {
       const entry = first ? undefined : await store.get(key);
       const held = entry ? { revision: entry.revision, record: parseRecord(addressRecord, entry) } : first;

@@ -48,14 +48,14 @@ export class SharedAddresses {
   /** Adds this reference to those that hold `address`. Idempotent. Throws INVALID, IN_USE, NOT_FOUND. */
   async claim(pool: PoolReference, purpose: SharedPurpose, address: IpAddress): Promise<IpAddress> {
     checkAddress(address, pool.subnet);
-    const { store, views, host, transactions } = this.#context;
+    const { store, host, transactions } = this.#context;
     const poolKey = formatPoolKey(pool);
     const key = keys.address(poolKey, `${address}`);
     const holdKey = referenceKey(pool, host);
     const { id: hostId, name: hostName } = holderOf(pool, host);
     const claim = randomToken();
     return transact<IpAddress>(
-      views,
+      store,
       async () => {
         const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);

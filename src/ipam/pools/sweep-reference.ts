@@ -15,14 +15,14 @@ const BATCH = 100;
  * gone its resting addresses go as well: nobody is left to whom they could be given. Idempotent.
  */
 export async function sweepReference(
-  { store, views, transactions }: IpamContext,
+  { store, transactions }: IpamContext,
   pool: PoolReference,
 ): Promise<void> {
   const poolKey = formatPoolKey(pool);
   let more = true;
   while (more) {
     more = await transact(
-      views,
+      store,
       async () => {
         const isPoolThere = (await store.get(keys.pool(poolKey))) !== undefined;
         const { entries } = await store.list(keys.addressesOf(poolKey));

@@ -21,7 +21,7 @@ const BATCH = 100;
 
 /** One commit. When another host was faster with one of the addresses, the next look chooses others. */
 export async function claimReserve(
-  { views, host }: IpamContext,
+  { store, host }: IpamContext,
   { inFlight }: PoolView,
   pool: PoolName,
   chosen: readonly bigint[],
@@ -35,27 +35,27 @@ export async function claimReserve(
   });
   for (const address of chosen) inFlight.add(address);
   try {
-    return await views.commit([...conditions, ...free], writes);
+    return await store.commit([...conditions, ...free], writes);
   } finally {
     for (const address of chosen) inFlight.delete(address);
   }
 }
 
 /** Frees them at once: their network is gone, or somebody asks for them. */
-export async function removeOwn({ views }: IpamContext, own: readonly Own[]): Promise<void> {
+export async function removeOwn({ store }: IpamContext, own: readonly Own[]): Promise<void> {
   for (const { key, revision } of own) {
-    await views.commit([{ key, is: 'at', revision }], [{ remove: key }]);
+    await store.commit([{ key, is: 'at', revision }], [{ remove: key }]);
   }
 }
 
 /** Puts them to rest, each if it is as it was read; else the next look does. */
-export async function giveBack({ views, rests }: IpamContext, own: readonly Own[]): Promise<void> {
+export async function giveBack({ store, rests }: IpamContext, own: readonly Own[]): Promise<void> {
   for (let start = 0; start < own.length; start += BATCH) {
     const some = own.slice(start, start + BATCH);
     const conditions = some.map(({ key, revision }): Condition => ({ key, is: 'at', revision }));
     try {
       const writes = await Promise.all(some.map(({ key, record }) => rests.restWrite(key, record)));
-      await views.commit(conditions, writes);
+      await store.commit(conditions, writes);
     } catch (error: unknown) {
       // The store has lost the lease; the next one is fresh.
       if (isXnetError(error, 'NOT_FOUND')) rests.forget();

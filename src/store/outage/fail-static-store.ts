@@ -158,9 +158,14 @@ export class FailStaticStore implements Store {
     return this.#standIn.known.covers(prefix) ? this.#standIn.snapshot(prefix).entries : undefined;
   }
 
-  async get(key: string): Promise<Entry | undefined> {
+  async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
-    return this.#read(key, ask, () => this.#standIn.find(key));
+    const reason = this.#absence.reason;
+    if (fresh && reason) throw unavailable(reason.message, { applied: false });
+    return this.#read(key, ask, () => {
+      if (fresh) throw this.#absence.reason ?? unavailable(`${this.description} did not answer`);
+      return this.#standIn.find(key);
+    });
   }
 
   async list(prefix: string): Promise<Snapshot> {
@@ -168,9 +173,9 @@ export class FailStaticStore implements Store {
       const heard = this.#standIn.known.revision;
       const snapshot = await this.#inner.list(prefix);
       await this.#restores.takeListed(prefix, snapshot, heard, this.#closing.signal);
-      return this.away ? this.#standIn.snapshot(prefix) : snapshot;
+      return this.away ? this.#recalled(prefix) : snapshot;
     };
-    return this.#read(prefix, ask, () => this.#standIn.snapshot(prefix));
+    return this.#read(prefix, ask, () => this.#recalled(prefix));
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -236,6 +241,10 @@ export class FailStaticStore implements Store {
       if (!isKnown) throw asUnanswered(error);
       return answerHere();
     }
+  }
+
+  #recalled(prefix: string): Snapshot {
+    return { ...this.#standIn.snapshot(prefix), recalled: true };
   }
 
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {

@@ -57,7 +57,7 @@ function tellKnown(
   mailbox: Mailbox<WatchBatch | 'overflow'>,
 ): void {
   if (source.standIn.known.covers(prefix))
-    mailbox.push({ type: 'snapshot', snapshot: source.standIn.snapshot(prefix), recalled: true });
+    mailbox.push({ type: 'snapshot', snapshot: { ...source.standIn.snapshot(prefix), recalled: true } });
 }
 
 async function followStore(

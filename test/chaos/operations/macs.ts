@@ -1,5 +1,5 @@
 /** MACs that users give, the same on two hosts. */
-import { CommandError } from '../../support/command.js';
+import { CommandError } from '../../support/programs/command.js';
 import { pick } from '../../support/random.js';
 import { isServing, type Model, mayRefuse, networksOn } from '../model.js';
 import type { Kind, Operation } from '../operation.js';

@@ -1,5 +1,5 @@
 /** Networks, created on one host and mirrored to the others. */
-import { CREATE } from '../../support/containers.js';
+import { CREATE } from '../../support/containers/containers.js';
 import { pick } from '../../support/random.js';
 import { hasFault, isServing, type Model, mayRefuse } from '../model.js';
 import type { Kind } from '../operation.js';

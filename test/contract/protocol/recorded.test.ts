@@ -15,7 +15,7 @@ import { listenHeld } from '../../../src/keeper/client/held-listener.js';
 import { NOTHING_HELD } from '../../../src/keeper/client/held-sockets.js';
 import { networkDriverMethods } from '../../../src/server/network-driver.js';
 import { closeServer, createRpcServer, pluginMethods } from '../../../src/server/rpc.js';
-import { post } from '../../support/plugin-client.js';
+import { post } from '../../support/daemon/plugin-client.js';
 
 interface Recorded {
   readonly method: string;

@@ -3,9 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { transact } from '../../../src/store/transact.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { openBehindProxy } from '../../support/etcd-behind-proxy.js';
-import { expectInTime } from '../../support/in-time.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { openBehindProxy } from '../../support/store/etcd-behind-proxy.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 let cluster: EtcdCluster;
 

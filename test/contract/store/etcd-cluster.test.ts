@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { expectInTime } from '../../support/in-time.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 let cluster: EtcdCluster;
 let prefixes = 0;

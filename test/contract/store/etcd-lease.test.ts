@@ -2,8 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { openBehindProxy } from '../../support/etcd-behind-proxy.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { openBehindProxy } from '../../support/store/etcd-behind-proxy.js';
 
 let cluster: EtcdCluster;
 

@@ -3,9 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { openStore } from '../../../src/store/open-store.js';
-import { createAuthority, readPems } from '../../support/certificates.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { createAuthority, readPems } from '../../support/store/certificates.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
 
 const stateDirectory = '/nonexistent';
 

@@ -2,9 +2,9 @@
 import { expect, test } from '@jest/globals';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { transact } from '../../../src/store/transact.js';
-import { startEtcd } from '../../support/etcd.js';
-import { expectInTime } from '../../support/in-time.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { startEtcd } from '../../support/store/etcd.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 const MEGABYTE = 'x'.repeat(1024 * 1024);
 

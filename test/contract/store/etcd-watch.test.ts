@@ -2,9 +2,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { openBehindProxy } from '../../support/etcd-behind-proxy.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { openBehindProxy } from '../../support/store/etcd-behind-proxy.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
 
 let cluster: EtcdCluster;
 

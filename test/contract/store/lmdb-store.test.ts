@@ -10,8 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
 import { openStore } from '../../../src/store/open-store.js';
-import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { type CompiledSources, compileSources } from '../../support/programs/compiled-sources.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
 
 let sources: CompiledSources;
 

@@ -9,7 +9,7 @@ import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import type { Store } from '../../../src/store/store.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
 
 /** Opens empty stores of one implementation; `start` and `stop` bracket the whole suite. */
 export interface StoreUnderTest {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../../src/store/store.js';
 import { transact } from '../../../src/store/transact.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
 import { etcd, failStatic, lmdb, memory } from './store-under-test.js';
 
 const put = (key: string, value: string) => ({ put: key, value });

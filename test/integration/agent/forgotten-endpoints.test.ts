@@ -5,9 +5,9 @@ import { ForgottenEndpoints } from '../../../src/agent/pools/forgotten-endpoints
 import type { InspectedContainer } from '../../../src/docker/engine.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
 import { XnetError } from '../../../src/errors.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
-import { type Container, TestUnderlay } from '../../support/netns-hosts.js';
+import { type Container, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const OUTSIDE_MS = 500;
 /** Some looks later than the time for which an interface may be outside. */

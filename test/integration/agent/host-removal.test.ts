@@ -1,7 +1,7 @@
 /** A host that will not come back is forgotten: `xnet host rm`, against real daemons and a real etcd. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Cluster } from '../../support/cluster.js';
-import { eventually } from '../../support/netns.js';
+import { Cluster } from '../../support/daemon/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 /** Longer than the lease of a host's sign of life. */
 const SILENT_MS = 20_000;

@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/local/memory-store.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
+import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NAMES = ['shop', 'bank', 'mill'];
 const HOSTS = 3;

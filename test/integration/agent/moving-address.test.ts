@@ -1,9 +1,9 @@
 /** One address that moves between two hosts again and again, while containers of three hosts talk to it. */
 import { expect, test } from '@jest/globals';
-import { Cluster, type ClusterHost, type Sandbox } from '../../support/cluster.js';
-import { eventually, SETTLE_MS } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
-import { SteadyPing } from '../../support/steady-ping.js';
+import { Cluster, type ClusterHost, type Sandbox } from '../../support/daemon/cluster.js';
+import { eventually, SETTLE_MS } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
+import { SteadyPing } from '../../support/traffic/steady-ping.js';
 
 /** TEST_MOVES=1000 is what the project promises, in a minute or two. */
 const MOVES = Number(process.env.TEST_MOVES ?? 300);

@@ -2,12 +2,13 @@
 import { expect, test } from '@jest/globals';
 import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { muteLogger } from '../../support/loggers.js';
 
-const logger = { error() {}, warn() {}, info() {}, debug() {} };
-const records = new RecordReader(logger);
+const records = new RecordReader(muteLogger);
 
 test('fails with the reason, goes on trying, and succeeds once the kernel takes it', async () => {
   await using underlay = await TestUnderlay.create(1);
@@ -15,9 +16,10 @@ test('fails with the reason, goes on trying, and succeeds once the kernel takes 
   const network = underlay.network(underlay.hosts[0] as TestHost, 'shop');
   await netns.ip(`link add foreign type vxlan id ${network.vni} local ${vtep} dstport 4789`);
   await using store = new MemoryStore();
-  await using hosts = new HostsView(store, records);
-  await hosts.start();
-  const parts = { store, dataplane, hosts, hostId: 'h1', records, logger, changed() {} };
+  await using replica = new Replica(store, records);
+  await using hosts = new HostsView(replica);
+  await hosts.ready();
+  const parts = { replica, dataplane, hosts, hostId: 'h1', logger: muteLogger, changed() {} };
   await using follower = new NetworkFollower(parts);
 
   await expect(follower.follow(network)).rejects.toMatchObject({ code: 'IN_USE' });

@@ -4,9 +4,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually, SETTLE_MS } from '../../support/eventually.js';
-import { ListingDocker } from '../../support/listing-docker.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { ListingDocker } from '../../support/fake-docker/listing-docker.js';
+import { eventually, SETTLE_MS } from '../../support/time/eventually.js';
 
 const SUBNET = '10.5.0.0/24';
 const PRINTER = '10.5.0.9';

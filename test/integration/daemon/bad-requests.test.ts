@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = 'b'.repeat(64);

@@ -1,8 +1,8 @@
 /** What the kernel refuses is said, holds up nothing else, and is done when the kernel takes it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = { NetworkID: NETWORK, EndpointID: 'b'.repeat(64) };
@@ -11,16 +11,10 @@ const VNI = 1234567;
 /** Less than the pause until a filter that was refused is set again. */
 const NO_ECHO_MS = 300;
 
-async function ok(daemon: TestDaemon, method: string, body: object): Promise<Record<string, unknown>> {
-  const { status, json } = await daemon.call(method, body);
-  expect({ method, status, failure: json.Err ?? json.Error }).toEqual({ method, status: 200 });
-  return json;
-}
-
 /** Resolves to its PoolID. */
 async function createNetwork(daemon: TestDaemon, NetworkID: string, options: object = {}): Promise<string> {
-  const { Pool, PoolID } = await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
-  await ok(daemon, 'NetworkDriver.CreateNetwork', {
+  const { Pool, PoolID } = await daemon.ok('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  await daemon.ok('NetworkDriver.CreateNetwork', {
     NetworkID,
     Options: { 'com.docker.network.generic': options },
     IPv4Data: [{ AddressSpace: 'xnet-local', Pool }],
@@ -31,8 +25,8 @@ async function createNetwork(daemon: TestDaemon, NetworkID: string, options: obj
 test('a VNI that a foreign device has: the rest of the host works, and the network too when the device is gone', async () => {
   await using daemon = await TestDaemon.start();
   const PoolID = await createNetwork(daemon, NETWORK, { 'xnet.vni': `${VNI}` });
-  const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', { PoolID, Options: null });
-  await ok(daemon, 'NetworkDriver.CreateEndpoint', { ...ENDPOINT, Interface: { Address } });
+  const { Address } = await daemon.ok('IpamDriver.RequestAddress', { PoolID, Options: null });
+  await daemon.ok('NetworkDriver.CreateEndpoint', { ...ENDPOINT, Interface: { Address } });
   await daemon.kill();
   daemon.in('ip', 'netns', 'del', daemon.namespaces()[0] as string);
   const device = ['foreign', 'type', 'vxlan', 'id', `${VNI}`, 'dstport', '4789', 'local', '198.18.250.1'];
@@ -40,14 +34,14 @@ test('a VNI that a foreign device has: the rest of the host works, and the netwo
   await eventually(() => daemon.in('ip', 'link', 'add', ...device));
 
   await daemon.restart();
-  await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  await daemon.ok('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
   const reason = new RegExp(`another VXLAN device of this host has VNI ${VNI}`);
   await eventually(() => expect(daemon.status().text).toMatch(reason), 10_000);
   expect((await daemon.call('NetworkDriver.Join', JOIN)).json.Err).toMatch(reason);
 
   daemon.in('ip', 'link', 'del', 'foreign');
   await eventually(() => expect(daemon.status().text).not.toMatch(reason), 10_000);
-  await ok(daemon, 'NetworkDriver.Join', JOIN);
+  await daemon.ok('NetworkDriver.Join', JOIN);
 }, 90_000);
 
 /** Whether the kernel takes packets of the network from known VTEPs alone. */

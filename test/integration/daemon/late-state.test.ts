@@ -1,7 +1,7 @@
 /** What Docker got of xnet in the last seconds before a crash, when the store does not answer at the next start. */
 import { expect, test } from '@jest/globals';
-import { Cluster, ClusterHost } from '../../support/cluster.js';
-import { eventually } from '../../support/eventually.js';
+import { Cluster, ClusterHost } from '../../support/daemon/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 /** More than the file of what the store last said is behind. */
 const WRITTEN_MS = 3_000;

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = 'b'.repeat(64);
@@ -14,16 +14,9 @@ interface Network {
   readonly subnet: string;
 }
 
-async function ok(daemon: TestDaemon, method: string, body: object): Promise<Record<string, unknown>> {
-  const answer = await daemon.call(method, body);
-  expect({ method, status: answer.status, ...answer.json }).not.toHaveProperty('Err');
-  expect({ method, ...answer.json }).not.toHaveProperty('Error');
-  return answer.json;
-}
-
 async function createNetwork(daemon: TestDaemon, options: object = {}, id = NETWORK): Promise<Network> {
-  const pool = await ok(daemon, 'IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
-  await ok(daemon, 'NetworkDriver.CreateNetwork', {
+  const pool = await daemon.ok('IpamDriver.RequestPool', { AddressSpace: 'xnet-local' });
+  await daemon.ok('NetworkDriver.CreateNetwork', {
     NetworkID: id,
     Options: { 'com.docker.network.generic': options },
     IPv4Data: [{ AddressSpace: 'xnet-local', Pool: pool.Pool }],
@@ -32,14 +25,14 @@ async function createNetwork(daemon: TestDaemon, options: object = {}, id = NETW
 }
 
 async function createEndpoint(daemon: TestDaemon, { poolId }: Network, endpoint = ENDPOINT) {
-  const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', { PoolID: poolId, Options: null });
+  const { Address } = await daemon.ok('IpamDriver.RequestAddress', { PoolID: poolId, Options: null });
   const body = { NetworkID: NETWORK, EndpointID: endpoint, Interface: { Address } };
-  const { Interface } = await ok(daemon, 'NetworkDriver.CreateEndpoint', body);
+  const { Interface } = await daemon.ok('NetworkDriver.CreateEndpoint', body);
   return { address: Address as string, body, mac: (Interface as { MacAddress: string }).MacAddress };
 }
 
 const join = (daemon: TestDaemon, endpoint = ENDPOINT) =>
-  ok(daemon, 'NetworkDriver.Join', {
+  daemon.ok('NetworkDriver.Join', {
     NetworkID: NETWORK,
     EndpointID: endpoint,
     SandboxKey: '/var/run/docker/netns/x',
@@ -53,11 +46,11 @@ const links = (daemon: TestDaemon) =>
   }[];
 
 async function removeAll(daemon: TestDaemon, { poolId }: Network, address?: string): Promise<void> {
-  await ok(daemon, 'NetworkDriver.Leave', { NetworkID: NETWORK, EndpointID: ENDPOINT });
-  await ok(daemon, 'NetworkDriver.DeleteEndpoint', { NetworkID: NETWORK, EndpointID: ENDPOINT });
-  if (address) await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: poolId, Address: address });
-  await ok(daemon, 'IpamDriver.ReleasePool', { PoolID: poolId });
-  await ok(daemon, 'NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
+  await daemon.ok('NetworkDriver.Leave', { NetworkID: NETWORK, EndpointID: ENDPOINT });
+  await daemon.ok('NetworkDriver.DeleteEndpoint', { NetworkID: NETWORK, EndpointID: ENDPOINT });
+  if (address) await daemon.ok('IpamDriver.ReleaseAddress', { PoolID: poolId, Address: address });
+  await daemon.ok('IpamDriver.ReleasePool', { PoolID: poolId });
+  await daemon.ok('NetworkDriver.DeleteNetwork', { NetworkID: NETWORK });
 }
 
 describe('a container from start to end', () => {
@@ -70,7 +63,7 @@ describe('a container from start to end', () => {
     expect(DstPrefix).toBe('eth');
     expect(links(daemon).find(({ ifname }) => ifname === SrcName)).toMatchObject({ mtu: 1450, address: mac });
     expect(
-      await ok(daemon, 'NetworkDriver.EndpointOperInfo', { NetworkID: NETWORK, EndpointID: ENDPOINT }),
+      await daemon.ok('NetworkDriver.EndpointOperInfo', { NetworkID: NETWORK, EndpointID: ENDPOINT }),
     ).toEqual({ Value: {} });
 
     await removeAll(daemon, network, address);
@@ -89,7 +82,7 @@ describe('a container from start to end', () => {
     await using daemon = await TestDaemon.start();
     const network = await createNetwork(daemon);
     const { body, mac, address } = await createEndpoint(daemon, network);
-    expect(await ok(daemon, 'NetworkDriver.CreateEndpoint', body)).toEqual({
+    expect(await daemon.ok('NetworkDriver.CreateEndpoint', body)).toEqual({
       Interface: { MacAddress: mac },
     });
     expect(await join(daemon)).toEqual(await join(daemon));
@@ -106,7 +99,7 @@ describe('a container from start to end', () => {
     await using daemon = await TestDaemon.start();
     const network = await createNetwork(daemon);
     const { address } = await createEndpoint(daemon, network);
-    await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
+    await daemon.ok('IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
     await eventually(() => expect(links(daemon)).toHaveLength(3));
     const joined = await daemon.call('NetworkDriver.Join', {
       NetworkID: NETWORK,
@@ -122,7 +115,7 @@ describe('a container from start to end', () => {
     const network = await createNetwork(daemon);
     const { address } = await createEndpoint(daemon, network);
     await join(daemon);
-    await ok(daemon, 'IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
+    await daemon.ok('IpamDriver.ReleaseAddress', { PoolID: network.poolId, Address: address });
     const taken = await daemon.call('IpamDriver.RequestAddress', {
       PoolID: network.poolId,
       Address: address,
@@ -180,7 +173,7 @@ describe('the daemon', () => {
   test('finishes the calls in flight when it is told to stop', async () => {
     await using daemon = await TestDaemon.start();
     const network = await createNetwork(daemon);
-    const { Address } = await ok(daemon, 'IpamDriver.RequestAddress', {
+    const { Address } = await daemon.ok('IpamDriver.RequestAddress', {
       PoolID: network.poolId,
       Options: null,
     });

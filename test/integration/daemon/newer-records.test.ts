@@ -1,6 +1,6 @@
 /** Records that a newer xnet has written, and an older one that takes its place: it leaves them as they are. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Cluster, ClusterHost } from '../../support/cluster.js';
+import { Cluster, ClusterHost } from '../../support/daemon/cluster.js';
 
 let cluster: Cluster;
 

@@ -6,10 +6,10 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { eventually } from '../../support/eventually.js';
-import type { Answer } from '../../support/plugin-client.js';
-import { isAlive } from '../../support/processes.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import type { Answer } from '../../support/daemon/plugin-client.js';
+import { isAlive } from '../../support/programs/processes.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const CRASHES = 5;
 const UPGRADES = 3;

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createAuthority } from '../../support/certificates.js';
+import { createAuthority } from '../../support/store/certificates.js';
 
 /** Of a machine at work. A start that goes on for longer is ended, and its exit code is null. */
 const TIMEOUT_MS = 40_000;

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
 import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
-import { eventually } from '../../support/eventually.js';
-import { ListingDocker } from '../../support/listing-docker.js';
+import { ListingDocker } from '../../support/fake-docker/listing-docker.js';
+import { eventually } from '../../support/time/eventually.js';
 
 test('records that a newer xnet wrote are told of by the status and once in the log, and stop nothing', async () => {
   await using docker = await ListingDocker.start();

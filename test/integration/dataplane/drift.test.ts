@@ -1,8 +1,10 @@
 /** What others alter by hand in a network's kernel objects is found, told of, and put right; what is right is left alone. */
 import { expect, test } from '@jest/globals';
 import type { KernelHint, LocalEndpoint, Repair } from '../../../src/dataplane/dataplane.js';
-import { command, eventually, Netns } from '../../support/netns.js';
-import { type Container, type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
+import { Netns } from '../../support/kernel/netns.js';
+import { type Container, type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { run } from '../../support/programs/command.js';
+import { eventually } from '../../support/time/eventually.js';
 
 interface Pair {
   readonly a: TestHost;
@@ -113,7 +115,7 @@ const ALTERATIONS: readonly Alteration[] = [
   ['the interface is deleted in the container', ({ first }) => first.netns.ip('link del eth0'), veth],
   [
     'the namespace has no name',
-    ({ netns }) => command('ip', 'netns', 'del', netns.name),
+    ({ netns }) => run(['ip', 'netns', 'del', netns.name]),
     (pair) => [{ kind: 'namespace', object: pair.netns.name, was: 'missing' }, ...veth(pair)],
   ],
   [

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
-import { command } from '../../support/netns.js';
-import { TestUnderlay } from '../../support/netns-hosts.js';
+import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { run } from '../../support/programs/command.js';
 
 /** Puts a shell script named `program` before all others on the PATH. */
 async function shadow(program: string, script: string): Promise<AsyncDisposable> {
@@ -42,7 +42,7 @@ describe('a VNI', () => {
     const network = underlay.network(host, 'shop');
     await host.dataplane.ensureEndpoint(network, { id: 'e', mac: '02:00:00:00:00:02' });
     for (let i = 0; i < 3; i++) {
-      await command('ip', 'netns', 'del', `xnet-${network.id}`);
+      await run(['ip', 'netns', 'del', `xnet-${network.id}`]);
       await host.dataplane.ensureNetwork(network);
       await host.dataplane.ensureEndpoint(network, { id: 'e', mac: '02:00:00:00:00:02' });
     }
@@ -102,7 +102,7 @@ test('a name in /run/netns that is no namespace is made one', async () => {
   await writeFile(`/run/netns/xnet-${network.id}`, '');
   expect(await host.dataplane.listNetworks()).toContainEqual({ id: network.id, endpointNames: [] });
   await host.dataplane.ensureNetwork(network);
-  expect(await command('ip', '-n', `xnet-${network.id}`, 'link')).toContain('vxlan0');
+  expect(await run(['ip', '-n', `xnet-${network.id}`, 'link'])).toContain('vxlan0');
 });
 
 test('forwarding of a network that does not exist is refused as not found', async () => {
@@ -145,7 +145,7 @@ describe('what the kernel refuses of a change of forwarding', () => {
         host.dataplane.setForwarding(network.id, { remotes: [wrong, right] }),
       ).rejects.toMatchObject({ message: expect.stringContaining('fdb replace 02:00:00:00:00:02') });
     }
-    const shown = await command('bridge', '-n', `xnet-${network.id}`, 'fdb', 'show', 'dev', 'vxlan0');
+    const shown = await run(['bridge', '-n', `xnet-${network.id}`, 'fdb', 'show', 'dev', 'vxlan0']);
     expect(shown).toMatch(/02:00:00:00:00:03 dst 10\.99\.0\.3/);
   });
 });

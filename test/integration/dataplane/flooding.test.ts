@@ -1,8 +1,9 @@
 /** Which frames leave a host, and to whom: broadcast, multicast, ARP, ND and unknown destinations. */
 import { describe, expect, test } from '@jest/globals';
-import { eventually, Netns } from '../../support/netns.js';
-import { type Container, TestUnderlay } from '../../support/netns-hosts.js';
-import { Sniffer } from '../../support/sniffer.js';
+import { Netns } from '../../support/kernel/netns.js';
+import { type Container, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { eventually } from '../../support/time/eventually.js';
+import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const VXLAN_OUT = 'udp dst port 4789';
 

@@ -2,8 +2,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NetworkSpec, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
-import { command, Netns } from '../../support/netns.js';
-import { remoteOf, TestUnderlay } from '../../support/netns-hosts.js';
+import { Netns } from '../../support/kernel/netns.js';
+import { remoteOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { run } from '../../support/programs/command.js';
 
 /** Everything iproute2 tells of the network's namespace, without timers and counters. */
 async function dump(network: NetworkSpec): Promise<unknown> {
@@ -74,7 +75,7 @@ describe('repair', () => {
   test('of a namespace deleted by others is done by the next endpoint', async () => {
     await using underlay = await TestUnderlay.create(2);
     const { a, first, second } = await twoHosts(underlay);
-    await command('ip', 'netns', 'del', `xnet-${first.network.id}`);
+    await run(['ip', 'netns', 'del', `xnet-${first.network.id}`]);
     const next = await underlay.container(a, first.network, ['10.1.0.4/24']);
     await underlay.connect([next, second]);
     expect(await next.netns.reaches(second.addresses[0]!)).toBe(true);
@@ -149,7 +150,7 @@ describe('removal', () => {
       const removal = host.dataplane.removeEndpoint(network.id, endpoint.id);
       await Promise.all([removal, host.dataplane.removeNetwork(network.id)]);
       // Of this process: tests beside this one list the networks of the machine, with a program in each.
-      expect(await command('ps', '-o', 'args', '--ppid', `${process.pid}`)).not.toContain(
+      expect(await run(['ps', '-o', 'args', '--ppid', `${process.pid}`])).not.toContain(
         `-n xnet-${network.id}`,
       );
     }
@@ -164,7 +165,7 @@ describe('removal', () => {
     await host.netns.ip(`link add other type vxlan id ${network.vni} local ${host.vtep} dstport 4789`);
     expect(await namesIn(container.netns)).toEqual(['lo']);
     await host.dataplane.removeNetwork(network.id);
-    expect((await command('ip', 'netns', 'list')).includes(network.id)).toBe(false);
+    expect((await run(['ip', 'netns', 'list'])).includes(network.id)).toBe(false);
   });
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Iproute2, isAbsent, isPresent } from '../../../src/dataplane/iproute2/iproute2.js';
 import { StandingProgram } from '../../../src/dataplane/iproute2/standing-program.js';
-import { Netns } from '../../support/netns.js';
+import { Netns } from '../../support/kernel/netns.js';
 
 const start = (namespace: string) =>
   new StandingProgram('ip', 'ip', ['-n', namespace, '-force', '-batch', '-']);

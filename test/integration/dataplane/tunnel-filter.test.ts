@@ -1,7 +1,7 @@
 /** Whose VXLAN packets a host takes. */
 import { describe, expect, test } from '@jest/globals';
-import { type TestHost, TestUnderlay } from '../../support/netns-hosts.js';
-import { Sniffer } from '../../support/sniffer.js';
+import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const FORGED = /ethertype Unknown \(0x88b5\)/;
 

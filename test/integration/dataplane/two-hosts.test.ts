@@ -1,6 +1,6 @@
 /** What containers of one network on two hosts can and cannot do to each other. */
 import { describe, expect, test } from '@jest/globals';
-import { TestUnderlay } from '../../support/netns-hosts.js';
+import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
 
 async function twoContainers(underlay: TestUnderlay, family: 4 | 6 = 4) {
   const [a, b] = underlay.hosts as [(typeof underlay.hosts)[0], (typeof underlay.hosts)[0]];

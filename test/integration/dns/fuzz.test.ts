@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import dnsPacket from 'dns-packet';
 import { answerQuery } from '../../../src/dns/answers/answer.js';
 import { FrameReader, frame } from '../../../src/dns/sandbox/tcp-connection.js';
-import { certainly, endpoint, opt, queryFor, zone } from '../../support/dns-packets.js';
+import { certainly, endpoint, opt, queryFor, zone } from '../../support/dns/dns-packets.js';
 import { randomFrom } from '../../support/random.js';
 
 const PACKETS = 100_000;

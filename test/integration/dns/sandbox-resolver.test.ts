@@ -12,8 +12,8 @@ import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
 import type { HeldSockets } from '../../../src/keeper/client/held-sockets.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
-import { compileSources } from '../../support/compiled-sources.js';
-import { expectInTime } from '../../support/in-time.js';
+import { compileSources } from '../../support/programs/compiled-sources.js';
+import { expectInTime } from '../../support/time/in-time.js';
 import { createSandbox, rules, type Sandbox } from './sandbox.js';
 
 const endpoint = (name: string, addresses: string[], names: string[] = []): ZoneEndpoint => ({

@@ -10,7 +10,7 @@ import {
   repairSandboxRules,
 } from '../../../src/dataplane/sandbox/sandbox-rules.js';
 import type { SandboxRules } from '../../../src/dns/collaborators.js';
-import { Netns } from '../../support/netns.js';
+import { Netns } from '../../support/kernel/netns.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 

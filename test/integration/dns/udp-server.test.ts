@@ -8,7 +8,7 @@ import { UdpServer } from '../../../src/dns/sandbox/udp-server.js';
 import { duplicateFrom, openPidfd } from '../../../src/native/processes.js';
 import { bind, checked, connect, LINUX, send, socket } from '../../../src/native/socket-libc.js';
 import { boundPort as portOf } from '../../../src/native/socket-sandbox.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const open: { close(): void }[] = [];
 afterEach(() => {

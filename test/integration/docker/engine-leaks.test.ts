@@ -2,8 +2,8 @@
 import { queryObjects } from 'node:v8';
 import { expect, test } from '@jest/globals';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
-import { DockerStandIn, events, json } from '../../support/docker-stand-in.js';
-import { eventually } from '../../support/eventually.js';
+import { DockerStandIn, events, json } from '../../support/fake-docker/docker-stand-in.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const CALLS = 200;
 /** Of what is under way, not of what was. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { GATEWAY_BRIDGE_SPEC } from '../../../src/agent/mirror/mirror-copy.js';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
-import { DockerStandIn, json } from '../../support/docker-stand-in.js';
+import { DockerStandIn, json } from '../../support/fake-docker/docker-stand-in.js';
 
 const [OTHER, OURS] = ['a'.repeat(64), 'b'.repeat(64)];
 const REMOVAL = `DELETE /networks/${OURS}`;

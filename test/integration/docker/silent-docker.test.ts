@@ -1,10 +1,10 @@
 /** A Docker that takes calls and does not answer them, as it does while it waits for xnet itself. */
 import { expect, test } from '@jest/globals';
-import { TestDaemon } from '../../support/daemon.js';
-import { DockerStandIn, events, json } from '../../support/docker-stand-in.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
-import { isAlive } from '../../support/processes.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { DockerStandIn, events, json } from '../../support/fake-docker/docker-stand-in.js';
+import { isAlive } from '../../support/programs/processes.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 const CONTAINER = 'c'.repeat(64);
 const STARTED = { Type: 'container', Action: 'start', Actor: { ID: CONTAINER, Attributes: { name: 'web' } } };

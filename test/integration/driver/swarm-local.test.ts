@@ -1,7 +1,7 @@
 /** Networks of swarm's in its node-local form: every node is told of them by itself, with one id. */
 import { expect, test } from '@jest/globals';
-import { Cluster } from '../../support/cluster.js';
-import { newSwarmId } from '../../support/swarm-calls.js';
+import { Cluster } from '../../support/daemon/cluster.js';
+import { newSwarmId } from '../../support/fake-docker/swarm-calls.js';
 
 const LOCAL = 'xnet-local';
 

@@ -1,9 +1,9 @@
 /** Networks of swarm's managers and nodes: several daemons on one etcd, called as dockerd calls them. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { Cluster } from '../../support/cluster.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
-import { Leader, Node, newSwarmId, type SwarmNetwork } from '../../support/swarm-calls.js';
+import { Cluster } from '../../support/daemon/cluster.js';
+import { Leader, Node, newSwarmId, type SwarmNetwork } from '../../support/fake-docker/swarm-calls.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 
 const TIMEOUT_MS = 60_000;
 /** How calls are refused while etcd is away, and how soon each. */

@@ -3,8 +3,8 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { run } from '../../support/command.js';
-import { CHECKOUT } from '../../support/installed.js';
+import { CHECKOUT } from '../../support/lab/installed.js';
+import { run } from '../../support/programs/command.js';
 
 const MANIFESTS = ['package.json', 'package-lock.json'];
 

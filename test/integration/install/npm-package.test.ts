@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { refusalOf, run } from '../../support/command.js';
-import { TestDaemon } from '../../support/daemon.js';
-import { BuildDirectory, CHECKOUT } from '../../support/installed.js';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+import { BuildDirectory, CHECKOUT } from '../../support/lab/installed.js';
+import { refusalOf, run } from '../../support/programs/command.js';
 
 let build: BuildDirectory;
 let packaged: string;

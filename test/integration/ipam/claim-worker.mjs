@@ -8,6 +8,7 @@ const load = (path) => import(`${settings.sources}/${path}.js`);
 
 const { openStore } = await load('store/open-store');
 const { RecordReader } = await load('store/record-reader');
+const { Replica } = await load('replica/replica');
 const { Ipam } = await load('ipam/ipam');
 const { Prefix } = await load('inet/prefix');
 
@@ -29,9 +30,10 @@ async function persist(call) {
 
 const figures = { claims: 0, failures: 0, refusals: 0, claimMs: 0, longestMs: 0 };
 const store = await openStore({ url: settings.url, stateDirectory: '', timeouts: settings.timeouts });
+const records = new RecordReader(console);
 const ipam = new Ipam({
-  store,
-  records: new RecordReader(console),
+  store: new Replica(store, records),
+  records,
   host: { id: settings.host, name: settings.host },
   defaultPools: [],
   unfinished: { everyMs: 100, forMs: 2500 },

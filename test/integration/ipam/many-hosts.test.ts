@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openStore } from '../../../src/store/open-store.js';
 import { type AddressRecord, addressRecord, parseRecord } from '../../../src/store/records.js';
 import type { Change, Store } from '../../../src/store/store.js';
-import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
-import { type EtcdCluster, startEtcd } from '../../support/etcd.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { type CompiledSources, compileSources } from '../../support/programs/compiled-sources.js';
+import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
+import { TcpProxy } from '../../support/store/tcp-proxy.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
 import { ClaimWorkers, findOverlaps, summarise, type WorkerSettings } from './claim-workers.js';
 
 const TIMEOUTS = { budgetMs: 1500, tryMs: 400, commitMs: 600, watchCheckMs: 500 };
@@ -21,7 +21,7 @@ let store: Store;
 beforeAll(async () => {
   [etcd, sources] = await Promise.all([
     startEtcd(),
-    compileSources(['concurrency', 'inet', 'ipam', 'store']),
+    compileSources(['concurrency', 'inet', 'ipam', 'replica', 'store']),
   ]);
   store = await openStore({ url: etcd.url, stateDirectory: '' });
 });

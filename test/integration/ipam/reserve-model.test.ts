@@ -6,8 +6,9 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isXnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import { AwayStore } from '../../support/away-store.js';
-import { Cluster, eventually, ip, poolRequest } from '../../unit/ipam/cluster.js';
+import { Cluster, ip, poolRequest } from '../../support/ipam/cluster.js';
+import { AwayStore } from '../../support/store/away-store.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const HOSTS = ['h1', 'h2', 'h3'];
 /** A /26, less the network, the gateway's place and the broadcast address. */

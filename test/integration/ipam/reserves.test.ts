@@ -1,9 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Ipam, IpamOptions } from '../../../src/ipam/ipam.js';
+import type { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { AwayStore } from '../../support/away-store.js';
-import { Cluster, eventually, ip, next, poolRequest, prefix, replacing } from '../../unit/ipam/cluster.js';
+import {
+  Cluster,
+  type HostOptions,
+  ip,
+  next,
+  poolRequest,
+  prefix,
+  replacing,
+  storeOf,
+} from '../../support/ipam/cluster.js';
+import { AwayStore } from '../../support/store/away-store.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const SMALL = 'xnet-local~10.1.0.0/26';
@@ -11,7 +21,7 @@ const RESERVES = { size: 4, lookMs: 5 };
 const AWAY = expect.objectContaining({ code: 'STORE_UNAVAILABLE' });
 
 /** A host with a reserve whose store can be away. */
-function awayHost(cluster: Cluster, name: string, options: Partial<IpamOptions> = {}) {
+function awayHost(cluster: Cluster, name: string, options: HostOptions = {}) {
   const store = new AwayStore(cluster.store, `id-of-${name}`);
   const ipam = cluster.host(name, { store, reserves: RESERVES, budgetMs: 50, ...options });
   return { store, ipam };
@@ -24,18 +34,16 @@ async function addressesOf(ipam: Ipam) {
 const reserved = async (ipam: Ipam) => (await addressesOf(ipam))?.reserved;
 
 /** A container's whole life in the address book, as the driver writes it. */
-async function bind(store: AwayStore, { addressBook }: Ipam, address: string, endpointId: string) {
-  const plan = await addressBook.bindPlan({ poolKey: POOL, address, endpointId, networkId: 'n' });
-  const result = await store.commit(plan.conditions, plan.writes);
+async function bind(ipam: Ipam, address: string, endpointId: string) {
+  const plan = await ipam.addressBook.bindPlan({ poolKey: POOL, address, endpointId, networkId: 'n' });
+  const result = await storeOf(ipam).commit(plan.conditions, plan.writes);
   expect(result.committed).toBe(true);
-  addressBook.noteCommitted(plan.writes, result.revision);
 }
 
-async function unbind(store: AwayStore, { addressBook }: Ipam, address: string, endpointId: string) {
-  const plan = await addressBook.restPlan({ poolKey: POOL, address, endpointId });
-  const result = await store.commit(plan.conditions, plan.writes);
+async function unbind(ipam: Ipam, address: string, endpointId: string) {
+  const plan = await ipam.addressBook.restPlan({ poolKey: POOL, address, endpointId });
+  const result = await storeOf(ipam).commit(plan.conditions, plan.writes);
   expect(result.committed).toBe(true);
-  addressBook.noteCommitted(plan.writes, result.revision);
 }
 
 describe('the reserve of a host', () => {
@@ -132,14 +140,14 @@ describe('the reserve of a host', () => {
     const { ipam, store } = awayHost(cluster, 'h1', { reserves: { size: 0, lookMs: 5 } });
     const { poolId } = await ipam.requestPool(poolRequest('10.1.0.0/24'));
     const [one, two] = [await next(ipam, poolId), await next(ipam, poolId)];
-    await bind(store, ipam, two, 'e2');
+    await bind(ipam, two, 'e2');
     await store.goAway();
     await ipam.releaseAddress(poolId, ip(one));
-    await unbind(store, ipam, two, 'e2');
+    await unbind(ipam, two, 'e2');
     await ipam.releaseAddress(poolId, ip(two));
     const again = await next(ipam, poolId);
     expect(again).toBe(one);
-    await bind(store, ipam, again, 'e3');
+    await bind(ipam, again, 'e3');
     await store.comeBack();
     await eventually(async () => (await reserved(ipam)) === 0);
     expect(await addressesOf(ipam)).toMatchObject({ endpoints: 1, resting: 1 });
@@ -243,11 +251,11 @@ describe('the reserve of a host', () => {
   test('is freed where it belongs to no network of this host any more', async () => {
     await using cluster = new Cluster();
     const { ipam, store } = awayHost(cluster, 'h1');
-    await bind(store, ipam, '10.1.0.2', 'e1');
+    await bind(ipam, '10.1.0.2', 'e1');
     await store.goAway();
-    await unbind(store, ipam, '10.1.0.2', 'e1');
-    await bind(store, ipam, '10.1.0.2', 'e2');
-    await unbind(store, ipam, '10.1.0.2', 'e2');
+    await unbind(ipam, '10.1.0.2', 'e1');
+    await bind(ipam, '10.1.0.2', 'e2');
+    await unbind(ipam, '10.1.0.2', 'e2');
     await store.comeBack();
     await eventually(async () => (await cluster.keys()).length === 0);
   });
@@ -263,15 +271,15 @@ describe("the reserve where Docker's own IPAM hands out the addresses", () => {
 
   test('is the lowest addresses on from its first container, and one that is released is among them', async () => {
     await using cluster = new Cluster();
-    const { ipam, store } = awayHost(cluster, 'h1', { reserves: { ...SIZE, isPoolHere: () => true } });
+    const { ipam } = awayHost(cluster, 'h1', { reserves: { ...SIZE, isPoolHere: () => true } });
     const other = cluster.host('h2');
     const theirs = await other.requestPool(poolRequest('10.1.0.0/24'));
     await other.requestAddress(theirs.poolId, { purpose: 'endpoint', address: ip('10.1.0.5') });
-    await bind(store, ipam, '10.1.0.3', 'e1');
+    await bind(ipam, '10.1.0.3', 'e1');
     await eventually(async () => (await lastsOf(cluster)) === '4 6 7');
-    await bind(store, ipam, '10.1.0.4', 'e2');
+    await bind(ipam, '10.1.0.4', 'e2');
     await eventually(async () => (await lastsOf(cluster)) === '6 7 8');
-    await unbind(store, ipam, '10.1.0.3', 'e1');
+    await unbind(ipam, '10.1.0.3', 'e1');
     await eventually(async () => (await lastsOf(cluster)) === '3 6 7');
     expect((await cluster.store.list(`${keys.addressesOf(POOL)}10.1.0.8`)).entries[0]?.value).toContain(
       'resting',
@@ -282,16 +290,16 @@ describe("the reserve where Docker's own IPAM hands out the addresses", () => {
     await using cluster = new Cluster();
     const reserves = { ...SIZE, isPoolHere: () => true };
     const { ipam, store } = awayHost(cluster, 'h1', { reserves });
-    await bind(store, ipam, '10.1.0.2', 'e1');
+    await bind(ipam, '10.1.0.2', 'e1');
     await eventually(async () => (await lastsOf(cluster)) === '3 4 5');
     await ipam[Symbol.asyncDispose]();
     const restarted = cluster.host('h1', { store, reserves });
-    await bind(store, restarted, '10.1.0.3', 'e2');
+    await bind(restarted, '10.1.0.3', 'e2');
     await eventually(async () => (await lastsOf(cluster)) === '4 5 6');
     await store.goAway();
-    await unbind(store, restarted, '10.1.0.2', 'e1');
-    for (const last of [2, 4, 5, 6]) await bind(store, restarted, `10.1.0.${last}`, `e-${last}`);
-    await expect(bind(store, restarted, '10.1.0.7', 'e7')).rejects.toEqual(AWAY);
+    await unbind(restarted, '10.1.0.2', 'e1');
+    for (const last of [2, 4, 5, 6]) await bind(restarted, `10.1.0.${last}`, `e-${last}`);
+    await expect(bind(restarted, '10.1.0.7', 'e7')).rejects.toEqual(AWAY);
     await store.comeBack();
     await eventually(async () => (await lastsOf(cluster)) === '7 8 9');
     expect(store.lost).toEqual([]);
@@ -301,10 +309,10 @@ describe("the reserve where Docker's own IPAM hands out the addresses", () => {
     await using cluster = new Cluster();
     let isHere = true;
     const reserves = { ...SIZE, isPoolHere: () => isHere };
-    const { ipam, store } = awayHost(cluster, 'h1', { reserves });
-    await bind(store, ipam, '10.1.0.2', 'e1');
+    const { ipam } = awayHost(cluster, 'h1', { reserves });
+    await bind(ipam, '10.1.0.2', 'e1');
     await eventually(async () => (await lastsOf(cluster)) === '3 4 5');
-    await unbind(store, ipam, '10.1.0.2', 'e1');
+    await unbind(ipam, '10.1.0.2', 'e1');
     isHere = false;
     await eventually(async () => (await cluster.keys()).length === 0);
   });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { listenUnix } from '../../../src/native/unix-listener.js';
-import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
-import { eventually } from '../../support/eventually.js';
-import { expectInTime } from '../../support/in-time.js';
-import { isAlive } from '../../support/processes.js';
+import { type CompiledSources, compileSources } from '../../support/programs/compiled-sources.js';
+import { isAlive } from '../../support/programs/processes.js';
+import { eventually } from '../../support/time/eventually.js';
+import { expectInTime } from '../../support/time/in-time.js';
 import { type KeeperStart, KeeperUnderTest } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, slowestMs } from './load.js';
 

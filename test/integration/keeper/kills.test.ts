@@ -1,8 +1,8 @@
 /** The daemon killed with -9 under load: what its clients see. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type CompiledSources, compileSources } from '../../support/compiled-sources.js';
-import { expectInTime } from '../../support/in-time.js';
+import { type CompiledSources, compileSources } from '../../support/programs/compiled-sources.js';
+import { expectInTime } from '../../support/time/in-time.js';
 import { KeeperUnderTest } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, median, type Outcome, slowestMs } from './load.js';
 

@@ -9,9 +9,9 @@ import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import type { Entry, Store } from '../../../src/store/store.js';
-import { eventually } from '../../support/eventually.js';
-import { FailingStore, type StoreMode } from '../../support/failing-store.js';
-import { WatchRecorder } from '../../support/watch-recorder.js';
+import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
+import { WatchRecorder } from '../../support/store/watch-recorder.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NET = 'aaaaaaaaaaaa';
 const POOL = 'xnet-local/10.1.0.0/24';

@@ -1,28 +1,24 @@
 import { expect, test } from '@jest/globals';
 import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { eventually } from '../../support/eventually.js';
+import { muteLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const LOOK_MS = 20;
 /** Ten looks, on a quiet machine. */
 const looks = () => new Promise((resolve) => setTimeout(resolve, 10 * LOOK_MS));
-
-const logger = {
-  error: () => undefined,
-  warn: () => undefined,
-  info: () => undefined,
-  debug: () => undefined,
-};
 
 async function start(
   store: MemoryStore,
   hostId: string,
   own: () => readonly string[],
 ): Promise<HostProblems> {
-  const records = new RecordReader(logger);
-  const problems = new HostProblems({ store, hostId, own, logger, records, lookMs: LOOK_MS });
+  const records = new RecordReader(muteLogger);
+  const replica = new Replica(store, records);
+  const problems = new HostProblems({ replica, hostId, own, logger: muteLogger, lookMs: LOOK_MS });
   await problems.start();
   return problems;
 }

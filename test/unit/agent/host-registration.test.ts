@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { muteLogger, silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const host = (number: number) => ({
   ...{
@@ -61,8 +62,8 @@ describe('the record of a newer xnet', () => {
 describe("the subnets of a host's docker_gwbridge", () => {
   test('are known to every host, and stay so when the host registers again or is away', async () => {
     await using store = new MemoryStore();
-    await using view = new HostsView(store, new RecordReader(silentLogger));
-    await view.start();
+    await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
+    await view.ready();
     {
       await using registration = new HostRegistration(store, host(1), silentLogger);
       await registration.start();
@@ -83,8 +84,8 @@ describe("the subnets of a host's docker_gwbridge", () => {
 describe('the underlay address of another host', () => {
   test('is taken from a silent one, which stays known, as silent, with all that it had', async () => {
     await using store = new MemoryStore();
-    await using view = new HostsView(store, new RecordReader(silentLogger));
-    await view.start();
+    await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
+    await view.ready();
     {
       await using gone = new HostRegistration(store, host(1), silentLogger);
       await gone.start();
@@ -152,8 +153,8 @@ describe('two machines with one host id', () => {
 
   test('the first says so when its record is taken, and has it again when the other has left', async () => {
     await using store = new MemoryStore();
-    await using view = new HostsView(store, new RecordReader(silentLogger));
-    await view.start();
+    await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
+    await view.ready();
     await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
     await first.start();
     view.onChange(() => first.noteRecord(view.find(host(1).id)));
@@ -195,8 +196,7 @@ describe('two machines with one host id', () => {
       await using gone = new HostRegistration(store, record, silentLogger);
       await gone.start();
     }
-    const quiet = { ...silentLogger, error: () => undefined };
-    await using copy = new HostRegistration(store, of('boot-2/1', '198.18.0.9'), quiet);
+    await using copy = new HostRegistration(store, of('boot-2/1', '198.18.0.9'), muteLogger);
     await copy.start();
     expect(copy.isOwner).toBe(false);
     expect(copy.recognize('b', [])).toBe(false);

@@ -5,9 +5,9 @@ import { keys } from '../../../src/store/keys.js';
 import type { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Write } from '../../../src/store/store.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeCluster, type FakeHost, mirroredNames } from '../../support/mirror-hosts.js';
-import { replacing } from '../ipam/cluster.js';
+import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
+import { replacing } from '../../support/ipam/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 /** Nothing of any network is left in the store. */
 async function expectEmpty(store: MemoryStore): Promise<void> {

@@ -1,13 +1,14 @@
 import { EventEmitter, on } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { watchRecords } from '../../../src/agent/local/watch-records.js';
 import { namesOf } from '../../../src/agent/names/name-plan.js';
 import { NamePublisher } from '../../../src/agent/names/name-publisher.js';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import {
   type EndpointNames,
   type EndpointRecord,
@@ -15,8 +16,8 @@ import {
   formatRecord,
   parseRecord,
 } from '../../../src/store/records.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const ID = 'f00dfeedf00d'.padEnd(64, '0');
 
@@ -142,8 +143,7 @@ class Fixture implements AsyncDisposable {
   /** True: what is known of the store stays as it is. */
   isBehind = false;
   #stored: readonly EndpointRecord[] = [];
-  readonly #stop = new AbortController();
-  readonly #watching: Promise<void>;
+  readonly #view: AsyncDisposable;
 
   constructor(timing: { sweepMs?: number } = {}) {
     this.publisher = new NamePublisher({
@@ -160,10 +160,11 @@ class Fixture implements AsyncDisposable {
       containers: new HostContainers(() => undefined),
       logger: silentLogger,
     });
-    this.#watching = watchRecords(this.store, KEY, this.#stop.signal, (entries) => {
-      if (!this.isBehind)
-        this.#stored = [...entries.values()].map((entry) => parseRecord(endpointRecord, entry));
-    }).ended;
+    const view = new Replica(this.store, new RecordReader(silentLogger)).follow(KEY, endpointRecord);
+    view.onChange(() => {
+      if (!this.isBehind) this.#stored = view.records;
+    });
+    this.#view = view;
   }
 
   /** The endpoint as the publisher sees it in the store. */
@@ -190,8 +191,7 @@ class Fixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.publisher[Symbol.asyncDispose]();
-    this.#stop.abort();
-    await this.#watching;
+    await this.#view[Symbol.asyncDispose]();
     await this.store[Symbol.asyncDispose]();
   }
 }

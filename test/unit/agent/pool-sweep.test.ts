@@ -1,14 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
+import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
 import { findLooseHolds } from '../../../src/agent/pools/loose-holds.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { eventually } from '../../support/eventually.js';
-import { silentLogger } from '../../support/mirror-hosts.js';
+import { silentLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const hold = { poolId: 'lost', subnet: '10.1.0.0/24' };
 
@@ -46,9 +48,10 @@ describe('which holds on pools belong to nothing', () => {
 test('a hold that belongs to nothing for long is given back, those of bindings and of other hosts stay', async () => {
   await using store = new MemoryStore();
   const records = new RecordReader(silentLogger);
+  const replica = new Replica(store, records);
   const ipamOf = (id: string) =>
     new Ipam({
-      store,
+      store: replica,
       records,
       host: { id, name: id },
       defaultPools: [{ range: Prefix.parse('10.0.0.0/8'), length: 24 }],
@@ -65,7 +68,7 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
     [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
   );
   await using sweep = new PoolSweep({
-    ...{ store, pools: ipam, hostId: 'h1', driver: 'xnet', records, logger: silentLogger },
+    ...{ pools: ipam, bindings: followOwnBindings(replica, 'h1'), driver: 'xnet', logger: silentLogger },
     ...{ sweepMs: 5, graceMs: 20, isOwner: () => true },
     engine: { listNetworks: async () => [] },
   });

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { Unfinished } from '../../../src/concurrency/unfinished.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/time/eventually.js';
 
 /** A task that fails until the `good`th attempt. */
 class Removal {

@@ -13,7 +13,7 @@ import {
   RD,
   UNSHUFFLED,
   zone,
-} from '../../support/dns-packets.js';
+} from '../../support/dns/dns-packets.js';
 
 const shop = zone([
   endpoint('web', {

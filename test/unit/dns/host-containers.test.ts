@@ -3,7 +3,7 @@ import dnsPacket from 'dns-packet';
 import { answerQuery } from '../../../src/dns/answers/answer.js';
 import { type HostContainer, HostContainers } from '../../../src/dns/answers/host-containers.js';
 import { SandboxAnswers } from '../../../src/dns/sandbox/sandbox-answers.js';
-import { endpoint, queryFor, UNSHUFFLED, zone } from '../../support/dns-packets.js';
+import { endpoint, queryFor, UNSHUFFLED, zone } from '../../support/dns/dns-packets.js';
 
 const STRANGER = '10.1.0.9';
 const SHOP = zone(

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ContainerDirectories } from '../../../src/docker/container-directories.js';
 import { HostsFiles } from '../../../src/docker/hosts-files.js';
 import { createLogger } from '../../../src/observability/logger.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const FILL = ' '.repeat(7);
 const [FIRST, SECOND, THIRD] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [string, string, string];

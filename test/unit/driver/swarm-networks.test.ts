@@ -4,7 +4,8 @@ import { PoolRequests } from '../../../src/driver/pool-requests.js';
 import { SwarmNetworks } from '../../../src/driver/swarm-networks.js';
 import { poolBook } from '../../../src/host/pool-book.js';
 import { keys } from '../../../src/store/keys.js';
-import { Cluster, eventually, poolRequest } from '../ipam/cluster.js';
+import { Cluster, poolRequest } from '../../support/ipam/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const TAKEOVER_MS = 20;
 

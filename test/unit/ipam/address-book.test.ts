@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import type { Store } from '../../../src/store/store.js';
-import { Cluster, ip, next, poolRequest, replacing } from './cluster.js';
+import { Cluster, ip, next, poolRequest, replacing, storeOf } from '../../support/ipam/cluster.js';
 
 const POOL = 'xnet-local~10.1.0.0/24';
 const binding = (address: string, endpointId: string) => ({
@@ -13,34 +12,30 @@ const binding = (address: string, endpointId: string) => ({
 });
 
 /** As the driver does at CreateEndpoint. */
-async function bind(store: Store, { addressBook }: Ipam, address: string, endpointId: string) {
-  const { conditions, writes } = await addressBook.bindPlan(binding(address, endpointId));
-  const result = await store.commit(conditions, writes);
-  if (result.committed) addressBook.noteCommitted(writes, result.revision);
-  return result.committed;
+async function bind(ipam: Ipam, address: string, endpointId: string) {
+  const { conditions, writes } = await ipam.addressBook.bindPlan(binding(address, endpointId));
+  return (await storeOf(ipam).commit(conditions, writes)).committed;
 }
 
 /** As the driver does at DeleteEndpoint. */
-async function rest(store: Store, { addressBook }: Ipam, address: string, endpointId: string) {
-  const { conditions, writes } = await addressBook.restPlan(binding(address, endpointId));
-  const result = await store.commit(conditions, writes);
-  if (result.committed) addressBook.noteCommitted(writes, result.revision);
+async function rest(ipam: Ipam, address: string, endpointId: string) {
+  const { conditions, writes } = await ipam.addressBook.restPlan(binding(address, endpointId));
+  await storeOf(ipam).commit(conditions, writes);
   return writes.length;
 }
 
 describe('the address book', () => {
   test('ties an address to its endpoint, keeps it from a release before, and puts it to rest after', async () => {
     await using cluster = new Cluster();
-    const { store } = cluster;
     const h1 = cluster.host('h1');
     const { poolId } = await h1.requestPool(poolRequest('10.1.0.0/24'));
     const address = await next(h1, poolId, 'web');
-    expect(await bind(store, h1, address, 'e1')).toBe(true);
-    expect(await bind(store, h1, address, 'e1')).toBe(true);
+    expect(await bind(h1, address, 'e1')).toBe(true);
+    expect(await bind(h1, address, 'e1')).toBe(true);
     expect(await h1.releaseAddress(poolId, ip(address))).toEqual({ boundTo: 'e1' });
-    expect(await rest(store, h1, address, 'other')).toBe(0);
-    expect(await rest(store, h1, address, 'e1')).toBe(1);
-    expect(await rest(store, h1, address, 'e1')).toBe(0);
+    expect(await rest(h1, address, 'other')).toBe(0);
+    expect(await rest(h1, address, 'e1')).toBe(1);
+    expect(await rest(h1, address, 'e1')).toBe(0);
     expect(await h1.releaseAddress(poolId, ip(address))).toEqual({});
     expect((await h1.describePools())[0]?.addresses).toMatchObject({ endpoints: 0, resting: 1 });
   });
@@ -54,22 +49,21 @@ describe('the address book', () => {
     expect(h1.addressBook.isClaimed({ poolKey: POOL, address })).toBe(true);
     expect(h2.addressBook.isClaimed({ poolKey: POOL, address })).toBe(false);
     expect(h1.addressBook.isClaimed({ poolKey: POOL, address: '10.1.0.99' })).toBe(false);
-    await bind(cluster.store, h1, address, 'e1');
+    await bind(h1, address, 'e1');
     expect(h1.addressBook.isClaimed({ poolKey: POOL, address })).toBe(false);
   });
 
   test('claims a free address for an endpoint, which no other host then gets', async () => {
     await using cluster = new Cluster();
-    const { store } = cluster;
     const [h1, h2] = [cluster.host('h1'), cluster.host('h2')];
-    expect(await bind(store, h1, '10.1.0.2', 'e1')).toBe(true);
+    expect(await bind(h1, '10.1.0.2', 'e1')).toBe(true);
     const { poolId } = await h2.requestPool(poolRequest('10.1.0.0/24'));
     expect(await next(h2, poolId)).toBe('10.1.0.3');
-    await expect(bind(store, h1, '10.1.0.3', 'e2')).rejects.toMatchObject({
+    await expect(bind(h1, '10.1.0.3', 'e2')).rejects.toMatchObject({
       code: 'IN_USE',
       message: expect.stringMatching(/10\.1\.0\.3 is held by .*host h2.*--ipam-driver xnet/),
     });
-    await expect(bind(store, h2, '10.1.0.2', 'e3')).rejects.toMatchObject({
+    await expect(bind(h2, '10.1.0.2', 'e3')).rejects.toMatchObject({
       code: 'IN_USE',
       message: expect.stringContaining('endpoint e1 on host h1'),
     });
@@ -87,14 +81,20 @@ describe('the address book', () => {
     const key = conditions[0]!.key;
     const entry = await store.get(key);
     await store.commit([], [{ put: key, value: entry!.value }]);
-    expect((await store.commit(conditions, writes)).committed).toBe(false);
-    expect(await bind(store, h1, address, 'e1')).toBe(true);
+    expect((await storeOf(h1).commit(conditions, writes)).committed).toBe(false);
+    expect(await bind(h1, address, 'e1')).toBe(true);
   });
 
-  test('reads anew until it has: what a view that is behind says of a failed commit is not believed', async () => {
+  test('reads anew until it has: what a view that is behind says of a commit of unknown fate is not believed', async () => {
     await using cluster = new Cluster();
     let away = false;
+    let answers = true;
     const store = replacing(cluster.store, {
+      commit: async (...args) => {
+        const result = await cluster.store.commit(...args);
+        if (!answers) throw new XnetError('STORE_UNAVAILABLE', 'no answer in time');
+        return result;
+      },
       get: async (key) => {
         if (away) throw new XnetError('STORE_UNAVAILABLE', 'no answer in time');
         return cluster.store.get(key);
@@ -107,20 +107,21 @@ describe('the address book', () => {
     const { poolId } = await h1.requestPool(poolRequest('10.1.0.0/24'));
     const address = await next(h1, poolId);
     const { conditions, writes } = await h1.addressBook.bindPlan(binding(address, 'e1'));
-    expect((await store.commit(conditions, writes)).committed).toBe(true);
+    answers = false;
+    await expect(storeOf(h1).commit(conditions, writes)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    answers = true;
     away = true;
-    await expect(rest(store, h1, address, 'e1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(rest(h1, address, 'e1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     away = false;
-    expect(await rest(store, h1, address, 'e1')).toBe(1);
+    expect(await rest(h1, address, 'e1')).toBe(1);
   });
 
   test('takes an address that rests', async () => {
     await using cluster = new Cluster();
-    const { store } = cluster;
     const [h1, h2] = [cluster.host('h1'), cluster.host('h2')];
-    await bind(store, h1, '10.1.0.2', 'e1');
-    await rest(store, h1, '10.1.0.2', 'e1');
-    expect(await bind(store, h2, '10.1.0.2', 'e2')).toBe(true);
+    await bind(h1, '10.1.0.2', 'e1');
+    await rest(h1, '10.1.0.2', 'e1');
+    expect(await bind(h2, '10.1.0.2', 'e2')).toBe(true);
   });
 
   test.each(['10.1.0.0', '10.1.0.255', '10.2.0.1', 'x'])('refuses %j in 10.1.0.0/24', async (address) => {

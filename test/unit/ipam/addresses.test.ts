@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Cluster, ip, next, poolRequest, prefix, replacing } from './cluster.js';
+import { Cluster, ip, next, poolRequest, prefix, replacing } from '../../support/ipam/cluster.js';
 
 describe('an automatic address', () => {
   test('goes round the subnet before one comes again', async () => {

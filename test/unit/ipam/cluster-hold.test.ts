@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
-import { Cluster, eventually, ip, next, poolRequest } from './cluster.js';
+import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const POOL = '10.9.0.0/24';
 const GLOBAL = { space: 'xnet-global' } as const;

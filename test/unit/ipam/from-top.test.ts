@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/store/keys.js';
 import { formatRecord } from '../../../src/store/records.js';
-import { Cluster, ip, next, poolRequest } from './cluster.js';
+import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
 
 const NETWORK = '0123456789ab';
 const POOL = `xnet-local~${NETWORK}~10.1.0.0/28`;

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isXnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import { Cluster, ip, poolRequest, prefix } from './cluster.js';
+import { Cluster, ip, poolRequest, prefix } from '../../support/ipam/cluster.js';
 
 const HOSTS = ['h1', 'h2', 'h3'];
 const host = fc.nat(HOSTS.length - 1);

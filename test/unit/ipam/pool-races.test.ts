@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Store } from '../../../src/store/store.js';
-import { Cluster, next, poolRequest, replacing } from './cluster.js';
+import { Cluster, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
 
 /** A store where `meanwhile` happens once, just after the first list under `prefix` was read. */
 function interrupted(store: Store, prefix: string, meanwhile: () => Promise<unknown>): Store {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { keys } from '../../../src/store/keys.js';
-import { Cluster, ip, next, poolRequest, prefix } from './cluster.js';
+import { Cluster, ip, next, poolRequest, prefix } from '../../support/ipam/cluster.js';
 
 describe('a pool', () => {
   test('without a subnet gets the lowest free one, and another each time it is asked for', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { KnownAddresses } from '../../../src/ipam/pools/known-addresses.js';
+import type { KnownAddress } from '../../../src/ipam/pools/known-addresses.js';
 import {
   chooseForReserve,
   planLowest,
@@ -9,7 +9,7 @@ import {
 } from '../../../src/ipam/reserve/reserve-plan.js';
 import { reserveRecord } from '../../../src/ipam/reserve/reserve-record.js';
 import { keys } from '../../../src/store/keys.js';
-import { type AddressRecord, formatRecord } from '../../../src/store/records.js';
+import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
 
 const uses = fc
   .record({ size: fc.integer({ min: 1, max: 70_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -67,8 +67,12 @@ describe("the reserve where Docker's own IPAM hands out the addresses", () => {
     return { key: keys.address('p', `0.0.0.${last}`), value, revision: 1, createRevision: 1 };
   };
   const plan = (share: number, ...entries: ReturnType<typeof known>[]) => {
-    const addresses = new KnownAddresses('p');
-    for (const entry of entries) addresses.learn(entry);
+    const all = new Map<bigint, KnownAddress>();
+    for (const entry of entries) {
+      const address = BigInt(entry.key.split('.').pop() ?? '');
+      all.set(address, { ...entry, address, record: parseRecord(addressRecord, entry) });
+    }
+    const addresses = { get: (address: bigint) => all.get(address), all: () => all.values() };
     const { missing, surplus } = planLowest(share, span, 'h1', addresses);
     return { missing, surplus: surplus.map(({ address }) => address) };
   };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import type { CommitResult, Store } from '../../../src/store/store.js';
-import { Cluster, eventually, ip, next, poolRequest, replacing } from './cluster.js';
+import { Cluster, ip, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const unavailable = () => new XnetError('STORE_UNAVAILABLE', 'no answer in time');
 

@@ -1,0 +1,84 @@
+import { type AddressRecord, formatRecord } from '../../store/records.js';
+import type { Lease, Store, Write } from '../../store/store.js';
+import { reserveRecord } from './reserve-record.js';
+
+/** Releases within this time share a lease, and so end their rest together. */
+const SHARED_SECONDS = 10;
+
+/**
+ * How a released address rests: under a lease that nobody renews, so that it becomes free by itself,
+ * `restSeconds` after its release at the earliest and a few seconds later at the latest.
+ *
+ * While the store is away it goes to this host's reserve instead, where no other host can take it: what rests may be
+ * taken by anybody by then, and this host would not hear of it.
+ */
+export class RestLeases {
+  readonly #store: Store;
+  readonly #restSeconds: number;
+  readonly #nowMs: () => number;
+  #kept = false;
+  #current: { readonly lease: Promise<Lease>; readonly endMs: number } | undefined;
+
+  /** `restSeconds` 0: released addresses are free at once. */
+  constructor(store: Store, restSeconds: number, nowMs: () => number) {
+    this.#store = store;
+    this.#restSeconds = restSeconds;
+    this.#nowMs = nowMs;
+  }
+
+  /** The write that puts the address under `key` to rest. Throws STORE_UNAVAILABLE. */
+  async restWrite(key: string, record: AddressRecord): Promise<Write> {
+    if (this.#restSeconds === 0 && !this.#store.away) return { remove: key };
+    const lease = this.#store.away ? undefined : await this.#leaseUnlessAway();
+    // Asked again: it may be away since the lease was granted.
+    if (!lease || this.#store.away) return this.keepWrite(key, record);
+    const { version, hostId, hostName, claim, purpose, container } = record;
+    const resting: AddressRecord = {
+      ...{ version, state: 'resting', hostId, hostName, claim, references: [], purpose },
+      ...(container === undefined ? {} : { container }),
+    };
+    return { put: key, value: formatRecord(resting), lease };
+  }
+
+  /** Says if any address has been put in reserve since the last call. */
+  takeKept(): boolean {
+    const kept = this.#kept;
+    this.#kept = false;
+    return kept;
+  }
+
+  /** To be called when a write that rests was refused: the store may have lost the lease. Says if there was one. */
+  forget(): boolean {
+    const had = this.#current !== undefined;
+    this.#current = undefined;
+    return had;
+  }
+
+  /** The write that puts the address under `key` into this host's reserve. */
+  keepWrite(key: string, record: AddressRecord): Write {
+    this.#kept = true;
+    return { put: key, value: formatRecord(reserveRecord(record, record.references)) };
+  }
+
+  /** undefined: the store is away, as it turned out. */
+  async #leaseUnlessAway(): Promise<Lease | undefined> {
+    try {
+      return await this.#lease();
+    } catch (error: unknown) {
+      if (this.#store.away) return undefined;
+      throw error;
+    }
+  }
+
+  #lease(): Promise<Lease> {
+    if (this.#current && this.#nowMs() < this.#current.endMs) return this.#current.lease;
+    const shared = Math.min(SHARED_SECONDS, this.#restSeconds);
+    const lease = this.#store.grantLease({ ttlSeconds: this.#restSeconds + shared, keepAlive: false });
+    const current = { lease, endMs: this.#nowMs() + shared * 1000 };
+    this.#current = current;
+    lease.catch(() => {
+      if (this.#current === current) this.#current = undefined;
+    });
+    return lease;
+  }
+}

@@ -1,0 +1,204 @@
+import type { RecordReader } from '../store/record-reader.js';
+import type { CommitResult, Condition, Entry, Revision, Store, WatchBatch, Write } from '../store/store.js';
+import { Contents } from './contents.js';
+
+/** What is under one key. */
+export interface Known<T> {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  /** undefined: this xnet cannot read it. */
+  readonly record: T | undefined;
+}
+
+/** Keys that changed, each with what was known before, and what is now. */
+export type ViewChanges<T> = ReadonlyMap<
+  string,
+  { readonly before: Known<T> | undefined; readonly now: Known<T> | undefined }
+>;
+
+/** Throws when the entry cannot be read. */
+export type Read<T> = (entry: Entry) => T;
+
+export interface ViewParts<T> {
+  readonly store: Store;
+  readonly prefix: string;
+  readonly read: Read<T>;
+  readonly records: RecordReader;
+  /** Other keys are as if they were not there. */
+  readonly isWanted: (key: string) => boolean;
+  readonly onClosed: () => void;
+}
+
+/**
+ * All records under one prefix, as this host knows them now: each is read once, when it comes. Level-triggered: whoever
+ * listens looks at what is there, and may look only at the keys that changed.
+ *
+ * A record that cannot be read is a problem of `xnet status` as long as it is there.
+ */
+export class View<T> implements AsyncDisposable {
+  readonly prefix: string;
+  /** Resolves when the first snapshot is taken in, or when the view is closed before. */
+  readonly ready: Promise<void>;
+  readonly #parts: ViewParts<T>;
+  readonly #contents = new Contents();
+  readonly #known = new Map<string, Known<T>>();
+  /** Keys that this host may have written since: the store did not say whether it did. */
+  readonly #doubtful = new Set<string>();
+  readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
+  readonly #closing = new AbortController();
+  readonly #ended: Promise<void>;
+  #records: readonly T[] | undefined;
+  #isCurrent = false;
+  #isReady = false;
+
+  constructor(parts: ViewParts<T>) {
+    this.prefix = parts.prefix;
+    this.#parts = parts;
+    let ended: Promise<void> = Promise.resolve();
+    this.ready = new Promise((resolve) => {
+      ended = this.#follow(resolve);
+    });
+    this.#ended = ended;
+  }
+
+  /** False until the store itself has answered: what is known is from an earlier run, or nothing is. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
+  }
+
+  /** Nothing later is to be had now: the store has answered, or is known not to answer. */
+  get isLatest(): boolean {
+    return this.#isReady && (this.#isCurrent || this.#parts.store.away);
+  }
+
+  /** Something is known, if only of an earlier run. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get(key: string): Known<T> | undefined {
+    return this.#known.get(key);
+  }
+
+  /** False after a commit of unknown fate, until a change of the key is known. */
+  isCertain(key: string): boolean {
+    return !this.#doubtful.has(key);
+  }
+
+  /** Also those that cannot be read. */
+  all(): Iterable<Known<T>> {
+    return this.#known.values();
+  }
+
+  /** Those that can be read. The same array until something changes. */
+  get records(): readonly T[] {
+    this.#records ??= [...this.#known.values()].flatMap(({ record }) =>
+      record === undefined ? [] : [record],
+    );
+    return this.#records;
+  }
+
+  /** Calls `listener` after each batch of changes and after each snapshot, until the returned function is called. */
+  onChange(listener: (changes: ViewChanges<T>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads all anew: every commit that was acknowledged before the call is known afterwards. Throws the store's errors. */
+  async refresh(): Promise<void> {
+    const { newest } = this.#contents;
+    const snapshot = await this.#parts.store.list(this.prefix);
+    // The store was restored from an older backup: what is known of later revisions never was.
+    const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
+    this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
+  }
+
+  /** Takes in what this host has committed, or found in place of what it wanted to commit. */
+  learn(conditions: readonly Condition[], writes: readonly Write[], result: CommitResult): void {
+    const changed = result.committed
+      ? writes.flatMap((write) => this.#learnWrite(write, result.revision))
+      : conditions.flatMap(({ key }) => this.#learnFound(key, result));
+    if (changed.length > 0) this.#take(changed);
+  }
+
+  /** The store has perhaps carried out what this host wanted to commit. */
+  doubt(writes: readonly Write[]): void {
+    for (const write of writes) {
+      const key = 'put' in write ? write.put : 'remove' in write ? write.remove : write.removePrefix;
+      if (key.startsWith(this.prefix)) this.#doubtful.add(key);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#ended;
+    this.#parts.onClosed();
+  }
+
+  async #follow(ready: () => void): Promise<void> {
+    for await (const batch of this.#parts.store.watch(this.prefix, this.#closing.signal)) {
+      await this.#takeBatch(batch);
+      ready();
+    }
+    this.#parts.records.forget(this.prefix);
+    ready();
+  }
+
+  async #takeBatch(batch: WatchBatch): Promise<void> {
+    this.#isReady = true;
+    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes));
+    // One that is older than what is known was listed before that, or after a restore: a list shows which.
+    const isOld = batch.snapshot.revision < this.#contents.newest;
+    this.#isCurrent = batch.snapshot.recalled !== true;
+    this.#take(this.#contents.replace(batch.snapshot));
+    // When that fails, the watch is about to fail too, and begins with another snapshot.
+    if (isOld) await this.refresh().catch(() => undefined);
+  }
+
+  #learnWrite(write: Write, revision: Revision): string[] {
+    if ('removePrefix' in write) {
+      const under = [...this.#known.keys()].filter((key) => key.startsWith(write.removePrefix));
+      return under.filter((key) => this.#contents.remove(key, revision));
+    }
+    const key = 'put' in write ? write.put : write.remove;
+    if (!key.startsWith(this.prefix)) return [];
+    if ('remove' in write) return this.#contents.remove(key, revision) ? [key] : [];
+    const createRevision = this.#contents.get(key)?.createRevision ?? revision;
+    return this.#contents.put({ key, value: write.value, revision, createRevision }) ? [key] : [];
+  }
+
+  #learnFound(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): string[] {
+    if (!key.startsWith(this.prefix)) return [];
+    const entry = found.find((each) => each.key === key);
+    const isNew = entry ? this.#contents.put(entry) : this.#contents.remove(key, revision);
+    return isNew ? [key] : [];
+  }
+
+  #take(keys: readonly string[]): void {
+    const wanted = keys.filter((key) => this.#parts.isWanted(key));
+    const changes = new Map(wanted.map((key) => [key, this.#readAnew(key)] as const));
+    if (changes.size > 0) this.#records = undefined;
+    for (const listener of this.#listeners) listener(changes);
+  }
+
+  #readAnew(key: string): { before: Known<T> | undefined; now: Known<T> | undefined } {
+    this.#doubtful.delete(key);
+    const before = this.#known.get(key);
+    const entry = this.#contents.get(key);
+    if (!entry) {
+      this.#known.delete(key);
+      this.#parts.records.forgetKey(key);
+      return { before, now: undefined };
+    }
+    const { revision, createRevision } = entry;
+    const now = {
+      key,
+      revision,
+      createRevision,
+      record: this.#parts.records.readOne(this.#parts.read, entry),
+    };
+    this.#known.set(key, now);
+    return { before, now };
+  }
+}
