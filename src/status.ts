@@ -8,8 +8,8 @@ import { ownProblems } from './host/own-problems.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import type { KeeperClient } from './keeper/client/held-sockets.js';
+import { keys } from './model/keys.js';
 import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
-import { keys } from './store/keys.js';
 import type { Store } from './store/store.js';
 
 /** A host whose xnet is restarted or upgraded is back by then, also on a machine at work. */

@@ -1,6 +1,6 @@
 /** What the network driver needs of the other parts; src/host/ hands it the real ones. */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
-import type { BindingRecord } from '../store/records.js';
+import type { BindingRecord } from '../model/binding.js';
 import type { Condition, Write } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 

@@ -1,5 +1,6 @@
 import { XnetError } from '../errors.js';
-import type { EndpointRecord, NetworkRecord } from '../store/records.js';
+import type { EndpointRecord } from '../model/endpoint.js';
+import type { NetworkRecord } from '../model/network.js';
 
 export interface LocalNetwork {
   readonly dockerNetworkId: string;

@@ -1,6 +1,7 @@
 import { XnetError } from '../errors.js';
-import { keys } from '../store/keys.js';
-import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '../store/records.js';
+import { keys } from '../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../model/network.js';
+import { formatRecord, parseRecord } from '../model/record.js';
 import type { Store } from '../store/store.js';
 import { type Attempt, transact } from '../store/transact.js';
 import type { GatewaySubnet, PoolBook, ReachedAddress } from './collaborators.js';

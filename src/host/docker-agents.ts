@@ -10,7 +10,7 @@ import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
-import type { EndpointRecord } from '../store/records.js';
+import type { EndpointRecord } from '../model/endpoint.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';

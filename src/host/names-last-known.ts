@@ -1,6 +1,8 @@
 import type { ZoneSources } from '../dns/answers/zones.js';
-import { keys } from '../store/keys.js';
-import { endpointRecord, findRecord, networkRecord } from '../store/records.js';
+import { endpointRecord } from '../model/endpoint.js';
+import { keys } from '../model/keys.js';
+import { networkRecord } from '../model/network.js';
+import { findRecord } from '../model/record.js';
 import type { Store } from '../store/store.js';
 import { virtualSubnetsOf } from './virtual-subnets.js';
 

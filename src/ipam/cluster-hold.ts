@@ -5,14 +5,11 @@
  * has it: its manager gives it back, at whatever time, and no host may write it while the store is away.
  */
 import { createHash } from 'node:crypto';
-import type { AddressRecord } from '../store/records.js';
+import { CLUSTER, type Holder } from '../model/address.js';
 import { ADDRESS_SPACES } from './address-space.js';
 import type { IpamHost } from './ipam-context.js';
 import type { PoolReference } from './pool-id.js';
 import { formatPoolKey, type PoolName } from './pool-name.js';
-
-/** As records name the holder; ids of hosts are UUIDs. */
-export const CLUSTER: IpamHost = { id: 'cluster', name: 'the cluster' };
 
 /** What the cluster's hold on the pool is called: 16 hex digits, as those of hosts. */
 export function clusterReference(pool: PoolName): string {
@@ -30,11 +27,6 @@ export function isClusterHold(pool: PoolReference): boolean {
 }
 
 /** Who holds the pool by this reference. */
-export function holderOf(pool: PoolReference, host: IpamHost): IpamHost {
-  return isClusterHold(pool) ? CLUSTER : host;
-}
-
-/** The cluster has given the address out, to an endpoint or for one to come. */
-export function isClusters(record: AddressRecord): boolean {
-  return record.hostId === CLUSTER.id && record.state === 'claimed' && record.purpose === 'endpoint';
+export function holderOf(pool: PoolReference, host: IpamHost): Holder {
+  return isClusterHold(pool) ? CLUSTER : { hostId: host.id, hostName: host.name };
 }

@@ -1,7 +1,8 @@
-import { keys } from '../store/keys.js';
-import { type AddressRecord, endpointRecord, findRecord } from '../store/records.js';
+import { type AddressRecord, isClusters, stateOf } from '../model/address.js';
+import { endpointRecord } from '../model/endpoint.js';
+import { keys } from '../model/keys.js';
+import { findRecord } from '../model/record.js';
 import type { Store } from '../store/store.js';
-import { isClusters } from './cluster-hold.js';
 
 /**
  * Who holds an address, for an error message: `container web on host h2`. The container's name comes from Docker
@@ -10,7 +11,7 @@ import { isClusters } from './cluster-hold.js';
  */
 export async function findHolder(store: Store, record: AddressRecord): Promise<string> {
   const host = `host ${record.hostName}`;
-  if (record.reserve) return `${host}, in reserve`;
+  if (stateOf(record) === 'reserved') return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;
   if (record.purpose === 'auxiliary') return `a network as an auxiliary address (first on ${host})`;
   if (isClusters(record) && record.endpointId === undefined) return 'the cluster, for a container to come';

@@ -8,8 +8,8 @@ import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js'
 import { XnetError } from '../errors.js';
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
+import { keys } from '../model/keys.js';
 import type { Replica } from '../replica/replica.js';
-import { keys } from '../store/keys.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { TRANSACT_BUDGET_MS } from '../store/transact.js';
 import { ADDRESS_SPACES } from './address-space.js';

@@ -6,8 +6,8 @@
  * unknown fate its keys are not certain until they change. What is read past the views (`get`, `list`) is not taken in.
  */
 import type { z } from 'zod';
+import { parseRecord } from '../model/record.js';
 import type { RecordReader } from '../store/record-reader.js';
-import { parseRecord } from '../store/records.js';
 import type {
   CommitResult,
   Condition,

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { errorMessage } from '../errors.js';
+import { parseRecord } from '../model/record.js';
 import type { Logger } from '../observability/logger.js';
-import { parseRecord } from './records.js';
 import type { Entry } from './store.js';
 
 /** As many keys as a line of `xnet status` names. */

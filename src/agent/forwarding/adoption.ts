@@ -2,8 +2,8 @@ import type { Patience } from '../../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';
+import type { NetworkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
-import type { NetworkRecord } from '../../store/records.js';
 import type { NetworkFollower } from './network-follower.js';
 
 /** Of a start, for all networks side by side. What takes longer goes on behind. */

@@ -1,7 +1,7 @@
 /** What a host must know of the others' endpoints in one network: pure. */
 import type { Forwarding, RemoteEndpoint } from '../../dataplane/dataplane.js';
 import { isSameFamily } from '../../inet/ip-address.js';
-import type { EndpointRecord } from '../../store/records.js';
+import type { EndpointRecord } from '../../model/endpoint.js';
 
 /**
  * The forwarding of a network on host `hostId`: its endpoints on other hosts, by their VTEP. Endpoints of

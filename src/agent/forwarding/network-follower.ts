@@ -2,11 +2,11 @@ import { sleep } from '../../concurrency/deadline.js';
 import { type Patience, waitForWork } from '../../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
+import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
-import { type EndpointRecord, endpointRecord } from '../../store/records.js';
 import type { HostsView } from '../hosts/hosts-view.js';
 import { planNetworkForwarding } from './forwarding-plan.js';
 

@@ -1,10 +1,11 @@
 import { Sweep } from '../../concurrency/sweep.js';
 import { errorMessage } from '../../errors.js';
+import { type HostProblemsRecord, hostProblemsRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
-import { formatRecord, type HostProblemsRecord, hostProblemsRecord } from '../../store/records.js';
 
 const LOOK_MS = 2000;
 /** What every host of the cluster keeps, of each: enough to know where to look. */

@@ -1,16 +1,11 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
+import type { BindingRecord } from '../../model/binding.js';
+import { type HostRecord, hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
-import { keys } from '../../store/keys.js';
-import {
-  type BindingRecord,
-  findRecord,
-  formatRecord,
-  type HostRecord,
-  hostRecord,
-  parseRecord,
-} from '../../store/records.js';
 import type { Lease, Store } from '../../store/store.js';
 import { type Attempt, asRead, transact } from '../../store/transact.js';
 import { IdentityClash, otherAliveError, RecordsOwner, type Registered } from './records-owner.js';

@@ -1,7 +1,7 @@
+import { type HostRecord, hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
-import { type HostRecord, hostRecord } from '../../store/records.js';
 
 /** The hosts of the cluster. */
 export class HostsView implements AsyncDisposable {

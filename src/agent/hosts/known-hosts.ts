@@ -1,14 +1,12 @@
 import { XnetError } from '../../errors.js';
 import { quoted } from '../../inet/quoted.js';
-import { keys } from '../../store/keys.js';
-import {
-  addressRecord,
-  bindingRecord,
-  endpointRecord,
-  findRecord,
-  hostRecord,
-  poolReferenceRecord,
-} from '../../store/records.js';
+import { addressRecord, endpointHolder } from '../../model/address.js';
+import { bindingRecord } from '../../model/binding.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { poolReferenceRecord } from '../../model/pool.js';
+import { findRecord } from '../../model/record.js';
 import type { Entry, Store } from '../../store/store.js';
 import { isHostId } from './host-identity.js';
 
@@ -75,7 +73,7 @@ export function chooseHost(hosts: readonly KnownHost[], wanted: string): KnownHo
 /** The host that has claimed the address for a container. One that rests is nobody's; gateways go with the holds on pools. */
 export function claimantOf(entry: Entry): string | undefined {
   const record = findRecord(addressRecord, entry);
-  return record?.state === 'claimed' && record.purpose === 'endpoint' ? record.hostId : undefined;
+  return record && endpointHolder(record);
 }
 
 function idsOf(entries: readonly Entry[] | undefined, idOf: (entry: Entry) => string | undefined): string[] {

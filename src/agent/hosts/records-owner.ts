@@ -4,7 +4,8 @@
  * alive; and nothing of the records is removed on the word of a Docker that may be another machine's.
  */
 import { XnetError } from '../../errors.js';
-import type { BindingRecord, HostRecord } from '../../store/records.js';
+import type { BindingRecord } from '../../model/binding.js';
+import type { HostRecord } from '../../model/host.js';
 
 /** What the store has of a host id when a machine registers with it. */
 export interface Registered {

@@ -1,6 +1,7 @@
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import { formatRecord, type HostRecord, hostRecord, parseRecord } from '../../store/records.js';
+import { type HostRecord, hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Lease, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import { listKnownHosts } from './known-hosts.js';

@@ -3,11 +3,12 @@ import type { Engine } from '../../docker/engine.js';
 import type { Tie } from '../../driver/collaborators.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, XnetError } from '../../errors.js';
+import type { BindingRecord } from '../../model/binding.js';
+import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
 import type { RecordReader } from '../../store/record-reader.js';
-import { type BindingRecord, type EndpointRecord, endpointRecord } from '../../store/records.js';
 import type { Entry, Store } from '../../store/store.js';
 
 export interface LocalCatchUpParts {

@@ -2,7 +2,8 @@
 import type { LocalEndpoint } from '../../dataplane/dataplane.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { EndpointRecord, NetworkRecord } from '../../store/records.js';
+import type { EndpointRecord } from '../../model/endpoint.js';
+import type { NetworkRecord } from '../../model/network.js';
 
 /** `sandboxPathOf` knows the file of an endpoint's container's namespace, by endpoint id, while it is in one. */
 export function localEndpoints(

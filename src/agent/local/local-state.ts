@@ -1,10 +1,12 @@
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { isXnetError } from '../../errors.js';
+import type { BindingRecord } from '../../model/binding.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import type { NetworkRecord } from '../../model/network.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
 import type { RecordReader } from '../../store/record-reader.js';
-import { type BindingRecord, endpointRecord, type NetworkRecord } from '../../store/records.js';
 import type { Snapshot } from '../../store/store.js';
 
 export interface LocalStateParts {

@@ -1,7 +1,7 @@
+import { type BindingRecord, bindingRecord, isBindingOf } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { isBindingOf, keys } from '../../store/keys.js';
-import { type BindingRecord, bindingRecord } from '../../store/records.js';
 
 /** The bindings of one host: the others' are not worth reading. */
 export function followOwnBindings(replica: Replica, hostId: string): View<BindingRecord> {

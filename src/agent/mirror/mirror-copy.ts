@@ -1,6 +1,6 @@
 /** The Docker networks that the mirror makes, and what the cluster keeps for that. Pure. */
 import type { DockerNetwork, DockerNetworkSpec } from '../../docker/engine.js';
-import type { MirrorRecord } from '../../store/records.js';
+import type { MirrorRecord } from '../../model/network.js';
 
 /** `-o` and `--ipam-opt` with which copies name their network. */
 export const ID_OPTION = 'xnet.id';

@@ -1,6 +1,7 @@
 /** Who uses a network: endpoints anywhere, and containers of this host that do not run. Pure. */
 import type { DockerContainer, DockerNetwork } from '../../docker/engine.js';
-import type { BindingRecord, NetworkRecord } from '../../store/records.js';
+import type { BindingRecord } from '../../model/binding.js';
+import type { NetworkRecord } from '../../model/network.js';
 import type { MirrorView } from './mirror-plan.js';
 
 type Use = Pick<MirrorView, 'used' | 'bindings' | 'dockerNetworks' | 'containers'>;

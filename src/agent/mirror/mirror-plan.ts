@@ -16,7 +16,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DockerContainer, DockerNetwork } from '../../docker/engine.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { BindingRecord, MirrorRecord, NetworkRecord } from '../../store/records.js';
+import type { BindingRecord } from '../../model/binding.js';
+import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import type { DockerFacts } from '../hosts/host-registration.js';
 import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
 import { isInUse, isTiedTo, isUsedHere } from './mirror-members.js';

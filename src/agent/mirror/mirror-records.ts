@@ -1,17 +1,10 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import {
-  type BindingRecord,
-  bindingRecord,
-  endpointRecord,
-  findRecord,
-  formatRecord,
-  type MirrorRecord,
-  type NetworkRecord,
-  networkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { type BindingRecord, bindingRecord } from '../../model/binding.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { type MirrorRecord, type NetworkRecord, networkRecord } from '../../model/network.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 

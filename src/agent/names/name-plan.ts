@@ -1,7 +1,7 @@
 /** The names of an endpoint. Pure. */
 import { constants } from 'node:os';
 import type { DockerContainer, InspectedContainer } from '../../docker/engine.js';
-import type { EndpointNames } from '../../store/records.js';
+import type { EndpointNames } from '../../model/endpoint.js';
 
 const COMPOSE_SERVICE = 'com.docker.compose.service';
 

@@ -3,9 +3,10 @@ import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
 import { errorMessage } from '../../errors.js';
+import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
-import { keys } from '../../store/keys.js';
-import { type EndpointNames, type EndpointRecord, formatRecord } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
 import { namesOf, swarmNames } from './name-plan.js';
 

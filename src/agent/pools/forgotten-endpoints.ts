@@ -4,8 +4,8 @@ import type { Dataplane } from '../../dataplane/dataplane.js';
 import type { Engine } from '../../docker/engine.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
+import type { EndpointRecord } from '../../model/endpoint.js';
 import type { Logger } from '../../observability/logger.js';
-import type { EndpointRecord } from '../../store/records.js';
 import { Absences } from '../local/absences.js';
 
 export interface ForgottenEndpointsParts {

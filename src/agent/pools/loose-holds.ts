@@ -1,7 +1,7 @@
 import type { DockerNetwork, Engine } from '../../docker/engine.js';
 import { Prefix } from '../../inet/prefix.js';
+import type { BindingRecord } from '../../model/binding.js';
 import type { View } from '../../replica/view.js';
-import type { BindingRecord } from '../../store/records.js';
 
 /** A hold of this host on a pool. */
 export interface PoolHold {

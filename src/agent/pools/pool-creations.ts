@@ -3,10 +3,10 @@ import type { DockerNetwork } from '../../docker/engine.js';
 import type { PoolRequests } from '../../driver/pool-requests.js';
 import { errorMessage } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
+import { keys } from '../../model/keys.js';
+import type { NetworkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
-import type { NetworkRecord } from '../../store/records.js';
 import { type LooseHoldsParts, listLooseHolds, type PoolHold } from './loose-holds.js';
 
 /** Docker lists its networks in some ms, or it does not answer at all. */

@@ -1,5 +1,5 @@
 /** The zones of the networks that this host follows, made from their endpoints' records when first asked for. */
-import type { EndpointRecord } from '../../store/records.js';
+import type { EndpointRecord } from '../../model/endpoint.js';
 import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
 
 export interface ZoneSources {

@@ -1,14 +1,10 @@
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import { keys } from '../../store/keys.js';
-import {
-  type EndpointRecord,
-  endpointRecord,
-  formatRecord,
-  type NetworkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import type { NetworkRecord } from '../../model/network.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import type { AddressBook, AddressPlan } from '../collaborators.js';

@@ -11,18 +11,12 @@ import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { addressFor, macFor } from '../../inet/mac-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import { keys } from '../../store/keys.js';
-import {
-  addressRecord,
-  type EndpointRecord,
-  endpointRecord,
-  findRecord,
-  formatRecord,
-  type MacRecord,
-  macRecord,
-  type NetworkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { type MacRecord, macRecord } from '../../model/mac.js';
+import type { NetworkRecord } from '../../model/network.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Store } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
 import type { AddressPlan } from '../collaborators.js';

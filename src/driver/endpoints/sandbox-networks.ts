@@ -1,6 +1,6 @@
 import { XnetError } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { NetworkRecord } from '../../store/records.js';
+import type { NetworkRecord } from '../../model/network.js';
 
 interface Stay {
   readonly sandboxPath: string;

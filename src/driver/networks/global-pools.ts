@@ -1,6 +1,7 @@
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import { type NetworkRecord, networkRecord, parseRecord } from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { parseRecord } from '../../model/record.js';
 import type { Condition, Store, Write } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
 import type { GivenPool, PoolBook } from '../collaborators.js';

@@ -1,7 +1,8 @@
 /** What the creation of a network writes to the store. */
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import { formatRecord, type NetworkRecord, networkRecord, parseRecord } from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import type { GatewaySubnet, GivenPool, PoolBook, ReachedAddress } from '../collaborators.js';

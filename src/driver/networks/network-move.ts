@@ -1,14 +1,9 @@
 /** What is written when a Docker network of this host turns out to be one that the cluster has already. */
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import {
-  type BindingRecord,
-  bindingRecord,
-  formatRecord,
-  type NetworkRecord,
-  networkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { type BindingRecord, bindingRecord } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import type { Tie } from '../collaborators.js';

@@ -2,7 +2,7 @@
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { NetworkRecord } from '../../store/records.js';
+import type { NetworkRecord } from '../../model/network.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import { MAX_VNI, type NetworkOptions } from './network-options.js';
 

@@ -1,15 +1,11 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
-import { keys } from '../../store/keys.js';
-import {
-  addressRecord,
-  bindingRecord,
-  endpointRecord,
-  formatRecord,
-  type NetworkRecord,
-  networkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { addressRecord } from '../../model/address.js';
+import { bindingRecord } from '../../model/binding.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import type { OwnDeeds, PoolBook, Tie } from '../collaborators.js';

@@ -1,14 +1,9 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
-import { keys } from '../../store/keys.js';
-import {
-  bindingRecord,
-  findRecord,
-  formatRecord,
-  type NetworkRecord,
-  networkRecord,
-  parseRecord,
-} from '../../store/records.js';
+import { bindingRecord } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
 import type { GivenPool, NetworkFollower, Tie } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';

@@ -2,7 +2,7 @@
 import { XnetError } from '../../errors.js';
 import type { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { NetworkRecord } from '../../store/records.js';
+import type { NetworkRecord } from '../../model/network.js';
 
 /** As Docker gives them with a subnet: interface addresses such as 10.1.2.1/24. */
 export interface GivenReserved {

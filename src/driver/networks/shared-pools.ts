@@ -1,7 +1,9 @@
 /** A subnet that is a network's already is refused to another one: its containers would seem to be in both. */
 import { XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import { bindingRecord, findRecord, type NetworkRecord, networkRecord } from '../../store/records.js';
+import { bindingRecord } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { findRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import type { PoolBook } from '../collaborators.js';
 import type { LocalNetworks } from '../local-networks.js';

@@ -1,5 +1,6 @@
 /** What becomes of a cluster network when one Docker network is untied from it. Pure. */
-import type { BindingRecord, NetworkRecord } from '../../store/records.js';
+import type { BindingRecord } from '../../model/binding.js';
+import type { NetworkRecord } from '../../model/network.js';
 
 /** Remove the whole network; or only untie; or untie and mark the network, for the other hosts to remove theirs. */
 export type Unbinding = 'remove' | 'untie' | 'mark';

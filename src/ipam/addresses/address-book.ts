@@ -1,10 +1,19 @@
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import {
+  type AddressRecord,
+  addressRecord,
+  bound,
+  boundUnclaimed,
+  type EndpointOfAddress,
+  type Holder,
+  stateOf,
+  unbound,
+} from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Revision, Write } from '../../store/store.js';
 import { ADDRESS_SPACES } from '../address-space.js';
-import { CLUSTER, isClusters } from '../cluster-hold.js';
 import { findHolder } from '../holder.js';
 import type { IpamContext } from '../ipam-context.js';
 import { randomToken } from '../pool-id.js';
@@ -41,7 +50,7 @@ export class AddressBook {
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
     const known = this.#context.views.find(poolKey)?.findCertain(IpAddress.parse(address));
     const record = known?.record;
-    return record?.state === 'claimed' && !record.reserve && this.#isOwnClaim(record);
+    return record !== undefined && stateOf(record) === 'claimed' && record.hostId === this.#context.host.id;
   }
 
   /**
@@ -62,18 +71,14 @@ export class AddressBook {
     if (!held) return plan({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
-    if (record.state === 'resting') {
+    if (stateOf(record) === 'resting') {
       if (reserveServes(this.#context.store)) throw this.#mayBeTaken(address);
       return plan(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
-    if (isClusters(record) && record.endpointId === undefined) {
-      const { name: hostName } = this.#context.host;
-      return plan(condition, putRecord(key, { ...record, ...endpoint, hostName }));
-    }
-    if (!this.#isOwnClaim(record)) throw await this.#inUse(binding.poolKey, address, record);
-    const { reserve: _, ...claimed } = record;
-    return plan(condition, putRecord(key, { ...claimed, ...endpoint }));
+    const after = bound(record, this.#holder, endpoint);
+    if (!after) throw await this.#inUse(binding.poolKey, address, record);
+    return plan(condition, putRecord(key, after));
   }
 
   /**
@@ -88,17 +93,14 @@ export class AddressBook {
   }): Promise<AddressPlan> {
     const { rests, keepsReleased } = this.#context;
     const { key, held } = await this.#read(binding);
-    if (held?.record.state !== 'claimed' || held.record.endpointId !== binding.endpointId) {
+    if (!held || stateOf(held.record) !== 'bound' || held.record.endpointId !== binding.endpointId)
       return { conditions: [], writes: [] };
-    }
-    if (isClusters(held.record) && held.record.references.length > 0) {
-      const { endpointId: _, networkId: __, ...unbound } = held.record;
-      const condition: Condition = { key, is: 'at', revision: held.revision };
-      return plan(condition, putRecord(key, { ...unbound, hostName: CLUSTER.name }));
-    }
+    const condition: Condition = { key, is: 'at', revision: held.revision };
+    const after = unbound(held.record);
+    if (after) return plan(condition, putRecord(key, after));
     const isKept = held.record.references.length === 0 && keepsReleased(binding.poolKey);
     const write = isKept ? rests.keepWrite(key, held.record) : await rests.restWrite(key, held.record);
-    return plan({ key, is: 'at', revision: held.revision }, write);
+    return plan(condition, write);
   }
 
   async #read(binding: { poolKey: string; address: string; isRepeated?: boolean }) {
@@ -119,23 +121,20 @@ export class AddressBook {
     // The store may have lost the lease of resting addresses.
     if (isRepeated) rests.forget();
     const known = isRepeated ? undefined : views.find(poolKey)?.findCertain(address);
-    const isOwn = known?.record?.state === 'claimed' && known.record.hostId === host.id;
-    if (isOwn) return { revision: known.revision, record: known.record };
+    const record = known?.record;
+    if (record && stateOf(record) !== 'resting' && record.hostId === host.id)
+      return { revision: known.revision, record };
     const entry = await readAsked(this.#context, key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }
 
-  #isOwnClaim({ hostId, purpose, endpointId }: AddressRecord): boolean {
-    return hostId === this.#context.host.id && purpose === 'endpoint' && endpointId === undefined;
+  get #holder(): Holder {
+    const { id, name } = this.#context.host;
+    return { hostId: id, hostName: name };
   }
 
-  #claimWrite(key: string, endpoint: { endpointId: string; networkId: string }): Write {
-    const { host } = this.#context;
-    const record: AddressRecord = {
-      ...{ version: 1, state: 'claimed', hostId: host.id, hostName: host.name, claim: randomToken() },
-      ...{ references: [], purpose: 'endpoint', explicit: true, ...endpoint },
-    };
-    return { put: key, value: formatRecord(record) };
+  #claimWrite(key: string, endpoint: EndpointOfAddress): Write {
+    return putRecord(key, boundUnclaimed(this.#holder, randomToken(), endpoint));
   }
 
   /** Its rest may have ended, and another host may have it. */

@@ -6,8 +6,9 @@
  */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import { addressRecord, claimed, stateOf } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { holderOf } from '../cluster-hold.js';
@@ -84,12 +85,9 @@ export class Claim {
 
   #plan(pick: Pick): { conditions: Condition[]; writes: Write[] } {
     const key = this.#keyOf(pick);
-    const { id: hostId, name: hostName } = holderOf(this.pool, this.#context.host);
+    const holder = holderOf(this.pool, this.#context.host);
     const options = pick.fromReserve ? { ...this.#options, explicit: true as const } : this.#options;
-    const value = formatRecord({
-      ...{ version: 1, state: 'claimed', hostId, hostName, claim: this.token },
-      ...{ references: [this.pool.reference], purpose: 'endpoint', ...options },
-    });
+    const value = formatRecord(claimed(holder, this.token, this.pool.reference, options));
     return {
       conditions: [
         { key: this.#referenceKey(), is: 'present' },
@@ -182,5 +180,5 @@ async function readFate(store: Store, key: string): Promise<{ entry: Entry | und
 /** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */
 function claimOf(entry: Entry): string | undefined {
   const record = findRecord(addressRecord, entry);
-  return record?.state === 'claimed' ? record.claim : undefined;
+  return record && stateOf(record) !== 'resting' ? record.claim : undefined;
 }

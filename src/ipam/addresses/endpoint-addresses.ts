@@ -2,8 +2,9 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, parseRecord } from '../../store/records.js';
+import { addressRecord, isTakeable, stateOf } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { parseRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import { findHolder } from '../holder.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
@@ -112,11 +113,9 @@ export class EndpointAddresses {
     const key = keys.address(formatPoolKey(pool), `${address}`);
     const entry = await readAsked(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);
-    const isFree = !record || record.state === 'resting';
     if (!record) return free;
-    const isReserved = record.reserve === true && record.hostId === host.id;
     const isOwn = record.claim === id || unfinished.has(unfinishedKey(key, record.claim));
-    if (isFree || isReserved || isOwn) return { ...free, over: entry.revision };
+    if (isTakeable(record, host.id) || isOwn) return { ...free, over: entry.revision };
     const holder = await findHolder(store, record);
     throw new XnetError('IN_USE', `address ${address} is held by ${holder}; choose another`);
   }
@@ -129,7 +128,9 @@ export class EndpointAddresses {
 
 /** A claim of the daemon before this one. The view was opened after that had ended, so it knows. */
 function findClaimed({ addresses }: PoolView, id: string): KnownAddress | undefined {
-  return [...addresses.all()].find(({ record }) => record?.state === 'claimed' && record.claim === id);
+  return [...addresses.all()].find(
+    ({ record }) => record && stateOf(record) !== 'resting' && record.claim === id,
+  );
 }
 
 /** Longest in this host's reserve first. Throws STORE_UNAVAILABLE when the reserve is used up. */
@@ -178,7 +179,9 @@ function findReserved({ addresses, inFlight }: PoolView, span: Span, hostId: str
 }
 
 function isAnyReserved({ addresses }: PoolView, span: Span): boolean {
-  return [...addresses.all()].some(({ address, record }) => record?.reserve && isWithin(span, address));
+  return [...addresses.all()].some(
+    ({ address, record }) => record && stateOf(record) === 'reserved' && isWithin(span, address),
+  );
 }
 
 function findPick(
@@ -193,7 +196,7 @@ function findPick(
     : chooseFree(span, isTaken, addresses.lastHandedOut, skip);
   if (free !== undefined) return { address: free };
   const resting = [...addresses.all()].filter(
-    ({ address, record }) => record?.state === 'resting' && !inFlight.has(address),
+    ({ address, record }) => record && stateOf(record) === 'resting' && !inFlight.has(address),
   );
   const longest = chooseResting(span, resting, skip);
   return longest && { address: longest.address, over: longest.revision };

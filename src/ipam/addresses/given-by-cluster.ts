@@ -1,9 +1,10 @@
 import type { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import { addressRecord, isClusters } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
 import { ADDRESS_SPACES } from '../address-space.js';
-import { clusterReference, isClusterHold, isClusters } from '../cluster-hold.js';
+import { clusterReference, isClusterHold } from '../cluster-hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import { type PoolReference, randomToken } from '../pool-id.js';
 import { formatPoolKey } from '../pool-name.js';

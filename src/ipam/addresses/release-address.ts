@@ -1,7 +1,8 @@
 import { isXnetError } from '../../errors.js';
 import type { IpAddress } from '../../inet/ip-address.js';
-import { keys } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../store/records.js';
+import { type AddressRecord, addressRecord, stateOf, withoutReference } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Revision, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import { isClusterHold } from '../cluster-hold.js';
@@ -35,7 +36,7 @@ export async function releaseAddress(
   const { reference } = pool;
   const key = keys.address(formatPoolKey(pool), `${address}`);
   const isHeld: IsHeld = (record) =>
-    record.references.includes(reference) && !record.reserve && !isKeptGateway(pool, record);
+    record.references.includes(reference) && stateOf(record) !== 'reserved' && !isKeptGateway(pool, record);
   const seen = context.views.find(formatPoolKey(pool))?.addresses.get(address.value);
   const held = seen?.record && isHeld(seen.record) ? { ...seen, record: seen.record } : undefined;
   try {
@@ -80,13 +81,11 @@ async function releaseIf(
       const entry = first ? undefined : await store.get(key);
       const held = entry ? { revision: entry.revision, record: parseRecord(addressRecord, entry) } : first;
       first = undefined;
-      if (held?.record.state !== 'claimed' || !isHeld(held.record)) return { result: {} };
+      if (!held || stateOf(held.record) === 'resting' || !isHeld(held.record)) return { result: {} };
       const { revision, record } = held;
-      const isBound = record.endpointId !== undefined;
-      if (isBound && !isClusterHold(pool)) return { result: { boundTo: record.endpointId as string } };
-      const write = isBound
-        ? withoutReference(key, record, pool.reference)
-        : await releaseWrite(context, key, record, pool.reference);
+      if (record.endpointId !== undefined && !isClusterHold(pool))
+        return { result: { boundTo: record.endpointId } };
+      const write = await releaseWrite(context, key, record, pool.reference);
       return { result: {}, conditions: [{ key, is: 'at', revision }], writes: [write] };
     },
     transactions,
@@ -99,16 +98,14 @@ async function releaseWrite(
   record: AddressRecord,
   reference: string,
 ): Promise<Write> {
-  if (record.purpose === 'endpoint') return rests.restWrite(key, record);
-  return record.references.length > 1 ? withoutReference(key, record, reference) : { remove: key };
-}
-
-function withoutReference(key: string, record: AddressRecord, reference: string): Write {
-  const references = record.references.filter((other) => other !== reference);
-  return { put: key, value: formatRecord({ ...record, references }) };
+  const state = stateOf(record);
+  if (state === 'claimed' || state === 'reserved') return rests.restWrite(key, record);
+  const left = withoutReference(record, reference);
+  if (state === 'shared' && left.references.length === 0) return { remove: key };
+  return { put: key, value: formatRecord(left) };
 }
 
 /** The cluster's goes with its hold on the pool: a manager that rolls back a second network of one subnet gives it back, too. */
-function isKeptGateway(pool: PoolReference, { purpose }: AddressRecord): boolean {
-  return isClusterHold(pool) && purpose !== 'endpoint';
+function isKeptGateway(pool: PoolReference, record: AddressRecord): boolean {
+  return isClusterHold(pool) && stateOf(record) === 'shared';
 }

@@ -4,14 +4,15 @@
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys, parseAddressKey } from '../../store/keys.js';
 import {
   type AddressRecord,
   addressRecord,
-  findRecord,
-  formatRecord,
-  parseRecord,
-} from '../../store/records.js';
+  isTakeable,
+  parseAddressKey,
+  shared,
+} from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { asRead, transact } from '../../store/transact.js';
 import { holderOf } from '../cluster-hold.js';
@@ -52,21 +53,18 @@ export class SharedAddresses {
     const poolKey = formatPoolKey(pool);
     const key = keys.address(poolKey, `${address}`);
     const holdKey = referenceKey(pool, host);
-    const { id: hostId, name: hostName } = holderOf(pool, host);
+    const holder = holderOf(pool, host);
     const claim = randomToken();
     return transact<IpAddress>(
       store,
       async () => {
         const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
-        const before = entry && (await readShareable(this.#context, entry, purpose, address));
-        if (before?.references.includes(pool.reference)) return { result: address };
-        const after: AddressRecord = before
-          ? { ...before, references: [...before.references, pool.reference] }
-          : {
-              ...{ version: 1, state: 'claimed', hostId, hostName, claim, purpose },
-              references: [pool.reference],
-            };
+        const record = entry && parseRecord(addressRecord, entry);
+        const before = record && isTakeable(record, host.id) ? undefined : record;
+        const after = shared(before, holder, claim, { purpose, reference: pool.reference });
+        if (!after) throw await this.#heldOtherwise(before, purpose, address);
+        if (after === before) return { result: address };
         return {
           result: address,
           conditions: [{ key: holdKey, is: 'present' }, asRead(key, entry)],
@@ -75,6 +73,16 @@ export class SharedAddresses {
       },
       transactions,
     );
+  }
+
+  async #heldOtherwise(
+    record: AddressRecord | undefined,
+    purpose: SharedPurpose,
+    address: IpAddress,
+  ): Promise<XnetError> {
+    const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
+    const holder = record && (await findHolder(this.#context.store, record));
+    return new XnetError('IN_USE', `address ${address} cannot ${wanted}: it is held by ${holder}`);
   }
 }
 
@@ -86,21 +94,4 @@ function newGateway({ subnet, range, fromTop }: PoolReference, used: readonly Ip
 
 function addressOf({ key }: Entry): IpAddress {
   return IpAddress.parse(parseAddressKey(key)?.address ?? '');
-}
-
-/** The record to be shared; undefined for an address that rests, or that this host has in reserve. Throws IN_USE for one held otherwise. */
-async function readShareable(
-  { store, host }: IpamContext,
-  entry: Entry,
-  purpose: SharedPurpose,
-  address: IpAddress,
-): Promise<AddressRecord | undefined> {
-  const record = parseRecord(addressRecord, entry);
-  if (record.state === 'resting' || (record.reserve && record.hostId === host.id)) return undefined;
-  if (record.purpose === purpose) return record;
-  const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
-  throw new XnetError(
-    'IN_USE',
-    `address ${address} cannot ${wanted}: it is held by ${await findHolder(store, record)}`,
-  );
 }

@@ -1,5 +1,13 @@
-import { keys, parseAddressKey } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, findRecord, poolReferenceRecord } from '../../store/records.js';
+import {
+  type AddressRecord,
+  type AddressState,
+  addressRecord,
+  parseAddressKey,
+  stateOf,
+} from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { poolReferenceRecord } from '../../model/pool.js';
+import { findRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import { formatPoolKey } from '../pool-name.js';
 import { listPools } from './pool-entries.js';
@@ -57,14 +65,16 @@ async function listRecords(store: Store): Promise<Map<string, AddressRecord[]>> 
 }
 
 function countAddresses(records: readonly AddressRecord[]): PoolDescription['addresses'] {
-  const claimed = records.filter(({ state }) => state === 'claimed');
-  const count = (purpose: AddressRecord['purpose']) =>
-    claimed.filter((record) => record.purpose === purpose && !record.reserve).length;
+  const count = (...states: readonly AddressState[]) =>
+    records.filter((record) => states.includes(stateOf(record))).length;
+  const gateways = records.filter(
+    (record) => stateOf(record) === 'shared' && record.purpose === 'gateway',
+  ).length;
   return {
-    reserved: claimed.filter(({ reserve }) => reserve).length,
-    endpoints: count('endpoint'),
-    gateways: count('gateway'),
-    auxiliaries: count('auxiliary'),
-    resting: records.length - claimed.length,
+    reserved: count('reserved'),
+    endpoints: count('claimed', 'bound'),
+    gateways,
+    auxiliaries: count('shared') - gateways,
+    resting: count('resting'),
   };
 }

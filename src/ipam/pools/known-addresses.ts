@@ -1,7 +1,6 @@
 import { IpAddress } from '../../inet/ip-address.js';
+import { type AddressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import type { Known, View, ViewChanges } from '../../replica/view.js';
-import { parseAddressKey } from '../../store/keys.js';
-import type { AddressRecord } from '../../store/records.js';
 import type { Revision } from '../../store/store.js';
 
 export interface KnownAddress extends Known<AddressRecord> {
@@ -59,7 +58,7 @@ export class KnownAddresses {
 }
 
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
-  if (record?.state !== 'claimed' || record.purpose !== 'endpoint') return false;
-  if (record.explicit || record.reserve) return false;
-  return record.claim !== before?.claim;
+  const state = record && stateOf(record);
+  if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
+  return record?.claim !== before?.claim;
 }

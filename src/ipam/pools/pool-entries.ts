@@ -1,6 +1,8 @@
 /** The store's entries of a pool: how they are read, and the writes that make and remove them. */
-import { keys, parsePoolRecordKey } from '../../store/keys.js';
-import { formatRecord, type PoolRecord } from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import type { PoolRecord } from '../../model/pool.js';
+import { parsePoolRecordKey } from '../../model/pool.js';
+import { formatRecord } from '../../model/record.js';
 import type { Entry, Write } from '../../store/store.js';
 import { holderOf, isClusterHold } from '../cluster-hold.js';
 import type { IpamHost } from '../ipam-context.js';
@@ -35,14 +37,14 @@ export function createPoolWrites(pool: PoolReference): Write[] {
 
 /** Where the hold on the pool is: a host's own, or the cluster's. */
 export function referenceKey(pool: PoolReference, host: IpamHost): string {
-  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).id, pool.reference);
+  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).hostId, pool.reference);
 }
 
 /** `request`: what it is made for, so that the cluster's hold tells who made it. */
 export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
   const poolKey = formatPoolKey(pool);
   const { reference } = pool;
-  const { id: hostId, name: hostName } = holderOf(pool, host);
+  const { hostId, hostName } = holderOf(pool, host);
   const origin = isClusterHold(pool) ? { request } : {};
   const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
   return [

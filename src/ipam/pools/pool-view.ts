@@ -1,10 +1,10 @@
 import { withDeadline } from '../../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import type { IpAddress } from '../../inet/ip-address.js';
+import { type AddressRecord, addressRecord } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import { keys } from '../../store/keys.js';
-import { type AddressRecord, addressRecord } from '../../store/records.js';
 import type { PoolReference } from '../pool-id.js';
 import { type KnownAddress, KnownAddresses } from './known-addresses.js';
 

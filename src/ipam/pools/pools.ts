@@ -6,14 +6,10 @@
  * so by the revision of the reference guard, so no reference can come in between.
  */
 import { isXnetError, XnetError } from '../../errors.js';
-import { keys } from '../../store/keys.js';
-import {
-  findRecord,
-  networkRecord,
-  parseRecord,
-  poolRecord,
-  poolReferenceRecord,
-} from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import { networkRecord } from '../../model/network.js';
+import { poolRecord, poolReferenceRecord } from '../../model/pool.js';
+import { findRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Revision } from '../../store/store.js';
 import { type Attempt, asRead, transact } from '../../store/transact.js';
 import { ADDRESS_SPACES } from '../address-space.js';

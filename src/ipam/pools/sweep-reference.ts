@@ -1,6 +1,8 @@
 /** Clearing away what a pool reference leaves in the store. */
-import { keys } from '../../store/keys.js';
-import { addressRecord, findRecord, formatRecord } from '../../store/records.js';
+
+import { addressRecord, stateOf, withoutReference } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { Condition, Entry, Write } from '../../store/store.js';
 import { transact } from '../../store/transact.js';
 import type { IpamContext } from '../ipam-context.js';
@@ -51,11 +53,10 @@ export function planSweep(
   const condition: Condition = { key, is: 'at', revision };
   const record = findRecord(addressRecord, entry);
   if (!record) return undefined;
-  const others = record.references.filter((other) => other !== reference);
-  const isHeld = others.length < record.references.length;
-  if (isHeld && others.length > 0) {
-    return { condition, write: { put: key, value: formatRecord({ ...record, references: others }) } };
-  }
-  const isLeftOver = record.state === 'resting' && !isPoolThere;
+  const left = withoutReference(record, reference);
+  const isHeld = left.references.length < record.references.length;
+  if (isHeld && left.references.length > 0)
+    return { condition, write: { put: key, value: formatRecord(left) } };
+  const isLeftOver = stateOf(record) === 'resting' && !isPoolThere;
   return isHeld || isLeftOver ? { condition, write: { remove: key } } : undefined;
 }

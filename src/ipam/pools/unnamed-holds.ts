@@ -1,5 +1,5 @@
-import { keys } from '../../store/keys.js';
-import { poolReferenceRecord } from '../../store/records.js';
+import { keys } from '../../model/keys.js';
+import { poolReferenceRecord } from '../../model/pool.js';
 import type { IpamContext } from '../ipam-context.js';
 import { type PoolReference, parsePoolId } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';

@@ -1,13 +1,20 @@
 /** The commits that make and end a reserve; each holds if the addresses are as they were read, else the next look goes on. */
 import { isXnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys, parseAddressKey } from '../../store/keys.js';
-import { type AddressRecord, addressRecord, findRecord, formatRecord } from '../../store/records.js';
+import {
+  type AddressRecord,
+  addressRecord,
+  parseAddressKey,
+  reserved,
+  stateOf,
+} from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { CommitResult, Condition, Entry, Revision, Write } from '../../store/store.js';
 import type { IpamContext } from '../ipam-context.js';
+import { randomToken } from '../pool-id.js';
 import { formatPoolKey, type PoolName } from '../pool-name.js';
 import type { PoolView } from '../pools/pool-view.js';
-import { reserveRecord } from './reserve-record.js';
 
 /** An address of this host's, as it was read. */
 export interface Own {
@@ -30,7 +37,7 @@ export async function claimReserve(
 ): Promise<CommitResult> {
   const free = chosen.map((address): Condition => ({ key: keyOf(pool, address), is: 'absent' }));
   const writes = chosen.map((address): Write => {
-    const record = reserveRecord({ hostId: host.id, hostName: host.name }, references);
+    const record = reserved({ hostId: host.id, hostName: host.name }, randomToken(), references);
     return { put: keyOf(pool, address), value: formatRecord(record) };
   });
   for (const address of chosen) inFlight.add(address);
@@ -65,7 +72,7 @@ export async function giveBack({ store, rests }: IpamContext, own: readonly Own[
 }
 export function ownAddress(entry: Entry, hostId: string): Own | undefined {
   const record = findRecord(addressRecord, entry);
-  if (record?.state !== 'claimed' || record.hostId !== hostId) return undefined;
+  if (!record || stateOf(record) === 'resting' || record.hostId !== hostId) return undefined;
   return { key: entry.key, revision: entry.revision, record };
 }
 

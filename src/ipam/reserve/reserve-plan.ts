@@ -4,6 +4,7 @@
  * Policy: all hosts together hold at most a quarter of what no container has, in equal shares. So a share shrinks as the
  * pool fills, and is nothing before the pool is full; all hosts see the same and need not talk to each other.
  */
+import { endpointHolder, stateOf } from '../../model/address.js';
 import { chooseFree } from '../pools/choose-address.js';
 import type { KnownAddress } from '../pools/known-addresses.js';
 import type { Span } from '../pools/subnet-rules.js';
@@ -27,9 +28,10 @@ export function surveyPool(addresses: Iterable<KnownAddress>, span: Span): PoolU
   const hosts = new Set<string>();
   let used = 0;
   for (const { address, record } of addresses) {
-    if (!isWithin(span, address) || record?.state === 'resting') continue;
+    const state = record && stateOf(record);
+    if (!isWithin(span, address) || state === 'resting') continue;
     if (record) hosts.add(record.hostId);
-    if (!record?.reserve) used += 1;
+    if (state !== 'reserved') used += 1;
   }
   return { size: Number(span.last - span.first + 1n), used, hosts: hosts.size };
 }
@@ -65,7 +67,7 @@ export function planLowest(
   addresses: { get(address: bigint): KnownAddress | undefined; all(): Iterable<KnownAddress> },
 ): { missing: bigint[]; surplus: KnownAddress[] } {
   const isDockers = ({ record }: KnownAddress) =>
-    record?.state === 'claimed' && record.hostId === hostId && record.references.length === 0;
+    record !== undefined && endpointHolder(record) === hostId && record.references.length === 0;
   const reserved = reservedBy(hostId, addresses.all()).filter(isDockers);
   const own = [...addresses.all()].filter(isDockers).map(({ address }) => address);
   const [lowest = last + 1n] = own.sort((one, other) => (one < other ? -1 : 1));
@@ -74,7 +76,7 @@ export function planLowest(
   for (let address = lowest; address <= last && kept.size + missing.length < share; address++) {
     const known = addresses.get(address);
     if (!known) missing.push(address);
-    else if (known.record?.reserve && isDockers(known)) kept.add(address);
+    else if (known.record && stateOf(known.record) === 'reserved' && isDockers(known)) kept.add(address);
   }
   return { missing, surplus: reserved.filter(({ address }) => !kept.has(address)) };
 }
@@ -82,7 +84,7 @@ export function planLowest(
 /** The addresses in the host's reserve, longest there first. */
 export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): KnownAddress[] {
   return [...addresses]
-    .filter(({ record }) => record?.reserve && record.state === 'claimed' && record.hostId === hostId)
+    .filter(({ record }) => record && stateOf(record) === 'reserved' && record.hostId === hostId)
     .sort((one, other) => one.revision - other.revision);
 }
 

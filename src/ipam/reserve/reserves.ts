@@ -7,8 +7,10 @@
  * nobody else can have it, and this host can give it again. Back again, what is too much is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
-import { keys } from '../../store/keys.js';
-import { bindingRecord, findRecord } from '../../store/records.js';
+import { stateOf } from '../../model/address.js';
+import { bindingRecord } from '../../model/binding.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
 import type { Condition } from '../../store/store.js';
 import { isClusterHold } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';
@@ -110,7 +112,7 @@ export class Reserves implements AsyncDisposable {
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
       const own = entry && ownAddress(entry, host.id);
-      if (own?.record.reserve) await removeOwn(this.#context, [own]);
+      if (own && stateOf(own.record) === 'reserved') await removeOwn(this.#context, [own]);
     }
   }
 
@@ -126,7 +128,7 @@ export class Reserves implements AsyncDisposable {
     const open = new Set(views.all().flatMap(({ references }) => [...references.keys()]));
     const isLoose = (each: Own) =>
       !this.#isByDocker(each) && !each.record.references.some((reference) => open.has(reference));
-    const loose = own.filter((each) => each.record.reserve && isLoose(each));
+    const loose = own.filter((each) => stateOf(each.record) === 'reserved' && isLoose(each));
     await removeOwn(this.#context, loose);
   }
 

@@ -1,6 +1,7 @@
-import { type AddressRecord, formatRecord } from '../../store/records.js';
+import { type AddressRecord, reserved, resting } from '../../model/address.js';
+import { formatRecord } from '../../model/record.js';
 import type { Lease, Store, Write } from '../../store/store.js';
-import { reserveRecord } from './reserve-record.js';
+import { randomToken } from '../pool-id.js';
 
 /** Releases within this time share a lease, and so end their rest together. */
 const SHARED_SECONDS = 10;
@@ -32,12 +33,7 @@ export class RestLeases {
     const lease = this.#store.away ? undefined : await this.#leaseUnlessAway();
     // Asked again: it may be away since the lease was granted.
     if (!lease || this.#store.away) return this.keepWrite(key, record);
-    const { version, hostId, hostName, claim, purpose, container } = record;
-    const resting: AddressRecord = {
-      ...{ version, state: 'resting', hostId, hostName, claim, references: [], purpose },
-      ...(container === undefined ? {} : { container }),
-    };
-    return { put: key, value: formatRecord(resting), lease };
+    return { put: key, value: formatRecord(resting(record)), lease };
   }
 
   /** Says if any address has been put in reserve since the last call. */
@@ -57,7 +53,7 @@ export class RestLeases {
   /** The write that puts the address under `key` into this host's reserve. */
   keepWrite(key: string, record: AddressRecord): Write {
     this.#kept = true;
-    return { put: key, value: formatRecord(reserveRecord(record, record.references)) };
+    return { put: key, value: formatRecord(reserved(record, randomToken(), record.references)) };
   }
 
   /** undefined: the store is away, as it turned out. */

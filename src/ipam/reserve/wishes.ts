@@ -3,8 +3,9 @@
  * short lease says so, which all hosts watch, and the one that has the address in reserve gives it up.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { keys, parseAddressWishKey } from '../../store/keys.js';
-import { addressRecord, findRecord } from '../../store/records.js';
+import { addressRecord, parseAddressWishKey, stateOf } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
 import type { Entry, Store, WatchBatch } from '../../store/store.js';
 import type { IpamContext } from '../ipam-context.js';
 
@@ -40,7 +41,7 @@ async function awaitGivenUp(store: Store, key: string, hostId: string): Promise<
 
 function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
   const record = entry && findRecord(addressRecord, entry);
-  return record?.reserve === true && record.hostId !== hostId;
+  return record !== undefined && stateOf(record) === 'reserved' && record.hostId !== hostId;
 }
 
 /** Tells of every address that is asked for, by its key, until `signal` aborts. */

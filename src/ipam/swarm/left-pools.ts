@@ -3,7 +3,7 @@
  * store, nor in ours. The next leader asks again for all pools that swarm knows; what it does not ask for is given back
  * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
  */
-import { keys } from '../../store/keys.js';
+import { keys } from '../../model/keys.js';
 import type { Revision } from '../../store/store.js';
 import { ADDRESS_SPACES } from '../address-space.js';
 import { clusterHold } from '../cluster-hold.js';

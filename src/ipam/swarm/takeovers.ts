@@ -4,10 +4,11 @@
  * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
  */
 import { IpAddress } from '../../inet/ip-address.js';
-import { keys, parseAddressKey } from '../../store/keys.js';
-import { addressRecord, findRecord } from '../../store/records.js';
+import { addressRecord, isClusters, parseAddressKey } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
 import { releaseClaim } from '../addresses/release-address.js';
-import { clusterHold, clusterReference, isClusters } from '../cluster-hold.js';
+import { clusterHold, clusterReference } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { parsePoolKey } from '../pool-name.js';
 

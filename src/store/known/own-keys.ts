@@ -1,6 +1,10 @@
 /** Which records are a host's own, so that nobody else writes them, and which it sees to that they last: pure. */
-import { keys } from '../keys.js';
-import { addressRecord, endpointRecord, findRecord, macRecord } from '../records.js';
+
+import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { keys } from '../../model/keys.js';
+import { macRecord } from '../../model/mac.js';
+import { findRecord } from '../../model/record.js';
 
 /** Tells whether this host alone may write `key`, by what the store has of it (undefined: nothing). */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
@@ -25,8 +29,6 @@ const COMMON = [
 const CLAIMED = [keys.addresses(), keys.macs()];
 /** What a host has under keys that name it. */
 const BY_HOST = [keys.bindings(), keys.poolReferences()];
-/** Names the cluster as the holder of a pool (ipam/cluster-hold.ts), in the place of a host. */
-const CLUSTER = 'cluster';
 
 /** Records of these are watched for their own sake: only what is known is put back to a store that has lost it. */
 export const WATCHED_TO_LAST = [
@@ -48,12 +50,12 @@ export function ownershipOf(hostId: string): Ownership {
     }
     if (!key.startsWith(keys.addresses()) || stored === undefined) return false;
     const record = findRecord(addressRecord, { key, value: stored });
-    return record?.hostId === hostId && record.state === 'claimed';
+    return record?.hostId === hostId && stateOf(record) !== 'resting';
   };
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
     isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
   const isMine = (key: string, value: string) => hostOf(key, value) === hostId;
-  const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER;
+  const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId;
   return { hostId, isOwn, isGivenUp, isMine, isCommon };
 }
 
@@ -71,7 +73,7 @@ export function hostOf(key: string, value: string): string | undefined {
   if (key.startsWith(keys.hosts())) return first;
   if (isUnder(key, BY_HOST)) return second;
   const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;
-  return record?.state === 'claimed' ? record.hostId : undefined;
+  return record && stateOf(record) !== 'resting' ? record.hostId : undefined;
 }
 
 function isUnder(key: string, prefixes: readonly string[]): boolean {

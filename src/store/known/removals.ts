@@ -2,7 +2,7 @@
  * Records that were seen to be removed: a store that is restored from an older backup has them again. In memory;
  * last-known-file.ts keeps them on disk.
  */
-import { kindOf } from '../keys.js';
+import { kindOf } from '../../model/keys.js';
 import type { Entry, Revision } from '../store.js';
 
 /** Of the last record under `key` that was removed. */

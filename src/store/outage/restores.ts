@@ -7,8 +7,8 @@
  */
 import { sleep } from '../../concurrency/deadline.js';
 import { errorMessage, isXnetError } from '../../errors.js';
+import { keys, kindOf } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
-import { keys, kindOf } from '../keys.js';
 import { isContradicted } from '../known/is-contradicted.js';
 import { hostOf } from '../known/own-keys.js';
 import type { Entry, Past, Revision, Snapshot, Store } from '../store.js';

@@ -16,7 +16,7 @@ import { WatchRecorder } from '../../support/store/watch-recorder.js';
 let sources: CompiledSources;
 
 beforeAll(async () => {
-  sources = await compileSources(['store', 'concurrency']);
+  sources = await compileSources(['store', 'model', 'concurrency']);
 });
 afterAll(async () => {
   await sources?.[Symbol.asyncDispose]();

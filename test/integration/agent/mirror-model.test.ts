@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
 import type { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
 import { eventually } from '../../support/time/eventually.js';

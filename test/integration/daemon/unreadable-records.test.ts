@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
 import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
 import { ListingDocker } from '../../support/fake-docker/listing-docker.js';
 import { eventually } from '../../support/time/eventually.js';

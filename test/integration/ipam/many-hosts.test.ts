@@ -3,8 +3,9 @@
  * checked from outside: by their own times, and by etcd's history of the keys.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type AddressRecord, addressRecord } from '../../../src/model/address.js';
+import { parseRecord } from '../../../src/model/record.js';
 import { openStore } from '../../../src/store/open-store.js';
-import { type AddressRecord, addressRecord, parseRecord } from '../../../src/store/records.js';
 import type { Change, Store } from '../../../src/store/store.js';
 import { type CompiledSources, compileSources } from '../../support/programs/compiled-sources.js';
 import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
@@ -21,7 +22,7 @@ let store: Store;
 beforeAll(async () => {
   [etcd, sources] = await Promise.all([
     startEtcd(),
-    compileSources(['concurrency', 'inet', 'ipam', 'replica', 'store']),
+    compileSources(['concurrency', 'inet', 'ipam', 'model', 'replica', 'store']),
   ]);
   store = await openStore({ url: etcd.url, stateDirectory: '' });
 });

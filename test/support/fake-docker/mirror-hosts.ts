@@ -26,11 +26,12 @@ import { parseNetworkOptions } from '../../../src/driver/networks/network-option
 import { Networks } from '../../../src/driver/networks/networks.js';
 import { NewNetworks } from '../../../src/driver/networks/new-networks.js';
 import { XnetError } from '../../../src/errors.js';
+import { keys } from '../../../src/model/keys.js';
+import { networkRecord } from '../../../src/model/network.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Store } from '../../../src/store/store.js';
 import { muteLogger, silentLogger } from '../loggers.js';
 import { eventually } from '../time/eventually.js';

@@ -4,10 +4,11 @@
  * it) or was written so since. Back again, what was written goes to the store. The rest is refused.
  */
 import { XnetError } from '../../../src/errors.js';
-import { keys } from '../../../src/store/keys.js';
+import { addressRecord } from '../../../src/model/address.js';
+import { keys } from '../../../src/model/keys.js';
+import { findRecord } from '../../../src/model/record.js';
 import { ChangeFeed } from '../../../src/store/local/change-feed.js';
 import { conditionHolds } from '../../../src/store/local/commit-rules.js';
-import { addressRecord, findRecord } from '../../../src/store/records.js';
 import type {
   Change,
   CommitResult,

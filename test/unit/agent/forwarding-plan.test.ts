@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { planNetworkForwarding } from '../../../src/agent/forwarding/forwarding-plan.js';
-import type { EndpointRecord } from '../../../src/store/records.js';
+import type { EndpointRecord } from '../../../src/model/endpoint.js';
 
 const endpointOn = (hostId: string): EndpointRecord => ({
   version: 1,

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { HostProblems } from '../../../src/agent/hosts/host-problems.js';
+import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { muteLogger } from '../../support/loggers.js';

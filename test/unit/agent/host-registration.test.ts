@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
+import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { muteLogger, silentLogger } from '../../support/loggers.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { listKnownHosts } from '../../../src/agent/hosts/known-hosts.js';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 
 const HOST = 'c175304f-3119-4e86-b1ad-2b5105866d3a';

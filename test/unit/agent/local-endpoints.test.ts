@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { localEndpoints } from '../../../src/agent/local/local-endpoints.js';
-import type { EndpointRecord, NetworkRecord } from '../../../src/store/records.js';
+import type { EndpointRecord } from '../../../src/model/endpoint.js';
+import type { NetworkRecord } from '../../../src/model/network.js';
 
 const NETWORK: NetworkRecord = {
   version: 1,

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
+import { networkRecord } from '../../../src/model/network.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import type { MemoryStore } from '../../../src/store/local/memory-store.js';
-import { formatRecord, networkRecord, parseRecord } from '../../../src/store/records.js';
 import type { Write } from '../../../src/store/store.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
 import { replacing } from '../../support/ipam/cluster.js';

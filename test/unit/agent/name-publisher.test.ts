@@ -5,17 +5,12 @@ import { NamePublisher } from '../../../src/agent/names/name-publisher.js';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../../src/docker/engine.js';
 import { XnetError } from '../../../src/errors.js';
+import { type EndpointNames, type EndpointRecord, endpointRecord } from '../../../src/model/endpoint.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import {
-  type EndpointNames,
-  type EndpointRecord,
-  endpointRecord,
-  formatRecord,
-  parseRecord,
-} from '../../../src/store/records.js';
 import { silentLogger } from '../../support/loggers.js';
 import { eventually } from '../../support/time/eventually.js';
 

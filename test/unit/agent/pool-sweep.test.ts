@@ -4,11 +4,11 @@ import { findLooseHolds } from '../../../src/agent/pools/loose-holds.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
-import { keys } from '../../../src/store/keys.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import { formatRecord } from '../../../src/store/records.js';
 import { silentLogger } from '../../support/loggers.js';
 import { eventually } from '../../support/time/eventually.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { IdentityClash, isOtherAlive, RecordsOwner } from '../../../src/agent/hosts/records-owner.js';
-import type { HostRecord } from '../../../src/store/records.js';
+import type { HostRecord } from '../../../src/model/host.js';
 
 const host = (fields: Partial<HostRecord> = {}): HostRecord => ({
   ...{ version: 1, id: 'id', name: 'h2', vtep: '198.18.0.2', vxlanPort: 4789, xnetVersion: 'test' },

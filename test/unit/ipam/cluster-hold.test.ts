@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import { keys } from '../../../src/store/keys.js';
-import { addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
+import { addressRecord } from '../../../src/model/address.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
 import { eventually } from '../../support/time/eventually.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
-import { keys } from '../../../src/store/keys.js';
-import { formatRecord } from '../../../src/store/records.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
 
 const NETWORK = '0123456789ab';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
 import { Cluster, ip, next, poolRequest, prefix } from '../../support/ipam/cluster.js';
 
 describe('a pool', () => {

@@ -7,9 +7,9 @@ import {
   planReserve,
   reserveSize,
 } from '../../../src/ipam/reserve/reserve-plan.js';
-import { reserveRecord } from '../../../src/ipam/reserve/reserve-record.js';
-import { keys } from '../../../src/store/keys.js';
-import { type AddressRecord, addressRecord, formatRecord, parseRecord } from '../../../src/store/records.js';
+import { type AddressRecord, addressRecord, reserved } from '../../../src/model/address.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord, parseRecord } from '../../../src/model/record.js';
 
 const uses = fc
   .record({ size: fc.integer({ min: 1, max: 70_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -62,7 +62,7 @@ describe('what a reserve lacks or has too much of', () => {
 describe("the reserve where Docker's own IPAM hands out the addresses", () => {
   const span = { first: 2n, last: 40n };
   const known = (last: number, more: Partial<AddressRecord> = {}) => {
-    const record = { ...reserveRecord({ hostId: 'h1', hostName: 'h1' }, []), ...more };
+    const record = { ...reserved({ hostId: 'h1', hostName: 'h1' }, 'claim', []), ...more };
     const value = formatRecord(record);
     return { key: keys.address('p', `0.0.0.${last}`), value, revision: 1, createRevision: 1 };
   };

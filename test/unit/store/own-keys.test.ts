@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
-import { formatRecord } from '../../../src/store/records.js';
 
 const { isOwn, isGivenUp, isMine } = ownershipOf('me');
 const KEY = keys.mac('net', '02:42:ac:11:00:99');

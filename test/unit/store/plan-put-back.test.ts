@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { lostOfOthers, planPutBack } from '../../../src/store/known/plan-put-back.js';
 import { Removals } from '../../../src/store/known/removals.js';
-import { formatRecord } from '../../../src/store/records.js';
 import type { Entry } from '../../../src/store/store.js';
 
 const ownership = ownershipOf('me');

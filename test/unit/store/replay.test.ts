@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { keys } from '../../../src/store/keys.js';
+import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { type Resolution, resolveWrite } from '../../../src/store/outage/replay.js';
-import { formatRecord } from '../../../src/store/records.js';
 
 const key = keys.address('xnet-local/10.1.0.0/24', '10.1.0.2');
 const { isOwn } = ownershipOf('me');

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { hostRecord } from '../../../src/model/host.js';
+import { findRecord, formatRecord, parseRecord, versioned } from '../../../src/model/record.js';
 import { MemoryStore } from '../../../src/store/local/memory-store.js';
-import { versioned } from '../../../src/store/record-versions.js';
-import { findRecord, formatRecord, hostRecord, parseRecord } from '../../../src/store/records.js';
 import { asRead, transact } from '../../../src/store/transact.js';
 
 /** Version 2 gave the lamp its colour, version 3 calls its place room. */

@@ -1,8 +1,19 @@
 /**
+ * The records of the store: JSON values under keys, one file of this folder for each kind, with its key, its schema, and
+ * what may become of it. Pure: no store, no clock.
+ *
  * Records outlive the xnet that wrote them. Each has the version of its form: an older one is brought up to ours when it
  * is read, and is written in our form when it is next changed; a newer one is refused, and so never written over.
  */
 import { z } from 'zod';
+import { XnetError } from '../errors.js';
+
+export const version = z.literal(1).default(1);
+
+/** Ids reach keys checked (no slash); subnets and addresses are escaped, so that no key lies inside another's prefix by accident. */
+export function keyPart(text: string): string {
+  return encodeURIComponent(text);
+}
 
 /** A record of one version as the next version has it; what it need not change it passes on. */
 export type Upgrade = (record: Readonly<Record<string, unknown>>) => Record<string, unknown>;
@@ -23,4 +34,31 @@ function upgrade(record: Record<string, unknown>, upgrades: readonly Upgrade[]):
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
+}
+
+/** Reads a record. Throws INTERNAL naming the key when the value is not one (or is of a newer version). */
+export function parseRecord<T>(schema: z.ZodType<T>, entry: { key: string; value: string }): T {
+  try {
+    return schema.parse(JSON.parse(entry.value));
+  } catch (error) {
+    throw new XnetError(
+      'INTERNAL',
+      `the store's record ${entry.key} cannot be read; was it written by a newer xnet, or by hand?`,
+      { key: entry.key },
+      { cause: error },
+    );
+  }
+}
+
+/** The record, or undefined where parseRecord would throw. */
+export function findRecord<T>(schema: z.ZodType<T>, entry: { key: string; value: string }): T | undefined {
+  try {
+    return parseRecord(schema, entry);
+  } catch {
+    return undefined;
+  }
+}
+
+export function formatRecord<T extends { version: number }>(record: T): string {
+  return JSON.stringify(record);
 }

@@ -1,0 +1,172 @@
+/**
+ * An address of a pool: who has it, and what may become of it. No record: it is free.
+ *
+ * An address of an endpoint is claimed (Docker was given it), then bound (CreateEndpoint took it), then rests, and then is
+ * free; a host holds some in reserve, for times without the store. A gateway or auxiliary is shared by all that named it.
+ * The cluster, in place of a host, holds what swarm's managers give out.
+ */
+import { z } from 'zod';
+import { keyPart, version, versioned } from './record.js';
+
+export const addressKeys = {
+  address: (poolKey: string, address: string) => `addresses/${keyPart(poolKey)}/${keyPart(address)}`,
+  addressesOf: (poolKey: string) => `addresses/${keyPart(poolKey)}/`,
+  addresses: () => 'addresses/',
+  /** Asks whoever has the address with `addressKey` in reserve to give it up. */
+  addressWish: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
+  addressWishes: () => 'address-wishes/',
+} as const;
+
+export const addressRecord = versioned({
+  version,
+  state: z.enum(['claimed', 'resting']),
+  hostId: z.string(),
+  hostName: z.string(),
+  /** Unlike for each claim: tells a retried claim from somebody else's. */
+  claim: z.string(),
+  /**
+   * Pool references that hold the address: one for an endpoint (none when Docker's own IPAM chose it, or when
+   * it rests); a gateway or auxiliary is shared by several.
+   */
+  references: z.array(z.string()),
+  purpose: z.enum(['endpoint', 'gateway', 'auxiliary']),
+  /** Nobody has it yet: the host holds it for containers to come. */
+  reserve: z.literal(true).optional(),
+  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not go on from it. */
+  explicit: z.literal(true).optional(),
+  /** Set once CreateEndpoint took the address. */
+  endpointId: z.string().optional(),
+  networkId: z.string().optional(),
+  /** Container name where Docker tells it (29 and later). */
+  container: z.string().optional(),
+});
+export type AddressRecord = z.infer<typeof addressRecord>;
+
+/** What `keys.addressWish` was made of. Throws URIError for a key that is no such. */
+export function parseAddressWishKey(key: string): string {
+  return decodeURIComponent(key.slice(addressKeys.addressWishes().length));
+}
+
+/** What `keys.address` was made of, or undefined for any other key. */
+export function parseAddressKey(key: string): { poolKey: string; address: string } | undefined {
+  const match = /^addresses\/([^/]+)\/([^/]+)$/.exec(key);
+  if (!match?.[1] || !match[2]) return undefined;
+  return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
+}
+
+/** What a record says of its address. Anybody may take one that rests. */
+export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared';
+
+export function stateOf(record: AddressRecord): AddressState {
+  if (record.state === 'resting') return 'resting';
+  if (record.purpose !== 'endpoint') return 'shared';
+  if (record.reserve) return 'reserved';
+  return record.endpointId === undefined ? 'claimed' : 'bound';
+}
+
+/** A host, or the cluster, as records name it. */
+export type Holder = Pick<AddressRecord, 'hostId' | 'hostName'>;
+
+/** As records name the holder of what swarm's managers give out; ids of hosts are UUIDs. */
+export const CLUSTER: Holder = { hostId: 'cluster', hostName: 'the cluster' };
+
+/** The cluster has given the address out, to an endpoint or for one to come. */
+export function isClusters(record: AddressRecord): boolean {
+  return endpointHolder(record) === CLUSTER.hostId;
+}
+
+/** The host, or the cluster, that has the address for an endpoint; undefined: it rests, or is shared. */
+export function endpointHolder(record: AddressRecord): string | undefined {
+  const state = stateOf(record);
+  return state === 'resting' || state === 'shared' ? undefined : record.hostId;
+}
+
+/** Whoever asks may take it at once: it rests, or is in the asker's own reserve. */
+export function isTakeable(record: AddressRecord, hostId: string): boolean {
+  const state = stateOf(record);
+  return state === 'resting' || (state === 'reserved' && record.hostId === hostId);
+}
+
+/** Free, resting or reserved -> claimed. */
+export function claimed(
+  { hostId, hostName }: Holder,
+  claim: string,
+  reference: string,
+  more: Pick<AddressRecord, 'explicit' | 'container'> = {},
+): AddressRecord {
+  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+  return { ...record, references: [reference], purpose: 'endpoint', ...more };
+}
+
+/** Free or resting -> reserved. */
+export function reserved(
+  { hostId, hostName }: Holder,
+  claim: string,
+  references: readonly string[],
+): AddressRecord {
+  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+  return { ...record, references: [...references], purpose: 'endpoint', reserve: true };
+}
+
+export interface EndpointOfAddress {
+  readonly endpointId: string;
+  readonly networkId: string;
+}
+
+/** Free or resting -> bound: Docker's own IPAM chose the address, so that no reference holds it. */
+export function boundUnclaimed(
+  { hostId, hostName }: Holder,
+  claim: string,
+  endpoint: EndpointOfAddress,
+): AddressRecord {
+  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+  return { ...record, references: [], purpose: 'endpoint', explicit: true, ...endpoint };
+}
+
+/** Claimed or reserved by the endpoint's host, or claimed by the cluster -> bound. undefined: somebody else has it. */
+export function bound(
+  record: AddressRecord,
+  { hostId, hostName }: Holder,
+  endpoint: EndpointOfAddress,
+): AddressRecord | undefined {
+  const state = stateOf(record);
+  if (state === 'claimed' && isClusters(record)) return { ...record, ...endpoint, hostName };
+  if ((state !== 'claimed' && state !== 'reserved') || record.hostId !== hostId) return undefined;
+  const { reserve: _, ...rest } = record;
+  return { ...rest, ...endpoint };
+}
+
+/** Bound -> claimed: the cluster holds it on. undefined: it is no address of the cluster's that an endpoint has. */
+export function unbound(record: AddressRecord): AddressRecord | undefined {
+  if (!isClusters(record) || record.references.length === 0 || stateOf(record) !== 'bound') return undefined;
+  const { endpointId: _, networkId: __, ...rest } = record;
+  return { ...rest, hostName: CLUSTER.hostName };
+}
+
+/** Claimed, bound or reserved -> resting. */
+export function resting(record: AddressRecord): AddressRecord {
+  const { version, hostId, hostName, claim, purpose, container } = record;
+  const rest = { version, state: 'resting' as const, hostId, hostName, claim, references: [], purpose };
+  return { ...rest, ...(container !== undefined && { container }) };
+}
+
+/** Free (also: takeable) -> shared; shared -> shared by one more. undefined: it is held otherwise. */
+export function shared(
+  record: AddressRecord | undefined,
+  { hostId, hostName }: Holder,
+  claim: string,
+  { purpose, reference }: { readonly purpose: 'gateway' | 'auxiliary'; readonly reference: string },
+): AddressRecord | undefined {
+  if (record) {
+    if (record.purpose !== purpose) return undefined;
+    if (record.references.includes(reference)) return record;
+    return { ...record, references: [...record.references, reference] };
+  }
+  const first = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+  return { ...first, purpose, references: [reference] };
+}
+
+/** With the references that are left: a shared one without any is free, a bound one stays its endpoint's. */
+export function withoutReference(record: AddressRecord, reference: string): AddressRecord {
+  return { ...record, references: record.references.filter((other) => other !== reference) };
+}

@@ -1,0 +1,47 @@
+/** A machine with Docker and xnet. */
+import { z } from 'zod';
+import { keyPart, version, versioned } from './record.js';
+
+export const hostKeys = {
+  /** A host's description; stays when the host is silent. */
+  host: (hostId: string) => `hosts/${keyPart(hostId)}`,
+  hosts: () => 'hosts/',
+  /** Under the host's lease: there while the host is alive. */
+  alive: (hostId: string) => `alive/${keyPart(hostId)}`,
+  aliveHosts: () => 'alive/',
+  /** What a host has found wrong with itself; absent: nothing. Holds only while the host is alive. */
+  hostProblems: (hostId: string) => `host-problems/${keyPart(hostId)}`,
+  allHostProblems: () => 'host-problems/',
+  /** Under a short lease: this host has put back what is its own, after the store was restored from an older backup. */
+  putBack: (hostId: string) => `put-back/${keyPart(hostId)}`,
+  putBacks: () => 'put-back/',
+  /** VTEP address -> host id: no two hosts with one VTEP. */
+  vtep: (address: string) => `vteps/${keyPart(address)}`,
+  vteps: () => 'vteps/',
+} as const;
+
+export const hostRecord = versioned({
+  version,
+  id: z.string(),
+  /** Host name, only to show. */
+  name: z.string(),
+  /** Underlay address of the VXLAN tunnel endpoint. */
+  vtep: z.string(),
+  vxlanPort: z.number().int(),
+  xnetVersion: z.string(),
+  /** Subnets of its docker_gwbridge. Absent: not seen yet. */
+  gatewaySubnets: z.array(z.string()).optional(),
+  /** The run of a kernel that registered last (see `readMachine`). Absent: an older xnet did. */
+  machine: z.string().optional(),
+  /** Identity of its Docker's network database (see `databaseOf`). Absent: not seen yet. */
+  dockerDatabase: z.string().optional(),
+});
+export type HostRecord = z.infer<typeof hostRecord>;
+
+/** For people, on the other hosts. */
+export const hostProblemsRecord = versioned({
+  version,
+  hostId: z.string(),
+  problems: z.array(z.string()),
+});
+export type HostProblemsRecord = z.infer<typeof hostProblemsRecord>;

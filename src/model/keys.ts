@@ -1,0 +1,26 @@
+/**
+ * All keys of the store, by the kind of record. The operator's prefix (`--prefix`, default `/xnet/`) is put before these by
+ * the store itself.
+ */
+import { addressKeys } from './address.js';
+import { bindingKeys } from './binding.js';
+import { endpointKeys } from './endpoint.js';
+import { hostKeys } from './host.js';
+import { macKeys } from './mac.js';
+import { networkKeys } from './network.js';
+import { poolKeys } from './pool.js';
+
+export const keys = {
+  ...hostKeys,
+  ...networkKeys,
+  ...bindingKeys,
+  ...endpointKeys,
+  ...macKeys,
+  ...poolKeys,
+  ...addressKeys,
+} as const;
+
+/** The prefix of all keys of the same kind: the first part. */
+export function kindOf(key: string): string {
+  return key.slice(0, key.indexOf('/') + 1) || key;
+}

@@ -1,0 +1,75 @@
+/** A network of the cluster; what every host's Docker has of it when it is mirrored. */
+import { z } from 'zod';
+import { keyPart, version, versioned } from './record.js';
+
+export const networkKeys = {
+  network: (networkId: string) => `networks/${keyPart(networkId)}`,
+  networks: () => 'networks/',
+  /** VNI -> network id. */
+  vni: (vni: number) => `vnis/${vni}`,
+  vnis: () => 'vnis/',
+  /** Name given with xnet.name -> network id. */
+  name: (name: string) => `names/${keyPart(name)}`,
+  names: () => 'names/',
+} as const;
+
+/** A network that every host has in its Docker: what the copies are made with. */
+export const mirrorRecord = z.object({
+  /** Name of the Docker network on every host. */
+  name: z.string(),
+  internal: z.boolean(),
+  attachable: z.boolean(),
+  ipv6: z.boolean(),
+  /** Absent: Docker's default, which is true. */
+  ipv4: z.literal(false).optional(),
+  labels: z.record(z.string(), z.string()),
+  /** `-o` options. */
+  options: z.record(z.string(), z.string()),
+  ipam: z.object({
+    /** `xnet`, `default` (Docker's own, on the host that created the network), or another driver's name. */
+    driver: z.string(),
+    options: z.record(z.string(), z.string()),
+    subnets: z.array(
+      z.object({
+        subnet: z.string().optional(),
+        range: z.string().optional(),
+        gateway: z.string().optional(),
+        auxiliary: z.record(z.string(), z.string()).optional(),
+      }),
+    ),
+  }),
+  /** A user removed the network on this host: the others remove theirs, or object. */
+  removal: z.object({ hostId: z.string() }).optional(),
+  /**
+   * Docker networks of hosts, by id, in whose place another came: the latest ones. Containers that have not run since
+   * still name them.
+   */
+  former: z.array(z.string()).optional(),
+});
+export type MirrorRecord = z.infer<typeof mirrorRecord>;
+
+export const networkRecord = versioned({
+  version,
+  id: z.string(),
+  /**
+   * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when only ids tie the Docker
+   * networks to it.
+   */
+  name: z.string().optional(),
+  vni: z.number().int(),
+  /** Container MTU in bytes asked for by the user; absent: the underlay's MTU less the overhead. */
+  mtu: z.number().int().optional(),
+  multicast: z.boolean(),
+  internal: z.boolean(),
+  /** Subnets by the key of the pool that holds their addresses. */
+  pools: z.array(z.object({ poolKey: z.string(), subnet: z.string() })),
+  /** Addresses that no container may have (driver/networks/reserved-addresses.ts), each with what has it. */
+  reserved: z.record(z.string(), z.string()).optional(),
+  /** The user keeps it to the host that created it (xnet.mirror=off). */
+  unmirrored: z.literal(true).optional(),
+  /** Swarm has the network: it stays while no host is tied to it. */
+  swarm: z.object({ dockerNetworkId: z.string() }).optional(),
+  /** Absent: the network is only where users create it. */
+  mirror: mirrorRecord.optional(),
+});
+export type NetworkRecord = z.infer<typeof networkRecord>;
