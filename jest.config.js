@@ -10,6 +10,6 @@ const project = (name) => ({
 });
 
 export default {
-  projects: ['unit', 'contract', 'integration', 'e2e', 'alone', 'chaos'].map(project),
+  projects: ['unit', 'contract', 'integration', 'e2e', 'alone', 'chaos', 'versions'].map(project),
   testTimeout: 30_000,
 };

@@ -1,5 +1,7 @@
 /**
- * The contract of the data plane, in domain words: what xnet wants of the kernel. LinuxDataplane makes it
+ * src/dataplane: the kernel. Not in here: etcd, Docker, hosts; it knows networks, endpoints and VTEPs.
+ *
+ * Below is the contract, in domain words: what xnet wants of the kernel. LinuxDataplane makes it
  * true with iproute2 and nft. Every verb is idempotent and may be repeated after a crash: `ensure` creates or
  * verifies, `remove` of something absent succeeds, `set` makes the kernel equal to what is given. How an
  * endpoint is attached (veth and bridge today) is not visible here.

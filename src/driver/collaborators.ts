@@ -1,4 +1,10 @@
-/** What the network driver needs of the other parts; src/host/ hands it the real ones. */
+/**
+ * src/driver: what Docker's NetworkDriver calls mean: networks of the cluster, and endpoints of this host in them. Each call
+ * is one commit to the store and one change of the kernel, may be repeated, and is undone when half of it fails. Not in
+ * here: work that no call of Docker's asks for (src/agent/), and how the kernel does it (src/dataplane/).
+ *
+ * Below is what the driver needs of the other parts; src/host/ hands it the real ones.
+ */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { BindingRecord } from '../model/binding.js';
 import type { CommitPart } from '../store/store.js';

@@ -1,4 +1,7 @@
 /**
+ * src/host: the parts of a host, put together. Here alone big objects are made, with what they need of each other. Not in
+ * here: decisions.
+ *
  * A host at work: everything that needs the store and the underlay, made in the order it is needed. daemon.ts
  * makes it in the background, since Docker must be answered before the store is reachable.
  */

@@ -1,5 +1,6 @@
 /**
- * Pools and addresses for the whole cluster: what Docker's IpamDriver calls mean, in domain words.
+ * src/ipam: pools and addresses for the whole cluster: what Docker's IpamDriver calls mean, in domain words. Not in here:
+ * networks and containers, of which it knows ids alone.
  *
  * Guarantee: no address is held twice at once, on whatever hosts and whatever fails, since an address is one key
  * of the store that is written only if absent, resting, or one's own. There are no locks.

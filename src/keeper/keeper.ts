@@ -1,5 +1,5 @@
 /**
- * The keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
+ * src/keeper: the parent half of `xnet serve`. It starts the daemon, starts it again when it dies, and holds
  * duplicates of the sockets that must not close meanwhile, so that what is sent to them waits instead of being
  * refused. Docker's calls it carries to the daemon, so that the next one gets those that were under way.
  *

@@ -1,6 +1,8 @@
 /**
- * The records of the store: JSON values under keys, one file of this folder for each kind, with its key, its schema, and
- * what may become of it. Pure: no store, no clock.
+ * src/model: what xnet is about, as records of the store: JSON values under keys. There is one file for each kind, with its
+ * keys, its schema, its states and its transitions, and a form that hosts of several versions agree on.
+ *
+ * Not in here: a store, a clock, a random number, anything of Docker's or of the kernel's.
  *
  * Records outlive the xnet that wrote them. Each has the version of its form: an older one is brought up to ours when it
  * is read, and is written in our form when it is next changed; a newer one is refused, and so never written over.

@@ -1,5 +1,8 @@
 /**
- * What this host knows of the cluster: views of the prefixes that it needs, each kept up by one watch.
+ * src/replica: what this host knows of the cluster: views of the prefixes that it needs, each kept up by one watch. A view
+ * says how fresh it is, and has a record read once. What is known of a key never goes back, unless the store did.
+ *
+ * Not in here: what a change means. How to go on without the store is src/store/outage/.
  *
  * It is a store itself, and what the host commits goes through it: a commit is in the views before it resolves, so whoever
  * reads a view sees the host's own writes; so is what was found in place of what was to be committed. After a commit of

@@ -1,5 +1,9 @@
 /**
- * The contract of the cluster's store: an ordered map of strings with revisions, compare-and-commit,
+ * src/store: where the state of the cluster is. `etcd/` and `local/` keep it; `known/` and `outage/` go on with what was last
+ * known while etcd does not answer. Guarantee: what a commit has written all hosts see, in one order, or nobody does. Not in
+ * here: what a record means, but for whose it is (`known/own-keys.ts`).
+ *
+ * Below is the contract of a store: an ordered map of strings with revisions, compare-and-commit,
  * leases and watches. Implementations: EtcdStore (cluster), LmdbStore (one host);
  * one contract suite runs over all of them.
  *

@@ -57,6 +57,21 @@ describe('the documentation', () => {
     expect(paths.filter((path) => !existsSync(path))).toEqual([]);
   });
 
+  test('opens every folder of src with what it is for', () => {
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.ts'),
+    );
+    const opened = files.flatMap((path) => {
+      const comment = /^\/\*\*[\s\S]*?\*\//.exec(readFileSync(join('src', path), 'utf8'))?.[0] ?? '';
+      return /^[/* ]+src\/([\w/]+):/m.exec(comment)?.[1] ?? [];
+    });
+    // A folder without files of its own is opened by its rooms.
+    const folders = new Set(files.map((path) => path.split('/').slice(0, -1)[0] ?? ''));
+    const isOpened = (folder: string) =>
+      opened.some((each) => each === folder || each.startsWith(`${folder}/`));
+    expect([...folders].filter((folder) => folder !== '' && !isOpened(folder))).toEqual([]);
+  });
+
   test('says everywhere which versions of Docker were tested', () => {
     const head = readFileSync('docs/compatibility.md', 'utf8').match(/^\| feature \|.*/m)?.[0] ?? '';
     const [last, ...others] = [...head.matchAll(/Docker (\S+)/g)].map(([, version]) => version).reverse();

@@ -1,3 +1,8 @@
+/**
+ * src/agent/forwarding: the kernel of this host is as the store says, for the networks that it has endpoints in, and what is
+ * altered there is put right. Traffic goes on while the store is away: nothing is removed for want of an answer. Not in here:
+ * how the kernel is changed (src/dataplane/).
+ */
 import { sleep } from '../../concurrency/deadline.js';
 import { type Patience, waitForWork } from '../../concurrency/patience.js';
 import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';

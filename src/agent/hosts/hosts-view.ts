@@ -1,3 +1,8 @@
+/**
+ * src/agent/hosts: who this host is, its record and its sign of life, what it knows of the other hosts, and the removal of
+ * one that will not come back. Guarantee: nothing of a host is written by another machine, or while it is alive by another
+ * host. Not in here: what a host has in networks, but for its removal.
+ */
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';

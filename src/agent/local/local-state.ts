@@ -1,3 +1,7 @@
+/**
+ * src/agent/local: what this host's Docker has of xnet, read back after a start. Docker says it once, when it is made; so it
+ * is in the store. Not in here: what happens later; the driver's calls keep that.
+ */
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { isXnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';

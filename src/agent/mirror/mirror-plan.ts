@@ -1,4 +1,7 @@
 /**
+ * src/agent/mirror: networks that every host's Docker has. Here is the plan; mirror-apply.ts carries it out, mirror.ts looks
+ * again whenever something changes. Not in here: networks that users keep to one host, but for what they stand in the way of.
+ *
  * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
  * Docker, and every network its users create is mirrored. Pure.
  *

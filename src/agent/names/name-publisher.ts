@@ -1,3 +1,7 @@
+/**
+ * src/agent/names: containers' names, from Docker into their endpoints' records, and into the hosts files of containers in
+ * networks of other drivers. Never on the path of a call of Docker's. Not in here: answers to queries (src/dns/).
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';

@@ -1,3 +1,7 @@
+/**
+ * src/agent/pools: what Docker has forgotten is given back: holds on pools, endpoints. Nothing is given back on the word of
+ * one look, nor while another machine may have it. Not in here: what Docker gives back by a call.
+ */
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
 import { Absences } from '../local/absences.js';

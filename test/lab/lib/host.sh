@@ -22,12 +22,13 @@ node_binary() {
   echo "$node"
 }
 
-# host_create HOST ENGINE [systemd] : what stays the same over reboots.
+# host_create HOST ENGINE systemd|'' SOURCE : what stays the same over reboots.
 host_create() {
-  local host=$1 engine=$2
+  local host=$1 engine=$2 source=$4
   mkdir -p "$(host_dir "$host")" "$DISK/$host"
   echo "$engine" >"$(host_dir "$host")/engine"
-  if [[ ${3:-} == systemd ]]; then touch "$(host_dir "$host")/systemd"; fi
+  echo "$source" >"$(host_dir "$host")/source"
+  if [[ $3 == systemd ]]; then touch "$(host_dir "$host")/systemd"; fi
 }
 
 host_boot() {
@@ -40,7 +41,7 @@ host_boot() {
     close_fds
     exec setsid nsenter --net="/run/netns/$(netns_of "$host")" \
       unshare --mount --uts --ipc --pid --cgroup --fork --propagation private \
-      bash "$LIB/host-init.sh" "$dir" "$host" "$(tree_path "$(host_engine "$host")")" "$DISK/$host" "$(<"$RUN/source")" \
+      bash "$LIB/host-init.sh" "$dir" "$host" "$(tree_path "$(host_engine "$host")")" "$DISK/$host" "$(<"$dir/source")" \
       "$(<"$RUN/node")" "$(host_ip "$host")" "$(switch_ip)" "$(has_systemd "$host" && echo systemd || echo tini)" >>"$log" 2>&1
   ) &
   wait_while_running $! test -s "$dir/ready" || { show_log_end "$log"; die "host $host did not boot"; }

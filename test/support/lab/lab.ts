@@ -17,6 +17,8 @@ export interface LabOptions {
   readonly engine?: Engine;
   /** Docker versions of single hosts. */
   readonly engines?: Readonly<Record<string, Engine>>;
+  /** Built checkouts whose xnet single hosts run, in place of this one's. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** These boot systemd, which runs their Docker 20.10; they have no xnet but one that is installed there. */
   readonly systemd?: readonly string[];
   /** Number of etcd members; 0: each host has its embedded store. */
@@ -193,6 +195,7 @@ function upArguments({
   hosts,
   engine,
   engines = {},
+  sources = {},
   etcd,
   etcdV2,
   etcdTls,
@@ -206,6 +209,7 @@ function upArguments({
     ...['--while', `${owner}`],
     ...(engine === undefined ? [] : ['--engine', engine]),
     ...Object.entries(engines).flatMap(([host, version]) => ['--engine', `${host}=${version}`]),
+    ...Object.entries(sources).flatMap(([host, directory]) => ['--source', `${host}=${directory}`]),
     ...systemd.flatMap((host) => ['--systemd', host]),
     ...(etcd === undefined ? [] : ['--etcd', `${etcd}`]),
     ...(etcdV2 ? ['--etcd-v2'] : []),
