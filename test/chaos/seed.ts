@@ -1,7 +1,5 @@
 /** One seed from end to end: a lab of its own, the plan, and the check that nothing is left. */
 import { cp, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { callTimes } from '../support/lab/call-times.js';
 import type { Lab } from '../support/lab/lab.js';
 import { LeakCheck } from '../support/lab/leak-check.js';
@@ -83,9 +81,9 @@ async function describeSlowest(lab: Lab, host: string): Promise<string> {
   return `calls of Docker on ${host}: ${calls.length}, the longest ${longest?.method} ${longest?.ms} ms`;
 }
 
-/** The whole logs of all services, which go with the lab: the directory that they are copied to. */
+/** Copies the whole logs of all services, which go with the lab, to a directory that stays. In jest, tmpdir() does not. */
 async function keepLogs({ lab }: World, seed: number): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), `xnet-chaos-seed-${seed}-`));
+  const directory = await mkdtemp(`/var/tmp/xnet-chaos-seed-${seed}-`);
   await cp(lab.logDirectory, directory, { recursive: true });
   return directory;
 }
