@@ -76,9 +76,14 @@ export class Lab implements AsyncDisposable {
     await this.down();
   }
 
+  /** Without TMPDIR, which the lab would remove by starting itself again. */
+  get #environment() {
+    return { XNET_LAB: this.name, TMPDIR: undefined };
+  }
+
   /** Any command of the lab. */
   run(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return run([LAB, ...args], { ...options, env: { ...options.env, XNET_LAB: this.name } });
+    return run([LAB, ...args], { ...options, env: { ...options.env, ...this.#environment } });
   }
 
   /** Those whose xnet is the lab's. */
@@ -102,7 +107,7 @@ export class Lab implements AsyncDisposable {
 
   /** A command on a host that goes on in the background. */
   start(host: string, ...command: string[]): Background {
-    return new Background([LAB, 'in', host, ...command], { XNET_LAB: this.name });
+    return new Background([LAB, 'in', host, ...command], this.#environment);
   }
 
   /** `kill` ends keeper and daemon, `crash` the daemon alone: the keeper starts it again. */

@@ -29,8 +29,8 @@ export async function refusalOf(command: Promise<string>): Promise<string> {
 export interface CommandOptions {
   /** Default 100 s: less than a test may take, so that the command is named. */
   readonly timeoutMs?: number;
-  /** Added to this process's environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to this process's environment; taken out of it, if undefined. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** This process's if not given. */
   readonly directory?: string;
 }
@@ -55,7 +55,7 @@ export class Background implements AsyncDisposable {
   readonly #closed: Promise<void>;
   #output = '';
 
-  constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(command: readonly string[], env: Readonly<Record<string, string | undefined>>) {
     const [program = '', ...args] = command;
     this.#child = spawn(program, args, {
       env: { ...process.env, ...env },
