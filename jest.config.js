@@ -2,6 +2,8 @@
 const project = (name) => ({
   displayName: name,
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  globalSetup: '<rootDir>/test/support/runs/set-up.js',
+  globalTeardown: '<rootDir>/test/support/runs/tear-down.js',
   testEnvironment: '<rootDir>/test/support/patient-environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },

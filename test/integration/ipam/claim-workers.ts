@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '../../support/runs/made.js';
 
 const WORKER = join(dirname(fileURLToPath(import.meta.url)), 'claim-worker.mjs');
 
@@ -66,7 +67,7 @@ export class ClaimWorkers implements AsyncDisposable {
 
   #start(settings: WorkerSettings): { ready: Promise<void>; end: Promise<void> } {
     const child = spawn(process.execPath, [WORKER, JSON.stringify(settings)], {
-      env: { PATH: process.env.PATH },
+      env: bareEnvironment(),
     });
     this.#children.push(child);
     let complaint = '';

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bareEnvironment } from '../../support/runs/made.js';
 import { eventually } from '../../support/time/eventually.js';
 
 export interface KeptDaemonOptions {
@@ -25,6 +26,14 @@ export interface KeeperStart {
   /** Put before the program: `unshare --pid --fork`, `systemd-socket-activate ...`. */
   readonly under?: (directory: string) => readonly string[];
 }
+
+/**
+ * For `under`: systemd-socket-activate listens, and starts the keeper at the first connection. Of its environment it passes on
+ * only the variables named with -E.
+ */
+export const socketActivated = (directory: string) => [
+  ...['systemd-socket-activate', '-E', 'TMPDIR', '-l', `${directory}/plugin.sock`],
+];
 
 /** A real keeper (keeper-worker.mjs) with its daemon (daemon-worker.mjs), in a directory of their own. */
 export class KeeperUnderTest implements AsyncDisposable {
@@ -50,7 +59,7 @@ export class KeeperUnderTest implements AsyncDisposable {
     const [program, ...args] = [...(under?.(directory) ?? []), ...words];
     const child = spawn(program as string, args, {
       stdio: ['ignore', 'inherit', 'pipe'],
-      env: { PATH: process.env.PATH },
+      env: bareEnvironment(),
     });
     return new KeeperUnderTest(directory, child);
   }

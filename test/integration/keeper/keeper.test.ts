@@ -9,7 +9,7 @@ import { type CompiledSources, compileSources } from '../../support/programs/com
 import { isAlive } from '../../support/programs/processes.js';
 import { eventually } from '../../support/time/eventually.js';
 import { expectInTime } from '../../support/time/in-time.js';
-import { type KeeperStart, KeeperUnderTest } from './keeper-under-test.js';
+import { type KeeperStart, KeeperUnderTest, socketActivated } from './keeper-under-test.js';
 import { CallLoad, DatagramLoad, slowestMs } from './load.js';
 
 let compiled: CompiledSources;
@@ -266,8 +266,7 @@ describe('the keeper', () => {
   }, 60_000);
 
   test("takes the supervisor's socket for the plugin's, and leaves its file when it stops", async () => {
-    const under = (directory: string) => ['systemd-socket-activate', '-l', `${directory}/plugin.sock`];
-    await using keeper = await begin({ under });
+    await using keeper = await begin({ under: socketActivated });
     await eventually(() => expect(existsSync(keeper.socket)).toBe(true));
     const daemon = await call(keeper);
     expect(daemon).toBe(await keeper.waitForDaemons(1));

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../programs/command.js';
 import { childrenOf, isAlive } from '../programs/processes.js';
+import { bareEnvironment, willMakeNamespace } from '../runs/made.js';
 import { eventually } from '../time/eventually.js';
 import { type Answer, post } from './plugin-client.js';
 
@@ -38,6 +39,7 @@ export class TestDaemon implements AsyncDisposable {
   ): Promise<TestDaemon> {
     const namespace = `xnet-test-${randomBytes(4).toString('hex')}`;
     const directory = await mkdtemp(join(tmpdir(), 'xnet-daemon-'));
+    willMakeNamespace(namespace);
     await run(['ip', 'netns', 'add', namespace]);
     await underlay(namespace);
     const logPath = join(directory, 'log');
@@ -251,7 +253,7 @@ function spawnKeeper(
   const fixed = ['serve', '--log-format', 'json', '--state-dir', `${directory}/state`, ...own];
   const log = openSync(logPath, 'a');
   const keeper = spawn('nsenter', [...enter(holder), process.execPath, program, ...fixed, ...args], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', log, log],
     // A process group of its own, for `kill`.
     detached: true,

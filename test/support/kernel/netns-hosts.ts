@@ -8,6 +8,7 @@ import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { macFor } from '../../../src/inet/mac-address.js';
 import { run } from '../programs/command.js';
+import { willMakeNamespace } from '../runs/made.js';
 import { eventually } from '../time/eventually.js';
 import { Netns } from './netns.js';
 
@@ -91,6 +92,7 @@ export class TestUnderlay implements AsyncDisposable {
       id = randomBytes(6).toString('hex');
       this.#networkIds.set(key, id);
       const networkId = id;
+      willMakeNamespace(`xnet-${id}`);
       this.#undo.push(() => host.dataplane.removeNetwork(networkId));
     }
     const overhead = (this.options.family ?? 4) === 4 ? 50 : 70;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { run } from '../programs/command.js';
+import { willMakeNamespace } from '../runs/made.js';
 
 const TIMEOUT = { timeoutMs: 20_000 };
 
@@ -13,6 +14,7 @@ export class Netns implements AsyncDisposable {
   /** A namespace of its own with lo up. */
   static async create(label: string): Promise<Netns> {
     const netns = new Netns(`t-${label}-${randomBytes(3).toString('hex')}`);
+    willMakeNamespace(netns.name);
     await run(['ip', 'netns', 'add', netns.name], TIMEOUT);
     await netns.ip('link set lo up');
     return netns;

@@ -1,5 +1,6 @@
 /** src/ as JavaScript, for tests that need a second process of ours. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
@@ -13,10 +14,9 @@ export interface CompiledSources extends AsyncDisposable {
 
 /** Compiles the given folders of src/ (and its top-level files), without checking types. */
 export async function compileSources(folders: readonly string[]): Promise<CompiledSources> {
-  const cache = join(root, 'node_modules/.cache');
-  await mkdir(cache, { recursive: true });
-  // Below the checkout, so that packages are found.
-  const directory = await mkdtemp(join(cache, 'xnet-sources-'));
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-sources-'));
+  // So that packages are found.
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   await writeFile(join(directory, 'package.json'), '{"type":"module"}');
   await Promise.all(['', ...folders].map((folder) => compileFolder(folder, directory)));
   return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
