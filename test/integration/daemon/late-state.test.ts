@@ -21,12 +21,16 @@ test('is known again when the store answers: what Docker removes then is removed
   const host = cluster.host(1);
   await host.createNetwork('shop', '10.97.1.0/24');
   const attached = [await host.attach(await host.createSandbox('early'), '10.97.1.8')];
+  const late1 = await host.createSandbox('late1');
+  const late2 = await host.createSandbox('late2');
   await new Promise((resolve) => setTimeout(resolve, WRITTEN_MS));
+  // From here to the crash it must take less than the file is behind.
   const late = new ClusterHost(host.daemon, host.vtep);
   await late.createNetwork('late', '10.97.2.0/24');
-  attached.push(await host.attach(await host.createSandbox('late1'), '10.97.1.9'));
-  const onLate = await late.attach(await host.createSandbox('late2'), '10.97.2.9');
+  const attaching = [host.attach(late1, '10.97.1.9'), late.attach(late2, '10.97.2.9')] as const;
+  const [onShop, onLate] = await Promise.all(attaching);
   await host.daemon.kill();
+  attached.push(onShop);
   await cluster.stopStore();
   await host.restart();
   await eventually(() => expect(knownAt(host)).toEqual({ shop: ['10.97.1.8'] }));
