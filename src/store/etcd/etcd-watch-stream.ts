@@ -9,7 +9,7 @@ import { Mailbox } from '../mailbox.js';
 import type { Change, Revision } from '../store.js';
 import type { EtcdKeys } from './etcd-keys.js';
 
-export interface WatchEnd {
+export interface StreamEnd {
   readonly cause: unknown;
   /** Whether the endpoint is to blame, and whether its connection may be dead. */
   readonly fault: 'none' | 'endpoint' | 'hung';
@@ -17,7 +17,7 @@ export interface WatchEnd {
 
 export type StreamEvent =
   | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] }
-  | ({ readonly type: 'end' } & WatchEnd);
+  | ({ readonly type: 'end' } & StreamEnd);
 
 type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>;
 
@@ -62,7 +62,7 @@ export class EtcdWatchStream {
     this.#stream.write({ progress_request: {} });
   }
 
-  end(end: WatchEnd): void {
+  end(end: StreamEnd): void {
     this.events.push({ type: 'end', ...end });
   }
 

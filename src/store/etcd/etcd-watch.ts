@@ -9,7 +9,7 @@ import type { EtcdCalls } from './etcd-calls.js';
 import type { EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure } from './etcd-failure.js';
 import type { EtcdKeys } from './etcd-keys.js';
-import { EtcdWatchStream, type WatchEnd } from './etcd-watch-stream.js';
+import { EtcdWatchStream, type StreamEnd } from './etcd-watch-stream.js';
 
 export interface EtcdWatchSource {
   readonly calls: EtcdCalls;
@@ -115,7 +115,7 @@ async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: Abo
   }
 }
 
-function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: WatchEnd): void {
+function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: StreamEnd): void {
   if (fault === 'none') return;
   if (fault === 'hung') endpoint.streams.renew();
   const { kind } = describeFailure(cause);

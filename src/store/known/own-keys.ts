@@ -15,7 +15,7 @@ export interface Ownership {
   /** Whether other hosts may claim what was this host's own, once `written` has replaced `stored`. */
   readonly isGivenUp: (key: string, stored: string, written: string | undefined) => boolean;
   /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
-  readonly isMine: (key: string, value: string) => boolean;
+  readonly isAboutThisHost: (key: string, value: string) => boolean;
   /** Whether the record is the same whichever host writes it. After a restore, every host puts it back. */
   readonly isCommon: (key: string) => boolean;
 }
@@ -54,9 +54,9 @@ export function ownershipOf(hostId: string): Ownership {
   };
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
     isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
-  const isMine = (key: string, value: string) => hostOf(key, value) === hostId;
+  const isAboutThisHost = (key: string, value: string) => hostOf(key, value) === hostId;
   const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId;
-  return { hostId, isOwn, isGivenUp, isMine, isCommon };
+  return { hostId, isOwn, isGivenUp, isAboutThisHost, isCommon };
 }
 
 /** Whether the key is never used again once its record is removed. */

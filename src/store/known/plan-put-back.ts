@@ -39,17 +39,20 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
  * The lost records that other hosts put back. If one does not, being cut off or without xnet, this host puts them back for it:
  * that host's containers run on, and must keep their addresses.
  */
-export function lostOfOthers({ before, now }: Restored, { isMine, isCommon }: Ownership): Entry[] {
+export function lostOfOthers({ before, now }: Restored, { isAboutThisHost, isCommon }: Ownership): Entry[] {
   const present = byKey(now);
   return before.filter(
     ({ key, value }) =>
-      !present.has(key) && hostOf(key, value) !== undefined && !isMine(key, value) && !isCommon(key),
+      !present.has(key) && hostOf(key, value) !== undefined && !isAboutThisHost(key, value) && !isCommon(key),
   );
 }
 
 /** For a record that is missing. undefined: it is left to other hosts. */
-function baseOfLost(wanted: Entry | undefined, { isMine, isCommon }: Ownership): Revision | undefined {
-  return wanted && (isMine(wanted.key, wanted.value) || isCommon(wanted.key)) ? 0 : undefined;
+function baseOfLost(
+  wanted: Entry | undefined,
+  { isAboutThisHost, isCommon }: Ownership,
+): Revision | undefined {
+  return wanted && (isAboutThisHost(wanted.key, wanted.value) || isCommon(wanted.key)) ? 0 : undefined;
 }
 
 /** For a record that was found. undefined: it stays. */
@@ -57,13 +60,13 @@ function baseOf(
   wanted: Entry | undefined,
   found: Entry,
   removal: Removal | undefined,
-  { isMine, isCommon }: Ownership,
+  { isAboutThisHost, isCommon }: Ownership,
 ): Revision | undefined {
   const { key, value, revision } = found;
-  if (isMine(key, value)) return revision;
+  if (isAboutThisHost(key, value)) return revision;
   const isOutdated = isSuperseded(found, wanted) || isRemoved(found, removal);
   // 0 is never the revision of a record: the replay drops the own write if the record is another host's by now.
-  if (wanted && isMine(key, wanted.value)) return isOutdated ? revision : 0;
+  if (wanted && isAboutThisHost(key, wanted.value)) return isOutdated ? revision : 0;
   const isCommons = isCommon(key) || (!wanted && isKeyUsedOnce(key));
   return isCommons && isOutdated ? revision : undefined;
 }
