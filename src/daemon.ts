@@ -29,33 +29,33 @@ import { ipamDriverMethods } from './server/ipam-driver.js';
 import { networkDriverMethods } from './server/network-driver.js';
 import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
 import { readStatus } from './status.js';
-import { ownershipOf, WATCHED_TO_LAST } from './store/known/own-keys.js';
+import { ALWAYS_WATCHED, ownershipOf } from './store/known/own-keys.js';
 import { openStore } from './store/open-store.js';
 import { FailStaticStore } from './store/outage/fail-static-store.js';
 import type { Store } from './store/store.js';
 
 /**
- * Docker waits for us without end, holding locks: each call is answered within this time, which is for slow machines.
- * What fails is answered sooner.
+ * Time limit of a call. Docker itself has none, and holds locks while it waits. Only slow machines need this long; a call that
+ * fails is answered sooner.
  */
 const RPC_DEADLINE_MS = 60_000;
-/** How long a call waits for a host that is still starting, before it is answered with the reason. */
+/** How long a call waits for a host that is still starting; then it is refused with the reason. */
 const READY_PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
-/** How long the creation of a network waits for this host's docker_gwbridge; failing: where Docker's API does not answer. */
+/** How long the creation of a network waits for this host's docker_gwbridge; `failingMs`: if Docker's API does not answer. */
 const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
-/** How long containers' queries wait for a daemon that starts again, before it answers with what was known at the end of the last. */
+/** How long containers' queries wait for a daemon that starts; then they are answered by what the earlier daemon last knew. */
 const ADOPT_WAIT_MS = 500;
 const SANDBOX_RULES = {
   ensure: ensureSandboxRules,
   repair: repairSandboxRules,
   remove: removeSandboxRules,
 };
-/** How often sandboxes are looked for that ended without a word. */
+/** Between two searches for sandboxes that ended without a call of Docker. */
 const SWEEP_MS = 5000;
 
 /**
- * Runs until it is told to stop (StopOrder says by what); then finishes the calls in flight. The kernel's state
- * stays as it is, and so do the sockets when another daemon is to go on.
+ * Runs until the order to stop (a signal, or the keeper's: StopOrder); then finishes the calls in flight. The kernel's state stays as it is,
+ * and so do the sockets if another daemon is to go on.
  */
 export async function runDaemon(config: Config, version: string, keeper: KeeperLink): Promise<void> {
   const { order } = keeper;
@@ -67,7 +67,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   await using dataplane = new LinuxDataplane(dataplaneOptions(config));
   const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
-  // A host that cannot start will not know more than what was last known.
+  // A host that cannot start learns nothing beyond what was last known.
   const isCurrent = (id: string) => readiness.problem !== undefined || zones.isCurrent(id);
   const containers = new HostContainers(zoneOf);
   const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
@@ -99,14 +99,14 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   logger.info('listening', { socket: config.socket, store: store.description, host: hostId, version });
 
   const stop = new AbortController();
-  // The host adopts them when it knows all names; where that takes long, those last known are better than none.
+  // The host adopts them when it knows all names. If that takes long, they are adopted with the names last known.
   const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
   const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
   const preparing = readiness.run(stop.signal).then(() => {
     if (readiness.value) logger.info('ready', { ...readiness.value.changes.underlay });
   });
   logger.info('stopping', { because: await order.given });
-  // Before they are closed: Docker then tries again with its call whole, instead of waiting for nobody.
+  // Before the servers are closed: Docker then sends its whole call again, instead of waiting for an answer.
   if (order.reason === 'stop') {
     if (pluginId !== undefined) await withdrawPlainName(pluginId);
     await removeSockets(listeners, sockets);
@@ -121,7 +121,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   else resolvers.release();
 }
 
-/** Docker calls what a plugin prints errors when it comes on standard error. */
+/** Docker logs as errors what a plugin writes to standard error. */
 function createDaemonLogger(
   { logLevel: level, logFormat: format }: Config,
   pluginId: string | undefined,
@@ -151,9 +151,9 @@ function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logge
   });
 }
 
-/** Never rejects: without it Docker may choose the subnet of another host's, which is refused with the remedy. */
+/** Never rejects: without docker_gwbridge Docker may choose the subnet of another host's, which is refused with the remedy. */
 async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
-  // What the host cannot start for is told by the next call, which waits for it.
+  // The next call waits for the host, and is refused with the reason for which it cannot start.
   if (readiness.problem !== undefined) return;
   const settled = async () => (await readiness.wait(GATEWAY_PATIENCE)).mirror.settled;
   const findFailure = () => {
@@ -163,11 +163,11 @@ async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
   await waitForWork(settled(), GATEWAY_PATIENCE, 'docker_gwbridge', findFailure).catch(() => undefined);
 }
 
-/** The cluster's store goes on by what this host knows while it does not answer; the embedded one is always there. */
+/** The cluster's store goes on while it is away, by what this host knows. The embedded store is never away. */
 async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
   const store = await openStore(storeSettings(config));
   if (config.store === 'embedded') return store;
   const ownership = ownershipOf(hostId);
-  const options = { stateDirectory: config.stateDir, ownership, always: WATCHED_TO_LAST, logger };
+  const options = { stateDirectory: config.stateDir, ownership, always: ALWAYS_WATCHED, logger };
   return FailStaticStore.open(store, options);
 }

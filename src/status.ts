@@ -12,7 +12,7 @@ import { keys } from './model/keys.js';
 import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
 import type { Store } from './store/store.js';
 
-/** A host whose xnet is restarted or upgraded is back by then, also on a machine at work. */
+/** Longer than a restart or an upgrade of xnet takes, also on a loaded machine. */
 const TOLERATED_SILENCE_MS = 10_000;
 
 export interface StatusSources {
@@ -24,7 +24,7 @@ export interface StatusSources {
   readonly version: string;
 }
 
-/** Answers whatever is down; what is down is among its problems. */
+/** Never rejects for a part that is down: that part is among the problems. */
 export async function readStatus(sources: StatusSources): Promise<Status> {
   const { readiness, store, sockets, resolvers, hostId, version } = sources;
   const host = readiness.value;
@@ -137,7 +137,7 @@ function silenceProblem({ name, vtep, state, since, before }: PeerStatus): strin
   ];
 }
 
-/** Those of hosts that are alive: the last ones of a silent host may be over. */
+/** The problems of other hosts that are alive: those that a silent host last published may be over. */
 function othersProblems({ hosts, problems }: Host, hostId: string): string[] {
   return hosts
     .list()

@@ -16,10 +16,10 @@ import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { ownProblems } from './own-problems.js';
 
-/** How long Docker must not have a network of swarm's. One that it is creating is tied again by its first endpoint. */
+/** How long Docker must be without a network of swarm's until it is gone. One just being created is tied by its first endpoint. */
 const GONE_FROM_SWARM_MS = 5_000;
 
-/** What keeps Docker and the cluster equal. */
+/** The agents that keep Docker and the cluster equal. */
 export interface DockerAgents {
   readonly engine: Engine;
   readonly mirror: Mirror;
@@ -27,7 +27,7 @@ export interface DockerAgents {
   readonly names: NamePublisher;
   /** Of all hosts. */
   readonly problems: HostProblems;
-  /** Name of a network of this host's Docker, as of the last look at them. */
+  /** Name of a network in this host's Docker, by the last list of its networks. */
   readonly nameInDocker: (dockerNetworkId: string) => string | undefined;
 }
 
@@ -49,7 +49,7 @@ export async function startDockerAgents(
   { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
 ): Promise<DockerAgents> {
-  // Loaded when containers' look-ups are served again: it takes a fifth of a start.
+  // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
   const { DockerodeEngine } = await import('../docker/dockerode-engine.js');
   const engine = new DockerodeEngine(
     config.dockerHost,
@@ -78,7 +78,7 @@ export async function startDockerAgents(
     creations.note(dockerNetworks);
   };
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
-  // Swarm's networks end on a node without a word when its Docker ends, and are never noted as seen.
+  // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const mirror = new Mirror({
     ...docker,
@@ -128,12 +128,12 @@ export async function startDockerAgents(
   started.push(forgotten);
   forgotten.start();
 
-  // Ended first of all: Docker may hold up a call of theirs until the next daemon has answered it.
+  // Added last, so ended first: Docker may hold up a call of the others until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });
   return { engine, mirror, poolSweep, names, problems, nameInDocker };
 }
 
-/** Until a container is started, Docker says of its networks only what its user called them: name or id. */
+/** Until a container is started, Docker has for each of its networks only what the user gave: name or id. */
 function findClusterNetwork(local: LocalNetworks, name: string, dockerNetworkId: string) {
   if (dockerNetworkId !== '') return local.findNetwork(dockerNetworkId)?.record;
   const named = local.listNetworks().find(({ record }) => record.name === name);

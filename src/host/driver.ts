@@ -22,10 +22,10 @@ import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
 import { listReachedAddresses } from './reached-addresses.js';
 
-/** What answers Docker's calls. */
+/** The parts that answer Docker's calls. */
 export interface Driver {
   readonly networks: Networks;
-  /** Decided on by the mirror. */
+  /** Networks that the mirror has to decide on. */
   readonly newNetworks: NewNetworks;
   readonly swarmNetworks: SwarmNetworks;
   /** Filled by the mirror. */
@@ -35,11 +35,11 @@ export interface Driver {
   readonly hostsFiles: HostsFiles;
   readonly ipam: Ipam;
   readonly poolRequests: PoolRequests;
-  /** What containers of this host must reach outside of their networks. */
+  /** Addresses outside of their networks that containers of this host must reach. */
   readonly reached: () => Promise<readonly ReachedAddress[]>;
 }
 
-/** What it starts is added to `started`. */
+/** Adds what it starts to `started`. */
 export function createDriver(
   { config, logger, dataplane, hostId, resolvers, pluginId }: Foundation,
   { replica: store, changes, records, hosts, local, follower, guard, specOf }: Forwarding,
@@ -52,7 +52,7 @@ export function createDriver(
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
     reserves: {
-      // The embedded store is never away; where swarm's manager gives addresses out, no host can.
+      // None where the store is embedded, which is never away; nor where swarm's manager gives the addresses out.
       size: config.store === 'embedded' || config.scope === 'global' ? 0 : config.reserve,
       isPoolHere: (poolKey) =>
         local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
@@ -69,7 +69,7 @@ export function createDriver(
   const hostsFiles = new HostsFiles(directories, logger);
   const mutex = new KeyedMutex();
   const newNetworks = new NewNetworks();
-  // The daemon before this one may have ended just after their creation.
+  // The earlier daemon may have ended just after it created them.
   for (const { dockerNetworkId, record } of local.listNetworks())
     if (mayBeMirrored(record)) newNetworks.add(dockerNetworkId);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
@@ -110,7 +110,7 @@ export function createDriver(
   return { ...networkDriver, ownActions, sandboxes, hostsFiles, ipam, poolRequests, reached };
 }
 
-/** Its name may change. */
+/** The name is read at each use: it may change. */
 function ipamHost(id: string): IpamHost {
   return {
     id,

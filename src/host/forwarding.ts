@@ -22,7 +22,7 @@ import type { Foundation } from './foundation.js';
 import { namesLastKnown } from './names-last-known.js';
 import { virtualSubnetsOf } from './virtual-subnets.js';
 
-/** What this host knows of the cluster, and the kernel that follows it. */
+/** What this host knows of the cluster, and what makes the kernel forward by it. */
 export interface Forwarding {
   readonly replica: Replica;
   readonly records: RecordReader;
@@ -91,7 +91,7 @@ export async function startForwarding(
     nameOf: (networkId) => local.findRecord(networkId)?.name,
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(local.findRecord(networkId)),
     isAlive: (id) => id === hostId || hosts.isAlive(id),
-    // What is not followed when all is adopted, nothing will be told of.
+    // Once all is adopted, a network that is not followed stays as it is: nothing more will be known of it.
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
   hosts.onChange(() => zones.hostsChanged());

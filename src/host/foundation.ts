@@ -1,4 +1,4 @@
-/** What there is before the store and the underlay are reached. */
+/** The parts that exist before the store and the underlay are reached. */
 import type { IdentityClash } from '../agent/hosts/records-owner.js';
 import type { Config } from '../config/schema.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
@@ -17,13 +17,13 @@ export interface Foundation {
   readonly zones: Zones;
   /** Filled by the publisher of names; asked by `resolvers`. */
   readonly containers: HostContainers;
-  /** They outlive the host: what a daemon before this one left with the keeper is served first of all. */
+  /** They outlive the host: the sockets that an earlier daemon left with the keeper are served before the host starts. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
   /** As `readMachine` of agent/hosts/host-identity.ts. */
   readonly machine: string;
   readonly clash: IdentityClash;
   readonly version: string;
-  /** Of the managed plugin that this is; undefined: it is none. */
+  /** Id of the managed plugin that this process is in; undefined: it is in none. */
   readonly pluginId: string | undefined;
 }

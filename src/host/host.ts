@@ -1,9 +1,9 @@
 /**
- * src/host: the parts of a host, put together. Here alone big objects are made, with what they need of each other. Not in
+ * src/host: makes the parts of a host, each with what it needs of the others. The large objects are made nowhere else. Not in
  * here: decisions.
  *
- * A host at work: everything that needs the store and the underlay, made in the order it is needed. daemon.ts
- * makes it in the background, since Docker must be answered before the store is reachable.
+ * A host is everything that needs the store and the underlay, made in the order of need. daemon.ts makes it in the
+ * background, since Docker must be answered before the store is reachable.
  */
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
@@ -21,7 +21,7 @@ export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable 
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
 
-/** Rejects, with all undone, when the store, the underlay or another host's claim stands in the way. */
+/** Rejects, with all parts disposed of, when the store or the underlay is not there, or another host has this one's place. */
 export async function startHost(foundation: Foundation): Promise<Host> {
   const started: AsyncDisposable[] = [];
   try {
@@ -32,8 +32,8 @@ export async function startHost(foundation: Foundation): Promise<Host> {
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
     const dispose = () => disposeAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
-    const forget = (wanted: string) => removeHost(removal, wanted);
-    return { ...forwarding, ...driver, ...agents, removeHost: forget, [Symbol.asyncDispose]: dispose };
+    const remove = (wanted: string) => removeHost(removal, wanted);
+    return { ...forwarding, ...driver, ...agents, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await disposeAll(started);
     throw error;
@@ -71,7 +71,7 @@ function hostRemovalParts(
   return { store, hostId, pools: poolBook(poolRequests, ipam), ipamOf, logger };
 }
 
-/** Last made, first gone. */
+/** In the reverse order of their start. */
 async function disposeAll(parts: readonly AsyncDisposable[]): Promise<void> {
   for (const part of [...parts].reverse()) await part[Symbol.asyncDispose]();
 }

@@ -7,8 +7,8 @@ import type { Store } from '../store/store.js';
 import { virtualSubnetsOf } from './virtual-subnets.js';
 
 /**
- * The names as this host last knew them: of an earlier daemon, by the state directory, until the store has been heard.
- * Nothing where the store keeps nothing on this host.
+ * The names as an earlier daemon of this host last knew them, by the state directory; in use until the store has answered.
+ * Empty where the store keeps no copy on this host.
  */
 export function namesLastKnown(store: Store, hostId: string): ZoneSources {
   const recall = (prefix: string) => store.recall?.(prefix);

@@ -1,7 +1,7 @@
 import type { DockerAgents } from './docker-agents.js';
 import type { Forwarding } from './forwarding.js';
 
-/** Problems of this host that concern the others, too: what of the cluster is missing or wrong here. */
+/** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(
   {
     follower,

@@ -1,6 +1,6 @@
 /**
- * Addresses outside of all networks that containers must reach: the hosts' own and the nameservers'. From a container whose
- * network has one of them in its subnet, it cannot be reached, since the container looks for it in the network.
+ * Addresses outside of all networks that containers must reach: those of the hosts and of the nameservers. A container does
+ * not reach an address that is in a subnet of its network, since it looks for it in the network.
  */
 import { readFile } from 'node:fs/promises';
 import type { HostsView } from '../agent/hosts/hosts-view.js';
@@ -10,17 +10,17 @@ import { findHidden } from '../driver/networks/network-plan.js';
 import { IpAddress } from '../inet/ip-address.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
-/** Where systemd-resolved is the host's nameserver, Docker has its containers ask those (moby: resolvconf/path.go). */
+/** If the nameserver is systemd-resolved, Docker gives its containers those of `behind` (moby: resolvconf/path.go). */
 const RESOLVED = { nameserver: '127.0.0.53', behind: '/run/systemd/resolve/resolv.conf' };
 
-/** Read anew at each call: both may change. Never fails: a file that cannot be read names no nameserver. */
+/** Reads hosts and nameservers at each call. Never rejects: a file that cannot be read has no nameserver. */
 export async function listReachedAddresses(hosts: HostsView): Promise<ReachedAddress[]> {
   const ofHosts = hosts.list().map(({ host }) => ({ address: host.vtep, what: `host ${host.name}` }));
   const nameservers = await readNameservers();
   return [...ofHosts, ...nameservers.map((address) => ({ address, what: "this host's nameserver" }))];
 }
 
-/** For `xnet status`: of networks that were created on another host, or before it was so. */
+/** For `xnet status`: networks that were created on another host, or before the address was in use. */
 export async function reachProblems({
   reached,
   local,

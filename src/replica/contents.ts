@@ -1,15 +1,15 @@
 /**
- * The entries under one prefix, taken in from a watch, from lists, and from this host's own commits, in whatever order these
- * arrive. Guarantee: an entry never goes back to an earlier revision, and a removed key does not come back by news that is
- * older than its removal, until `forget`. Pure.
+ * The entries under one prefix, by a watch, by lists and by this host's own commits, in whatever order these arrive. Guarantee:
+ * until `forget`, an entry never goes back to an earlier revision, and a removed key does not come back by a change that is
+ * older than its removal. Pure.
  */
 import type { Change, Entry, Revision, Snapshot } from '../store/store.js';
 
 export class Contents {
   readonly #entries = new Map<string, Entry>();
-  /** Tombstones: keys removed at a revision that the watch has not reached. */
-  readonly #removed = new Map<string, Revision>();
-  /** All changes up to this revision are taken in. */
+  /** Keys that were removed at a revision which the watch has not reached yet, with that revision. */
+  readonly #tombstones = new Map<string, Revision>();
+  /** All changes up to this revision are known. */
   #complete: Revision = 0;
   /** The highest revision of which anything is known. */
   #newest: Revision = 0;
@@ -22,16 +22,16 @@ export class Contents {
     return this.#entries;
   }
 
-  /** A list that begins now has this revision or a later one, unless the store was restored from an older backup. */
+  /** A list that begins now has at least this revision, unless the store was restored from an older backup. */
   get newest(): Revision {
     return this.#newest;
   }
 
-  /** Nothing is known any more. Returns the keys that were. */
+  /** Removes all. Returns the keys that were known. */
   forget(): string[] {
     const keys = [...this.#entries.keys()];
     this.#entries.clear();
-    this.#removed.clear();
+    this.#tombstones.clear();
     this.#complete = 0;
     this.#newest = 0;
     return keys;
@@ -50,7 +50,7 @@ export class Contents {
     return [...put, ...gone];
   }
 
-  /** Takes in what a watch saw; changes come in the order of their revisions. Returns the keys that changed. */
+  /** Takes in changes of a watch, in the order of their revisions. Returns the keys that changed. */
   follow(changes: readonly Change[]): string[] {
     return changes.flatMap((change) => {
       const { key, revision } = change.type === 'put' ? change.entry : change;
@@ -61,25 +61,25 @@ export class Contents {
     });
   }
 
-  /** Takes in one entry. False: it is known, or older than what is. */
+  /** Takes in one entry. False: it is known already, or older than what is known. */
   put(entry: Entry): boolean {
     if (this.#isPast(entry.key, entry.revision)) return false;
     this.#newest = Math.max(this.#newest, entry.revision);
     this.#entries.set(entry.key, entry);
-    this.#removed.delete(entry.key);
+    this.#tombstones.delete(entry.key);
     return true;
   }
 
-  /** Takes in that there was no entry under `key` at `revision`. False: there is none, or that is older than what is known. */
+  /** Takes in that `key` was absent at `revision`. False: it is absent already, or that is older than what is known. */
   remove(key: string, revision: Revision): boolean {
     if (this.#isPast(key, revision)) return false;
     this.#newest = Math.max(this.#newest, revision);
-    this.#removed.set(key, revision);
+    this.#tombstones.set(key, revision);
     return this.#entries.delete(key);
   }
 
   #isPast(key: string, revision: Revision): boolean {
-    const latest = this.#entries.get(key)?.revision ?? this.#removed.get(key) ?? 0;
+    const latest = this.#entries.get(key)?.revision ?? this.#tombstones.get(key) ?? 0;
     return revision <= Math.max(latest, this.#complete);
   }
 
@@ -87,6 +87,6 @@ export class Contents {
     if (revision <= this.#complete) return;
     this.#complete = revision;
     this.#newest = Math.max(this.#newest, revision);
-    for (const [key, removed] of this.#removed) if (removed <= revision) this.#removed.delete(key);
+    for (const [key, removed] of this.#tombstones) if (removed <= revision) this.#tombstones.delete(key);
   }
 }

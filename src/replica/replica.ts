@@ -1,12 +1,13 @@
 /**
- * src/replica: what this host knows of the cluster: views of the prefixes that it needs, each kept up by one watch. A view
- * says how fresh it is, and has a record read once. What is known of a key never goes back, unless the store did.
+ * src/replica: what this host knows of the cluster: views of the prefixes that it needs, each kept up to date by one watch. A
+ * view has its records parsed once, and whether they are current. A key never goes back to an earlier revision, unless the
+ * store was restored from a backup.
  *
- * Not in here: what a change means. How to go on without the store is src/store/outage/.
+ * Not in here: what a change means; how to go on while the store is away (src/store/outage/).
  *
- * It is a store itself, and what the host commits goes through it: a commit is in the views before it resolves, so whoever
- * reads a view sees the host's own writes; so is what was found in place of what was to be committed. After a commit of
- * unknown fate its keys are not certain until they change. What is read past the views (`get`, `list`) is not taken in.
+ * A replica is a store itself, and all commits of the host go through it. When a commit resolves, the views have what it has
+ * written, or, if a condition did not hold, what was found instead. After a commit of unknown fate its keys are not certain
+ * until they change. The results of `get` and `list` do not go into the views.
  */
 import type { z } from 'zod';
 import { parseRecord } from '../model/record.js';
@@ -29,7 +30,7 @@ export class Replica implements Store {
   readonly #records: RecordReader;
   readonly #views = new Set<Pick<View<unknown>, 'learn' | 'doubt' | typeof Symbol.asyncDispose>>();
 
-  /** `records` notes those that cannot be read. The store is the caller's to close. */
+  /** `records` remembers the records that cannot be read. The caller closes the store. */
   constructor(store: Store, records: RecordReader) {
     this.#store = store;
     this.#records = records;
@@ -49,7 +50,7 @@ export class Replica implements Store {
     );
   }
 
-  /** As of the store; and seen by all views when it resolves. */
+  /** As Store.commit; all views have the result when it resolves. */
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     try {
       const result = await this.#store.commit(conditions, writes);
@@ -105,7 +106,7 @@ export class Replica implements Store {
     this.#store.reconnect?.();
   }
 
-  /** The views end with it. */
+  /** Closes the views. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#views].map((view) => view[Symbol.asyncDispose]()));
   }

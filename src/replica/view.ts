@@ -11,7 +11,7 @@ export interface Known<T> {
   readonly record: T | undefined;
 }
 
-/** Keys that changed, each with what was known before, and what is now. */
+/** The keys that changed, each with what was known before and what is known now. */
 export type ViewChanges<T> = ReadonlyMap<
   string,
   { readonly before: Known<T> | undefined; readonly now: Known<T> | undefined }
@@ -25,25 +25,25 @@ export interface ViewParts<T> {
   readonly prefix: string;
   readonly read: Read<T>;
   readonly records: RecordReader;
-  /** Other keys are as if they were not there. */
+  /** Other keys are ignored. */
   readonly isWanted: (key: string) => boolean;
   readonly onClosed: () => void;
 }
 
 /**
- * All records under one prefix, as this host knows them now: each is read once, when it comes. Level-triggered: whoever
- * listens looks at what is there, and may look only at the keys that changed.
+ * All records under one prefix, as this host knows them now. Each is parsed once, when it arrives. Level-triggered: a listener
+ * reads the present records, and may confine itself to the keys that changed.
  *
  * A record that cannot be read is a problem of `xnet status` as long as it is there.
  */
 export class View<T> implements AsyncDisposable {
   readonly prefix: string;
-  /** Resolves when the first snapshot is taken in, or when the view is closed before. */
+  /** Resolves when the view has its first snapshot, or is closed before. */
   readonly ready: Promise<void>;
   readonly #parts: ViewParts<T>;
   readonly #contents = new Contents();
   readonly #known = new Map<string, Known<T>>();
-  /** Keys that this host may have written since: the store did not say whether it did. */
+  /** Keys of commits of unknown fate that have not changed since. */
   readonly #doubtful = new Set<string>();
   readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
   readonly #closing = new AbortController();
@@ -62,12 +62,12 @@ export class View<T> implements AsyncDisposable {
     this.#ended = ended;
   }
 
-  /** False until the store itself has answered: what is known is from an earlier run, or nothing is. */
+  /** False until the store itself has answered: what is known is from an earlier run, or nothing is known. */
   get isCurrent(): boolean {
     return this.#isCurrent;
   }
 
-  /** Nothing later is to be had now: the store has answered, or is known not to answer. */
+  /** Nothing later can be known now: the store has answered, or is away. */
   get isLatest(): boolean {
     return this.#isReady && (this.#isCurrent || this.#parts.store.away);
   }
@@ -86,12 +86,12 @@ export class View<T> implements AsyncDisposable {
     return !this.#doubtful.has(key);
   }
 
-  /** Also those that cannot be read. */
+  /** Includes records that cannot be read. */
   all(): Iterable<Known<T>> {
     return this.#known.values();
   }
 
-  /** Those that can be read. The same array until something changes. */
+  /** The records that can be read. The same array until something changes. */
   get records(): readonly T[] {
     this.#records ??= [...this.#known.values()].flatMap(({ record }) =>
       record === undefined ? [] : [record],
@@ -105,16 +105,16 @@ export class View<T> implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads all anew: every commit that was acknowledged before the call is known afterwards. Throws the store's errors. */
+  /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
     const snapshot = await this.#parts.store.list(this.prefix);
-    // The store was restored from an older backup: what is known of later revisions never was.
+    // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
   }
 
-  /** Takes in what this host has committed, or found in place of what it wanted to commit. */
+  /** Takes in the result of this host's commit: what it has written, or what was found where a condition did not hold. */
   learn(conditions: readonly Condition[], writes: readonly Write[], result: CommitResult): void {
     const changed = result.committed
       ? writes.flatMap((write) => this.#learnWrite(write, result.revision))
@@ -122,7 +122,7 @@ export class View<T> implements AsyncDisposable {
     if (changed.length > 0) this.#take(changed);
   }
 
-  /** The store has perhaps carried out what this host wanted to commit. */
+  /** To be called for `writes` of a commit that may have been applied. */
   doubt(writes: readonly Write[]): void {
     for (const write of writes) {
       const key = 'put' in write ? write.put : 'remove' in write ? write.remove : write.removePrefix;
@@ -148,11 +148,11 @@ export class View<T> implements AsyncDisposable {
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
     if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes));
-    // One that is older than what is known was listed before that, or after a restore: a list shows which.
+    // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
     this.#take(this.#contents.replace(batch.snapshot));
-    // When that fails, the watch is about to fail too, and begins with another snapshot.
+    // If the list fails, the watch fails as well, and begins anew with another snapshot.
     if (isOld) await this.refresh().catch(() => undefined);
   }
 

@@ -1,6 +1,6 @@
 /**
- * A queue from many writers to one reader, used by the watches. Holds at most `limit` items: a reader that
- * is slower than that loses them all at once and finds `overflow` instead, so that it begins anew.
+ * A queue from many writers to one reader, used by the watches. Holds at most `limit` items: when it is full, all are dropped,
+ * and the reader gets `overflow` in their place, so that it begins anew.
  */
 export class Mailbox<T> {
   readonly #overflow: T;

@@ -1,4 +1,4 @@
-/** Which store a setting names. */
+/** Opens the store that a setting names. */
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
 import type { EtcdCredentials, EtcdTimeouts, EtcdTls } from './etcd/etcd-options.js';
@@ -7,7 +7,7 @@ import type { Store } from './store.js';
 export interface StoreConfig {
   /** `embedded`, or `etcd://host:port,host:port` (`etcds://` for TLS, which certificates imply). */
   readonly url: string;
-  /** The embedded store is in `store` below it. */
+  /** The embedded store is in its subdirectory `store`. */
   readonly stateDirectory: string;
   /** Before every key in etcd. Default `/xnet/`. */
   readonly prefix?: string;
@@ -17,8 +17,8 @@ export interface StoreConfig {
 }
 
 /**
- * Never waits for etcd: its first call tells. Throws INVALID for a bad URL, and as LmdbStore.open does.
- * Loads the libraries of the named store only: the other's would cost tens of megabytes.
+ * Does not connect to etcd: the first call does. Throws INVALID for a bad URL, and what LmdbStore.open throws.
+ * Loads only the libraries of the store that is named: the other's cost tens of megabytes.
  */
 export async function openStore(config: StoreConfig): Promise<Store> {
   const { url, stateDirectory, prefix = '/xnet/', tls, ...rest } = config;
@@ -47,7 +47,7 @@ export function parseEtcdUrl(url: string, secure: boolean): string[] {
   return endpoints.flatMap((endpoint) => endpoint ?? []);
 }
 
-/** The same ring from a random start: hosts that are told the same endpoints spread over them. */
+/** The endpoints in the same order, from a random one on: hosts with the same setting spread over the endpoints. */
 function startAnywhere(endpoints: readonly string[]): string[] {
   const start = Math.floor(Math.random() * endpoints.length);
   return [...endpoints.slice(start), ...endpoints.slice(0, start)];

@@ -4,12 +4,12 @@ import { parseRecord } from '../model/record.js';
 import type { Logger } from '../observability/logger.js';
 import type { Entry } from './store.js';
 
-/** As many keys as a line of `xnet status` names. */
+/** Most keys that a line of `xnet status` names. */
 const SHOWN = 10;
 
 /**
- * Reads the records of many: one that cannot be read (a newer xnet wrote it, or somebody by hand) is left alone and is
- * in nobody's way. It is logged once, and a problem as long as it is there.
+ * Reads records that any host may have written. One that cannot be read (written by a newer xnet, or by hand) is skipped and
+ * left as it is. It is logged once, and is a problem of `xnet status` as long as it is there.
  */
 export class RecordReader {
   readonly #logger: Pick<Logger, 'error'>;
@@ -19,14 +19,14 @@ export class RecordReader {
     this.#logger = logger;
   }
 
-  /** The readable ones of `entries`, which are all that there are under `prefix`, or all that are of interest. */
+  /** The readable records among `entries`, which are all entries under `prefix`, or all that are of interest. */
   read<T>(schema: z.ZodType<T>, prefix: string, entries: readonly Entry[]): T[] {
     const present = new Set(entries.map(({ key }) => key));
     for (const key of this.#unreadable) if (key.startsWith(prefix) && !present.has(key)) this.forgetKey(key);
     return entries.flatMap((entry) => this.readOne((each) => parseRecord(schema, each), entry) ?? []);
   }
 
-  /** undefined: `read` has thrown. */
+  /** undefined: `read` threw. */
   readOne<T>(read: (entry: Entry) => T, entry: Entry): T | undefined {
     const { key } = entry;
     try {
@@ -45,7 +45,7 @@ export class RecordReader {
     this.#unreadable.delete(key);
   }
 
-  /** What is under `prefix` is of no interest any more. */
+  /** Records under `prefix` are of no interest any more. */
   forget(prefix: string): void {
     for (const key of this.#unreadable) if (key.startsWith(prefix)) this.#unreadable.delete(key);
   }

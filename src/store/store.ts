@@ -1,15 +1,14 @@
 /**
  * src/store: where the state of the cluster is. `etcd/` and `local/` keep it; `known/` and `outage/` go on with what was last
- * known while etcd does not answer. Guarantee: what a commit has written all hosts see, in one order, or nobody does. Not in
- * here: what a record means, but for whose it is (`known/own-keys.ts`).
+ * known while etcd does not answer. Guarantee: a commit is seen by all hosts or by none, and by all in the same order. Not in
+ * here: what a record means, except whose it is (`known/own-keys.ts`).
  *
- * Below is the contract of a store: an ordered map of strings with revisions, compare-and-commit,
- * leases and watches. Implementations: EtcdStore (cluster), LmdbStore (one host);
- * one contract suite runs over all of them.
+ * Below is the contract of a store: an ordered map of strings with revisions, compare-and-commit, leases and watches.
+ * Implementations: EtcdStore (cluster), FailStaticStore around it, LmdbStore (one host); one contract suite runs over all.
  *
  * Failures are XnetErrors: STORE_UNAVAILABLE (names the endpoint and what failed) and STORE_DENIED.
- * A commit that fails with STORE_UNAVAILABLE *may have been applied*, unless `fields.applied` is false. So every value written names its
- * owner, and a caller that finds its own value on the next try counts it as success (see transact.ts).
+ * A commit that fails with STORE_UNAVAILABLE *may have been applied*, unless `fields.applied` is false. So every value names
+ * its owner, and a caller that finds its own value on the next try takes that for success (see transact.ts).
  */
 
 /** Grows with every commit, over all keys. Exact up to 2^53 - 1. */
@@ -28,11 +27,11 @@ export interface Entry {
 export interface Snapshot {
   readonly revision: Revision;
   readonly entries: readonly Entry[];
-  /** As it was last known: the store itself has not answered. */
+  /** What is known: the store itself has not answered. */
   readonly recalled?: true;
 }
 
-/** `to come`: it has not had that revision. `forgotten`: it has, and does not keep what it had then. */
+/** `to come`: the store has not reached that revision. `forgotten`: it has, and does not keep its content of then. */
 export type Past = readonly Entry[] | 'to come' | 'forgotten';
 
 /** All conditions of a commit must hold at once. */
@@ -62,11 +61,11 @@ export type Change =
   | { readonly type: 'remove'; readonly key: string; readonly revision: Revision };
 
 /**
- * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. After any
- * doubt (lost connection, compaction, lost member) another snapshot comes and replaces all known before.
+ * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. When a change may have been
+ * missed (lost connection, compaction, lost member), it yields another snapshot, which replaces all that was yielded before.
  */
 export type WatchBatch =
-  /** After one that is `recalled` comes another, when the store answers. */
+  /** After one that is `recalled` another follows, when the store answers. */
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] };
 
@@ -89,33 +88,33 @@ export interface LeaseOptions {
 export interface Store extends AsyncDisposable {
   /** For people: `embedded /var/lib/xnet/store` or `etcd https://h1:2379,...`; no secrets. */
   readonly description: string;
-  /** True while the store does not answer and is stood in for on this host (see fail-static-store.ts). */
+  /** True while the store does not answer, and calls are answered by what is known (see fail-static-store.ts). */
   readonly away: boolean;
-  /** Why it is away, for people. */
+  /** Why the store is away, for people. */
   readonly problem?: string | undefined;
-  /** Since when it is. */
+  /** Since when it is away. */
   readonly awaySince?: Date | undefined;
-  /** Why what it keeps on this host cannot be written, for people. */
+  /** Why its files on this host cannot be written, for people. */
   readonly diskProblem?: string | undefined;
   /**
-   * What was last known under `prefix`, also of an earlier run, without asking anybody; undefined where not all of it
-   * is known. Only stores that keep that on this host have it.
+   * What is known under `prefix`, also by an earlier run, without a request; undefined where not all of it is known. Absent
+   * in stores that keep no copy on this host.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
-  /** Linearizable. `fresh`: throws STORE_UNAVAILABLE in place of what was last known. */
+  /** Linearizable while the store answers. `fresh`: throws STORE_UNAVAILABLE instead of returning what was last known. */
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
-  /** Linearizable: sees every commit acknowledged before the call. */
+  /** Linearizable while the store answers: has every commit that was acknowledged before the call. */
   list(prefix: string): Promise<Snapshot>;
   /**
-   * What was under `prefix` at an earlier revision, as the store has it today. Absent where nobody can put another past in
-   * its place.
+   * What was under `prefix` at an earlier revision, by what the store has today. Absent in stores that cannot be restored
+   * from a backup while they are used.
    */
   past?(prefix: string, revision: Revision): Promise<Past>;
-  /** Writes all or nothing, only if all `conditions` hold. A key may be written once in a commit. */
+  /** Writes all, if all `conditions` hold, or nothing. A commit may write a key once. */
   commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult>;
-  /** Runs until `signal` aborts; survives every failure of the store by itself and never throws for one. */
+  /** Runs until `signal` aborts. Goes on after every failure of the store, and never throws for one. */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch>;
   grantLease(options: LeaseOptions): Promise<Lease>;
-  /** An address of this host is gone: what hangs on connections from it is given up at once, and asked anew. */
+  /** An address of this host is gone: connections from it are given up at once, and watches begin anew. */
   reconnect?(): void;
 }

@@ -1,8 +1,8 @@
 /**
  * Read, compute, commit: the one way to change records that others may change at the same time.
  *
- * The caller gives an `attempt` that reads what it needs and says what to write under which conditions.
- * It is run again when a condition failed, and when the fate of its commit is unknown.
+ * The caller passes an `attempt` that reads what it needs, and returns what to write under which conditions. It is called
+ * again when a condition does not hold, and when the fate of its commit is unknown.
  */
 import { RunningClock, sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
@@ -16,23 +16,23 @@ export type Attempt<T> =
   | { readonly result: T; readonly writes?: never }
   | { readonly result: T; readonly conditions: readonly Condition[]; readonly writes: readonly Write[] };
 
-/** "The key is as it was read": at that revision, or still absent. */
+/** The condition that the key is as it was read: at that revision, or still absent. */
 export function asRead(key: string, entry: Entry | undefined): Condition {
   return entry ? { key, is: 'at', revision: entry.revision } : { key, is: 'absent' };
 }
 
 export interface TransactOptions {
-  /** No attempt begins after this many ms, and none is waited for that reads after a commit of unknown fate. */
+  /** After this many ms no attempt begins, and an attempt after a commit of unknown fate is not waited for. */
   readonly budgetMs?: number;
   /** Lost comparisons before STORE_CONFLICT. Default 100; each is followed by a pause of at most 100 ms. */
   readonly maxConflicts?: number;
-  /** Asked after a commit of unknown fate: true ends the transaction at once, for whoever has another way. */
+  /** Called after a commit of unknown fate: true ends the transaction at once, for a caller that has another way. */
   readonly givesUp?: () => boolean;
 }
 
 /**
- * Default. A call of Docker's, with one transaction, is refused within 5 s with the store's reason; and a commit whose
- * fate is unknown since one member of etcd was lost (after 2 s) is made again through another.
+ * Default. Docker's call with one transaction is refused within 5 s, with the store's reason; and a commit whose fate is
+ * unknown after 2 s, since one member of etcd was lost, is tried again through another member.
  */
 export const TRANSACT_BUDGET_MS = 4500;
 
@@ -85,7 +85,7 @@ type Round<T> =
   | { readonly end: 'conflict' }
   | { readonly end: 'unknown'; readonly error: XnetError };
 
-/** An attempt that is not waited for any longer commits nothing, since that is done here. Throws `doubt` then. */
+/** Throws `doubt` after `leftMs`. The attempt may go on then, but commits nothing: only the caller commits. */
 async function decideBy<T>(
   attempt: () => Promise<Attempt<T>>,
   leftMs: number,
@@ -98,7 +98,7 @@ async function decideBy<T>(
   }
 }
 
-/** `doubt`: an earlier round's commit has an unknown fate, so a failed read must not end it all. */
+/** `doubt`: an earlier round's commit has an unknown fate, so a failed read must not end the transaction. */
 async function runRound<T>(
   store: Pick<Store, 'commit'>,
   attempt: () => Promise<Attempt<T>>,
@@ -135,7 +135,7 @@ function conflictError(conflicts: number): XnetError {
   );
 }
 
-/** Full jitter, so that many who lost to one winner do not meet again. */
+/** Full jitter, so that transactions that lost to the same commit do not conflict with each other again. */
 function pauseMs(failures: number): number {
   return Math.random() * Math.min(100, 2 ** Math.min(failures, 10));
 }

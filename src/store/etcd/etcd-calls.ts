@@ -1,10 +1,10 @@
 /**
  * Which endpoint is asked, and what may be asked twice.
  *
- * One endpoint, at first the first, is preferred until it fails; then the next one is. Within the budget of a call, a request
- * that may be repeated is, and so is a commit that certainly was not carried out. A commit that may have
- * been carried out is reported as STORE_UNAVAILABLE at once: only its caller can tell by reading. What ran out of time
- * while this process did not run says nothing of the endpoint.
+ * One endpoint is preferred until it fails, beginning with the first of the list; then the next one is. Within the budget of
+ * a call, two things are repeated: a request that may be carried out twice, and a commit that certainly was not carried out.
+ * A commit that may have been carried out ends as STORE_UNAVAILABLE at once: only its caller can find out, by reading. A
+ * deadline that passed while this process did not run is not counted against the endpoint.
  */
 import type { Etcd3 } from 'etcd3';
 import { RunningClock, sleep } from '../../concurrency/deadline.js';
@@ -46,7 +46,7 @@ export class EtcdCalls {
     return endpoint;
   }
 
-  /** Tells that `endpoint` failed, so that the next call or stream asks another one. */
+  /** To be called when `endpoint` failed: the next call or stream asks another one. */
   noteFailure(endpoint: EtcdEndpoint, kind: EtcdFailure['kind']): void {
     if (kind === 'stale-token') endpoint.forgetToken();
     if (kind === 'unavailable' && this.#endpoints[this.#preferred] === endpoint) {
@@ -54,7 +54,7 @@ export class EtcdCalls {
     }
   }
 
-  /** What is under way ends by its deadline. */
+  /** New calls get new connections. Calls under way end by their deadlines. */
   reconnect(): void {
     for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
   }
@@ -81,9 +81,9 @@ export class EtcdCalls {
         this.noteFailure(endpoint, failure.kind);
         if (failure.hung) endpoint.calls.renew();
         if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);
-        // What it said counts more than its silence in the rest of the time.
-        const saysLittle = failure.hung && timeoutMs < tryMs;
-        if (!saysLittle || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
+        // A timeout of the last, shortened try does not replace an earlier reason.
+        const isCutShort = failure.hung && timeoutMs < tryMs;
+        if (!isCutShort || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
         const pause = pauseMs(tries, this.#endpoints.length);
         if (!mayRepeat(failure) || clock.ms + pause >= budgetMs)
           throw unavailableError(reasons, error, failure.notApplied);

@@ -1,10 +1,10 @@
 /**
- * One TCP connection to one etcd endpoint, opened on first use, which can be made anew.
+ * One TCP connection to one etcd endpoint. It is opened when it is first used, and can be replaced.
  *
- * Calls and streams have one each, because etcd3 answers a failed call by closing all channels of its
- * client. What is under way then goes on, but grpc-js (1.14) takes a keepalive ping on a closing connection
- * for failed and drops all that (seen: the end of one watch lost commits beside it). So the connection of
- * calls, which have deadlines, sends no pings, and a failed call does not disturb the watches.
+ * Calls and streams have a connection each: when a call fails, etcd3 closes all channels of its client. The other calls on
+ * them go on; but grpc-js (1.14) takes a keepalive ping on a closing connection as failed, and drops these calls (seen: the
+ * end of one watch lost commits on the same connection). So the connection of the calls, which have deadlines, sends no
+ * pings, and a failed call does not disturb the watches.
  */
 import { rootCertificates } from 'node:tls';
 import { noop } from 'cockatiel';
@@ -47,7 +47,7 @@ export class EtcdConnection {
     return this.#client;
   }
 
-  /** Lets the next use open a new connection; what is under way ends by itself. At most once a second. */
+  /** The next use opens a new connection; calls and streams of the old one end by themselves. At most once a second. */
   renew(): void {
     if (Date.now() - this.#renewedAt < 1000) return;
     this.#renewedAt = Date.now();
@@ -70,8 +70,8 @@ const COMMON: GrpcOptions = {
 };
 
 /**
- * They find a dead connection under a watch. etcd takes pings oftener than every 5 s, or while no call is
- * open, for abuse and closes the connection (its --grpc-keepalive-min-time).
+ * They find a dead connection under a watch. etcd closes a connection with more than one ping in 5 s, or with pings while no
+ * call is open (its --grpc-keepalive-min-time).
  */
 const PINGS: GrpcOptions = {
   'grpc.keepalive_time_ms': 6000,

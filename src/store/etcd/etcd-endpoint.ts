@@ -19,7 +19,7 @@ export class EtcdEndpoint {
     this.#token = credentials && new EtcdToken(credentials);
   }
 
-  /** Runs `use` with the client and the options that every call has to have. Never retries. */
+  /** Calls `use` with the client, and with the deadline and the session token in the options. Never retries. */
   async call<T>(timeoutMs: number, use: (client: Etcd3, options: CallOptions) => Promise<T>): Promise<T> {
     const { client } = this.calls;
     const deadline = new Date(Date.now() + timeoutMs);
@@ -30,7 +30,7 @@ export class EtcdEndpoint {
     );
   }
 
-  /** Options for a stream without end. The member ends it when it loses the cluster's leader. */
+  /** Options for a stream without a deadline. The member ends the stream when it loses the cluster's leader. */
   async streamOptions(timeoutMs: number): Promise<CallOptions> {
     const deadline = new Date(Date.now() + timeoutMs);
     const token = await this.#token?.get(this.calls.client, { deadline });

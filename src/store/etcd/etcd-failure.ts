@@ -1,6 +1,6 @@
 /**
- * The one place that reads etcd's and gRPC's errors: what failed, whether a commit can have been applied
- * all the same, and the XnetError to tell it with.
+ * The one place that reads the error texts of etcd and gRPC. Each error becomes an EtcdFailure: what failed, and whether a
+ * commit may have been applied nevertheless; and then the XnetError that is thrown.
  */
 import {
   EtcdAuthenticationFailedError,
@@ -28,7 +28,7 @@ export function describeFailure(error: unknown): EtcdFailure {
   if (error instanceof EtcdLeaseInvalidError) return failure('lease-gone', 'the lease has ended');
   if (isStaleToken(error, text)) return failure('stale-token', 'the session has expired');
   if (isDenied(error, text)) return failure('denied', plainReason(text));
-  // The alarm is the whole cluster's: another member would say the same.
+  // The alarm is set in the whole cluster: no other member takes writes either.
   if (text.includes('space exceeded')) return failure('no-space', 'it has no space left');
   if (error instanceof GRPCDeadlineExceededError) {
     // grpc-js names the remote address once the request has been given to a connection.

@@ -1,4 +1,4 @@
-/** Between the store's keys and etcd's: the operator's prefix comes first there, and keys are bytes. */
+/** Translates between the store's keys and etcd's, which are bytes and begin with the operator's prefix. */
 import type { IKeyValue, IRequestOp } from 'etcd3';
 import type { Entry } from '../store.js';
 

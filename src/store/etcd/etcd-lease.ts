@@ -1,18 +1,19 @@
 /** Leases in etcd, kept alive on whichever endpoint answers. */
 import { castGrpcError, type Etcd3 } from 'etcd3';
 import { sleep } from '../../concurrency/deadline.js';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
 import type { CallOptions } from './etcd-token.js';
 
-/** `closing` stops the keeping alive; the lease then ends when its time is over. */
+/** Once `closing` aborts, the lease is not renewed any more: it ends `ttlSeconds` after its last renewal. */
 export async function grantEtcdLease(
   calls: EtcdCalls,
   { ttlSeconds, keepAlive = true }: LeaseOptions,
   closing: AbortSignal,
 ): Promise<Lease> {
-  // A grant of which we never hear ends by itself.
+  // A lease whose grant is not answered is not renewed, and ends by itself.
   const granted = await calls.repeatable((client, options) =>
     client.leaseClient.leaseGrant({ TTL: ttlSeconds }, options),
   );
@@ -48,9 +49,10 @@ class EtcdLease implements Lease {
     }
   }
 
-  /** Renews three times per lifetime until the lease ends. Silence of etcd is no proof that it has. */
+  /** Renews three times per lifetime until the lease ends. That etcd does not answer is no proof that it has ended. */
   async keepAlive(closing: AbortSignal): Promise<void> {
-    const until = AbortSignal.any([closing, this.#ended.signal]);
+    using linked = new LinkedAbort([closing, this.#ended.signal]);
+    const until = linked.signal;
     const intervalMs = (this.ttlSeconds * 1000) / 3;
     await sleep(intervalMs, until);
     while (!until.aborted) {

@@ -1,4 +1,4 @@
-/** What an EtcdStore is told, and the defaults of its patience. */
+/** The options of an EtcdStore, and the defaults of its time limits. */
 
 export interface EtcdOptions {
   /** `http://host:port` or `https://host:port`; all of one kind; the first is used as long as it works. */
@@ -29,8 +29,8 @@ export interface EtcdTimeouts {
   /** One try of something that may be done twice, before another endpoint is asked. */
   readonly tryMs: number;
   /**
-   * The one try of a commit: longer, since nobody knows its outcome when it ends early, but so short that it can be
-   * made again within a transaction's budget: what a lost leader was told, no other member ever answers.
+   * The one try of a commit. Longer than `tryMs`, since its outcome is unknown when it ends early; but so short that the
+   * commit can be made again within a transaction's budget: a request that went to a lost leader is never answered.
    */
   readonly commitMs: number;
   /** How often a watch proves that it still sees everything. */

@@ -1,5 +1,6 @@
 /** The cluster's store, in etcd 3.4 or later. */
 import { setMaxListeners } from 'node:events';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { XnetError } from '../../errors.js';
 import { checkCommit } from '../local/commit-rules.js';
 import type {
@@ -23,13 +24,13 @@ import { grantEtcdLease } from './etcd-lease.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
 
-/** Node.js takes more than ten listeners for a leak. */
+/** Every watch listens to it; Node.js warns of more than ten listeners as of a leak. */
 function forManyWatches(controller: AbortController): AbortController {
   setMaxListeners(0, controller.signal);
   return controller;
 }
 
-/** Connects when it is first used, and again whenever it has to; the constructor only assigns. */
+/** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {
   readonly description: string;
   readonly away = false;
@@ -82,7 +83,8 @@ export class EtcdStore implements Store {
     return parseOutcome(this.#keys, response);
   }
 
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+  async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    using until = new LinkedAbort([signal, this.#closing.signal]);
     const source = {
       calls: this.#calls,
       keys: this.#keys,
@@ -90,7 +92,7 @@ export class EtcdStore implements Store {
       currentRevision: () => this.#currentRevision(),
       reconnected: () => this.#reconnected.signal,
     };
-    return watchEtcd(source, prefix, AbortSignal.any([signal, this.#closing.signal]));
+    yield* watchEtcd(source, prefix, until.signal);
   }
 
   async grantLease(options: LeaseOptions): Promise<Lease> {
@@ -104,13 +106,13 @@ export class EtcdStore implements Store {
     this.#reconnected = forManyWatches(new AbortController());
   }
 
-  /** Leases that were kept alive end when their time is over; revoke them first to end them at once. */
+  /** Its leases are not renewed any more, and end when their time is over. To end one at once, revoke it before. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#calls.close();
   }
 
-  /** One read serves all watches that ask within a second; never one that began before a watch's last check. */
+  /** All watches that ask within a second share one read. No watch gets a read that began before its last check. */
   #currentRevision(): Promise<Revision> {
     const sharedMs = Math.min(1000, this.#calls.timeouts.watchCheckMs / 2);
     if (!this.#probe || Date.now() - this.#probe.at > sharedMs) {

@@ -1,8 +1,8 @@
 /**
  * Session tokens of etcd's user/password authentication, for one endpoint.
  *
- * We do this ourselves because etcd3's own way opens a channel per login that it never closes and that
- * waits up to two minutes between connects, and because it repeats a call without end while a token is refused.
+ * etcd3's own authentication is not used: it opens a channel for each login, never closes it, and waits up to two minutes
+ * between its connects; and it repeats a call without end while a token is refused.
  */
 import type { Etcd3, KVClient } from 'etcd3';
 import type { EtcdCredentials } from './etcd-options.js';

@@ -1,29 +1,29 @@
 /**
- * One watch on one endpoint, from a revision on, until the first doubt.
+ * One watch on one endpoint, from a revision on. It ends at the first sign that a change may be missing.
  *
- * We do not use etcd3's watcher: on reconnect it resumes from the revision of the reply that opened it, and
- * loses what was on its way. Each watch is a gRPC stream of its own; they share the endpoint's connection.
+ * etcd3's own watcher is not used: when it reconnects, it resumes from the revision of the reply that opened it, and
+ * loses changes that were on their way. Each watch is a gRPC stream of its own; all share the endpoint's connection.
  */
 import { castGrpcError, type Etcd3, type IEvent, type IWatchResponse } from 'etcd3';
 import { Mailbox } from '../mailbox.js';
 import type { Change, Revision } from '../store.js';
 import type { EtcdKeys } from './etcd-keys.js';
 
-export interface WatchEnd {
+export interface StreamEnd {
   readonly cause: unknown;
   /** Whether the endpoint is to blame, and whether its connection may be dead. */
   readonly fault: 'none' | 'endpoint' | 'hung';
 }
 
-export type WatchNews =
+export type StreamEvent =
   | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] }
-  | ({ readonly type: 'end' } & WatchEnd);
+  | ({ readonly type: 'end' } & StreamEnd);
 
 type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>;
 
 export class EtcdWatchStream {
-  /** What came, in order; after 'end' nothing more. */
-  readonly news = new Mailbox<WatchNews>({
+  /** In the order of arrival; nothing comes after 'end'. */
+  readonly events = new Mailbox<StreamEvent>({
     type: 'end',
     cause: new Error('the reader is too slow'),
     fault: 'none',
@@ -31,7 +31,7 @@ export class EtcdWatchStream {
   readonly #keys: EtcdKeys;
   readonly #stream: Stream;
   #seen: Revision;
-  #heard = false;
+  #answered = false;
 
   constructor(keys: EtcdKeys, stream: Stream, after: Revision) {
     this.#keys = keys;
@@ -47,14 +47,14 @@ export class EtcdWatchStream {
     this.#stream.write({ create_request: { ...this.#keys.range(prefix), start_revision: this.#seen + 1 } });
   }
 
-  /** The endpoint has shown on this stream that it knows of this revision. */
+  /** The highest revision that the endpoint has shown on this stream; at first the one that the stream starts after. */
   get seen(): Revision {
     return this.#seen;
   }
 
   /** Whether the endpoint has answered on this stream at all. */
-  get heard(): boolean {
-    return this.#heard;
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** Asks for a reply with the revision up to which all has been sent (etcd 3.4 or later). */
@@ -62,8 +62,8 @@ export class EtcdWatchStream {
     this.#stream.write({ progress_request: {} });
   }
 
-  end(end: WatchEnd): void {
-    this.news.push({ type: 'end', ...end });
+  end(end: StreamEnd): void {
+    this.events.push({ type: 'end', ...end });
   }
 
   /** Ends the watch in etcd. Ended first, because etcd3 takes the cancelling of an open stream for a failure. */
@@ -73,7 +73,7 @@ export class EtcdWatchStream {
   }
 
   #receive(response: IWatchResponse): void {
-    this.#heard = true;
+    this.#answered = true;
     if (response.canceled) {
       const compacted = response.compact_revision !== '0';
       this.end({ cause: new Error(response.cancel_reason), fault: compacted ? 'none' : 'endpoint' });
@@ -84,7 +84,7 @@ export class EtcdWatchStream {
     const changes = response.events.map((event) => this.#change(event));
     const revision = Math.max(this.#seen, Number(response.header.revision));
     this.#seen = revision;
-    if (changes.length > 0) this.news.push({ type: 'changes', revision: lastRevision(changes), changes });
+    if (changes.length > 0) this.events.push({ type: 'changes', revision: lastRevision(changes), changes });
   }
 
   #change({ type, kv }: IEvent): Change {

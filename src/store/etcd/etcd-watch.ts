@@ -1,11 +1,15 @@
-/** Keeps a watch going in etcd whatever fails: on any doubt it lists anew, perhaps on another endpoint. */
+/**
+ * A watch that survives every failure of etcd: whenever a change may be missing, it lists the prefix again, yields that as a
+ * snapshot, and opens a new stream, perhaps on another endpoint.
+ */
 import { sleep, sleepRunning } from '../../concurrency/deadline.js';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import type { Revision, Snapshot, WatchBatch } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
 import type { EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure } from './etcd-failure.js';
 import type { EtcdKeys } from './etcd-keys.js';
-import { EtcdWatchStream, type WatchEnd } from './etcd-watch-stream.js';
+import { EtcdWatchStream, type StreamEnd } from './etcd-watch-stream.js';
 
 export interface EtcdWatchSource {
   readonly calls: EtcdCalls;
@@ -13,11 +17,11 @@ export interface EtcdWatchSource {
   list(prefix: string): Promise<Snapshot>;
   /** The store's revision now, by a linearizable read. */
   currentRevision(): Promise<Revision>;
-  /** Aborted when the connections of now are given up. */
+  /** Aborts when the present connections are given up. */
   reconnected(): AbortSignal;
 }
 
-/** How long an endpoint has to show on the stream what a read has seen. */
+/** How long an endpoint has, to show the revision of a read on the stream. */
 const REPLY_MS = 2500;
 
 export async function* watchEtcd(
@@ -30,7 +34,7 @@ export async function* watchEtcd(
     try {
       yield* watchUntilDoubt(source, prefix, signal);
     } catch {
-      // The store cannot be listed now: whoever calls it hears why, a watch goes on trying.
+      // The store cannot be listed now. Its callers get the reason; a watch tries again.
     }
     if (Date.now() - startedAt > 10_000) failures = 0;
     await sleep(backoffMs(failures), signal);
@@ -46,22 +50,22 @@ async function* watchUntilDoubt(
   const snapshot = await source.list(prefix);
   const endpoint = source.calls.preferred();
   const stream = await openStream(source, endpoint, snapshot.revision);
-  const over = new AbortController();
+  using over = new LinkedAbort([signal]);
   const giveUp = () => stream.end({ cause: new Error('the connection is given up'), fault: 'none' });
   try {
     reconnected.addEventListener('abort', giveUp, { signal: over.signal });
     if (reconnected.aborted) giveUp();
     stream.start(prefix);
-    void guard(source, stream, AbortSignal.any([over.signal, signal]));
+    void guard(source, stream, over.signal);
     yield { type: 'snapshot', snapshot };
     for (;;) {
-      const news = await stream.news.next(signal);
-      if (news === undefined) return;
-      if (news.type === 'end') {
-        blame(source.calls, endpoint, news);
+      const event = await stream.events.next(signal);
+      if (event === undefined) return;
+      if (event.type === 'end') {
+        blame(source.calls, endpoint, event);
         return;
       }
-      yield news;
+      yield event;
     }
   } finally {
     over.abort();
@@ -85,14 +89,16 @@ async function openStream(
 }
 
 /**
- * Ends the stream when its endpoint does not show in time what a read of the store (on any endpoint) has
- * seen: the endpoint is frozen, cut off from us, or cut off from the other members. Also when a read shows an
- * earlier revision than the stream began with or has told since: etcd was put back to a backup, and would be silent
- * until it gets there again. While nothing can be read, nothing is proved.
+ * Compares the stream with reads of the store, which any endpoint may answer. Ends the stream in two cases:
+ * - Its endpoint does not show the revision of a read within REPLY_MS: the endpoint is frozen, cut off from this host, or cut
+ *   off from the other members.
+ * - A read has an earlier revision than the stream: etcd was restored from a backup, and would send no change until its
+ *   revisions have got that far again.
+ * While reads fail, the stream stays.
  */
 async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
-    // Seconds before the read begins, which may be shared by watches (EtcdStore).
+    // Seconds before the read, so that the read cannot be the earlier one, even if watches share it (EtcdStore).
     const { seen } = stream;
     await sleep(source.calls.timeouts.watchCheckMs * (0.75 + Math.random() / 4), over);
     const revision = await source.currentRevision().catch(() => undefined);
@@ -103,13 +109,13 @@ async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: Abo
     }
     stream.askProgress();
     await sleepRunning(REPLY_MS, over);
-    if (over.aborted || (stream.heard && stream.seen >= revision)) continue;
+    if (over.aborted || (stream.answered && stream.seen >= revision)) continue;
     stream.end({ cause: new Error('the watch fell silent'), fault: 'hung' });
     return;
   }
 }
 
-function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: WatchEnd): void {
+function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: StreamEnd): void {
   if (fault === 'none') return;
   if (fault === 'hung') endpoint.streams.renew();
   const { kind } = describeFailure(cause);

@@ -1,16 +1,16 @@
-/** Whether what a store says of its past is another than it said then: it was restored from an older backup. Pure. */
+/** Whether a store's content at an earlier revision differs from what it had then: it was restored from a backup. Pure. */
 
 import type { Entry, Past, Revision } from '../store.js';
 import type { Removal } from './removals.js';
 
 export interface KnownPast {
-  /** What was known of a prefix when all under it was known at this revision; later commits of this host may be in it. */
+  /** All under a prefix is known as of this revision. `entries` may have later commits of this host, too. */
   readonly revision: Revision;
   readonly entries: readonly Entry[];
   readonly findRemoval: (key: string) => Removal | undefined;
 }
 
-/** A revision that the store was known to have, and what it had then, are certain, since it answers after a commit only. */
+/** Sound because the store answers only with what is committed: it cannot have had other entries at that revision. */
 export function isContradicted({ revision, entries, findRemoval }: KnownPast, past: Past): boolean {
   if (past === 'to come') return true;
   if (past === 'forgotten') return false;

@@ -1,4 +1,4 @@
-/** Keeps what the store last said in a file of the state directory, some seconds behind. */
+/** Writes what is last known of the store to a file of the state directory, at most `behindMs` late. */
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ const entry = z.object({
 const removal = z.object({ key: z.string(), createRevision: z.number(), removedAt: z.number() });
 const content = z.object({
   version: z.literal(1),
-  /** Of which store: another one's are of no use. */
+  /** Description of the store; a file of another store is ignored. */
   store: z.string(),
   revision: z.number(),
   prefixes: z.array(z.tuple([z.string(), z.number()])),
@@ -25,15 +25,15 @@ const content = z.object({
 });
 
 export interface LastKnownFileOptions {
-  /** How far the file may be behind: what changes at all changes in swarms. */
+  /** How far the file may be behind. Changes come in bursts, and one write of the file serves a burst. */
   readonly behindMs: number;
-  /** Called when the content is taken; what it returns, when that is on disk. */
+  /** Called when the content is read for a write; the function it returns is called when that content is on disk. */
   readonly onWriting: () => () => Promise<void>;
-  /** Called with the reason when the file cannot be written, once; with none when it could be again. */
+  /** Called with the reason when the first write fails; with undefined when one succeeds again. */
   readonly onProblem: (problem: string | undefined) => void;
 }
 
-/** To the next attempt after one that failed. */
+/** From a failed write to the next attempt. */
 const RETRY_MS = 10_000;
 
 export class LastKnownFile implements AsyncDisposable {
@@ -54,17 +54,17 @@ export class LastKnownFile implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** There is something new to be written, soon. */
+  /** The content has changed: it is written within `behindMs`. */
   hint(): void {
     this.#timer ??= setTimeout(() => this.flush(), this.#options.behindMs);
   }
 
-  /** Why the file could not be written when that was last tried. It is tried again until it succeeds. */
+  /** Why the last write failed; undefined when it did not. A failed write is tried again until it succeeds. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** What is not written yet is written now. */
+  /** Begins at once to write what is not written yet. */
   flush(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -100,7 +100,7 @@ export class LastKnownFile implements AsyncDisposable {
   }
 }
 
-/** Leaves nothing of a new content that could not be written whole: on a full disk others need its room. */
+/** When a write fails, its part is removed: on a full disk other files need the room. */
 async function replaceFile(path: string, text: string): Promise<void> {
   const next = `${path}.new`;
   try {
@@ -118,7 +118,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** What an earlier run wrote of this store; undefined when there is nothing of use. Never rejects. */
+/** What an earlier run wrote of this store; undefined when the file is absent, unreadable or of another store. Never rejects. */
 export async function readLastKnown(path: string, store: string): Promise<LastKnownContent | undefined> {
   try {
     const parsed = content.parse(JSON.parse(await readFile(path, 'utf8')));

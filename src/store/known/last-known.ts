@@ -1,6 +1,6 @@
 /**
- * What the store last said of everything that is watched or was listed: enough to keep running, and to start again,
- * while it does not answer. In memory; last-known-file.ts keeps it on disk.
+ * The last known content of the store, under all prefixes that are watched or were listed: enough to run, and to start,
+ * while the store is away. In memory; last-known-file.ts writes it to disk.
  */
 
 import type { Change, Entry, Revision, Snapshot, Write } from '../store.js';
@@ -14,23 +14,23 @@ export interface LastKnownContent {
   readonly removed: readonly Removal[];
 }
 
-/** Answers to commits are late by seconds at most. */
-const MOST_GONE = 1000;
+/** Most tombstones. They are needed for seconds only: by how much the answer of a commit may be late. */
+const MAX_TOMBSTONES = 1000;
 
 export class LastKnown {
   readonly #entries = new Map<string, Entry>();
-  /** Keys that were seen to be removed, the latest last, with the revision: an answer that is late does not bring them back. */
-  readonly #gone = new Map<string, Revision>();
+  /** Revision of the removal by key, the latest last: a late answer with an earlier revision does not bring an entry back. */
+  readonly #tombstones = new Map<string, Revision>();
   /** Each with the revision up to which all under it is known. */
   readonly #prefixes = new Map<string, Revision>();
-  /** How many watches there are of a prefix. */
+  /** The number of watches by prefix. */
   readonly #watched = new Map<string, number>();
   readonly #onChange: () => void;
-  /** What was seen to be removed of all that is covered. */
+  /** The removals that were seen under all known prefixes. */
   readonly removals: Removals;
   #revision: Revision = 0;
 
-  /** `onChange` hears of every change, to be cheap. */
+  /** `onChange` is called for every change, and so must be cheap. */
   constructor(onChange: () => void = () => undefined, content?: LastKnownContent) {
     this.#onChange = onChange;
     this.removals = new Removals(content?.removed);
@@ -40,7 +40,7 @@ export class LastKnown {
     for (const entry of content.entries) this.#entries.set(entry.key, entry);
   }
 
-  /** The highest of the store's revisions that was heard of. */
+  /** The highest revision of the store that is known. */
   get revision(): Revision {
     return this.#revision;
   }
@@ -58,7 +58,7 @@ export class LastKnown {
     return this.#prefixes.keys();
   }
 
-  /** The revision at which all under this very prefix was as it is known; undefined: it never was watched or listed. */
+  /** The revision up to which all under exactly this prefix is known; undefined: it was never watched or listed. */
   knownAt(prefix: string): Revision | undefined {
     return this.#prefixes.get(prefix);
   }
@@ -78,7 +78,7 @@ export class LastKnown {
     return this.#entries.get(key);
   }
 
-  /** Those under `prefix` that are under no narrower one that was watched or listed, and so are all of one revision. */
+  /** The entries under `prefix`, without those under a known longer prefix, which may be known at another revision. */
   listAlone(prefix: string): Entry[] {
     const within = [...this.#prefixes.keys()].filter((each) => each !== prefix && each.startsWith(prefix));
     return this.list(prefix).filter(({ key }) => !isUnder(key, within));
@@ -88,14 +88,14 @@ export class LastKnown {
     return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
   }
 
-  /** The store was restored from an older backup: its revisions go on from there. */
+  /** The store was restored from an older backup: its revisions go on from `revision`. */
   goBackTo(revision: Revision): void {
     this.#revision = revision;
-    this.#gone.clear();
+    this.#tombstones.clear();
     this.removals.goBackTo(revision);
   }
 
-  /** From now on `learnWatched` tells of `prefix`, until the returned function is called. */
+  /** `prefix` is watched, and so kept up to date by `learnWatched` and `learnChanges`, until the returned function is called. */
   watch(prefix: string): () => void {
     this.#watched.set(prefix, (this.#watched.get(prefix) ?? 0) + 1);
     return () => {
@@ -105,7 +105,7 @@ export class LastKnown {
     };
   }
 
-  /** A watch knows better of all under `prefix` than a list that was answered before and is late. */
+  /** True: all under `prefix` is known by a watch, which may be later than the answer of a list. */
   isWatched(prefix: string): boolean {
     return isUnder(prefix, this.#watched.keys()) && this.covers(prefix);
   }
@@ -120,25 +120,25 @@ export class LastKnown {
     this.#learnAll(prefix, snapshot, () => false);
   }
 
-  /** What a watch of `prefix` told. */
+  /** Takes in the changes of a watch of `prefix`. */
   learnChanges(prefix: string, changes: readonly Change[], revision: Revision): void {
     for (const change of changes) this.#learnChange(change);
     this.#prefixes.set(prefix, revision);
     this.#changed(revision);
   }
 
-  /** This host's no more, for all that is known. */
+  /** Removes an entry that this host has given up: it may be another host's by now. */
   forget(key: string): void {
     this.#entries.delete(key);
   }
 
-  /** What became of one key. */
+  /** Takes in the change of one key. */
   learn(change: Change): void {
     this.#learnChange(change);
     this.#changed(change.type === 'put' ? change.entry.revision : change.revision);
   }
 
-  /** Takes in what a commit has written, where the rest is known too. */
+  /** Takes in what a commit has written, under known prefixes only. */
   learnCommit(writes: readonly Write[], revision: Revision): void {
     for (const write of writes) {
       if ('removePrefix' in write) {
@@ -170,38 +170,39 @@ export class LastKnown {
   #learnChange(change: Change): void {
     if (change.type === 'put') this.#put(change.entry);
     else {
-      this.#noteGone(change.key, change.revision);
+      this.#addTombstone(change.key, change.revision);
       if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision)
         this.#remove(change.key, change.revision);
     }
   }
 
-  /** Of what is later than `revision`, a restored store says that it is not there yet, not that it was removed. */
+  /** An entry later than `revision` was not removed: a store that was restored to `revision` does not have it yet. */
   #remove(key: string, revision: Revision): void {
     const entry = this.#entries.get(key);
-    // When the store carried out what this host asked for without an answer, nobody knows.
+    // The revision of an own write: the store's revision of the removal is not known.
     const removedAt = Number.isInteger(revision) ? revision : Number.MAX_SAFE_INTEGER;
     if (entry && entry.revision <= revision) this.removals.note(entry, removedAt);
     this.#entries.delete(key);
   }
 
-  #noteGone(key: string, revision: Revision): void {
-    this.#gone.delete(key);
-    this.#gone.set(key, revision);
-    const [oldest] = this.#gone.keys();
-    if (this.#gone.size > MOST_GONE && oldest !== undefined) this.#gone.delete(oldest);
+  #addTombstone(key: string, revision: Revision): void {
+    this.#tombstones.delete(key);
+    this.#tombstones.set(key, revision);
+    const [oldest] = this.#tombstones.keys();
+    if (this.#tombstones.size > MAX_TOMBSTONES && oldest !== undefined) this.#tombstones.delete(oldest);
   }
 
   #put(entry: Entry): void {
     const known = this.#entries.get(entry.key);
-    if ((known?.revision ?? 0) > entry.revision || (this.#gone.get(entry.key) ?? 0) > entry.revision) return;
-    this.#gone.delete(entry.key);
+    if ((known?.revision ?? 0) > entry.revision || (this.#tombstones.get(entry.key) ?? 0) > entry.revision)
+      return;
+    this.#tombstones.delete(entry.key);
     this.#entries.set(entry.key, entry);
     this.removals.retract(entry);
   }
 
   #changed(revision: Revision): void {
-    // What this host wrote while the store was away has revisions of its own, between two of the store's.
+    // Own writes have fractional revisions, between two of the store's.
     this.#revision = Math.max(this.#revision, Math.floor(revision));
     this.#onChange();
   }

@@ -1,4 +1,4 @@
-/** Which records are a host's own, so that nobody else writes them, and which it sees to that they last: pure. */
+/** Which records are a host's own, so that no other host writes them; and which are put back after a restore. Pure. */
 
 import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
 import { endpointRecord } from '../../model/endpoint.js';
@@ -6,39 +6,39 @@ import { keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
 import { findRecord } from '../../model/record.js';
 
-/** Tells whether this host alone may write `key`, by what the store has of it (undefined: nothing). */
+/** Whether only this host may write `key`. `stored`: what the store has under it; undefined: nothing. */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
 
 export interface Ownership {
   readonly hostId: string;
   readonly isOwn: IsOwn;
-  /** Tells whether others may have what was this host's alone, when `written` takes the place of `stored`. */
+  /** Whether other hosts may claim what was this host's own, once `written` has replaced `stored`. */
   readonly isGivenUp: (key: string, stored: string, written: string | undefined) => boolean;
-  /** Of a record that tells of this host alone: it knows best whether the record is to be there, and how. */
-  readonly isMine: (key: string, value: string) => boolean;
-  /** Of a record that says the same whoever writes it. */
+  /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
+  readonly isAboutThisHost: (key: string, value: string) => boolean;
+  /** Whether the record is the same whichever host writes it. After a restore, every host puts it back. */
   readonly isCommon: (key: string) => boolean;
 }
 
-/** What everybody sees to. */
+/** Records that every host puts back. */
 const COMMON = [
   ...[keys.networks(), keys.vnis(), keys.names(), keys.bindingGuards()],
   ...[keys.pools(), keys.poolGuard(), keys.poolReferenceGuards()],
 ];
-/** What a host may claim that nobody has. */
+/** Records by which a host claims what no other host has. */
 const CLAIMED = [keys.addresses(), keys.macs()];
-/** What a host has under keys that name it. */
+/** Records of a host, under keys that have its id as second part. */
 const BY_HOST = [keys.bindings(), keys.poolReferences()];
 
-/** Records of these are watched for their own sake: only what is known is put back to a store that has lost it. */
-export const WATCHED_TO_LAST = [
+/** Prefixes that are always watched: only what is known can be put back after a restore. */
+export const ALWAYS_WATCHED = [
   ...[keys.vnis(), keys.names(), keys.bindingGuards(), keys.vteps()],
   ...[keys.pools(), keys.poolReferences(), keys.poolGuard(), keys.poolReferenceGuards(), keys.macs()],
 ];
 
 /**
- * A host's own are its endpoints, and the addresses and MACs that it has claimed. Not an address that rests: its rest ends
- * by itself, and then anybody may claim it. Not one that is free.
+ * A host's own records are its endpoints, and the addresses and MACs that it has claimed. Not a resting address: its rest ends
+ * by itself, and then any host may claim it. Not a free one.
  */
 export function ownershipOf(hostId: string): Ownership {
   const isOwn: IsOwn = (key, stored, written) => {
@@ -54,17 +54,17 @@ export function ownershipOf(hostId: string): Ownership {
   };
   const isGivenUp = (key: string, stored: string, written: string | undefined) =>
     isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
-  const isMine = (key: string, value: string) => hostOf(key, value) === hostId;
+  const isAboutThisHost = (key: string, value: string) => hostOf(key, value) === hostId;
   const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId;
-  return { hostId, isOwn, isGivenUp, isMine, isCommon };
+  return { hostId, isOwn, isGivenUp, isAboutThisHost, isCommon };
 }
 
-/** Of a record under a key that no other record has ever after: once removed it is so for good. */
+/** Whether the key is never used again once its record is removed. */
 export function isKeyUsedOnce(key: string): boolean {
   return isUnder(key, [...BY_HOST, keys.endpoints()]);
 }
 
-/** The host that a record tells of, and of no other; not of a record that is there for a time only. */
+/** The only host that a record describes; undefined for any other record, and for one that is temporary. */
 export function hostOf(key: string, value: string): string | undefined {
   if (key.startsWith(keys.endpoints())) return findRecord(endpointRecord, { key, value })?.hostId;
   if (key.startsWith(keys.macs())) return findRecord(macRecord, { key, value })?.hostId;

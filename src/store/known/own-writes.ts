@@ -1,6 +1,6 @@
 /**
- * What this host has written of its own while the store did not answer, until the store has it: in memory, and in a
- * journal on disk, so that it outlives the daemon and the machine's reboot.
+ * The own writes: what this host has written while the store was away, until the store has it. In memory, and in a journal on
+ * disk, which survives the end of the daemon and a reboot of the machine.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -17,9 +17,9 @@ const ownWrite = z.object({
   base: z.number(),
   /** Absent: removed. */
   value: z.string().optional(),
-  /** Written under a lease that nobody renews, of this length, from when the store has it. */
+  /** Written under a lease that is not renewed, of this length; its time begins when the store has the record. */
   ttlSeconds: z.number().optional(),
-  /** Between two of the store's. */
+  /** Fractional, between two of the store's. */
   revision: z.number(),
 });
 export type OwnWrite = z.infer<typeof ownWrite>;
@@ -56,7 +56,7 @@ export class OwnWrites implements AsyncDisposable {
     this.#givenUp = givenUp;
   }
 
-  /** Takes up what an earlier run left of this store; of another store is of no use. Throws DISK. */
+  /** Reads the journal of an earlier run; ignores that of another store. Throws DISK. */
   static async open(path: string, store: string): Promise<OwnWrites> {
     await ensureDirectory(dirname(path));
     return new OwnWrites(path, store, await readJournal(path, store));
@@ -67,24 +67,24 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   /**
-   * Keys that this host gave up, or was about to, and that the file of what is known may still have as its own, each with
-   * the revision that its record had.
+   * Keys that this host gave up, or was about to give up, each with the revision of the record. last-known.json may still have
+   * these records as this host's.
    */
   get givenUp(): GivenUp {
     return this.#givenUp;
   }
 
-  /** The latest of a key. */
+  /** The latest own write of a key. */
   find(key: string): OwnWrite | undefined {
     return this.#writes.get(key);
   }
 
-  /** The latest of each key, in the order in which keys were first written. */
+  /** The latest own write of each key, in the order in which the keys were first written. */
   list(prefix = ''): OwnWrite[] {
     return [...this.#writes.values()].filter(({ key }) => key.startsWith(prefix));
   }
 
-  /** Seen at once; on disk when this resolves. Throws DISK, with all as it was. */
+  /** `find` and `list` have them at once; on disk when this resolves. Throws DISK, with nothing changed. */
   async keep(writes: readonly OwnWrite[]): Promise<void> {
     const before = writes.map(({ key }) => [key, this.#writes.get(key)] as const);
     for (const write of writes) this.#writes.set(write.key, write);
@@ -99,25 +99,25 @@ export class OwnWrites implements AsyncDisposable {
     }
   }
 
-  /** The store has it. Throws DISK. */
+  /** The store has the own write of `key`: it ends. Throws DISK. */
   async settle(key: string): Promise<void> {
     this.#writes.delete(key);
     await (this.#isEmpty ? this.#clear() : this.#append([{ settled: key }]));
   }
 
-  /** On disk when this resolves, and then known after any crash. Throws DISK. */
+  /** This host gives up `records`. On disk when this resolves. Throws DISK. */
   async giveUp(records: readonly Entry[]): Promise<void> {
     for (const { key, revision } of records) this.#givenUp.set(key, revision);
     await this.#append(records.map(({ key, revision }) => ({ givenUp: key, revision })));
   }
 
-  /** The file of what is known knows by now. Throws DISK. */
+  /** last-known.json does not have these records as this host's any more. Throws DISK. */
   async forgetGivenUp(known: GivenUp): Promise<void> {
     for (const [key, revision] of known) if (this.#givenUp.get(key) === revision) this.#givenUp.delete(key);
     if (known.size > 0 && this.#isEmpty) await this.#clear();
   }
 
-  /** So that some writes can be kept also when the disk is full. Costs nothing while it is so. Throws DISK. */
+  /** Reserves room for some own writes on a disk that is full later. Costs nothing when it is there. Throws DISK. */
   async keepSpareRoom(): Promise<void> {
     await this.#enqueue(() => this.#spare.ensure());
   }
@@ -132,7 +132,7 @@ export class OwnWrites implements AsyncDisposable {
     return this.#writes.size + this.#givenUp.size === 0;
   }
 
-  /** Unless something was appended meanwhile. */
+  /** Empties the journal, unless something was appended meanwhile. */
   #clear(): Promise<void> {
     return this.#enqueue(async () => {
       if (!this.#isEmpty) return;
@@ -176,13 +176,13 @@ export class OwnWrites implements AsyncDisposable {
   }
 }
 
-/** As a reader of the store sees it: undefined when it was removed. */
+/** The own write as a reader of the store sees it: undefined when it is a removal. */
 export function entryOf({ key, value, revision }: OwnWrite, known: Entry | undefined): Entry | undefined {
   if (value === undefined) return undefined;
   return { key, value, revision, createRevision: known?.createRevision ?? revision };
 }
 
-/** Fractional: made on this host while the store did not answer, and not settled when it was read. */
+/** True: the revision of an own write that was not settled when it was read. */
 export function isOwnRevision(revision: Revision): boolean {
   return !Number.isInteger(revision);
 }
@@ -201,7 +201,7 @@ async function readJournal(path: string, store: string): Promise<Journal> {
   return journal;
 }
 
-/** undefined for a line that was cut short: nobody was told that it is kept. */
+/** undefined for a line that a crash has cut short: its commit was not acknowledged. */
 function parseLine(text: string) {
   try {
     return line.safeParse(JSON.parse(text)).data;

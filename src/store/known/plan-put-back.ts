@@ -1,4 +1,4 @@
-/** What this host does about the records of a store that was restored from an older backup: pure. */
+/** What this host puts back, and removes again, after a restore of the store. Pure. */
 
 import type { Entry, Revision } from '../store.js';
 import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
@@ -6,17 +6,20 @@ import type { OwnWrite } from './own-writes.js';
 import type { Removal } from './removals.js';
 
 export interface Restored {
-  /** What the store had, as far as it is known, and what it has now. */
+  /** What was known of the store before the restore, and what it has now. */
   readonly before: readonly Entry[];
   readonly now: readonly Entry[];
   readonly findRemoval: (key: string) => Removal | undefined;
 }
 
 /**
- * All is to be as it was before. What tells of this host alone it writes, and removes, as it knows it. What is common
- * everybody puts back where it is missing; what is there stays, unless it is known to have been changed or removed since
- * the backup: it may as well have been written after the restore. An address that another host has claimed meanwhile stays
- * that host's. `base` and `revision` of the writes: as OwnWrite says.
+ * The own writes that make the store as it was before the restore:
+ * - Records that describe this host alone are written, or removed, as this host knows them.
+ * - Records that are common are written where they are missing. One that is there stays, since it may have been written after
+ *   the restore; unless it is known to have been changed or removed between the backup and the restore.
+ * - An address that another host has claimed since the restore stays that host's.
+ *
+ * `revision`: of the own writes.
  */
 export function planPutBack(restored: Restored, ownership: Ownership, revision: Revision): OwnWrite[] {
   const before = byKey(restored.before);
@@ -33,39 +36,42 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
 }
 
 /**
- * What other hosts have to put back. Where one does not, being cut off or without xnet, this one does it for that host: its
- * containers run on, and must keep their addresses.
+ * The lost records that other hosts put back. If one does not, being cut off or without xnet, this host puts them back for it:
+ * that host's containers run on, and must keep their addresses.
  */
-export function lostOfOthers({ before, now }: Restored, { isMine, isCommon }: Ownership): Entry[] {
+export function lostOfOthers({ before, now }: Restored, { isAboutThisHost, isCommon }: Ownership): Entry[] {
   const present = byKey(now);
   return before.filter(
     ({ key, value }) =>
-      !present.has(key) && hostOf(key, value) !== undefined && !isMine(key, value) && !isCommon(key),
+      !present.has(key) && hostOf(key, value) !== undefined && !isAboutThisHost(key, value) && !isCommon(key),
   );
 }
 
-/** undefined: it is left to others. */
-function baseOfLost(wanted: Entry | undefined, { isMine, isCommon }: Ownership): Revision | undefined {
-  return wanted && (isMine(wanted.key, wanted.value) || isCommon(wanted.key)) ? 0 : undefined;
+/** For a record that is missing. undefined: it is left to other hosts. */
+function baseOfLost(
+  wanted: Entry | undefined,
+  { isAboutThisHost, isCommon }: Ownership,
+): Revision | undefined {
+  return wanted && (isAboutThisHost(wanted.key, wanted.value) || isCommon(wanted.key)) ? 0 : undefined;
 }
 
-/** undefined: what was found stays. */
+/** For a record that was found. undefined: it stays. */
 function baseOf(
   wanted: Entry | undefined,
   found: Entry,
   removal: Removal | undefined,
-  { isMine, isCommon }: Ownership,
+  { isAboutThisHost, isCommon }: Ownership,
 ): Revision | undefined {
   const { key, value, revision } = found;
-  if (isMine(key, value)) return revision;
+  if (isAboutThisHost(key, value)) return revision;
   const isOutdated = isSuperseded(found, wanted) || isRemoved(found, removal);
-  // Of no revision that is found: the write is given up where it is another's by now.
-  if (wanted && isMine(key, wanted.value)) return isOutdated ? revision : 0;
+  // 0 is never the revision of a record: the replay drops the own write if the record is another host's by now.
+  if (wanted && isAboutThisHost(key, wanted.value)) return isOutdated ? revision : 0;
   const isCommons = isCommon(key) || (!wanted && isKeyUsedOnce(key));
   return isCommons && isOutdated ? revision : undefined;
 }
 
-/** The same record had been changed since, or another had taken its place. */
+/** Before the restore the record had been changed, or another had taken its place. */
 function isSuperseded(found: Entry, wanted: Entry | undefined): boolean {
   return (
     wanted !== undefined && wanted.createRevision >= found.createRevision && wanted.revision > found.revision

@@ -1,20 +1,20 @@
 /**
- * Records that were seen to be removed: a store that is restored from an older backup has them again. In memory;
- * last-known-file.ts keeps them on disk.
+ * The removals of records that this host has seen: a store that is restored from an older backup has the records again. In
+ * memory; last-known-file.ts writes them to disk.
  */
 import { kindOf } from '../../model/keys.js';
 import type { Entry, Revision } from '../store.js';
 
-/** Of the last record under `key` that was removed. */
+/** The last removal of a record under `key`. */
 export interface Removal {
   readonly key: string;
   readonly createRevision: Revision;
-  /** Of the commit that removed it, or a later one. */
+  /** Revision of the commit that removed it, or a later one. */
   readonly removedAt: Revision;
 }
 
-/** Of each kind of record (first part of its key): so many removals may lie between a backup and its restore. */
-const MOST = 500;
+/** Removals that are remembered of each kind of record (first part of its key). Any more since a backup are not undone. */
+const MAX_PER_KIND = 500;
 
 export class Removals {
   /** By kind and key, the latest last. */
@@ -36,12 +36,12 @@ export class Removals {
     return [...this.#kinds.values()].flatMap((removals) => [...removals.values()]);
   }
 
-  /** The store says that this record is there. */
+  /** The store has this record: its removal is forgotten. */
   retract({ key, createRevision }: Entry): void {
     if (this.find(key)?.createRevision === createRevision) this.#kinds.get(kindOf(key))?.delete(key);
   }
 
-  /** The store was put back to `revision`: what had been created after it never was, in the store's new past. */
+  /** The store was restored to `revision`: it never had the records that were created later. */
   goBackTo(revision: Revision): void {
     for (const { key, createRevision } of this.list())
       if (createRevision > revision) this.#kinds.get(kindOf(key))?.delete(key);
@@ -54,6 +54,6 @@ export class Removals {
     kind.delete(key);
     kind.set(key, removal);
     const [oldest] = kind.keys();
-    if (kind.size > MOST && oldest !== undefined) kind.delete(oldest);
+    if (kind.size > MAX_PER_KIND && oldest !== undefined) kind.delete(oldest);
   }
 }

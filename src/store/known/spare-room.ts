@@ -4,7 +4,7 @@ import { diskError, isFull } from '../../disk-errors.js';
 /** Some hundred records. */
 const BYTES = 64 << 10;
 
-/** Room on the disk of the state directory, kept by a file without meaning for what must be written also when it is full. */
+/** A file of the state directory that reserves room: what must be written also to a full disk is written in its place. */
 export class SpareRoom {
   readonly #path: string;
   #isThere = false;
@@ -13,7 +13,7 @@ export class SpareRoom {
     this.#path = path;
   }
 
-  /** Costs nothing when it is there. Throws DISK, with nothing taken. */
+  /** Costs nothing when the file is there. Throws DISK, with no room taken. */
   async ensure(): Promise<void> {
     if (this.#isThere) return;
     const found = await stat(this.#path).catch(() => undefined);
@@ -21,7 +21,7 @@ export class SpareRoom {
     this.#isThere = true;
   }
 
-  /** Writes; where there is no room, once more in the room that was kept. */
+  /** Calls `work`; on a full disk removes the file and calls `work` once more. */
   async write(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -1,4 +1,4 @@
-/** Carries the changes of a store on one host to its watches. */
+/** Passes the changes of a store on one host to its watches. */
 import { Mailbox } from '../mailbox.js';
 import type { Change, Revision, Snapshot, WatchBatch } from '../store.js';
 

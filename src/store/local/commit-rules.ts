@@ -1,8 +1,8 @@
-/** What a commit may hold and when its conditions hold: the same for every store. */
+/** What a commit may contain, and when its conditions hold: the same for every store. */
 import { XnetError } from '../../errors.js';
 import type { Condition, Entry, Write } from '../store.js';
 
-/** etcd's default `--max-txn-ops`; the other stores keep to it so that tests on them find what etcd refuses. */
+/** etcd's default `--max-txn-ops`; the other stores have the same limit, so that tests on them find what etcd refuses. */
 const MAX_OPERATIONS = 128;
 
 /** Throws INTERNAL for a commit that no store takes: a key written twice, an empty key, too many operations. */

@@ -1,5 +1,5 @@
 /**
- * One writing process per directory, because watches hear only of their own process's commits.
+ * One writing process per directory: a watch yields only the commits of its own process.
  *
  * The writer is noted in the database itself, in a transaction, which LMDB's lock makes exclusive between
  * processes. A writer that was killed is recognised: pid, start time and boot are together unique.
@@ -10,7 +10,7 @@ import { XnetError } from '../../errors.js';
 
 interface Writer {
   readonly pid: number;
-  /** Clock ticks from boot to the start of the process, as /proc tells it (man 5 proc, field 22). */
+  /** Clock ticks from boot to the start of the process, by /proc/PID/stat (man 5 proc, field 22). */
   readonly startTicks: string;
   readonly bootId: string;
 }
@@ -51,7 +51,7 @@ function describeProcess(pid: number): Writer | undefined {
     // The command, field 2, is in parentheses and may hold spaces.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state = '', startTicks = ''] = [fields[0], fields[19]];
-    // A zombie has ended, though its parent (after the keeper's death an init that may never ask) has not heard.
+    // A zombie has ended; its parent (an init, after the keeper's death) may never wait for it.
     if (state === 'Z' || state === 'X') return undefined;
     return { pid, startTicks, bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() };
   } catch {

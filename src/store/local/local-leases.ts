@@ -1,9 +1,9 @@
 /**
- * The leases of a store on one host: who holds which keys, and when each ends.
+ * The leases of a store on one host: the keys of each, and when it ends.
  *
- * A lease that is kept alive lives as long as the process; when the store is opened again, it ends
- * `ttlSeconds` after that. A plain lease ends at its time on the wall clock, also across a restart, but
- * never later than `ttlSeconds` after the opening, whatever the clock has done meanwhile.
+ * A lease that is kept alive does not end while the process runs; one of an earlier process ends `ttlSeconds` after the store
+ * was opened again. A lease that is not kept alive ends at its time on the wall clock, also across a restart; but never later
+ * than `ttlSeconds` after the opening, even if the clock was set back.
  */
 import type { StoredLease } from './local-table.js';
 
@@ -25,7 +25,7 @@ export class LocalLeases {
     this.#expire = expire;
   }
 
-  /** Follows a lease; the promise resolves when `forget` is called for it. */
+  /** Keeps the lease until `forget`; the promise resolves then. */
   follow(lease: StoredLease): Promise<void> {
     return new Promise((resolve) => {
       const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
@@ -38,7 +38,7 @@ export class LocalLeases {
     this.#held.get(id)?.keys.add(key);
   }
 
-  /** Every key that is under the lease, and perhaps some that were. */
+  /** Every key under the lease, and perhaps keys that are not under it any more. */
   keysOf(id: string): Iterable<string> {
     return this.#held.get(id)?.keys ?? [];
   }

@@ -1,4 +1,5 @@
-/** A whole Store out of a local table: conditions, leases, and watches within this process. */
+/** Makes a Store of a local table: adds conditions, leases, and watches within this process. */
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { XnetError } from '../../errors.js';
 import type {
   CommitResult,
@@ -64,9 +65,9 @@ export class LocalStore implements Store {
     });
   }
 
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
-    const until = AbortSignal.any([signal, this.#closing.signal]);
-    return this.#feed.watch(prefix, () => this.#snapshot(prefix), until);
+  async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    using until = new LinkedAbort([signal, this.#closing.signal]);
+    yield* this.#feed.watch(prefix, () => this.#snapshot(prefix), until.signal);
   }
 
   async grantLease({ ttlSeconds, keepAlive = true }: LeaseOptions): Promise<Lease> {
@@ -104,7 +105,7 @@ export class LocalStore implements Store {
     this.#leases.forget(id);
   }
 
-  /** The disk may be full for a while: an expired lease is tried again until it is gone. */
+  /** The disk may be full for a while: the end of an expired lease is tried again until it is written. */
   #retryEnd(id: string): void {
     setTimeout(() => void this.#endLease(id).catch(() => this.#retryEnd(id)), 1000).unref();
   }

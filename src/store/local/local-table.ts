@@ -1,6 +1,6 @@
 /**
- * What a store on one host must keep, whatever it keeps it in: entries in key order, leases, and the last
- * revision. LocalStore makes a whole Store of it.
+ * What a store on one host keeps, in whatever medium: entries in key order, leases, and the last revision. LocalStore makes
+ * a Store of it.
  */
 import type { Entry, Revision } from '../store.js';
 

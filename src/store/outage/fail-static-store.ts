@@ -1,13 +1,42 @@
 /**
- * A store of the cluster that goes on while the cluster's does not answer ("away"): what was watched or listed is
- * read as it last was, and what is this host's own (own-keys.ts) is written to a journal on disk, and to the store
- * as soon as it answers. Anything else is refused with the store's reason.
+ * A store of the cluster that goes on while the cluster's store, here called the inner one, does not answer. It reads what is
+ * known (working-copy.ts), and commits own writes: those that change this host's own records only (own-keys.ts).
  *
- * Sound because nobody else writes what is a host's own. A commit that was not answered may have been applied: the
- * replay finds that out (replay.ts). While the store answers, calls pass through unchanged.
+ *                    a call got no answer, or a restore was found
+ *     +-----------+                                                +------+
+ *     | answering | ---------------------------------------------> | away | <---+
+ *     +-----------+                                                +------+     |
+ *           ^                           a read, tried every `probeMs`, |        | a step
+ *           |                                              is answered |        | failed
+ *           |                                                          v        |
+ *           |  no own write is left,    +--------------------------------------------------------+
+ *           +-------------------------- | coming back: 1. restore compare  2. replay  3. settle  |
+ *              no restore is unsettled  +--------------------------------------------------------+
+ *
+ * It opens as answering; as away if an earlier run left own writes. Coming back, calls are answered as while away:
+ * 1. Restore compare: if the inner store was restored from a backup, what it lost becomes an own write (restores.ts).
+ * 2. Replay: the own writes are committed to the inner store (replay.ts).
+ * 3. Settle: after a restore, the other hosts get time to put back their records.
+ *
+ *            answering                                      away, coming back
+ *   get      the inner store's answer; what is known, if    what is known; STORE_UNAVAILABLE if `fresh`
+ *            that takes longer than `patienceMs`
+ *   list     as get                                         what is known, marked as recalled
+ *   commit   to the inner store; an own write that is not   an own write: to the journal on disk; any other waits,
+ *            answered is committed as while away            see below
+ *   watch    the inner store's batches; own writes hide     first what is known, marked as recalled; then own writes;
+ *            what the inner store has under their keys;     and a snapshot when the inner store answers
+ *            first what is known, as in get
+ *
+ * While away, a read of what is not known, and a commit that is no own write, wait up to `returnMs` for the state answering. If
+ * the store is still away then, they fail with STORE_UNAVAILABLE and the inner store's reason.
+ *
+ * Sound because nobody else writes this host's own records. A commit without an answer may have been applied: the replay
+ * finds out.
  */
 import { join } from 'node:path';
 import { withDeadline } from '../../concurrency/deadline.js';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 import { LastKnown } from '../known/last-known.js';
@@ -27,28 +56,28 @@ import type {
   WatchBatch,
   Write,
 } from '../store.js';
-import { Absence, type AbsenceTiming, unavailable } from './absence.js';
-import { KeptLease } from './kept-lease.js';
+import { Outage, type OutageTiming, unavailable } from './outage.js';
+import { PromisedLease } from './promised-lease.js';
 import { type Replayed, replayOwnWrites } from './replay.js';
 import { Restores } from './restores.js';
-import { StandIn } from './stand-in.js';
 import { watchFailStatic } from './watch-fail-static.js';
+import { WorkingCopy } from './working-copy.js';
 
 export interface FailStaticOptions {
   readonly stateDirectory: string;
   readonly ownership: Ownership;
-  /** Prefixes that are watched all the time, besides those that are asked for. */
+  /** Prefixes that are watched as long as the store is open, so that they are known. */
   readonly always?: readonly string[];
   readonly logger: Logger;
   readonly timing?: Partial<FailStaticTiming>;
 }
 
-export interface FailStaticTiming extends AbsenceTiming {
-  /** How far the file of what the store last said may be behind while it answers. */
+export interface FailStaticTiming extends OutageTiming {
+  /** How far last-known.json may be behind while the store answers. */
   readonly behindMs: number;
-  /** How long an answer is waited for that could be given without the store. */
+  /** Time limit of the inner store's answer, where the call can be answered without it. */
   readonly patienceMs: number;
-  /** How long the other hosts are waited for after a restore of the store: a watch begins anew within 3 s. */
+  /** Time that the other hosts get after a restore, to put back their records: a watch begins anew within 3 s. */
   readonly settleMs: number;
 }
 
@@ -59,7 +88,7 @@ const DEFAULTS: FailStaticTiming = {
 
 const RESTORED = 'was restored from an older backup; the hosts put back what it lost';
 
-/** What a host whose state directory cannot be written is without. */
+/** What does not work on a host whose state directory cannot be written. */
 const UNWRITABLE =
   'a restart while etcd is away may not know the latest, and when what is kept in reserve is used up, no address is given back and no container starts while etcd is away';
 
@@ -73,35 +102,35 @@ export class FailStaticStore implements Store {
   readonly #inner: Store;
   readonly #options: FailStaticOptions;
   readonly #timing: FailStaticTiming;
-  readonly #standIn: StandIn;
-  readonly #absence: Absence;
+  readonly #copy: WorkingCopy;
+  readonly #outage: Outage;
   readonly #files: Files;
   readonly #closing = new AbortController();
   readonly #restores: Restores;
   #watching: readonly Promise<void>[] = [];
 
-  private constructor(inner: Store, options: FailStaticOptions, standIn: StandIn, files: Files) {
+  private constructor(inner: Store, options: FailStaticOptions, copy: WorkingCopy, files: Files) {
     this.description = inner.description;
     this.#inner = inner;
     this.#options = options;
     this.#timing = { ...DEFAULTS, ...options.timing };
-    this.#standIn = standIn;
+    this.#copy = copy;
     this.#files = files;
     const { logger } = options;
     const { settleMs, probeMs: retryMs } = this.#timing;
-    const onFound = () => this.#absence.begin(unavailable(`${inner.description} ${RESTORED}`), 0);
-    const restores = new Restores({ inner, standIn, onFound, logger, settleMs, retryMs });
+    const onFound = () => this.#outage.begin(unavailable(`${inner.description} ${RESTORED}`), 0);
+    const restores = new Restores({ inner, copy, onFound, logger, settleMs, retryMs });
     this.#restores = restores;
     const onBegin = () => {
       files.lastKnown.flush();
-      restores.noteSilence();
+      restores.noteAway();
     };
     const comeBack = () => this.#comeBack();
-    const isDone = () => standIn.size === 0 && restores.isOver;
-    this.#absence = new Absence({ onBegin, comeBack, isDone }, this.#timing, logger);
+    const isDone = () => copy.size === 0 && restores.isOver;
+    this.#outage = new Outage({ onBegin, comeBack, isDone }, this.#timing, logger);
   }
 
-  /** Takes up what an earlier run left in the state directory. Throws DISK. */
+  /** Reads what an earlier run left in the state directory. Throws DISK. */
   static async open(inner: Store, options: FailStaticOptions): Promise<FailStaticStore> {
     const { stateDirectory, ownership, logger, always = [] } = options;
     const { description } = inner;
@@ -109,11 +138,11 @@ export class FailStaticStore implements Store {
     const content = await readLastKnown(path, description);
     const known: LastKnown = new LastKnown(() => lastKnown.hint(), content);
     const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
-    // Of one that this host has claimed again since, the file has the later record.
+    // A record that this host has claimed again since it was given up is in last-known.json, with a later revision.
     const isSince = (key: string, revision: Revision) => (known.find(key)?.revision ?? 0) > revision;
     for (const [key, revision] of ownWrites.givenUp) if (!isSince(key, revision)) known.forget(key);
     const onWriting = () => {
-      // What is not committed yet is still in the file as this host's.
+      // Not one whose removal is not committed yet: last-known.json still has its record as this host's.
       const isOver = (key: string, revision: Revision) =>
         isSince(key, revision) || !ownership.isOwn(key, known.find(key)?.value, undefined);
       const givenUp = new Map([...ownWrites.givenUp].filter((each) => isOver(...each)));
@@ -127,26 +156,26 @@ export class FailStaticStore implements Store {
       problem ? logger.warn(problem) : logger.info('the state directory can be written again', { path });
     const fileOptions = { behindMs, onWriting, onProblem };
     const lastKnown = new LastKnownFile(path, description, () => known.content, fileOptions);
-    const standIn = new StandIn(known, ownWrites, ownership);
-    const store = new FailStaticStore(inner, options, standIn, { lastKnown, ownWrites });
+    const copy = new WorkingCopy(known, ownWrites, ownership);
+    const store = new FailStaticStore(inner, options, copy, { lastKnown, ownWrites });
     store.#watching = always.map((prefix) => store.#keepWatching(prefix));
-    if (ownWrites.size > 0) store.#absence.begin(unavailable(`${description} was not asked yet`), 0);
+    if (ownWrites.size > 0) store.#outage.begin(unavailable(`${description} was not asked yet`), 0);
     return store;
   }
 
   get away(): boolean {
-    return this.#absence.reason !== undefined;
+    return this.#outage.reason !== undefined;
   }
 
   get problem(): string | undefined {
-    const { reason } = this.#absence;
+    const { reason } = this.#outage;
     if (!reason) return undefined;
-    const { size } = this.#standIn;
+    const { size } = this.#copy;
     return `${reason.message}${size === 0 ? '' : `; ${size} records of this host are kept until it answers`}`;
   }
 
   get awaySince(): Date | undefined {
-    return this.away ? this.#absence.since : undefined;
+    return this.away ? this.#outage.since : undefined;
   }
 
   get diskProblem(): string | undefined {
@@ -155,24 +184,24 @@ export class FailStaticStore implements Store {
   }
 
   recall(prefix: string): readonly Entry[] | undefined {
-    return this.#standIn.known.covers(prefix) ? this.#standIn.snapshot(prefix).entries : undefined;
+    return this.#copy.known.covers(prefix) ? this.#copy.snapshot(prefix).entries : undefined;
   }
 
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
     const ask = () => this.#inner.get(key);
-    const reason = this.#absence.reason;
+    const reason = this.#outage.reason;
     if (fresh && reason) throw unavailable(reason.message, { applied: false });
     return this.#read(key, ask, () => {
-      if (fresh) throw this.#absence.reason ?? unavailable(`${this.description} did not answer`);
-      return this.#standIn.find(key);
+      if (fresh) throw this.#outage.reason ?? unavailable(`${this.description} did not answer`);
+      return this.#copy.find(key);
     });
   }
 
   async list(prefix: string): Promise<Snapshot> {
     const ask = async () => {
-      const heard = this.#standIn.known.revision;
+      const lastSeen = this.#copy.known.revision;
       const snapshot = await this.#inner.list(prefix);
-      await this.#restores.takeListed(prefix, snapshot, heard, this.#closing.signal);
+      await this.#restores.takeListed(prefix, snapshot, lastSeen, this.#closing.signal);
       return this.away ? this.#recalled(prefix) : snapshot;
     };
     return this.#read(prefix, ask, () => this.#recalled(prefix));
@@ -180,40 +209,41 @@ export class FailStaticStore implements Store {
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     checkCommit(conditions, writes);
-    const canBeKept = () => this.#standIn.canCommit(conditions, writes);
-    if (!this.away || !canBeKept()) await this.#absence.wait();
+    const canCommitHere = () => this.#copy.canCommit(conditions, writes);
+    if (!this.away || !canCommitHere()) await this.#outage.wait();
     if (this.away) return this.#commitHere(conditions, writes);
     try {
       return await this.#commitToStore(conditions, writes);
     } catch (error: unknown) {
       const unanswered = asUnanswered(error);
-      this.#absence.begin(unanswered);
-      if (unanswered.fields.applied !== false) this.#standIn.noteUnanswered(writes);
-      if (!canBeKept()) throw unanswered;
+      this.#outage.begin(unanswered);
+      if (unanswered.fields.applied !== false) this.#copy.noteUnanswered(writes);
+      if (!canCommitHere()) throw unanswered;
       return this.#commitHere(conditions, writes);
     }
   }
 
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+  async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    using until = new LinkedAbort([signal, this.#closing.signal]);
     const source = {
-      standIn: this.#standIn,
+      copy: this.#copy,
       inner: this.#inner,
-      takeSnapshot: (snapshot: Snapshot, until: AbortSignal) =>
-        this.#restores.takeWatched(prefix, snapshot, until),
+      takeSnapshot: (snapshot: Snapshot, over: AbortSignal) =>
+        this.#restores.takeWatched(prefix, snapshot, over),
       patienceMs: () => (this.away ? 0 : this.#timing.patienceMs),
     };
-    return watchFailStatic(source, prefix, AbortSignal.any([signal, this.#closing.signal]));
+    yield* watchFailStatic(source, prefix, until.signal);
   }
 
-  /** While the store is away, one that nobody renews is promised. */
+  /** While the store is away, a lease that is not renewed is promised, to be granted later. */
   async grantLease(options: LeaseOptions): Promise<Lease> {
     if (options.keepAlive ?? true) return this.#inner.grantLease(options);
     try {
-      if (!this.away) return await this.#inPatience(this.#inner.grantLease(options));
+      if (!this.away) return await this.#withinPatience(this.#inner.grantLease(options));
     } catch (error: unknown) {
-      this.#absence.begin(asUnanswered(error));
+      this.#outage.begin(asUnanswered(error));
     }
-    return new KeptLease(options.ttlSeconds);
+    return new PromisedLease(options.ttlSeconds);
   }
 
   reconnect(): void {
@@ -223,7 +253,7 @@ export class FailStaticStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    const ended = this.#absence[Symbol.asyncDispose]();
+    const ended = this.#outage[Symbol.asyncDispose]();
     await this.#inner[Symbol.asyncDispose]();
     await Promise.all([ended, ...this.#watching]);
     await this.#files.lastKnown[Symbol.asyncDispose]();
@@ -231,39 +261,39 @@ export class FailStaticStore implements Store {
   }
 
   async #read<T>(prefix: string, ask: () => Promise<T>, answerHere: () => T): Promise<T> {
-    const isKnown = this.#standIn.known.covers(prefix);
-    if (!isKnown) await this.#absence.wait();
+    const isKnown = this.#copy.known.covers(prefix);
+    if (!isKnown) await this.#outage.wait();
     if (this.away) return answerHere();
     try {
-      return await (isKnown ? this.#inPatience(ask()) : ask());
+      return await (isKnown ? this.#withinPatience(ask()) : ask());
     } catch (error: unknown) {
-      this.#absence.begin(asUnanswered(error));
+      this.#outage.begin(asUnanswered(error));
       if (!isKnown) throw asUnanswered(error);
       return answerHere();
     }
   }
 
   #recalled(prefix: string): Snapshot {
-    return { ...this.#standIn.snapshot(prefix), recalled: true };
+    return { ...this.#copy.snapshot(prefix), recalled: true };
   }
 
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
-    const translated = conditions.map((condition) => this.#standIn.translate(condition));
+    const translated = conditions.map((condition) => this.#copy.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
-    await this.#onDisk(this.#standIn.noteGivenUp(writes));
-    const heard = this.#standIn.known.revision;
+    await this.#onDisk(this.#copy.noteGivenUp(writes));
+    const lastSeen = this.#copy.known.revision;
     const asked = this.#inner.commit(translated, granted);
-    const result = await (this.#standIn.canCommit(conditions, writes) ? this.#inPatience(asked) : asked);
-    this.#restores.noteAnswer(result.revision, heard);
-    if (result.committed) this.#standIn.known.learnCommit(writes, result.revision);
+    const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(asked) : asked);
+    this.#restores.noteAnswer(result.revision, lastSeen);
+    if (result.committed) this.#copy.known.learnCommit(writes, result.revision);
     return result;
   }
 
   #commitHere(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
-    return this.#onDisk(this.#standIn.commit(conditions, writes));
+    return this.#onDisk(this.#copy.commit(conditions, writes));
   }
 
-  /** A disk that takes nothing is tried from then on until it does, and is a problem so long. */
+  /** After a failed write the state directory is tried until it can be written; until then `diskProblem` is set. */
   async #onDisk<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -274,11 +304,11 @@ export class FailStaticStore implements Store {
   }
 
   async #granted(write: Write): Promise<Write> {
-    if (!('put' in write) || !(write.lease instanceof KeptLease)) return write;
+    if (!('put' in write) || !(write.lease instanceof PromisedLease)) return write;
     return { ...write, lease: await write.lease.grantedBy(this.#inner) };
   }
 
-  async #inPatience<T>(work: Promise<T>): Promise<T> {
+  async #withinPatience<T>(work: Promise<T>): Promise<T> {
     const { patienceMs } = this.#timing;
     try {
       return await withDeadline(work, patienceMs, 'an answer');
@@ -289,30 +319,30 @@ export class FailStaticStore implements Store {
     }
   }
 
-  /** Hands over what is kept, when the store answers. Returns how many writes there were. */
+  /** Throws where the inner store does not answer. Returns the number of own writes that were replayed. */
   async #comeBack(): Promise<number> {
     await this.#inner.get('probe');
     await this.#restores.compareRest();
-    const { writes, isOwn } = this.#standIn;
+    const { writes, isOwn } = this.#copy;
     await replayOwnWrites(this.#inner, writes, isOwn, (replayed) => this.#settle(replayed));
     await this.#restores.settle(this.#closing.signal);
-    this.#standIn.noteAnswered();
+    this.#copy.noteAnswered();
     return writes.length;
   }
 
   async #settle(replayed: Replayed): Promise<void> {
     const { write, lost } = replayed;
     if (lost) this.#options.logger.error('a record of this host is another’s now', { key: write.key });
-    await this.#standIn.settle(replayed);
+    await this.#copy.settle(replayed);
   }
 
   async #keepWatching(prefix: string): Promise<void> {
-    // What it tells is taken in on the way.
+    // The watch itself takes each batch into what is known.
     for await (const _ of this.watch(prefix, this.#closing.signal));
   }
 }
 
-/** Throws what is an answer. */
+/** Throws any other error: with that the store has answered. */
 function asUnanswered(error: unknown): XnetError {
   if (isXnetError(error, 'STORE_UNAVAILABLE')) return error;
   throw error;

@@ -1,30 +1,32 @@
-/** Brings what this host wrote of its own while the store did not answer to the store. */
+/** Replay: commits this host's own writes to the store when it answers again. */
 import { XnetError } from '../../errors.js';
 import type { IsOwn } from '../known/own-keys.js';
 import type { OwnWrite } from '../known/own-writes.js';
 import type { Condition, Entry, Lease, Revision, Store, Write } from '../store.js';
 
-/** Of one commit: below half of what etcd takes. */
-const AT_ONCE = 50;
-/** Somebody else of this host's, as a commit of unknown fate, may come in between; that often is a defect. */
-const MOST_TRIES = 10;
+/** Own writes in one commit: less than half of what etcd allows. */
+const BATCH_SIZE = 50;
+/** An earlier commit of this host with an unknown fate may be applied in between; that often would be a defect. */
+const MAX_TRIES = 10;
 
-/** What became of a write: `stored` is what the store has now. */
+/** What became of an own write: `stored` is what the store has now. */
 export interface Replayed {
   readonly write: OwnWrite;
   readonly revision: Revision;
   readonly stored: Entry | undefined;
-  /** The key is another host's now: the write is given up. */
+  /** The record is another host's now: the own write is dropped. */
   readonly lost: boolean;
 }
 
-/** What is to be done about a key, in a commit of its own: some of a greater commit were not as they had been. */
+/** What the replay does with one own write, after the commit of its batch was refused. */
 export type Resolution = 'as-written' | 'write' | 'lost';
 
 /**
- * The store may have the value already (a commit of unknown fate), an earlier one of this host's, nothing (it was
- * restored from an older backup) or another host's record, which stays: after a restore, or because this host had given
- * the address up by a commit of unknown fate.
+ * By what the store has under the key:
+ * - The value already: an earlier commit, of unknown fate, was applied.
+ * - The record that this host overwrote (revision `base`), or another value of this host: it is overwritten.
+ * - Nothing, since it was restored from an older backup: the value is written.
+ * - Another host's record: it stays. The store was restored, or this host had given the address up by a commit of unknown fate.
  */
 export function resolveWrite(
   { key, value, base }: OwnWrite,
@@ -36,7 +38,7 @@ export function resolveWrite(
   return isOwn(key, value, value) ? 'lost' : 'as-written';
 }
 
-/** Settles all, calling `onReplayed` for each. Throws the store's errors; what is not settled then is done next time. */
+/** Commits all, and calls `onReplayed` for each. Throws the store's errors; the caller replays the rest later. */
 export async function replayOwnWrites(
   store: Store,
   writes: readonly OwnWrite[],
@@ -49,9 +51,9 @@ export async function replayOwnWrites(
     leases.set(ttlSeconds, lease);
     return lease;
   };
-  for (let start = 0; start < writes.length; start += AT_ONCE) {
-    const some = writes.slice(start, start + AT_ONCE);
-    const done = await replayAtOnce(store, some, leaseOf);
+  for (let start = 0; start < writes.length; start += BATCH_SIZE) {
+    const some = writes.slice(start, start + BATCH_SIZE);
+    const done = await replayBatch(store, some, leaseOf);
     for (const write of some) {
       await onReplayed(
         done === undefined ? await replayOne(store, write, isOwn, leaseOf) : replayed(write, done),
@@ -62,29 +64,29 @@ export async function replayOwnWrites(
 
 type LeaseOf = (ttlSeconds: number) => Promise<Lease>;
 
-/** The revision; undefined when any key is not as it was. */
-async function replayAtOnce(
+/** Returns the commit's revision; undefined when the record under one of the keys has changed. */
+async function replayBatch(
   store: Store,
   writes: readonly OwnWrite[],
   leaseOf: LeaseOf,
 ): Promise<Revision | undefined> {
   const formatted = await Promise.all(writes.map((write) => format(write, leaseOf)));
   const result = await store.commit(
-    writes.map(({ key, base }) => asItWas(key, base)),
+    writes.map(({ key, base }) => isUnchanged(key, base)),
     formatted,
   );
   return result.committed ? result.revision : undefined;
 }
 
 async function replayOne(store: Store, write: OwnWrite, isOwn: IsOwn, leaseOf: LeaseOf): Promise<Replayed> {
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const stored = await store.get(write.key);
     const resolution = resolveWrite(write, stored, isOwn);
     if (resolution !== 'write') {
       return { write, stored, revision: stored?.revision ?? write.revision, lost: resolution === 'lost' };
     }
     const result = await store.commit(
-      [asItWas(write.key, stored?.revision ?? 0)],
+      [isUnchanged(write.key, stored?.revision ?? 0)],
       [await format(write, leaseOf)],
     );
     if (result.committed) return replayed(write, result.revision);
@@ -100,7 +102,7 @@ async function format({ key, value, ttlSeconds }: OwnWrite, leaseOf: LeaseOf): P
   return { put: key, value, ...(ttlSeconds !== undefined && { lease: await leaseOf(ttlSeconds) }) };
 }
 
-function asItWas(key: string, revision: Revision): Condition {
+function isUnchanged(key: string, revision: Revision): Condition {
   return revision === 0 ? { key, is: 'absent' } : { key, is: 'at', revision };
 }
 

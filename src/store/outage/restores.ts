@@ -1,9 +1,11 @@
 /**
- * Finds that the cluster's store was restored from an older backup, and compares all that was known of it with what it has
- * then: what is missing is put back, what had been removed since is removed again (plan-put-back.ts).
+ * Finds that the cluster's store was restored from an older backup, and puts back what it lost: compares what was known of the
+ * store with what it has now. Records that are missing become own writes, and so do removals of records that had been removed
+ * since the backup (plan-put-back.ts).
  *
- * It is found when the store shows an earlier revision than it had before, or says something else of its past: after a
- * restore its revisions go on from the backup's, and may have got beyond those that were known.
+ * A restore is found in two ways: the store answers with an earlier revision than before; or it has other entries at an earlier
+ * revision than it had then (is-contradicted.ts). The second is needed because revisions go on from the backup's, and may
+ * have got beyond those that were known.
  */
 import { sleep } from '../../concurrency/deadline.js';
 import { errorMessage, isXnetError } from '../../errors.js';
@@ -12,37 +14,39 @@ import type { Logger } from '../../observability/logger.js';
 import { isContradicted } from '../known/is-contradicted.js';
 import { hostOf } from '../known/own-keys.js';
 import type { Entry, Past, Revision, Snapshot, Store } from '../store.js';
-import type { StandIn } from './stand-in.js';
+import type { WorkingCopy } from './working-copy.js';
 
 /**
- * How long a host's word lasts that it has put back what is its own: until all others have found the restore, those too that
- * were cut off meanwhile. One that finds it later takes what it last knew of a host for what that host has lost.
+ * Lifetime of a put-back mark, the record by which a host shows the others that it has put back its own records. All other
+ * hosts must find the restore within it, also one that is cut off: a host that finds it later sees no mark, and puts back
+ * what it last knew of the host.
  */
-const SAID_SECONDS = 600;
+const MARK_SECONDS = 600;
 
 export interface RestoresParts {
   readonly inner: Store;
-  readonly standIn: StandIn;
-  /** Called when it is found: `compareRest` and `settle` are to be awaited before anything is decided by what it has. */
+  readonly copy: WorkingCopy;
+  /** Called when a restore is found. Until `compareRest` and `settle` have resolved, the store's content is not complete. */
   readonly onFound: () => void;
   readonly logger: Logger;
-  /** How long the other hosts may take to find it, and to put back what is theirs. */
+  /** Time that the other hosts get to find the restore, and to put back their own records. */
   readonly settleMs: number;
-  /** Between two questions to a store that does not answer. */
+  /** Between two requests to a store that does not answer. */
   readonly retryMs: number;
 }
 
 export class Restores {
   readonly #parts: RestoresParts;
-  /** Prefixes that were known when it was found, and are not compared yet. */
+  /** Prefixes that were known when the restore was found, and are not compared yet. */
   readonly #uncompared = new Set<string>();
-  /** Prefixes of which the past is as it was known since the store last answered after a silence. */
+  /** Prefixes whose past was compared since the store was last away. */
   readonly #checked = new Set<string>();
   /** Records of other hosts that the store has lost, by key. */
   readonly #lostOfOthers = new Map<string, Entry>();
-  /** By which keys, and which values, hosts gave their word at an earlier restore: a backup of that time has them again. */
-  readonly #formerWords = new Map<string, string>();
-  #found = 0;
+  /** Put-back marks of earlier restores, value by key: a backup of that time has them again. */
+  readonly #formerMarks = new Map<string, string>();
+  /** Restores that were found. */
+  #restoreCount = 0;
   #settledAt = 0;
   #isSettling = false;
 
@@ -54,34 +58,39 @@ export class Restores {
     return this.#uncompared.size === 0 && !this.#isSettling;
   }
 
-  /** The store does not answer: another may, in its place. */
-  noteSilence(): void {
+  /** The store is away: when it answers again, it may have been restored. */
+  noteAway(): void {
     this.#checked.clear();
   }
 
-  /** Takes a watch's snapshot in. Without effect when `signal` aborts. Never rejects. */
+  /** Updates what is known by a watch's snapshot. Without effect when `signal` aborts. Never rejects. */
   async takeWatched(prefix: string, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
     await this.#check(prefix, snapshot.revision, signal);
-    if (!(await this.#compare(prefix, snapshot))) this.#parts.standIn.known.learnWatched(prefix, snapshot);
+    if (!(await this.#compare(prefix, snapshot))) this.#parts.copy.known.learnWatched(prefix, snapshot);
   }
 
-  /** Takes a list's answer in; `heard`: the revision known when it was asked for. Never rejects. */
-  async takeListed(prefix: string, snapshot: Snapshot, heard: Revision, signal: AbortSignal): Promise<void> {
-    const { known } = this.#parts.standIn;
-    this.noteAnswer(snapshot.revision, heard);
+  /** Updates what is known by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
+  async takeListed(
+    prefix: string,
+    snapshot: Snapshot,
+    lastSeen: Revision,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { known } = this.#parts.copy;
+    this.noteAnswer(snapshot.revision, lastSeen);
     const isChecked = this.#checked.has(prefix) || known.isWatched(prefix);
     if (!isChecked) await this.#check(prefix, snapshot.revision, signal);
     if (!(await this.#compare(prefix, snapshot))) known.learnListed(prefix, snapshot);
   }
 
-  /** Of an answer to what was asked for when `heard` was known already. */
-  noteAnswer(revision: Revision, heard: Revision): void {
-    // Else it was found after that.
-    const isStillKnown = heard <= this.#parts.standIn.known.revision;
-    if (revision < heard && isStillKnown) this.#begin(revision);
+  /** Compares the revision of an answer with `lastSeen`, the store's revision known before the request. */
+  noteAnswer(revision: Revision, lastSeen: Revision): void {
+    // Otherwise the restore was found since the request.
+    const isStillKnown = lastSeen <= this.#parts.copy.known.revision;
+    if (revision < lastSeen && isStillKnown) this.#begin(revision);
   }
 
-  /** Compares what no watch and no list has brought since. Throws the store's errors. */
+  /** Compares the prefixes that no watch and no list has compared since the restore. Throws the store's errors. */
   async compareRest(): Promise<void> {
     for (const kind of kindsOf(this.#uncompared)) {
       const { revision, entries } = await this.#parts.inner.list(kind);
@@ -93,67 +102,66 @@ export class Restores {
   }
 
   /**
-   * To be called when this host has put back what is its own: says so to the others, and gives them their time. What hosts
-   * have lost that did not say so then is kept, to be told to the store for them. Throws the store's and the file system's
-   * errors.
+   * To be called when this host has put back its own records. Writes its put-back mark, and waits for the other hosts' marks.
+   * What hosts without a mark have lost then becomes own writes of this host. Throws the store's and the file system's errors.
    */
   async settle(signal: AbortSignal): Promise<void> {
     if (!this.#isSettling) return;
-    const { inner, standIn, logger } = this.#parts;
-    const found = this.#found;
-    const lease = await inner.grantLease({ ttlSeconds: SAID_SECONDS, keepAlive: false });
-    await inner.commit([], [{ put: keys.putBack(standIn.hostId), value: lease.id, lease }]);
+    const { inner, copy, logger } = this.#parts;
+    const restoreCount = this.#restoreCount;
+    const lease = await inner.grantLease({ ttlSeconds: MARK_SECONDS, keepAlive: false });
+    await inner.commit([], [{ put: keys.putBack(copy.hostId), value: lease.id, lease }]);
     await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
     signal.throwIfAborted();
-    const words = (await inner.list(keys.putBacks())).entries;
-    const given = words.filter(({ key, value }) => this.#formerWords.get(key) !== value);
-    const missing = await this.#missingOfSilent(new Set(given.map(({ key }) => key)));
-    for (const { key, value } of words) this.#formerWords.set(key, value);
-    if (found !== this.#found) return;
-    if (missing.length > 0) await standIn.putBackForOthers(missing);
+    const marks = (await inner.list(keys.putBacks())).entries;
+    const fresh = marks.filter(({ key, value }) => this.#formerMarks.get(key) !== value);
+    const missing = await this.#missingOfUnmarked(new Set(fresh.map(({ key }) => key)));
+    for (const { key, value } of marks) this.#formerMarks.set(key, value);
+    if (restoreCount !== this.#restoreCount) return;
+    if (missing.length > 0) await copy.putBackForOthers(missing);
     if (missing.length > 0) logger.warn('records of silent hosts are put back', { putBack: missing.length });
     this.#lostOfOthers.clear();
     this.#isSettling = false;
   }
 
-  /** `words`: keys of those who said that they have put back their own. */
-  async #missingOfSilent(words: ReadonlySet<string>): Promise<Entry[]> {
+  /** What the store still misses of hosts that are not in `marks`, the keys of put-back marks. */
+  async #missingOfUnmarked(marks: ReadonlySet<string>): Promise<Entry[]> {
     const { inner } = this.#parts;
     const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => inner.list(kind)));
     const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
     return [...this.#lostOfOthers.values()].filter(
-      ({ key, value }) => !present.has(key) && !words.has(keys.putBack(hostOf(key, value) ?? '')),
+      ({ key, value }) => !present.has(key) && !marks.has(keys.putBack(hostOf(key, value) ?? '')),
     );
   }
 
   #begin(revision: Revision): void {
-    const { standIn, onFound, logger, inner, settleMs } = this.#parts;
+    const { copy, onFound, logger, inner, settleMs } = this.#parts;
     logger.warn('the store was restored from an older backup', { store: inner.description, revision });
-    standIn.known.goBackTo(Math.min(revision, standIn.known.revision));
+    copy.known.goBackTo(Math.min(revision, copy.known.revision));
     this.#lostOfOthers.clear();
     this.#isSettling = true;
-    this.#found += 1;
+    this.#restoreCount += 1;
     this.#settledAt = performance.now() + settleMs;
-    for (const prefix of standIn.known.prefixes) this.#uncompared.add(prefix);
+    for (const prefix of copy.known.prefixes) this.#uncompared.add(prefix);
     onFound();
   }
 
-  /** Asks the store whether it still says what it said; not of what is compared anyway. */
+  /** Finds a restore by the store's past under `prefix`. Not needed for a prefix that is compared anyway. */
   async #check(prefix: string, now: Revision, signal: AbortSignal): Promise<void> {
-    const { known } = this.#parts.standIn;
+    const { known } = this.#parts.copy;
     const revision = known.knownAt(prefix);
     this.#checked.add(prefix);
     if (revision === undefined || this.#uncompared.has(prefix)) return;
-    const found = this.#found;
+    const restoreCount = this.#restoreCount;
     const entries = known.listAlone(prefix);
     const past = await this.#askPast(prefix, revision, signal);
     const findRemoval = (key: string) => known.removals.find(key);
-    // It was found meanwhile by another prefix, and this one has been compared with it.
-    if (past === undefined || found !== this.#found) return;
+    // Else another prefix has found the restore meanwhile, and this one has been compared.
+    if (past === undefined || restoreCount !== this.#restoreCount) return;
     if (isContradicted({ revision, entries, findRemoval }, past)) this.#begin(now);
   }
 
-  /** undefined: nobody wants to know any more, or nobody can tell. */
+  /** undefined: `signal` has aborted, or the store cannot answer. */
   async #askPast(prefix: string, revision: Revision, signal: AbortSignal): Promise<Past | undefined> {
     const { inner, retryMs } = this.#parts;
     while (!signal.aborted) {
@@ -167,12 +175,12 @@ export class Restores {
     return undefined;
   }
 
-  /** False when there is nothing to be compared; else the snapshot is taken in. */
+  /** False: no comparison was due, and nothing was done. True: what is known is updated by `snapshot`. */
   async #compare(prefix: string, snapshot: Snapshot): Promise<boolean> {
     if (!this.#uncompared.delete(prefix)) return false;
-    const { standIn, logger } = this.#parts;
+    const { copy, logger } = this.#parts;
     try {
-      const { count, lostOfOthers } = await standIn.putBack(prefix, snapshot);
+      const { count, lostOfOthers } = await copy.putBack(prefix, snapshot);
       for (const entry of lostOfOthers) this.#lostOfOthers.set(entry.key, entry);
       if (count > 0) logger.info('records are put back as they were before the restore', { prefix, count });
     } catch (error: unknown) {

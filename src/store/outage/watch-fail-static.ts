@@ -1,86 +1,86 @@
-/** A watch that goes on while the store does not answer: see fail-static-store.ts. */
+/** A watch that goes on while the store is away: see fail-static-store.ts. */
 import { sleepRunning } from '../../concurrency/deadline.js';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { Mailbox } from '../mailbox.js';
 import type { Change, Snapshot, Store, WatchBatch } from '../store.js';
-import type { StandIn } from './stand-in.js';
+import type { WorkingCopy } from './working-copy.js';
 
 export interface FailStaticSource {
-  readonly standIn: StandIn;
+  readonly copy: WorkingCopy;
   readonly inner: Store;
-  /** Takes in what the store has now. Resolves without effect when `signal` aborts. Never rejects. */
+  /** Updates `copy` by a snapshot of the inner store. Resolves without effect when `signal` aborts. Never rejects. */
   readonly takeSnapshot: (snapshot: Snapshot, signal: AbortSignal) => Promise<void>;
-  /** How long the store's first snapshot is waited for when an older one is known. */
+  /** After this time without a snapshot of the inner store, what is known is yielded. */
   readonly patienceMs: () => number;
 }
 
 /**
- * Yields what the store tells, with this host's own writes in place of what it has under their keys; and first what is
- * known, where the store takes too long.
+ * Yields the batches of the inner store's watch, and this host's own writes, which hide what the inner store has under their
+ * keys. First a snapshot of what is known, if the inner store has yielded none within `patienceMs`.
  */
 export async function* watchFailStatic(
   source: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
 ): AsyncGenerator<WatchBatch> {
-  const over = new AbortController();
-  const until = AbortSignal.any([signal, over.signal]);
+  using until = new LinkedAbort([signal]);
   const mailbox = new Mailbox<WatchBatch | 'overflow'>('overflow');
-  const release = source.standIn.known.watch(prefix);
-  const told = new AbortController();
-  void sleepRunning(source.patienceMs(), told.signal).then(() => {
-    if (!told.signal.aborted) tellKnown(source, prefix, mailbox);
+  const release = source.copy.known.watch(prefix);
+  const answered = new AbortController();
+  void sleepRunning(source.patienceMs(), answered.signal).then(() => {
+    if (!answered.signal.aborted) pushKnown(source, prefix, mailbox);
   });
   const followed = [
-    followStore(source, prefix, until, (batch) => {
-      told.abort();
+    followStore(source, prefix, until.signal, (batch) => {
+      answered.abort();
       mailbox.push(batch);
     }),
-    followOwn(source, prefix, until, mailbox),
+    followOwn(source, prefix, until.signal, mailbox),
   ];
   try {
     for (;;) {
       const batch = await mailbox.next(signal);
       if (batch === undefined) return;
-      yield batch === 'overflow' ? { type: 'snapshot', snapshot: source.standIn.snapshot(prefix) } : batch;
+      yield batch === 'overflow' ? { type: 'snapshot', snapshot: source.copy.snapshot(prefix) } : batch;
     }
   } finally {
-    over.abort();
-    told.abort();
+    until.abort();
+    answered.abort();
     release();
     await Promise.all(followed);
   }
 }
 
-function tellKnown(
+function pushKnown(
   source: FailStaticSource,
   prefix: string,
   mailbox: Mailbox<WatchBatch | 'overflow'>,
 ): void {
-  if (source.standIn.known.covers(prefix))
-    mailbox.push({ type: 'snapshot', snapshot: { ...source.standIn.snapshot(prefix), recalled: true } });
+  if (source.copy.known.covers(prefix))
+    mailbox.push({ type: 'snapshot', snapshot: { ...source.copy.snapshot(prefix), recalled: true } });
 }
 
 async function followStore(
-  { standIn, inner, takeSnapshot }: FailStaticSource,
+  { copy, inner, takeSnapshot }: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
-  tell: (batch: WatchBatch) => void,
+  push: (batch: WatchBatch) => void,
 ): Promise<void> {
   for await (const batch of inner.watch(prefix, signal)) {
     if (batch.type === 'snapshot') {
       await takeSnapshot(batch.snapshot, signal);
       if (signal.aborted) return;
-      tell({ type: 'snapshot', snapshot: standIn.snapshot(prefix) });
+      push({ type: 'snapshot', snapshot: copy.snapshot(prefix) });
       continue;
     }
-    standIn.known.learnChanges(prefix, batch.changes, batch.revision);
-    const changes = batch.changes.filter((change) => !standIn.hasOwn(changedKey(change)));
-    if (changes.length > 0) tell({ ...batch, changes });
+    copy.known.learnChanges(prefix, batch.changes, batch.revision);
+    const changes = batch.changes.filter((change) => !copy.hasOwn(changedKey(change)));
+    if (changes.length > 0) push({ ...batch, changes });
   }
 }
 
 async function followOwn(
-  { standIn: { feed } }: FailStaticSource,
+  { copy: { feed } }: FailStaticSource,
   prefix: string,
   signal: AbortSignal,
   mailbox: Mailbox<WatchBatch | 'overflow'>,

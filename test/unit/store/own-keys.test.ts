@@ -3,7 +3,7 @@ import { keys } from '../../../src/model/keys.js';
 import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 
-const { isOwn, isGivenUp, isMine } = ownershipOf('me');
+const { isOwn, isGivenUp, isAboutThisHost } = ownershipOf('me');
 const KEY = keys.mac('net', '02:42:ac:11:00:99');
 
 function claimOf(hostId: string): string {
@@ -17,13 +17,13 @@ describe('the claim of a MAC', () => {
     expect(isOwn(KEY, mine, mine)).toBe(true);
     expect(isGivenUp(KEY, mine, undefined)).toBe(true);
     expect(isGivenUp(KEY, mine, mine)).toBe(false);
-    expect(isMine(KEY, mine)).toBe(true);
+    expect(isAboutThisHost(KEY, mine)).toBe(true);
   });
 
   test('is nobody else’s, and one that nobody has is not to be had while the store is away', () => {
     const others = claimOf('other');
     expect(isOwn(KEY, others, claimOf('me'))).toBe(false);
     expect(isOwn(KEY, undefined, claimOf('me'))).toBe(false);
-    expect(isMine(KEY, others)).toBe(false);
+    expect(isAboutThisHost(KEY, others)).toBe(false);
   });
 });

@@ -2,32 +2,32 @@ import { sleep } from '../../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 
-export interface AbsenceTiming {
-  /** How long what only the store can answer waits for its return. */
+export interface OutageTiming {
+  /** How long a call that only the store can answer waits until it answers again. */
   readonly returnMs: number;
-  /** Between two attempts to reach it. */
+  /** Between two attempts to come back. */
   readonly probeMs: number;
 }
 
-export interface AbsenceHooks {
-  /** Called when one begins. */
+export interface OutageHooks {
+  /** Called when the store is away from now on. */
   readonly onBegin: () => void;
-  /** Tried until it succeeds and `isDone` then; resolves to how many writes were kept for the store. */
+  /** Called until it succeeds and `isDone` returns true; resolves to the number of own writes that were replayed. */
   readonly comeBack: () => Promise<number>;
   readonly isDone: () => boolean;
 }
 
-/** The time in which the store does not answer: from the first failure until `comeBack` has succeeded. */
-export class Absence implements AsyncDisposable {
-  readonly #hooks: AbsenceHooks;
-  readonly #timing: AbsenceTiming;
+/** Whether the store is away: from the first call without an answer until `comeBack` has succeeded. */
+export class Outage implements AsyncDisposable {
+  readonly #hooks: OutageHooks;
+  readonly #timing: OutageTiming;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   #reason: XnetError | undefined;
   #since = new Date();
   #over: Promise<void> = Promise.resolve();
 
-  constructor(hooks: AbsenceHooks, timing: AbsenceTiming, logger: Logger) {
+  constructor(hooks: OutageHooks, timing: OutageTiming, logger: Logger) {
     this.#hooks = hooks;
     this.#timing = timing;
     this.#logger = logger;
@@ -38,12 +38,12 @@ export class Absence implements AsyncDisposable {
     return this.#reason;
   }
 
-  /** When it began; of no meaning while the store answers. */
+  /** Since when the store is away; without meaning while it answers. */
   get since(): Date {
     return this.#since;
   }
 
-  /** A failure while it is away already changes nothing. */
+  /** Without effect while the store is away already. */
   begin(reason: XnetError, firstPauseMs = this.#timing.probeMs): void {
     if (this.#reason || this.#closing.signal.aborted) return;
     this.#reason = reason;
@@ -53,11 +53,11 @@ export class Absence implements AsyncDisposable {
     this.#hooks.onBegin();
   }
 
-  /** Resolves when the store answers. Throws STORE_UNAVAILABLE with the reason when that takes too long. */
+  /** Resolves when the store answers. Throws STORE_UNAVAILABLE with the reason after `returnMs`. */
   async wait(): Promise<void> {
     if (!this.#reason) return;
     await Promise.race([this.#over, sleep(this.#timing.returnMs, this.#closing.signal)]);
-    // Nothing was tried: whoever commits need not fear that it was applied.
+    // The caller's request was not sent: a commit certainly was not applied.
     if (this.#reason) throw unavailable(this.#reason.message, { applied: false });
   }
 
@@ -75,7 +75,7 @@ export class Absence implements AsyncDisposable {
       await sleep(pauseMs, signal);
       if (signal.aborted) return;
       try {
-        // Again at once when something was kept after the last of it had been handed over.
+        // Again at once, when an own write was committed after the replay had read them.
         do kept += await this.#hooks.comeBack();
         while (!this.#hooks.isDone());
         this.#reason = undefined;

@@ -1,6 +1,6 @@
 /**
- * What stands in for the store while it does not answer: what was last known of it, with this host's own writes on top,
- * and more of these as they come. See fail-static-store.ts.
+ * This host's working copy of the store: what was last known of it, with this host's own writes on top. While the store is
+ * away, it is read, and own writes are committed to it. See fail-static-store.ts.
  */
 import { XnetError } from '../../errors.js';
 import type { LastKnown } from '../known/last-known.js';
@@ -12,25 +12,25 @@ import { conditionHolds } from '../local/commit-rules.js';
 import type { Change, CommitResult, Condition, Entry, Revision, Snapshot, Write } from '../store.js';
 import type { Replayed } from './replay.js';
 
-/** So many commits fit between two revisions of the store, exactly, up to revision 2^33. */
+/** Step of the revisions of own writes, which are fractions between two of the store's. Exact up to revision 2^33. */
 const OWN_STEP = 2 ** -20;
 
 export interface PutBack {
   readonly count: number;
-  /** Which other hosts should put back. */
+  /** Records that the store has lost, and that other hosts put back. */
   readonly lostOfOthers: readonly Entry[];
 }
 
-export class StandIn {
+export class WorkingCopy {
   readonly known: LastKnown;
-  /** Of this host's own writes, and of what became of them. */
+  /** Yields own writes, and after the replay what the store has in their place. */
   readonly feed = new ChangeFeed();
   readonly #own: OwnWrites;
   readonly #ownership: Ownership;
-  /** What readers may still hold of settled writes: by key, the revision they know and the store's. */
+  /** Of settled own writes, by key: the revision that readers may still have, and the store's. */
   readonly #settled = new Map<string, { readonly own: Revision; readonly stored: Revision }>();
-  /** Keys that this host gave up by a commit which may have been carried out. */
-  readonly #perhapsGone = new Set<string>();
+  /** Keys that this host gave up by a commit that may have been applied. */
+  readonly #perhapsGivenUp = new Set<string>();
   #lastOwnRevision: Revision = 0;
 
   constructor(known: LastKnown, own: OwnWrites, ownership: Ownership) {
@@ -39,12 +39,12 @@ export class StandIn {
     this.#ownership = ownership;
   }
 
-  /** What the store does not have yet. */
+  /** The own writes that the store does not have yet. */
   get writes(): OwnWrite[] {
     return this.#own.list();
   }
 
-  /** How many these are. */
+  /** The number of `writes`. */
   get size(): number {
     return this.#own.size;
   }
@@ -76,11 +76,11 @@ export class StandIn {
       ...own.flatMap((write) => entryOf(write, this.known.find(write.key)) ?? []),
     ];
     entries.sort((a, b) => (a.key < b.key ? -1 : 1));
-    // Not later: whoever keeps what it is told takes older news of what is under the prefix for outdated.
+    // Not a later one: a reader drops changes that are older than the snapshot it has.
     return { revision: this.known.revisionOf(prefix), entries };
   }
 
-  /** All that the commit says can be judged here, and all that it writes is this host's own. */
+  /** True: all keys of the conditions are known, and all writes are own writes. */
   canCommit(conditions: readonly Condition[], writes: readonly Write[]): boolean {
     return (
       conditions.every(({ key }) => this.known.covers(key) || this.hasOwn(key)) &&
@@ -93,20 +93,20 @@ export class StandIn {
     const key = 'put' in write ? write.put : write.remove;
     const stored = this.known.find(key)?.value;
     if (!this.isOwn(key, stored, 'put' in write ? write.value : undefined)) return false;
-    return !this.#perhapsGone.has(key) || this.#givenUpBy([write]).length > 0;
+    return !this.#perhapsGivenUp.has(key) || this.#givenUpBy([write]).length > 0;
   }
 
-  /** The store did not answer, and may have carried it out: others may have by now what this host gives up by it. */
+  /** To be called for a commit of unknown fate: other hosts may have by now what this host gives up by it. */
   noteUnanswered(writes: readonly Write[]): void {
-    for (const { key } of this.#givenUpBy(writes)) this.#perhapsGone.add(key);
+    for (const { key } of this.#givenUpBy(writes)) this.#perhapsGivenUp.add(key);
   }
 
-  /** The store answers again, and has what was kept for it. */
+  /** The store answers again, and has all own writes. */
   noteAnswered(): void {
-    this.#perhapsGone.clear();
+    this.#perhapsGivenUp.clear();
   }
 
-  /** For one that `canCommit`. On disk when this resolves. Throws DISK. */
+  /** For a commit that `canCommit`. On disk when this resolves. Throws DISK. */
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     if (conditions.some((condition) => !conditionHolds(condition, this.find(condition.key)))) {
       const found = conditions.flatMap(({ key }) => this.find(key) ?? []);
@@ -120,8 +120,9 @@ export class StandIn {
   }
 
   /**
-   * Before the store is told that this host gives up an address: others may have it soon, and a daemon that starts again
-   * while the store is away, after a power cut say, must not take it for this host's. Throws DISK.
+   * To be called before the commit by which this host gives up an address: another host may claim it as soon as that is
+   * committed. A daemon that starts while the store is away, after a power cut say, must not take it for this host's. On disk
+   * when this resolves. Throws DISK.
    */
   async noteGivenUp(writes: readonly Write[]): Promise<void> {
     const records = this.#givenUpBy(writes);
@@ -137,7 +138,7 @@ export class StandIn {
     });
   }
 
-  /** A reader may know a settled write by the revision it had here. */
+  /** Makes a condition on the revision of an own write, as readers may have it, one on the store's revision. */
   translate(condition: Condition): Condition {
     if (condition.is !== 'at' || !isOwnRevision(condition.revision)) return condition;
     const settled = this.#settled.get(condition.key);
@@ -145,13 +146,13 @@ export class StandIn {
     return { ...condition, revision };
   }
 
-  /** Takes in what the store has now under the key of an own write. */
+  /** Ends an own write: what the store has under its key now is known. */
   async settle({ write, revision, stored }: Replayed): Promise<void> {
     const { key } = write;
     const change = changeTo(stored, key, revision);
     this.known.learn(change);
     const later = this.#own.find(key);
-    // Written again meanwhile: what is on top of what the store has now is settled in the next round.
+    // Written again meanwhile: the later own write is replayed in the next round, on top of what the store has now.
     if (later && later.revision !== write.revision) {
       await this.#own.keep([{ ...later, base: stored?.revision ?? 0 }]);
       return;
@@ -162,8 +163,8 @@ export class StandIn {
   }
 
   /**
-   * The store was restored from an older backup, and `restored` is what is under `prefix` now. Takes that in, and keeps what
-   * must be put back or removed again, to be told to the store: on disk when this resolves. Throws the file system's errors.
+   * The store was restored from an older backup, and `restored` is what it has under `prefix` now. That is known from now on;
+   * what must be put back or removed again becomes own writes, on disk when this resolves. Throws the file system's errors.
    */
   async putBack(prefix: string, restored: Snapshot): Promise<PutBack> {
     const { known } = this;
@@ -173,14 +174,14 @@ export class StandIn {
       findRemoval: (key: string) => known.removals.find(key),
     };
     const writes = planPutBack(state, this.#ownership, this.#nextOwnRevision());
-    // At once, so that nobody sees the one without the other.
+    // Both in one turn of the event loop, so that no reader sees the restored content without the own writes.
     const kept = writes.length > 0 ? this.#own.keep(writes) : undefined;
     known.learnWatched(prefix, restored);
     await kept;
     return { count: writes.length, lostOfOthers: lostOfOthers(state, this.#ownership) };
   }
 
-  /** Keeps records of other hosts that a restored store does not have, to be told to it. Throws the file system's errors. */
+  /** Makes `lost`, records of other hosts that a restored store does not have, own writes. Throws the file system's errors. */
   async putBackForOthers(lost: readonly Entry[]): Promise<void> {
     const revision = this.#nextOwnRevision();
     await this.#keep(

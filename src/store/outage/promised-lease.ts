@@ -1,17 +1,17 @@
 import type { Lease, Store } from '../store.js';
 
 /**
- * A lease that nobody renews, promised while the store did not answer: it is granted when a write under it reaches
- * the store, and its time runs from then.
+ * A lease that is promised while the store is away, and never renewed. It is granted when the first write under it is
+ * committed to the store; its time runs from then.
  */
-export class KeptLease implements Lease {
-  readonly id = `kept-${crypto.randomUUID()}`;
+export class PromisedLease implements Lease {
+  readonly id = `promised-${crypto.randomUUID()}`;
   readonly lost = new Promise<void>(() => undefined);
   #granted: Promise<Lease> | undefined;
 
   constructor(readonly ttlSeconds: number) {}
 
-  /** Throws the store's errors, and then asks again the next time. */
+  /** Grants it once. Throws the store's errors; the next call then tries again. */
   grantedBy(store: Store): Promise<Lease> {
     this.#granted ??= store.grantLease({ ttlSeconds: this.ttlSeconds, keepAlive: false });
     this.#granted.catch(() => {
