@@ -6,7 +6,6 @@
  * Below is what the driver needs of the other parts; src/host/ hands it the real ones.
  */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
-import type { BindingRecord } from '../model/binding.js';
 import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
@@ -64,9 +63,6 @@ export interface PoolBook {
   /** Gives the cluster's hold back, where the pool has one and no network uses it. Idempotent. */
   releaseGlobal(poolKey: string): Promise<void>;
 }
-
-/** A Docker network of this host and the cluster's network. */
-export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */
 export interface GatewaySubnet {

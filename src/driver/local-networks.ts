@@ -15,7 +15,7 @@ export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
   readonly #endpoints = new Map<string, EndpointRecord>();
   /** Ids of those that are being made, with that of their Docker network. */
-  readonly #coming = new Map<string, string>();
+  readonly #creating = new Map<string, string>();
   /** Docker networks that are being tied to another network of the cluster. */
   readonly #moves = new Map<string, Promise<unknown>>();
   readonly #latest: (networkId: string) => NetworkRecord | undefined;
@@ -70,17 +70,17 @@ export class LocalNetworks {
    */
   async makeEndpoint<T>(endpointId: string, dockerNetworkId: string, make: () => Promise<T>): Promise<T> {
     while (this.#moves.has(dockerNetworkId)) await this.#moves.get(dockerNetworkId);
-    this.#coming.set(endpointId, dockerNetworkId);
+    this.#creating.set(endpointId, dockerNetworkId);
     try {
       return await make();
     } finally {
-      this.#coming.delete(endpointId);
+      this.#creating.delete(endpointId);
     }
   }
 
   /** Runs `move`, while no endpoint of the Docker network is being made. Throws IN_USE when one is. */
   async moveNetwork<T>(dockerNetworkId: string, move: () => Promise<T>): Promise<T> {
-    if ([...this.#coming.values()].includes(dockerNetworkId))
+    if ([...this.#creating.values()].includes(dockerNetworkId))
       throw new XnetError('IN_USE', `a container is being started in Docker network ${dockerNetworkId}`);
     const moved = move();
     const ended = moved.catch(() => undefined);
@@ -93,8 +93,8 @@ export class LocalNetworks {
   }
 
   /** Whether an endpoint whose id begins so is being made. */
-  isComing(beginning: string): boolean {
-    return [...this.#coming.keys()].some((id) => id.startsWith(beginning));
+  isBeingCreated(beginning: string): boolean {
+    return [...this.#creating.keys()].some((id) => id.startsWith(beginning));
   }
 
   addEndpoint(endpoint: EndpointRecord): void {

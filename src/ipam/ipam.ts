@@ -25,14 +25,14 @@ import { formatPoolId, newRequest, parsePoolId, type Request } from './pool-id.j
 import { formatPoolKey, parsePoolKey } from './pool-name.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool } from './pools/free-subnet.js';
+import { listHoldsExcept } from './pools/host-holds.js';
 import type { PoolRequest } from './pools/plan-pool.js';
 import { listPools } from './pools/pool-entries.js';
 import { PoolViews } from './pools/pool-views.js';
 import { Pools } from './pools/pools.js';
-import { listUnnamedHolds } from './pools/unnamed-holds.js';
 import { Reserves, type ReservesOptions } from './reserve/reserves.js';
 import { RestLeases } from './reserve/rest-leases.js';
-import { LeftPools } from './swarm/left-pools.js';
+import { AbandonedPools } from './swarm/abandoned-pools.js';
 import { Takeovers } from './swarm/takeovers.js';
 
 export interface IpamOptions {
@@ -55,7 +55,7 @@ export interface IpamOptions {
   readonly reserves?: Partial<ReservesOptions>;
 }
 
-/** A commit of unknown fate can still be applied for half a minute. */
+/** A commit of unknown outcome can still be applied for half a minute. */
 const GIVING_BACK: UnfinishedTiming = { firstPauseMs: 1_000, longestPauseMs: 1_000, forMs: 30_000 };
 
 const NO_RESERVES: ReservesOptions = {
@@ -84,7 +84,7 @@ export class Ipam implements AsyncDisposable {
   readonly #shared: SharedAddresses;
   readonly #reserves: Reserves;
   readonly #takeovers: Takeovers;
-  readonly #leftPools: LeftPools;
+  readonly #abandonedPools: AbandonedPools;
 
   constructor(options: IpamOptions) {
     const { store, host, records } = options;
@@ -104,7 +104,7 @@ export class Ipam implements AsyncDisposable {
     this.#shared = new SharedAddresses(this.#context);
     this.addressBook = new AddressBook(this.#context);
     this.#takeovers = new Takeovers(this.#context, options.takeoverMs);
-    this.#leftPools = new LeftPools(this.#context, this.#pools, options.takeoverMs);
+    this.#abandonedPools = new AbandonedPools(this.#context, this.#pools, options.takeoverMs);
     this.#reserves = new Reserves(this.#context, { ...NO_RESERVES, ...options.reserves });
   }
 
@@ -123,7 +123,7 @@ export class Ipam implements AsyncDisposable {
   ): Promise<{ poolId: string; poolKey: string; subnet: Prefix }> {
     const granted = await this.#pools.request(pool, request);
     const poolKey = formatPoolKey(granted);
-    if (isClusterHold(granted)) this.#leftPools.noteAsked(poolKey);
+    if (isClusterHold(granted)) this.#abandonedPools.noteRequested(poolKey);
     return { poolId: formatPoolId(granted), poolKey, subnet: granted.subnet };
   }
 
@@ -146,15 +146,15 @@ export class Ipam implements AsyncDisposable {
     await this.#pools.release(clusterHold(pool));
   }
 
-  /** A manager of swarm's has taken the network with this pool over; see takeovers.ts and left-pools.ts. */
+  /** A manager of swarm's has taken the network with this pool over; see takeovers.ts and abandoned-pools.ts. */
   beginTakeover(poolKey: string): void {
     this.#takeovers.begin(poolKey);
-    this.#leftPools.begin();
+    this.#abandonedPools.begin();
   }
 
   /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
-  async listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]> {
-    const holds = await listUnnamedHolds(this.#context, poolIds);
+  async listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]> {
+    const holds = await listHoldsExcept(this.#context, poolIds);
     return holds.map((pool) => ({
       poolId: formatPoolId(pool),
       hold: pool.reference,
@@ -212,7 +212,7 @@ export class Ipam implements AsyncDisposable {
   /** Stops watching; what is held stays held. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#takeovers[Symbol.dispose]();
-    this.#leftPools[Symbol.dispose]();
+    this.#abandonedPools[Symbol.dispose]();
     await this.#reserves[Symbol.asyncDispose]();
     await this.#context.unfinished[Symbol.asyncDispose]();
     await this.#context.views[Symbol.asyncDispose]();

@@ -14,13 +14,13 @@ export interface PoolReference extends PoolName {
   /** Automatic addresses come from here; without it from the whole subnet. */
   readonly range?: Prefix;
   /** Automatic addresses are the highest free ones: Docker's own IPAM takes the lowest, on another host. */
-  readonly fromTop?: true;
+  readonly highestFirst?: true;
   /** 16 random hex digits. */
   readonly reference: string;
 }
 
 const LONGEST = 512;
-const FROM_TOP = 'top';
+const HIGHEST_FIRST = 'top';
 const REFERENCE = /^[0-9a-f]{16}$/;
 
 /** 64 random bits as hex: names a reference or a claim. */
@@ -41,8 +41,8 @@ export function newRequest(): Request {
 
 /** `SPACE~NAME~SUBNET~RANGE~REFERENCE`, then `~top` for one from the top; name and range may be empty. */
 export function formatPoolId(pool: PoolReference): string {
-  const { space, networkName = '', subnet, range = '', reference, fromTop } = pool;
-  return [space, networkName, subnet, range, reference, ...(fromTop ? [FROM_TOP] : [])].join('~');
+  const { space, networkName = '', subnet, range = '', reference, highestFirst } = pool;
+  return [space, networkName, subnet, range, reference, ...(highestFirst ? [HIGHEST_FIRST] : [])].join('~');
 }
 
 /** Throws INVALID for anything that formatPoolId would not make. */
@@ -67,7 +67,7 @@ function readPoolId(text: string): PoolReference {
     reference,
     ...(networkName === '' ? {} : { networkName: parseNetworkName(networkName) }),
     ...(range ? { range } : {}),
-    ...(order === FROM_TOP ? { fromTop: true as const } : {}),
+    ...(order === HIGHEST_FIRST ? { highestFirst: true as const } : {}),
   };
   if (text.length > LONGEST || formatPoolId(id) !== text)
     throw new XnetError('INVALID', 'it is not canonical');

@@ -13,8 +13,8 @@ export const addressKeys = {
   addressesOf: (poolKey: string) => `addresses/${keyPart(poolKey)}/`,
   addresses: () => 'addresses/',
   /** Asks whoever has the address with `addressKey` in reserve to give it up. */
-  addressWish: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
-  addressWishes: () => 'address-wishes/',
+  addressRequest: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
+  addressRequests: () => 'address-wishes/',
 } as const;
 
 export const addressRecord = versioned({
@@ -42,9 +42,9 @@ export const addressRecord = versioned({
 });
 export type AddressRecord = z.infer<typeof addressRecord>;
 
-/** What `keys.addressWish` was made of. Throws URIError for a key that is no such. */
-export function parseAddressWishKey(key: string): string {
-  return decodeURIComponent(key.slice(addressKeys.addressWishes().length));
+/** What `keys.addressRequest` was made of. Throws URIError for a key that is no such. */
+export function parseAddressRequestKey(key: string): string {
+  return decodeURIComponent(key.slice(addressKeys.addressRequests().length));
 }
 
 /** What `keys.address` was made of, or undefined for any other key. */
@@ -71,7 +71,7 @@ export type Holder = Pick<AddressRecord, 'hostId' | 'hostName'>;
 export const CLUSTER: Holder = { hostId: 'cluster', hostName: 'the cluster' };
 
 /** The cluster has given the address out, to an endpoint or for one to come. */
-export function isClusters(record: AddressRecord): boolean {
+export function isHeldByCluster(record: AddressRecord): boolean {
   return endpointHolder(record) === CLUSTER.hostId;
 }
 
@@ -130,7 +130,7 @@ export function bound(
   endpoint: EndpointOfAddress,
 ): AddressRecord | undefined {
   const state = stateOf(record);
-  if (state === 'claimed' && isClusters(record)) return { ...record, ...endpoint, hostName };
+  if (state === 'claimed' && isHeldByCluster(record)) return { ...record, ...endpoint, hostName };
   if ((state !== 'claimed' && state !== 'reserved') || record.hostId !== hostId) return undefined;
   const { reserve: _, ...rest } = record;
   return { ...rest, ...endpoint };
@@ -138,7 +138,8 @@ export function bound(
 
 /** Bound -> claimed: the cluster holds it on. undefined: it is no address of the cluster's that an endpoint has. */
 export function unbound(record: AddressRecord): AddressRecord | undefined {
-  if (!isClusters(record) || record.references.length === 0 || stateOf(record) !== 'bound') return undefined;
+  if (!isHeldByCluster(record) || record.references.length === 0 || stateOf(record) !== 'bound')
+    return undefined;
   const { endpointId: _, networkId: __, ...rest } = record;
   return { ...rest, hostName: CLUSTER.hostName };
 }

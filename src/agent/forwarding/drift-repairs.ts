@@ -58,7 +58,7 @@ export class DriftRepairs implements AsyncDisposable {
   readonly #orphans = new Map<string, Absences>();
   /** Network -> why the last look failed, and those of which the log has it. */
   readonly #failures = new Map<string, string>();
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   readonly #work = new Set<Promise<void>>();
   #watch: AsyncDisposable | undefined;
   #first: NodeJS.Timeout | undefined;
@@ -134,7 +134,7 @@ export class DriftRepairs implements AsyncDisposable {
       if (check.failure !== undefined) throw check.failure;
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
-      this.#told.delete(networkId);
+      this.#logged.delete(networkId);
     } catch (error: unknown) {
       this.#noteFailure(networkId, errorMessage(error));
     }
@@ -146,9 +146,9 @@ export class DriftRepairs implements AsyncDisposable {
     const former = this.#failures.get(networkId);
     this.#failures.set(networkId, error);
     if (former === undefined) this.#hint(networkId, AGAIN_MS);
-    else if (former !== error || !this.#told.has(networkId)) {
+    else if (former !== error || !this.#logged.has(networkId)) {
       logger.error('cannot repair a network', { network: networkId, error });
-      this.#told.add(networkId);
+      this.#logged.add(networkId);
     }
   }
 
@@ -163,8 +163,10 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    seen.note(strangers.filter((name) => !local.isComing(name)));
-    const long = strangers.filter((name) => !local.isComing(name) && seen.isLongerThan(name, ORPHAN_MS));
+    seen.note(strangers.filter((name) => !local.isBeingCreated(name)));
+    const long = strangers.filter(
+      (name) => !local.isBeingCreated(name) && seen.isLongerThan(name, ORPHAN_MS),
+    );
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
     for (const name of long.filter((each) => outer.has(each))) {

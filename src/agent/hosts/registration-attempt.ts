@@ -12,7 +12,7 @@ export interface RegistrationOrder {
   readonly lease: Lease;
   /** This process has registered before: whoever has the record now took it from this machine, and is another one. */
   readonly wasRegistered: boolean;
-  /** Takes what the store had before this registration, whose commit may be of unknown fate. */
+  /** Takes what the store had before this registration, whose commit may be of unknown outcome. */
   readonly onRead: (found: Registered) => void;
   /** Takes the record of the other machine that is alive with this id, before that is thrown. */
   readonly onClash: (other: HostRecord) => void;

@@ -37,6 +37,6 @@ export function belongsTo({ endpoints }: DockerContainer, { id, name }: DockerNe
 }
 
 /** The container starts in this network alone; one that never ran starts in any of the name. */
-export function isTiedTo({ endpoints }: DockerContainer, { id }: DockerNetwork): boolean {
+export function isConnectedTo({ endpoints }: DockerContainer, { id }: DockerNetwork): boolean {
   return endpoints.some(({ networkId }) => networkId === id);
 }

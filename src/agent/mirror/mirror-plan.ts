@@ -23,7 +23,7 @@ import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import type { DockerFacts } from '../hosts/host-registration.js';
 import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
-import { isInUse, isTiedTo, isUsedHere } from './mirror-members.js';
+import { isConnectedTo, isInUse, isUsedHere } from './mirror-members.js';
 
 /** `-o` and `--ipam-opt`. */
 const NAME_OPTION = 'xnet.name';
@@ -99,12 +99,12 @@ export type MirrorStep =
   | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
   /** Tie containers that do not run to the Docker network that came in the place of theirs. */
   | {
-      readonly do: 'retie';
+      readonly do: 'reconnect';
       readonly dockerNetwork: DockerNetwork;
       readonly containerIds: readonly string[];
     }
   /** Untie a Docker network that is gone; `lost`: nobody removed it. */
-  | { readonly do: 'untie'; readonly binding: BindingRecord; readonly lost: boolean };
+  | { readonly do: 'unbind'; readonly binding: BindingRecord; readonly lost: boolean };
 
 export interface MirrorPlan {
   readonly steps: readonly MirrorStep[];
@@ -184,12 +184,12 @@ function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan
   if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
     return planPublication(view, network, dockerNetwork);
   if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name)
-    return planRetie(view, network, dockerNetwork);
+    return planReconnection(view, network, dockerNetwork);
   return steps({ do: 'see', networkId: network.id, dockerNetwork });
 }
 
 /** Docker starts no container that names a Docker network which is gone, though another came in its place. */
-function planRetie(
+function planReconnection(
   { containers }: MirrorView,
   { mirror }: NetworkRecord,
   dockerNetwork: DockerNetwork,
@@ -199,7 +199,7 @@ function planRetie(
     endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
   );
   if (lost.length === 0) return NOTHING;
-  return steps({ do: 'retie', dockerNetwork, containerIds: lost.map(({ id }) => id) });
+  return steps({ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) });
 }
 
 /** A copy whose network is gone from the cluster goes too. */
@@ -226,7 +226,8 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   }
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
     return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
-  if (view.used.has(network.id) || isUsedHere(view, network.id, isTiedTo)) return problem(conflictText(name));
+  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo))
+    return problem(conflictText(name));
   // Created in the place of the one that a user has just removed here: its labels are the latest that a user gave.
   const labels = view.justRemoved.has(holder.id) ? { labels: dockerNetwork.labels } : {};
   return steps({ do: 'replace', dockerNetwork, networkId: holder.id, ...labels });
@@ -294,7 +295,7 @@ function heldText(name: string, { driver, id }: DockerNetwork): string {
 function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {
   if (!gone.has(binding.dockerNetworkId)) return NOTHING;
   const seen = binding.seen ?? made.get(binding.dockerNetworkId);
-  return steps({ do: 'untie', binding, lost: seen?.database !== database });
+  return steps({ do: 'unbind', binding, lost: seen?.database !== database });
 }
 
 /** Two hosts created them at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
@@ -327,6 +328,8 @@ function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): 
 
 /** Networks whose user tied them to a cluster network himself are where he creates them. */
 function isMirrorable({ options, ipam }: DockerNetwork): boolean {
-  const tied = [ID_OPTION, NAME_OPTION].some((option) => option in options || option in ipam.options);
-  return !tied && options[MIRROR_OPTION] !== 'off';
+  const isBoundByUser = [ID_OPTION, NAME_OPTION].some(
+    (option) => option in options || option in ipam.options,
+  );
+  return !isBoundByUser && options[MIRROR_OPTION] !== 'off';
 }

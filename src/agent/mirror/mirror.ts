@@ -85,7 +85,7 @@ export class Mirror implements AsyncDisposable {
   readonly #destroyed = new Set<string>();
   readonly #containers: NeededContainers;
   /** Removed networks of the cluster, by id, in whose place a user of this host has created another; of which removal. */
-  readonly #succeeded = new Map<string, number>();
+  readonly #withSuccessor = new Map<string, number>();
   readonly #tried = new Map<string, Tried>();
   #problems: readonly string[] = [];
   #settle: () => void = () => undefined;
@@ -221,10 +221,10 @@ export class Mirror implements AsyncDisposable {
       const isSuccessor = (each: DockerNetwork) =>
         each.name === mirror?.name && !mirror.former?.includes(each.id);
       const markedMs = marked.get(id);
-      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#succeeded.set(id, markedMs);
+      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#withSuccessor.set(id, markedMs);
     }
-    for (const id of this.#succeeded.keys()) if (!marked.has(id)) this.#succeeded.delete(id);
-    const awaited = [...marked].filter(([id, markedMs]) => this.#succeeded.get(id) !== markedMs);
+    for (const id of this.#withSuccessor.keys()) if (!marked.has(id)) this.#withSuccessor.delete(id);
+    const awaited = [...marked].filter(([id, markedMs]) => this.#withSuccessor.get(id) !== markedMs);
     return new Set(awaited.map(([id]) => id));
   }
 

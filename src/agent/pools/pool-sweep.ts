@@ -6,11 +6,11 @@ import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
 import { Absences } from '../local/absences.js';
 import { logLookFailure, lookProblems } from '../mirror/look-failure.js';
-import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
+import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
 
-export interface PoolSweepParts extends LooseHoldsParts {
+export interface PoolSweepParts extends UnusedHoldsParts {
   /** Gives back what this host holds. */
-  readonly pools: LooseHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
+  readonly pools: UnusedHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
   /** False while what is missing here may be on another machine. */
   readonly isOwner: () => boolean;
   readonly logger: Logger;
@@ -57,7 +57,7 @@ export class PoolSweep implements AsyncDisposable {
   async #look(): Promise<number> {
     const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
     if (!isOwner()) return sweepMs;
-    const orphans = (await listLooseHolds(this.#parts)).map(({ poolId }) => poolId);
+    const orphans = (await listUnusedHolds(this.#parts)).map(({ poolId }) => poolId);
     this.#orphans.note(orphans);
     for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {
       await pools.releasePool(poolId);

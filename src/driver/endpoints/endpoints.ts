@@ -40,7 +40,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly background: (what: string, work: Promise<void>) => void;
 }
 
-/** A commit of unknown fate can still be applied for this long. */
+/** A commit of unknown outcome can still be applied for this long. */
 const UNKNOWN_MS = 30_000;
 
 /** Endpoints of this host's containers: their record in the store and their interface in the kernel. */

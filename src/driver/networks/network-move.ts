@@ -1,15 +1,14 @@
 /** What is written when a Docker network of this host turns out to be one that the cluster has already. */
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, bindingRecord } from '../../model/binding.js';
+import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import type { Tie } from '../collaborators.js';
 import { type NetworkRemovalParts, removalWrites } from './network-removal.js';
 
-export interface Move extends Tie {
+export interface Move extends BindingReference {
   /** The cluster network that the Docker network is tied to from now on. */
   readonly to: string;
   readonly seen: NonNullable<BindingRecord['seen']>;
@@ -23,8 +22,8 @@ export interface Move extends Tie {
  * meanwhile (LocalNetworks.moveNetwork): no other host has the network.
  */
 export async function attemptMove(
-  { store, hostId, pools }: NetworkRemovalParts,
-  { networkId, dockerNetworkId, to, seen, labels }: Move,
+  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  { networkId, hostId, dockerNetworkId, to, seen, labels }: Move,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const own = keys.binding(networkId, hostId, dockerNetworkId);
   const [binding, former, target, guard] = await Promise.all(

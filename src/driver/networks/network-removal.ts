@@ -1,14 +1,14 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
-import { bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import type { PoolBook, Tie } from '../collaborators.js';
+import type { PoolBook } from '../collaborators.js';
 import type { OwnActions } from './own-actions.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
@@ -17,7 +17,6 @@ const FORMER_KEPT = 32;
 
 export interface NetworkRemovalParts {
   readonly store: Store;
-  readonly hostId: string;
   readonly pools: PoolBook;
   readonly ownActions: OwnActions;
 }
@@ -29,10 +28,10 @@ export interface NetworkRemovalParts {
  */
 export async function attemptRemoval(
   parts: NetworkRemovalParts,
-  { networkId: id, dockerNetworkId }: Tie,
+  { networkId: id, hostId, dockerNetworkId }: BindingReference,
   lost: boolean,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const { store, hostId, ownActions } = parts;
+  const { store, ownActions } = parts;
   const own = keys.binding(id, hostId, dockerNetworkId);
   // Absent is as good as any revision of it: a backup of the store may lack it.
   const guardKey = keys.bindingGuard(id);
@@ -46,13 +45,13 @@ export async function attemptRemoval(
   const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? ownActions.made.get(dockerNetworkId);
   if (!entry) return leftoverRemoval(binding);
   if (!binding && !seen) return { result: undefined };
-  if (!seen && !lost && !isOwn) ownActions.noteUntiedUnseen(dockerNetworkId);
+  if (!seen && !lost && !isOwn) ownActions.noteUnboundUnseen(dockerNetworkId);
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
   if (end === 'mark') ownActions.noteMarked(id);
-  const untied: Write[] = [
+  const unbound: Write[] = [
     { remove: own },
     // Two hosts that untie at once must see each other: one of them is the last.
     { put: guardKey, value: dockerNetworkId },
@@ -61,7 +60,7 @@ export async function attemptRemoval(
   return {
     result: end === 'remove' ? record : undefined,
     conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
-    writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
+    writes: end === 'remove' ? removalWrites(parts.pools, record) : unbound,
   };
 }
 

@@ -1,11 +1,11 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
-import { bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
-import type { GivenPool, NetworkFollower, Tie } from '../collaborators.js';
+import type { GivenPool, NetworkFollower } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
@@ -102,8 +102,8 @@ export class Networks {
    * Makes this Docker network known here when the store has its binding, and deletes what is left of it here when it has
    * not: for what could not be read at the start. Idempotent. Throws the store's errors.
    */
-  async recall({ networkId, dockerNetworkId }: Tie): Promise<void> {
-    const { local, mutex, store, hostId } = this.#parts;
+  async recall({ networkId, hostId, dockerNetworkId }: BindingReference): Promise<void> {
+    const { local, mutex, store } = this.#parts;
     await mutex.run(dockerNetworkId, async () => {
       const isBound = await store.get(keys.binding(networkId, hostId, dockerNetworkId));
       const entry = isBound && (await store.get(keys.network(networkId)));
@@ -117,18 +117,18 @@ export class Networks {
   }
 
   /** As `delete`, also for a Docker network that could not be read at the start. */
-  async untie(tie: Tie, options: { lost: boolean }): Promise<void> {
-    await this.recall(tie);
-    await this.delete(tie.dockerNetworkId, options);
+  async unbind(binding: BindingReference, options: { lost: boolean }): Promise<void> {
+    await this.recall(binding);
+    await this.delete(binding.dockerNetworkId, options);
   }
 
   /**
    * A user has removed a Docker network that was untied before it was known as seen (OwnActions): the removal counts as
    * any other. Idempotent. Throws the store's errors.
    */
-  async withdraw(tie: Tie): Promise<void> {
-    await this.#parts.mutex.run(tie.dockerNetworkId, async () => {
-      await this.#releaseGlobal(await this.#removeFromStore(tie, false));
+  async withdraw(binding: BindingReference): Promise<void> {
+    await this.#parts.mutex.run(binding.dockerNetworkId, async () => {
+      await this.#releaseGlobal(await this.#removeFromStore(binding, false));
     });
   }
 
@@ -165,20 +165,20 @@ export class Networks {
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
-    const { local, newNetworks, changed } = this.#parts;
+    const { hostId, local, newNetworks, changed } = this.#parts;
     const { dockerNetworkId, record } = network;
     newNetworks.accept(dockerNetworkId);
     await this.#deleteForgottenEndpoints(network);
     await this.#removeFromKernel(network);
     await this.#releasePools(network);
-    const removed = await this.#removeFromStore({ networkId: record.id, dockerNetworkId }, lost);
+    const removed = await this.#removeFromStore({ networkId: record.id, hostId, dockerNetworkId }, lost);
     local.removeNetwork(dockerNetworkId);
     changed();
     await this.#releaseGlobal(removed);
   }
 
-  #removeFromStore(tie: Tie, lost: boolean): Promise<NetworkRecord | undefined> {
-    return transact(this.#parts.store, () => attemptRemoval(this.#parts, tie, lost));
+  #removeFromStore(binding: BindingReference, lost: boolean): Promise<NetworkRecord | undefined> {
+    return transact(this.#parts.store, () => attemptRemoval(this.#parts, binding, lost));
   }
 
   /** What the cluster held for a network that is removed. */

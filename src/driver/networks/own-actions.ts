@@ -14,27 +14,27 @@ export class OwnActions {
   /** Networks of the cluster that a user of this host removed, by id: when. */
   readonly #marked = new Map<string, number>();
   /** Untied while the mirror was making networks, and not known as seen. */
-  readonly #untiedUnseen = new Set<string>();
+  readonly #unboundUnseen = new Set<string>();
   #makings = 0;
 
-  /** Does `making`, which makes Docker create a network and looks at `isUntiedUnseen` after that. */
+  /** Does `making`, which makes Docker create a network and looks at `isUnboundUnseen` after that. */
   async making(making: () => Promise<void>): Promise<void> {
     this.#makings += 1;
     try {
       await making();
     } finally {
       this.#makings -= 1;
-      if (this.#makings === 0) this.#untiedUnseen.clear();
+      if (this.#makings === 0) this.#unboundUnseen.clear();
     }
   }
 
   /** Docker has the driver delete it; whether it takes a creation back or a user has removed it is not known yet. */
-  noteUntiedUnseen(dockerNetworkId: string): void {
-    if (this.#makings > 0) this.#untiedUnseen.add(dockerNetworkId);
+  noteUnboundUnseen(dockerNetworkId: string): void {
+    if (this.#makings > 0) this.#unboundUnseen.add(dockerNetworkId);
   }
 
-  isUntiedUnseen(dockerNetworkId: string): boolean {
-    return this.#untiedUnseen.has(dockerNetworkId);
+  isUnboundUnseen(dockerNetworkId: string): boolean {
+    return this.#unboundUnseen.has(dockerNetworkId);
   }
 
   /** Docker has made the network; the store will say so when the binding is noted as seen. */

@@ -3,7 +3,7 @@ import type { BindingRecord } from '../../model/binding.js';
 import type { NetworkRecord } from '../../model/network.js';
 
 /** Remove the whole network; or only untie; or untie and mark the network, for the other hosts to remove theirs. */
-export type Unbinding = 'remove' | 'untie' | 'mark';
+export type Unbinding = 'remove' | 'unbind' | 'mark';
 
 /**
  * The removal of a mirrored network is meant for all hosts when it is that of the very Docker network that the
@@ -16,8 +16,8 @@ export function planUnbinding(
   seen: BindingRecord['seen'],
   { last, lost }: { last: boolean; lost: boolean },
 ): Unbinding {
-  if (swarm) return 'untie';
-  if (!mirror || mirror.removal) return last ? 'remove' : 'untie';
-  if (lost || seen?.name !== mirror.name) return 'untie';
+  if (swarm) return 'unbind';
+  if (!mirror || mirror.removal) return last ? 'remove' : 'unbind';
+  if (lost || seen?.name !== mirror.name) return 'unbind';
   return last ? 'remove' : 'mark';
 }

@@ -19,8 +19,8 @@ import type { IpamContext } from '../ipam-context.js';
 import { randomToken } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
-import { awayError, reserveServes } from '../reserve/away.js';
-import { readAsked } from '../reserve/wishes.js';
+import { readOrRequest } from '../reserve/address-requests.js';
+import { awayError, usesReserve } from '../reserve/outage.js';
 
 interface Held {
   readonly revision: Revision;
@@ -31,7 +31,7 @@ interface Held {
  * Ties addresses to endpoints, as parts of the commits that make and remove the endpoints themselves.
  *
  * The first plan for an address rests on what this host knows of it; when a commit with that plan has failed
- * (`isRepeated`, or its fate is unknown), the address is read anew.
+ * (`isRepeated`, or its outcome is unknown), the address is read anew.
  */
 export class AddressBook {
   readonly #context: IpamContext;
@@ -66,7 +66,7 @@ export class AddressBook {
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
     if (stateOf(record) === 'resting') {
-      if (reserveServes(this.#context.store)) throw this.#mayBeTaken(address);
+      if (usesReserve(this.#context.store)) throw this.#mayBeTaken(address);
       return plan(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
@@ -118,7 +118,7 @@ export class AddressBook {
     const record = known?.record;
     if (record && stateOf(record) !== 'resting' && record.hostId === host.id)
       return { revision: known.revision, record };
-    const entry = await readAsked(this.#context, key);
+    const entry = await readOrRequest(this.#context, key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }
 

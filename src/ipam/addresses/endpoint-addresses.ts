@@ -14,11 +14,11 @@ import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-addres
 import type { KnownAddress } from '../pools/known-addresses.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, checkAddress, type Span } from '../pools/subnet-rules.js';
-import { awayError, reserveServes } from '../reserve/away.js';
+import { readOrRequest } from '../reserve/address-requests.js';
+import { awayError, usesReserve } from '../reserve/outage.js';
 import { isWithin, reservedBy } from '../reserve/reserve-plan.js';
-import { readAsked } from '../reserve/wishes.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
-import { givenByCluster } from './given-by-cluster.js';
+import { reuseSwarmAddress } from './swarm-addresses.js';
 
 /** How long the last addresses of a pool are waited for that others hold in reserve: they look every second. */
 const RETURN_MS = 3_000;
@@ -46,14 +46,14 @@ export class EndpointAddresses {
     const claim = () => new Claim(this.#context, pool, options, request.id);
     const span = automaticSpan(pool.subnet, pool.range);
     // Where nothing is in reserve the store is waited for: mostly another member answers soon.
-    const usesReserve = () => reserveServes(store) && findReserved(view, span, host.id) !== undefined;
+    const hasReserve = () => usesReserve(store) && findReserved(view, span, host.id) !== undefined;
     try {
-      if (!usesReserve()) {
+      if (!hasReserve()) {
         const choose: Choose = (refusals) => chooseNext(view, pool, host.id, refusals);
-        return await this.#take(view, claim(), choose, usesReserve);
+        return await this.#take(view, claim(), choose, hasReserve);
       }
     } catch (error: unknown) {
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !usesReserve(store)) throw error;
     }
     return this.#take(view, claim(), async () => chooseAway(store, view, pool, host.id));
   }
@@ -88,7 +88,7 @@ export class EndpointAddresses {
     request: Request,
   ): Promise<IpAddress> {
     checkAddress(address, pool.subnet);
-    if (await givenByCluster(this.#context, pool, address, options)) return address;
+    if (await reuseSwarmAddress(this.#context, pool, address, options)) return address;
     const { isRepeatable: _, ...recorded } = options;
     const claim = new Claim(this.#context, pool, { ...recorded, explicit: true }, request.id);
     try {
@@ -98,7 +98,7 @@ export class EndpointAddresses {
       return claimed;
     } catch (error: unknown) {
       const { store } = this.#context;
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !usesReserve(store)) throw error;
       throw awayError(store, `address ${address} cannot be claimed`);
     } finally {
       this.#count(claim);
@@ -109,9 +109,9 @@ export class EndpointAddresses {
     const { store, views, unfinished, host } = this.#context;
     const known = views.find(formatPoolKey(pool))?.addresses.get(address.value);
     const free = { address: address.value };
-    if (refusals === 0 && !known && !reserveServes(store)) return free;
+    if (refusals === 0 && !known && !usesReserve(store)) return free;
     const key = keys.address(formatPoolKey(pool), `${address}`);
-    const entry = await readAsked(this.#context, key);
+    const entry = await readOrRequest(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);
     if (!record) return free;
     const isOwn = record.claim === id || unfinished.has(unfinishedKey(key, record.claim));
@@ -186,12 +186,12 @@ function isAnyReserved({ addresses }: PoolView, span: Span): boolean {
 
 function findPick(
   { addresses, inFlight, spread }: PoolView,
-  { fromTop }: PoolReference,
+  { highestFirst }: PoolReference,
   span: Span,
 ): Pick | undefined {
   const skip = spread === 0 ? 0 : Math.floor(Math.random() * (spread + 1));
   const isTaken = (address: bigint) => addresses.has(address) || inFlight.has(address);
-  const free = fromTop
+  const free = highestFirst
     ? chooseHighest(span, isTaken, skip)
     : chooseFree(span, isTaken, addresses.lastHandedOut, skip);
   if (free !== undefined) return { address: free };

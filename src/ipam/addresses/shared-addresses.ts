@@ -23,7 +23,7 @@ import { formatPoolKey } from '../pool-name.js';
 import { chooseHighest } from '../pools/choose-address.js';
 import { referenceKey } from '../pools/pool-entries.js';
 import { automaticSpan, checkAddress, firstHost } from '../pools/subnet-rules.js';
-import { readAsked } from '../reserve/wishes.js';
+import { readOrRequest } from '../reserve/address-requests.js';
 
 export type SharedPurpose = 'gateway' | 'auxiliary';
 
@@ -58,7 +58,7 @@ export class SharedAddresses {
     return transact<IpAddress>(
       store,
       async () => {
-        const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
+        const [entry, reference] = await Promise.all([readOrRequest(this.#context, key), store.get(holdKey)]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
         const record = entry && parseRecord(addressRecord, entry);
         const before = record && isTakeable(record, host.id) ? undefined : record;
@@ -86,9 +86,10 @@ export class SharedAddresses {
   }
 }
 
-function newGateway({ subnet, range, fromTop }: PoolReference, used: readonly IpAddress[]): IpAddress {
+function newGateway({ subnet, range, highestFirst }: PoolReference, used: readonly IpAddress[]): IpAddress {
   const taken = new Set(used.map(({ value }) => value));
-  const highest = fromTop && chooseHighest(automaticSpan(subnet, range), (address) => taken.has(address));
+  const highest =
+    highestFirst && chooseHighest(automaticSpan(subnet, range), (address) => taken.has(address));
   return highest === undefined ? firstHost(subnet) : IpAddress.of(subnet.family, highest);
 }
 

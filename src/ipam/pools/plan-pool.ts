@@ -16,7 +16,7 @@ export interface PoolRequest {
   readonly range?: Prefix;
   readonly networkName?: string;
   /** Addresses for this reference come from the top of the subnet (see PoolReference). */
-  readonly fromTop?: true;
+  readonly highestFirst?: true;
   /** A node's part in a network of swarm's: where the global space has this very pool, it is that one. */
   readonly joinsGlobal?: true;
   /** Not to be overlapped by a subnet that xnet chooses: docker_gwbridge of every host, for instance. */

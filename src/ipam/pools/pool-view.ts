@@ -46,7 +46,7 @@ export class PoolView implements AsyncDisposable {
     }
   }
 
-  /** What is known for certain of an address: undefined also after a commit of unknown fate. */
+  /** What is known for certain of an address: undefined also after a commit of unknown outcome. */
   findCertain(address: IpAddress): KnownAddress | undefined {
     const isCertain = this.#view.isCertain(keys.address(this.poolKey, `${address}`));
     return isCertain ? this.addresses.get(address.value) : undefined;

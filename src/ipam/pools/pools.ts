@@ -84,7 +84,7 @@ export class Pools {
    * As `release`, for a cluster's hold, unless anybody has asked for it since its reference had this revision. Throws
    * the store's errors, and is not tried again by itself.
    */
-  async releaseUnasked(pool: PoolReference, revision: Revision): Promise<void> {
+  async releaseAbandoned(pool: PoolReference, revision: Revision): Promise<void> {
     const reference = await this.#context.store.get(this.#referenceKey(pool));
     if (reference?.revision !== revision || (await this.#isUsed(formatPoolKey(pool)))) return;
     await this.#release(pool, revision);
@@ -104,8 +104,8 @@ export class Pools {
     const { entries } = await store.list(keys.pools());
     records.read(poolRecord, keys.pools(), entries);
     const pools = listPools(entries);
-    const asked = request.joinsGlobal ? inGlobalSpace(request, pools) : request;
-    const plan = planPool(asked, pools, this.#defaults);
+    const resolved = request.joinsGlobal ? inGlobalSpace(request, pools) : request;
+    const plan = planPool(resolved, pools, this.#defaults);
     if (plan.action === 'refuse') throw await this.#overlap(request, plan.overlapped);
     const result = referenceTo(plan.pool, request, reference);
     tried.set(formatPoolKey(plan.pool), result);
@@ -213,14 +213,14 @@ export class Pools {
 
 function referenceTo(
   pool: PoolName,
-  { range, fromTop, joinsGlobal }: PoolRequest,
+  { range, highestFirst, joinsGlobal }: PoolRequest,
   reference: string,
 ): PoolReference {
   const isClusters = pool.space === ADDRESS_SPACES.global && !joinsGlobal;
   return {
     ...pool,
     ...(range ? { range } : {}),
-    ...(fromTop ? { fromTop } : {}),
+    ...(highestFirst ? { highestFirst } : {}),
     reference: isClusters ? clusterReference(pool) : reference,
   };
 }

@@ -16,9 +16,10 @@ import { isClusterHold } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { type PoolReference, parsePoolId } from '../pool-id.js';
 import { formatPoolKey, parsePoolKey } from '../pool-name.js';
+import { listHoldsExcept } from '../pools/host-holds.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan } from '../pools/subnet-rules.js';
-import { listUnnamedHolds } from '../pools/unnamed-holds.js';
+import { followRequests } from './address-requests.js';
 import {
   claimReserve,
   giveBack,
@@ -36,7 +37,6 @@ import {
   reserveSize,
   surveyPool,
 } from './reserve-plan.js';
-import { followWishes } from './wishes.js';
 
 export interface ReservesOptions {
   /** Addresses of each pool; 0: none is held in advance, and one released while the store is away only until it is back. */
@@ -57,7 +57,7 @@ export class Reserves implements AsyncDisposable {
   readonly #sweep: Sweep;
   readonly #closing = new AbortController();
   /** Keys of addresses that somebody asks for. */
-  readonly #wished = new Set<string>();
+  readonly #requested = new Set<string>();
   /** Keys of addresses that were given up for somebody, with the time until which they are not taken again. */
   readonly #givenUp = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
@@ -73,11 +73,11 @@ export class Reserves implements AsyncDisposable {
 
   start(): void {
     this.#sweep.start();
-    const onWish = (addressKey: string) => {
-      this.#wished.add(addressKey);
+    const onRequest = (addressKey: string) => {
+      this.#requested.add(addressKey);
       this.#sweep.hint();
     };
-    this.#following = followWishes(this.#context.store, onWish, this.#closing.signal);
+    this.#following = followRequests(this.#context.store, onRequest, this.#closing.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,9 +90,9 @@ export class Reserves implements AsyncDisposable {
     const { store, views, rests } = this.#context;
     if (rests.takeKept() || store.away) this.#mayBeUnseen = true;
     if (store.away) return this.#options.lookMs;
-    await this.#grantWishes();
+    await this.#grantRequests();
     if (this.#mayBeUnseen) {
-      await this.#takeStock();
+      await this.#openHeldPools();
       this.#mayBeUnseen = false;
     }
     for (const view of views.all()) {
@@ -105,10 +105,10 @@ export class Reserves implements AsyncDisposable {
   }
 
   /** Gives up what is asked for of this host's reserve: free at once, since no container has had it lately. */
-  async #grantWishes(): Promise<void> {
+  async #grantRequests(): Promise<void> {
     const { store, host } = this.#context;
-    for (const key of this.#wished) {
-      this.#wished.delete(key);
+    for (const key of this.#requested) {
+      this.#requested.delete(key);
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
       const own = entry && ownAddress(entry, host.id);
@@ -117,7 +117,7 @@ export class Reserves implements AsyncDisposable {
   }
 
   /** Opens the views of the pools that this host has addresses in, and frees what belongs to none. */
-  async #takeStock(): Promise<void> {
+  async #openHeldPools(): Promise<void> {
     const { store, host, views } = this.#context;
     const own = (await store.list(keys.addresses())).entries.flatMap(
       (entry) => ownAddress(entry, host.id) ?? [],
@@ -126,10 +126,10 @@ export class Reserves implements AsyncDisposable {
     for (const pool of await this.#listHolds()) if (held.has(pool.reference)) await views.open(pool);
     for (const each of own) if (this.#isByDocker(each)) views.beginByDocker(poolKeyOf(each));
     const open = new Set(views.all().flatMap(({ references }) => [...references.keys()]));
-    const isLoose = (each: Own) =>
+    const isUnused = (each: Own) =>
       !this.#isByDocker(each) && !each.record.references.some((reference) => open.has(reference));
-    const loose = own.filter((each) => stateOf(each.record) === 'reserved' && isLoose(each));
-    await removeOwn(this.#context, loose);
+    const unused = own.filter((each) => stateOf(each.record) === 'reserved' && isUnused(each));
+    await removeOwn(this.#context, unused);
   }
 
   #isByDocker(own: Own): boolean {
@@ -142,7 +142,7 @@ export class Reserves implements AsyncDisposable {
     const { entries } = await store.list(keys.bindings());
     const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
     const poolIds = bindings.flatMap(({ hostId, poolIds = [] }) => (hostId === host.id ? poolIds : []));
-    return [...poolIds.map(parsePoolId), ...(await listUnnamedHolds(this.#context, poolIds))];
+    return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.#context, poolIds))];
   }
 
   async #adjust(view: PoolView, pool: PoolReference): Promise<void> {

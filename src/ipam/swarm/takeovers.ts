@@ -4,7 +4,7 @@
  * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
  */
 import { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, isClusters, parseAddressKey } from '../../model/address.js';
+import { addressRecord, isHeldByCluster, parseAddressKey } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import { releaseClaim } from '../addresses/release-address.js';
@@ -61,7 +61,7 @@ export class Takeovers implements Disposable {
     return new Map(
       entries.flatMap((entry) => {
         const record = findRecord(addressRecord, entry);
-        const isGiven = record && isClusters(record) && record.references.includes(reference);
+        const isGiven = record && isHeldByCluster(record) && record.references.includes(reference);
         return isGiven ? [[parseAddressKey(entry.key)?.address ?? '', record.claim] as const] : [];
       }),
     );

@@ -23,12 +23,12 @@ interface Takeover {
   readonly former: Promise<ReadonlyMap<string, Revision>>;
 }
 
-export class LeftPools implements Disposable {
+export class AbandonedPools implements Disposable {
   readonly #context: IpamContext;
   readonly #pools: Pools;
   readonly #graceMs: number;
   /** Pool key -> when a manager last asked this daemon for it. */
-  readonly #askedAt = new Map<string, number>();
+  readonly #requestedAt = new Map<string, number>();
   #takeover: Takeover | undefined;
 
   constructor(context: IpamContext, pools: Pools, takeoverMs = TAKEOVER_MS) {
@@ -39,14 +39,14 @@ export class LeftPools implements Disposable {
   }
 
   /** A manager has asked for the pool, again or for the first time. */
-  noteAsked(poolKey: string): void {
+  noteRequested(poolKey: string): void {
     const now = performance.now();
-    this.#askedAt.delete(poolKey);
-    this.#askedAt.set(poolKey, now);
+    this.#requestedAt.delete(poolKey);
+    this.#requestedAt.set(poolKey, now);
     const since = (this.#takeover?.begunAt ?? now) - BEFORE_MS;
-    for (const [key, at] of this.#askedAt) {
+    for (const [key, at] of this.#requestedAt) {
       if (at >= since) break;
-      this.#askedAt.delete(key);
+      this.#requestedAt.delete(key);
     }
   }
 
@@ -86,8 +86,9 @@ export class LeftPools implements Disposable {
     if (!takeover) return;
     const former = await takeover.former.catch(() => new Map<string, Revision>());
     for (const [poolKey, revision] of former) {
-      if ((this.#askedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= takeover.begunAt - BEFORE_MS) continue;
-      await this.#pools.releaseUnasked(clusterHold(parsePoolKey(poolKey)), revision).catch(() => undefined);
+      if ((this.#requestedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= takeover.begunAt - BEFORE_MS)
+        continue;
+      await this.#pools.releaseAbandoned(clusterHold(parsePoolKey(poolKey)), revision).catch(() => undefined);
     }
   }
 }

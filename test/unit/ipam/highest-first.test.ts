@@ -6,7 +6,7 @@ import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
 
 const NETWORK = '0123456789ab';
 const POOL = `xnet-local~${NETWORK}~10.1.0.0/28`;
-const copyPool = () => poolRequest('10.1.0.0/28', { networkName: NETWORK, fromTop: true });
+const copyPool = () => poolRequest('10.1.0.0/28', { networkName: NETWORK, highestFirst: true });
 
 /** As CreateEndpoint does on the host where Docker's own IPAM chose the address. */
 async function bind(cluster: Cluster, host: Ipam, address: string, endpointId: string): Promise<void> {

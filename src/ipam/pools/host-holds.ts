@@ -5,7 +5,7 @@ import { type PoolReference, parsePoolId } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 
 /** This host's references to pools, less those that the PoolIDs name. */
-export async function listUnnamedHolds(
+export async function listHoldsExcept(
   { store, host, records }: IpamContext,
   poolIds: readonly string[],
 ): Promise<PoolReference[]> {

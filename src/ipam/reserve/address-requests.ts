@@ -3,7 +3,7 @@
  * short lease says so, which all hosts watch, and the one that has the address in reserve gives it up.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { addressRecord, parseAddressWishKey, stateOf } from '../../model/address.js';
+import { addressRecord, parseAddressRequestKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store, WatchBatch } from '../../store/store.js';
@@ -18,12 +18,12 @@ const LEASE_SECONDS = 10;
  * The entry under `key`, an address; when another host has it in reserve, as it is once that host has given it up, or
  * did not in time. Throws STORE_UNAVAILABLE.
  */
-export async function readAsked({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
+export async function readOrRequest({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
   const entry = await store.get(key);
   if (!isOthersReserve(entry, host.id) || store.away) return entry;
   const lease = await store.grantLease({ ttlSeconds: LEASE_SECONDS, keepAlive: false });
   try {
-    await store.commit([], [{ put: keys.addressWish(key), value: host.id, lease }]);
+    await store.commit([], [{ put: keys.addressRequest(key), value: host.id, lease }]);
     return await awaitGivenUp(store, key, host.id);
   } finally {
     // Its time ends it too.
@@ -45,13 +45,13 @@ function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
 }
 
 /** Tells of every address that is asked for, by its key, until `signal` aborts. */
-export async function followWishes(
+export async function followRequests(
   store: Store,
-  onWish: (addressKey: string) => void,
+  onRequest: (addressKey: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const batch of store.watch(keys.addressWishes(), signal)) {
-    for (const { key } of putIn(batch)) onWish(parseAddressWishKey(key));
+  for await (const batch of store.watch(keys.addressRequests(), signal)) {
+    for (const { key } of putIn(batch)) onRequest(parseAddressRequestKey(key));
   }
 }
 

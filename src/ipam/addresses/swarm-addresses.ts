@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, isClusters } from '../../model/address.js';
+import { addressRecord, isHeldByCluster } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
@@ -15,7 +15,7 @@ import { formatPoolKey } from '../pool-name.js';
  * has given out (`isRepeatable`), also for what it has given back meanwhile while an endpoint still has it: then
  * the cluster holds it again. Whether the address is another endpoint's is settled when an endpoint takes it.
  */
-export async function givenByCluster(
+export async function reuseSwarmAddress(
   { store, unfinished, transactions }: IpamContext,
   pool: PoolReference,
   address: IpAddress,
@@ -29,7 +29,7 @@ export async function givenByCluster(
     async () => {
       const entry = await store.get(key);
       const record = entry && parseRecord(addressRecord, entry);
-      if (!entry || !record || !isClusters(record)) return { result: false };
+      if (!entry || !record || !isHeldByCluster(record)) return { result: false };
       const isHeld = record.references.includes(reference);
       if (!isClusterHold(pool)) return { result: isHeld };
       if (isHeld && !unfinished.has(unfinishedKey(key, record.claim))) return { result: true };
