@@ -10,7 +10,7 @@ import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
 export interface AddressBook {
-  /** This host has claimed the address for an endpoint to come, so that nobody else can have it. */
+  /** True when this host has claimed the address for an endpoint that is not created yet: nobody else can take it. */
   isClaimed(address: { poolKey: string; address: string }): boolean;
   /**
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
@@ -24,7 +24,7 @@ export interface AddressBook {
     /** A commit with an earlier plan has failed. */
     isRepeated?: boolean;
   }): Promise<CommitPart>;
-  /** What puts the endpoint's address to rest; empty when it is no longer the endpoint's. */
+  /** What puts the endpoint's address to rest; empty when the endpoint no longer has it. */
   restPlan(binding: {
     poolKey: string;
     address: string;
@@ -40,7 +40,7 @@ export interface GivenPool {
   readonly poolKey?: string;
   /** This host's hold on the pool, as Docker knows it. */
   readonly poolId?: string;
-  /** What `--ipam-opt xnet.name` or `xnet.id` said. */
+  /** The network that `--ipam-opt xnet.name` or `xnet.id` names. */
   readonly network?: NetworkReference;
 }
 
@@ -58,7 +58,10 @@ export interface PoolBook {
   listGlobal(subnet: string): Promise<string[]>;
   /** Gives a hold on a pool back. Idempotent. */
   release(poolId: string): Promise<void>;
-  /** A manager of swarm's has asked for the network again, and will for what it has given out of this pool of the global space. */
+  /**
+   * A manager of swarm's has requested again the network with this pool of the global space; it requests again the
+   * pool's addresses next.
+   */
   beginTakeover(poolKey: string): void;
   /** Gives the cluster's hold back, where the pool has one and no network uses it. Idempotent. */
   releaseGlobal(poolKey: string): Promise<void>;

@@ -16,7 +16,7 @@ export class LocalNetworks {
   readonly #endpoints = new Map<string, EndpointRecord>();
   /** Ids of those that are being made, with that of their Docker network. */
   readonly #creating = new Map<string, string>();
-  /** Docker networks that are being tied to another network of the cluster. */
+  /** Docker networks that are being bound to another network of the cluster. */
   readonly #moves = new Map<string, Promise<unknown>>();
   readonly #latest: (networkId: string) => NetworkRecord | undefined;
 
@@ -48,7 +48,7 @@ export class LocalNetworks {
     );
   }
 
-  /** A network of the cluster that one of this host's Docker networks is tied to. */
+  /** A network of the cluster to which one of this host's Docker networks is bound. */
   findRecord(networkId: string): NetworkRecord | undefined {
     return this.listNetworks().find(({ record }) => record.id === networkId)?.record;
   }
@@ -57,7 +57,7 @@ export class LocalNetworks {
     return [...this.#networks.values()].map((network) => this.#current(network));
   }
 
-  /** True when another Docker network of this host is tied to the same cluster network. */
+  /** True when another Docker network of this host is bound to the same cluster network. */
   isShared({ record, dockerNetworkId }: LocalNetwork): boolean {
     return this.listNetworks().some(
       (other) => other.record.id === record.id && other.dockerNetworkId !== dockerNetworkId,
@@ -65,8 +65,8 @@ export class LocalNetworks {
   }
 
   /**
-   * Runs `make`, after a move of the Docker network that is under way; the endpoint is one that is being made until that
-   * ends, however long it takes.
+   * Runs `make` after any move of the Docker network has ended. Until `make` ends, the endpoint counts as being
+   * created.
    */
   async makeEndpoint<T>(endpointId: string, dockerNetworkId: string, make: () => Promise<T>): Promise<T> {
     while (this.#moves.has(dockerNetworkId)) await this.#moves.get(dockerNetworkId);
@@ -92,7 +92,7 @@ export class LocalNetworks {
     }
   }
 
-  /** Whether an endpoint whose id begins so is being made. */
+  /** Whether an endpoint whose id begins so is being created. */
   isBeingCreated(beginning: string): boolean {
     return [...this.#creating.keys()].some((id) => id.startsWith(beginning));
   }

@@ -1,9 +1,9 @@
 /**
- * src/ipam: pools and addresses for the whole cluster: what Docker's IpamDriver calls mean, in domain words. Not in here:
- * networks and containers, of which it knows ids alone.
+ * src/ipam: pools and addresses for the whole cluster: what Docker's IpamDriver calls mean. Not in here: networks and
+ * containers, of which it knows ids alone.
  *
- * Guarantee: no address is held twice at once, on whatever hosts and whatever fails, since an address is one key
- * of the store that is written only if absent, resting, or one's own. There are no locks.
+ * Guarantee: no two endpoints have one address at the same time, on any hosts, whatever fails. An address is one key of
+ * the store, which is written only when it is absent, resting, or the writer's own. There are no locks.
  */
 import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js';
 import { XnetError } from '../errors.js';
@@ -49,7 +49,7 @@ export interface IpamOptions {
   readonly budgetMs?: number;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
-  /** How long a manager of swarm's may take to ask again for what it knows to be given out. Default TAKEOVER_MS. */
+  /** How long a manager of swarm's may take to request again what it knows to be assigned. Default TAKEOVER_MS. */
   readonly takeoverMs?: number;
   /** What is held in advance; see reserves.ts. Default: nothing, looked at every second. */
   readonly reserves?: Partial<ReservesOptions>;
@@ -69,9 +69,9 @@ export interface AddressRequest {
   /** Required for an auxiliary address. */
   readonly address?: IpAddress;
   readonly purpose: 'endpoint' | 'gateway' | 'auxiliary';
-  /** Name of the container, where Docker tells it; for error messages. */
+  /** Name of the container, where Docker sends it; for error messages. */
   readonly container?: string;
-  /** Of the global space: whoever asks has perhaps been given this very address before. */
+  /** In the global space: the caller may have been given this address before. */
   readonly isRepeatable?: boolean;
 }
 
@@ -114,8 +114,9 @@ export class Ipam implements AsyncDisposable {
   }
 
   /**
-   * A new reference to a pool; every request gives another PoolID, a repeated one the same. Throws INVALID, IN_USE (overlap), EXISTS (the
-   * named network has another subnet), EXHAUSTED, STORE_CONFLICT, STORE_UNAVAILABLE.
+   * Creates a reference to a pool. Every request results in a PoolID of its own, a repeated one in the same. Throws
+   * INVALID, IN_USE (overlap), EXISTS (the named network has another subnet), EXHAUSTED, STORE_CONFLICT,
+   * STORE_UNAVAILABLE.
    */
   async requestPool(
     pool: PoolRequest,
@@ -139,27 +140,30 @@ export class Ipam implements AsyncDisposable {
     return found.map(formatPoolKey);
   }
 
-  /** Gives the cluster's hold on the pool back, unless a network has the pool. Of any other pool: nothing. */
+  /**
+   * Gives back the cluster's hold on a pool of the global space, unless a network has the pool. Other pools stay as
+   * they are.
+   */
   async releaseGlobalPool(poolKey: string): Promise<void> {
     const pool = parsePoolKey(poolKey);
     if (pool.space !== ADDRESS_SPACES.global) return;
     await this.#pools.release(clusterHold(pool));
   }
 
-  /** A manager of swarm's has taken the network with this pool over; see takeovers.ts and abandoned-pools.ts. */
+  /** A manager of swarm's has taken over the network with this pool; see takeovers.ts and abandoned-pools.ts. */
   beginTakeover(poolKey: string): void {
     this.#takeovers.begin(poolKey);
     this.#abandonedPools.begin();
   }
 
-  /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
+  /** This host's holds on pools, except those that the PoolIDs name. Throws the store's errors. */
   async listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]> {
     const holds = await listHoldsExcept(this.#context, poolIds);
     return holds.map((pool) => ({
       poolId: formatPoolId(pool),
       hold: pool.reference,
       poolKey: formatPoolKey(pool),
-      // Also of a pool of the global space: hosts ask for it in their own.
+      // Also for a pool of the global space: hosts request it in the local one.
       addressSpace: ADDRESS_SPACES.local,
       subnet: `${pool.subnet}`,
       ...(pool.networkName !== undefined && { networkName: pool.networkName }),

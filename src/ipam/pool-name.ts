@@ -1,4 +1,4 @@
-/** What names a pool, and the one text made of it: the pool key. */
+/** The name of a pool, and its text form, the pool key. */
 import { XnetError } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
 import { quoted } from '../inet/quoted.js';

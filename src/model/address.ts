@@ -12,7 +12,7 @@ export const addressKeys = {
   address: (poolKey: string, address: string) => `addresses/${keyPart(poolKey)}/${keyPart(address)}`,
   addressesOf: (poolKey: string) => `addresses/${keyPart(poolKey)}/`,
   addresses: () => 'addresses/',
-  /** Asks whoever has the address with `addressKey` in reserve to give it up. */
+  /** A host requests the address with `addressKey`, which another host has in reserve. */
   addressRequest: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
   addressRequests: () => 'address-wishes/',
 } as const;
@@ -22,7 +22,7 @@ export const addressRecord = versioned({
   state: z.enum(['claimed', 'resting']),
   hostId: z.string(),
   hostName: z.string(),
-  /** Unlike for each claim: tells a retried claim from somebody else's. */
+  /** Unique for each claim: distinguishes a retried claim from another one. */
   claim: z.string(),
   /**
    * Pool references that hold the address: one for an endpoint (none when Docker's own IPAM chose it, or when
@@ -32,12 +32,12 @@ export const addressRecord = versioned({
   purpose: z.enum(['endpoint', 'gateway', 'auxiliary']),
   /** Nobody has it yet: the host holds it for containers to come. */
   reserve: z.literal(true).optional(),
-  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not go on from it. */
+  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not continue from it. */
   explicit: z.literal(true).optional(),
   /** Set once CreateEndpoint took the address. */
   endpointId: z.string().optional(),
   networkId: z.string().optional(),
-  /** Container name where Docker tells it (29 and later). */
+  /** Container name where Docker sends it (29 and later). */
   container: z.string().optional(),
 });
 export type AddressRecord = z.infer<typeof addressRecord>;
@@ -54,7 +54,7 @@ export function parseAddressKey(key: string): { poolKey: string; address: string
   return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
 }
 
-/** What a record says of its address. Anybody may take one that rests. */
+/** What a record says of its address. Any host may take one that rests. */
 export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared';
 
 export function stateOf(record: AddressRecord): AddressState {
@@ -67,7 +67,7 @@ export function stateOf(record: AddressRecord): AddressState {
 /** A host, or the cluster, as records name it. */
 export type Holder = Pick<AddressRecord, 'hostId' | 'hostName'>;
 
-/** As records name the holder of what swarm's managers give out; ids of hosts are UUIDs. */
+/** The holder of what swarm's managers give out. No host has this id: those are UUIDs. */
 export const CLUSTER: Holder = { hostId: 'cluster', hostName: 'the cluster' };
 
 /** The cluster has given the address out, to an endpoint or for one to come. */
@@ -136,7 +136,7 @@ export function bound(
   return { ...rest, ...endpoint };
 }
 
-/** Bound -> claimed: the cluster holds it on. undefined: it is no address of the cluster's that an endpoint has. */
+/** Bound -> claimed: the cluster holds it on. Undefined when the cluster does not hold it, or no endpoint has it. */
 export function unbound(record: AddressRecord): AddressRecord | undefined {
   if (!isHeldByCluster(record) || record.references.length === 0 || stateOf(record) !== 'bound')
     return undefined;

@@ -126,14 +126,17 @@ export class HostRegistration implements AsyncDisposable {
     return isOwn;
   }
 
-  /** Takes this host's record as the cluster sees it: one that another machine has written is another's. */
+  /** To be called with this host's record as the store has it: another machine may have written it. */
   noteRecord(record: HostRecord | undefined): void {
     if (!this.#wasRegistered || !record || !isOthers(record, this.#host)) return;
     // Registers again, which says why it cannot, until the other is gone.
     void this.#lease?.revoke().catch(() => undefined);
   }
 
-  /** False while nothing may be removed from the store on the word of this machine's Docker: it may be another's record. */
+  /**
+   * False while the records may be another machine's: nothing may be removed because this machine's Docker does not
+   * have it.
+   */
   get isOwner(): boolean {
     return this.#owner.isThisMachine;
   }

@@ -19,11 +19,11 @@ export interface MirrorEffects {
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
   readonly logger: Logger;
-  /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
+  /** Unbinds a Docker network that is gone; `lost`: no user removed it. */
   readonly unbind: (binding: BindingReference, options: { lost: boolean }) => Promise<void>;
-  /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
+  /** Removes the network of a copy that a user removed, and that was unbound before it was known as seen. */
   readonly withdraw: (binding: BindingReference) => Promise<void>;
-  /** Ties a Docker network that no container has been in to another network of the cluster. */
+  /** Binds a Docker network that no container has been in to another network of the cluster. */
   readonly move: (move: Move) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
@@ -41,7 +41,7 @@ export interface DockerRegistration {
 
 type Step<Name extends MirrorStep['do']> = Extract<MirrorStep, { do: Name }>;
 
-/** Unlike for steps that differ. */
+/** Identifies a step: the same step of two plans has the same key. */
 export function stepKey(step: MirrorStep): string {
   const { do: verb } = step;
   if ('network' in step) return `${verb} ${step.network.id}`;
@@ -228,7 +228,7 @@ async function keep(
   });
 }
 
-/** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
+/** True when a step failed only because Docker had changed since the plan's view; the next look plans anew. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
   if (step.do === 'join') return isXnetError(error, 'IN_USE');

@@ -1,6 +1,7 @@
 /**
- * src/agent/mirror: networks that every host's Docker has. Here is the plan; mirror-apply.ts carries it out, mirror.ts looks
- * again whenever something changes. Not in here: networks that users keep to one host, but for what they stand in the way of.
+ * src/agent/mirror: networks that every host's Docker has. Here is the plan; mirror-apply.ts carries it out, mirror.ts
+ * looks again whenever something changes. Not in here: networks that users keep to one host, except where one of them
+ * blocks a mirrored one.
  *
  * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
  * Docker, and every network its users create is mirrored. Pure.
@@ -8,12 +9,12 @@
  * Rules:
  * - xnet never removes a Docker network to which a container belongs, one that does not run included; under one that
  *   never ran only to put another of the name in its place.
- * - Of two networks of one name the first that is published stays. The other is tied to it where they are the same but
- *   for labels; else it is replaced by a copy of it when no container has run in it (one that has not, starts in the
- *   copy); else it is reported.
+ * - Of two networks of one name the first that is published stays. The Docker network of the other is bound to it when
+ *   both are the same but for labels. Else it is replaced by a copy of the first when no container has run in it; a
+ *   container that never ran starts in the copy. Else it is reported.
  * - A removal counts for all hosts. It is undone when an endpoint is left anywhere, or a container belongs to another
  *   host's copy.
- * - Containers that belong to a Docker network of this host that is gone and has a successor are tied to that.
+ * - Containers of a Docker network of this host that is gone and has a successor are connected to the successor.
  * - Names held by something else are reported and left alone.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -66,7 +67,7 @@ export type RemovalCause = 'removed' | 'orphan';
 export type MirrorStep =
   /** Let the cluster know of a network that a user created here. */
   | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
-  /** Tie a Docker network to the network of the cluster that has its name, and is the same but for labels. */
+  /** Bind a Docker network to the network of the cluster that has its name, and is the same but for labels. */
   | {
       readonly do: 'join';
       readonly networkId: string;
@@ -97,13 +98,13 @@ export type MirrorStep =
   | { readonly do: 'announce'; readonly facts: DockerFacts }
   /** Undo a removal: endpoints are left, or containers of this host belong to the network (`here`). */
   | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
-  /** Tie containers that do not run to the Docker network that came in the place of theirs. */
+  /** Connect containers that do not run to the Docker network that replaced theirs. */
   | {
       readonly do: 'reconnect';
       readonly dockerNetwork: DockerNetwork;
       readonly containerIds: readonly string[];
     }
-  /** Untie a Docker network that is gone; `lost`: nobody removed it. */
+  /** Unbind a Docker network that is gone; `lost`: nobody removed it. */
   | { readonly do: 'unbind'; readonly binding: BindingRecord; readonly lost: boolean };
 
 export interface MirrorPlan {
@@ -278,7 +279,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }
 
-/** True when the rules for present networks say more about the holder of the name than that it is in the way. */
+/** True when the rules for present networks handle the holder of the name, so that nothing more is to be reported. */
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   if (!isOurs(holder, view.driver)) return false;
   // It has just been created.
@@ -326,7 +327,7 @@ function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): 
   return mirror?.name === dockerNetwork.name;
 }
 
-/** Networks whose user tied them to a cluster network himself are where he creates them. */
+/** Networks that their user bound to a cluster network (xnet.id, xnet.name) exist only where the user creates them. */
 function isMirrorable({ options, ipam }: DockerNetwork): boolean {
   const isBoundByUser = [ID_OPTION, NAME_OPTION].some(
     (option) => option in options || option in ipam.options,

@@ -22,7 +22,7 @@ export interface PoolCreationsParts extends UnusedHoldsParts {
   readonly logger: Logger;
 }
 
-/** Tells the driver with which pools Docker is creating networks, where Docker's calls do not. */
+/** Gives the driver the pools with which Docker is creating networks, where Docker's calls do not show them. */
 export class PoolCreations {
   readonly #parts: PoolCreationsParts;
   #listed: ReadonlySet<string> = new Set();
@@ -32,8 +32,8 @@ export class PoolCreations {
   }
 
   /**
-   * Takes up the creations in the midst of which the daemon before this one ended; to be awaited before any call is
-   * answered. Never rejects: while Docker's API does not answer, no user creates a network.
+   * Resumes the creations that were under way when the former daemon ended; to be awaited before any call is answered.
+   * Never rejects: while Docker's API does not answer, no user creates a network.
    */
   async resume(): Promise<void> {
     const { logger } = this.#parts;

@@ -1,6 +1,6 @@
 /**
- * src/agent/pools: what Docker has forgotten is given back: holds on pools, endpoints. Nothing is given back on the word of
- * one look, nor while another machine may have it. Not in here: what Docker gives back by a call.
+ * src/agent/pools: what Docker has forgotten is given back: holds on pools, endpoints. Nothing is given back after one
+ * look alone, nor while another machine may have it. Not in here: what Docker gives back by a call.
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
@@ -16,7 +16,7 @@ export interface PoolSweepParts extends UnusedHoldsParts {
   readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
-  /** How long a hold must belong to nothing. Default 60000 ms: longer than Docker may take to create a network. */
+  /** How long a hold must be unused. Default 60000 ms: longer than Docker may take to create a network. */
   readonly graceMs?: number;
 }
 

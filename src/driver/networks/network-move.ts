@@ -9,17 +9,18 @@ import { type Attempt, asRead } from '../../store/transact.js';
 import { type NetworkRemovalParts, removalWrites } from './network-removal.js';
 
 export interface Move extends BindingReference {
-  /** The cluster network that the Docker network is tied to from now on. */
+  /** The cluster network to which the Docker network is bound from now on. */
   readonly to: string;
   readonly seen: NonNullable<BindingRecord['seen']>;
-  /** Of the Docker network: the latest a user gave count for copies to come. */
+  /** Of the Docker network. Copies that are made from now on get these, the latest that a user gave. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * One try to tie a Docker network to another network of the cluster; its own, which nothing else has, goes. Undefined:
- * there is nothing to move, or nowhere to. Throws IN_USE when a container has an endpoint in it already. None is made
- * meanwhile (LocalNetworks.moveNetwork): no other host has the network.
+ * One try to bind a Docker network to another network of the cluster, and to remove its former one, which no other
+ * Docker network is bound to. Undefined when one of the two networks is gone. Throws IN_USE when a container has an
+ * endpoint in the former network. None is created in the meantime: on this host LocalNetworks.moveNetwork prevents it,
+ * and no other host has the network.
  */
 export async function attemptMove(
   { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,

@@ -5,15 +5,15 @@ type Seen = NonNullable<BindingRecord['seen']>;
 const MARKED_KEPT_MS = 60_000;
 
 /**
- * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls the
- * driver for xnet's own actions as it does for a user's, and the store does not show at every moment which it was.
+ * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls
+ * the driver for both in the same way, and the store does not show at every moment whose action it was.
  */
 export class OwnActions {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
   /** Networks of the cluster that a user of this host removed, by id: when. */
   readonly #marked = new Map<string, number>();
-  /** Untied while the mirror was making networks, and not known as seen. */
+  /** Unbound while the mirror was creating networks, and not known as seen. */
   readonly #unboundUnseen = new Set<string>();
   #makings = 0;
 
@@ -28,7 +28,10 @@ export class OwnActions {
     }
   }
 
-  /** Docker has the driver delete it; whether it takes a creation back or a user has removed it is not known yet. */
+  /**
+   * Docker has called the driver to delete it. Whether Docker rolls back a creation or a user removed it is not known
+   * yet.
+   */
   noteUnboundUnseen(dockerNetworkId: string): void {
     if (this.#makings > 0) this.#unboundUnseen.add(dockerNetworkId);
   }
@@ -42,7 +45,7 @@ export class OwnActions {
     this.#made.set(dockerNetworkId, seen);
   }
 
-  /** The store says so, or has no such binding any more. */
+  /** The binding is noted as seen, or is gone. */
   forgetMade(dockerNetworkId: string): void {
     this.#made.delete(dockerNetworkId);
   }

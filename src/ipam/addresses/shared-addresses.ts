@@ -1,6 +1,6 @@
 /**
- * Gateways and auxiliary addresses: several hosts make the same network with the same ones, so each is held by
- * all the references that asked for it, and goes with the last of them.
+ * Gateways and auxiliary addresses. Several hosts create the same network with the same ones, so each is held by all
+ * references that requested it, and is freed with the last of them.
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
@@ -35,9 +35,9 @@ export class SharedAddresses {
   }
 
   /**
-   * The gateway that the pool has, or its first host address; in a pool from the top the highest free one, since
-   * Docker's own IPAM may have given the first to a container. Two hosts that name different gateways at once
-   * may both get theirs; containers never use a gateway of xnet's, so that harms nobody.
+   * Claims the gateway that the pool has. Without one: the first host address, or the highest free one in a pool with
+   * `highestFirst`, since Docker's own IPAM may have given the first to a container. Two hosts that claim different
+   * gateways at the same moment may both succeed. That is harmless: no container uses a gateway of xnet's.
    */
   async claimGateway(pool: PoolReference): Promise<IpAddress> {
     const { entries } = await this.#context.store.list(keys.addressesOf(formatPoolKey(pool)));

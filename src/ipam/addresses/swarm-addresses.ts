@@ -10,10 +10,11 @@ import { type PoolReference, randomToken } from '../pool-id.js';
 import { formatPoolKey } from '../pool-name.js';
 
 /**
- * Whether an address named by somebody is one that the cluster has given out, so that nothing is left to be claimed.
- * A host that joined the pool starts the container that swarm gave the address to. A manager asks again for all that it
- * has given out (`isRepeatable`), also for what it has given back meanwhile while an endpoint still has it: then
- * the cluster holds it again. Whether the address is another endpoint's is settled when an endpoint takes it.
+ * True when the cluster holds the address for swarm already, so that nothing is left to claim. There are two callers:
+ * - A host that joined the pool starts a container to which swarm assigned the address.
+ * - A manager requests again all addresses that it has assigned (`isRepeatable`). It may have released one in between
+ *   that an endpoint still has: then the cluster holds it again.
+ * Whether another endpoint has the address is checked when an endpoint is bound to it.
  */
 export async function reuseSwarmAddress(
   { store, unfinished, transactions }: IpamContext,

@@ -7,12 +7,12 @@ export interface KnownAddress extends Known<AddressRecord> {
   readonly address: bigint;
 }
 
-/** The addresses of a pool as this host knows them, by their numbers. One whose record cannot be read is taken. */
+/** The addresses of a pool as this host knows them, by their numbers. One whose record cannot be read counts as taken. */
 export class KnownAddresses {
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
-  /** `view`: of all under the key of the pool. */
+  /** `view`: all addresses of the pool. */
   constructor(view: View<AddressRecord>) {
     view.onChange((changes) => this.#take(changes));
   }

@@ -14,13 +14,13 @@ const WIDEST_SPREAD = 64;
 /** One pool as this host sees it, until it is disposed of. */
 export class PoolView implements AsyncDisposable {
   readonly addresses: KnownAddresses;
-  /** Chosen by a request of this process that is not decided yet. */
+  /** Chosen by a request of this process whose commit is not answered yet. */
   readonly inFlight = new Set<bigint>();
   /** Pool references of this host that are in use here, by their names. */
   readonly references = new Map<string, PoolReference>();
   /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
   byDocker = false;
-  /** How many free addresses a choice may leap over at random; above 0 while other hosts choose the same ones. */
+  /** How many free addresses a choice may skip at random; above 0 while other hosts choose the same ones. */
   spread = 0;
   readonly poolKey: string;
   readonly #store: Replica;

@@ -1,10 +1,10 @@
 /**
  * Addresses that this host holds in advance, so that containers can be started while the store is away.
  *
- * Every pool that this host has had a container in since its Docker network was made has a reserve, sized by
- * reserve-plan.ts. It is filled and given back here, in the background, and used by nobody while the store answers (but
- * when nothing else is free). An address that is released while the store is away joins the reserve instead of resting:
- * nobody else can have it, and this host can give it again. Back again, what is too much is put to rest.
+ * A pool has a reserve here once this host has had a container in it; reserve-plan.ts has the size. The reserve is
+ * filled and emptied in the background. While the store answers, a container gets an address of it only when no other
+ * is free. An address that is released while the store is away joins the reserve instead of resting: no other host can
+ * take it, and this host can give it out again. When the store answers again, the surplus is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import { stateOf } from '../../model/address.js';
@@ -39,16 +39,19 @@ import {
 } from './reserve-plan.js';
 
 export interface ReservesOptions {
-  /** Addresses of each pool; 0: none is held in advance, and one released while the store is away only until it is back. */
+  /**
+   * Addresses of each pool. 0: none is held in advance, and one that is released during an outage is held until the
+   * store answers.
+   */
   readonly size: number;
   /** Between two looks. */
   readonly lookMs: number;
-  /** Whether a Docker network of this host has the pool: for one whose addresses Docker's own IPAM hands out. */
+  /** Whether a Docker network of this host has the pool; called for pools whose addresses Docker's own IPAM hands out. */
   readonly isPoolHere: (poolKey: string) => boolean;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Longer than the one who asked waits for the address. */
+/** Longer than the requesting host waits for the address. */
 const GIVEN_UP_MS = 10_000;
 
 export class Reserves implements AsyncDisposable {
@@ -56,12 +59,15 @@ export class Reserves implements AsyncDisposable {
   readonly #options: ReservesOptions;
   readonly #sweep: Sweep;
   readonly #closing = new AbortController();
-  /** Keys of addresses that somebody asks for. */
+  /** Keys of addresses that hosts request. */
   readonly #requested = new Set<string>();
-  /** Keys of addresses that were given up for somebody, with the time until which they are not taken again. */
+  /**
+   * Keys of addresses that were freed for a request, each with the time until which this host does not reserve it
+   * again.
+   */
   readonly #givenUp = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
-  /** There may be addresses of this host that no view shows: a daemon before this one, or a time away, has left them. */
+  /** True when this host may have addresses in pools without a view: from a former daemon, or from an outage. */
   #mayBeUnseen = true;
 
   constructor(context: IpamContext, options: ReservesOptions) {
@@ -104,7 +110,7 @@ export class Reserves implements AsyncDisposable {
     return this.#options.lookMs;
   }
 
-  /** Gives up what is asked for of this host's reserve: free at once, since no container has had it lately. */
+  /** Frees the requested addresses of this host's reserve. They need no rest, since no container has had them lately. */
   async #grantRequests(): Promise<void> {
     const { store, host } = this.#context;
     for (const key of this.#requested) {
@@ -116,7 +122,7 @@ export class Reserves implements AsyncDisposable {
     }
   }
 
-  /** Opens the views of the pools that this host has addresses in, and frees what belongs to none. */
+  /** Opens the views of the pools in which this host has addresses, and frees reserved addresses of all other pools. */
   async #openHeldPools(): Promise<void> {
     const { store, host, views } = this.#context;
     const own = (await store.list(keys.addresses())).entries.flatMap(

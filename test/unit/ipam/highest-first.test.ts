@@ -15,7 +15,7 @@ async function bind(cluster: Cluster, host: Ipam, address: string, endpointId: s
 }
 
 describe("a pool that Docker's own IPAM serves on another host", () => {
-  test('gives addresses from the top, on all its hosts', async () => {
+  test('gives the highest addresses first, on all its hosts', async () => {
     await using cluster = new Cluster();
     const [h2, h3] = [cluster.host('h2'), cluster.host('h3')];
     const two = await h2.requestPool(copyPool());
