@@ -4,7 +4,7 @@ import { Prefix } from '../inet/prefix.js';
 import { quoted } from '../inet/quoted.js';
 import { type AddressSpace, parseAddressSpace } from './address-space.js';
 
-/** Two pools of one name are the same pool, on whatever host. */
+/** Two pools of one name are the same pool, on all hosts. */
 export interface PoolName {
   readonly space: AddressSpace;
   /** Set when the pool belongs to one named network alone (`--ipam-opt xnet.name=NAME`). */

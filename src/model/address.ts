@@ -54,7 +54,7 @@ export function parseAddressKey(key: string): { poolKey: string; address: string
   return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
 }
 
-/** What a record says of its address. Any host may take one that rests. */
+/** The state of an address that has a record. Any host may take one that rests. */
 export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared';
 
 export function stateOf(record: AddressRecord): AddressState {
@@ -81,7 +81,7 @@ export function endpointHolder(record: AddressRecord): string | undefined {
   return state === 'resting' || state === 'shared' ? undefined : record.hostId;
 }
 
-/** Whoever asks may take it at once: it rests, or is in the asker's own reserve. */
+/** The host may take the address at once: it rests, or is in that host's own reserve. */
 export function isTakeable(record: AddressRecord, hostId: string): boolean {
   const state = stateOf(record);
   return state === 'resting' || (state === 'reserved' && record.hostId === hostId);

@@ -39,8 +39,8 @@ interface Followed {
 }
 
 /**
- * Keeps this host's forwarding for its networks equal to the store. Level-triggered: whatever changes, the
- * whole forwarding of the network is worked out anew and given to the data plane, which finds the difference.
+ * Keeps this host's forwarding for its networks equal to the store. Level-triggered: after any change the whole
+ * forwarding of the network is computed and given to the data plane, which applies the difference.
  */
 export class NetworkFollower implements AsyncDisposable {
   readonly #parts: FollowerParts;
@@ -60,7 +60,7 @@ export class NetworkFollower implements AsyncDisposable {
     await waitForWork(applied, patience, `following network ${network.id}`, () => loop.findFailure());
   }
 
-  /** Each network is made what `specOf` says, and all its entries are worked out anew, soon. */
+  /** Each network soon gets the spec that `specOf` returns, and all its entries are computed again. */
   refresh(specOf: (networkId: string) => NetworkSpec | undefined): void {
     for (const [networkId, { loop }] of this.#followed) loop.refresh(specOf(networkId));
   }
@@ -118,7 +118,7 @@ export class NetworkFollower implements AsyncDisposable {
   }
 }
 
-/** One network's loop: as long as something has changed, apply the newest state; then wait. */
+/** The loop of one network: waits for a change, then applies the newest state. */
 class ForwardingLoop {
   /** Resolves when the kernel first equals the store, or when the loop ends. */
   readonly applied: Promise<void>;

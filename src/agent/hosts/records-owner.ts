@@ -66,8 +66,8 @@ export class RecordsOwner {
   }
 
   /**
-   * Takes what this machine's Docker says: the identity of its network database, and this host's bindings, which have
-   * that of the Docker that made them. Returns whether the records are this machine's.
+   * Compares the identity of this Docker's network database with the one in this host's records and bindings, where the
+   * Docker that made them left it. Returns whether the records are this machine's.
    */
   recognize(database: string, bindings: readonly BindingRecord[]): boolean {
     if (!this.#doubt || this.#isCopy) return !this.#isCopy;

@@ -83,7 +83,7 @@ function withDockerFacts(host: HostRecord, former: HostRecord | undefined): Host
   };
 }
 
-/** A machine that was set up anew, say, after xnet had been taken away from it. */
+/** For example a machine that was installed anew after xnet was removed from it. */
 async function hasNothing(store: Store, hostId: string): Promise<boolean> {
   const host = (await listKnownHosts(store)).find(({ id }) => id === hostId);
   return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;

@@ -1,4 +1,4 @@
-/** What the mirror's plan says about networks that were created here a moment ago (driver/networks/new-networks.ts). */
+/** What the mirror's plan decides on networks that were created here a moment ago (driver/networks/new-networks.ts). */
 import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import { isNameLeaving, type MirrorStep, type MirrorView } from './mirror-plan.js';
 
@@ -21,7 +21,7 @@ export function noteDecisions(
   for (const { id, name } of view.dockerNetworks) {
     const decision = decisions.get(id);
     if (decision === 'replace') newNetworks.refuse(id, replacedText(name));
-    // What the view does not have yet, the plan does not speak of.
+    // The plan decides nothing on a network that is not in the view yet.
     const isPlanned = known.has(bound.get(id) ?? '') && !isNameLeaving(view, name);
     if (!decision && isPlanned) newNetworks.accept(id);
   }

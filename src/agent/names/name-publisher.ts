@@ -40,7 +40,7 @@ export interface NamePublisherParts {
     unreachable(): void;
   };
   readonly logger: Logger;
-  /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
+  /** How often all containers are looked at, also without events of Docker's. Default 30000 ms. */
   readonly sweepMs?: number;
 }
 
@@ -61,7 +61,7 @@ export class NamePublisher implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
-  /** Containers being looked at -> true when another look was asked for meanwhile. */
+  /** Containers being looked at -> true when another look was requested during this one. */
   readonly #looking = new Map<string, boolean>();
   readonly #failed = new Set<string>();
   /** What tasks of a swarm were sent since they were started, by container. */

@@ -227,7 +227,7 @@ export class Endpoints {
     if (!failure && !signal.aborted) {
       local.addEndpoint(endpoint);
       this.#unjoined.add(endpoint.id);
-      // Not waited for: Join does. By then it is mostly there.
+      // Join waits for this; it is mostly done by then.
       this.#parts.background('follow network', follower.follow(spec));
       return;
     }
@@ -247,7 +247,7 @@ export class Endpoints {
   async #removeStray(endpointId: string, networkIds: readonly string[]): Promise<void> {
     const { mutex, local } = this.#parts;
     await mutex.run(endpointId, async () => {
-      // A creation under way has succeeded meanwhile.
+      // Another creation of the endpoint has succeeded in the meantime.
       if (local.findEndpoint(endpointId)) return;
       const stray = await this.#records.find(endpointId, networkIds);
       if (stray) await this.#records.remove(stray);

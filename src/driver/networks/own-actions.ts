@@ -40,7 +40,7 @@ export class OwnActions {
     return this.#unboundUnseen.has(dockerNetworkId);
   }
 
-  /** Docker has made the network; the store will say so when the binding is noted as seen. */
+  /** Docker has created the network; the store has that once the binding is noted as seen. */
   noteMade(dockerNetworkId: string, seen: Seen): void {
     this.#made.set(dockerNetworkId, seen);
   }
