@@ -130,7 +130,10 @@ export class DockerodeEngine implements Engine {
     return reply && inspectedOf(reply);
   }
 
-  async retieContainer(containerId: string, { id, name }: Pick<DockerNetwork, 'id' | 'name'>): Promise<void> {
+  async reconnectContainer(
+    containerId: string,
+    { id, name }: Pick<DockerNetwork, 'id' | 'name'>,
+  ): Promise<void> {
     const reply = await this.#inspect(containerId);
     const endpoint = reply?.NetworkSettings?.Networks?.[name];
     if (!endpoint || endpoint.NetworkID === id || reply.State.Running) return;

@@ -145,7 +145,7 @@ export interface Engine {
    * Gives a container that does not run another Docker network in the place of the one it has by that name, with all that
    * it was to have there (aliases, addresses), but for its MAC address. One that is gone, or names that very network already, is left as it is.
    */
-  retieContainer(containerId: string, network: Pick<DockerNetwork, 'id' | 'name'>): Promise<void>;
+  reconnectContainer(containerId: string, network: Pick<DockerNetwork, 'id' | 'name'>): Promise<void>;
   /** Those that do not run too, when `all`. Takes no container's lock. */
   listContainers(options?: { networkId?: string; all?: boolean }): Promise<DockerContainer[]>;
   /** Undefined: there is none. Waits while the container is being started: it has a lock. */

@@ -6,12 +6,11 @@
  * Below is what the driver needs of the other parts; src/host/ hands it the real ones.
  */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
-import type { BindingRecord } from '../model/binding.js';
 import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
 export interface AddressBook {
-  /** This host has claimed the address for an endpoint to come, so that nobody else can have it. */
+  /** True when this host has claimed the address for an endpoint that is not created yet: nobody else can take it. */
   isClaimed(address: { poolKey: string; address: string }): boolean;
   /**
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
@@ -25,7 +24,7 @@ export interface AddressBook {
     /** A commit with an earlier plan has failed. */
     isRepeated?: boolean;
   }): Promise<CommitPart>;
-  /** What puts the endpoint's address to rest; empty when it is no longer the endpoint's. */
+  /** What puts the endpoint's address to rest; empty when the endpoint no longer has it. */
   restPlan(binding: {
     poolKey: string;
     address: string;
@@ -41,7 +40,7 @@ export interface GivenPool {
   readonly poolKey?: string;
   /** This host's hold on the pool, as Docker knows it. */
   readonly poolId?: string;
-  /** What `--ipam-opt xnet.name` or `xnet.id` said. */
+  /** The network that `--ipam-opt xnet.name` or `xnet.id` names. */
   readonly network?: NetworkReference;
 }
 
@@ -59,14 +58,14 @@ export interface PoolBook {
   listGlobal(subnet: string): Promise<string[]>;
   /** Gives a hold on a pool back. Idempotent. */
   release(poolId: string): Promise<void>;
-  /** A manager of swarm's has asked for the network again, and will for what it has given out of this pool of the global space. */
+  /**
+   * A manager of swarm's has requested again the network with this pool of the global space; it requests again the
+   * pool's addresses next.
+   */
   beginTakeover(poolKey: string): void;
   /** Gives the cluster's hold back, where the pool has one and no network uses it. Idempotent. */
   releaseGlobal(poolKey: string): Promise<void>;
 }
-
-/** A Docker network of this host and the cluster's network. */
-export type Tie = Pick<BindingRecord, 'networkId' | 'dockerNetworkId'>;
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */
 export interface GatewaySubnet {

@@ -15,8 +15,8 @@ export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
   readonly #endpoints = new Map<string, EndpointRecord>();
   /** Ids of those that are being made, with that of their Docker network. */
-  readonly #coming = new Map<string, string>();
-  /** Docker networks that are being tied to another network of the cluster. */
+  readonly #creating = new Map<string, string>();
+  /** Docker networks that are being bound to another network of the cluster. */
   readonly #moves = new Map<string, Promise<unknown>>();
   readonly #latest: (networkId: string) => NetworkRecord | undefined;
 
@@ -48,7 +48,7 @@ export class LocalNetworks {
     );
   }
 
-  /** A network of the cluster that one of this host's Docker networks is tied to. */
+  /** A network of the cluster to which one of this host's Docker networks is bound. */
   findRecord(networkId: string): NetworkRecord | undefined {
     return this.listNetworks().find(({ record }) => record.id === networkId)?.record;
   }
@@ -57,7 +57,7 @@ export class LocalNetworks {
     return [...this.#networks.values()].map((network) => this.#current(network));
   }
 
-  /** True when another Docker network of this host is tied to the same cluster network. */
+  /** True when another Docker network of this host is bound to the same cluster network. */
   isShared({ record, dockerNetworkId }: LocalNetwork): boolean {
     return this.listNetworks().some(
       (other) => other.record.id === record.id && other.dockerNetworkId !== dockerNetworkId,
@@ -65,22 +65,22 @@ export class LocalNetworks {
   }
 
   /**
-   * Runs `make`, after a move of the Docker network that is under way; the endpoint is one that is being made until that
-   * ends, however long it takes.
+   * Runs `make` after any move of the Docker network has ended. Until `make` ends, the endpoint counts as being
+   * created.
    */
   async makeEndpoint<T>(endpointId: string, dockerNetworkId: string, make: () => Promise<T>): Promise<T> {
     while (this.#moves.has(dockerNetworkId)) await this.#moves.get(dockerNetworkId);
-    this.#coming.set(endpointId, dockerNetworkId);
+    this.#creating.set(endpointId, dockerNetworkId);
     try {
       return await make();
     } finally {
-      this.#coming.delete(endpointId);
+      this.#creating.delete(endpointId);
     }
   }
 
   /** Runs `move`, while no endpoint of the Docker network is being made. Throws IN_USE when one is. */
   async moveNetwork<T>(dockerNetworkId: string, move: () => Promise<T>): Promise<T> {
-    if ([...this.#coming.values()].includes(dockerNetworkId))
+    if ([...this.#creating.values()].includes(dockerNetworkId))
       throw new XnetError('IN_USE', `a container is being started in Docker network ${dockerNetworkId}`);
     const moved = move();
     const ended = moved.catch(() => undefined);
@@ -92,9 +92,9 @@ export class LocalNetworks {
     }
   }
 
-  /** Whether an endpoint whose id begins so is being made. */
-  isComing(beginning: string): boolean {
-    return [...this.#coming.keys()].some((id) => id.startsWith(beginning));
+  /** Whether an endpoint whose id begins so is being created. */
+  isBeingCreated(beginning: string): boolean {
+    return [...this.#creating.keys()].some((id) => id.startsWith(beginning));
   }
 
   addEndpoint(endpoint: EndpointRecord): void {

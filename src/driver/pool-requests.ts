@@ -1,6 +1,6 @@
 import type { GivenPool } from './collaborators.js';
 
-/** A RequestPool that was answered on this host, by this daemon or one before it. */
+/** A RequestPool that this host answered, by this daemon or a former one. */
 export interface PoolRequest
   extends Required<Pick<GivenPool, 'subnet' | 'poolKey'>>,
     Pick<GivenPool, 'network'> {
@@ -13,8 +13,8 @@ export interface PoolRequest
 /**
  * The pools with which Docker is creating a network: from RequestPool until the network is there, or the pool is given
  * back. CreateNetwork names the subnet and not the pool, and two pools may have one subnet, so the two calls are
- * brought together here. What no call of Docker's tells (that a network of another driver is there, and what an earlier
- * daemon answered) comes from the agent.
+ * brought together here. The agent adds what no call of Docker's reports: that a network of another driver exists, and
+ * what a former daemon answered.
  */
 export class PoolRequests {
   readonly #requests = new Map<string, PoolRequest>();
@@ -24,7 +24,7 @@ export class PoolRequests {
   }
 
   /**
-   * True until the network is there: it has no container before. Of a network of another driver that is never known
+   * True until the network exists; before that it has no container. For a network of another driver it stays true
    * without access to Docker's API.
    */
   isCreating(hold: string): boolean {

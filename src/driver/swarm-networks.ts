@@ -14,7 +14,7 @@ import { attemptFreeing } from './networks/network-removal.js';
 
 export interface Allocation {
   readonly dockerNetworkId: string;
-  /** `-o`, and with a repetition also what was answered before. */
+  /** `-o`; in a repeated allocation also the options of the former answer. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly subnets: readonly string[];
 }
@@ -31,7 +31,7 @@ export interface SwarmNetworksParts {
 }
 
 /**
- * The networks of swarm's managers: each is there from its allocation on, whether or not a node has it. Managers repeat
+ * The networks of swarm's managers. Each exists from its allocation on, whether or not a node has it. Managers repeat
  * all allocations when another of them becomes the leader, and after each start.
  */
 export class SwarmNetworks {
@@ -42,8 +42,8 @@ export class SwarmNetworks {
   }
 
   /**
-   * Makes the network, or finds it made. Resolves to the options with which every node creates it: these are all that
-   * a node gets. Idempotent. Throws INVALID, and IN_USE (name, VNI, subnet).
+   * Creates the network unless it exists. Resolves to the options with which every node creates its part: a node gets
+   * nothing else. Idempotent. Throws INVALID, and IN_USE (name, VNI, subnet).
    */
   async allocate(allocation: Allocation): Promise<Record<string, unknown>> {
     const { store, pools, largestMtu } = this.#parts;
@@ -66,7 +66,10 @@ export class SwarmNetworks {
     return { ...others, 'xnet.id': id };
   }
 
-  /** Swarm has removed the network; it goes now, or with the last node's part in it. Idempotent. Throws the store's errors. */
+  /**
+   * Swarm has removed the network: it is removed now, or with the last node's part in it. Idempotent. Throws the
+   * store's errors.
+   */
   async free(dockerNetworkId: string): Promise<void> {
     const { store, pools } = this.#parts;
     const removed = await transact(store, () =>

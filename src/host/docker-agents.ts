@@ -16,7 +16,7 @@ import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { ownProblems } from './own-problems.js';
 
-/** How long Docker must be without a network of swarm's until it is gone. One just being created is tied by its first endpoint. */
+/** How long Docker must be without a network of swarm's until it is gone. One just being created is bound by its first endpoint. */
 const GONE_FROM_SWARM_MS = 5_000;
 
 /** The agents that keep Docker and the cluster equal. */
@@ -56,11 +56,11 @@ export async function startDockerAgents(
     {},
     { id: pluginId, plain: config.plainName === 'on' },
   );
-  const untie: MirrorParts['untie'] = (binding, options) => networks.untie(binding, options);
-  const withdraw: MirrorParts['withdraw'] = (tie) => networks.withdraw(tie);
+  const unbind: MirrorParts['unbind'] = (binding, options) => networks.unbind(binding, options);
+  const withdraw: MirrorParts['withdraw'] = (binding) => networks.withdraw(binding);
   const move: MirrorParts['move'] = (each) => networks.move(each);
   const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const effects = { hostName, registration, ownActions, untie, withdraw, move };
+  const effects = { hostName, registration, ownActions, unbind, withdraw, move };
   const store = replica;
   const docker = { store, bindings, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
@@ -116,7 +116,7 @@ export async function startDockerAgents(
   const catchUp = new LocalCatchUp({
     ...docker,
     local,
-    recallNetwork: (tie) => networks.recall(tie),
+    recallNetwork: (binding) => networks.recall(binding),
     recallEndpoint: (endpoint) => endpoints.recall(endpoint),
     caughtUp: () => names.hintAll(),
   });

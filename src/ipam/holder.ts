@@ -1,4 +1,4 @@
-import { type AddressRecord, isClusters, stateOf } from '../model/address.js';
+import { type AddressRecord, isHeldByCluster, stateOf } from '../model/address.js';
 import { endpointRecord } from '../model/endpoint.js';
 import { keys } from '../model/keys.js';
 import { findRecord } from '../model/record.js';
@@ -14,7 +14,8 @@ export async function findHolder(store: Store, record: AddressRecord): Promise<s
   if (stateOf(record) === 'reserved') return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;
   if (record.purpose === 'auxiliary') return `a network as an auxiliary address (first on ${host})`;
-  if (isClusters(record) && record.endpointId === undefined) return 'the cluster, for a container to come';
+  if (isHeldByCluster(record) && record.endpointId === undefined)
+    return 'the cluster, for a container to come';
   const container = record.container ?? (await findPublishedName(store, record));
   if (container !== undefined) return `container ${container} on ${host}`;
   if (record.endpointId !== undefined) return `endpoint ${record.endpointId.slice(0, 12)} on ${host}`;

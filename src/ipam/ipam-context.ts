@@ -21,11 +21,14 @@ export interface IpamContext {
   readonly unfinished: Unfinished;
   readonly transactions: TransactOptions;
   readonly records: RecordReader;
-  /** An address that is released there joins this host's reserve at once: Docker's own IPAM offers it next. */
+  /**
+   * True for a pool of which a released address joins this host's reserve at once, because Docker's own IPAM offers it
+   * next.
+   */
   readonly keepsReleased: (poolKey: string) => boolean;
 }
 
-/** Names what is unfinished about a claim; two addresses may have been claimed for one request. */
+/** Key of the unfinished work on a claim. The address is part of it: one request may have claimed two. */
 export function unfinishedKey(addressKey: string, claim: string): string {
   return `${addressKey} ${claim}`;
 }

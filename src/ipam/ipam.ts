@@ -1,9 +1,9 @@
 /**
- * src/ipam: pools and addresses for the whole cluster: what Docker's IpamDriver calls mean, in domain words. Not in here:
- * networks and containers, of which it knows ids alone.
+ * src/ipam: pools and addresses for the whole cluster: what Docker's IpamDriver calls mean. Not in here: networks and
+ * containers, of which it knows ids alone.
  *
- * Guarantee: no address is held twice at once, on whatever hosts and whatever fails, since an address is one key
- * of the store that is written only if absent, resting, or one's own. There are no locks.
+ * Guarantee: no two endpoints have one address at the same time, on any hosts, whatever fails. An address is one key of
+ * the store, which is written only when it is absent, resting, or the writer's own. There are no locks.
  */
 import { Unfinished, type UnfinishedTiming } from '../concurrency/unfinished.js';
 import { XnetError } from '../errors.js';
@@ -25,14 +25,14 @@ import { formatPoolId, newRequest, parsePoolId, type Request } from './pool-id.j
 import { formatPoolKey, parsePoolKey } from './pool-name.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool } from './pools/free-subnet.js';
+import { listHoldsExcept } from './pools/host-holds.js';
 import type { PoolRequest } from './pools/plan-pool.js';
 import { listPools } from './pools/pool-entries.js';
 import { PoolViews } from './pools/pool-views.js';
 import { Pools } from './pools/pools.js';
-import { listUnnamedHolds } from './pools/unnamed-holds.js';
 import { Reserves, type ReservesOptions } from './reserve/reserves.js';
 import { RestLeases } from './reserve/rest-leases.js';
-import { LeftPools } from './swarm/left-pools.js';
+import { AbandonedPools } from './swarm/abandoned-pools.js';
 import { Takeovers } from './swarm/takeovers.js';
 
 export interface IpamOptions {
@@ -49,13 +49,13 @@ export interface IpamOptions {
   readonly budgetMs?: number;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
-  /** How long a manager of swarm's may take to ask again for what it knows to be given out. Default TAKEOVER_MS. */
+  /** How long a manager of swarm's may take to request again what it knows to be assigned. Default TAKEOVER_MS. */
   readonly takeoverMs?: number;
   /** What is held in advance; see reserves.ts. Default: nothing, looked at every second. */
   readonly reserves?: Partial<ReservesOptions>;
 }
 
-/** A commit of unknown fate can still be applied for half a minute. */
+/** A commit of unknown outcome can still be applied for half a minute. */
 const GIVING_BACK: UnfinishedTiming = { firstPauseMs: 1_000, longestPauseMs: 1_000, forMs: 30_000 };
 
 const NO_RESERVES: ReservesOptions = {
@@ -69,9 +69,9 @@ export interface AddressRequest {
   /** Required for an auxiliary address. */
   readonly address?: IpAddress;
   readonly purpose: 'endpoint' | 'gateway' | 'auxiliary';
-  /** Name of the container, where Docker tells it; for error messages. */
+  /** Name of the container, where Docker sends it; for error messages. */
   readonly container?: string;
-  /** Of the global space: whoever asks has perhaps been given this very address before. */
+  /** In the global space: the caller may have been given this address before. */
   readonly isRepeatable?: boolean;
 }
 
@@ -84,7 +84,7 @@ export class Ipam implements AsyncDisposable {
   readonly #shared: SharedAddresses;
   readonly #reserves: Reserves;
   readonly #takeovers: Takeovers;
-  readonly #leftPools: LeftPools;
+  readonly #abandonedPools: AbandonedPools;
 
   constructor(options: IpamOptions) {
     const { store, host, records } = options;
@@ -104,7 +104,7 @@ export class Ipam implements AsyncDisposable {
     this.#shared = new SharedAddresses(this.#context);
     this.addressBook = new AddressBook(this.#context);
     this.#takeovers = new Takeovers(this.#context, options.takeoverMs);
-    this.#leftPools = new LeftPools(this.#context, this.#pools, options.takeoverMs);
+    this.#abandonedPools = new AbandonedPools(this.#context, this.#pools, options.takeoverMs);
     this.#reserves = new Reserves(this.#context, { ...NO_RESERVES, ...options.reserves });
   }
 
@@ -114,8 +114,9 @@ export class Ipam implements AsyncDisposable {
   }
 
   /**
-   * A new reference to a pool; every request gives another PoolID, a repeated one the same. Throws INVALID, IN_USE (overlap), EXISTS (the
-   * named network has another subnet), EXHAUSTED, STORE_CONFLICT, STORE_UNAVAILABLE.
+   * Creates a reference to a pool. Every request results in a PoolID of its own, a repeated one in the same. Throws
+   * INVALID, IN_USE (overlap), EXISTS (the named network has another subnet), EXHAUSTED, STORE_CONFLICT,
+   * STORE_UNAVAILABLE.
    */
   async requestPool(
     pool: PoolRequest,
@@ -123,7 +124,7 @@ export class Ipam implements AsyncDisposable {
   ): Promise<{ poolId: string; poolKey: string; subnet: Prefix }> {
     const granted = await this.#pools.request(pool, request);
     const poolKey = formatPoolKey(granted);
-    if (isClusterHold(granted)) this.#leftPools.noteAsked(poolKey);
+    if (isClusterHold(granted)) this.#abandonedPools.noteRequested(poolKey);
     return { poolId: formatPoolId(granted), poolKey, subnet: granted.subnet };
   }
 
@@ -139,27 +140,30 @@ export class Ipam implements AsyncDisposable {
     return found.map(formatPoolKey);
   }
 
-  /** Gives the cluster's hold on the pool back, unless a network has the pool. Of any other pool: nothing. */
+  /**
+   * Gives back the cluster's hold on a pool of the global space, unless a network has the pool. Other pools stay as
+   * they are.
+   */
   async releaseGlobalPool(poolKey: string): Promise<void> {
     const pool = parsePoolKey(poolKey);
     if (pool.space !== ADDRESS_SPACES.global) return;
     await this.#pools.release(clusterHold(pool));
   }
 
-  /** A manager of swarm's has taken the network with this pool over; see takeovers.ts and left-pools.ts. */
+  /** A manager of swarm's has taken over the network with this pool; see takeovers.ts and abandoned-pools.ts. */
   beginTakeover(poolKey: string): void {
     this.#takeovers.begin(poolKey);
-    this.#leftPools.begin();
+    this.#abandonedPools.begin();
   }
 
-  /** This host's references to pools, less those that the PoolIDs name. Throws the store's errors. */
-  async listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]> {
-    const holds = await listUnnamedHolds(this.#context, poolIds);
+  /** This host's holds on pools, except those that the PoolIDs name. Throws the store's errors. */
+  async listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]> {
+    const holds = await listHoldsExcept(this.#context, poolIds);
     return holds.map((pool) => ({
       poolId: formatPoolId(pool),
       hold: pool.reference,
       poolKey: formatPoolKey(pool),
-      // Also of a pool of the global space: hosts ask for it in their own.
+      // Also for a pool of the global space: hosts request it in the local one.
       addressSpace: ADDRESS_SPACES.local,
       subnet: `${pool.subnet}`,
       ...(pool.networkName !== undefined && { networkName: pool.networkName }),
@@ -212,7 +216,7 @@ export class Ipam implements AsyncDisposable {
   /** Stops watching; what is held stays held. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#takeovers[Symbol.dispose]();
-    this.#leftPools[Symbol.dispose]();
+    this.#abandonedPools[Symbol.dispose]();
     await this.#reserves[Symbol.asyncDispose]();
     await this.#context.unfinished[Symbol.asyncDispose]();
     await this.#context.views[Symbol.asyncDispose]();

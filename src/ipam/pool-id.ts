@@ -1,6 +1,7 @@
 /**
- * The PoolID that Docker keeps for a network: it says everything later calls need, so that none of them looks
- * anything up. Docker treats it as opaque. Every RequestPool makes one unlike all others.
+ * The PoolID that Docker keeps for a network. It contains everything that later calls need, so they read nothing to
+ * understand it. Docker treats it as opaque. Every RequestPool results in a unique one, except that all requests for
+ * the cluster's hold (cluster-hold.ts) result in the same.
  */
 import { randomBytes } from 'node:crypto';
 import { XnetError } from '../errors.js';
@@ -14,13 +15,13 @@ export interface PoolReference extends PoolName {
   /** Automatic addresses come from here; without it from the whole subnet. */
   readonly range?: Prefix;
   /** Automatic addresses are the highest free ones: Docker's own IPAM takes the lowest, on another host. */
-  readonly fromTop?: true;
+  readonly highestFirst?: true;
   /** 16 random hex digits. */
   readonly reference: string;
 }
 
 const LONGEST = 512;
-const FROM_TOP = 'top';
+const HIGHEST_FIRST = 'top';
 const REFERENCE = /^[0-9a-f]{16}$/;
 
 /** 64 random bits as hex: names a reference or a claim. */
@@ -28,7 +29,7 @@ export function randomToken(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** A request that may come again when the daemon was killed before it answered: what it made bears its id. */
+/** A request. It comes again when the daemon was killed before it answered; what it created carries its id. */
 export interface Request {
   /** 16 random hex digits. */
   readonly id: string;
@@ -39,10 +40,10 @@ export function newRequest(): Request {
   return { id: randomToken(), repeated: false };
 }
 
-/** `SPACE~NAME~SUBNET~RANGE~REFERENCE`, then `~top` for one from the top; name and range may be empty. */
+/** `SPACE~NAME~SUBNET~RANGE~REFERENCE`, then `~top` with `highestFirst`; name and range may be empty. */
 export function formatPoolId(pool: PoolReference): string {
-  const { space, networkName = '', subnet, range = '', reference, fromTop } = pool;
-  return [space, networkName, subnet, range, reference, ...(fromTop ? [FROM_TOP] : [])].join('~');
+  const { space, networkName = '', subnet, range = '', reference, highestFirst } = pool;
+  return [space, networkName, subnet, range, reference, ...(highestFirst ? [HIGHEST_FIRST] : [])].join('~');
 }
 
 /** Throws INVALID for anything that formatPoolId would not make. */
@@ -67,7 +68,7 @@ function readPoolId(text: string): PoolReference {
     reference,
     ...(networkName === '' ? {} : { networkName: parseNetworkName(networkName) }),
     ...(range ? { range } : {}),
-    ...(order === FROM_TOP ? { fromTop: true as const } : {}),
+    ...(order === HIGHEST_FIRST ? { highestFirst: true as const } : {}),
   };
   if (text.length > LONGEST || formatPoolId(id) !== text)
     throw new XnetError('INVALID', 'it is not canonical');

@@ -1,10 +1,10 @@
-/** What names a pool, and the one text made of it: the pool key. */
+/** The name of a pool, and its text form, the pool key. */
 import { XnetError } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
 import { quoted } from '../inet/quoted.js';
 import { type AddressSpace, parseAddressSpace } from './address-space.js';
 
-/** Two pools of one name are the same pool, on whatever host. */
+/** Two pools of one name are the same pool, on all hosts. */
 export interface PoolName {
   readonly space: AddressSpace;
   /** Set when the pool belongs to one named network alone (`--ipam-opt xnet.name=NAME`). */

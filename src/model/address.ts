@@ -12,9 +12,9 @@ export const addressKeys = {
   address: (poolKey: string, address: string) => `addresses/${keyPart(poolKey)}/${keyPart(address)}`,
   addressesOf: (poolKey: string) => `addresses/${keyPart(poolKey)}/`,
   addresses: () => 'addresses/',
-  /** Asks whoever has the address with `addressKey` in reserve to give it up. */
-  addressWish: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
-  addressWishes: () => 'address-wishes/',
+  /** A host requests the address with `addressKey`, which another host has in reserve. */
+  addressRequest: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
+  addressRequests: () => 'address-wishes/',
 } as const;
 
 export const addressRecord = versioned({
@@ -22,7 +22,7 @@ export const addressRecord = versioned({
   state: z.enum(['claimed', 'resting']),
   hostId: z.string(),
   hostName: z.string(),
-  /** Unlike for each claim: tells a retried claim from somebody else's. */
+  /** Unique for each claim: distinguishes a retried claim from another one. */
   claim: z.string(),
   /**
    * Pool references that hold the address: one for an endpoint (none when Docker's own IPAM chose it, or when
@@ -32,19 +32,19 @@ export const addressRecord = versioned({
   purpose: z.enum(['endpoint', 'gateway', 'auxiliary']),
   /** Nobody has it yet: the host holds it for containers to come. */
   reserve: z.literal(true).optional(),
-  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not go on from it. */
+  /** The address was named by the caller, or comes from a reserve; the next automatic choice does not continue from it. */
   explicit: z.literal(true).optional(),
   /** Set once CreateEndpoint took the address. */
   endpointId: z.string().optional(),
   networkId: z.string().optional(),
-  /** Container name where Docker tells it (29 and later). */
+  /** Container name where Docker sends it (29 and later). */
   container: z.string().optional(),
 });
 export type AddressRecord = z.infer<typeof addressRecord>;
 
-/** What `keys.addressWish` was made of. Throws URIError for a key that is no such. */
-export function parseAddressWishKey(key: string): string {
-  return decodeURIComponent(key.slice(addressKeys.addressWishes().length));
+/** What `keys.addressRequest` was made of. Throws URIError for a key that is no such. */
+export function parseAddressRequestKey(key: string): string {
+  return decodeURIComponent(key.slice(addressKeys.addressRequests().length));
 }
 
 /** What `keys.address` was made of, or undefined for any other key. */
@@ -54,7 +54,7 @@ export function parseAddressKey(key: string): { poolKey: string; address: string
   return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
 }
 
-/** What a record says of its address. Anybody may take one that rests. */
+/** The state of an address that has a record. Any host may take one that rests. */
 export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared';
 
 export function stateOf(record: AddressRecord): AddressState {
@@ -67,11 +67,11 @@ export function stateOf(record: AddressRecord): AddressState {
 /** A host, or the cluster, as records name it. */
 export type Holder = Pick<AddressRecord, 'hostId' | 'hostName'>;
 
-/** As records name the holder of what swarm's managers give out; ids of hosts are UUIDs. */
+/** The holder of what swarm's managers give out. No host has this id: those are UUIDs. */
 export const CLUSTER: Holder = { hostId: 'cluster', hostName: 'the cluster' };
 
 /** The cluster has given the address out, to an endpoint or for one to come. */
-export function isClusters(record: AddressRecord): boolean {
+export function isHeldByCluster(record: AddressRecord): boolean {
   return endpointHolder(record) === CLUSTER.hostId;
 }
 
@@ -81,7 +81,7 @@ export function endpointHolder(record: AddressRecord): string | undefined {
   return state === 'resting' || state === 'shared' ? undefined : record.hostId;
 }
 
-/** Whoever asks may take it at once: it rests, or is in the asker's own reserve. */
+/** The host may take the address at once: it rests, or is in that host's own reserve. */
 export function isTakeable(record: AddressRecord, hostId: string): boolean {
   const state = stateOf(record);
   return state === 'resting' || (state === 'reserved' && record.hostId === hostId);
@@ -130,15 +130,16 @@ export function bound(
   endpoint: EndpointOfAddress,
 ): AddressRecord | undefined {
   const state = stateOf(record);
-  if (state === 'claimed' && isClusters(record)) return { ...record, ...endpoint, hostName };
+  if (state === 'claimed' && isHeldByCluster(record)) return { ...record, ...endpoint, hostName };
   if ((state !== 'claimed' && state !== 'reserved') || record.hostId !== hostId) return undefined;
   const { reserve: _, ...rest } = record;
   return { ...rest, ...endpoint };
 }
 
-/** Bound -> claimed: the cluster holds it on. undefined: it is no address of the cluster's that an endpoint has. */
+/** Bound -> claimed: the cluster holds it on. Undefined when the cluster does not hold it, or no endpoint has it. */
 export function unbound(record: AddressRecord): AddressRecord | undefined {
-  if (!isClusters(record) || record.references.length === 0 || stateOf(record) !== 'bound') return undefined;
+  if (!isHeldByCluster(record) || record.references.length === 0 || stateOf(record) !== 'bound')
+    return undefined;
   const { endpointId: _, networkId: __, ...rest } = record;
   return { ...rest, hostName: CLUSTER.hostName };
 }

@@ -1,4 +1,4 @@
-/** What ties a Docker network of a host to a network of the cluster. */
+/** Binds a Docker network of a host to a network of the cluster. */
 import { z } from 'zod';
 import { keyPart, version, versioned } from './record.js';
 
@@ -27,6 +27,9 @@ export const bindingRecord = versioned({
   seen: z.object({ name: z.string(), database: z.string() }).optional(),
 });
 export type BindingRecord = z.infer<typeof bindingRecord>;
+
+/** Identifies a binding: the parts of its key. */
+export type BindingReference = Pick<BindingRecord, 'networkId' | 'hostId' | 'dockerNetworkId'>;
 
 /** Whether it is the key of a binding of the host. */
 export function isBindingOf(key: string, hostId: string): boolean {

@@ -31,7 +31,7 @@ export const endpointRecord = versioned({
   /** Plain addresses, without prefix length. */
   addresses: z.array(z.string()),
   mac: z.string(),
-  /** Absent until Docker's API has told them. */
+  /** Absent until Docker's API has reported them. */
   names: endpointNames.optional(),
 });
 export type EndpointRecord = z.infer<typeof endpointRecord>;

@@ -52,8 +52,8 @@ export const networkRecord = versioned({
   version,
   id: z.string(),
   /**
-   * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when only ids tie the Docker
-   * networks to it.
+   * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when Docker networks are bound to it
+   * by its id only.
    */
   name: z.string().optional(),
   vni: z.number().int(),
@@ -67,7 +67,7 @@ export const networkRecord = versioned({
   reserved: z.record(z.string(), z.string()).optional(),
   /** The user keeps it to the host that created it (xnet.mirror=off). */
   unmirrored: z.literal(true).optional(),
-  /** Swarm has the network: it stays while no host is tied to it. */
+  /** Swarm has the network: it stays when no Docker network is bound to it. */
   swarm: z.object({ dockerNetworkId: z.string() }).optional(),
   /** Absent: the network is only where users create it. */
   mirror: mirrorRecord.optional(),

@@ -31,7 +31,7 @@ export const poolReferenceRecord = versioned({
   poolKey: z.string(),
   hostId: z.string(),
   hostName: z.string(),
-  /** Part of the PoolID given to Docker. Unlike for each RequestPool; of the cluster's hold the same for all. */
+  /** Part of the PoolID given to Docker. Unique for each RequestPool; all requests for the cluster's hold have the same. */
   reference: z.string(),
   /** Of the cluster's hold: the request that made it. */
   request: z.string().optional(),
@@ -46,7 +46,7 @@ export function parsePoolRecordKey(key: string): string {
 export interface PoolHold {
   /** Without the range of addresses that Docker's own has: the hold is the same. */
   readonly poolId: string;
-  /** Names it: the part of the PoolID that is unlike for every RequestPool. */
+  /** Its reference: the part of the PoolID that is unique for each RequestPool. */
   readonly hold: string;
   readonly poolKey: string;
   readonly addressSpace: string;

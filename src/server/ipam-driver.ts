@@ -78,7 +78,7 @@ async function requestPool(
     ...(subnet && { subnet }),
     ...(request.SubPool !== undefined && { range: Prefix.parse(request.SubPool) }),
     ...(networkName !== undefined && { networkName }),
-    ...(named?.fromTop && { fromTop: true as const }),
+    ...(named?.highestFirst && { highestFirst: true as const }),
     ...(scope === 'global' && space === ADDRESS_SPACES.local && { joinsGlobal: true as const }),
     avoid: subnet ? [] : await occupied(parts),
   };
@@ -104,7 +104,7 @@ async function refuseForeign(
   { networks, ipam }: IpamDriverParts,
 ): Promise<void> {
   if (!options.foreign) return;
-  const holds = await ipam.listUnnamedHolds([]);
+  const holds = await ipam.listHoldsExcept([]);
   if (holds.some((hold) => hold.subnet === subnet)) return;
   checkForeignIpam(options, (await networks.find(options))?.mirror?.ipam.options);
 }
@@ -134,7 +134,7 @@ async function findNetworkPool(networks: Networks, reference: NetworkReference, 
   const pool = network?.pools
     .map(({ poolKey }) => parsePoolKey(poolKey))
     .find(({ subnet }) => subnet.family === family);
-  return pool && { ...pool, fromTop: pool.networkName === network?.id };
+  return pool && { ...pool, highestFirst: pool.networkName === network?.id };
 }
 
 async function requestAddress(

@@ -6,7 +6,7 @@ import type { NetworkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { NetworkFollower } from './network-follower.js';
 
-/** Of a start, for all networks side by side. What takes longer goes on behind. */
+/** For all networks of a start, in parallel. What takes longer continues in the background. */
 const PATIENCE: Patience = { failingMs: 2_000, workingMs: 2_000 };
 
 export interface AdoptionParts {
@@ -18,8 +18,8 @@ export interface AdoptionParts {
 }
 
 /**
- * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that cannot be
- * is tried on while all else begins. Networks that this host no longer has are removed, unless something is attached
+ * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that fails is
+ * tried again while the start goes on. Networks that this host no longer has are removed, unless something is attached
  * to them: the store may be wrong (an old backup), and traffic that flows goes on untouched.
  */
 export async function adoptKernelState(parts: AdoptionParts): Promise<void> {

@@ -13,7 +13,7 @@ export interface DriftRepairsParts {
   readonly local: LocalNetworks;
   /** File of the namespace that the endpoint's container has, while it is known. */
   readonly sandboxPathOf: (endpointId: string) => string | undefined;
-  /** The resolvers' rules in containers: repairs them one after the other, and tells of each that it had to. */
+  /** Checks the resolvers' rules in containers one after the other, and calls `repaired` for each that it had to repair. */
   readonly repairRules: (repaired: (sandboxPath: string) => void, signal: AbortSignal) => Promise<void>;
   /** Somebody may have altered the tunnel filter. */
   readonly suspectFilter: () => void;
@@ -37,18 +37,18 @@ const FIRST_MS = 5_000;
 /** Events come in swarms: one look, this long after the first of them. */
 const SWARM_MS = 200;
 
-/** After a look that failed and the one before did not. */
+/** After the first look that failed. */
 const AGAIN_MS = 1_000;
 
 /** So that looks at many networks are spread. */
 const BETWEEN_MS = 20;
 
-/** The least for which a port must have been nobody's, and no endpoint's that is being made. */
+/** How long a port must have belonged to no endpoint, existing or being created. */
 const ORPHAN_MS = 20_000;
 
 /**
- * Finds what others altered in the kernel and puts it right: by sweeping over all networks with endpoints here, and
- * soon where the kernel told of a change that was not ours. Nothing of it is on the way of a call of Docker's.
+ * Finds and repairs what others altered in the kernel: with a sweep over all networks with endpoints here, and soon
+ * after the kernel reported a change that was not ours. No call of Docker's waits for it.
  */
 export class DriftRepairs implements AsyncDisposable {
   readonly #parts: DriftRepairsParts;
@@ -56,9 +56,9 @@ export class DriftRepairs implements AsyncDisposable {
   readonly #sweeps: readonly Sweep[];
   readonly #hinted = new Map<string, NodeJS.Timeout>();
   readonly #orphans = new Map<string, Absences>();
-  /** Network -> why the last look failed, and those of which the log has it. */
+  /** Network -> why the last look failed; and the networks whose failure is in the log. */
   readonly #failures = new Map<string, string>();
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   readonly #work = new Set<Promise<void>>();
   #watch: AsyncDisposable | undefined;
   #first: NodeJS.Timeout | undefined;
@@ -134,21 +134,21 @@ export class DriftRepairs implements AsyncDisposable {
       if (check.failure !== undefined) throw check.failure;
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
-      this.#told.delete(networkId);
+      this.#logged.delete(networkId);
     } catch (error: unknown) {
       this.#noteFailure(networkId, errorMessage(error));
     }
   }
 
-  /** The first of a row is mostly of what was altered in the midst of the look: it is looked at again, soon. */
+  /** The first failure in a row is mostly due to a change during the look, so the look is repeated soon. */
   #noteFailure(networkId: string, error: string): void {
     const { logger } = this.#parts;
     const former = this.#failures.get(networkId);
     this.#failures.set(networkId, error);
     if (former === undefined) this.#hint(networkId, AGAIN_MS);
-    else if (former !== error || !this.#told.has(networkId)) {
+    else if (former !== error || !this.#logged.has(networkId)) {
       logger.error('cannot repair a network', { network: networkId, error });
-      this.#told.add(networkId);
+      this.#logged.add(networkId);
     }
   }
 
@@ -163,8 +163,10 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    seen.note(strangers.filter((name) => !local.isComing(name)));
-    const long = strangers.filter((name) => !local.isComing(name) && seen.isLongerThan(name, ORPHAN_MS));
+    seen.note(strangers.filter((name) => !local.isBeingCreated(name)));
+    const long = strangers.filter(
+      (name) => !local.isBeingCreated(name) && seen.isLongerThan(name, ORPHAN_MS),
+    );
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
     for (const name of long.filter((each) => outer.has(each))) {

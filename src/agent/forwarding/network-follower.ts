@@ -1,7 +1,7 @@
 /**
- * src/agent/forwarding: the kernel of this host is as the store says, for the networks that it has endpoints in, and what is
- * altered there is put right. Traffic goes on while the store is away: nothing is removed for want of an answer. Not in here:
- * how the kernel is changed (src/dataplane/).
+ * src/agent/forwarding: keeps the kernel of this host equal to the store, for the networks in which it has endpoints,
+ * and repairs drift. Traffic goes on while the store is away: nothing is removed because the store does not answer. Not
+ * in here: how the kernel is changed (src/dataplane/).
  */
 import { sleep } from '../../concurrency/deadline.js';
 import { type Patience, waitForWork } from '../../concurrency/patience.js';
@@ -17,7 +17,7 @@ import { planNetworkForwarding } from './forwarding-plan.js';
 
 /** How long a network is followed after its last endpoint on this host went. */
 const REST_MS = 60_000;
-/** Less than the time in which Docker is answered (RPC_DEADLINE_MS), so that it is told the reason. */
+/** Less than the time in which Docker is answered (RPC_DEADLINE_MS), so that the answer has the reason. */
 const PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
 
 export interface FollowerParts {
@@ -26,7 +26,7 @@ export interface FollowerParts {
   readonly hosts: HostsView;
   readonly hostId: string;
   readonly logger: Logger;
-  /** Called when `endpointsOf` has something else to say of a network. */
+  /** Called when the result of `endpointsOf` for a network has changed. */
   readonly changed: (networkId: string) => void;
 }
 
@@ -39,8 +39,8 @@ interface Followed {
 }
 
 /**
- * Keeps this host's forwarding for its networks equal to the store. Level-triggered: whatever changes, the
- * whole forwarding of the network is worked out anew and given to the data plane, which finds the difference.
+ * Keeps this host's forwarding for its networks equal to the store. Level-triggered: after any change the whole
+ * forwarding of the network is computed and given to the data plane, which applies the difference.
  */
 export class NetworkFollower implements AsyncDisposable {
   readonly #parts: FollowerParts;
@@ -60,7 +60,7 @@ export class NetworkFollower implements AsyncDisposable {
     await waitForWork(applied, patience, `following network ${network.id}`, () => loop.findFailure());
   }
 
-  /** Each network is made what `specOf` says, and all its entries are worked out anew, soon. */
+  /** Each network soon gets the spec that `specOf` returns, and all its entries are computed again. */
   refresh(specOf: (networkId: string) => NetworkSpec | undefined): void {
     for (const [networkId, { loop }] of this.#followed) loop.refresh(specOf(networkId));
   }
@@ -118,7 +118,7 @@ export class NetworkFollower implements AsyncDisposable {
   }
 }
 
-/** One network's loop: as long as something has changed, apply the newest state; then wait. */
+/** The loop of one network: waits for a change, then applies the newest state. */
 class ForwardingLoop {
   /** Resolves when the kernel first equals the store, or when the loop ends. */
   readonly applied: Promise<void>;
@@ -199,7 +199,7 @@ class ForwardingLoop {
     const { dataplane, hosts, hostId, logger } = this.#parts;
     const forwarding = planNetworkForwarding(hostId, endpoints, (id) => hosts.vtepOf(id));
     try {
-      // Before: what is asked for meanwhile is done at the next turn.
+      // Set before the await: what is requested in the meantime is done at the next turn.
       const isEnsured = this.#ensured;
       this.#ensured = true;
       if (!isEnsured) await dataplane.ensureNetwork(this.#network);

@@ -19,7 +19,10 @@ export interface TunnelGuardParts {
   readonly logger: Logger;
 }
 
-/** Keeps the tunnel filter equal to the hosts of the cluster and the networks of this host, whoever alters it. */
+/**
+ * Keeps the tunnel filter equal to the hosts of the cluster and the networks of this host, and repairs it when others
+ * alter it.
+ */
 export class TunnelGuard implements AsyncDisposable {
   readonly #parts: TunnelGuardParts;
   #work: Promise<void> = Promise.resolve();

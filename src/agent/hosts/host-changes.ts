@@ -20,7 +20,7 @@ export interface HostChangesParts {
 
 /** An address that is replaced is gone for a moment. */
 const SWARM_MS = 200;
-/** The kernel tells nobody of another name; it is asked, which starts no program. */
+/** The kernel has no event for a new host name, so it is polled; that starts no program. */
 const EVERY_MS = 2_000;
 
 /**

@@ -24,7 +24,8 @@ export interface HostProblemsParts {
 
 /**
  * Lets every host know of the problems of each: a network that is missing on one concerns them all. Written only when
- * they change, and only those that two looks have seen: each start has some for a moment. The record of a host that has ended stays until its next start, and is worth nothing meanwhile.
+ * they change, and only those that two looks have seen: each start has some for a moment. The record of a host that has
+ * ended stays until its next start, and is ignored until then.
  */
 export class HostProblems implements AsyncDisposable {
   readonly #parts: HostProblemsParts;

@@ -79,8 +79,8 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /**
-   * This host has another name or underlay address. Throws the store's errors, and IN_USE when another host that is alive has
-   * the address; until it is called again, it is written with whatever registration comes next.
+   * This host has another name or underlay address. Throws the store's errors, and IN_USE when another host that is
+   * alive has the address; after a failure the next registration writes the change.
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
     await this.#writes.run(keys.host(this.#host.id), async () => {
@@ -126,14 +126,17 @@ export class HostRegistration implements AsyncDisposable {
     return isOwn;
   }
 
-  /** Takes this host's record as the cluster sees it: one that another machine has written is another's. */
+  /** To be called with this host's record as the store has it: another machine may have written it. */
   noteRecord(record: HostRecord | undefined): void {
     if (!this.#wasRegistered || !record || !isOthers(record, this.#host)) return;
-    // Registers again, which says why it cannot, until the other is gone.
+    // With its lease it registers again, which fails and reports the reason until the other machine is gone.
     void this.#lease?.revoke().catch(() => undefined);
   }
 
-  /** False while nothing may be removed from the store on the word of this machine's Docker: it may be another's record. */
+  /**
+   * False while the records may be another machine's: nothing may be removed because this machine's Docker does not
+   * have it.
+   */
   get isOwner(): boolean {
     return this.#owner.isThisMachine;
   }
@@ -149,14 +152,20 @@ export class HostRegistration implements AsyncDisposable {
     return this.#failure === undefined ? [] : [`this host is not registered: ${errorMessage(this.#failure)}`];
   }
 
-  /** Its sign of life ends at once, or by its time where the store does not take that: Docker's calls wait meanwhile. */
+  /**
+   * Revokes the lease, so that the sign of life ends at once. Docker's calls wait for this, so it takes LEAVE_MS at
+   * most; without an answer of the store the lease expires by its time.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const revoked = this.#lease?.revoke().catch(() => undefined);
     await Promise.race([Promise.all([revoked, this.#renewal]), sleep(LEAVE_MS)]);
   }
 
-  /** As far as is known while the store is away; while it answers, it is asked. */
+  /**
+   * True when the store is away and was last known to have this host with this VTEP: only then is the registration done
+   * later.
+   */
   async #isKnown(): Promise<boolean> {
     const key = keys.host(this.#host.id);
     try {

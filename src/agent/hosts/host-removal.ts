@@ -31,7 +31,7 @@ export interface HostRemovalParts {
 
 interface HostIpam extends AsyncDisposable {
   readonly addressBook: AddressBook;
-  listUnnamedHolds(poolIds: readonly string[]): Promise<readonly { readonly poolId: string }[]>;
+  listHoldsExcept(poolIds: readonly string[]): Promise<readonly { readonly poolId: string }[]>;
   releasePool(poolId: string): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ class HostRemoval {
   }
 
   async #releaseHolds(ipam: HostIpam): Promise<void> {
-    for (const { poolId } of await ipam.listUnnamedHolds([])) {
+    for (const { poolId } of await ipam.listHoldsExcept([])) {
       await this.#requireSilent();
       await ipam.releasePool(poolId);
     }
@@ -118,9 +118,9 @@ class HostRemoval {
 
   async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, pools } = this.#parts;
-    const removal = { store, pools, ownActions: new OwnActions(), hostId: this.#host.id };
-    const tie = { networkId: record.id, dockerNetworkId };
-    const removed = await this.#transact(() => attemptRemoval(removal, tie, true));
+    const removal = { store, pools, ownActions: new OwnActions() };
+    const binding = { networkId: record.id, hostId: this.#host.id, dockerNetworkId };
+    const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
     for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
   }
 

@@ -56,7 +56,10 @@ export function chooseHost(hosts: readonly KnownHost[], wanted: string): KnownHo
   throw new XnetError('INVALID', `${named.length} hosts are called ${quoted(wanted)}; give one's id: ${ids}`);
 }
 
-/** The host that has claimed the address for a container. One that rests is nobody's; gateways go with the holds on pools. */
+/**
+ * The host that has the address for a container. Undefined for an address that rests, and for gateways, which are
+ * removed with the holds on pools.
+ */
 export function claimantOf(entry: Entry): string | undefined {
   const record = findRecord(addressRecord, entry);
   return record && endpointHolder(record);

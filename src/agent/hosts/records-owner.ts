@@ -1,7 +1,8 @@
 /**
- * Which machine the records of a host id belong to. The id lies in a file, which is copied with a disk (a golden image, a
- * restored virtual machine), and the host name with it. So the second machine of an id is refused while the first is
- * alive; and nothing of the records is removed on the word of a Docker that may be another machine's.
+ * Which machine the records of a host id belong to. The id lies in a file, which is copied with a disk (a golden image,
+ * a restored virtual machine), and the host name with it. So the second machine of an id is refused while the first is
+ * alive. And nothing of the records is removed because this machine's Docker does not have it, before the records are
+ * known to be this machine's.
  */
 import { XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
@@ -16,8 +17,8 @@ export interface Registered {
 }
 
 /**
- * Longer than a lease outlives its machine (twice, should etcd elect a leader meanwhile: it then renews all leases). What
- * is alive after that is another machine.
+ * Longer than a lease outlives its machine (twice its time, when etcd elects a leader, which renews all leases). If the
+ * id is alive after that, another machine has it.
  */
 const OTHER_MS = 30_000;
 
@@ -25,8 +26,8 @@ const REMEDY =
   'If this machine is the copy: stop xnet here, empty its state directory (/var/lib/xnet), and start xnet; it becomes a host of its own.';
 
 /**
- * Whether another machine is alive with this id. An underlay address is one machine's: a reboot that is faster than the
- * lease's end is told from a copy by it.
+ * Whether another machine is alive with this id. Only one machine has an underlay address: by it a reboot that is
+ * faster than the lease's end is distinguished from a copy.
  */
 export function isOtherAlive({ record, isAlive }: Registered, host: HostRecord): boolean {
   return isAlive && record !== undefined && !isSameRun(record, host) && record.vtep !== host.vtep;
@@ -65,8 +66,8 @@ export class RecordsOwner {
   }
 
   /**
-   * Takes what this machine's Docker says: the identity of its network database, and this host's bindings, which have
-   * that of the Docker that made them. Returns whether the records are this machine's.
+   * Compares the identity of this Docker's network database with the one in this host's records and bindings, where the
+   * Docker that made them left it. Returns whether the records are this machine's.
    */
   recognize(database: string, bindings: readonly BindingRecord[]): boolean {
     if (!this.#doubt || this.#isCopy) return !this.#isCopy;

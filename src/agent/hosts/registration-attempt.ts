@@ -10,11 +10,11 @@ import { isOtherAlive, otherAliveError, type Registered } from './records-owner.
 export interface RegistrationOrder {
   readonly host: HostRecord;
   readonly lease: Lease;
-  /** This process has registered before: whoever has the record now took it from this machine, and is another one. */
+  /** This process has registered before: if the record is another machine's now, that machine took it from this one. */
   readonly wasRegistered: boolean;
-  /** Takes what the store had before this registration, whose commit may be of unknown fate. */
+  /** Called with what the store had before this registration, whose commit may be of unknown outcome. */
   readonly onRead: (found: Registered) => void;
-  /** Takes the record of the other machine that is alive with this id, before that is thrown. */
+  /** Called with the record of another machine that is alive with this id, before IN_USE is thrown. */
   readonly onClash: (other: HostRecord) => void;
 }
 
@@ -83,7 +83,7 @@ function withDockerFacts(host: HostRecord, former: HostRecord | undefined): Host
   };
 }
 
-/** A machine that was set up anew, say, after xnet had been taken away from it. */
+/** For example a machine that was installed anew after xnet was removed from it. */
 async function hasNothing(store: Store, hostId: string): Promise<boolean> {
   const host = (await listKnownHosts(store)).find(({ id }) => id === hostId);
   return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;

@@ -1,6 +1,6 @@
 /**
- * Since when things are missing that should be there, over looks that may be far between. One missing look says
- * little: what is looked at side by side changes meanwhile.
+ * Since when expected things are missing, over several looks. One look proves little: the things that it compares
+ * change while they are read.
  */
 export class Absences {
   readonly #since = new Map<string, number>();

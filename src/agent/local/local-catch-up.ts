@@ -1,9 +1,8 @@
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Engine } from '../../docker/engine.js';
-import type { Tie } from '../../driver/collaborators.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, XnetError } from '../../errors.js';
-import type { BindingRecord } from '../../model/binding.js';
+import type { BindingRecord, BindingReference } from '../../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
@@ -20,7 +19,7 @@ export interface LocalCatchUpParts {
   readonly local: LocalNetworks;
   readonly records: RecordReader;
   /** As `recall` of driver/networks/networks.ts and of driver/endpoints/endpoints.ts. */
-  readonly recallNetwork: (tie: Tie) => Promise<void>;
+  readonly recallNetwork: (binding: BindingReference) => Promise<void>;
   readonly recallEndpoint: (endpoint: EndpointRecord) => Promise<void>;
   /** Called when all is read: containers may have lacked their resolvers and names until now. */
   readonly caughtUp: () => void;
@@ -73,29 +72,30 @@ export class LocalCatchUp implements AsyncDisposable {
 
   /** Those without a binding that Docker has no more: the binding of one that it has may be put back soon. */
   async #forgetNetworks(bindings: readonly BindingRecord[]): Promise<void> {
-    const { local, engine, recallNetwork } = this.#parts;
+    const { local, engine, hostId, recallNetwork } = this.#parts;
     const bound = new Set(bindings.map(({ dockerNetworkId }) => dockerNetworkId));
     const unbound = local.listNetworks().filter(({ dockerNetworkId }) => !bound.has(dockerNetworkId));
     if (unbound.length === 0) return;
     const present = new Set((await engine.listNetworks()).map(({ id }) => id));
     for (const { dockerNetworkId, record } of unbound)
-      if (!present.has(dockerNetworkId)) await recallNetwork({ dockerNetworkId, networkId: record.id });
+      if (!present.has(dockerNetworkId))
+        await recallNetwork({ networkId: record.id, hostId, dockerNetworkId });
   }
 
   /** Throws STORE_UNAVAILABLE when it is not the store that answers. */
   async #list(prefix: string): Promise<readonly Entry[]> {
     const { entries, recalled } = await this.#parts.store.list(prefix);
-    if (recalled) throw notHeard();
+    if (recalled) throw noAnswer();
     return entries;
   }
 
   #bindings(): readonly BindingRecord[] {
     const { bindings } = this.#parts;
-    if (!bindings.isCurrent) throw notHeard();
+    if (!bindings.isCurrent) throw noAnswer();
     return bindings.records;
   }
 }
 
-function notHeard(): XnetError {
+function noAnswer(): XnetError {
   return new XnetError('STORE_UNAVAILABLE', 'the store has not answered since this start');
 }

@@ -1,6 +1,6 @@
 /**
- * src/agent/local: what this host's Docker has of xnet, read back after a start. Docker says it once, when it is made; so it
- * is in the store. Not in here: what happens later; the driver's calls keep that.
+ * src/agent/local: what this host's Docker has of xnet, read from the store after a start. Docker reports it to a
+ * driver only once, when it is created. Not in here: later changes, which come with the driver's calls.
  */
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { isXnetError } from '../../errors.js';
@@ -24,8 +24,8 @@ export interface LocalStateParts {
 }
 
 /**
- * Fills `local` with what the store has of this host: Docker tells a driver of its networks and endpoints
- * once, when they are made, and never again after a restart (moby: daemon/libnetwork/controller.go).
+ * Fills `local` with what the store has of this host: Docker reports networks and endpoints to a driver once, when they
+ * are created, and not again after a restart (moby: daemon/libnetwork/controller.go).
  *
  * Resolves to false when the store was away: what it was last known to have may lack the last seconds before a crash
  * (LocalCatchUp reads them).
@@ -48,8 +48,8 @@ export async function loadLocalState(parts: LocalStateParts): Promise<boolean> {
 }
 
 /**
- * While the store is away, none of a network whose endpoints this host has never looked at: it has none there, since it
- * follows each network in which it has one.
+ * While the store is away, the list is empty for a network whose endpoints this host has never read: it has none there,
+ * since it follows each network in which it has one.
  */
 async function listEndpoints(
   { replica, bindings }: LocalStateParts,

@@ -1,8 +1,8 @@
-/** What is said of a look (of a sweep) that failed. `what`: what it was to do, as in "cannot look at the networks". */
+/** Reports on a look of a sweep that failed. `what`: what it was to do, as in "cannot look at the networks". */
 import { type ErrorCode, errorMessage, isXnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 
-/** Docker or the store is away: `xnet status` says so by itself, and all is well when it is back. */
+/** Docker or the store is away: `xnet status` shows that itself, and the look succeeds when it is back. */
 const AWAY: readonly ErrorCode[] = ['DOCKER', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_CONFLICT'];
 
 export function logLookFailure(logger: Logger, what: string, error: unknown): void {

@@ -1,15 +1,14 @@
 /** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import type { Engine } from '../../docker/engine.js';
-import type { Tie } from '../../driver/collaborators.js';
 import type { Move } from '../../driver/networks/network-move.js';
 import type { OwnActions } from '../../driver/networks/own-actions.js';
 import { isXnetError, XnetError } from '../../errors.js';
-import type { BindingRecord } from '../../model/binding.js';
+import type { BindingRecord, BindingReference } from '../../model/binding.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
 import type { DockerFacts } from '../hosts/host-registration.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
-import { belongsTo, isTiedTo } from './mirror-members.js';
+import { belongsTo, isConnectedTo } from './mirror-members.js';
 import { conflictText, type MirrorStep, type RemovalCause } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, relabel, undoRemoval } from './mirror-records.js';
 
@@ -20,11 +19,11 @@ export interface MirrorEffects {
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
   readonly logger: Logger;
-  /** Unties a Docker network that is gone; `lost`: not by a user's hand. */
-  readonly untie: (binding: BindingRecord, options: { lost: boolean }) => Promise<void>;
-  /** Removes the network of a copy that a user removed and that was untied before it was known as seen. */
-  readonly withdraw: (tie: Tie) => Promise<void>;
-  /** Ties a Docker network that no container has been in to another network of the cluster. */
+  /** Unbinds a Docker network that is gone; `lost`: no user removed it. */
+  readonly unbind: (binding: BindingReference, options: { lost: boolean }) => Promise<void>;
+  /** Removes the network of a copy that a user removed, and that was unbound before it was known as seen. */
+  readonly withdraw: (binding: BindingReference) => Promise<void>;
+  /** Binds a Docker network that no container has been in to another network of the cluster. */
   readonly move: (move: Move) => Promise<void>;
   /** For log lines. */
   readonly hostName: (hostId: string) => string;
@@ -42,7 +41,7 @@ export interface DockerRegistration {
 
 type Step<Name extends MirrorStep['do']> = Extract<MirrorStep, { do: Name }>;
 
-/** Unlike for steps that differ. */
+/** Identifies a step: the same step of two plans has the same key. */
 export function stepKey(step: MirrorStep): string {
   const { do: verb } = step;
   if ('network' in step) return `${verb} ${step.network.id}`;
@@ -72,9 +71,9 @@ export function stepTitle(step: MirrorStep): string {
       return `publish the subnets of docker_gwbridge (${step.facts.gatewaySubnets.join(', ')})`;
     case 'keep':
       return `undo the removal of network ${step.networkId}`;
-    case 'retie':
+    case 'reconnect':
       return `tie containers that do not run to network ${step.dockerNetwork.name}`;
-    case 'untie':
+    case 'unbind':
       return `forget Docker network ${step.binding.dockerNetworkId}`;
   }
 }
@@ -105,10 +104,10 @@ export async function applyMirrorStep(
       return effects.registration.publishDocker(step.facts);
     case 'keep':
       return keep(effects, step);
-    case 'retie':
-      return retie(effects, step);
-    case 'untie':
-      await effects.untie(step.binding, { lost: step.lost });
+    case 'reconnect':
+      return reconnect(effects, step);
+    case 'unbind':
+      await effects.unbind(step.binding, { lost: step.lost });
       effects.logger.info('a Docker network is gone', { id: step.binding.dockerNetworkId, lost: step.lost });
       return effects.ownActions.forgetMade(step.binding.dockerNetworkId);
   }
@@ -126,10 +125,14 @@ async function publish(
   if (done) logger.info('network is mirrored', { name, network: networkId });
 }
 
-async function join({ move, logger }: MirrorEffects, step: Step<'join'>, database: string): Promise<void> {
+async function join(
+  { move, logger, hostId }: MirrorEffects,
+  step: Step<'join'>,
+  database: string,
+): Promise<void> {
   const { networkId, holderId, dockerNetwork } = step;
   const { id: dockerNetworkId, name, labels } = dockerNetwork;
-  await move({ networkId, dockerNetworkId, to: holderId, seen: { name, database }, labels });
+  await move({ networkId, hostId, dockerNetworkId, to: holderId, seen: { name, database }, labels });
   logger.info('network is that of the other hosts', { name, network: holderId });
 }
 
@@ -144,7 +147,7 @@ async function see(
 }
 
 async function copy(effects: MirrorEffects, id: string, database: string): Promise<void> {
-  const { store, engine, driver, logger, ownActions } = effects;
+  const { store, engine, hostId, driver, logger, ownActions } = effects;
   const current = await findNetwork(store, id);
   if (!current?.mirror || current.mirror.removal) return;
   const { id: networkId, mirror } = current;
@@ -155,7 +158,7 @@ async function copy(effects: MirrorEffects, id: string, database: string): Promi
     ownActions.noteMade(id, { name, database });
     logger.info('network created, as in the rest of the cluster', { name, network: networkId });
     // Users see it before Docker answers: one has removed it already.
-    if (ownActions.isUntiedUnseen(id)) await effects.withdraw({ networkId, dockerNetworkId: id });
+    if (ownActions.isUnboundUnseen(id)) await effects.withdraw({ networkId, hostId, dockerNetworkId: id });
     await see(effects, networkId, { id, name }, database);
   });
 }
@@ -192,7 +195,7 @@ async function replace(effects: MirrorEffects, step: Step<'replace'>, database: 
   const { id, name } = dockerNetwork;
   if ((await findNetwork(store, networkId))?.name !== name) return;
   const containers = await engine.listContainers({ all: true });
-  if (containers.some((container) => isTiedTo(container, dockerNetwork)))
+  if (containers.some((container) => isConnectedTo(container, dockerNetwork)))
     throw new XnetError('IN_USE', conflictText(name));
   if (labels) await relabel(store, networkId, labels);
   await ownActions.removing(id, () => engine.removeNetwork(id));
@@ -200,10 +203,10 @@ async function replace(effects: MirrorEffects, step: Step<'replace'>, database: 
   await copy(effects, networkId, database);
 }
 
-async function retie({ engine, logger }: MirrorEffects, step: Step<'retie'>): Promise<void> {
+async function reconnect({ engine, logger }: MirrorEffects, step: Step<'reconnect'>): Promise<void> {
   const { dockerNetwork, containerIds } = step;
   for (const id of containerIds) {
-    await engine.retieContainer(id, dockerNetwork);
+    await engine.reconnectContainer(id, dockerNetwork);
     logger.info('a container is tied to the network that came in the place of its own', {
       container: id,
       name: dockerNetwork.name,
@@ -225,7 +228,7 @@ async function keep(
   });
 }
 
-/** True when a failed step says only that Docker and the plan's view had parted; the next look tells. */
+/** True when a step failed only because Docker had changed since the plan's view; the next look plans anew. */
 export function isOutdated(step: MirrorStep, error: unknown): boolean {
   if (step.do === 'remove' && step.cause === 'removed') return isXnetError(error, 'IN_USE', 'NOT_FOUND');
   if (step.do === 'join') return isXnetError(error, 'IN_USE');

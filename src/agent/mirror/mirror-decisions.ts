@@ -1,4 +1,4 @@
-/** What the mirror's plan says about networks that were created here a moment ago (driver/networks/new-networks.ts). */
+/** What the mirror's plan decides on networks that were created here a moment ago (driver/networks/new-networks.ts). */
 import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import { isNameLeaving, type MirrorStep, type MirrorView } from './mirror-plan.js';
 
@@ -17,12 +17,12 @@ export function noteDecisions(
 ): void {
   const decisions = new Map(steps.filter(isDecision).map((step) => [step.dockerNetwork.id, step.do]));
   const known = new Set(view.networks.map(({ id }) => id));
-  const tied = new Map(view.bindings.map(({ dockerNetworkId, networkId }) => [dockerNetworkId, networkId]));
+  const bound = new Map(view.bindings.map(({ dockerNetworkId, networkId }) => [dockerNetworkId, networkId]));
   for (const { id, name } of view.dockerNetworks) {
     const decision = decisions.get(id);
     if (decision === 'replace') newNetworks.refuse(id, replacedText(name));
-    // What the view does not have yet, the plan does not speak of.
-    const isPlanned = known.has(tied.get(id) ?? '') && !isNameLeaving(view, name);
+    // The plan decides nothing on a network that is not in the view yet.
+    const isPlanned = known.has(bound.get(id) ?? '') && !isNameLeaving(view, name);
     if (!decision && isPlanned) newNetworks.accept(id);
   }
 }

@@ -36,7 +36,7 @@ export function belongsTo({ endpoints }: DockerContainer, { id, name }: DockerNe
   return endpoints.some(({ networkId, network }) => (networkId === '' ? network === name : networkId === id));
 }
 
-/** The container starts in this network alone; one that never ran starts in any of the name. */
-export function isTiedTo({ endpoints }: DockerContainer, { id }: DockerNetwork): boolean {
+/** True when the container starts in this very network; one that never ran starts in any network of the name. */
+export function isConnectedTo({ endpoints }: DockerContainer, { id }: DockerNetwork): boolean {
   return endpoints.some(({ networkId }) => networkId === id);
 }

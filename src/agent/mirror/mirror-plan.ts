@@ -1,6 +1,7 @@
 /**
- * src/agent/mirror: networks that every host's Docker has. Here is the plan; mirror-apply.ts carries it out, mirror.ts looks
- * again whenever something changes. Not in here: networks that users keep to one host, but for what they stand in the way of.
+ * src/agent/mirror: networks that every host's Docker has. Here is the plan; mirror-apply.ts carries it out, mirror.ts
+ * looks again whenever something changes. Not in here: networks that users keep to one host, except where one of them
+ * blocks a mirrored one.
  *
  * Create once, there everywhere: what this host has to do so that every mirrored network of the cluster is in its
  * Docker, and every network its users create is mirrored. Pure.
@@ -8,12 +9,12 @@
  * Rules:
  * - xnet never removes a Docker network to which a container belongs, one that does not run included; under one that
  *   never ran only to put another of the name in its place.
- * - Of two networks of one name the first that is published stays. The other is tied to it where they are the same but
- *   for labels; else it is replaced by a copy of it when no container has run in it (one that has not, starts in the
- *   copy); else it is reported.
+ * - Of two networks of one name the first that is published stays. The Docker network of the other is bound to it when
+ *   both are the same but for labels. Else it is replaced by a copy of the first when no container has run in it; a
+ *   container that never ran starts in the copy. Else it is reported.
  * - A removal counts for all hosts. It is undone when an endpoint is left anywhere, or a container belongs to another
  *   host's copy.
- * - Containers that belong to a Docker network of this host that is gone and has a successor are tied to that.
+ * - Containers of a Docker network of this host that is gone and has a successor are connected to the successor.
  * - Names held by something else are reported and left alone.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -23,7 +24,7 @@ import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import type { DockerFacts } from '../hosts/host-registration.js';
 import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
-import { isInUse, isTiedTo, isUsedHere } from './mirror-members.js';
+import { isConnectedTo, isInUse, isUsedHere } from './mirror-members.js';
 
 /** `-o` and `--ipam-opt`. */
 const NAME_OPTION = 'xnet.name';
@@ -66,7 +67,7 @@ export type RemovalCause = 'removed' | 'orphan';
 export type MirrorStep =
   /** Let the cluster know of a network that a user created here. */
   | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
-  /** Tie a Docker network to the network of the cluster that has its name, and is the same but for labels. */
+  /** Bind a Docker network to the network of the cluster that has its name, and is the same but for labels. */
   | {
       readonly do: 'join';
       readonly networkId: string;
@@ -97,14 +98,14 @@ export type MirrorStep =
   | { readonly do: 'announce'; readonly facts: DockerFacts }
   /** Undo a removal: endpoints are left, or containers of this host belong to the network (`here`). */
   | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
-  /** Tie containers that do not run to the Docker network that came in the place of theirs. */
+  /** Connect containers that do not run to the Docker network that replaced theirs. */
   | {
-      readonly do: 'retie';
+      readonly do: 'reconnect';
       readonly dockerNetwork: DockerNetwork;
       readonly containerIds: readonly string[];
     }
-  /** Untie a Docker network that is gone; `lost`: nobody removed it. */
-  | { readonly do: 'untie'; readonly binding: BindingRecord; readonly lost: boolean };
+  /** Unbind a Docker network that is gone; `lost`: nobody removed it. */
+  | { readonly do: 'unbind'; readonly binding: BindingRecord; readonly lost: boolean };
 
 export interface MirrorPlan {
   readonly steps: readonly MirrorStep[];
@@ -184,12 +185,12 @@ function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan
   if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
     return planPublication(view, network, dockerNetwork);
   if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name)
-    return planRetie(view, network, dockerNetwork);
+    return planReconnection(view, network, dockerNetwork);
   return steps({ do: 'see', networkId: network.id, dockerNetwork });
 }
 
 /** Docker starts no container that names a Docker network which is gone, though another came in its place. */
-function planRetie(
+function planReconnection(
   { containers }: MirrorView,
   { mirror }: NetworkRecord,
   dockerNetwork: DockerNetwork,
@@ -199,7 +200,7 @@ function planRetie(
     endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
   );
   if (lost.length === 0) return NOTHING;
-  return steps({ do: 'retie', dockerNetwork, containerIds: lost.map(({ id }) => id) });
+  return steps({ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) });
 }
 
 /** A copy whose network is gone from the cluster goes too. */
@@ -226,7 +227,8 @@ function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork
   }
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
     return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
-  if (view.used.has(network.id) || isUsedHere(view, network.id, isTiedTo)) return problem(conflictText(name));
+  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo))
+    return problem(conflictText(name));
   // Created in the place of the one that a user has just removed here: its labels are the latest that a user gave.
   const labels = view.justRemoved.has(holder.id) ? { labels: dockerNetwork.labels } : {};
   return steps({ do: 'replace', dockerNetwork, networkId: holder.id, ...labels });
@@ -277,7 +279,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
 }
 
-/** True when the rules for present networks say more about the holder of the name than that it is in the way. */
+/** True when the rules for present networks handle the holder of the name, so that nothing more is to be reported. */
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   if (!isOurs(holder, view.driver)) return false;
   // It has just been created.
@@ -294,7 +296,7 @@ function heldText(name: string, { driver, id }: DockerNetwork): string {
 function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {
   if (!gone.has(binding.dockerNetworkId)) return NOTHING;
   const seen = binding.seen ?? made.get(binding.dockerNetworkId);
-  return steps({ do: 'untie', binding, lost: seen?.database !== database });
+  return steps({ do: 'unbind', binding, lost: seen?.database !== database });
 }
 
 /** Two hosts created them at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
@@ -325,8 +327,10 @@ function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): 
   return mirror?.name === dockerNetwork.name;
 }
 
-/** Networks whose user tied them to a cluster network himself are where he creates them. */
+/** Networks that their user bound to a cluster network (xnet.id, xnet.name) exist only where the user creates them. */
 function isMirrorable({ options, ipam }: DockerNetwork): boolean {
-  const tied = [ID_OPTION, NAME_OPTION].some((option) => option in options || option in ipam.options);
-  return !tied && options[MIRROR_OPTION] !== 'off';
+  const isBoundByUser = [ID_OPTION, NAME_OPTION].some(
+    (option) => option in options || option in ipam.options,
+  );
+  return !isBoundByUser && options[MIRROR_OPTION] !== 'off';
 }

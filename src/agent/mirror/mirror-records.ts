@@ -1,18 +1,12 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, bindingRecord } from '../../model/binding.js';
+import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type MirrorRecord, type NetworkRecord, networkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
-
-export interface BindingReference {
-  readonly networkId: string;
-  readonly hostId: string;
-  readonly dockerNetworkId: string;
-}
 
 export type Seen = NonNullable<BindingRecord['seen']>;
 
@@ -35,7 +29,7 @@ export async function publishMirror(
     ]);
     if (!network || !own) return { result: false };
     const record = parseRecord(networkRecord, network);
-    // After a commit of unknown fate: its own.
+    // After a commit of unknown outcome: its own.
     if (record.mirror) return { result: wrote };
     if (holder) throw new XnetError('EXISTS', 'another network of the cluster has that name');
     wrote = true;

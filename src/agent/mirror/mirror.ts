@@ -18,7 +18,7 @@ import { NeededContainers } from './needed-containers.js';
 export interface MirrorTiming {
   /** Longest time between two looks, in ms. Default 30000. */
   readonly sweepMs?: number;
-  /** How long a Docker network must be missing to count as removed, when no event told of it, in ms. Default 5000. */
+  /** How long a Docker network must be missing to count as removed, when no event reported that, in ms. Default 5000. */
   readonly goneMs?: number;
   /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
   readonly unseenMs?: number;
@@ -28,8 +28,8 @@ export interface MirrorTiming {
    */
   readonly successorMs?: number;
   /**
-   * How long a network that was created there in its place is not told to other hosts while they have not carried the removal
-   * out or undone it, nor replaced, in ms. Default 10000.
+   * How long a network that was created in the place of the removed one is neither published nor replaced while other
+   * hosts have not carried out or undone the removal, in ms. Default 10000.
    */
   readonly removalMs?: number;
 }
@@ -40,7 +40,7 @@ export interface MirrorParts extends MirrorEffects {
   /** Of this host. */
   readonly bindings: View<BindingRecord>;
   readonly newNetworks: NewNetworks;
-  /** Is given the networks that Docker has, at every look. */
+  /** Called at every look with the networks that Docker has. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
   readonly timing?: MirrorTiming;
 }
@@ -85,7 +85,7 @@ export class Mirror implements AsyncDisposable {
   readonly #destroyed = new Set<string>();
   readonly #containers: NeededContainers;
   /** Removed networks of the cluster, by id, in whose place a user of this host has created another; of which removal. */
-  readonly #succeeded = new Map<string, number>();
+  readonly #withSuccessor = new Map<string, number>();
   readonly #tried = new Map<string, Tried>();
   #problems: readonly string[] = [];
   #settle: () => void = () => undefined;
@@ -221,10 +221,10 @@ export class Mirror implements AsyncDisposable {
       const isSuccessor = (each: DockerNetwork) =>
         each.name === mirror?.name && !mirror.former?.includes(each.id);
       const markedMs = marked.get(id);
-      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#succeeded.set(id, markedMs);
+      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#withSuccessor.set(id, markedMs);
     }
-    for (const id of this.#succeeded.keys()) if (!marked.has(id)) this.#succeeded.delete(id);
-    const awaited = [...marked].filter(([id, markedMs]) => this.#succeeded.get(id) !== markedMs);
+    for (const id of this.#withSuccessor.keys()) if (!marked.has(id)) this.#withSuccessor.delete(id);
+    const awaited = [...marked].filter(([id, markedMs]) => this.#withSuccessor.get(id) !== markedMs);
     return new Set(awaited.map(([id]) => id));
   }
 
@@ -311,7 +311,7 @@ export class Mirror implements AsyncDisposable {
   }
 }
 
-/** Matters only where a container was in the way. */
+/** Such an event matters only when a container blocked a step. */
 function isDeparture(event: EngineEvent): boolean {
   return (
     (event.type === 'network' && event.action === 'disconnect') ||

@@ -19,8 +19,9 @@ export interface ForeignHostsParts {
 type NetworkEvent = EngineEvent & { readonly type: 'network' };
 
 /**
- * Puts the hosts files of containers right that are in networks of other drivers (macvlan, bridge ...) with addresses of xnet's:
- * there Docker asks xnet for an address, and only its events say which container got it, some 10 ms before that begins to run.
+ * Corrects the hosts files of containers in networks of other drivers (macvlan, bridge ...) with addresses of xnet's.
+ * There Docker requests an address from xnet, and only its events show which container got it, some 10 ms before the
+ * container runs.
  */
 export class ForeignHosts implements AsyncDisposable {
   readonly #parts: ForeignHostsParts;
@@ -47,7 +48,7 @@ export class ForeignHosts implements AsyncDisposable {
       try {
         await this.#take(event);
       } catch (error: unknown) {
-        // The engine's state says so where people look; after its absence all is looked at again.
+        // The engine's state has the failure, for `xnet status`; when Docker answers again, all is looked at again.
         this.#parts.logger.debug('cannot follow the networks of other drivers', {
           error: errorMessage(error),
         });

@@ -30,7 +30,7 @@ export interface NamePublisherParts {
   readonly hostsFiles: {
     enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
   };
-  /** What containers have of names for themselves alone, for the resolvers. */
+  /** What a resolver answers to one container only. */
   readonly containers: {
     expect(containerId: string): void;
     learn(container: InspectedContainer): void;
@@ -40,7 +40,7 @@ export interface NamePublisherParts {
     unreachable(): void;
   };
   readonly logger: Logger;
-  /** How often all containers are looked at, whatever Docker's events said. Default 30000 ms. */
+  /** How often all containers are looked at, also without events of Docker's. Default 30000 ms. */
   readonly sweepMs?: number;
 }
 
@@ -51,9 +51,9 @@ const INSPECTIONS_AT_ONCE = 64;
 const RETRY_MS = 1000;
 
 /**
- * Writes the names of this host's containers into their endpoints' records, as Docker tells of them: never on the path
- * of a call that Docker waits for, and in that record alone. What goes with the endpoint (disconnect, stop) needs no
- * writing: the record goes. A failure is tried again until it succeeds or the container is gone.
+ * Writes the names of this host's containers into their endpoints' records, as Docker reports them. No call of Docker's
+ * waits for it, and it writes nothing else. After a disconnect or stop there is nothing to write: the record is removed
+ * with the endpoint. A failure is tried again until it succeeds or the container is gone.
  */
 export class NamePublisher implements AsyncDisposable {
   readonly #parts: NamePublisherParts;
@@ -61,14 +61,14 @@ export class NamePublisher implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
-  /** Containers being looked at -> true when another look was asked for meanwhile. */
+  /** Containers being looked at -> true when another look was requested during this one. */
   readonly #looking = new Map<string, boolean>();
   readonly #failed = new Set<string>();
   /** What tasks of a swarm were sent since they were started, by container. */
   readonly #signals = new Map<string, Set<number>>();
   /**
-   * What this process wrote, which it knows before the view of the store does; undefined: it may have written, and the
-   * store has whatever. Of what is not in here the view knows all: nobody else writes names there.
+   * What this process wrote, before the view of the store shows it; undefined: the store may or may not have it. For an
+   * endpoint that is not in here the view is complete: nobody else writes names there.
    */
   readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
   readonly #work = new Set<Promise<void>>();
@@ -88,7 +88,7 @@ export class NamePublisher implements AsyncDisposable {
         return retryMs;
       },
       retryMs,
-      // The engine's state says so where people look.
+      // The engine's state has the failure, for `xnet status`.
       onFailure: (error) => {
         parts.containers.unreachable();
         parts.logger.debug('cannot list containers', { error: errorMessage(error) });
@@ -174,7 +174,7 @@ export class NamePublisher implements AsyncDisposable {
 
   #isNamed({ names }: EndpointRecord, container: DockerContainer): boolean {
     if (names?.container !== container.name) return false;
-    // Whether it is stopping the list does not tell.
+    // Docker's list does not show whether it is stopping.
     if (container.service === undefined || this.#signals.has(container.id)) return true;
     return names.names.includes(container.service) === swarmNames(container).length > 0;
   }

@@ -18,11 +18,14 @@ export interface ForgottenEndpointsParts {
   readonly logger: Logger;
   /** Time between two looks while nothing is missing. Default 10000 ms. */
   readonly sweepMs?: number;
-  /** The least for which an interface must have been in no container. Default 3000 ms: longer than most starts take. */
+  /** How long an interface must have been in no container. Default 3000 ms: longer than most starts take. */
   readonly outsideMs?: number;
 }
 
-/** Time between two looks while an interface is in no container, and the least for which one must have been missing. */
+/**
+ * Time between two looks while an interface is missing or in no container; half of it is how long one must have been
+ * missing.
+ */
 const SUSPECT_MS = 1_000;
 
 const INSPECTIONS_AT_ONCE = 8;
@@ -36,18 +39,18 @@ interface Suspects {
 }
 
 /**
- * Removes the endpoints of this host that Docker will never speak of again: it lost power, or gave them up while xnet
- * was away. Their names would be answered and their addresses kept for ever.
+ * Removes the endpoints of this host that Docker no longer knows, because the host lost power, or because Docker gave
+ * them up while xnet did not answer. Else their names would be answered and their addresses kept for ever.
  *
- * One counts as forgotten when no running container has it, and the kernel either has no interface of it, at two looks,
- * or has it outside of every container, and still had when every container that was being started had been. While Docker
- * does not answer, nothing is removed.
+ * An endpoint counts as forgotten when no running container has it and its interface is missing at two looks, or is
+ * outside of every container and still is when all container starts under way have ended. While Docker does not answer,
+ * nothing is removed.
  *
- * Not being in the list of running containers says little: Docker before 28 joins an endpoint, mounts the volumes and
- * makes the container, which may take minutes, and only then takes the interface into it. But all the while it holds
- * the container's lock, which an inspection waits for. All containers are inspected for that, so only when an interface
- * has been outside for longer than a start mostly takes. At the end Docker puts the interface back first, and then tries
- * for 15 s each to tell xnet of Leave and DeleteEndpoint: said of an endpoint that is gone, they change nothing.
+ * That no running container has it proves little: Docker before 28 joins an endpoint, mounts the volumes and creates
+ * the container, which may take minutes, and only then moves the interface into it. In all that time Docker holds the
+ * container's lock, for which an inspection waits. So all containers are inspected, once an interface has been outside
+ * for longer than most starts take. When a container ends, Docker first moves the interface back, and then tries for 15
+ * s each to call Leave and DeleteEndpoint. For an endpoint that is gone these calls change nothing.
  */
 export class ForgottenEndpoints implements AsyncDisposable {
   readonly #parts: ForgottenEndpointsParts;
@@ -60,7 +63,7 @@ export class ForgottenEndpoints implements AsyncDisposable {
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: SUSPECT_MS,
-      // Docker, the store or the kernel; each says so elsewhere.
+      // A failure of Docker, the store or the kernel is reported elsewhere.
       onFailure: (error) =>
         parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
     });
@@ -89,7 +92,7 @@ export class ForgottenEndpoints implements AsyncDisposable {
 
   async #findSuspects(): Promise<Suspects> {
     const { dataplane, local, engine } = this.#parts;
-    // First what is known, last what runs: what is made meanwhile is not looked for, and what has started meanwhile runs.
+    // The order matters: what is created in the meantime is not in the first list, and what starts in the meantime is in the last.
     const known = local.listAllEndpoints();
     const networks = await dataplane.listNetworks();
     const attached = new Set(networks.flatMap(({ endpointNames }) => endpointNames));
@@ -105,7 +108,7 @@ export class ForgottenEndpoints implements AsyncDisposable {
     };
   }
 
-  /** Resolves when every container that is being started now has been, to all the endpoints that Docker has. */
+  /** Waits for all container starts under way. Resolves to the ids of all endpoints that Docker has. */
   async #awaitStarts(): Promise<ReadonlySet<string>> {
     const { engine } = this.#parts;
     const limit = new Limit(INSPECTIONS_AT_ONCE);
@@ -121,14 +124,14 @@ export class ForgottenEndpoints implements AsyncDisposable {
   }
 
   async #remove({ id, addresses }: EndpointRecord): Promise<void> {
-    // Docker has told of its end while the containers were inspected.
+    // Docker has deleted it while the containers were inspected.
     if (!this.#parts.local.findEndpoint(id)) return;
     await this.#parts.remove(id);
     this.#parts.logger.warn('removed an endpoint that Docker has forgotten', { endpoint: id, addresses });
   }
 }
 
-/** As the kernel's interfaces tell it. */
+/** The endpoint's name in the names of its interfaces. */
 function nameOf(endpointId: string): string {
   return endpointId.slice(0, 12);
 }

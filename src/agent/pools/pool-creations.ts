@@ -8,12 +8,12 @@ import type { NetworkRecord } from '../../model/network.js';
 import type { PoolHold } from '../../model/pool.js';
 import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
-import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
+import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
 
 /** Docker lists its networks in some ms, or it does not answer at all. */
 const LIST_MS = 1000;
 
-export interface PoolCreationsParts extends LooseHoldsParts {
+export interface PoolCreationsParts extends UnusedHoldsParts {
   readonly requests: PoolRequests;
   /** Of the cluster. */
   readonly networks: View<NetworkRecord>;
@@ -22,7 +22,7 @@ export interface PoolCreationsParts extends LooseHoldsParts {
   readonly logger: Logger;
 }
 
-/** Tells the driver with which pools Docker is creating networks, where Docker's calls do not. */
+/** Gives the driver the pools with which Docker is creating networks, where Docker's calls do not show them. */
 export class PoolCreations {
   readonly #parts: PoolCreationsParts;
   #listed: ReadonlySet<string> = new Set();
@@ -32,13 +32,13 @@ export class PoolCreations {
   }
 
   /**
-   * Takes up the creations in the midst of which the daemon before this one ended; to be awaited before any call is
-   * answered. Never rejects: while Docker's API does not answer, no user creates a network.
+   * Resumes the creations that were under way when the former daemon ended; to be awaited before any call is answered.
+   * Never rejects: while Docker's API does not answer, no user creates a network.
    */
   async resume(): Promise<void> {
     const { logger } = this.#parts;
     try {
-      const holds = await withDeadline(listLooseHolds(this.#parts), LIST_MS, 'looking for creations');
+      const holds = await withDeadline(listUnusedHolds(this.#parts), LIST_MS, 'looking for creations');
       for (const hold of holds) this.#resume(hold);
     } catch (error: unknown) {
       logger.debug('cannot tell which networks are being created', { error: errorMessage(error) });

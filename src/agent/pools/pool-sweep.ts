@@ -1,22 +1,22 @@
 /**
- * src/agent/pools: what Docker has forgotten is given back: holds on pools, endpoints. Nothing is given back on the word of
- * one look, nor while another machine may have it. Not in here: what Docker gives back by a call.
+ * src/agent/pools: what Docker has forgotten is given back: holds on pools, endpoints. Nothing is given back after one
+ * look alone, nor while another machine may have it. Not in here: what Docker gives back by a call.
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
 import { Absences } from '../local/absences.js';
 import { logLookFailure, lookProblems } from '../mirror/look-failure.js';
-import { type LooseHoldsParts, listLooseHolds } from './loose-holds.js';
+import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
 
-export interface PoolSweepParts extends LooseHoldsParts {
+export interface PoolSweepParts extends UnusedHoldsParts {
   /** Gives back what this host holds. */
-  readonly pools: LooseHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
+  readonly pools: UnusedHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
   /** False while what is missing here may be on another machine. */
   readonly isOwner: () => boolean;
   readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
-  /** How long a hold must belong to nothing. Default 60000 ms: longer than Docker may take to create a network. */
+  /** How long a hold must be unused. Default 60000 ms: longer than Docker may take to create a network. */
   readonly graceMs?: number;
 }
 
@@ -57,7 +57,7 @@ export class PoolSweep implements AsyncDisposable {
   async #look(): Promise<number> {
     const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
     if (!isOwner()) return sweepMs;
-    const orphans = (await listLooseHolds(this.#parts)).map(({ poolId }) => poolId);
+    const orphans = (await listUnusedHolds(this.#parts)).map(({ poolId }) => poolId);
     this.#orphans.note(orphans);
     for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {
       await pools.releasePool(poolId);

@@ -33,7 +33,10 @@ export class EndpointRecords {
     return records.find((record) => record.hostId === hostId);
   }
 
-  /** Nobody else can have what the endpoint to come has: this host has claimed its addresses, and its MAC follows from them. */
+  /**
+   * True when nobody else can have the addresses and the MAC of the endpoint: this host has claimed the addresses, and
+   * the MAC follows from them.
+   */
   isClaimed(network: NetworkRecord, endpoint: EndpointRecord): boolean {
     const { id, mac } = endpoint;
     const known = this.#parts.endpointsOf(network.id) ?? [];
@@ -80,7 +83,7 @@ export class EndpointRecords {
       return this.#attemptRemoval(endpoint, round);
     };
     const remove = () => transact(this.#parts.store, attempt);
-    // NOT_FOUND: the lease of resting addresses has ended; asked again, the address book takes a fresh one.
+    // NOT_FOUND: the lease of resting addresses has ended; at the second try the address book uses another one.
     await remove().catch((error: unknown) =>
       isXnetError(error, 'NOT_FOUND') ? remove() : Promise.reject(error),
     );

@@ -30,7 +30,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly hostsFiles: HostsFiles;
   readonly mutex: KeyedMutex;
   readonly newNetworks: NewNetworks;
-  /** Makes a Docker network known that this host has not been told of, where that can be. */
+  /** As `Networks.adopt`: for a Docker network that this host does not know. */
   readonly adoptNetwork: (dockerNetworkId: string) => Promise<void>;
   /** Removals that the store did not take, by endpoint. */
   readonly removals: Unfinished;
@@ -40,7 +40,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly background: (what: string, work: Promise<void>) => void;
 }
 
-/** A commit of unknown fate can still be applied for this long. */
+/** A commit of unknown outcome can still be applied for this long. */
 const UNKNOWN_MS = 30_000;
 
 /** Endpoints of this host's containers: their record in the store and their interface in the kernel. */
@@ -57,9 +57,9 @@ export class Endpoints {
   }
 
   /**
-   * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by
-   * endpoint id. When `signal` has fired by the end (Docker was told of a failure) it is undone. What the store does not
-   * let undo is undone later. Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
+   * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by endpoint id.
+   * When `signal` has fired by the end (Docker got an error) it is undone; while the store does not answer, later.
+   * Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
     const { local, newNetworks, mutex, adoptNetwork } = this.#parts;
@@ -138,9 +138,9 @@ export class Endpoints {
   }
 
   /**
-   * Docker gave back the address of this endpoint without having deleted it. It does so for an endpoint
-   * whose creation it took for failed, and after a failed deletion: then the endpoint goes. For a joined one
-   * it is a stale repetition, and nothing is done. Tells whether the endpoint went.
+   * Docker released the address of this endpoint without having deleted the endpoint. It does so when the creation or
+   * the deletion of the endpoint failed for it: then the endpoint is removed. For a joined endpoint it is a stale
+   * repetition, and nothing is done. Returns whether the endpoint was removed.
    */
   async deleteUnlessJoined(endpointId: string): Promise<boolean> {
     const { local } = this.#parts;
@@ -227,11 +227,11 @@ export class Endpoints {
     if (!failure && !signal.aborted) {
       local.addEndpoint(endpoint);
       this.#unjoined.add(endpoint.id);
-      // Not waited for: Join does. By then it is mostly there.
+      // Join waits for this; it is mostly done by then.
       this.#parts.background('follow network', follower.follow(spec));
       return;
     }
-    // Not now where the store has just not answered: Docker is told within 5 s.
+    // Not now when the store has just not answered: Docker gets its answer within 5 s.
     const undoRecord = mayBeRecorded ? undefined : this.#records.remove(endpoint);
     const [removed] = await Promise.allSettled([undoRecord, this.#detach(endpoint)]);
     if (mayBeRecorded || removed.status === 'rejected') {
@@ -247,7 +247,7 @@ export class Endpoints {
   async #removeStray(endpointId: string, networkIds: readonly string[]): Promise<void> {
     const { mutex, local } = this.#parts;
     await mutex.run(endpointId, async () => {
-      // A creation under way has succeeded meanwhile.
+      // Another creation of the endpoint has succeeded in the meantime.
       if (local.findEndpoint(endpointId)) return;
       const stray = await this.#records.find(endpointId, networkIds);
       if (stray) await this.#records.remove(stray);

@@ -1,10 +1,11 @@
 /**
- * A MAC is in a network once. That of an endpoint follows from its address and needs no claim; one that a user gave
- * (--mac-address) is claimed by a key of its own, in the commit that makes the endpoint, and each endpoint's commit holds
- * only while nobody else has claimed its MAC. So the guarantee is that of addresses: no lock, no further round trip.
+ * Guarantee: no two endpoints of a network have one MAC. The MAC of an endpoint follows from its address and needs no
+ * claim. One that a user gave (--mac-address) is claimed by a key of its own, in the commit that creates the endpoint.
+ * Each endpoint's commit is conditional on nobody else having claimed its MAC. As with addresses there is no lock, and
+ * no further round trip.
  *
- * Its limit: hosts with an xnet from before claim nothing. What they have is looked for among the network's endpoints, as
- * far as this host knows them.
+ * Limit: hosts with an older xnet claim nothing. Their MACs are looked up among the network's endpoints, as far as this
+ * host knows them.
  */
 import { createHash } from 'node:crypto';
 import { XnetError } from '../../errors.js';
@@ -36,7 +37,7 @@ export function derivedMac({ networkId, id, addresses }: Omit<EndpointRecord, 'm
   return address === undefined ? spareMac(id) : macFor(networkId, IpAddress.parse(address));
 }
 
-/** For an endpoint whose derived MAC was given to another one. No address leads to such a MAC. */
+/** The MAC of an endpoint whose derived MAC a user gave to another one. It is derived from no address. */
 export function spareMac(endpointId: string): string {
   const digest = createHash('sha256').update(endpointId).digest('hex');
   return `06:${digest.slice(0, 10).match(/../g)?.join(':')}`;
@@ -47,8 +48,9 @@ export function isDerivedMac(endpoint: EndpointRecord): boolean {
 }
 
 /**
- * What an endpoint's commit must hold so that its MAC is its own. Nothing is read for a MAC that mostly is free;
- * when a commit with that plan has failed (`isRepeated`), its claim is. Throws IN_USE naming the holder (its `fields.mac` is the MAC), and the store's errors.
+ * The parts of an endpoint's commit that guarantee its MAC. The MAC is assumed free without a read; after a commit with
+ * that plan has failed (`isRepeated`), its claim is read. Throws IN_USE naming the holder (its `fields.mac` is the
+ * MAC), and the store's errors.
  */
 export async function planMacClaim(
   parts: MacClaimsParts,
@@ -73,7 +75,7 @@ export async function planMacClaim(
   };
 }
 
-/** What gives the endpoint's MAC back; nothing for one that it has not claimed. */
+/** The parts of a commit that release the endpoint's MAC; empty for one that it has not claimed. */
 export async function planMacRelease(store: Store, endpoint: EndpointRecord): Promise<CommitPart> {
   if (isDerivedMac(endpoint)) return NOTHING;
   const key = keys.mac(endpoint.networkId, endpoint.mac);
@@ -82,7 +84,7 @@ export async function planMacRelease(store: Store, endpoint: EndpointRecord): Pr
   return { conditions: [asRead(key, entry)], writes: [{ remove: key }] };
 }
 
-/** A claim outlives its endpoint where an xnet from before has removed that: in the name of a lost host, say. */
+/** A claim outlives its endpoint when an older xnet removed that, for instance with a lost host. */
 async function requireStale(parts: MacClaimsParts, claim: MacRecord, mac: string): Promise<Condition[]> {
   const key = keys.endpoint(claim.networkId, claim.endpointId);
   const holder = await parts.store.get(key);
@@ -90,7 +92,7 @@ async function requireStale(parts: MacClaimsParts, claim: MacRecord, mac: string
   throw taken(mac, claim.hostName, claim.endpointId, findRecord(endpointRecord, holder));
 }
 
-/** Throws IN_USE for the MAC of an endpoint that claimed none: with an xnet from before, or since it is derived. */
+/** Throws IN_USE when an endpoint without a claim has the MAC: an older xnet created it, or the MAC is derived. */
 async function refuseKnown(parts: MacClaimsParts, { id, networkId, mac }: EndpointRecord): Promise<void> {
   const known = parts.endpointsOf(networkId) ?? (await listEndpoints(parts.store, networkId));
   const holder = known.find((other) => other.mac === mac && other.id !== id);
@@ -100,8 +102,8 @@ async function refuseKnown(parts: MacClaimsParts, { id, networkId, mac }: Endpoi
 }
 
 /**
- * Nobody gets meanwhile the address to which this MAC belongs, where there is one: whoever gets it later finds the MAC
- * claimed.
+ * The condition that nobody takes, in the meantime, the address from which this MAC is derived, if there is one. Who
+ * takes it later finds the MAC claimed.
  */
 async function requireUnderivable(
   { store, hostName }: MacClaimsParts,

@@ -8,11 +8,11 @@ interface Stay {
 }
 
 /**
- * Which networks a container is in, so that it is told which two of them overlap: Docker itself would fail with the
- * kernel's route that is in the way. In memory: of a container joined before the daemon's start nothing is known.
+ * Which networks a container is in. With it an error names the two that overlap; Docker's own error would name only a
+ * route of the kernel. It is in memory: a container that joined before the daemon's start is not known.
  *
- * dns/sandbox/endpoint-sandboxes.ts knows another thing, where names are answered: it learns of an endpoint only after its Join
- * went well, and forgets one that got no resolver.
+ * dns/sandbox/endpoint-sandboxes.ts has something else, the endpoints whose names are answered: an endpoint is added
+ * only after its Join succeeded, and removed when it got no resolver.
  */
 export class SandboxNetworks {
   readonly #stays = new Map<string, Stay>();

@@ -10,8 +10,8 @@ import type { GivenPool, PoolBook } from '../collaborators.js';
 export const GLOBAL_SPACE = 'xnet-global';
 
 /**
- * What the creation of a network needs of its pools of the global space: nobody gives one of them back meanwhile, and no
- * other network takes it. Throws IN_USE naming the network that has it.
+ * Parts of the commit that creates a network with pools of the global space: it is refused when one of them is given
+ * back or taken by another network in the meantime. Throws IN_USE naming the network that has one already.
  */
 export async function planGlobalPools(
   store: Store,
@@ -38,9 +38,9 @@ export async function planGlobalPools(
 }
 
 /**
- * The pool that Docker has asked for in the global space; all that tells which one it is may be its subnet, since another
- * xnet may have been asked. Of several, which belong to named networks, it is one that no network has but this; without
- * any, Docker's own IPAM has chosen the subnet.
+ * Finds the pool of the global space with which Docker creates the network. Docker may have requested it from the xnet
+ * of another host, so perhaps only its subnet is known here. Several pools can have the subnet, those of named
+ * networks: then it is one that no other network has. Without any, Docker's own IPAM chose the subnet.
  */
 export async function findGlobalPool(
   store: Store,

@@ -29,7 +29,7 @@ export interface NetworkCreationParts extends SharedPoolsParts {
 }
 
 /**
- * One try to tie a Docker network to the cluster network that its options name, or to a new one with the id `newId`,
+ * One try to bind a Docker network to the cluster network that its options name, or to a new one with the id `newId`,
  * which is the same at each try. Throws INVALID, IN_USE, NOT_FOUND.
  */
 export async function attemptCreation(
@@ -41,7 +41,7 @@ export async function attemptCreation(
   const { store, gatewaySubnets } = parts;
   const { name, id } = { ...ipamReference(given), ...creation.options };
   const existing = await findExisting(store, { name, id }, newId);
-  // Of swarm's networks a node gets what a manager was allowed.
+  // A network of swarm's was checked when its manager allocated it.
   if (!existing?.swarm) checkForeign(creation.options, existing?.mirror?.options);
   if (existing) {
     checkJoin(existing, creation.options, given);
@@ -86,7 +86,7 @@ export async function planRecord(
   };
 }
 
-/** One try to tie a Docker network to the network of the cluster with this id; undefined: there is none. */
+/** One try to bind a Docker network to the network of the cluster with this id; undefined: there is none. */
 export async function attemptAdoption(
   parts: NetworkCreationParts,
   dockerNetworkId: string,
@@ -177,7 +177,7 @@ function bindingWrites(
   ];
 }
 
-/** What `--ipam-opt` said, when `-o` does not. */
+/** The network that `--ipam-opt` names; `-o` takes precedence. */
 function ipamReference(given: readonly GivenPool[]): NetworkReference {
   return given.find(({ network }) => network)?.network ?? {};
 }

@@ -1,30 +1,30 @@
 /** What is written when a Docker network of this host turns out to be one that the cluster has already. */
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, bindingRecord } from '../../model/binding.js';
+import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import type { Tie } from '../collaborators.js';
 import { type NetworkRemovalParts, removalWrites } from './network-removal.js';
 
-export interface Move extends Tie {
-  /** The cluster network that the Docker network is tied to from now on. */
+export interface Move extends BindingReference {
+  /** The cluster network to which the Docker network is bound from now on. */
   readonly to: string;
   readonly seen: NonNullable<BindingRecord['seen']>;
-  /** Of the Docker network: the latest a user gave count for copies to come. */
+  /** Of the Docker network. Copies that are made from now on get these, the latest that a user gave. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * One try to tie a Docker network to another network of the cluster; its own, which nothing else has, goes. Undefined:
- * there is nothing to move, or nowhere to. Throws IN_USE when a container has an endpoint in it already. None is made
- * meanwhile (LocalNetworks.moveNetwork): no other host has the network.
+ * One try to bind a Docker network to another network of the cluster, and to remove its former one, which no other
+ * Docker network is bound to. Undefined when one of the two networks is gone. Throws IN_USE when a container has an
+ * endpoint in the former network. None is created in the meantime: on this host LocalNetworks.moveNetwork prevents it,
+ * and no other host has the network.
  */
 export async function attemptMove(
-  { store, hostId, pools }: NetworkRemovalParts,
-  { networkId, dockerNetworkId, to, seen, labels }: Move,
+  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  { networkId, hostId, dockerNetworkId, to, seen, labels }: Move,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const own = keys.binding(networkId, hostId, dockerNetworkId);
   const [binding, former, target, guard] = await Promise.all(

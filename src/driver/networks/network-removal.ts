@@ -1,14 +1,14 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
-import { bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import type { PoolBook, Tie } from '../collaborators.js';
+import type { PoolBook } from '../collaborators.js';
 import type { OwnActions } from './own-actions.js';
 import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
@@ -17,62 +17,64 @@ const FORMER_KEPT = 32;
 
 export interface NetworkRemovalParts {
   readonly store: Store;
-  readonly hostId: string;
   readonly pools: PoolBook;
   readonly ownActions: OwnActions;
 }
 
 /**
- * One try to untie a Docker network; the cluster network goes with its last binding: then it is the result. `lost`: by no
- * user's hand. One that is untied already and was seen (OwnActions) is removed as if it were not. Throws INTERNAL when a
- * newer xnet wrote a record that would go.
+ * One try to unbind a Docker network. The cluster network is removed with its last binding, and is the result then.
+ * `lost`: no user removed the Docker network. One that is unbound already, but was seen in Docker (OwnActions), is
+ * handled as a bound one. Throws INTERNAL when a newer xnet wrote a record that would be removed.
  */
 export async function attemptRemoval(
   parts: NetworkRemovalParts,
-  { networkId: id, dockerNetworkId }: Tie,
+  { networkId: id, hostId, dockerNetworkId }: BindingReference,
   lost: boolean,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const { store, hostId, ownActions } = parts;
+  const { store, ownActions } = parts;
   const own = keys.binding(id, hostId, dockerNetworkId);
-  // Absent is as good as any revision of it: a backup of the store may lack it.
+  // The guard may be absent: a backup of the store may lack it.
   const guardKey = keys.bindingGuard(id);
   const guard = await store.get(guardKey);
   const bindings = await store.list(keys.bindingsOf(id));
   // Read anew: the agent changes it.
   const entry = await store.get(keys.network(id));
   const binding = bindings.entries.find(({ key }) => key === own);
-  // Asked last of all: it is later than the store.
+  // Read after the store, so that it is at least as new.
   const isOwn = ownActions.isRemoving(dockerNetworkId);
   const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? ownActions.made.get(dockerNetworkId);
   if (!entry) return leftoverRemoval(binding);
   if (!binding && !seen) return { result: undefined };
-  if (!seen && !lost && !isOwn) ownActions.noteUntiedUnseen(dockerNetworkId);
+  if (!seen && !lost && !isOwn) ownActions.noteUnboundUnseen(dockerNetworkId);
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   if (end === 'remove') await requireReadable(parts, record);
   if (end === 'mark') ownActions.noteMarked(id);
-  const untied: Write[] = [
+  const unbound: Write[] = [
     { remove: own },
-    // Two hosts that untie at once must see each other: one of them is the last.
+    // So that of two hosts that unbind at once, one sees that it is the last.
     { put: guardKey, value: dockerNetworkId },
     ...(seen && !isOwn ? noteWrites(end, record, { hostId, dockerNetworkId }) : []),
   ];
   return {
     result: end === 'remove' ? record : undefined,
     conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
-    writes: end === 'remove' ? removalWrites(parts.pools, record) : untied,
+    writes: end === 'remove' ? removalWrites(parts.pools, record) : unbound,
   };
 }
 
-/** Of a network that is gone: nothing else would take its binding away. */
+/** The network is gone, so nothing else removes its binding. */
 function leftoverRemoval(binding: Entry | undefined): Attempt<undefined> {
   if (!binding) return { result: undefined };
   const { key } = binding;
   return { result: undefined, conditions: [asRead(key, binding)], writes: [{ remove: key }] };
 }
 
-/** One try to take swarm's mark away, as attemptRemoval otherwise. */
+/**
+ * One try to remove swarm's mark from a network; the network is removed when no Docker network is bound to it, and is
+ * the result then.
+ */
 export async function attemptFreeing(
   parts: Pick<NetworkRemovalParts, 'store' | 'pools'>,
   networkId: string,
@@ -93,7 +95,10 @@ export async function attemptFreeing(
   };
 }
 
-/** Throws INTERNAL when a newer xnet wrote a record that would go with the network: nobody here knows what it means. */
+/**
+ * Throws INTERNAL when a newer xnet wrote a record that would be removed with the network: this one does not know what
+ * it means.
+ */
 async function requireReadable(
   { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
   record: NetworkRecord,

@@ -1,11 +1,11 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
-import { bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
-import type { GivenPool, NetworkFollower, Tie } from '../collaborators.js';
+import type { GivenPool, NetworkFollower } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
 import { globalNetworkId } from './global-id.js';
 import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
@@ -37,7 +37,7 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   readonly changed: () => void;
 }
 
-/** Creates and deletes networks: ties this host's Docker networks to networks of the cluster. */
+/** Creates and deletes networks: binds this host's Docker networks to networks of the cluster. */
 export class Networks {
   readonly #parts: NetworksParts;
 
@@ -46,10 +46,10 @@ export class Networks {
   }
 
   /**
-   * Ties a Docker network to the cluster network its options name, made when absent. Idempotent by the
-   * Docker network's id; the holds on pools of a repetition take the place of the former ones, which Docker has forgotten
-   * with its restart. Nothing is made in the kernel before the first endpoint. Throws INVALID, IN_USE (VNI, subnet of
-   * a docker_gwbridge or of another network of global scope), NOT_FOUND (xnet.id).
+   * Binds a Docker network to the cluster network that its options name, which is created when absent. Idempotent by
+   * the Docker network's id. A repetition brings new holds on pools; they replace the former ones, which Docker forgot
+   * when it restarted. Nothing is created in the kernel before the first endpoint. Throws INVALID, IN_USE (VNI, subnet
+   * of a docker_gwbridge or of another network of global scope), NOT_FOUND (xnet.id).
    */
   async create(creation: NetworkCreation): Promise<void> {
     const { local, mutex, store } = this.#parts;
@@ -67,10 +67,10 @@ export class Networks {
   }
 
   /**
-   * Unties a Docker network and takes what it had out of kernel and store, with its holds on pools (Docker gives
-   * these back only while xnet answers); the cluster network goes with its last binding. A mirrored network is marked
-   * by the first host where it is removed, for the others; one that was `lost` (no user removed it) stays. Idempotent:
-   * an unknown network is success.
+   * Unbinds a Docker network and removes what it has in the kernel and the store, with its holds on pools (Docker gives
+   * these back only while xnet answers). The cluster network is removed with its last binding. A mirrored network is
+   * marked by the first host where it is removed, for the others; one that was `lost` (no user removed it) stays.
+   * Idempotent: an unknown network is success.
    */
   async delete(dockerNetworkId: string, { lost = false } = {}): Promise<void> {
     const { local, mutex } = this.#parts;
@@ -81,8 +81,9 @@ export class Networks {
   }
 
   /**
-   * Ties a Docker network that this host has not been told of to the network of the cluster with its id, if there is one:
-   * of a network of global scope Docker tells the host alone where it was created. Throws the store's errors.
+   * Binds a Docker network for which this host got no CreateNetwork to the network of the cluster with its id, if there
+   * is one. For a network of global scope Docker makes that call only on the host where it was created. Throws the
+   * store's errors.
    */
   async adopt(dockerNetworkId: string): Promise<void> {
     const { local, mutex, store } = this.#parts;
@@ -90,7 +91,7 @@ export class Networks {
       if (local.findNetwork(dockerNetworkId)) return;
       const id = globalNetworkId(dockerNetworkId);
       const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
-      // Only the store itself can say that there is none.
+      // Throws while the store is away: only the store itself can say that there is none.
       if (!record) await store.get(keys.network(id), { fresh: true });
       if (!record) return;
       local.addNetwork({ dockerNetworkId, record });
@@ -99,11 +100,11 @@ export class Networks {
   }
 
   /**
-   * Makes this Docker network known here when the store has its binding, and deletes what is left of it here when it has
-   * not: for what could not be read at the start. Idempotent. Throws the store's errors.
+   * For a Docker network that could not be read at the start: makes it known here when the store has its binding, and
+   * else removes what is left of it here. Idempotent. Throws the store's errors.
    */
-  async recall({ networkId, dockerNetworkId }: Tie): Promise<void> {
-    const { local, mutex, store, hostId } = this.#parts;
+  async recall({ networkId, hostId, dockerNetworkId }: BindingReference): Promise<void> {
+    const { local, mutex, store } = this.#parts;
     await mutex.run(dockerNetworkId, async () => {
       const isBound = await store.get(keys.binding(networkId, hostId, dockerNetworkId));
       const entry = isBound && (await store.get(keys.network(networkId)));
@@ -117,24 +118,24 @@ export class Networks {
   }
 
   /** As `delete`, also for a Docker network that could not be read at the start. */
-  async untie(tie: Tie, options: { lost: boolean }): Promise<void> {
-    await this.recall(tie);
-    await this.delete(tie.dockerNetworkId, options);
+  async unbind(binding: BindingReference, options: { lost: boolean }): Promise<void> {
+    await this.recall(binding);
+    await this.delete(binding.dockerNetworkId, options);
   }
 
   /**
-   * A user has removed a Docker network that was untied before it was known as seen (OwnActions): the removal counts as
-   * any other. Idempotent. Throws the store's errors.
+   * A user has removed a Docker network, which was unbound before it was known as seen (OwnActions): the removal counts
+   * as any other. Idempotent. Throws the store's errors.
    */
-  async withdraw(tie: Tie): Promise<void> {
-    await this.#parts.mutex.run(tie.dockerNetworkId, async () => {
-      await this.#releaseGlobal(await this.#removeFromStore(tie, false));
+  async withdraw(binding: BindingReference): Promise<void> {
+    await this.#parts.mutex.run(binding.dockerNetworkId, async () => {
+      await this.#releaseGlobal(await this.#removeFromStore(binding, false));
     });
   }
 
   /**
-   * Ties a Docker network that no container has been in to another network of the cluster, which its creator meant. Throws
-   * IN_USE when one has meanwhile, and the store's errors.
+   * Binds a Docker network that no container has been in to another network of the cluster, which its creator meant.
+   * Throws IN_USE when a container has joined it in the meantime, and the store's errors.
    */
   async move(move: Move): Promise<void> {
     const { local, mutex, store, changed } = this.#parts;
@@ -165,20 +166,20 @@ export class Networks {
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
-    const { local, newNetworks, changed } = this.#parts;
+    const { hostId, local, newNetworks, changed } = this.#parts;
     const { dockerNetworkId, record } = network;
     newNetworks.accept(dockerNetworkId);
     await this.#deleteForgottenEndpoints(network);
     await this.#removeFromKernel(network);
     await this.#releasePools(network);
-    const removed = await this.#removeFromStore({ networkId: record.id, dockerNetworkId }, lost);
+    const removed = await this.#removeFromStore({ networkId: record.id, hostId, dockerNetworkId }, lost);
     local.removeNetwork(dockerNetworkId);
     changed();
     await this.#releaseGlobal(removed);
   }
 
-  #removeFromStore(tie: Tie, lost: boolean): Promise<NetworkRecord | undefined> {
-    return transact(this.#parts.store, () => attemptRemoval(this.#parts, tie, lost));
+  #removeFromStore(binding: BindingReference, lost: boolean): Promise<NetworkRecord | undefined> {
+    return transact(this.#parts.store, () => attemptRemoval(this.#parts, binding, lost));
   }
 
   /** What the cluster held for a network that is removed. */
@@ -229,7 +230,7 @@ export class Networks {
     await dataplane.removeNetwork(network.record.id);
   }
 
-  /** Docker removes a network only when it has no endpoint left, but it may have lost some without a word. */
+  /** Docker removes a network only when it has no endpoint left, but it may have lost some without a DeleteEndpoint. */
   async #deleteForgottenEndpoints({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const endpoints = this.#parts.local.listEndpoints(record.id);
     const forgotten = endpoints.filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);
@@ -237,7 +238,7 @@ export class Networks {
   }
 }
 
-/** Its name, which Docker does not say to a driver, is to be that of a network on all hosts. */
+/** True for a network that is still to be mirrored under its name, which Docker does not send to a driver. */
 export function mayBeMirrored({ name, mirror, unmirrored, swarm }: NetworkRecord): boolean {
   return name === undefined && !mirror && !unmirrored && !swarm;
 }

@@ -12,8 +12,8 @@ interface Undecided {
 }
 
 /**
- * Docker does not say to a driver what a network is called. The mirror finds that out, and may find that another host
- * has created a network of that name first: it can put that in the place of this one only while no container is in it.
+ * Docker does not send a network's name to a driver. The mirror reads it from Docker's API, and may find that another
+ * host created a network of that name first. It can replace this one by that one only while no container is in it.
  */
 export class NewNetworks {
   readonly #undecided = new Map<string, Undecided>();
@@ -31,13 +31,16 @@ export class NewNetworks {
     this.#undecided.set(dockerNetworkId, { refusal, decide });
   }
 
-  /** The network stays, or containers are to use it all the same. Idempotent; as all of these for an unknown one. */
+  /**
+   * The network stays, or containers are to use it all the same. Idempotent. This and the others do nothing for an
+   * unknown network.
+   */
   accept(dockerNetworkId: string): void {
     this.#undecided.get(dockerNetworkId)?.decide();
     this.#undecided.delete(dockerNetworkId);
   }
 
-  /** Another one takes its place, if that can be: until `accept` containers are refused with `reason`. */
+  /** Another network is to replace it: until `accept`, containers are refused with `reason`. */
   refuse(dockerNetworkId: string, reason: string): void {
     this.#undecided.get(dockerNetworkId)?.decide(reason);
   }

@@ -5,44 +5,47 @@ type Seen = NonNullable<BindingRecord['seen']>;
 const MARKED_KEPT_MS = 60_000;
 
 /**
- * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls the
- * driver for xnet's own actions as it does for a user's, and the store does not show at every moment which it was.
+ * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls
+ * the driver for both in the same way, and the store does not show at every moment whose action it was.
  */
 export class OwnActions {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
   /** Networks of the cluster that a user of this host removed, by id: when. */
   readonly #marked = new Map<string, number>();
-  /** Untied while the mirror was making networks, and not known as seen. */
-  readonly #untiedUnseen = new Set<string>();
+  /** Unbound while the mirror was creating networks, and not known as seen. */
+  readonly #unboundUnseen = new Set<string>();
   #makings = 0;
 
-  /** Does `making`, which makes Docker create a network and looks at `isUntiedUnseen` after that. */
+  /** Does `making`, which makes Docker create a network and looks at `isUnboundUnseen` after that. */
   async making(making: () => Promise<void>): Promise<void> {
     this.#makings += 1;
     try {
       await making();
     } finally {
       this.#makings -= 1;
-      if (this.#makings === 0) this.#untiedUnseen.clear();
+      if (this.#makings === 0) this.#unboundUnseen.clear();
     }
   }
 
-  /** Docker has the driver delete it; whether it takes a creation back or a user has removed it is not known yet. */
-  noteUntiedUnseen(dockerNetworkId: string): void {
-    if (this.#makings > 0) this.#untiedUnseen.add(dockerNetworkId);
+  /**
+   * Docker has called the driver to delete it. Whether Docker rolls back a creation or a user removed it is not known
+   * yet.
+   */
+  noteUnboundUnseen(dockerNetworkId: string): void {
+    if (this.#makings > 0) this.#unboundUnseen.add(dockerNetworkId);
   }
 
-  isUntiedUnseen(dockerNetworkId: string): boolean {
-    return this.#untiedUnseen.has(dockerNetworkId);
+  isUnboundUnseen(dockerNetworkId: string): boolean {
+    return this.#unboundUnseen.has(dockerNetworkId);
   }
 
-  /** Docker has made the network; the store will say so when the binding is noted as seen. */
+  /** Docker has created the network; the store has that once the binding is noted as seen. */
   noteMade(dockerNetworkId: string, seen: Seen): void {
     this.#made.set(dockerNetworkId, seen);
   }
 
-  /** The store says so, or has no such binding any more. */
+  /** The binding is noted as seen, or is gone. */
   forgetMade(dockerNetworkId: string): void {
     this.#made.delete(dockerNetworkId);
   }

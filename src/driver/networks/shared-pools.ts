@@ -1,4 +1,4 @@
-/** A subnet that is a network's already is refused to another one: its containers would seem to be in both. */
+/** Refuses a new network the subnet of an existing one: its containers would seem to be in both. */
 import { XnetError } from '../../errors.js';
 import { bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
@@ -39,9 +39,9 @@ function hasPool(book: PoolBook, { pools }: NetworkRecord, poolKey: string): boo
 }
 
 /**
- * The other may have been created on another host a moment ago, under the name that this one gets too (Compose on several
- * hosts): then the mirror makes them one. Docker tells no driver the name; but where the other is on this host already,
- * this one has another name.
+ * The other may have been created on another host a moment ago, under the name that this one gets too (Compose on
+ * several hosts): then the mirror makes them one. Docker does not send the name to a driver; but when the other is on
+ * this host already, this one has another name.
  */
 function mayBecomeOne(local: LocalNetworks, record: NetworkRecord, other: NetworkRecord): boolean {
   const isMirrored = record.name === undefined && !record.unmirrored;
@@ -49,7 +49,7 @@ function mayBecomeOne(local: LocalNetworks, record: NetworkRecord, other: Networ
   return isMirrored && isOtherMirrored && !local.findRecord(other.id);
 }
 
-/** The network's name, or how Docker calls it on the host that has it. */
+/** The network's name, or its name in Docker on the host that has it. */
 async function titleOf({ store, hostName }: SharedPoolsParts, { id, name }: NetworkRecord): Promise<string> {
   if (name !== undefined) return `network ${name}`;
   const { entries } = await store.list(keys.bindingsOf(id));

@@ -19,8 +19,8 @@ import type { IpamContext } from '../ipam-context.js';
 import { randomToken } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
-import { awayError, reserveServes } from '../reserve/away.js';
-import { readAsked } from '../reserve/wishes.js';
+import { readOrRequest } from '../reserve/address-requests.js';
+import { awayError, usesReserve } from '../reserve/outage.js';
 
 interface Held {
   readonly revision: Revision;
@@ -28,10 +28,10 @@ interface Held {
 }
 
 /**
- * Ties addresses to endpoints, as parts of the commits that make and remove the endpoints themselves.
+ * Binds addresses to endpoints and releases them, as parts of the commits that create and remove the endpoints.
  *
- * The first plan for an address rests on what this host knows of it; when a commit with that plan has failed
- * (`isRepeated`, or its fate is unknown), the address is read anew.
+ * The first plan for an address uses what this host knows of it. When a commit with that plan has failed, or its
+ * outcome is unknown (`isRepeated`), the address is read from the store.
  */
 export class AddressBook {
   readonly #context: IpamContext;
@@ -40,7 +40,7 @@ export class AddressBook {
     this.#context = context;
   }
 
-  /** This host has claimed the address for an endpoint to come: `bindPlan` for it is sure to succeed. */
+  /** True when this host has claimed the address for an endpoint that is not created yet: `bindPlan` succeeds for it. */
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
     const known = this.#context.views.find(poolKey)?.findCertain(IpAddress.parse(address));
     const record = known?.record;
@@ -60,13 +60,13 @@ export class AddressBook {
   }): Promise<CommitPart> {
     const { key, address, held } = await this.#read(binding);
     const endpoint = { endpointId: binding.endpointId, networkId: binding.networkId };
-    // Whatever xnet's IPAM hands out a reference holds.
+    // Without a reference, Docker's own IPAM chose the address.
     if (!held || held.record.references.length === 0) this.#context.views.beginByDocker(binding.poolKey);
     if (!held) return plan({ key, is: 'absent' }, this.#claimWrite(key, endpoint));
     const condition: Condition = { key, is: 'at', revision: held.revision };
     const { record } = held;
     if (stateOf(record) === 'resting') {
-      if (reserveServes(this.#context.store)) throw this.#mayBeTaken(address);
+      if (usesReserve(this.#context.store)) throw this.#mayBeTaken(address);
       return plan(condition, this.#claimWrite(key, endpoint));
     }
     if (record.endpointId === binding.endpointId) return { conditions: [condition], writes: [] };
@@ -76,8 +76,8 @@ export class AddressBook {
   }
 
   /**
-   * Puts the endpoint's address to rest, or gives it back to the cluster, which holds it on; no conditions and no
-   * writes when it is no longer the endpoint's.
+   * Puts the endpoint's address to rest; one that the cluster holds stays with the cluster. Empty when the endpoint no
+   * longer has the address.
    */
   async restPlan(binding: {
     poolKey: string;
@@ -118,7 +118,7 @@ export class AddressBook {
     const record = known?.record;
     if (record && stateOf(record) !== 'resting' && record.hostId === host.id)
       return { revision: known.revision, record };
-    const entry = await readAsked(this.#context, key);
+    const entry = await readOrRequest(this.#context, key);
     return entry && { revision: entry.revision, record: parseRecord(addressRecord, entry) };
   }
 
@@ -131,12 +131,12 @@ export class AddressBook {
     return putRecord(key, boundUnclaimed(this.#holder, randomToken(), endpoint));
   }
 
-  /** Its rest may have ended, and another host may have it. */
+  /** The rest may have ended during the outage, and another host may have the address. */
   #mayBeTaken(address: IpAddress): XnetError {
     return awayError(this.#context.store, `address ${address} was resting, and cannot be given`);
   }
 
-  /** Docker's IPAM takes the lowest address it thinks free, so that another attempt ends the same. */
+  /** Docker's own IPAM takes the lowest address that it believes free, so another attempt fails the same way. */
   async #inUse(poolKey: string, address: IpAddress, record: AddressRecord): Promise<XnetError> {
     const holder = await findHolder(this.#context.store, record);
     const isGlobal = parsePoolKey(poolKey).space === ADDRESS_SPACES.global;

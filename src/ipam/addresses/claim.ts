@@ -1,8 +1,8 @@
 /**
- * One address for one endpoint, taken by one commit: "the reference is there, the address is free".
+ * Claims one address for one endpoint, with one commit. Its conditions: the pool reference exists, the address is free.
  *
- * A commit that is refused shows what stands in the way, and another address is chosen. A commit of unknown
- * fate is read back first and then made again for the same address, so that no second one can be taken.
+ * When the commit is refused, another address is chosen. When its outcome is unknown, the address is read back, and the
+ * same commit is made again if it is not there, so that no second address is taken.
  */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
@@ -16,16 +16,16 @@ import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import type { PoolReference } from '../pool-id.js';
 import { formatPoolKey, showPool } from '../pool-name.js';
 import { referenceKey } from '../pools/pool-entries.js';
-import { awayError, reserveServes } from '../reserve/away.js';
+import { awayError, usesReserve } from '../reserve/outage.js';
 
-/** An address to take: free, or resting or in this host's reserve since `over`. */
+/** An address to claim. Without `over` it is free; else it rests or is in this host's reserve, at revision `over`. */
 export interface Pick {
   readonly address: bigint;
   readonly over?: Revision;
   readonly fromReserve?: true;
 }
 
-/** Chooses, knowing how many commits were refused so far. Throws EXHAUSTED or IN_USE. */
+/** `refusals`: commits that were refused so far. Throws EXHAUSTED or IN_USE. */
 export type Choose = (refusals: number) => Promise<Pick>;
 
 export interface ClaimOptions {
@@ -33,18 +33,18 @@ export interface ClaimOptions {
   readonly explicit?: true;
 }
 
-type Fate = 'refused' | 'unknown' | 'ours' | 'pool-gone';
+type Outcome = 'refused' | 'unknown' | 'ours' | 'pool-gone';
 
 export class Claim {
   readonly token: string;
-  /** Commits refused, to be measured. */
+  /** Commits that were refused, for metrics. */
   refusals = 0;
   readonly #context: IpamContext;
   readonly pool: PoolReference;
   readonly #poolKey: string;
   readonly #options: ClaimOptions;
   #pick: Pick | undefined;
-  #fate: Fate = 'refused';
+  #outcome: Outcome = 'refused';
 
   constructor(context: IpamContext, pool: PoolReference, options: ClaimOptions, token: string) {
     this.token = token;
@@ -55,9 +55,9 @@ export class Claim {
   }
 
   /**
-   * Throws what `choose` throws, NOT_FOUND when the pool reference is gone, STORE_CONFLICT, STORE_UNAVAILABLE.
-   * After any failure the address is not held, or is given back as soon as the store answers. `givesUp` is asked when a
-   * commit was not answered: true ends it, for whoever has another address to give.
+   * Throws what `choose` throws, NOT_FOUND when the pool reference is gone, STORE_CONFLICT, STORE_UNAVAILABLE. After a
+   * failure the address is not held, or is released as soon as the store answers. `givesUp` is called when a commit was
+   * not answered: true ends the attempts, because the caller has another address.
    */
   async take(choose: Choose, givesUp: () => boolean = () => false): Promise<IpAddress> {
     const store = {
@@ -67,19 +67,19 @@ export class Claim {
     try {
       return await transact(store, () => this.#attempt(choose), { ...this.#context.transactions, givesUp });
     } catch (error: unknown) {
-      if (this.#fate === 'unknown') this.#giveBackLater();
+      if (this.#outcome === 'unknown') this.#giveBackLater();
       throw error;
     }
   }
 
   async #attempt(choose: Choose): Promise<Attempt<IpAddress>> {
-    if (this.#fate === 'unknown' && this.#pick) await this.#readBack(this.#pick);
-    if (this.#fate === 'pool-gone') throw this.#poolGone();
-    if (this.#fate === 'refused') this.#pick = await choose(this.refusals);
+    if (this.#outcome === 'unknown' && this.#pick) await this.#readBack(this.#pick);
+    if (this.#outcome === 'pool-gone') throw this.#poolGone();
+    if (this.#outcome === 'refused') this.#pick = await choose(this.refusals);
     const pick = this.#pick;
     if (!pick) throw new XnetError('INTERNAL', 'an address was to be claimed before one was chosen');
     const result = IpAddress.of(this.pool.subnet.family, pick.address);
-    if (this.#fate === 'ours') return { result };
+    if (this.#outcome === 'ours') return { result };
     return { result, ...this.#plan(pick) };
   }
 
@@ -98,23 +98,23 @@ export class Claim {
   }
 
   async #commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
-    this.#fate = 'unknown';
+    this.#outcome = 'unknown';
     const result = await this.#context.store.commit(conditions, writes);
-    if (!result.committed) this.#fate = this.#fateOf(result.found);
-    if (this.#fate === 'refused') this.refusals += 1;
+    if (!result.committed) this.#outcome = this.#outcomeOf(result.found);
+    if (this.#outcome === 'refused') this.refusals += 1;
     return result;
   }
 
-  #fateOf(found: readonly Entry[]): Fate {
+  #outcomeOf(found: readonly Entry[]): Outcome {
     if (found.some((entry) => this.#isOurs(entry))) return 'ours';
     return found.some(({ key }) => key === this.#referenceKey()) ? 'refused' : 'pool-gone';
   }
 
-  /** Keeps the fate unknown when there is nothing: the commit may still be applied, so it is made again. */
+  /** Leaves the outcome unknown when there is no entry: the commit may still be applied, so it is made again. */
   async #readBack(pick: Pick): Promise<void> {
-    const { entry, isFresh } = await readFate(this.#context.store, this.#keyOf(pick));
-    if (entry && this.#isOurs(entry)) this.#fate = 'ours';
-    else if (isFresh && entry && entry.revision !== pick.over) this.#fate = 'refused';
+    const { entry, isFresh } = await readOutcome(this.#context.store, this.#keyOf(pick));
+    if (entry && this.#isOurs(entry)) this.#outcome = 'ours';
+    else if (isFresh && entry && entry.revision !== pick.over) this.#outcome = 'refused';
   }
 
   #isOurs(entry: Entry): boolean {
@@ -138,7 +138,7 @@ export class Claim {
   }
 
   #poolGone(): XnetError {
-    if (reserveServes(this.#context.store)) {
+    if (usesReserve(this.#context.store)) {
       return awayError(this.#context.store, `pool ${showPool(this.pool)} is not known to this host`);
     }
     return new XnetError(
@@ -150,7 +150,7 @@ export class Claim {
   }
 }
 
-/** Frees an address that was never given to anybody, if it still has this claim. */
+/** Frees an address that no caller was given, if it still has this claim. */
 async function removeClaim({ store, transactions }: IpamContext, key: string, claim: string): Promise<void> {
   await transact(
     store,
@@ -167,8 +167,11 @@ async function removeClaim({ store, transactions }: IpamContext, key: string, cl
   );
 }
 
-/** What was last known (not `isFresh`) may be from before a commit of unknown fate. */
-async function readFate(store: Store, key: string): Promise<{ entry: Entry | undefined; isFresh: boolean }> {
+/** Without `isFresh` the entry is the last known one, and may be older than a commit of unknown outcome. */
+async function readOutcome(
+  store: Store,
+  key: string,
+): Promise<{ entry: Entry | undefined; isFresh: boolean }> {
   try {
     return { entry: await store.get(key, { fresh: true }), isFresh: true };
   } catch (error: unknown) {
@@ -177,7 +180,7 @@ async function readFate(store: Store, key: string): Promise<{ entry: Entry | und
   }
 }
 
-/** The claim token of an address entry; undefined for one that is not ours: it rests, or cannot be read. */
+/** The claim token of an address entry; undefined when the address rests or its record cannot be read. */
 function claimOf(entry: Entry): string | undefined {
   const record = findRecord(addressRecord, entry);
   return record && stateOf(record) !== 'resting' ? record.claim : undefined;

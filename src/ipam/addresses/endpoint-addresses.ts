@@ -14,13 +14,16 @@ import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-addres
 import type { KnownAddress } from '../pools/known-addresses.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, checkAddress, type Span } from '../pools/subnet-rules.js';
-import { awayError, reserveServes } from '../reserve/away.js';
+import { readOrRequest } from '../reserve/address-requests.js';
+import { awayError, usesReserve } from '../reserve/outage.js';
 import { isWithin, reservedBy } from '../reserve/reserve-plan.js';
-import { readAsked } from '../reserve/wishes.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
-import { givenByCluster } from './given-by-cluster.js';
+import { reuseSwarmAddress } from './swarm-addresses.js';
 
-/** How long the last addresses of a pool are waited for that others hold in reserve: they look every second. */
+/**
+ * How long to wait for an address when only other hosts' reserves have any left. Each host gives back its surplus every
+ * second.
+ */
 const RETURN_MS = 3_000;
 const RETURN_LOOK_MS = 50;
 
@@ -34,8 +37,8 @@ export class EndpointAddresses {
   }
 
   /**
-   * The next free address (see choose-address.ts for the order), or the one that the same request has claimed
-   * before; while the store is away one of this host's reserve. Throws EXHAUSTED, NOT_FOUND, STORE_CONFLICT,
+   * Claims the next free address (choose-address.ts has the order), while the store is away one of this host's reserve.
+   * A repeated request gets the address that it claimed before. Throws EXHAUSTED, NOT_FOUND, STORE_CONFLICT,
    * STORE_UNAVAILABLE.
    */
   async claimNext(pool: PoolReference, options: ClaimOptions, request: Request): Promise<IpAddress> {
@@ -45,15 +48,15 @@ export class EndpointAddresses {
     if (earlier) return IpAddress.of(pool.subnet.family, earlier.address);
     const claim = () => new Claim(this.#context, pool, options, request.id);
     const span = automaticSpan(pool.subnet, pool.range);
-    // Where nothing is in reserve the store is waited for: mostly another member answers soon.
-    const usesReserve = () => reserveServes(store) && findReserved(view, span, host.id) !== undefined;
+    // Without a reserve the only way is to wait for the store: mostly another member of etcd answers soon.
+    const hasReserve = () => usesReserve(store) && findReserved(view, span, host.id) !== undefined;
     try {
-      if (!usesReserve()) {
+      if (!hasReserve()) {
         const choose: Choose = (refusals) => chooseNext(view, pool, host.id, refusals);
-        return await this.#take(view, claim(), choose, usesReserve);
+        return await this.#take(view, claim(), choose, hasReserve);
       }
     } catch (error: unknown) {
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !usesReserve(store)) throw error;
     }
     return this.#take(view, claim(), async () => chooseAway(store, view, pool, host.id));
   }
@@ -71,7 +74,7 @@ export class EndpointAddresses {
       if (claim.refusals === 0) view.noteSuccess();
       return address;
     } catch (error: unknown) {
-      // Docker's PoolID outlived its reference: nobody will close the view for it.
+      // The reference of Docker's PoolID is gone, so no release closes the view.
       if (isXnetError(error, 'NOT_FOUND')) await this.#context.views.close(claim.pool);
       throw error;
     } finally {
@@ -80,7 +83,7 @@ export class EndpointAddresses {
     }
   }
 
-  /** The address named. Throws INVALID, IN_USE naming the holder, and as claimNext. */
+  /** Claims the address that the caller names. Throws INVALID, IN_USE naming the holder, and as claimNext. */
   async claimExplicit(
     pool: PoolReference,
     address: IpAddress,
@@ -88,17 +91,17 @@ export class EndpointAddresses {
     request: Request,
   ): Promise<IpAddress> {
     checkAddress(address, pool.subnet);
-    if (await givenByCluster(this.#context, pool, address, options)) return address;
+    if (await reuseSwarmAddress(this.#context, pool, address, options)) return address;
     const { isRepeatable: _, ...recorded } = options;
     const claim = new Claim(this.#context, pool, { ...recorded, explicit: true }, request.id);
     try {
       const claimed = await claim.take((refusals) => this.#takeable(pool, address, refusals, request));
-      // A pool in use has a reserve, and that a view.
+      // A pool in use has a reserve, which needs a view.
       this.#context.views.begin(pool);
       return claimed;
     } catch (error: unknown) {
       const { store } = this.#context;
-      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !reserveServes(store)) throw error;
+      if (!isXnetError(error, 'STORE_UNAVAILABLE') || !usesReserve(store)) throw error;
       throw awayError(store, `address ${address} cannot be claimed`);
     } finally {
       this.#count(claim);
@@ -109,9 +112,9 @@ export class EndpointAddresses {
     const { store, views, unfinished, host } = this.#context;
     const known = views.find(formatPoolKey(pool))?.addresses.get(address.value);
     const free = { address: address.value };
-    if (refusals === 0 && !known && !reserveServes(store)) return free;
+    if (refusals === 0 && !known && !usesReserve(store)) return free;
     const key = keys.address(formatPoolKey(pool), `${address}`);
-    const entry = await readAsked(this.#context, key);
+    const entry = await readOrRequest(this.#context, key);
     const record = entry && parseRecord(addressRecord, entry);
     if (!record) return free;
     const isOwn = record.claim === id || unfinished.has(unfinishedKey(key, record.claim));
@@ -126,14 +129,14 @@ export class EndpointAddresses {
   }
 }
 
-/** A claim of the daemon before this one. The view was opened after that had ended, so it knows. */
+/** Finds what the former daemon claimed for the same request. The view was opened after its end, so it has the claim. */
 function findClaimed({ addresses }: PoolView, id: string): KnownAddress | undefined {
   return [...addresses.all()].find(
     ({ record }) => record && stateOf(record) !== 'resting' && record.claim === id,
   );
 }
 
-/** Longest in this host's reserve first. Throws STORE_UNAVAILABLE when the reserve is used up. */
+/** Chooses the address that has been in this host's reserve longest. Throws STORE_UNAVAILABLE when the reserve is empty. */
 function chooseAway(store: Store, view: PoolView, pool: PoolReference, hostId: string): Pick {
   const pick = noteInFlight(view, findReserved(view, automaticSpan(pool.subnet, pool.range), hostId));
   if (pick) return pick;
@@ -142,8 +145,8 @@ function chooseAway(store: Store, view: PoolView, pool: PoolReference, hostId: s
 }
 
 /**
- * Free ones first, then the longest-resting, then this host's reserve, then what others give back of theirs. Says
- * EXHAUSTED only after reading the pool anew.
+ * In this order: a free address, the longest-resting, one of this host's reserve, one that another host gives back from
+ * its reserve. Throws EXHAUSTED only after the pool was read from the store.
  */
 async function chooseNext(
   view: PoolView,
@@ -166,7 +169,7 @@ async function chooseNext(
   }
 }
 
-/** At once, so that no other request of this process makes the same choice. */
+/** Without an await before it, so that no other request of this process chooses the same address. */
 function noteInFlight(view: PoolView, pick: Pick | undefined): Pick | undefined {
   if (pick) view.inFlight.add(pick.address);
   return pick;
@@ -186,12 +189,12 @@ function isAnyReserved({ addresses }: PoolView, span: Span): boolean {
 
 function findPick(
   { addresses, inFlight, spread }: PoolView,
-  { fromTop }: PoolReference,
+  { highestFirst }: PoolReference,
   span: Span,
 ): Pick | undefined {
   const skip = spread === 0 ? 0 : Math.floor(Math.random() * (spread + 1));
   const isTaken = (address: bigint) => addresses.has(address) || inFlight.has(address);
-  const free = fromTop
+  const free = highestFirst
     ? chooseHighest(span, isTaken, skip)
     : chooseFree(span, isTaken, addresses.lastHandedOut, skip);
   if (free !== undefined) return { address: free };

@@ -10,7 +10,7 @@ import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import type { PoolReference } from '../pool-id.js';
 import { formatPoolKey } from '../pool-name.js';
 
-/** What releasing an address came to; `boundTo` names the endpoint that still has it. */
+/** Result of a release. `boundTo`: the id of the endpoint that still has the address. */
 export interface Released {
   readonly boundTo?: string;
 }
@@ -20,13 +20,15 @@ interface Held {
   readonly record: AddressRecord;
 }
 
-/** Whether the one who releases holds the address. */
+/** True when the caller holds the address. */
 type IsHeld = (record: AddressRecord) => boolean;
 
 /**
- * Takes the address from the reference: an endpoint's goes to rest, a gateway or auxiliary is freed with its last
- * reference. One that the reference does not hold stays as it is, and so does one that is bound to an endpoint; what the
- * cluster gives back while an endpoint has it rests when the endpoint goes. Idempotent. When the store does not answer, it is tried again later: Docker does not ask twice.
+ * Ends the reference's hold on an address. An endpoint's address goes to rest; a gateway or auxiliary is freed with its
+ * last reference. An address that the reference does not hold stays as it is, and so does one that is bound to an
+ * endpoint. One that the cluster releases while an endpoint has it rests when the endpoint is removed.
+ *
+ * Idempotent. When the store does not answer, the release is done later, because Docker does not repeat the call.
  */
 export async function releaseAddress(
   context: IpamContext,
@@ -42,7 +44,7 @@ export async function releaseAddress(
   try {
     return await releaseIf(context, key, pool, isHeld, held);
   } catch (error: unknown) {
-    // The store has lost the lease of resting addresses; the next one is fresh.
+    // The store has lost the lease of resting addresses; the next attempt grants another one.
     if (isXnetError(error, 'NOT_FOUND') && context.rests.forget())
       return releaseIf(context, key, pool, isHeld);
     if (held && isXnetError(error, 'STORE_UNAVAILABLE')) {
@@ -54,7 +56,7 @@ export async function releaseAddress(
   }
 }
 
-/** The same, if the address still has this claim. */
+/** As `releaseAddress`, only if the address still has this claim; a failed one is not done later. */
 export async function releaseClaim(
   context: IpamContext,
   pool: PoolReference,
@@ -65,7 +67,7 @@ export async function releaseClaim(
   await releaseIf(context, keys.address(formatPoolKey(pool), `${address}`), pool, isHeld);
 }
 
-/** `guess`: what the view knows; good enough to commit by, never to refuse by. */
+/** `guess`: what the view has. It may be old: a commit is attempted with it, but nothing is concluded from it alone. */
 async function releaseIf(
   context: IpamContext,
   key: string,
@@ -105,7 +107,10 @@ async function releaseWrite(
   return { put: key, value: formatRecord(left) };
 }
 
-/** The cluster's goes with its hold on the pool: a manager that rolls back a second network of one subnet gives it back, too. */
+/**
+ * The cluster's gateway stays as long as the cluster's hold on the pool: a manager also releases it when it rolls back
+ * a second network of the same subnet.
+ */
 function isKeptGateway(pool: PoolReference, record: AddressRecord): boolean {
   return isClusterHold(pool) && stateOf(record) === 'shared';
 }

@@ -1,6 +1,6 @@
 /**
- * Gateways and auxiliary addresses: several hosts make the same network with the same ones, so each is held by
- * all the references that asked for it, and goes with the last of them.
+ * Gateways and auxiliary addresses. Several hosts create the same network with the same ones, so each is held by all
+ * references that requested it, and is freed with the last of them.
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
@@ -23,7 +23,7 @@ import { formatPoolKey } from '../pool-name.js';
 import { chooseHighest } from '../pools/choose-address.js';
 import { referenceKey } from '../pools/pool-entries.js';
 import { automaticSpan, checkAddress, firstHost } from '../pools/subnet-rules.js';
-import { readAsked } from '../reserve/wishes.js';
+import { readOrRequest } from '../reserve/address-requests.js';
 
 export type SharedPurpose = 'gateway' | 'auxiliary';
 
@@ -35,9 +35,9 @@ export class SharedAddresses {
   }
 
   /**
-   * The gateway that the pool has, or its first host address; in a pool from the top the highest free one, since
-   * Docker's own IPAM may have given the first to a container. Two hosts that name different gateways at once
-   * may both get theirs; containers never use a gateway of xnet's, so that harms nobody.
+   * Claims the gateway that the pool has. Without one: the first host address, or the highest free one in a pool with
+   * `highestFirst`, since Docker's own IPAM may have given the first to a container. Two hosts that claim different
+   * gateways at the same moment may both succeed. That is harmless: no container uses a gateway of xnet's.
    */
   async claimGateway(pool: PoolReference): Promise<IpAddress> {
     const { entries } = await this.#context.store.list(keys.addressesOf(formatPoolKey(pool)));
@@ -58,7 +58,7 @@ export class SharedAddresses {
     return transact<IpAddress>(
       store,
       async () => {
-        const [entry, reference] = await Promise.all([readAsked(this.#context, key), store.get(holdKey)]);
+        const [entry, reference] = await Promise.all([readOrRequest(this.#context, key), store.get(holdKey)]);
         if (!reference) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${poolKey}`);
         const record = entry && parseRecord(addressRecord, entry);
         const before = record && isTakeable(record, host.id) ? undefined : record;
@@ -86,9 +86,10 @@ export class SharedAddresses {
   }
 }
 
-function newGateway({ subnet, range, fromTop }: PoolReference, used: readonly IpAddress[]): IpAddress {
+function newGateway({ subnet, range, highestFirst }: PoolReference, used: readonly IpAddress[]): IpAddress {
   const taken = new Set(used.map(({ value }) => value));
-  const highest = fromTop && chooseHighest(automaticSpan(subnet, range), (address) => taken.has(address));
+  const highest =
+    highestFirst && chooseHighest(automaticSpan(subnet, range), (address) => taken.has(address));
   return highest === undefined ? firstHost(subnet) : IpAddress.of(subnet.family, highest);
 }
 

@@ -1,15 +1,18 @@
 /**
  * The choice of an automatic address. Pure.
  *
- * Policy: round robin, on from the last address handed out anywhere in the cluster, so that a container in a
- * restart loop does not get one address again and again while caches elsewhere still know its former owner.
- * Where Docker's own IPAM shares the subnet from another host: from the top, as near to it as can be, since that
- * one takes the lowest free address, and offers it again and again when it is taken.
+ * Policy: round robin, starting after the last address that was handed out anywhere in the cluster, so that an address
+ * is not used again while caches elsewhere still have its former owner. In a pool with `highestFirst`: the highest free
+ * address, because Docker's own IPAM on another host takes the lowest one that it believes free, and offers it again
+ * when it is taken.
  */
 import type { Revision } from '../../store/store.js';
 import type { Span } from './subnet-rules.js';
 
-/** The free address after `after` (wrapping round), `skip` free ones further on; undefined when none is free. */
+/**
+ * The first free address after `after` (wrapping round), or the one `skip` free ones further on; undefined when none is
+ * free.
+ */
 export function chooseFree(
   span: Span,
   isTaken: (address: bigint) => boolean,

@@ -7,12 +7,12 @@ export interface KnownAddress extends Known<AddressRecord> {
   readonly address: bigint;
 }
 
-/** The addresses of a pool as this host knows them, by their numbers. One whose record cannot be read is taken. */
+/** The addresses of a pool as this host knows them, by their numbers. One whose record cannot be read counts as taken. */
 export class KnownAddresses {
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
-  /** `view`: of all under the key of the pool. */
+  /** `view`: all addresses of the pool. */
   constructor(view: View<AddressRecord>) {
     view.onChange((changes) => this.#take(changes));
   }
@@ -29,7 +29,7 @@ export class KnownAddresses {
     return this.#known.values();
   }
 
-  /** The address handed out last by automatic choice, on whatever host. */
+  /** The address that automatic choice handed out last, on any host. */
   get lastHandedOut(): bigint | undefined {
     return this.#latest?.address;
   }
@@ -50,7 +50,7 @@ export class KnownAddresses {
     before: Known<AddressRecord> | undefined,
     { record, revision, createRevision }: Known<AddressRecord>,
   ): void {
-    // Binding an address to its endpoint writes it again; the claim says when it was handed out.
+    // An address is written again when it is bound to its endpoint; only a new claim hands it out.
     const handedOut = before ? revision : createRevision;
     if (isHandedOut(record, before?.record) && handedOut > (this.#latest?.revision ?? 0))
       this.#latest = { address, revision: handedOut };

@@ -15,9 +15,9 @@ export interface PoolRequest {
   /** Docker's SubPool (--ip-range): belongs to this host's reference, other hosts may use another. */
   readonly range?: Prefix;
   readonly networkName?: string;
-  /** Addresses for this reference come from the top of the subnet (see PoolReference). */
-  readonly fromTop?: true;
-  /** A node's part in a network of swarm's: where the global space has this very pool, it is that one. */
+  /** See PoolReference. */
+  readonly highestFirst?: true;
+  /** For a swarm node's part in a network of swarm's: when the global space has this pool, the request joins that one. */
   readonly joinsGlobal?: true;
   /** Not to be overlapped by a subnet that xnet chooses: docker_gwbridge of every host, for instance. */
   readonly avoid?: readonly Prefix[];

@@ -10,8 +10,8 @@ import type { PoolReference } from '../pool-id.js';
 import { formatPoolKey, type PoolName, parsePoolKey } from '../pool-name.js';
 
 /**
- * All pools, by their keys: one whose record cannot be read (a newer xnet's) takes up its subnet all the same. A key
- * that names no pool is left out.
+ * All pools, from their keys alone: a pool whose record cannot be read (a newer xnet wrote it) occupies its subnet as
+ * well. A key that names no pool is left out.
  */
 export function listPools(entries: readonly Entry[]): PoolName[] {
   return entries.flatMap(({ key }) => {
@@ -40,7 +40,7 @@ export function referenceKey(pool: PoolReference, host: IpamHost): string {
   return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).hostId, pool.reference);
 }
 
-/** `request`: what it is made for, so that the cluster's hold tells who made it. */
+/** `request`: id of the request, recorded in the cluster's hold, so that a repetition recognizes what it made. */
 export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
   const poolKey = formatPoolKey(pool);
   const { reference } = pool;
@@ -53,7 +53,7 @@ export function referenceWrites(pool: PoolReference, host: IpamHost, request: st
   ];
 }
 
-/** `isLast`: there is no other pool in the cluster, so that not even the guard stays. */
+/** `isLast`: the cluster has no other pool, so the guard is removed, too. */
 export function removePoolWrites(pool: PoolReference, isLast: boolean): Write[] {
   const poolKey = formatPoolKey(pool);
   return [

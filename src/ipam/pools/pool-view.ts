@@ -14,13 +14,13 @@ const WIDEST_SPREAD = 64;
 /** One pool as this host sees it, until it is disposed of. */
 export class PoolView implements AsyncDisposable {
   readonly addresses: KnownAddresses;
-  /** Chosen by a request of this process that is not decided yet. */
+  /** Chosen by a request of this process whose commit is not answered yet. */
   readonly inFlight = new Set<bigint>();
   /** Pool references of this host that are in use here, by their names. */
   readonly references = new Map<string, PoolReference>();
   /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
   byDocker = false;
-  /** How many free addresses a choice may leap over at random; above 0 while other hosts choose the same ones. */
+  /** How many free addresses a choice may skip at random; above 0 while other hosts choose the same ones. */
   spread = 0;
   readonly poolKey: string;
   readonly #store: Replica;
@@ -46,7 +46,7 @@ export class PoolView implements AsyncDisposable {
     }
   }
 
-  /** What is known for certain of an address: undefined also after a commit of unknown fate. */
+  /** What is known for certain of an address: undefined also after a commit of unknown outcome. */
   findCertain(address: IpAddress): KnownAddress | undefined {
     const isCertain = this.#view.isCertain(keys.address(this.poolKey, `${address}`));
     return isCertain ? this.addresses.get(address.value) : undefined;

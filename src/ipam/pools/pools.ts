@@ -1,9 +1,9 @@
 /**
  * Pools and this host's references to them.
  *
- * A pool lives as long as one reference, on whatever host. Whoever creates or removes a pool does so by the
- * revision of the pool guard, so nobody chooses a subnet by an old list; whoever removes the last reference does
- * so by the revision of the reference guard, so no reference can come in between.
+ * A pool exists while any host has a reference to it. Its creation and its removal are conditional on the revision of
+ * the pool guard, so that no subnet is chosen by an outdated list. The removal of its last reference is conditional on
+ * the revision of the reference guard, so that no reference is added in between.
  */
 import { isXnetError, XnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
@@ -38,8 +38,8 @@ export class Pools {
   }
 
   /**
-   * Makes a new reference to a pool, and the pool where it is not there yet; a repeated request finds the one it
-   * made before. Throws as planPool, IN_USE, and INTERNAL for a pool whose record cannot be read.
+   * Creates a reference to a pool, and the pool if there is none. A repeated request finds the reference that it
+   * created before. Throws as planPool, IN_USE, and INTERNAL for a pool whose record cannot be read.
    */
   async request(
     request: PoolRequest,
@@ -53,7 +53,7 @@ export class Pools {
       return await transact(store, () => this.#attemptRequest(request, reference, tried), transactions);
     } catch (error: unknown) {
       if (isXnetError(error) && error.fields.outcome === 'unknown') {
-        // The cluster's hold may be there for others; what it came to is known when it is asked for again.
+        // Other managers may use the cluster's hold, so it stays; the next request for it finds it or creates it.
         for (const pool of tried.values()) if (!isClusterHold(pool)) this.#releaseLater(pool);
       }
       throw error;
@@ -61,11 +61,11 @@ export class Pools {
   }
 
   /**
-   * Removes the reference and the addresses that it alone holds; with the last one of all hosts the pool and
-   * everything in it. An address that an endpoint holds without a reference (Docker's own IPAM chose it) stays.
-   * Idempotent, also for a reference that never was. The cluster's hold stays while a network has the pool: a manager
-   * rolls back the creation of a second network with the first one's subnet. Throws INTERNAL for what a newer xnet
-   * wrote, which stays.
+   * Removes the reference and the addresses that it alone holds; with the last reference of all hosts it removes the
+   * pool and everything in it. An address that an endpoint holds without a reference (Docker's own IPAM chose it)
+   * stays. Idempotent, also for a reference that never was. The cluster's hold stays while a network has the pool: a
+   * manager rolls back the creation of a second network with the first one's subnet. Throws INTERNAL for what a newer
+   * xnet wrote, which stays.
    */
   async release(pool: PoolReference): Promise<void> {
     if (isClusterHold(pool) && (await this.#isUsed(formatPoolKey(pool)))) return;
@@ -81,10 +81,10 @@ export class Pools {
   }
 
   /**
-   * As `release`, for a cluster's hold, unless anybody has asked for it since its reference had this revision. Throws
-   * the store's errors, and is not tried again by itself.
+   * As `release`, for a cluster's hold that nobody has requested since its reference had this revision. Throws the
+   * store's errors; a failed release is not done later.
    */
-  async releaseUnasked(pool: PoolReference, revision: Revision): Promise<void> {
+  async releaseAbandoned(pool: PoolReference, revision: Revision): Promise<void> {
     const reference = await this.#context.store.get(this.#referenceKey(pool));
     if (reference?.revision !== revision || (await this.#isUsed(formatPoolKey(pool)))) return;
     await this.#release(pool, revision);
@@ -104,13 +104,13 @@ export class Pools {
     const { entries } = await store.list(keys.pools());
     records.read(poolRecord, keys.pools(), entries);
     const pools = listPools(entries);
-    const asked = request.joinsGlobal ? inGlobalSpace(request, pools) : request;
-    const plan = planPool(asked, pools, this.#defaults);
+    const resolved = request.joinsGlobal ? inGlobalSpace(request, pools) : request;
+    const plan = planPool(resolved, pools, this.#defaults);
     if (plan.action === 'refuse') throw await this.#overlap(request, plan.overlapped);
     const result = referenceTo(plan.pool, request, reference);
     tried.set(formatPoolKey(plan.pool), result);
     const poolKey = keys.pool(formatPoolKey(plan.pool));
-    // A newer xnet's may mean more than this one knows.
+    // Throws for a record of a newer xnet, which may mean more than this one knows.
     for (const entry of entries) if (entry.key === poolKey) parseRecord(poolRecord, entry);
     return plan.action === 'join'
       ? {
@@ -134,14 +134,17 @@ export class Pools {
     return undefined;
   }
 
-  /** This very request has made the reference: the cluster's has one name for all requests. */
+  /**
+   * True when this request made the reference. The cluster's hold has one reference for all requests, so it records the
+   * one that made it.
+   */
   async #isMade(pool: PoolReference, request: string): Promise<boolean> {
     const entry = await this.#context.store.get(this.#referenceKey(pool));
     if (!entry || !isClusterHold(pool)) return entry !== undefined;
     return findRecord(poolReferenceRecord, entry)?.request === request;
   }
 
-  /** A network of the cluster has the pool; one that cannot be read might. */
+  /** True when a network of the cluster has the pool. A network whose record cannot be read counts as having it. */
   async #isUsed(poolKey: string): Promise<boolean> {
     const { entries } = await this.#context.store.list(keys.networks());
     return entries.some((entry) => {
@@ -158,7 +161,7 @@ export class Pools {
     if (isGone) await sweepReference(this.#context, pool);
   }
 
-  /** With `revision`: only a reference that still has it. Results in whether the reference is gone. */
+  /** With `revision`, removes only a reference that still has it. The result: whether the reference is gone. */
   async #attemptRelease(pool: PoolReference, revision?: Revision): Promise<Attempt<boolean>> {
     const { store } = this.#context;
     const poolKey = formatPoolKey(pool);
@@ -173,7 +176,7 @@ export class Pools {
     parseRecord(poolReferenceRecord, reference);
     const others = references.filter(({ key }) => key !== own);
     const other = others[Math.floor(Math.random() * others.length)];
-    // Two that leave at once, each seeing the other stay, would leave the pool to nobody.
+    // Two hosts that release at once, each relying on the other's reference, would leave a pool without any.
     if (other) {
       const conditions: Condition[] = [{ key: other.key, is: 'present' }];
       if (isClusterHold(pool)) conditions.push(asRead(keys.poolReferenceGuard(poolKey), referenceGuard));
@@ -213,19 +216,19 @@ export class Pools {
 
 function referenceTo(
   pool: PoolName,
-  { range, fromTop, joinsGlobal }: PoolRequest,
+  { range, highestFirst, joinsGlobal }: PoolRequest,
   reference: string,
 ): PoolReference {
   const isClusters = pool.space === ADDRESS_SPACES.global && !joinsGlobal;
   return {
     ...pool,
     ...(range ? { range } : {}),
-    ...(fromTop ? { fromTop } : {}),
+    ...(highestFirst ? { highestFirst } : {}),
     reference: isClusters ? clusterReference(pool) : reference,
   };
 }
 
-/** What is asked for, of the global space where that has the pool. */
+/** The request, moved to the global space when that has the pool. */
 function inGlobalSpace(request: PoolRequest, pools: readonly PoolName[]): PoolRequest {
   const { subnet, networkName } = request;
   const isThere = pools.some(

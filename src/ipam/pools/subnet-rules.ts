@@ -51,7 +51,10 @@ export interface Span {
   readonly last: bigint;
 }
 
-/** Where automatic addresses of endpoints come from: the range, less what is nobody's and the gateway's place. */
+/**
+ * Where automatic addresses of endpoints come from: the range, without the network address, the broadcast address and
+ * the first host address, which is for the gateway.
+ */
 export function automaticSpan(subnet: Prefix, range: Prefix = subnet): Span {
   const lowest = firstHost(subnet).value + 1n;
   const highest = subnet.family === 4 ? subnet.last.value - 1n : subnet.last.value;

@@ -1,4 +1,4 @@
-/** Clearing away what a pool reference leaves in the store. */
+/** Removes what a pool reference has in the store. */
 
 import { addressRecord, stateOf, withoutReference } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
@@ -13,8 +13,8 @@ import { formatPoolKey } from '../pool-name.js';
 const BATCH = 100;
 
 /**
- * Takes the reference from every address of its pool, and frees those that nobody else holds. Where the pool is
- * gone its resting addresses go as well: nobody is left to whom they could be given. Idempotent.
+ * Takes the reference from every address of its pool, and frees those that nobody else holds. When the pool is gone,
+ * removes its resting addresses as well. Idempotent.
  */
 export async function sweepReference(
   { store, transactions }: IpamContext,
@@ -43,7 +43,7 @@ export async function sweepReference(
   }
 }
 
-/** What is to be done with one address; undefined: nothing, also with one that cannot be read. */
+/** The write for one address; undefined when there is nothing to do, or its record cannot be read. */
 export function planSweep(
   entry: Entry,
   reference: string,

@@ -1,4 +1,7 @@
-/** The commits that make and end a reserve; each holds if the addresses are as they were read, else the next look goes on. */
+/**
+ * The commits that fill and empty a reserve. Each is conditional on the addresses as they were read; when one is
+ * refused, the next look tries again.
+ */
 import { isXnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import {
@@ -16,7 +19,7 @@ import { randomToken } from '../pool-id.js';
 import { formatPoolKey, type PoolName } from '../pool-name.js';
 import type { PoolView } from '../pools/pool-view.js';
 
-/** An address of this host's, as it was read. */
+/** An address that this host holds, as it was read. */
 export interface Own {
   readonly key: string;
   readonly revision: Revision;
@@ -48,14 +51,17 @@ export async function claimReserve(
   }
 }
 
-/** Frees them at once: their network is gone, or somebody asks for them. */
+/** Frees the addresses without a rest: their network is gone, or another host requests them. */
 export async function removeOwn({ store }: IpamContext, own: readonly Own[]): Promise<void> {
   for (const { key, revision } of own) {
     await store.commit([{ key, is: 'at', revision }], [{ remove: key }]);
   }
 }
 
-/** Puts them to rest, each if it is as it was read; else the next look does. */
+/**
+ * Puts the addresses to rest, in batches. A batch is refused when one of its addresses has changed; the next look tries
+ * again.
+ */
 export async function giveBack({ store, rests }: IpamContext, own: readonly Own[]): Promise<void> {
   for (let start = 0; start < own.length; start += BATCH) {
     const some = own.slice(start, start + BATCH);

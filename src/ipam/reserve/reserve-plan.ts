@@ -1,24 +1,24 @@
 /**
  * How many addresses of a pool a host holds in advance, and which. Pure.
  *
- * Policy: all hosts together hold at most a quarter of what no container has, in equal shares. So a share shrinks as the
- * pool fills, and is nothing before the pool is full; all hosts see the same and need not talk to each other.
+ * Policy: all hosts together hold at most a quarter of what no container has, in equal shares. So a share shrinks as
+ * the pool fills, and is zero before the pool is full. All hosts compute it from the same records, without messages.
  */
 import { endpointHolder, stateOf } from '../../model/address.js';
 import { chooseFree } from '../pools/choose-address.js';
 import type { KnownAddress } from '../pools/known-addresses.js';
 import type { Span } from '../pools/subnet-rules.js';
 
-/** In a smaller pool every address counts: nobody holds any in advance. A /27 has 29, a /26 has 61. */
+/** In a smaller pool no host holds any in advance: a container may need each of them. A /27 has 29, a /26 has 61. */
 const SMALLEST_POOL = 32;
 
-/** Addresses of a large pool are taken from so many of its first; a /64 would give unsightly ones. */
+/** In a larger pool the reserve is taken from this many of its first addresses, so that those of a /64 stay readable. */
 const WIDEST = 1n << 16n;
 
 export interface PoolUse {
   /** Addresses that automatic choice may hand out. */
   readonly size: number;
-  /** Of them, those that somebody holds, and not in reserve. */
+  /** Of them, those that are held, other than in reserve. */
   readonly used: number;
   /** Hosts that hold any. */
   readonly hosts: number;
@@ -43,8 +43,8 @@ export function reserveSize(wanted: number, { size, used, hosts }: PoolUse): num
 }
 
 /**
- * What is to be added, and which are to be given back: those that came last, since a container may have had them a moment
- * ago. While a share goes up and down with the pool it is not followed up at every step.
+ * How many addresses to add, and which to give back: the newest, because a container may have had them a moment ago. A
+ * share below `wanted` changes with every container, so it is filled up only when less than half of it is there.
  */
 export function planReserve<T>(
   wanted: number,
@@ -57,8 +57,9 @@ export function planReserve<T>(
 }
 
 /**
- * The reserve where Docker's own IPAM hands out the addresses on this host. It takes the lowest that it thinks free, so
- * these are the lowest that this host may have, on from the lowest that it has: its range is not known here.
+ * The reserve of a pool whose addresses Docker's own IPAM hands out on this host. That IPAM takes the lowest address
+ * that it believes free, so the reserve is the lowest free addresses above the lowest one that this host has. Where the
+ * range of that IPAM begins is not known here.
  */
 export function planLowest(
   share: number,
@@ -93,8 +94,8 @@ export function isWithin({ first, last }: Span, address: bigint): boolean {
 }
 
 /**
- * Free addresses for a reserve, fewer than `count` where there are not as many. They lie past the middle: far from both
- * ends, where automatic choice begins and people choose by hand. `random` (0 to 1) keeps hosts off each other's.
+ * Up to `count` free addresses for a reserve. They lie past the middle, since automatic choice begins at the ends, and
+ * people choose addresses there. `random` (0 to 1) makes it unlikely that two hosts choose the same ones.
  */
 export function chooseForReserve(
   span: Span,

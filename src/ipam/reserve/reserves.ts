@@ -1,10 +1,10 @@
 /**
  * Addresses that this host holds in advance, so that containers can be started while the store is away.
  *
- * Every pool that this host has had a container in since its Docker network was made has a reserve, sized by
- * reserve-plan.ts. It is filled and given back here, in the background, and used by nobody while the store answers (but
- * when nothing else is free). An address that is released while the store is away joins the reserve instead of resting:
- * nobody else can have it, and this host can give it again. Back again, what is too much is put to rest.
+ * A pool has a reserve here once this host has had a container in it; reserve-plan.ts has the size. The reserve is
+ * filled and emptied in the background. While the store answers, a container gets an address of it only when no other
+ * is free. An address that is released while the store is away joins the reserve instead of resting: no other host can
+ * take it, and this host can give it out again. When the store answers again, the surplus is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import { stateOf } from '../../model/address.js';
@@ -16,9 +16,10 @@ import { isClusterHold } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { type PoolReference, parsePoolId } from '../pool-id.js';
 import { formatPoolKey, parsePoolKey } from '../pool-name.js';
+import { listHoldsExcept } from '../pools/host-holds.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan } from '../pools/subnet-rules.js';
-import { listUnnamedHolds } from '../pools/unnamed-holds.js';
+import { followRequests } from './address-requests.js';
 import {
   claimReserve,
   giveBack,
@@ -36,19 +37,21 @@ import {
   reserveSize,
   surveyPool,
 } from './reserve-plan.js';
-import { followWishes } from './wishes.js';
 
 export interface ReservesOptions {
-  /** Addresses of each pool; 0: none is held in advance, and one released while the store is away only until it is back. */
+  /**
+   * Addresses of each pool. 0: none is held in advance, and one that is released during an outage is held until the
+   * store answers.
+   */
   readonly size: number;
   /** Between two looks. */
   readonly lookMs: number;
-  /** Whether a Docker network of this host has the pool: for one whose addresses Docker's own IPAM hands out. */
+  /** Whether a Docker network of this host has the pool; called for pools whose addresses Docker's own IPAM hands out. */
   readonly isPoolHere: (poolKey: string) => boolean;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Longer than the one who asked waits for the address. */
+/** Longer than the requesting host waits for the address. */
 const GIVEN_UP_MS = 10_000;
 
 export class Reserves implements AsyncDisposable {
@@ -56,12 +59,15 @@ export class Reserves implements AsyncDisposable {
   readonly #options: ReservesOptions;
   readonly #sweep: Sweep;
   readonly #closing = new AbortController();
-  /** Keys of addresses that somebody asks for. */
-  readonly #wished = new Set<string>();
-  /** Keys of addresses that were given up for somebody, with the time until which they are not taken again. */
+  /** Keys of addresses that hosts request. */
+  readonly #requested = new Set<string>();
+  /**
+   * Keys of addresses that were freed for a request, each with the time until which this host does not reserve it
+   * again.
+   */
   readonly #givenUp = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
-  /** There may be addresses of this host that no view shows: a daemon before this one, or a time away, has left them. */
+  /** True when this host may have addresses in pools without a view: from a former daemon, or from an outage. */
   #mayBeUnseen = true;
 
   constructor(context: IpamContext, options: ReservesOptions) {
@@ -73,11 +79,11 @@ export class Reserves implements AsyncDisposable {
 
   start(): void {
     this.#sweep.start();
-    const onWish = (addressKey: string) => {
-      this.#wished.add(addressKey);
+    const onRequest = (addressKey: string) => {
+      this.#requested.add(addressKey);
       this.#sweep.hint();
     };
-    this.#following = followWishes(this.#context.store, onWish, this.#closing.signal);
+    this.#following = followRequests(this.#context.store, onRequest, this.#closing.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,9 +96,9 @@ export class Reserves implements AsyncDisposable {
     const { store, views, rests } = this.#context;
     if (rests.takeKept() || store.away) this.#mayBeUnseen = true;
     if (store.away) return this.#options.lookMs;
-    await this.#grantWishes();
+    await this.#grantRequests();
     if (this.#mayBeUnseen) {
-      await this.#takeStock();
+      await this.#openHeldPools();
       this.#mayBeUnseen = false;
     }
     for (const view of views.all()) {
@@ -104,11 +110,11 @@ export class Reserves implements AsyncDisposable {
     return this.#options.lookMs;
   }
 
-  /** Gives up what is asked for of this host's reserve: free at once, since no container has had it lately. */
-  async #grantWishes(): Promise<void> {
+  /** Frees the requested addresses of this host's reserve. They need no rest, since no container has had them lately. */
+  async #grantRequests(): Promise<void> {
     const { store, host } = this.#context;
-    for (const key of this.#wished) {
-      this.#wished.delete(key);
+    for (const key of this.#requested) {
+      this.#requested.delete(key);
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
       const own = entry && ownAddress(entry, host.id);
@@ -116,8 +122,8 @@ export class Reserves implements AsyncDisposable {
     }
   }
 
-  /** Opens the views of the pools that this host has addresses in, and frees what belongs to none. */
-  async #takeStock(): Promise<void> {
+  /** Opens the views of the pools in which this host has addresses, and frees reserved addresses of all other pools. */
+  async #openHeldPools(): Promise<void> {
     const { store, host, views } = this.#context;
     const own = (await store.list(keys.addresses())).entries.flatMap(
       (entry) => ownAddress(entry, host.id) ?? [],
@@ -126,10 +132,10 @@ export class Reserves implements AsyncDisposable {
     for (const pool of await this.#listHolds()) if (held.has(pool.reference)) await views.open(pool);
     for (const each of own) if (this.#isByDocker(each)) views.beginByDocker(poolKeyOf(each));
     const open = new Set(views.all().flatMap(({ references }) => [...references.keys()]));
-    const isLoose = (each: Own) =>
+    const isUnused = (each: Own) =>
       !this.#isByDocker(each) && !each.record.references.some((reference) => open.has(reference));
-    const loose = own.filter((each) => stateOf(each.record) === 'reserved' && isLoose(each));
-    await removeOwn(this.#context, loose);
+    const unused = own.filter((each) => stateOf(each.record) === 'reserved' && isUnused(each));
+    await removeOwn(this.#context, unused);
   }
 
   #isByDocker(own: Own): boolean {
@@ -142,7 +148,7 @@ export class Reserves implements AsyncDisposable {
     const { entries } = await store.list(keys.bindings());
     const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
     const poolIds = bindings.flatMap(({ hostId, poolIds = [] }) => (hostId === host.id ? poolIds : []));
-    return [...poolIds.map(parsePoolId), ...(await listUnnamedHolds(this.#context, poolIds))];
+    return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.#context, poolIds))];
   }
 
   async #adjust(view: PoolView, pool: PoolReference): Promise<void> {

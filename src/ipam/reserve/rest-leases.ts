@@ -7,11 +7,11 @@ import { randomToken } from '../pool-id.js';
 const SHARED_SECONDS = 10;
 
 /**
- * How a released address rests: under a lease that nobody renews, so that it becomes free by itself,
- * `restSeconds` after its release at the earliest and a few seconds later at the latest.
+ * How a released address rests: under a lease that nobody renews, so that it becomes free by itself, `restSeconds`
+ * after its release at the earliest and a few seconds later at the latest.
  *
- * While the store is away it goes to this host's reserve instead, where no other host can take it: what rests may be
- * taken by anybody by then, and this host would not hear of it.
+ * While the store is away the address goes to this host's reserve instead, where no other host can take it. Any host
+ * may take a resting address, and this host could not see that.
  */
 export class RestLeases {
   readonly #store: Store;
@@ -31,19 +31,22 @@ export class RestLeases {
   async restWrite(key: string, record: AddressRecord): Promise<Write> {
     if (this.#restSeconds === 0 && !this.#store.away) return { remove: key };
     const lease = this.#store.away ? undefined : await this.#leaseUnlessAway();
-    // Asked again: it may be away since the lease was granted.
+    // Checked again: the store may have gone away since the lease was granted.
     if (!lease || this.#store.away) return this.keepWrite(key, record);
     return { put: key, value: formatRecord(resting(record)), lease };
   }
 
-  /** Says if any address has been put in reserve since the last call. */
+  /** Returns whether an address has been put in reserve since the last call. */
   takeKept(): boolean {
     const kept = this.#kept;
     this.#kept = false;
     return kept;
   }
 
-  /** To be called when a write that rests was refused: the store may have lost the lease. Says if there was one. */
+  /**
+   * To be called when a write with the lease was refused: the store may have lost it. Returns whether there was a
+   * lease.
+   */
   forget(): boolean {
     const had = this.#current !== undefined;
     this.#current = undefined;
@@ -56,7 +59,7 @@ export class RestLeases {
     return { put: key, value: formatRecord(reserved(record, randomToken(), record.references)) };
   }
 
-  /** undefined: the store is away, as it turned out. */
+  /** Undefined when the store turns out to be away. */
   async #leaseUnlessAway(): Promise<Lease | undefined> {
     try {
       return await this.#lease();

@@ -1,10 +1,11 @@
 /**
- * A manager of swarm's that takes over asks again for every address that swarm knows to be given out. What its predecessor
- * gave out or was to give back in its last moment, and swarm does not know of, would be held for ever: it is given back
- * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
+ * A manager of swarm's that takes over requests again every address that swarm knows to be assigned. An address that
+ * its predecessor requested, or failed to release, just before it failed is unknown to swarm, and would be held for
+ * ever: it is given back some time after. What is kept in memory here only says what to give back; when it is lost, the
+ * next takeover does it.
  */
 import { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, isClusters, parseAddressKey } from '../../model/address.js';
+import { addressRecord, isHeldByCluster, parseAddressKey } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import { releaseClaim } from '../addresses/release-address.js';
@@ -12,14 +13,14 @@ import { clusterHold, clusterReference } from '../cluster-hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { parsePoolKey } from '../pool-name.js';
 
-/** Managers ask for all within seconds, and again within minutes for what was refused. */
+/** Managers request all within seconds, and what was refused again within minutes. */
 export const TAKEOVER_MS = 300_000;
 
 interface Takeover {
   readonly timer: NodeJS.Timeout;
-  /** Addresses asked for since. */
+  /** Addresses that were requested since. */
   readonly confirmed: Set<string>;
-  /** Claims, by address, that were there at its beginning. */
+  /** Address -> claim, for those that were held at the beginning. */
   readonly former: Promise<ReadonlyMap<string, string>>;
 }
 
@@ -34,18 +35,18 @@ export class Takeovers implements Disposable {
     this.#graceMs = graceMs;
   }
 
-  /** A manager has asked for the network with this pool again; its addresses are next. */
+  /** A manager has requested again the network with this pool; it requests the addresses next. */
   begin(poolKey: string): void {
     clearTimeout(this.#takeovers.get(poolKey)?.timer);
     const former = this.#listGiven(poolKey);
-    // The end finds out.
+    // `#end` handles a failure.
     former.catch(() => undefined);
     const timer = setTimeout(() => void this.#end(poolKey), this.#graceMs);
     timer.unref();
     this.#takeovers.set(poolKey, { timer, confirmed: new Set(), former });
   }
 
-  /** A manager has asked for the address, or has just been given it. */
+  /** A manager has requested the address, or has just been given it. */
   confirm(poolKey: string, address: IpAddress): void {
     this.#takeovers.get(poolKey)?.confirmed.add(`${address}`);
   }
@@ -61,13 +62,13 @@ export class Takeovers implements Disposable {
     return new Map(
       entries.flatMap((entry) => {
         const record = findRecord(addressRecord, entry);
-        const isGiven = record && isClusters(record) && record.references.includes(reference);
+        const isGiven = record && isHeldByCluster(record) && record.references.includes(reference);
         return isGiven ? [[parseAddressKey(entry.key)?.address ?? '', record.claim] as const] : [];
       }),
     );
   }
 
-  /** What the store does not take now stays until the next takeover. */
+  /** What the store does not accept now is left to the next takeover. */
   async #end(poolKey: string): Promise<void> {
     const takeover = this.#takeovers.get(poolKey);
     this.#takeovers.delete(poolKey);

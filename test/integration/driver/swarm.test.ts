@@ -273,7 +273,7 @@ test(
       await docker.call('IpamDriver.ReleaseAddress', { PoolID, Address: address });
       expect(await addressRecord(address)).toMatchObject({ state: 'resting' });
     }
-    // Docker gives the pool back first, and tells one host of the end; the agent of the other unties it.
+    // Docker gives the pool back first, and calls one host alone at the end; the agent of the other unbinds it.
     await leader.call('IpamDriver.ReleasePool', { PoolID });
     for (const docker of [leader, second]) await docker.call('NetworkDriver.DeleteNetwork', { NetworkID });
   },

@@ -352,7 +352,7 @@ describe('an address that another host has in reserve', () => {
     const wished = Array.from({ length: 15 }, (_, index) => `${keys.addressesOf(SMALL)}10.1.0.${33 + index}`);
     await cluster.store.commit(
       [],
-      wished.map((key) => ({ put: keys.addressWish(key), value: 'h2' })),
+      wished.map((key) => ({ put: keys.addressRequest(key), value: 'h2' })),
     );
     const isNotOne = async () => (await cluster.keys()).every((key) => !wished.includes(key));
     await eventually(isNotOne);

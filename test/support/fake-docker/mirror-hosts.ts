@@ -126,8 +126,8 @@ export class FakeHost implements Engine {
       hostId: this.id,
       driver: 'xnet',
       logger: silentLogger,
-      untie: (binding, options) => networks.untie(binding, options),
-      withdraw: (tie) => networks.withdraw(tie),
+      unbind: (binding, options) => networks.unbind(binding, options),
+      withdraw: (binding) => networks.withdraw(binding),
       move: (move) => networks.move(move),
       hostName: (hostId) => hostId,
       registration,
@@ -311,7 +311,7 @@ export class FakeHost implements Engine {
     return [...attached, ...this.#resting].map(([id, endpoint]) => ({ id, name: id, endpoints: [endpoint] }));
   }
 
-  async retieContainer(
+  async reconnectContainer(
     containerId: string,
     { id: networkId, name }: { id: string; name: string },
   ): Promise<void> {

@@ -258,7 +258,7 @@ describe('the mirror', () => {
     expect(one.problems).toEqual([]);
   });
 
-  test('ties the containers of the host that removed a network to the one that it gets back', async () => {
+  test('connects the containers of the host that removed a network to the one that it gets back', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;
     await one.create('shop');
@@ -269,7 +269,7 @@ describe('the mirror', () => {
     await eventually(() => expect(one.canStart(container)).toBe(true));
   });
 
-  test('ties a network that a user removed and created again, with another label, to the one that other hosts kept', async () => {
+  test('binds a network that a user removed and created again, with another label, to the one that other hosts kept', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;
     const ipam = { driver: 'xnet', options: {}, subnets: [{ subnet: '10.9.0.0/24' }] };
@@ -408,7 +408,7 @@ describe('the mirror', () => {
     await eventually(async () => expect(two.problems).toEqual([]));
   });
 
-  test('keeps networks with xnet.mirror=off or a tie of their own where they are created', async () => {
+  test('keeps networks with xnet.mirror=off or a binding of their own where they are created', async () => {
     await using cluster = await FakeCluster.start(2);
     const { one, two } = cluster;
     await one.create('tied', { options: { 'xnet.name': 'other' } });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
-import { findLooseHolds } from '../../../src/agent/pools/loose-holds.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
+import { findUnusedHolds } from '../../../src/agent/pools/unused-holds.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/model/keys.js';
@@ -21,12 +21,12 @@ function dockerNetwork(id: string, subnet: string, driver = 'xnet') {
 describe('which holds on pools belong to nothing', () => {
   test('one whose subnet no Docker network has', () => {
     const networks = [dockerNetwork('a', '10.2.0.0/24')];
-    expect(findLooseHolds([hold], [], networks, 'xnet')).toEqual([hold]);
+    expect(findUnusedHolds([hold], [], networks, 'xnet')).toEqual([hold]);
   });
 
   test('not one whose subnet a network without a binding has from xnet: a macvlan network, say', () => {
-    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
-    expect(findLooseHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
+    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
+    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
       hold,
     ]);
   });
@@ -34,14 +34,14 @@ describe('which holds on pools belong to nothing', () => {
   test('one beside the hold that the binding of the network of that subnet names', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: ['own'] };
-    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([hold]);
-    expect(findLooseHolds([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
+    expect(findUnusedHolds([hold], [binding], networks, 'xnet')).toEqual([hold]);
+    expect(findUnusedHolds([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
   });
 
   test('not one whose subnet a network has whose binding was written by an xnet that had not answered for the pool', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: [] };
-    expect(findLooseHolds([hold], [binding], networks, 'xnet')).toEqual([]);
+    expect(findUnusedHolds([hold], [binding], networks, 'xnet')).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
 
-describe('a Docker network that is tied to another network of the cluster', () => {
+describe('a Docker network that is bound to another network of the cluster', () => {
   test('is not while a container is being started in it', async () => {
     const local = new LocalNetworks();
     const gate = gateOf();

@@ -25,7 +25,7 @@ async function rest(ipam: Ipam, address: string, endpointId: string) {
 }
 
 describe('the address book', () => {
-  test('ties an address to its endpoint, keeps it from a release before, and puts it to rest after', async () => {
+  test('binds an address to its endpoint, keeps it from a release before, and puts it to rest after', async () => {
     await using cluster = new Cluster();
     const h1 = cluster.host('h1');
     const { poolId } = await h1.requestPool(poolRequest('10.1.0.0/24'));

@@ -51,7 +51,7 @@ describe('the choice of a free address', () => {
   });
 });
 
-describe('the choice from the top', () => {
+describe('the choice of the highest address', () => {
   test('is the highest free address of the span, and fails only when all are taken', () => {
     fc.assert(
       fc.property(spans, taken, (span, used) => {

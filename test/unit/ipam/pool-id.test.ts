@@ -22,12 +22,12 @@ describe('a PoolID', () => {
     fc.assert(
       fc.property(poolNames, fc.boolean(), fc.boolean(), (name, ranged, top) => {
         const range = ranged ? { range: Prefix.around(name.subnet.last, name.subnet.length) } : {};
-        const fromTop = top ? { fromTop: true as const } : {};
-        const id = { ...name, ...range, ...fromTop, reference: randomToken() };
+        const highestFirst = top ? { highestFirst: true as const } : {};
+        const id = { ...name, ...range, ...highestFirst, reference: randomToken() };
         const text = formatPoolId(id);
         expect(formatPoolId(parsePoolId(text))).toBe(text);
         expect(formatPoolKey(parsePoolId(text))).toBe(formatPoolKey(name));
-        expect(parsePoolId(text).fromTop === true).toBe(top);
+        expect(parsePoolId(text).highestFirst === true).toBe(top);
         expect(parsePoolId(text).reference).toBe(id.reference);
       }),
     );

@@ -191,10 +191,10 @@ describe('a record that cannot be read, of a newer xnet for instance,', () => {
     const [h1, h2] = [cluster.host('h1'), cluster.host('h2')];
     const { poolId, poolKey } = await h1.requestPool(poolRequest('10.1.0.0/24'));
     await put(cluster, keys.poolReference(poolKey, 'id-of-h3', 'a'.repeat(16)));
-    expect(await h1.listUnnamedHolds([])).toMatchObject([{ poolKey }]);
+    expect(await h1.listHoldsExcept([])).toMatchObject([{ poolKey }]);
     await expect(h2.requestPool(poolRequest('10.1.0.0/25'))).rejects.toThrow(/in use on h1;/);
     await h1.releasePool(poolId);
-    expect(await h1.listUnnamedHolds([])).toEqual([]);
+    expect(await h1.listHoldsExcept([])).toEqual([]);
   });
 
   test('of an address: it counts as taken, and its pool serves and ends as ever', async () => {

@@ -9,7 +9,7 @@ import {
   CLUSTER,
   claimed,
   endpointHolder,
-  isClusters,
+  isHeldByCluster,
   isTakeable,
   reserved,
   resting,
@@ -103,7 +103,7 @@ describe('an address', () => {
 
   test('of the cluster is named by the host where it is bound, and by the cluster again afterwards', () => {
     const taken = bound(STATES['claimed by the cluster'], ME, ENDPOINT) as AddressRecord;
-    expect([taken.hostId, taken.hostName, isClusters(taken)]).toEqual(['cluster', 'h1', true]);
+    expect([taken.hostId, taken.hostName, isHeldByCluster(taken)]).toEqual(['cluster', 'h1', true]);
     expect(unbound(taken)).toEqual(STATES['claimed by the cluster']);
     // The cluster has given it back meanwhile: it rests with its endpoint.
     expect(unbound(withoutReference(taken, 'r'))).toBeUndefined();

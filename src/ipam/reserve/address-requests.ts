@@ -1,32 +1,32 @@
 /**
- * A host may have in reserve just the address that somebody names on another host. It is asked for: a key under a
- * short lease says so, which all hosts watch, and the one that has the address in reserve gives it up.
+ * A user may name an address that another host has in reserve. This host then requests it: it writes a key under a
+ * short lease. All hosts watch these keys, and the one that has the address in reserve frees it.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { addressRecord, parseAddressWishKey, stateOf } from '../../model/address.js';
+import { addressRecord, parseAddressRequestKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store, WatchBatch } from '../../store/store.js';
 import type { IpamContext } from '../ipam-context.js';
 
-/** A host that is alive gives up an address within some tens of ms; one that is away cannot be asked. */
+/** A host that is alive frees a requested address within some tens of ms; one that is down never does. */
 const PATIENCE_MS = 1_500;
 const LOOK_MS = 30;
 const LEASE_SECONDS = 10;
 
 /**
- * The entry under `key`, an address; when another host has it in reserve, as it is once that host has given it up, or
- * did not in time. Throws STORE_UNAVAILABLE.
+ * Reads the entry of an address. When another host has it in reserve, requests it, and waits until that host has freed
+ * it, at most PATIENCE_MS. Throws STORE_UNAVAILABLE.
  */
-export async function readAsked({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
+export async function readOrRequest({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
   const entry = await store.get(key);
   if (!isOthersReserve(entry, host.id) || store.away) return entry;
   const lease = await store.grantLease({ ttlSeconds: LEASE_SECONDS, keepAlive: false });
   try {
-    await store.commit([], [{ put: keys.addressWish(key), value: host.id, lease }]);
+    await store.commit([], [{ put: keys.addressRequest(key), value: host.id, lease }]);
     return await awaitGivenUp(store, key, host.id);
   } finally {
-    // Its time ends it too.
+    // The lease also expires by itself.
     await lease.revoke().catch(() => undefined);
   }
 }
@@ -44,14 +44,14 @@ function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
   return record !== undefined && stateOf(record) === 'reserved' && record.hostId !== hostId;
 }
 
-/** Tells of every address that is asked for, by its key, until `signal` aborts. */
-export async function followWishes(
+/** Calls `onRequest` with the key of each requested address, until `signal` aborts. */
+export async function followRequests(
   store: Store,
-  onWish: (addressKey: string) => void,
+  onRequest: (addressKey: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const batch of store.watch(keys.addressWishes(), signal)) {
-    for (const { key } of putIn(batch)) onWish(parseAddressWishKey(key));
+  for await (const batch of store.watch(keys.addressRequests(), signal)) {
+    for (const { key } of putIn(batch)) onRequest(parseAddressRequestKey(key));
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, isClusters } from '../../model/address.js';
+import { addressRecord, isHeldByCluster } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
@@ -10,12 +10,13 @@ import { type PoolReference, randomToken } from '../pool-id.js';
 import { formatPoolKey } from '../pool-name.js';
 
 /**
- * Whether an address named by somebody is one that the cluster has given out, so that nothing is left to be claimed.
- * A host that joined the pool starts the container that swarm gave the address to. A manager asks again for all that it
- * has given out (`isRepeatable`), also for what it has given back meanwhile while an endpoint still has it: then
- * the cluster holds it again. Whether the address is another endpoint's is settled when an endpoint takes it.
+ * True when the cluster holds the address for swarm already, so that nothing is left to claim. There are two callers:
+ * - A host that joined the pool starts a container to which swarm assigned the address.
+ * - A manager requests again all addresses that it has assigned (`isRepeatable`). It may have released one in between
+ *   that an endpoint still has: then the cluster holds it again.
+ * Whether another endpoint has the address is checked when an endpoint is bound to it.
  */
-export async function givenByCluster(
+export async function reuseSwarmAddress(
   { store, unfinished, transactions }: IpamContext,
   pool: PoolReference,
   address: IpAddress,
@@ -29,7 +30,7 @@ export async function givenByCluster(
     async () => {
       const entry = await store.get(key);
       const record = entry && parseRecord(addressRecord, entry);
-      if (!entry || !record || !isClusters(record)) return { result: false };
+      if (!entry || !record || !isHeldByCluster(record)) return { result: false };
       const isHeld = record.references.includes(reference);
       if (!isClusterHold(pool)) return { result: isHeld };
       if (isHeld && !unfinished.has(unfinishedKey(key, record.claim))) return { result: true };

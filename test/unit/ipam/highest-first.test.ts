@@ -6,7 +6,7 @@ import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
 
 const NETWORK = '0123456789ab';
 const POOL = `xnet-local~${NETWORK}~10.1.0.0/28`;
-const copyPool = () => poolRequest('10.1.0.0/28', { networkName: NETWORK, fromTop: true });
+const copyPool = () => poolRequest('10.1.0.0/28', { networkName: NETWORK, highestFirst: true });
 
 /** As CreateEndpoint does on the host where Docker's own IPAM chose the address. */
 async function bind(cluster: Cluster, host: Ipam, address: string, endpointId: string): Promise<void> {
@@ -15,7 +15,7 @@ async function bind(cluster: Cluster, host: Ipam, address: string, endpointId: s
 }
 
 describe("a pool that Docker's own IPAM serves on another host", () => {
-  test('gives addresses from the top, on all its hosts', async () => {
+  test('gives the highest addresses first, on all its hosts', async () => {
     await using cluster = new Cluster();
     const [h2, h3] = [cluster.host('h2'), cluster.host('h3')];
     const two = await h2.requestPool(copyPool());

@@ -1,7 +1,8 @@
 /**
- * Pools that a leader of swarm's managers asked for in its last moment, for a network that stands nowhere: not in swarm's
- * store, nor in ours. The next leader asks again for all pools that swarm knows; what it does not ask for is given back
- * some time after. What is remembered here only says what to give back; where it is lost, the next takeover sees to it.
+ * Pools that a leader of swarm's managers requested just before it failed, for a network that was never created:
+ * neither swarm's store nor ours has it. The next leader requests again all pools that swarm knows; those that it does
+ * not request are given back some time after. What is kept in memory here only says what to give back; when it is lost,
+ * the next takeover does it.
  */
 import { keys } from '../../model/keys.js';
 import type { Revision } from '../../store/store.js';
@@ -13,7 +14,10 @@ import { listPools, referenceKey } from '../pools/pool-entries.js';
 import type { Pools } from '../pools/pools.js';
 import { TAKEOVER_MS } from './takeovers.js';
 
-/** A leader asks for all pools at once; the first network with one of ours may be among the last. */
+/**
+ * A leader requests all pools in one go. Those requested this long before its first network of ours count, too: that
+ * network may be among the last.
+ */
 const BEFORE_MS = 60_000;
 
 interface Takeover {
@@ -23,40 +27,40 @@ interface Takeover {
   readonly former: Promise<ReadonlyMap<string, Revision>>;
 }
 
-export class LeftPools implements Disposable {
+export class AbandonedPools implements Disposable {
   readonly #context: IpamContext;
   readonly #pools: Pools;
   readonly #graceMs: number;
-  /** Pool key -> when a manager last asked this daemon for it. */
-  readonly #askedAt = new Map<string, number>();
+  /** Pool key -> when a manager last requested it from this daemon. */
+  readonly #requestedAt = new Map<string, number>();
   #takeover: Takeover | undefined;
 
   constructor(context: IpamContext, pools: Pools, takeoverMs = TAKEOVER_MS) {
     this.#context = context;
     this.#pools = pools;
-    // Swarm tries again every five minutes what it was refused.
+    // Swarm repeats refused requests every five minutes.
     this.#graceMs = 2 * takeoverMs;
   }
 
-  /** A manager has asked for the pool, again or for the first time. */
-  noteAsked(poolKey: string): void {
+  /** A manager has requested the pool, again or for the first time. */
+  noteRequested(poolKey: string): void {
     const now = performance.now();
-    this.#askedAt.delete(poolKey);
-    this.#askedAt.set(poolKey, now);
+    this.#requestedAt.delete(poolKey);
+    this.#requestedAt.set(poolKey, now);
     const since = (this.#takeover?.begunAt ?? now) - BEFORE_MS;
-    for (const [key, at] of this.#askedAt) {
+    for (const [key, at] of this.#requestedAt) {
       if (at >= since) break;
-      this.#askedAt.delete(key);
+      this.#requestedAt.delete(key);
     }
   }
 
-  /** A manager has taken a network over, as all others at about this time. */
+  /** A manager has taken over a network; it takes over all others at about this time. */
   begin(): void {
     clearTimeout(this.#takeover?.timer);
     const timer = setTimeout(() => void this.#end(), this.#graceMs);
     timer.unref();
     const { begunAt, former } = this.#takeover ?? { begunAt: performance.now(), former: this.#listHolds() };
-    // The end finds out.
+    // `#end` handles a failure.
     former.catch(() => undefined);
     this.#takeover = { timer, begunAt, former };
   }
@@ -79,15 +83,16 @@ export class LeftPools implements Disposable {
     return new Map(holds.flat());
   }
 
-  /** What the store does not take now stays until the next takeover. */
+  /** What the store does not accept now is left to the next takeover. */
   async #end(): Promise<void> {
     const takeover = this.#takeover;
     this.#takeover = undefined;
     if (!takeover) return;
     const former = await takeover.former.catch(() => new Map<string, Revision>());
     for (const [poolKey, revision] of former) {
-      if ((this.#askedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= takeover.begunAt - BEFORE_MS) continue;
-      await this.#pools.releaseUnasked(clusterHold(parsePoolKey(poolKey)), revision).catch(() => undefined);
+      if ((this.#requestedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= takeover.begunAt - BEFORE_MS)
+        continue;
+      await this.#pools.releaseAbandoned(clusterHold(parsePoolKey(poolKey)), revision).catch(() => undefined);
     }
   }
 }

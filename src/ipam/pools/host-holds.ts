@@ -4,8 +4,11 @@ import type { IpamContext } from '../ipam-context.js';
 import { type PoolReference, parsePoolId } from '../pool-id.js';
 import { parsePoolKey } from '../pool-name.js';
 
-/** This host's references to pools, less those that the PoolIDs name. */
-export async function listUnnamedHolds(
+/**
+ * This host's references to pools, except those that the PoolIDs name. Without the ranges, which the store does not
+ * have.
+ */
+export async function listHoldsExcept(
   { store, host, records }: IpamContext,
   poolIds: readonly string[],
 ): Promise<PoolReference[]> {

@@ -4,13 +4,13 @@ import type { BindingRecord } from '../../model/binding.js';
 import type { PoolHold } from '../../model/pool.js';
 import type { View } from '../../replica/view.js';
 
-export interface LooseHoldsParts {
+export interface UnusedHoldsParts {
   readonly engine: Pick<Engine, 'listNetworks'>;
   /** Of this host. */
   readonly bindings: View<BindingRecord>;
   readonly pools: {
-    /** This host's holds on pools, less those that the PoolIDs name. */
-    listUnnamedHolds(poolIds: readonly string[]): Promise<PoolHold[]>;
+    /** This host's holds on pools, except those that the PoolIDs name. */
+    listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]>;
   };
   /** Name under which this host's Docker knows xnet. */
   readonly driver: string;
@@ -20,21 +20,21 @@ export interface LooseHoldsParts {
  * This host's holds on pools that belong to no network: Docker is creating one with them now, or its creation broke
  * off. Throws DOCKER and the store's errors.
  */
-export async function listLooseHolds(parts: LooseHoldsParts): Promise<PoolHold[]> {
+export async function listUnusedHolds(parts: UnusedHoldsParts): Promise<PoolHold[]> {
   const { engine, pools, driver } = parts;
   const bindings = parts.bindings.records;
-  const holds = await pools.listUnnamedHolds(bindings.flatMap(({ poolIds = [] }) => poolIds));
-  // Mostly there is none. Docker may be starting, and answer nobody before it has heard from this host's driver.
+  const holds = await pools.listHoldsExcept(bindings.flatMap(({ poolIds = [] }) => poolIds));
+  // Mostly there is none, and then Docker is not called: while it starts, it answers nobody before this host's driver has answered it.
   if (holds.length === 0) return [];
-  return findLooseHolds(holds, bindings, await engine.listNetworks(), driver);
+  return findUnusedHolds(holds, bindings, await engine.listNetworks(), driver);
 }
 
 /**
- * The holds that belong to nothing: no binding names them, and no Docker network has their subnet from xnet's IPAM
- * without a binding that names all its holds. One of another driver has none, and one whose creation an xnet without
- * access to Docker's API was restarted in has one that names too few. Pure.
+ * The holds that belong to no network: no binding names them, and no Docker network that may have them has their subnet
+ * from xnet's IPAM. Such a network has no binding (it is another driver's), or one that names too few holds (an xnet
+ * without access to Docker's API was restarted while Docker created it). Pure.
  */
-export function findLooseHolds<Hold extends Pick<PoolHold, 'subnet'>>(
+export function findUnusedHolds<Hold extends Pick<PoolHold, 'subnet'>>(
   unnamed: readonly Hold[],
   bindings: readonly Pick<BindingRecord, 'dockerNetworkId' | 'poolIds'>[],
   dockerNetworks: readonly Pick<DockerNetwork, 'id' | 'ipam'>[],
