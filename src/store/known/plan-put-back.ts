@@ -1,5 +1,8 @@
 /** What this host puts back, and removes again, after a restore of the store. Pure. */
 
+import { addressRecord, stateOf } from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
 import type { Entry, Revision } from '../store.js';
 import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
 import type { OwnWrite } from './own-writes.js';
@@ -31,7 +34,7 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
       ? baseOf(wanted, found, restored.findRemoval(key), ownership)
       : baseOfLost(wanted, ownership);
     if (base === undefined) return [];
-    return { key, base, revision, ...(wanted && { value: wanted.value }) };
+    return { key, base, revision, ...(wanted && lasts(wanted) && { value: wanted.value }) };
   });
 }
 
@@ -76,6 +79,12 @@ function isSuperseded(found: Entry, wanted: Entry | undefined): boolean {
   return (
     wanted !== undefined && wanted.createRevision >= found.createRevision && wanted.revision > found.revision
   );
+}
+
+/** False for an address that rests: its lease is lost, and what would be written without one would rest for ever. */
+function lasts(entry: Entry): boolean {
+  const address = entry.key.startsWith(keys.addresses()) ? findRecord(addressRecord, entry) : undefined;
+  return address === undefined || stateOf(address) !== 'resting';
 }
 
 function isRemoved({ createRevision }: Entry, removal: Removal | undefined): boolean {

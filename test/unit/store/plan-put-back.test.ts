@@ -145,6 +145,12 @@ describe('an address', () => {
     expect(plan({ before: entry(key, address('other'), 9), now })).toEqual([[address('other'), 5]]);
   });
 
+  test('that was this host’s at the backup and rested since is free: nothing would end its rest', () => {
+    const resting = formatRecord({ ...JSON.parse(address('me')), state: 'resting', references: [] });
+    const now = entry(key, address('me'), 5);
+    expect(plan({ before: entry(key, resting, 9, 5), now })).toEqual([['removed', 5]]);
+  });
+
   test('that another host has again though it was seen to give it up stays: it may have claimed it anew', () => {
     const removed = entry(key, address('other'), 5);
     expect(plan({ now: removed, removed })).toEqual([]);
