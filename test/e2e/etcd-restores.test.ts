@@ -118,6 +118,9 @@ function restoresOf(test: LabTest): void {
       for (const host of lab.hosts) await lab.docker(host, 'rm', '-f', `dead${lab.hosts.indexOf(host)}`);
       await lab.docker('h1', 'network', 'rm', 'old');
       await expectEverywhere(lab, []);
+      // Docker lists it no more, and is still about to give its subnet back.
+      const left = () => lab.etcd('ctl', 'get', '--prefix', '/xnet/networks/', '--keys-only');
+      await eventually(async () => expect(await left()).toBe(''));
       await createEverywhere(lab, 'h2', 'fresh');
       fresh = [await runContainer(lab, 'h3', 'fresh'), await runContainer(lab, 'h1', 'fresh')];
     });
