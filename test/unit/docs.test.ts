@@ -1,6 +1,6 @@
 /** Documentation that cannot drift: tables of the docs are compared with the code. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { listSettings } from '../../src/config/schema.js';
 import { NETWORK_OPTIONS } from '../../src/driver/networks/network-options.js';
@@ -61,9 +61,14 @@ describe('the documentation', () => {
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) =>
       path.endsWith('.ts'),
     );
+    const map = readFileSync('docs/architecture.md', 'utf8');
     const opened = files.flatMap((path) => {
       const comment = /^\/\*\*[\s\S]*?\*\//.exec(readFileSync(join('src', path), 'utf8'))?.[0] ?? '';
-      return /^[/* ]+src\/([\w/]+):/m.exec(comment)?.[1] ?? [];
+      const folder = /^[/* ]+src\/([\w/]+):/m.exec(comment)?.[1];
+      if (folder === undefined) return [];
+      // The map says where to begin.
+      expect(map).toMatch(new RegExp(`^\\| \`src/${folder}\` \\|.*\\| \`${basename(path)}\` \\|$`, 'm'));
+      return folder;
     });
     // A folder without files of its own is opened by its rooms.
     const folders = new Set(files.map((path) => path.split('/').slice(0, -1)[0] ?? ''));
