@@ -20,8 +20,10 @@ class Recorder implements AsyncDisposable {
     for (const program of PROGRAMS) {
       const real = await run(['sh', '-c', `command -v ${program}`]);
       const log = `${directory}/log`;
+      // A line is written down before it is passed on, so before anybody can wait for its effect.
       const script = `echo "+ ${program} $*" >>${log}
-        case "$*" in *-batch*|*"-f -"*) tee -a ${log} | ${real} "$@";; *) exec ${real} "$@";; esac`;
+        note() { while IFS= read -r line; do printf '%s\\n' "$line" >>${log}; printf '%s\\n' "$line"; done; }
+        case "$*" in *-batch*|*"-f -"*) note | ${real} "$@";; *) exec ${real} "$@";; esac`;
       await writeFile(join(directory, program), `#!/bin/sh\n${script}\n`);
       await chmod(join(directory, program), 0o755);
     }
