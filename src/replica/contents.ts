@@ -50,13 +50,16 @@ export class Contents {
     return [...put, ...gone];
   }
 
-  /** Takes in changes of a watch, in the order of their revisions. Returns the keys that changed. */
-  follow(changes: readonly Change[]): string[] {
+  /**
+   * Takes in changes of a watch, in the order of their revisions. `isAhead`: earlier ones, of others, may still come. Returns
+   * the keys that changed.
+   */
+  follow(changes: readonly Change[], isAhead = false): string[] {
     return changes.flatMap((change) => {
       const { key, revision } = change.type === 'put' ? change.entry : change;
       const isNew = change.type === 'put' ? this.put(change.entry) : this.remove(key, revision);
       // Others of the same revision may be in the next batch.
-      this.#completeUpTo(revision - 1);
+      if (!isAhead) this.#completeUpTo(revision - 1);
       return isNew ? [key] : [];
     });
   }

@@ -147,7 +147,7 @@ export class View<T> implements AsyncDisposable {
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
-    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes));
+    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes, batch.isAhead));
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;

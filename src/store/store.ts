@@ -67,7 +67,13 @@ export type Change =
 export type WatchBatch =
   /** After one that is `recalled` another follows, when the store answers. */
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
-  | { readonly type: 'changes'; readonly revision: Revision; readonly changes: readonly Change[] };
+  /** `isAhead`: of this host's own; changes of others with earlier revisions may still come. */
+  | {
+      readonly type: 'changes';
+      readonly revision: Revision;
+      readonly changes: readonly Change[];
+      readonly isAhead?: true;
+    };
 
 /** Keys written under a lease vanish when it ends: on revoke, or `ttlSeconds` after the last keep-alive. */
 export interface Lease {

@@ -88,7 +88,7 @@ async function followOwn(
   const nothing = () => ({ revision: 0, entries: [] });
   let begun = false;
   for await (const batch of feed.watch(prefix, nothing, signal)) {
-    if (batch.type === 'changes') mailbox.push(batch);
+    if (batch.type === 'changes') mailbox.push({ ...batch, isAhead: true });
     else if (begun) mailbox.push('overflow');
     begun = true;
   }

@@ -216,6 +216,22 @@ test('a revision known from before the store’s return is as good after it', as
   expect(outdated.committed).toBe(false);
 });
 
+test('a change of this host’s own is marked: what others wrote before it may still come', async () => {
+  await using recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  await recorder.until(({ snapshots }) => snapshots > 0);
+  etcd.mode = 'refuses';
+  await write(store, endpointKey('e1'), endpoint('e1'));
+  await recorder.until(({ state }) => state.has(endpointKey('e1')));
+  await backAgain();
+  await write(cluster, endpointKey('e7'), endpoint('e7', 'other'));
+  await recorder.until(({ state }) => state.has(endpointKey('e7')));
+  const changes = recorder.batches.flatMap((batch) => (batch.type === 'changes' ? batch : []));
+  const ofKey = (key: string) =>
+    changes.filter(({ changes: all }) => all.some((each) => each.type === 'put' && each.entry.key === key));
+  expect(ofKey(endpointKey('e1'))[0]?.isAhead).toBe(true);
+  expect(ofKey(endpointKey('e7')).some(({ isAhead }) => isAhead === true)).toBe(false);
+});
+
 test('an address given up just before a power cut is not taken for this host’s while the store is away', async () => {
   const lease = await store.grantLease({ ttlSeconds: 60, keepAlive: false });
   await restart();

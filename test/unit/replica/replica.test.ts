@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { XnetError } from '../../../src/errors.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Snapshot, Store } from '../../../src/store/store.js';
+import type { Snapshot, Store, WatchBatch } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -15,9 +15,12 @@ const put = (key: string, n: number) => ({ put: key, value: JSON.stringify({ n }
 class Still extends MemoryStore {
   answers = true;
   first: Snapshot | undefined;
+  /** In place of it. */
+  batches: readonly WatchBatch[] | undefined;
 
-  override async *watch(prefix: string, signal: AbortSignal) {
-    yield { type: 'snapshot' as const, snapshot: this.first ?? (await this.list(prefix)) };
+  override async *watch(prefix: string, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+    if (this.batches) yield* this.batches;
+    else yield { type: 'snapshot' as const, snapshot: this.first ?? (await this.list(prefix)) };
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
   }
 
@@ -117,6 +120,24 @@ describe('a view', () => {
     await replica.commit([], [put('a/me', 1), { put: 'a/you', value: 'not read' }]);
     await view.ready;
     expect(view.records).toEqual([{ n: 1 }]);
+  });
+
+  test('has what the watch brings late, though a change of this host’s own came before', async () => {
+    await using store = new Still();
+    const entry = (key: string, revision: number) => ({
+      key,
+      value: '{"n":1}',
+      revision,
+      createRevision: revision,
+    });
+    store.batches = [
+      { type: 'snapshot', snapshot: { revision: 5, entries: [] } },
+      { type: 'changes', revision: 9, changes: [{ type: 'put', entry: entry('a/own', 9) }], isAhead: true },
+      { type: 'snapshot', snapshot: { revision: 9, entries: [entry('a/other', 7), entry('a/own', 9)] } },
+    ];
+    const { replica, view } = await open(store);
+    await using _ = replica;
+    await eventually(() => expect(view.records).toHaveLength(2));
   });
 
   test('is current once the store itself has answered', async () => {
