@@ -124,6 +124,12 @@ async function removeNetworks(lab: Lab, host: string): Promise<void> {
     names='${DOCKERS_NETWORKS.join('|')}'
     for id in $(docker network ls --no-trunc --format '{{.Name}} {{.ID}}' | grep -vE "^($names) " | cut -d ' ' -f 2); do
       said=$(docker network rm "$id" 2>&1) && continue
+      # Docker (swarm's agent) is still removing the network that was made from it.
+      for try in 1 2 3 4 5 6 7 8 9 10; do
+        case $said in "Error response from daemon: "*"configuration network "*" is in use"*) ;; *) break ;; esac
+        sleep 1
+        said=$(docker network rm "$id" 2>&1) && continue 2
+      done
       case $said in *"network $id not found"* | *"No such network: $id"* | *"unknown network "*" id $id"*) continue ;; esac
       echo "$said"; exit 1
     done`;
