@@ -136,7 +136,7 @@ describe('the import law', () => {
     expect(against).toEqual([]);
   });
 
-  test('whether the store is away is asked where that is dealt with, and where people are told', () => {
+  test('only the outage, the replica, the reserve and the status read whether the store is away', () => {
     const askers = files.filter((path) => /\.away\b/.test(readFileSync(join(SRC, path), 'utf8')));
     const rooms = /^(store\/outage|replica|ipam\/reserve)\/|^status\.ts$/;
     // Ask for a fresh answer (`get(key, { fresh: true })`), or how fresh one is (`recalled`, View.isCurrent, View.isLatest).

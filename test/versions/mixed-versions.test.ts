@@ -11,7 +11,7 @@ const nowhere = new CompatibilityColumn(new Map(), '');
 
 for (const host of ['h1', 'h2', 'h3']) {
   describeInLab(`${host} is older`, { hosts: 3, sources: { [host]: old } }, (test) => {
-    for (const [title, tell] of Object.entries(USER_STORY))
-      test(title, (lab) => tell(lab, nowhere), { timeoutMs: 240_000 });
+    for (const [title, runChapter] of Object.entries(USER_STORY))
+      test(title, (lab) => runChapter(lab, nowhere), { timeoutMs: 240_000 });
   });
 }

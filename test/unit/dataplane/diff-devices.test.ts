@@ -195,7 +195,7 @@ describe('the diff of ports', () => {
     );
   });
 
-  test('tells which endpoints have no port, and which ports no endpoint', () => {
+  test('finds the endpoints without a port, and the ports without an endpoint', () => {
     fc.assert(
       fc.property(numbers, numbers, numbers, (wanted, there, coming) => {
         const attached = new Map(coming.map((n) => [macOf(n), nameOf(n)]));
