@@ -38,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   replica: ['store', 'model'],
   store: ['model'],
   model: [],
-  dataplane: [],
+  dataplane: ['native'],
   config: [],
   protocol: [],
   observability: [],

@@ -3,12 +3,42 @@
  * to our sockets instead, except our own. Docker's chains are not touched; without the table everything is as
  * Docker made it. There is no IPv6 twin because Docker configures 127.0.0.11 alone, on IPv6-only networks too
  * (seen with 28.5).
+ *
+ * The rules are written over netlink; by the program nft where the kernel takes them from it alone.
  */
 import { access } from 'node:fs/promises';
 import { isXnetError, XnetError } from '../../errors.js';
+import {
+  compare,
+  type Expression,
+  FIRST_REGISTER,
+  hasRules,
+  loadMark,
+  loadPayload,
+  loadProtocol,
+  NETWORK_HEADER,
+  readRules,
+  replaceRules,
+  SECOND_REGISTER,
+  setConnectionMark,
+  setRegister,
+  TRANSPORT_HEADER,
+  translateDestination,
+} from '../../native/nftables.js';
 import { applyNft, readNftTable } from '../nft/nft.js';
 
 const TABLE = 'ip xnet';
+
+/**
+ * Docker's rule is in the nat output hook at -100, as an iptables chain (to 28) or the nft table docker-dns;
+ * ours is at -105. A nat hook ends at the first chain that translates, so ours hides Docker's, and what ours
+ * lets pass, Docker's takes.
+ */
+const CHAIN = { table: 'xnet', chain: 'output', priority: -105 } as const;
+
+/** Where Docker's resolver listens, and so do we. */
+const RESOLVER = Buffer.from([127, 0, 0, 11]);
+const PORT = 53;
 
 export interface SandboxRedirection {
   readonly udpPort: number;
@@ -17,76 +47,98 @@ export interface SandboxRedirection {
   readonly mark: number;
 }
 
-/** The rule is made, or replaced, in one transaction. Throws NOT_FOUND, KERNEL, UNSUPPORTED, TIMEOUT. */
+/** The rules are made, or replaced in one transaction. Throws NOT_FOUND, KERNEL, UNSUPPORTED, TIMEOUT. */
 export async function ensureSandboxRules(
   sandboxPath: string,
   redirection: SandboxRedirection,
 ): Promise<void> {
-  await apply(sandboxPath, sandboxRuleLines(redirection));
+  await repairSandboxRules(sandboxPath, redirection);
 }
 
-/**
- * Puts the rule back where it is not as `ensureSandboxRules` made it. Resolves to whether it was not. Throws like it.
- */
+/** As `ensureSandboxRules`; resolves to whether the rules were others before. */
 export async function repairSandboxRules(
   sandboxPath: string,
   redirection: SandboxRedirection,
 ): Promise<boolean> {
-  const before = await reach(sandboxPath, () => readNftTable(sandboxPath, TABLE));
-  if (before !== undefined && isRight(before, redirection)) return false;
-  await ensureSandboxRules(sandboxPath, redirection);
-  // An nft that prints our rules in words that are not known here.
-  return (await reach(sandboxPath, () => readNftTable(sandboxPath, TABLE))) !== before;
+  try {
+    return repairOverNetlink(sandboxPath, redirection);
+  } catch (error: unknown) {
+    if (isXnetError(error, 'NOT_FOUND')) throw error;
+    // The program has words for what is wrong.
+    return reach(sandboxPath, () => repairByProgram(sandboxPath, redirection));
+  }
 }
 
 /** Docker's resolver alone again. A namespace that is gone, or has no rule of ours, is success. */
 export async function removeSandboxRules(sandboxPath: string): Promise<void> {
-  await apply(sandboxPath, [`add table ${TABLE}`, `delete table ${TABLE}`]).catch((error: unknown) => {
+  // By the program: deleting a chain waits for RCU, and over netlink the daemon would wait with it.
+  await reach(sandboxPath, () =>
+    applyNft(sandboxPath, [`add table ${TABLE}`, `delete table ${TABLE}`]),
+  ).catch((error: unknown) => {
     if (!isXnetError(error, 'NOT_FOUND')) throw error;
   });
 }
 
-/**
- * Docker's rule is in the nat output hook at -100, as an iptables chain (to 28) or the nft table docker-dns;
- * ours is at -105. A nat hook ends at the first chain that translates, so ours hides Docker's, and what ours
- * lets pass, Docker's takes.
- */
-function sandboxRuleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
-  const rule = (protocol: 'udp' | 'tcp', port: number) =>
-    `add rule ${TABLE} output ip daddr 127.0.0.11 ${protocol} dport 53 meta mark != ${mark} ` +
+const UDP = { name: 'udp', number: 17 } as const;
+const TCP = { name: 'tcp', number: 6 } as const;
+type Protocol = typeof UDP | typeof TCP;
+
+/** As `ruleLines` has it, in the expressions that nft makes of a line. */
+function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection): Expression[] {
+  return [
+    loadPayload(NETWORK_HEADER, 16, 4),
+    compare('equal', RESOLVER),
+    loadProtocol(),
+    compare('equal', Buffer.from([number])),
+    loadPayload(TRANSPORT_HEADER, 2, 2),
+    compare('equal', networkOrder(PORT)),
+    loadMark(),
+    compare('unequal', machineOrder(mark)),
+    setRegister(FIRST_REGISTER, machineOrder(mark)),
+    setConnectionMark(),
+    setRegister(FIRST_REGISTER, RESOLVER),
+    setRegister(SECOND_REGISTER, networkOrder(port)),
+    translateDestination(),
+  ];
+}
+
+function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
+  const line = ({ name }: Protocol, port: number) =>
+    `add rule ${TABLE} output ip daddr 127.0.0.11 ${name} dport ${PORT} meta mark != ${mark} ` +
     `ct mark set ${mark} dnat to 127.0.0.11:${port}`;
-  // Flushed rather than deleted and made anew: deleting waits for RCU (20 ms), and a container start for us.
   return [
     `add table ${TABLE}`,
-    `add chain ${TABLE} output { type nat hook output priority -105; policy accept; }`,
+    `add chain ${TABLE} output { type nat hook output priority ${CHAIN.priority}; policy accept; }`,
     `flush chain ${TABLE} output`,
-    rule('udp', udpPort),
-    rule('tcp', tcpPort),
+    line(UDP, udpPort),
+    line(TCP, tcpPort),
   ];
 }
 
-/** Whether nft's text of the table is that of our rules, and of nothing else. */
-export function isRight(text: string, { udpPort, tcpPort, mark }: SandboxRedirection): boolean {
-  const number = `0x0*${mark.toString(16)}`;
-  const rule = (protocol: string, port: number) =>
-    `ip daddr 127\\.0\\.0\\.11 ${protocol} dport (53|domain) meta mark != ${number} ct mark set ${number} dnat to 127\\.0\\.0\\.11:${port}`;
-  const lines = [
-    `table ${TABLE} {`,
-    'chain output {',
-    'type nat hook output priority [^;]+; policy accept;',
-    rule('udp', udpPort),
-    rule('tcp', tcpPort),
-    '}',
-    '}',
-  ];
-  const found = text.split('\n').flatMap((line) => line.trim() || []);
-  return (
-    found.length === lines.length && lines.every((line, i) => new RegExp(`^${line}$`).test(found[i] ?? ''))
-  );
+function repairOverNetlink(sandboxPath: string, redirection: SandboxRedirection): boolean {
+  const rules = [rule(UDP, redirection.udpPort, redirection), rule(TCP, redirection.tcpPort, redirection)];
+  if (hasRules(sandboxPath, CHAIN, rules)) return false;
+  const before = readRules(sandboxPath, CHAIN);
+  replaceRules(sandboxPath, CHAIN, rules);
+  return !readRules(sandboxPath, CHAIN).equals(before);
 }
 
-async function apply(sandboxPath: string, lines: readonly string[]): Promise<void> {
-  await reach(sandboxPath, () => applyNft(sandboxPath, lines));
+async function repairByProgram(sandboxPath: string, redirection: SandboxRedirection): Promise<boolean> {
+  const before = await readNftTable(sandboxPath, TABLE);
+  await applyNft(sandboxPath, ruleLines(redirection));
+  return (await readNftTable(sandboxPath, TABLE)) !== before;
+}
+
+function networkOrder(port: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(port);
+  return bytes;
+}
+
+function machineOrder(mark: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(mark);
+  return bytes;
 }
 
 /** A failure of `work` is NOT_FOUND when the sandbox is gone. */
