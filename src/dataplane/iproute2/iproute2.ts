@@ -7,15 +7,20 @@ import { Limit } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { OwnWork } from './own-work.js';
 import { startProgram } from './program.js';
-import { type Lane, StandingPrograms } from './standing-programs.js';
-
-export type Iproute2Program = 'ip' | 'bridge';
+import { type Iproute2Program, type Lane, StandingPrograms } from './standing-programs.js';
 
 /** One line of a batch that the kernel (or iproute2) refused. */
 export interface BatchFailure {
   readonly line: string;
   /** What the kernel said, as iproute2 prints it. */
   readonly words: string;
+}
+
+interface List {
+  readonly command: string;
+  readonly json: string;
+  /** False: something came or went in the midst of it, and what is printed may lack what is there. */
+  readonly isWhole: boolean;
 }
 
 interface BatchOutcome {
@@ -98,7 +103,7 @@ export class Iproute2 {
     });
   }
 
-  /** The list that `-j` prints, checked against `schema`. */
+  /** The list that `-j`, in a namespace `-j -d`, prints, checked against `schema`. Throws like `batch`, UNSUPPORTED. */
   async show<T>(
     program: Iproute2Program,
     namespace: string | undefined,
@@ -107,15 +112,38 @@ export class Iproute2 {
   ): Promise<T[]> {
     return this.#limits.main.run(async () => {
       for (let tries = 1; ; tries += 1) {
-        const started = startProgram(program, [...this.#namespaceArgs(namespace), '-j', ...args]);
-        const output = await started.finish('');
-        if (output.exitCode !== 0)
-          throw failed(started.command, { line: args.join(' '), words: plainWords(output.stderr) });
-        // Something came or went in the midst of it: what is printed may lack what is there.
-        if (tries < MOST_DUMPS && INTERRUPTED.test(output.stderr)) continue;
-        return parseJson(started.command, output.stdout, schema);
+        const { command, json, isWhole } =
+          namespace === undefined
+            ? await this.#listOnce(program, args)
+            : await this.#listStanding(program, namespace, args);
+        if (isWhole || tries >= MOST_DUMPS) return parseJson(command, json, schema);
       }
     });
+  }
+
+  async #listOnce(program: Iproute2Program, args: readonly string[]): Promise<List> {
+    const started = startProgram(program, [...this.#namespaceArgs(undefined), '-j', ...args]);
+    const { exitCode, stdout, stderr } = await started.finish('');
+    if (exitCode === 0) return { command: started.command, json: stdout, isWhole: !INTERRUPTED.test(stderr) };
+    throw failed(started.command, { line: args.join(' '), words: plainWords(stderr) });
+  }
+
+  async #listStanding(
+    program: Iproute2Program,
+    namespace: string,
+    args: readonly string[],
+    isFresh = false,
+  ): Promise<List> {
+    const line = args.join(' ');
+    const standing = await this.#standing.take(program, namespace, 'main', isFresh);
+    const used = standing.lines > 0;
+    const printed = await standing.run([line]);
+    const json = withoutNotes(printed);
+    if (standing.usable && !/^Command failed/m.test(json))
+      return { command: standing.command, json, isWhole: json === printed };
+    if (used && !isFresh) return this.#listStanding(program, namespace, args, true);
+    const [failure] = parseFailures([line], json);
+    throw failed(standing.command, failure ?? { line, words: json });
   }
 
   async #runOnce(program: Iproute2Program, lines: readonly string[]): Promise<BatchOutcome> {

@@ -7,14 +7,14 @@ interface Run {
   readonly before: number;
   /** Number of the line that ends this run. */
   readonly end: number;
-  readonly resolve: (stderr: string) => void;
+  readonly resolve: (printed: string) => void;
   readonly reject: (error: XnetError) => void;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * No command of iproute2: its complaint marks the end of a run. Standard error is not buffered, so it comes
- * as soon as the lines before are done.
+ * No command of iproute2: its complaint marks the end of a run. It comes as soon as the lines before are done, and after
+ * what they printed: standard error is not buffered, a list in JSON is flushed at its end, and both are one pipe.
  */
 const MARK = 'xnet';
 const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
@@ -27,28 +27,26 @@ const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
  * may have meant its predecessor of the same name: ask a fresh one before believing it.
  */
 export class StandingProgram {
+  /** The command line, for messages. */
+  readonly command: string;
   readonly #child;
   readonly #runs: Run[] = [];
-  #stderr = '';
+  #printed = '';
   #lines = 0;
   #ended = false;
 
-  constructor(
-    /** The command line, for messages. */
-    readonly command: string,
-    program: string,
-    args: readonly string[],
-  ) {
+  constructor(program: string, args: readonly string[]) {
+    this.command = [program, ...args].join(' ');
     const options = {
       reject: false,
       buffer: false,
       stdin: 'pipe',
-      stdout: 'ignore',
-      stderr: 'pipe',
+      stdout: 'pipe',
+      stderr: 'ignore',
     } as const;
-    this.#child = execa(program, args, options);
+    this.#child = execa('sh', ['-c', 'exec "$@" 2>&1', 'sh', program, ...args], options);
     this.#child.stdin.on('error', () => {});
-    this.#child.stderr.on('data', (chunk: Buffer) => this.#read(chunk.toString()));
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     void this.#child.then(() => this.#end());
   }
 
@@ -63,8 +61,8 @@ export class StandingProgram {
   }
 
   /**
-   * Does the lines, all of them, and returns what a batch of just these would have printed on standard error;
-   * an empty text is success. Throws TIMEOUT when the program hangs; it is killed then.
+   * Does the lines, all of them, and returns what a batch of just these would have printed; for lines that print nothing, an
+   * empty text is success. Throws TIMEOUT when the program hangs; it is killed then.
    */
   run(lines: readonly string[]): Promise<string> {
     if (this.#ended) return Promise.resolve(this.#lastWords());
@@ -84,16 +82,16 @@ export class StandingProgram {
   }
 
   #read(text: string): void {
-    this.#stderr += text;
+    this.#printed += text;
     for (let run = this.#runs[0]; run; run = this.#runs[0]) {
       const mark = `Command failed -:${run.end}\n`;
-      const at = this.#stderr.indexOf(mark);
+      const at = this.#printed.indexOf(mark);
       if (at < 0) return;
-      const said = this.#stderr.slice(0, at).replace(COMPLAINT, '');
-      this.#stderr = this.#stderr.slice(at + mark.length);
+      const printed = this.#printed.slice(0, at).replace(COMPLAINT, '');
+      this.#printed = this.#printed.slice(at + mark.length);
       this.#runs.shift();
       clearTimeout(run.timer);
-      run.resolve(renumber(said, run.before));
+      run.resolve(renumber(printed, run.before));
     }
   }
 
@@ -107,7 +105,7 @@ export class StandingProgram {
   }
 
   #lastWords(): string {
-    return this.#stderr || `"${this.command}" ended unexpectedly`;
+    return this.#printed || `"${this.command}" ended unexpectedly`;
   }
 
   #timeOut(): void {
@@ -120,8 +118,8 @@ export class StandingProgram {
   }
 }
 
-function renumber(stderr: string, before: number): string {
-  return stderr.replace(
+function renumber(printed: string, before: number): string {
+  return printed.replace(
     /^Command failed -:(\d+)$/gm,
     (_, line) => `Command failed -:${Number(line) - before}`,
   );

@@ -29,10 +29,10 @@ export class NetworkNamespace {
   }
 
   /** The devices of the group, or all; undefined when there is no such (usable) namespace. Throws KERNEL. */
-  async findLinks(group?: number, details = true): Promise<Link[] | undefined> {
+  async findLinks(group?: number): Promise<Link[] | undefined> {
     if ((await inodeOfNamespace(this.name)) === undefined) return undefined;
     const ofGroup = group === undefined ? [] : ['group', String(group)];
-    const args = [...(details ? ['-d'] : []), 'link', 'show', ...ofGroup];
+    const args = ['link', 'show', ...ofGroup];
     return this.iproute2.show('ip', this.name, args, linksSchema).catch((error: unknown) => {
       if (isXnetError(error, 'NOT_FOUND')) return undefined;
       throw error;
@@ -92,7 +92,7 @@ export async function listNetworks(iproute2: Iproute2): Promise<ObservedNetwork[
   const ids = names.flatMap((name) => networkIdOf(name) ?? []);
   return Promise.all(
     ids.map(async (id) => {
-      const links = await new NetworkNamespace(id, iproute2).findLinks(GROUPS.endpoint, false);
+      const links = await new NetworkNamespace(id, iproute2).findLinks(GROUPS.endpoint);
       return { id, endpointNames: endpointNamesOf(links ?? []) };
     }),
   );
