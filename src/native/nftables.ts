@@ -1,7 +1,8 @@
 /**
- * nftables over netlink: a change of rules in one transaction without starting `nft`, which takes more processor time than all
- * else that a container's start costs. Each function takes about a millisecond, and throws what `askNetfilter` does. The names
- * are those that `nft --debug=netlink` prints; the numbers are from linux/netfilter/nf_tables.h and nfnetlink.h.
+ * nftables over netlink: rules in one transaction without starting `nft`, which costs more than all else of a container's start
+ * (docs/decisions/0020). Each function takes about a millisecond, and throws what `askNetfilter` does. The names are those that
+ * `nft --debug=netlink` prints; the numbers are from linux/netfilter/nf_tables.h and nfnetlink.h. Attributes are in the order in
+ * which the kernel writes them.
  */
 import { isXnetError } from '../errors.js';
 import {
