@@ -42,11 +42,8 @@ export interface RemoteEndpoint {
   /** Plain IPv4 and IPv6 addresses; ARP and ND for them are answered on this host. */
   readonly addresses: readonly string[];
   readonly vtep: string;
-}
-
-/** Everything a network of this host knows of the other hosts. */
-export interface Forwarding {
-  readonly remotes: readonly RemoteEndpoint[];
+  /** Grows with the time of creation: of two with one MAC or address the later has it. */
+  readonly since: number;
 }
 
 /** How many kernel entries a `setForwarding` had to touch. */
@@ -137,10 +134,15 @@ export interface Dataplane extends AsyncDisposable {
    */
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
-   * Makes FDB, neighbour and flood entries of the network equal to `forwarding`. The network must exist. What
-   * was set last is remembered, and only the difference is applied.
+   * Makes FDB, neighbour and flood entries of the network equal to what `remotes`, endpoints by their ids, need. The network
+   * must exist. What was set last is remembered, and only the difference is applied. `changed`: no other ids differ from the
+   * last call, so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
    */
-  setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange>;
+  setForwarding(
+    networkId: string,
+    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    changed?: ReadonlySet<string>,
+  ): Promise<ForwardingChange>;
   /**
    * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
    * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and

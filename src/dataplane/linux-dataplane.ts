@@ -8,13 +8,13 @@ import { parseMac } from '../inet/mac-address.js';
 import type {
   Dataplane,
   EndpointSpec,
-  Forwarding,
   ForwardingChange,
   KernelHint,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
+  RemoteEndpoint,
   Repair,
   TunnelFilter,
   Underlay,
@@ -119,10 +119,14 @@ export class LinuxDataplane implements Dataplane {
     return removal;
   }
 
-  setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange> {
+  setForwarding(
+    networkId: string,
+    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    changed?: ReadonlySet<string>,
+  ): Promise<ForwardingChange> {
     return this.#mutex.run(networkId, () => {
       const network = this.#networks.get(networkId) ?? new LinuxNetwork(networkId, this.#host);
-      return network.setForwarding(forwarding);
+      return network.setForwarding(remotes, changed);
     });
   }
 

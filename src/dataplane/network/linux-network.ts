@@ -1,14 +1,15 @@
 import { type Change, isExtra, linesOf, repairsOf } from '../changes.js';
 import type {
   EndpointSpec,
-  Forwarding,
   ForwardingChange,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
+  RemoteEndpoint,
   Repair,
 } from '../dataplane.js';
 import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
+import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import { GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
@@ -45,10 +46,10 @@ export class LinuxNetwork {
   #spec: NetworkSpec | undefined;
   /** MAC -> port of the endpoints that are attached. */
   #ports = new Map<string, string>();
-  /** Undefined: it has to be observed. */
-  #forwarding: ForwardingState | undefined;
   /** What was asked for last, whether the kernel has it or not. */
-  #wanted: ForwardingState | undefined;
+  #wanted: DesiredForwarding | undefined;
+  /** The kernel has what is wanted. False: it has to be observed. */
+  #isForwarding = false;
 
   constructor(
     id: string,
@@ -93,18 +94,40 @@ export class LinuxNetwork {
     for (const [mac, port] of this.#ports) if (port === name) this.#ports.delete(mac);
   }
 
-  async setForwarding(forwarding: Forwarding): Promise<ForwardingChange> {
-    const { desired, diff } = this.#mode.forwarding;
-    const wanted = desired(forwarding, (await this.host.tunnel()).vtep, await hasIpv6());
+  /** As Dataplane.setForwarding. */
+  async setForwarding(
+    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    changed?: ReadonlySet<string>,
+  ): Promise<ForwardingChange> {
+    const applied = this.#isForwarding ? this.#wanted : undefined;
+    if (applied && changed) {
+      const { before, after } = applied.change(remotes, changed);
+      return this.#applyForwarding(this.#withPorts(before), after);
+    }
+    const wanted = this.#mode.forwarding.desired((await this.host.tunnel()).vtep, await hasIpv6());
+    wanted.change(remotes, remotes.keys());
     this.#wanted = wanted;
-    const remembered = this.#forwarding && { ...this.#forwarding, ports: this.#ports };
-    const observed = remembered ?? (await this.#observeForwarding());
-    const changes = diff(observed, { ...wanted, ports: observed.ports });
-    this.#forwarding = undefined;
+    const before = applied ? this.#withPorts(applied.state) : await this.#observeForwarding();
+    return this.#applyForwarding(before, wanted.state);
+  }
+
+  async #applyForwarding(before: ForwardingState, after: ForwardingState): Promise<ForwardingChange> {
+    const changes = this.#mode.forwarding.diff(before, { ...after, ports: before.ports });
+    this.#isForwarding = false;
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
-    this.#forwarding = wanted;
+    this.#isForwarding = true;
     const removed = changes.filter(isExtra).length;
     return { added: changes.length - removed, removed };
+  }
+
+  /** With the ports to which its MACs go back when no other host has them any more. */
+  #withPorts(state: ForwardingState): ForwardingState {
+    const ports = new Map<string, string>();
+    for (const mac of state.remotes.keys()) {
+      const port = this.#ports.get(mac);
+      if (port !== undefined) ports.set(mac, port);
+    }
+    return { ...state, ports };
   }
 
   /** Beside other work: it takes a program for each container, though but once. Never rejects. */
@@ -124,7 +147,7 @@ export class LinuxNetwork {
     try {
       const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
       this.#ports = new Map(ports);
-      this.#forwarding = this.#wanted;
+      this.#isForwarding = this.#wanted !== undefined;
       return { repairs, strangers };
     } catch (failure: unknown) {
       return { repairs, strangers: [], failure };
@@ -187,7 +210,7 @@ export class LinuxNetwork {
   async #repairForwarding(observed: ForwardingState, ports: ReadonlyMap<string, string>): Promise<Change[]> {
     const own = new Set(ports.values());
     const left = [...observed.ports].filter(([, port]) => !own.has(port));
-    const desired = { ...(this.#wanted ?? observed), ports: new Map([...left, ...ports]) };
+    const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...left, ...ports]) };
     const changes = this.#mode.forwarding.diff(observed, desired);
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     return changes;
@@ -199,7 +222,7 @@ export class LinuxNetwork {
 
   #forget(): void {
     this.#ports = new Map();
-    this.#forwarding = undefined;
+    this.#isForwarding = false;
   }
 }
 

@@ -4,7 +4,8 @@
  * but for `observe`: what is done with it is the same for all.
  */
 import type { Change, Steps } from '../changes.js';
-import type { EndpointSpec, Forwarding, NetworkSpec, RepairKind } from '../dataplane.js';
+import type { EndpointSpec, NetworkSpec, RepairKind } from '../dataplane.js';
+import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { Link, Settings } from './links.js';
@@ -45,7 +46,8 @@ export interface Attachment {
 
 /** What leads from one host's endpoints to another's. */
 export interface ForwardingEntries {
-  desired(forwarding: Forwarding, ownVtep: string, ipv6: boolean): ForwardingState;
+  /** As long as there are no endpoints on other hosts. */
+  desired(ownVtep: string, ipv6: boolean): DesiredForwarding;
   observe(iproute2: Iproute2, namespace: string): Promise<ForwardingState>;
   diff(observed: ForwardingState, desired: ForwardingState): Change[];
 }

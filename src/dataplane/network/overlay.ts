@@ -1,6 +1,6 @@
 /** The mode of every network so far: a bridge of all endpoints of this host, and a VXLAN device on it to the other hosts. */
+import { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import { diffForwarding } from '../forwarding/diff-forwarding.js';
-import { desiredForwarding } from '../forwarding/forwarding-state.js';
 import { readForwarding } from '../forwarding/read-forwarding.js';
 import { bridge } from './bridge.js';
 import type { NetworkMode } from './mode.js';
@@ -10,5 +10,9 @@ import { vxlan } from './vxlan.js';
 export const OVERLAY: NetworkMode = {
   devices: (network, tunnel) => [bridge(network), vxlan(network, tunnel)],
   attachment: VETH,
-  forwarding: { desired: desiredForwarding, observe: readForwarding, diff: diffForwarding },
+  forwarding: {
+    desired: (ownVtep, ipv6) => new DesiredForwarding(ownVtep, ipv6),
+    observe: readForwarding,
+    diff: diffForwarding,
+  },
 };
