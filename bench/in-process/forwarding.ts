@@ -4,6 +4,7 @@
  */
 import { NetworkFollower } from '../../src/agent/forwarding/network-follower.js';
 import { type LinuxHost, LinuxNetwork } from '../../src/dataplane/network/linux-network.js';
+import { OVERLAY } from '../../src/dataplane/network/overlay.js';
 import { keys } from '../../src/model/keys.js';
 import { formatRecord } from '../../src/model/record.js';
 import { Replica } from '../../src/replica/replica.js';
@@ -23,7 +24,11 @@ const iproute2 = {
   },
   show: async () => [],
 };
-const host = { iproute2, tunnel: async () => ({ vtep: '192.0.2.1', port: 4789 }) } as unknown as LinuxHost;
+const host = {
+  iproute2,
+  mode: OVERLAY,
+  tunnel: async () => ({ vtep: '192.0.2.1', port: 4789 }),
+} as unknown as LinuxHost;
 
 async function measure(endpoints: number): Promise<number> {
   await using store = new MemoryStore();

@@ -119,6 +119,8 @@ export interface Dataplane extends AsyncDisposable {
    * Throws NOT_FOUND while this host has no such address.
    */
   followUnderlay(): Promise<Underlay>;
+  /** The largest packet of a container, in bytes, that crosses the underlay whole. */
+  containerMtu(underlay: Underlay): number;
   /** The namespace, bridge and VXLAN device of a network. Throws IN_USE when another device has the VNI. */
   ensureNetwork(network: NetworkSpec): Promise<void>;
   /** Removes the namespace and all in it; resolves when the VNI is free again. */

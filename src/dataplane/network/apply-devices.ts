@@ -2,7 +2,7 @@
 import { XnetError } from '../../errors.js';
 import { type Change, linesOf } from '../changes.js';
 import type { NetworkSpec } from '../dataplane.js';
-import { BRIDGE, GROUPS, VXLAN } from '../interface-names.js';
+import { GROUPS } from '../interface-names.js';
 import { isAbsent, isPortTaken, isVniTaken } from '../iproute2/iproute2.js';
 import { untilGone } from '../kernel/until-gone.js';
 import type { Tunnel } from './mode.js';
@@ -31,10 +31,10 @@ export async function applyDevices(
   if (portIsTaken) throw portTaken(tunnel);
 }
 
-/** Removes everything of the network. Its VNI is free, and its interfaces are gone, when this resolves. */
-export async function removeDevices(namespace: NetworkNamespace): Promise<void> {
+/** Removes the namespace and all in it. Its VNI is free, and its interfaces are gone, when this resolves. */
+export async function removeDevices(namespace: NetworkNamespace, names: readonly string[]): Promise<void> {
   // One group, so that the kernel waits once for all.
-  await namespace.removeLinks([VXLAN, BRIDGE], GROUPS.endpoint);
+  await namespace.removeLinks(names, GROUPS.endpoint);
   await namespace.iproute2.leave(namespace.name);
   await namespace.remove();
 }

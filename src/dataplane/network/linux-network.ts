@@ -18,18 +18,18 @@ import type { HostNamespace } from '../kernel/host-namespace.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
 import { SandboxNames } from '../sandbox/sandbox-names.js';
-import { applyDevices } from './apply-devices.js';
+import { applyDevices, removeDevices } from './apply-devices.js';
 import { attachAgain, attachEndpoints } from './attach-endpoints.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Link } from './links.js';
 import type { NetworkMode, Tunnel } from './mode.js';
 import { NetworkNamespace } from './network-namespace.js';
-import { OVERLAY } from './overlay.js';
 
 /** What the networks of a host have in common. */
 export interface LinuxHost {
   readonly iproute2: Iproute2;
   readonly ownWork: OwnWork;
+  readonly mode: NetworkMode;
   readonly namespace: HostNamespace;
   readonly tunnel: () => Promise<Tunnel>;
 }
@@ -39,7 +39,6 @@ export interface LinuxHost {
  * whenever it may no longer be true. But for `learnNames`, one thing at a time is to be asked of it.
  */
 export class LinuxNetwork {
-  readonly #mode: NetworkMode = OVERLAY;
   readonly #namespace: NetworkNamespace;
   readonly #sandboxNames = new SandboxNames();
   /** Undefined: it is not known to be there. */
@@ -72,7 +71,7 @@ export class LinuxNetwork {
     const isKnown = this.#spec !== undefined;
     const tunnel = await this.host.tunnel();
     const links = await this.#namespace.findLinks(GROUPS.core);
-    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(spec, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(spec, tunnel));
     this.#spec = undefined;
     const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
     await this.host.ownWork.run(this.#namespace.name, work);
@@ -82,10 +81,16 @@ export class LinuxNetwork {
     this.#spec = spec;
   }
 
+  /** Whether this process made it or not. Nothing more is to be asked of it. */
+  async remove(): Promise<void> {
+    const work = () => removeDevices(this.#namespace, this.host.mode.deviceNames);
+    await this.host.ownWork.run(this.#namespace.name, work);
+  }
+
   /** Of a network that is like this one. Throws NOT_FOUND when somebody took it apart. */
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
     const into = await this.host.namespace.path();
-    const changes = endpoints.map((endpoint) => this.#mode.attachment.add(network, endpoint, into));
+    const changes = endpoints.map((endpoint) => this.host.mode.attachment.add(network, endpoint, into));
     await attachEndpoints(this.#namespace, changes);
     for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
   }
@@ -104,7 +109,7 @@ export class LinuxNetwork {
       const { before, after } = applied.change(remotes, changed);
       return this.#applyForwarding(this.#withPorts(before), after);
     }
-    const wanted = this.#mode.forwarding.desired((await this.host.tunnel()).vtep, await hasIpv6());
+    const wanted = this.host.mode.forwarding.desired((await this.host.tunnel()).vtep, await hasIpv6());
     wanted.change(remotes, remotes.keys());
     this.#wanted = wanted;
     const before = applied ? this.#withPorts(applied.state) : await this.#observeForwarding();
@@ -112,7 +117,7 @@ export class LinuxNetwork {
   }
 
   async #applyForwarding(before: ForwardingState, after: ForwardingState): Promise<ForwardingChange> {
-    const changes = this.#mode.forwarding.diff(before, { ...after, ports: before.ports });
+    const changes = this.host.mode.forwarding.diff(before, { ...after, ports: before.ports });
     this.#isForwarding = false;
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     this.#isForwarding = true;
@@ -169,7 +174,7 @@ export class LinuxNetwork {
     const isAnew = devices.some(({ was }) => was === 'missing');
     const present = devices.length === 0 ? links : await this.#namespace.findLinks();
 
-    const diff = diffPorts(present ?? [], this.#mode.attachment.settings(network), endpoints, attached);
+    const diff = diffPorts(present ?? [], this.host.mode.attachment.settings(network), endpoints, attached);
     const again = await this.#repairPorts(network, diff);
     note([...(isAnew ? [] : diff.altered), ...again.values()]);
     const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
@@ -183,7 +188,7 @@ export class LinuxNetwork {
 
   async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
     const tunnel = await this.host.tunnel();
-    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(network, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(network, tunnel));
     if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
     return changes;
   }
@@ -198,7 +203,7 @@ export class LinuxNetwork {
     for (const endpoint of diff.missing) {
       const { id, sandboxPath } = endpoint;
       if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
-      const change = this.#mode.attachment.add(network, endpoint, sandboxPath);
+      const change = this.host.mode.attachment.add(network, endpoint, sandboxPath);
       const formerName = this.#sandboxNames.find(id);
       await attachAgain(this.#namespace, change, { ...endpoint, sandboxPath }, formerName);
       again.set(endpoint, change);
@@ -211,13 +216,13 @@ export class LinuxNetwork {
     const own = new Set(ports.values());
     const left = [...observed.ports].filter(([, port]) => !own.has(port));
     const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...left, ...ports]) };
-    const changes = this.#mode.forwarding.diff(observed, desired);
+    const changes = this.host.mode.forwarding.diff(observed, desired);
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     return changes;
   }
 
   #observeForwarding(): Promise<ForwardingState> {
-    return this.#mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
+    return this.host.mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
   }
 
   #forget(): void {

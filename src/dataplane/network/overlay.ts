@@ -2,12 +2,15 @@
 import { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import { diffForwarding } from '../forwarding/diff-forwarding.js';
 import { readForwarding } from '../forwarding/read-forwarding.js';
+import { BRIDGE, VXLAN } from '../interface-names.js';
 import { bridge } from './bridge.js';
 import type { NetworkMode } from './mode.js';
 import { VETH } from './veth.js';
-import { vxlan } from './vxlan.js';
+import { vxlan, vxlanOverhead } from './vxlan.js';
 
 export const OVERLAY: NetworkMode = {
+  containerMtu: ({ vtep, mtu }) => mtu - vxlanOverhead(vtep),
+  deviceNames: [VXLAN, BRIDGE],
   devices: (network, tunnel) => [bridge(network), vxlan(network, tunnel)],
   attachment: VETH,
   forwarding: {

@@ -5,6 +5,7 @@ import type { RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
 import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import type { Iproute2 } from '../../../src/dataplane/iproute2/iproute2.js';
 import { type LinuxHost, LinuxNetwork } from '../../../src/dataplane/network/linux-network.js';
+import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { XnetError } from '../../../src/errors.js';
 import { KernelModel } from '../../support/kernel/kernel-model.js';
 
@@ -50,7 +51,7 @@ class Door implements Pick<Iproute2, 'batch' | 'show'> {
 }
 
 function networkBehind(door: Door): LinuxNetwork {
-  const host = { iproute2: door, tunnel: async () => ({ vtep: OWN_VTEP, port: 4789 }) };
+  const host = { iproute2: door, mode: OVERLAY, tunnel: async () => ({ vtep: OWN_VTEP, port: 4789 }) };
   const namespace = { path: async () => '/proc/1/fd/3' };
   return new LinuxNetwork(NETWORK.id, { ...host, namespace } as unknown as LinuxHost);
 }
