@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { Limit } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { OwnWork } from './own-work.js';
-import { startProgram } from './program.js';
+import { runProgram } from './program.js';
 import { type Lane, StandingPrograms } from './standing-programs.js';
 
 export type Iproute2Program = 'ip' | 'bridge';
@@ -90,11 +90,9 @@ export class Iproute2 {
   /** Runs one command outside a batch, as `ip netns add`. Throws like `batch`. */
   async run(args: readonly string[], tolerate?: (failure: BatchFailure) => boolean): Promise<void> {
     await this.#limits.main.run(async () => {
-      const started = startProgram('ip', args);
-      const output = await started.finish('');
-      if (output.exitCode === 0) return;
-      const failure = { line: args.join(' '), words: plainWords(output.stderr) };
-      if (!tolerate?.(failure)) throw failed(started.command, failure);
+      const { command, exitCode, stderr } = await runProgram('ip', args);
+      const failure = { line: args.join(' '), words: plainWords(stderr) };
+      if (exitCode !== 0 && !tolerate?.(failure)) throw failed(command, failure);
     });
   }
 
@@ -107,21 +105,20 @@ export class Iproute2 {
   ): Promise<T[]> {
     return this.#limits.main.run(async () => {
       for (let tries = 1; ; tries += 1) {
-        const started = startProgram(program, [...this.#namespaceArgs(namespace), '-j', ...args]);
-        const output = await started.finish('');
+        const output = await runProgram(program, [...this.#namespaceArgs(namespace), '-j', ...args]);
         if (output.exitCode !== 0)
-          throw failed(started.command, { line: args.join(' '), words: plainWords(output.stderr) });
+          throw failed(output.command, { line: args.join(' '), words: plainWords(output.stderr) });
         // Something came or went in the midst of it: what is printed may lack what is there.
         if (tries < MOST_DUMPS && INTERRUPTED.test(output.stderr)) continue;
-        return parseJson(started.command, output.stdout, schema);
+        return parseJson(output.command, output.stdout, schema);
       }
     });
   }
 
   async #runOnce(program: Iproute2Program, lines: readonly string[]): Promise<BatchOutcome> {
-    const started = startProgram(program, [...this.#namespaceArgs(undefined), '-force', '-batch', '-']);
-    const { exitCode, stderr } = await started.finish(`${lines.join('\n')}\n`);
-    return { command: started.command, failures: exitCode === 0 ? [] : parseFailures(lines, stderr) };
+    const args = [...this.#namespaceArgs(undefined), '-force', '-batch', '-'];
+    const { command, exitCode, stderr } = await runProgram(program, args, `${lines.join('\n')}\n`);
+    return { command, failures: exitCode === 0 ? [] : parseFailures(lines, stderr) };
   }
 
   async #runStanding(

@@ -6,9 +6,6 @@ const RESTART_MS = 5_000;
 /** It would outlive a daemon that is killed, until the next event finds nobody to read it. */
 const WITH_US = ['--pdeathsig', 'KILL'];
 
-/** Of a line; what is longer says nothing that we look for. */
-const LONGEST_LINE = 16_384;
-
 /** A program that reports, line by line, until it is disposed of; started again when it ends before. */
 export class MonitorProgram implements AsyncDisposable {
   readonly #stop = new AbortController();
@@ -40,23 +37,10 @@ export class MonitorProgram implements AsyncDisposable {
   /** Never rejects. */
   async #runOnce(signal: AbortSignal): Promise<void> {
     const child = execa('setpriv', [...WITH_US, this.program, ...this.args], {
-      reject: false,
-      buffer: false,
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'ignore',
+      ...{ reject: false, buffer: false, stdin: 'ignore', stderr: 'ignore' },
+      ...{ cancelSignal: signal, killSignal: 'SIGKILL' },
     });
     this.onStart();
-    let rest = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = (lines.pop() ?? '').slice(-LONGEST_LINE);
-      for (const line of lines) this.take(line);
-    });
-    const kill = () => child.kill('SIGKILL');
-    signal.addEventListener('abort', kill);
-    if (signal.aborted) kill();
-    await child;
-    signal.removeEventListener('abort', kill);
+    for await (const line of child) this.take(line);
   }
 }

@@ -8,8 +8,7 @@ import { MonitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { enterCommand } from '../nft/nft.js';
 import { TUNNEL_FILTER } from '../nft/tunnel-filter.js';
-import { KernelEvents } from './kernel-events.js';
-import { concernsUnderlay } from './underlay-events.js';
+import { concernsUnderlay, KernelEvents } from './kernel-events.js';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
 

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { XnetError } from '../../errors.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
-import { type StartedProgram, startProgram } from '../iproute2/program.js';
+import { runProgram } from '../iproute2/program.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
 import { untilGone } from '../kernel/until-gone.js';
 
@@ -64,7 +64,7 @@ export async function dressInterface(
     `link set ${name} up`,
   ];
   await setIpv6(path, interfaceName(id), addresses.some(isOfIpv6));
-  await finish(startProgram('nsenter', [`--net=${path}`, 'ip', '-batch', '-']), `${lines.join('\n')}\n`);
+  await runIn(path, ['ip', '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
 function addressLine(address: string, name: string): string {
@@ -76,7 +76,7 @@ function addressLine(address: string, name: string): string {
 async function setIpv6(path: string, name: string, on: boolean): Promise<void> {
   if (!on && !(await hasIpv6())) return;
   const file = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-  await finish(startProgram('nsenter', [`--net=${path}`, 'tee', file]), on ? '0\n' : '1\n');
+  await runIn(path, ['tee', file], on ? '0\n' : '1\n');
 }
 
 function isOfIpv6(address: string): boolean {
@@ -88,14 +88,15 @@ function nameOf(links: SandboxLinks, mac: string): string | undefined {
 }
 
 async function readSandboxLinks(path: string): Promise<SandboxLinks> {
-  const args = [`--net=${path}`, 'ip', '-j', 'link', 'show'];
-  return linksSchema.parse(JSON.parse(await finish(startProgram('nsenter', args), '')));
+  return linksSchema.parse(JSON.parse(await runIn(path, ['ip', '-j', 'link', 'show'])));
 }
 
-async function finish(started: StartedProgram, input: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await started.finish(input);
+async function runIn(path: string, words: readonly string[], input?: string): Promise<string> {
+  const { command, exitCode, stdout, stderr } = await runProgram(
+    'nsenter',
+    [`--net=${path}`, ...words],
+    input,
+  );
   if (exitCode === 0) return stdout;
-  throw new XnetError('KERNEL', `"${started.command}" failed: ${stderr.trim()}`, {
-    command: started.command,
-  });
+  throw new XnetError('KERNEL', `"${command}" failed: ${stderr.trim()}`, { command });
 }

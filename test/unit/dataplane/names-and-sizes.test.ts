@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
 import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2/iproute2.js';
+import { concernsUnderlay } from '../../../src/dataplane/kernel/kernel-events.js';
 import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/kernel/underlay.js';
-import { concernsUnderlay } from '../../../src/dataplane/kernel/underlay-events.js';
 import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { tunnelFilterLines } from '../../../src/dataplane/nft/tunnel-filter.js';
 
