@@ -25,8 +25,8 @@ export interface FollowerParts {
 
 /**
  * Keeps this host's forwarding for one network equal to the store, until it is disposed of. A look computes what this host
- * needs of each endpoint that has changed since the last one; of all of them after the network, a host or nobody knows what
- * has changed (the first look, and one after a failure).
+ * needs of each endpoint that has changed since the last one; of all of them at the first look, after a failure, and after the
+ * network's spec or a host's VTEP has changed.
  */
 export class FollowedNetwork implements AsyncDisposable {
   readonly view: View<EndpointRecord>;
@@ -39,6 +39,8 @@ export class FollowedNetwork implements AsyncDisposable {
   /** The kernel had it when it was last looked at. */
   #isEnsured = false;
   readonly #remotes = new Map<string, RemoteEndpoint>();
+  /** Host -> its VTEP, as #remotes has it; undefined: it had none. */
+  readonly #vteps = new Map<string, string | undefined>();
   /** Keys of endpoints of which #remotes may not be right; undefined: of any. */
   #changed: Set<string> | undefined;
   #resolveApplied: () => void = () => undefined;
@@ -61,7 +63,9 @@ export class FollowedNetwork implements AsyncDisposable {
       for (const key of changes.keys()) this.#changed?.add(key);
       this.#sweep.hint();
     });
-    this.#forgetHosts = parts.hosts.onChange(() => this.#changeAll());
+    this.#forgetHosts = parts.hosts.onChange(() => {
+      if ([...this.#vteps].some(([id, vtep]) => parts.hosts.vtepOf(id) !== vtep)) this.#changeAll();
+    });
     void this.view.ready.then(() => this.#sweep.start());
   }
 
@@ -120,11 +124,16 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   #planAnew(key: string): void {
-    const { hostId, hosts } = this.#parts;
     const known = this.view.get(key);
-    const remote = known && planRemote(hostId, known, (id) => hosts.vtepOf(id));
+    const remote = known && planRemote(this.#parts.hostId, known, (id) => this.#vtepOf(id));
     if (remote) this.#remotes.set(key, remote);
     else this.#remotes.delete(key);
+  }
+
+  #vtepOf(hostId: string): string | undefined {
+    const vtep = this.#parts.hosts.vtepOf(hostId);
+    this.#vteps.set(hostId, vtep);
+    return vtep;
   }
 
   #logFailure(error: unknown): void {

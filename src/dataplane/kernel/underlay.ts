@@ -24,9 +24,9 @@ const interfacesSchema = z.array(
 );
 const routesSchema = z.array(z.object({ dev: z.string().optional(), metric: z.number().optional() }));
 
-/** The underlay that this host has, once it was looked for. */
 export class HostUnderlay {
-  #current: Underlay | undefined;
+  /** The one that this host has, once it was looked for. */
+  current: Underlay | undefined;
 
   /** `wanted`: interface name or address; default: the interface of the default route. */
   constructor(
@@ -34,23 +34,19 @@ export class HostUnderlay {
     private readonly wanted: string | undefined,
   ) {}
 
-  get current(): Underlay | undefined {
-    return this.#current;
-  }
-
   /** As Dataplane.findUnderlay. */
   async find(): Promise<Underlay> {
     const underlay = chooseUnderlay(this.wanted, await readHostInterfaces(this.iproute2));
     await checkKernel(this.iproute2);
-    this.#current = underlay;
+    this.current = underlay;
     return underlay;
   }
 
   /** As Dataplane.followUnderlay. */
   async follow(): Promise<Underlay> {
-    const current = this.#current ?? (await this.find());
-    this.#current = followUnderlay(this.wanted, current, await readHostInterfaces(this.iproute2));
-    return this.#current;
+    const current = this.current ?? (await this.find());
+    this.current = followUnderlay(this.wanted, current, await readHostInterfaces(this.iproute2));
+    return this.current;
   }
 }
 

@@ -1,4 +1,4 @@
-import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
+import { Limit } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
 import type { OwnWork } from '../iproute2/own-work.js';
@@ -13,10 +13,9 @@ const MOST_TRIES = 3;
  * is not what it was given.
  */
 export class GuardedFilter {
-  readonly #mutex = new KeyedMutex();
-  #lines: readonly string[] | undefined;
-  /** What nft printed of the table; undefined: there was none to be. */
-  #text: string | undefined;
+  readonly #limit = new Limit(1);
+  /** What was set last, and what nft printed of it; no text: there was no table to be. */
+  #last: { readonly lines: readonly string[]; readonly text: string | undefined } | undefined;
 
   constructor(
     private readonly hostNamespace: string | undefined,
@@ -27,29 +26,29 @@ export class GuardedFilter {
   /** Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
   async set(filter: TunnelFilter): Promise<void> {
     const lines = tunnelFilterLines(filter, this.port);
-    await this.#mutex.run(TABLE, () => this.ownWork.run(TUNNEL_FILTER, () => this.#set(lines)));
+    await this.#limit.run(() => this.ownWork.run(TUNNEL_FILTER, () => this.#set(lines)));
   }
 
   /** Throws like `set`. Nothing is repaired before something was set. */
   async repair(): Promise<readonly Repair[]> {
-    return this.#mutex.run(TABLE, async () => {
-      const lines = this.#lines;
-      if (!lines) return [];
-      const repairs = diffTable(await this.#read(), this.#text);
-      if (repairs.length > 0) await this.#set(lines);
+    return this.#limit.run(async () => {
+      const last = this.#last;
+      if (!last) return [];
+      const repairs = diffTable(await this.#read(), last.text);
+      if (repairs.length > 0) await this.#set(last.lines);
       return repairs;
     });
   }
 
   async #set(lines: readonly string[]): Promise<void> {
-    this.#lines = undefined;
+    this.#last = undefined;
     const isTable = lines.some((line) => line.startsWith('add rule'));
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
       await applyNft(this.hostNamespace, lines);
-      this.#text = await this.#read();
+      const text = await this.#read();
       // Otherwise others took it away before it was read, which must not pass for right.
-      if (isTable !== (this.#text !== undefined)) continue;
-      this.#lines = lines;
+      if (isTable !== (text !== undefined)) continue;
+      this.#last = { lines, text };
       return;
     }
     throw new XnetError(

@@ -27,8 +27,9 @@ class Hosts {
     return this.#vteps.get(hostId);
   }
 
-  move(hostId: string, vtep: string): void {
-    this.#vteps.set(hostId, vtep);
+  /** Without a VTEP: something else of it has changed, as that it has fallen silent. */
+  move(hostId: string, vtep = this.#vteps.get(hostId)): void {
+    if (vtep !== undefined) this.#vteps.set(hostId, vtep);
     for (const listener of this.#listeners) listener();
   }
 
@@ -88,7 +89,7 @@ async function open(endpoints: number) {
   const settled = () =>
     eventually('the kernel has what the store has', async () => {
       const expected = (follower.endpointsOf(NETWORK.id) ?? [])
-        .filter(({ hostId }) => hostId !== 'h0')
+        .filter(({ hostId }) => hostId !== 'h0' && hosts.vtepOf(hostId))
         .map(({ id, addresses, hostId }) => `${id} ${addresses} ${hosts.vtepOf(hostId)}`);
       const actual = [...kernel.remotes].map(
         ([key, { addresses, vtep }]) => `${key.replace(/.*\//, '')} ${addresses} ${vtep}`,
@@ -115,6 +116,23 @@ test.each<[string, (cluster: Cluster) => unknown, calls: string[]]>([
     'an address that goes from one to another in one commit is of both',
     ({ change, put }) => change({ remove: keyOf(1) }, put(9, 'h2', '10.0.0.1')),
     ['e1,e9'],
+  ],
+  [
+    'a host that falls silent costs nothing',
+    async ({ hosts, change, put }) => {
+      hosts.move('h1');
+      await change(put(9, 'h2'));
+    },
+    ['e9'],
+  ],
+  [
+    'when a host gets its VTEP after its endpoints were seen, all are given',
+    async ({ hosts, change, put, kernel }) => {
+      await change(put(9, 'h9'));
+      await eventually('it was given', () => kernel.calls.includes('e9'));
+      hosts.move('h9', '192.0.2.9');
+    },
+    ['e9', 'all'],
   ],
   ['when a host has another VTEP, all are given', ({ hosts }) => hosts.move('h1', '192.0.2.99'), ['all']],
   [
