@@ -46,6 +46,9 @@ export interface RemoteEndpoint {
   readonly since: number;
 }
 
+/** By their ids. */
+export type Remotes = ReadonlyMap<string, RemoteEndpoint>;
+
 /** How many kernel entries a `setForwarding` had to touch. */
 export interface ForwardingChange {
   readonly added: number;
@@ -136,13 +139,12 @@ export interface Dataplane extends AsyncDisposable {
    */
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
-   * Makes FDB, neighbour and flood entries of the network equal to what `remotes`, endpoints by their ids, need. The network
-   * must exist. What was set last is remembered, and only the difference is applied. `changed`: no other ids differ from the
+   * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set last is remembered, and only the difference is applied. `changed`: no other ids differ from the
    * last call, so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
    */
   setForwarding(
     networkId: string,
-    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    remotes: Remotes,
     changed?: ReadonlySet<string>,
   ): Promise<ForwardingChange>;
   /**

@@ -14,7 +14,7 @@ import type {
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
-  RemoteEndpoint,
+  Remotes,
   Repair,
   TunnelFilter,
   Underlay,
@@ -28,7 +28,7 @@ import { HostUnderlay } from './kernel/underlay.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
 import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
 import { OVERLAY } from './network/overlay.js';
-import { GuardedFilter } from './nft/guarded-filter.js';
+import { GuardedFilter } from './nft/tunnel-filter.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */
@@ -125,7 +125,7 @@ export class LinuxDataplane implements Dataplane {
 
   setForwarding(
     networkId: string,
-    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    remotes: Remotes,
     changed?: ReadonlySet<string>,
   ): Promise<ForwardingChange> {
     return this.#mutex.run(networkId, () => this.#find(networkId).setForwarding(remotes, changed));

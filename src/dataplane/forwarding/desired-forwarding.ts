@@ -1,10 +1,10 @@
 import { isIP, isIPv6 } from 'node:net';
 import { XnetError } from '../../errors.js';
 import { parseMac } from '../../inet/mac-address.js';
-import type { RemoteEndpoint } from '../dataplane.js';
-import type { ForwardingState } from './forwarding-state.js';
+import type { RemoteEndpoint, Remotes } from '../dataplane.js';
+import type { ForwardingState, RemoteEntry } from './forwarding-state.js';
 
-/** The keys of the entries that an endpoint of another host needs, in the kernel's spelling. */
+/** What an endpoint of another host needs, in the kernel's spelling. */
 interface Needs {
   readonly id: string;
   readonly since: number;
@@ -14,12 +14,6 @@ interface Needs {
   readonly addresses: readonly string[];
 }
 
-/** Key of an entry -> the endpoints that need it. */
-type Index = Map<string, Set<Needs>>;
-
-/** Keys of entries, by their kind. */
-type Keys = Readonly<Record<'macs' | 'vteps' | 'addresses', Iterable<string>>>;
-
 /**
  * The entries that a network shall have for its endpoints on other hosts; ports of this host's are none of them. They follow
  * from the endpoints that there are, in whatever order these came: of two with one MAC or one address, the one that was
@@ -27,7 +21,8 @@ type Keys = Readonly<Record<'macs' | 'vteps' | 'addresses', Iterable<string>>>;
  */
 export class DesiredForwarding {
   readonly #needs = new Map<string, Needs>();
-  readonly #indexes: Record<keyof Keys, Index> = { macs: new Map(), vteps: new Map(), addresses: new Map() };
+  /** Name of an entry -> who needs it. */
+  readonly #entries = new Map<string, Set<Needs>>();
 
   /** `ownVtep` is never a destination; without `ipv6` the kernel has no neighbours of that family. */
   constructor(
@@ -37,8 +32,7 @@ export class DesiredForwarding {
 
   /** All entries. */
   get state(): ForwardingState {
-    const { macs, vteps, addresses } = this.#indexes;
-    return this.#entriesOf({ macs: macs.keys(), vteps: vteps.keys(), addresses: addresses.keys() });
+    return this.#stateOf(this.#entries.keys());
   }
 
   /**
@@ -46,17 +40,17 @@ export class DesiredForwarding {
    * and as they are now. Throws INVALID for a MAC or address that is none; nothing is changed then.
    */
   change(
-    remotes: ReadonlyMap<string, RemoteEndpoint>,
+    remotes: Remotes,
     ids: Iterable<string>,
   ): { readonly before: ForwardingState; readonly after: ForwardingState } {
-    const changed = new Set(ids);
-    const coming = [...changed].flatMap((id) => this.#needsOf(id, remotes.get(id)) ?? []);
-    const going = [...changed].flatMap((id) => this.#needs.get(id) ?? []);
-    const keys = keysOf([...going, ...coming]);
-    const before = this.#entriesOf(keys);
+    const changed = [...new Set(ids)];
+    const coming = changed.flatMap((id) => this.#needsOf(id, remotes.get(id)) ?? []);
+    const going = changed.flatMap((id) => this.#needs.get(id) ?? []);
+    const names = new Set([...going, ...coming].flatMap(entriesOf));
+    const before = this.#stateOf(names);
     for (const needs of going) this.#remove(needs);
     for (const needs of coming) this.#add(needs);
-    return { before, after: this.#entriesOf(keys) };
+    return { before, after: this.#stateOf(names) };
   }
 
   #needsOf(id: string, remote: RemoteEndpoint | undefined): Needs | undefined {
@@ -73,54 +67,38 @@ export class DesiredForwarding {
 
   #add(needs: Needs): void {
     this.#needs.set(needs.id, needs);
-    this.#eachEntry(needs, (index, key) => index.set(key, (index.get(key) ?? new Set()).add(needs)));
+    for (const name of entriesOf(needs))
+      this.#entries.set(name, (this.#entries.get(name) ?? new Set()).add(needs));
   }
 
   #remove(needs: Needs): void {
     this.#needs.delete(needs.id);
-    this.#eachEntry(needs, (index, key) => {
-      index.get(key)?.delete(needs);
-      if (index.get(key)?.size === 0) index.delete(key);
-    });
+    for (const name of entriesOf(needs)) {
+      this.#entries.get(name)?.delete(needs);
+      if (this.#entries.get(name)?.size === 0) this.#entries.delete(name);
+    }
   }
 
-  #eachEntry({ mac, vtep, addresses }: Needs, visit: (index: Index, key: string) => void): void {
-    visit(this.#indexes.macs, mac);
-    visit(this.#indexes.vteps, vtep);
-    for (const address of addresses) visit(this.#indexes.addresses, address);
-  }
-
-  /** Those of these keys that there are. */
-  #entriesOf({ macs, vteps, addresses }: Keys): ForwardingState {
-    const indexes = this.#indexes;
-    return {
-      remotes: pick(indexes.macs, macs, (by) => ({ bridged: true, vteps: new Set([latest(by).vtep]) })),
-      flood: pick(indexes.vteps, vteps, () => true),
-      neighbours: pick(indexes.addresses, addresses, (by) => latest(by).mac),
-      ports: new Map(),
-    };
+  /** Those of these entries that there shall be. */
+  #stateOf(names: Iterable<string>): ForwardingState {
+    const remotes = new Map<string, RemoteEntry>();
+    const flood = new Map<string, true>();
+    const neighbours = new Map<string, string>();
+    for (const name of names) {
+      const by = this.#entries.get(name);
+      if (!by) continue;
+      const [kind, key = ''] = name.split(' ');
+      if (kind === 'flood') flood.set(key, true);
+      else if (kind === 'mac') remotes.set(key, { bridged: true, vteps: new Set([latest(by).vtep]) });
+      else neighbours.set(key, latest(by).mac);
+    }
+    return { remotes, flood, neighbours, ports: new Map() };
   }
 }
 
-function keysOf(needs: readonly Needs[]): Keys {
-  return {
-    macs: new Set(needs.map(({ mac }) => mac)),
-    vteps: new Set(needs.map(({ vtep }) => vtep)),
-    addresses: new Set(needs.flatMap(({ addresses }) => addresses)),
-  };
-}
-
-function pick<Value>(
-  index: Index,
-  keys: Iterable<string>,
-  read: (by: Set<Needs>) => Value,
-): Map<string, Value> {
-  const picked = new Map<string, Value>();
-  for (const key of keys) {
-    const by = index.get(key);
-    if (by) picked.set(key, read(by));
-  }
-  return picked;
+/** The names of the entries that an endpoint needs: their kind and key. */
+function entriesOf({ mac, vtep, addresses }: Needs): string[] {
+  return [`mac ${mac}`, `flood ${vtep}`, ...addresses.map((address) => `neighbour ${address}`)];
 }
 
 /** Mostly there is but one. */

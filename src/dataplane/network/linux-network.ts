@@ -5,7 +5,7 @@ import type {
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
-  RemoteEndpoint,
+  Remotes,
   Repair,
 } from '../dataplane.js';
 import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
@@ -16,10 +16,8 @@ import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
-import { isSandbox } from '../sandbox/sandbox-interface.js';
-import { SandboxNames } from '../sandbox/sandbox-names.js';
-import { applyDevices, removeDevices } from './apply-devices.js';
-import { attachAgain, attachEndpoints } from './attach-endpoints.js';
+import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
+import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Link } from './links.js';
 import type { NetworkMode, Tunnel } from './mode.js';
@@ -100,10 +98,7 @@ export class LinuxNetwork {
   }
 
   /** As Dataplane.setForwarding. */
-  async setForwarding(
-    remotes: ReadonlyMap<string, RemoteEndpoint>,
-    changed?: ReadonlySet<string>,
-  ): Promise<ForwardingChange> {
+  async setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
     const applied = this.#isForwarding ? this.#wanted : undefined;
     if (applied && changed) {
       const { before, after } = applied.change(remotes, changed);
