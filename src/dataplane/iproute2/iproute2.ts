@@ -84,7 +84,7 @@ export class Iproute2 {
 
   /** Ends all programs. */
   async close(): Promise<void> {
-    await this.#standing.close();
+    await this.#standing.stop();
   }
 
   /** Runs one command outside a batch, as `ip netns add`. Throws like `batch`. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { monitorProgram } from '../../../src/dataplane/iproute2/monitor-program.js';
 import { runProgram } from '../../../src/dataplane/iproute2/program.js';
+import { eventually } from '../../support/time/eventually.js';
 
 describe('a program', () => {
   test('answers with its exit code and what it wrote', async () => {
@@ -25,4 +27,24 @@ describe('a program', () => {
   test('that is not installed is UNSUPPORTED', async () => {
     await expect(runProgram('no-such-program', [])).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   });
+});
+
+test('a program that reports does so line by line, until it is stopped', async () => {
+  const stop = new AbortController();
+  const lines: string[] = [];
+  let starts = 0;
+  const script = 'echo one; printf tw; sleep 0.05; echo o; exec sleep 30';
+  const monitoring = monitorProgram(
+    'sh',
+    ['-c', script],
+    stop.signal,
+    (line) => lines.push(line),
+    () => {
+      starts += 1;
+    },
+  );
+  await eventually(() => expect(lines).toEqual(['one', 'two']));
+  stop.abort();
+  await monitoring;
+  expect(starts).toBe(1);
 });
