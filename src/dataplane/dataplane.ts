@@ -155,10 +155,8 @@ export interface Dataplane extends AsyncDisposable {
    * kernel's sake.
    */
   repairNetwork(networkId: string, endpoints: () => readonly LocalEndpoint[]): Promise<NetworkCheck>;
-  /** Applied whole. No VNIs: no filter. */
-  setTunnelFilter(filter: TunnelFilter): Promise<void>;
-  /** Compares the filter with what was last set, and sets it again when it differs. */
-  repairTunnelFilter(): Promise<readonly Repair[]>;
+  /** Applied whole. No VNIs: no filter. Resolves to what others have altered since the same filter was set. */
+  setTunnelFilter(filter: TunnelFilter): Promise<readonly Repair[]>;
   /** Calls `listener` for what others do in the kernel, until disposed of. Never throws. */
   watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */

@@ -142,12 +142,8 @@ export class LinuxDataplane implements Dataplane {
     });
   }
 
-  setTunnelFilter(filter: TunnelFilter): Promise<void> {
+  setTunnelFilter(filter: TunnelFilter): Promise<readonly Repair[]> {
     return this.#filter.set(filter);
-  }
-
-  repairTunnelFilter(): Promise<readonly Repair[]> {
-    return this.#filter.repair();
   }
 
   watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {

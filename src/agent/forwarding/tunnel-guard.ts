@@ -13,7 +13,7 @@ const CHECK_MS = 20_000;
 const SWARM_MS = 200;
 
 export interface TunnelGuardParts {
-  readonly dataplane: Pick<Dataplane, 'setTunnelFilter' | 'repairTunnelFilter'>;
+  readonly dataplane: Pick<Dataplane, 'setTunnelFilter'>;
   readonly hosts: Pick<HostsView, 'list'>;
   readonly local: Pick<LocalNetworks, 'listNetworks'>;
   readonly repairs: RepairLog;
@@ -27,8 +27,6 @@ export interface TunnelGuardParts {
 export class TunnelGuard implements AsyncDisposable {
   readonly #parts: TunnelGuardParts;
   readonly #sweep: Sweep;
-  /** Hosts or networks may be others than those that it was set for. */
-  #isDue = true;
   #suspicion: NodeJS.Timeout | undefined;
 
   constructor(parts: TunnelGuardParts) {
@@ -45,9 +43,8 @@ export class TunnelGuard implements AsyncDisposable {
     this.#sweep.start();
   }
 
-  /** Sets the filter anew, soon; several hints at once are one change. */
+  /** Hosts or networks may be others: the filter is set soon; several hints at once are one change. */
   hint(): void {
-    this.#isDue = true;
     this.#sweep.hint();
   }
 
@@ -66,15 +63,9 @@ export class TunnelGuard implements AsyncDisposable {
 
   async #look(): Promise<number> {
     const { dataplane, hosts, local, repairs } = this.#parts;
-    // After a failure there is nothing set that it could be compared with.
-    if (!this.#isDue && this.#sweep.failure === undefined) {
-      repairs.note(await dataplane.repairTunnelFilter());
-      return CHECK_MS;
-    }
-    this.#isDue = false;
     const vteps = hosts.list().map(({ host }) => host.vtep);
     const vnis = [...new Set(local.listNetworks().map(({ record }) => record.vni))];
-    await dataplane.setTunnelFilter({ vteps, vnis });
+    repairs.note(await dataplane.setTunnelFilter({ vteps, vnis }));
     return CHECK_MS;
   }
 }

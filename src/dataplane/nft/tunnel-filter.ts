@@ -3,6 +3,7 @@
  * tracked. Other VNIs on the same port (Docker's swarm overlay) are not touched, nor is any other table.
  */
 import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { Limit } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
@@ -35,24 +36,18 @@ export class GuardedFilter {
     private readonly ownWork: OwnWork,
   ) {}
 
-  /** Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
-  async set(filter: TunnelFilter): Promise<void> {
+  /** As Dataplane.setTunnelFilter. Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
+  async set(filter: TunnelFilter): Promise<readonly Repair[]> {
     const lines = tunnelFilterLines(filter, this.port);
-    await this.#limit.run(() => this.ownWork.run(TUNNEL_FILTER, () => this.#set(lines)));
-  }
-
-  /** Throws like `set`. Nothing is repaired before something was set. */
-  async repair(): Promise<readonly Repair[]> {
     return this.#limit.run(async () => {
-      const last = this.#last;
-      if (!last) return [];
-      const repairs = diffTable(await this.#read(), last.text);
-      if (repairs.length > 0) await this.#set(last.lines);
+      const last = isDeepStrictEqual(lines, this.#last?.lines) ? this.#last : undefined;
+      const repairs = last ? diffTable(await this.#read(), last.text) : [];
+      if (!last || repairs.length > 0) await this.ownWork.run(TUNNEL_FILTER, () => this.#apply(lines));
       return repairs;
     });
   }
 
-  async #set(lines: readonly string[]): Promise<void> {
+  async #apply(lines: readonly string[]): Promise<void> {
     this.#last = undefined;
     const isTable = lines.some((line) => line.startsWith('add rule'));
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
