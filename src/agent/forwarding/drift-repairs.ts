@@ -155,10 +155,9 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    seen.note(strangers.filter((name) => !local.isBeingCreated(name)));
-    const long = strangers.filter(
-      (name) => !local.isBeingCreated(name) && seen.isLongerThan(name, ORPHAN_MS),
-    );
+    const unknown = strangers.filter((name) => !local.isBeingCreated(name));
+    seen.note(unknown);
+    const long = unknown.filter((name) => seen.isLongerThan(name, ORPHAN_MS));
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
     for (const name of long.filter((each) => outer.has(each))) {
