@@ -139,8 +139,9 @@ export interface Dataplane extends AsyncDisposable {
    */
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
-   * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set last is remembered, and only the difference is applied. `changed`: no other ids differ from the
-   * last call, so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
+   * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set
+   * last is remembered, and only the difference is applied. `changed`: no other ids differ from the last call that succeeded,
+   * so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
    */
   setForwarding(
     networkId: string,

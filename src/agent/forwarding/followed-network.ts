@@ -1,3 +1,4 @@
+import { sleep } from '../../concurrency/deadline.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, NetworkSpec, RemoteEndpoint } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
@@ -11,6 +12,7 @@ import { planRemote } from './forwarding-plan.js';
 
 /** Nothing is to be done until something changes. */
 const PAUSE_MS = 3_600_000;
+/** A kernel that refuses is not asked more often, whatever changes. */
 const RETRY_MS = 1_000;
 
 export interface FollowerParts {
@@ -34,6 +36,7 @@ export class FollowedNetwork implements AsyncDisposable {
   readonly applied: Promise<void>;
   readonly #parts: FollowerParts;
   readonly #sweep: Sweep;
+  readonly #stop = new AbortController();
   readonly #forgetHosts: () => void;
   #network: NetworkSpec;
   /** The kernel had it when it was last looked at. */
@@ -44,7 +47,6 @@ export class FollowedNetwork implements AsyncDisposable {
   /** Keys of endpoints of which #remotes may not be right; undefined: of any. */
   #changed: Set<string> | undefined;
   #resolveApplied: () => void = () => undefined;
-  #isEnded = false;
 
   constructor(parts: FollowerParts, network: NetworkSpec) {
     this.#parts = parts;
@@ -54,7 +56,7 @@ export class FollowedNetwork implements AsyncDisposable {
     });
     this.#sweep = new Sweep({
       look: () => this.#look(),
-      retryMs: RETRY_MS,
+      retryMs: 0,
       onFailure: (error) => this.#logFailure(error),
     });
     this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
@@ -90,7 +92,7 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isEnded = true;
+    this.#stop.abort();
     this.#forgetHosts();
     await this.#sweep[Symbol.asyncDispose]();
     this.#resolveApplied();
@@ -103,9 +105,11 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
+    const isFailing = this.failure !== undefined;
+    if (isFailing) await sleep(RETRY_MS, this.#stop.signal);
+    if (this.#stop.signal.aborted) return PAUSE_MS;
     const { dataplane, logger } = this.#parts;
     const { id } = this.#network;
-    const isFailing = this.failure !== undefined;
     const isEnsured = this.#isEnsured && !isFailing;
     const changed = isFailing ? undefined : this.#changed;
     // Before the first await: what is asked for in the meantime is done at the next look.
@@ -137,7 +141,7 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   #logFailure(error: unknown): void {
-    if (this.#isEnded) return;
+    if (this.#stop.signal.aborted) return;
     this.#parts.logger.error('cannot set forwarding', {
       network: this.#network.id,
       error: errorMessage(error),

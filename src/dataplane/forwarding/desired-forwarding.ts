@@ -1,3 +1,8 @@
+/**
+ * The entries that a network shall have for its endpoints on other hosts; ports of this host's are none of them. They follow
+ * from the endpoints that there are, in whatever order these came: of two with one MAC or one address, the one that was
+ * created later has the entry. A change costs what the endpoints that changed need, however many others there are. No effects.
+ */
 import { isIP, isIPv6 } from 'node:net';
 import { XnetError } from '../../errors.js';
 import { parseMac } from '../../inet/mac-address.js';
@@ -14,11 +19,6 @@ interface Needs {
   readonly addresses: readonly string[];
 }
 
-/**
- * The entries that a network shall have for its endpoints on other hosts; ports of this host's are none of them. They follow
- * from the endpoints that there are, in whatever order these came: of two with one MAC or one address, the one that was
- * created later has the entry. A change costs what the endpoints that changed need, however many others there are. No effects.
- */
 export class DesiredForwarding {
   readonly #needs = new Map<string, Needs>();
   /** Name of an entry -> who needs it. */
