@@ -42,12 +42,12 @@ export interface RemoteEndpoint {
   /** Plain IPv4 and IPv6 addresses; ARP and ND for them are answered on this host. */
   readonly addresses: readonly string[];
   readonly vtep: string;
+  /** Grows with the time of creation: of two with one MAC or address the later has it. */
+  readonly since: number;
 }
 
-/** Everything a network of this host knows of the other hosts. */
-export interface Forwarding {
-  readonly remotes: readonly RemoteEndpoint[];
-}
+/** By their ids. */
+export type Remotes = ReadonlyMap<string, RemoteEndpoint>;
 
 /** How many kernel entries a `setForwarding` had to touch. */
 export interface ForwardingChange {
@@ -122,6 +122,8 @@ export interface Dataplane extends AsyncDisposable {
    * Throws NOT_FOUND while this host has no such address.
    */
   followUnderlay(): Promise<Underlay>;
+  /** The largest packet of a container, in bytes, that crosses the underlay whole. */
+  containerMtu(underlay: Underlay): number;
   /** The namespace, bridge and VXLAN device of a network. Throws IN_USE when another device has the VNI. */
   ensureNetwork(network: NetworkSpec): Promise<void>;
   /** Removes the namespace and all in it; resolves when the VNI is free again. */
@@ -137,10 +139,15 @@ export interface Dataplane extends AsyncDisposable {
    */
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
-   * Makes FDB, neighbour and flood entries of the network equal to `forwarding`. The network must exist. What
-   * was set last is remembered, and only the difference is applied.
+   * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set
+   * last is remembered, and only the difference is applied. `changed`: no other ids differ from the last call that succeeded,
+   * so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
    */
-  setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange>;
+  setForwarding(
+    networkId: string,
+    remotes: Remotes,
+    changed?: ReadonlySet<string>,
+  ): Promise<ForwardingChange>;
   /**
    * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
    * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and
@@ -149,10 +156,8 @@ export interface Dataplane extends AsyncDisposable {
    * kernel's sake.
    */
   repairNetwork(networkId: string, endpoints: () => readonly LocalEndpoint[]): Promise<NetworkCheck>;
-  /** Applied whole. No VNIs: no filter. */
-  setTunnelFilter(filter: TunnelFilter): Promise<void>;
-  /** Compares the filter with what was last set, and sets it again when it differs. */
-  repairTunnelFilter(): Promise<readonly Repair[]>;
+  /** Applied whole. No VNIs: no filter. Resolves to what others have altered since the same filter was set. */
+  setTunnelFilter(filter: TunnelFilter): Promise<readonly Repair[]>;
   /** Calls `listener` for what others do in the kernel, until disposed of. Never throws. */
   watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */

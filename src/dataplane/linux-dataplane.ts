@@ -8,13 +8,13 @@ import { parseMac } from '../inet/mac-address.js';
 import type {
   Dataplane,
   EndpointSpec,
-  Forwarding,
   ForwardingChange,
   KernelHint,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
+  Remotes,
   Repair,
   TunnelFilter,
   Underlay,
@@ -23,12 +23,12 @@ import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
-import { HostUnderlay } from './kernel/host-underlay.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
-import { removeDevices } from './network/apply-devices.js';
+import { HostUnderlay } from './kernel/underlay.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
 import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
-import { GuardedFilter } from './nft/guarded-filter.js';
+import { OVERLAY } from './network/overlay.js';
+import { GuardedFilter } from './nft/tunnel-filter.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */
@@ -67,7 +67,8 @@ export class LinuxDataplane implements Dataplane {
     const underlay = new HostUnderlay(iproute2, options.underlay);
     const tunnel = async () => ({ vtep: (underlay.current ?? (await underlay.find())).vtep, port });
     this.#underlay = underlay;
-    this.#host = { iproute2, ownWork, tunnel, namespace: new HostNamespace(hostNamespace) };
+    const namespace = new HostNamespace(hostNamespace);
+    this.#host = { iproute2, ownWork, mode: OVERLAY, namespace, tunnel };
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
@@ -83,19 +84,22 @@ export class LinuxDataplane implements Dataplane {
     return this.#underlay.follow();
   }
 
+  containerMtu(underlay: Underlay): number {
+    return this.#host.mode.containerMtu(underlay);
+  }
+
   async ensureNetwork(network: NetworkSpec): Promise<void> {
     await this.#mutex.run(network.id, () => this.#ensureNetwork(network));
   }
 
   async removeNetwork(networkId: string): Promise<void> {
-    const { iproute2, ownWork } = this.#host;
     // The program that removes an interface would stand on, and keep the namespace and its VNI alive.
     const leaving = [...this.#leaving].filter(([key]) => key.startsWith(`${networkId} `));
     await Promise.allSettled(leaving.map(([, removal]) => removal));
     await this.#mutex.run(networkId, async () => {
+      const network = this.#find(networkId);
       this.#networks.delete(networkId);
-      const namespace = new NetworkNamespace(networkId, iproute2);
-      await ownWork.run(namespace.name, () => removeDevices(namespace));
+      await network.remove();
     });
   }
 
@@ -119,11 +123,12 @@ export class LinuxDataplane implements Dataplane {
     return removal;
   }
 
-  setForwarding(networkId: string, forwarding: Forwarding): Promise<ForwardingChange> {
-    return this.#mutex.run(networkId, () => {
-      const network = this.#networks.get(networkId) ?? new LinuxNetwork(networkId, this.#host);
-      return network.setForwarding(forwarding);
-    });
+  setForwarding(
+    networkId: string,
+    remotes: Remotes,
+    changed?: ReadonlySet<string>,
+  ): Promise<ForwardingChange> {
+    return this.#mutex.run(networkId, () => this.#find(networkId).setForwarding(remotes, changed));
   }
 
   async repairNetwork(
@@ -137,12 +142,8 @@ export class LinuxDataplane implements Dataplane {
     });
   }
 
-  setTunnelFilter(filter: TunnelFilter): Promise<void> {
+  setTunnelFilter(filter: TunnelFilter): Promise<readonly Repair[]> {
     return this.#filter.set(filter);
-  }
-
-  repairTunnelFilter(): Promise<readonly Repair[]> {
-    return this.#filter.repair();
   }
 
   watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {
@@ -167,8 +168,13 @@ export class LinuxDataplane implements Dataplane {
     await this.#host.namespace[Symbol.asyncDispose]();
   }
 
+  /** One that was not ensured is not remembered. */
+  #find(networkId: string): LinuxNetwork {
+    return this.#networks.get(networkId) ?? new LinuxNetwork(networkId, this.#host);
+  }
+
   async #ensureNetwork(spec: NetworkSpec): Promise<LinuxNetwork> {
-    const network = this.#networks.get(spec.id) ?? new LinuxNetwork(spec.id, this.#host);
+    const network = this.#find(spec.id);
     this.#networks.set(spec.id, network);
     await network.ensure(spec);
     return network;

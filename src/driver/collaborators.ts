@@ -103,7 +103,7 @@ export interface NetworkFollower {
   /** Resolves when this host forwards to all endpoints of the network as the store has them; then keeps it so. */
   follow(network: NetworkSpec): Promise<void>;
   /** The network has no endpoint left on this host: follows on for a while, since the next may come soon. */
-  rest(networkId: string): void;
+  unfollowLater(networkId: string): void;
   /** Resolves when nothing of the network is touched any more. Idempotent. */
   unfollow(networkId: string): Promise<void>;
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
-import { containerMtu } from '../dataplane/container-mtu.js';
 import { EndpointSandboxes } from '../dns/sandbox/endpoint-sandboxes.js';
 import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/container-directories.js';
 import { HostsFiles } from '../docker/hosts-files.js';
@@ -92,7 +91,7 @@ export function createDriver(
   const common = {
     store,
     pools: poolBook(poolRequests, ipam),
-    largestMtu: () => containerMtu(changes.underlay),
+    largestMtu: () => dataplane.containerMtu(changes.underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
     reached,

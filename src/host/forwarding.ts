@@ -3,39 +3,17 @@ import { adoptKernelState } from '../agent/forwarding/adoption.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
-import { HostRegistration } from '../agent/hosts/host-registration.js';
-import { HostsView } from '../agent/hosts/hosts-view.js';
-import { loadLocalState } from '../agent/local/local-state.js';
-import { followOwnBindings } from '../agent/local/own-bindings.js';
-import { containerMtu } from '../dataplane/container-mtu.js';
-import type { NetworkSpec, Underlay } from '../dataplane/dataplane.js';
-import { LocalNetworks } from '../driver/local-networks.js';
-import type { BindingRecord } from '../model/binding.js';
-import type { HostRecord } from '../model/host.js';
-import { keys } from '../model/keys.js';
-import { type NetworkRecord, networkRecord } from '../model/network.js';
+import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { NetworkRecord } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
-import { Replica } from '../replica/replica.js';
-import type { View } from '../replica/view.js';
-import { RecordReader } from '../store/record-reader.js';
+import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown } from './names-last-known.js';
 import { virtualSubnetsOf } from './virtual-subnets.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
-export interface Forwarding {
-  readonly replica: Replica;
-  readonly records: RecordReader;
+export interface Forwarding extends Cluster {
   readonly changes: HostChanges;
-  readonly registration: HostRegistration;
-  readonly hosts: HostsView;
-  /** Of the cluster. */
-  readonly clusterNetworks: View<NetworkRecord>;
-  /** Of this host. */
-  readonly bindings: View<BindingRecord>;
-  readonly local: LocalNetworks;
-  /** As loadLocalState resolves. */
-  readonly isLocalFresh: boolean;
   readonly follower: NetworkFollower;
   readonly guard: TunnelGuard;
   readonly repairs: RepairLog;
@@ -47,39 +25,17 @@ export async function startForwarding(
   foundation: Foundation,
   started: AsyncDisposable[],
 ): Promise<Forwarding> {
-  const { logger, dataplane, hostId, zones, clash } = foundation;
+  const { logger, dataplane, hostId, zones } = foundation;
   const underlay = await dataplane.findUnderlay();
   const name = hostname();
-
-  const records = new RecordReader(logger);
-  const replica = new Replica(foundation.store, records);
-  started.push(replica);
-  const record = hostRecordOf(foundation, name, underlay);
-  const registration = new HostRegistration(replica, record, logger, clash);
-  started.push(registration);
-  await registration.start();
-
-  const hosts = new HostsView(replica);
-  const clusterNetworks = replica.follow(keys.networks(), networkRecord);
-  const bindings = followOwnBindings(replica, hostId);
-  await hosts.ready();
-
-  const local = new LocalNetworks((networkId) => clusterNetworks.get(keys.network(networkId))?.record);
-  const isLocalFresh = await loadLocalState({
-    replica,
-    hostId,
-    networks: clusterNetworks,
-    bindings,
-    local,
-    records,
-  });
+  const cluster = await followCluster(foundation, { name, vtep: underlay.vtep }, started);
+  const { replica, registration, hosts, local } = cluster;
 
   const repairs = new RepairLog(logger);
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
   started.push(guard);
   hosts.onChange(() => guard.hint());
-  hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
-  guard.hint();
+  guard.start();
 
   const lastKnown = namesLastKnown(replica, hostId);
   let isAdopting = true;
@@ -100,7 +56,7 @@ export async function startForwarding(
     id,
     vni,
     multicast,
-    mtu: asked ?? containerMtu(changes.underlay),
+    mtu: asked ?? dataplane.containerMtu(changes.underlay),
   });
   const refresh = () =>
     follower.refresh((id) => {
@@ -113,22 +69,5 @@ export async function startForwarding(
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  const known = { replica, records, hosts, clusterNetworks, bindings, local, isLocalFresh };
-  return { ...known, changes, registration, follower, guard, repairs, specOf };
-}
-
-function hostRecordOf(
-  { config, hostId, machine, version }: Foundation,
-  name: string,
-  underlay: Underlay,
-): HostRecord {
-  return {
-    version: 1,
-    id: hostId,
-    name,
-    vtep: underlay.vtep,
-    vxlanPort: config.vxlanPort,
-    xnetVersion: version,
-    machine,
-  };
+  return { ...cluster, changes, follower, guard, repairs, specOf };
 }

@@ -66,7 +66,7 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|container-mtu)\.js$/],
+  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
   [/^(driver|agent|ipam|dns|replica)\//, /^store\//, /^store\/(store|record-reader|transact)\.js$/],
   [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
   [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],

@@ -21,8 +21,6 @@ export interface DriftRepairsParts {
   readonly suspectUnderlay: () => void;
   readonly repairs: RepairLog;
   readonly logger: Logger;
-  /** Time between two looks at all that there is. Default 22000 ms. */
-  readonly sweepMs?: number;
 }
 
 /** What is altered by hand is found within 30 s: this, and the time that a look takes. */
@@ -56,21 +54,19 @@ export class DriftRepairs implements AsyncDisposable {
   readonly #sweeps: readonly Sweep[];
   readonly #hinted = new Map<string, NodeJS.Timeout>();
   readonly #orphans = new Map<string, Absences>();
-  /** Network -> why the last look failed; and the networks whose failure is in the log. */
-  readonly #failures = new Map<string, string>();
-  readonly #logged = new Set<string>();
+  /** Network -> why the last look failed, and whether that is in the log. */
+  readonly #failures = new Map<string, { readonly reason: string; readonly isLogged: boolean }>();
   readonly #work = new Set<Promise<void>>();
   #watch: AsyncDisposable | undefined;
   #first: NodeJS.Timeout | undefined;
 
   constructor(parts: DriftRepairsParts) {
     this.#parts = parts;
-    const { sweepMs = SWEEP_MS } = parts;
     this.#sweeps = [() => this.#checkAll(), () => this.#checkRules()].map(
       (look) =>
         new Sweep({
-          look: () => look().then(() => sweepMs),
-          retryMs: sweepMs,
+          look: () => look().then(() => SWEEP_MS),
+          retryMs: SWEEP_MS,
           onFailure: (error) => parts.logger.error('cannot look for drift', { error: errorMessage(error) }),
         }),
     );
@@ -134,7 +130,6 @@ export class DriftRepairs implements AsyncDisposable {
       if (check.failure !== undefined) throw check.failure;
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
-      this.#logged.delete(networkId);
     } catch (error: unknown) {
       this.#noteFailure(networkId, errorMessage(error));
     }
@@ -142,14 +137,11 @@ export class DriftRepairs implements AsyncDisposable {
 
   /** The first failure in a row is mostly due to a change during the look, so the look is repeated soon. */
   #noteFailure(networkId: string, error: string): void {
-    const { logger } = this.#parts;
     const former = this.#failures.get(networkId);
-    this.#failures.set(networkId, error);
-    if (former === undefined) this.#hint(networkId, AGAIN_MS);
-    else if (former !== error || !this.#logged.has(networkId)) {
-      logger.error('cannot repair a network', { network: networkId, error });
-      this.#logged.add(networkId);
-    }
+    this.#failures.set(networkId, { reason: error, isLogged: former !== undefined });
+    if (!former) this.#hint(networkId, AGAIN_MS);
+    else if (former.reason !== error || !former.isLogged)
+      this.#parts.logger.error('cannot repair a network', { network: networkId, error });
   }
 
   #endpointsOf(networkId: string): LocalEndpoint[] {
@@ -163,10 +155,9 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    seen.note(strangers.filter((name) => !local.isBeingCreated(name)));
-    const long = strangers.filter(
-      (name) => !local.isBeingCreated(name) && seen.isLongerThan(name, ORPHAN_MS),
-    );
+    const unknown = strangers.filter((name) => !local.isBeingCreated(name));
+    seen.note(unknown);
+    const long = unknown.filter((name) => seen.isLongerThan(name, ORPHAN_MS));
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
     for (const name of long.filter((each) => outer.has(each))) {

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { Limit } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { OwnWork } from './own-work.js';
-import { startProgram } from './program.js';
+import { runProgram } from './program.js';
 import { type Iproute2Program, type Lane, StandingPrograms } from './standing-programs.js';
 
 /** One line of a batch that the kernel (or iproute2) refused. */
@@ -89,17 +89,15 @@ export class Iproute2 {
 
   /** Ends all programs. */
   async close(): Promise<void> {
-    await this.#standing.close();
+    await this.#standing.stop();
   }
 
   /** Runs one command outside a batch, as `ip netns add`. Throws like `batch`. */
   async run(args: readonly string[], tolerate?: (failure: BatchFailure) => boolean): Promise<void> {
     await this.#limits.main.run(async () => {
-      const started = startProgram('ip', args);
-      const output = await started.finish('');
-      if (output.exitCode === 0) return;
-      const failure = { line: args.join(' '), words: plainWords(output.stderr) };
-      if (!tolerate?.(failure)) throw failed(started.command, failure);
+      const { command, exitCode, stderr } = await runProgram('ip', args);
+      const failure = { line: args.join(' '), words: plainWords(stderr) };
+      if (exitCode !== 0 && !tolerate?.(failure)) throw failed(command, failure);
     });
   }
 
@@ -122,10 +120,10 @@ export class Iproute2 {
   }
 
   async #listOnce(program: Iproute2Program, args: readonly string[]): Promise<List> {
-    const started = startProgram(program, [...this.#namespaceArgs(undefined), '-j', ...args]);
-    const { exitCode, stdout, stderr } = await started.finish('');
-    if (exitCode === 0) return { command: started.command, json: stdout, isWhole: !INTERRUPTED.test(stderr) };
-    throw failed(started.command, { line: args.join(' '), words: plainWords(stderr) });
+    const words = [...this.#namespaceArgs(undefined), '-j', ...args];
+    const { command, exitCode, stdout, stderr } = await runProgram(program, words);
+    if (exitCode === 0) return { command, json: stdout, isWhole: !INTERRUPTED.test(stderr) };
+    throw failed(command, { line: args.join(' '), words: plainWords(stderr) });
   }
 
   async #listStanding(
@@ -147,9 +145,9 @@ export class Iproute2 {
   }
 
   async #runOnce(program: Iproute2Program, lines: readonly string[]): Promise<BatchOutcome> {
-    const started = startProgram(program, [...this.#namespaceArgs(undefined), '-force', '-batch', '-']);
-    const { exitCode, stderr } = await started.finish(`${lines.join('\n')}\n`);
-    return { command: started.command, failures: exitCode === 0 ? [] : parseFailures(lines, stderr) };
+    const args = [...this.#namespaceArgs(undefined), '-force', '-batch', '-'];
+    const { command, exitCode, stderr } = await runProgram(program, args, `${lines.join('\n')}\n`);
+    return { command, failures: exitCode === 0 ? [] : parseFailures(lines, stderr) };
   }
 
   async #runStanding(

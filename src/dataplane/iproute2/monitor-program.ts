@@ -6,57 +6,24 @@ const RESTART_MS = 5_000;
 /** It would outlive a daemon that is killed, until the next event finds nobody to read it. */
 const WITH_US = ['--pdeathsig', 'KILL'];
 
-/** Of a line; what is longer says nothing that we look for. */
-const LONGEST_LINE = 16_384;
-
-/** A program that reports, line by line, until it is disposed of; started again when it ends before. */
-export class MonitorProgram implements AsyncDisposable {
-  readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
-
-  constructor(
-    private readonly program: string,
-    private readonly args: readonly string[],
-    private readonly take: (line: string) => void,
-    /** Each time it is started: what came before is not reported. */
-    private readonly onStart: () => void = () => {},
-  ) {
-    this.#running = this.#run();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.#runOnce(signal);
-      await sleep(RESTART_MS, signal);
-    }
-  }
-
-  /** Never rejects. */
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    const child = execa('setpriv', [...WITH_US, this.program, ...this.args], {
-      reject: false,
-      buffer: false,
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'ignore',
+/**
+ * Runs a program that reports line by line, until `signal` aborts; again when it ends before. `onStart`: each time that it
+ * is started, since what came before is not reported. Rejects only as `take` throws.
+ */
+export async function monitorProgram(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  take: (line: string) => void,
+  onStart: () => void = () => {},
+): Promise<void> {
+  while (!signal.aborted) {
+    const child = execa('setpriv', [...WITH_US, program, ...args], {
+      ...{ reject: false, buffer: false, stdin: 'ignore', stderr: 'ignore' },
+      ...{ cancelSignal: signal, killSignal: 'SIGKILL' },
     });
-    this.onStart();
-    let rest = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = (lines.pop() ?? '').slice(-LONGEST_LINE);
-      for (const line of lines) this.take(line);
-    });
-    const kill = () => child.kill('SIGKILL');
-    signal.addEventListener('abort', kill);
-    if (signal.aborted) kill();
-    await child;
-    signal.removeEventListener('abort', kill);
+    onStart();
+    for await (const line of child) take(line);
+    await sleep(RESTART_MS, signal);
   }
 }

@@ -52,14 +52,10 @@ export class StandingPrograms {
     return this.#put(key, started, namespace, inode);
   }
 
-  /** Ends those of a namespace: while one stands, the namespace and the VNI in it live on. */
-  async stop(namespace: string): Promise<void> {
-    const keys = [...this.#standing].filter(([, each]) => each.namespace === namespace).map(([key]) => key);
-    await Promise.all(keys.map((key) => this.#remove(key)?.program.stop()));
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#standing.keys()].map((key) => this.#remove(key)?.program.stop()));
+  /** Ends all, or those of a namespace: while one stands, the namespace and the VNI in it live on. */
+  async stop(namespace?: string): Promise<void> {
+    const of = [...this.#standing].filter(([, each]) => each.namespace === (namespace ?? each.namespace));
+    await Promise.all(of.map(([key]) => this.#remove(key)?.program.stop()));
   }
 
   #put(key: string, program: StandingProgram, namespace: string, inode: number | undefined): StandingProgram {

@@ -3,6 +3,7 @@
  * The text of a device is compared with the one before: most events are only of a carrier, as when a container
  * starts. Interface names that the line gives for others (`master`, after `@`) may be those of another namespace.
  */
+import type { Underlay } from '../dataplane.js';
 import { networkIdOf } from '../interface-names.js';
 
 /** Devices whose text is remembered, of all namespaces; the one without an event for longest goes first. */
@@ -14,6 +15,9 @@ const COMPARED =
 
 /** Multicast addresses that the kernel itself listens to. */
 const OWN_NEIGHBOUR = /lladdr (33:33|01:00:5e):/;
+
+/** Not to be used: another address takes its place (RFC 4862, section 5.5.4), or it is on trial. */
+const UNFIT = / (deprecated|tentative|dadfailed)\b/;
 
 export class KernelEvents {
   /** Number of a namespace in the host's -> network id. */
@@ -72,4 +76,20 @@ function essenceOf(text: string): string {
   const up = /<[^>]*\bUP\b/.test(text.replace('LOWER_UP', ''));
   const words = [...text.matchAll(COMPARED)].map(([word]) => word);
   return [up, text.includes(' master '), ...words].join(' ');
+}
+
+/**
+ * Whether a line says that the underlay may not be what it was: its address is
+ * gone, or its interface has another MTU or name. Other addresses that come and go do not matter as long as it is there. Pure.
+ */
+export function concernsUnderlay(line: string, underlay: Underlay): boolean {
+  const [, deleted, index, device, rest = ''] =
+    /^\[nsid current\](Deleted )?(\d+): ([^\s@:]+)(.*)$/.exec(line) ?? [];
+  if (device === undefined) return false;
+  const address = /^\s+inet6? ([^\s/]+)/.exec(rest)?.[1];
+  if (address !== undefined) return address === underlay.vtep && (deleted !== undefined || UNFIT.test(rest));
+  const isIndexed = Number(index) === underlay.index;
+  if (device !== underlay.interface) return isIndexed;
+  const mtu = / mtu (\d+) qdisc /.exec(rest)?.[1];
+  return deleted !== undefined || (mtu !== undefined && Number(mtu) !== underlay.mtu);
 }

@@ -22,14 +22,8 @@ export async function checkKernel(iproute2: Iproute2): Promise<void> {
     if (!isXnetError(error, 'KERNEL', 'UNSUPPORTED')) throw error;
     const remedy =
       'load the modules vxlan, bridge and veth (modprobe), or use a kernel that has them; xnet must run as root';
-    throw new XnetError(
-      'UNSUPPORTED',
-      `this kernel cannot make a VXLAN device (${error.message}): ${remedy}`,
-      error.fields,
-      {
-        cause: error,
-      },
-    );
+    const message = `this kernel cannot make a VXLAN device (${error.message}): ${remedy}`;
+    throw new XnetError('UNSUPPORTED', message, error.fields, { cause: error });
   }
 }
 

@@ -4,12 +4,11 @@ import { z } from 'zod';
 import type { KernelHint, Underlay } from '../dataplane.js';
 import { NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
-import { MonitorProgram } from '../iproute2/monitor-program.js';
+import { monitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { enterCommand } from '../nft/nft.js';
 import { TUNNEL_FILTER } from '../nft/tunnel-filter.js';
-import { KernelEvents } from './kernel-events.js';
-import { concernsUnderlay } from './underlay-events.js';
+import { concernsUnderlay, KernelEvents } from './kernel-events.js';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
 
@@ -25,7 +24,8 @@ export interface KernelWatchParts {
 export class KernelWatch implements AsyncDisposable {
   readonly #parts: KernelWatchParts;
   readonly #events = new KernelEvents();
-  readonly #monitors: readonly MonitorProgram[];
+  readonly #stop = new AbortController();
+  readonly #monitoring: Promise<unknown>;
   #learning: Promise<void> | undefined;
   #names: FSWatcher | undefined;
 
@@ -35,23 +35,21 @@ export class KernelWatch implements AsyncDisposable {
     const inHost = host === undefined ? [] : ['-n', host];
     const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
     const [nft = '', ...args] = [...enterCommand(host), 'nft', 'monitor'];
-    this.#monitors = [
-      new MonitorProgram(
-        'ip',
-        monitor,
-        (line) => this.#takeEvent(line),
-        () => {
-          this.#learning = this.#learnNumbers();
-          parts.listener('underlay');
-        },
-      ),
-      new MonitorProgram(nft, args, (line) => this.#takeRule(line)),
-    ];
+    const onStart = () => {
+      this.#learning = this.#learnNumbers();
+      parts.listener('underlay');
+    };
+    const { signal } = this.#stop;
+    this.#monitoring = Promise.all([
+      monitorProgram('ip', monitor, signal, (line) => this.#takeEvent(line), onStart),
+      monitorProgram(nft, args, signal, (line) => this.#takeRule(line)),
+    ]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#names?.close();
-    await Promise.all(this.#monitors.map((monitor) => monitor[Symbol.asyncDispose]()));
+    this.#stop.abort();
+    await this.#monitoring;
     await this.#learning;
   }
 

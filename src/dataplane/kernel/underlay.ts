@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { XnetError } from '../../errors.js';
 import type { Underlay } from '../dataplane.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
+import { checkKernel } from './kernel-support.js';
 
 const addressSchema = z.object({
   family: z.string().optional(),
@@ -23,7 +24,33 @@ const interfacesSchema = z.array(
 );
 const routesSchema = z.array(z.object({ dev: z.string().optional(), metric: z.number().optional() }));
 
-export interface HostInterface {
+export class HostUnderlay {
+  /** The one that this host has, once it was looked for. */
+  current: Underlay | undefined;
+
+  /** `wanted`: interface name or address; default: the interface of the default route. */
+  constructor(
+    private readonly iproute2: Iproute2,
+    private readonly wanted: string | undefined,
+  ) {}
+
+  /** As Dataplane.findUnderlay. */
+  async find(): Promise<Underlay> {
+    const underlay = chooseUnderlay(this.wanted, await readHostInterfaces(this.iproute2));
+    await checkKernel(this.iproute2);
+    this.current = underlay;
+    return underlay;
+  }
+
+  /** As Dataplane.followUnderlay. */
+  async follow(): Promise<Underlay> {
+    const current = this.current ?? (await this.find());
+    this.current = followUnderlay(this.wanted, current, await readHostInterfaces(this.iproute2));
+    return this.current;
+  }
+}
+
+interface HostInterface {
   readonly name: string;
   /** Stays when it is renamed. */
   readonly index?: number;
@@ -33,12 +60,12 @@ export interface HostInterface {
 }
 
 /** The host's interfaces, and those of its default routes: IPv4 first, lower metric first. */
-export interface HostInterfaces {
+interface HostInterfaces {
   readonly interfaces: readonly HostInterface[];
   readonly defaultRoutes: readonly string[];
 }
 
-export async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterfaces> {
+async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterfaces> {
   const [interfaces, ipv4Routes, ipv6Routes] = await Promise.all([
     iproute2.show('ip', undefined, ['addr', 'show'], interfacesSchema),
     iproute2.show('ip', undefined, ['-4', 'route', 'show', 'default'], routesSchema),
@@ -66,13 +93,11 @@ export async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterf
 export function chooseUnderlay(wanted: string | undefined, host: HostInterfaces): Underlay {
   const byAddress = host.interfaces.find(({ addresses }) => wanted && addresses.includes(wanted));
   if (wanted && byAddress) return underlayOf(byAddress, wanted);
-  const candidates = wanted ? [wanted] : host.defaultRoutes;
-  for (const name of candidates) {
-    const found = host.interfaces.find((candidate) => candidate.name === name);
-    const vtep = found && (found.addresses.find((address) => !isIPv6(address)) ?? found.addresses[0]);
-    if (found && vtep) return underlayOf(found, vtep);
-  }
-  throw notFound(wanted, host);
+  const firstOf = (addresses: readonly string[]) =>
+    addresses.find((address) => !isIPv6(address)) ?? addresses[0];
+  const chosen = firstWith(wanted ? [wanted] : host.defaultRoutes, host, firstOf);
+  if (!chosen) throw notFound(wanted, host);
+  return chosen;
 }
 
 /**
@@ -90,12 +115,25 @@ export function followUnderlay(
   if (holder) return underlayOf(holder, current.vtep);
   const asked = wanted !== undefined && isIP(wanted) === 0 ? [wanted] : [];
   const names = wanted === undefined ? [current.interface, ...host.defaultRoutes] : asked;
+  const alike = firstWith(names, host, (addresses) =>
+    addresses.find((address) => isIP(address) === isIP(current.vtep)),
+  );
+  if (!alike) throw gone(wanted, current, names);
+  return alike;
+}
+
+/** The first of these interfaces that has an address to choose. */
+function firstWith(
+  names: readonly string[],
+  { interfaces }: HostInterfaces,
+  choose: (addresses: readonly string[]) => string | undefined,
+): Underlay | undefined {
   for (const name of names) {
-    const found = host.interfaces.find((candidate) => candidate.name === name);
-    const vtep = found?.addresses.find((address) => isIP(address) === isIP(current.vtep));
+    const found = interfaces.find((each) => each.name === name);
+    const vtep = found && choose(found.addresses);
     if (found && vtep) return underlayOf(found, vtep);
   }
-  throw gone(wanted, current, names);
+  return undefined;
 }
 
 function underlayOf({ name, index, mtu }: HostInterface, vtep: string): Underlay {

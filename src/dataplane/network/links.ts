@@ -58,7 +58,8 @@ export function isRight(link: Link, { mtu, address, master, flags = {}, bridge =
     (master === undefined ? link.mtu === mtu : passes(link, mtu)) &&
     holds(link, { ...(address && { address }), ...(master && { master }) }) &&
     holds(link.linkinfo?.info_data, bridge) &&
-    agrees(link.linkinfo?.info_slave_data, flags)
+    // An older iproute2 does not print them all.
+    holds({ ...flags, ...link.linkinfo?.info_slave_data }, flags)
   );
 }
 
@@ -77,14 +78,6 @@ export function holds(
   wanted: Readonly<Record<string, unknown>>,
 ): boolean {
   return Object.entries(wanted).every(([key, value]) => actual?.[key] === value);
-}
-
-/** True when no key of `wanted` has another value in `actual`; an older iproute2 does not print them all. */
-function agrees(
-  actual: Record<string, unknown> | undefined,
-  wanted: Readonly<Record<string, unknown>>,
-): boolean {
-  return Object.entries(wanted).every(([key, value]) => (actual?.[key] ?? value) === value);
 }
 
 function phrase(words: Readonly<Record<string, string | number | boolean>>): string {

@@ -1,34 +1,33 @@
 import { type Change, isExtra, linesOf, repairsOf } from '../changes.js';
 import type {
   EndpointSpec,
-  Forwarding,
   ForwardingChange,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
+  Remotes,
   Repair,
 } from '../dataplane.js';
 import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
+import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import { GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
-import { isSandbox } from '../sandbox/sandbox-interface.js';
-import { SandboxNames } from '../sandbox/sandbox-names.js';
-import { applyDevices } from './apply-devices.js';
-import { attachAgain, attachEndpoints } from './attach-endpoints.js';
+import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
+import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Link } from './links.js';
 import type { NetworkMode, Tunnel } from './mode.js';
 import { NetworkNamespace } from './network-namespace.js';
-import { OVERLAY } from './overlay.js';
 
 /** What the networks of a host have in common. */
 export interface LinuxHost {
   readonly iproute2: Iproute2;
   readonly ownWork: OwnWork;
+  readonly mode: NetworkMode;
   readonly namespace: HostNamespace;
   readonly tunnel: () => Promise<Tunnel>;
 }
@@ -38,17 +37,16 @@ export interface LinuxHost {
  * whenever it may no longer be true. But for `learnNames`, one thing at a time is to be asked of it.
  */
 export class LinuxNetwork {
-  readonly #mode: NetworkMode = OVERLAY;
   readonly #namespace: NetworkNamespace;
   readonly #sandboxNames = new SandboxNames();
   /** Undefined: it is not known to be there. */
   #spec: NetworkSpec | undefined;
   /** MAC -> port of the endpoints that are attached. */
   #ports = new Map<string, string>();
-  /** Undefined: it has to be observed. */
-  #forwarding: ForwardingState | undefined;
   /** What was asked for last, whether the kernel has it or not. */
-  #wanted: ForwardingState | undefined;
+  #wanted: DesiredForwarding | undefined;
+  /** The kernel has what is wanted. False: it has to be observed. */
+  #isForwarding = false;
 
   constructor(
     id: string,
@@ -71,7 +69,7 @@ export class LinuxNetwork {
     const isKnown = this.#spec !== undefined;
     const tunnel = await this.host.tunnel();
     const links = await this.#namespace.findLinks(GROUPS.core);
-    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(spec, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(spec, tunnel));
     this.#spec = undefined;
     const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
     await this.host.ownWork.run(this.#namespace.name, work);
@@ -81,10 +79,16 @@ export class LinuxNetwork {
     this.#spec = spec;
   }
 
+  /** Whether this process made it or not. Nothing more is to be asked of it. */
+  async remove(): Promise<void> {
+    const work = () => removeDevices(this.#namespace, this.host.mode.deviceNames);
+    await this.host.ownWork.run(this.#namespace.name, work);
+  }
+
   /** Of a network that is like this one. Throws NOT_FOUND when somebody took it apart. */
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
     const into = await this.host.namespace.path();
-    const changes = endpoints.map((endpoint) => this.#mode.attachment.add(network, endpoint, into));
+    const changes = endpoints.map((endpoint) => this.host.mode.attachment.add(network, endpoint, into));
     await attachEndpoints(this.#namespace, changes);
     for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
   }
@@ -93,18 +97,37 @@ export class LinuxNetwork {
     for (const [mac, port] of this.#ports) if (port === name) this.#ports.delete(mac);
   }
 
-  async setForwarding(forwarding: Forwarding): Promise<ForwardingChange> {
-    const { desired, diff } = this.#mode.forwarding;
-    const wanted = desired(forwarding, (await this.host.tunnel()).vtep, await hasIpv6());
+  /** As Dataplane.setForwarding. */
+  async setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
+    const applied = this.#isForwarding ? this.#wanted : undefined;
+    if (applied && changed) {
+      const { before, after } = applied.change(remotes, changed);
+      return this.#applyForwarding(this.#withPorts(before), after);
+    }
+    const wanted = this.host.mode.forwarding.desired((await this.host.tunnel()).vtep, await hasIpv6());
+    wanted.change(remotes, remotes.keys());
     this.#wanted = wanted;
-    const remembered = this.#forwarding && { ...this.#forwarding, ports: this.#ports };
-    const observed = remembered ?? (await this.#observeForwarding());
-    const changes = diff(observed, { ...wanted, ports: observed.ports });
-    this.#forwarding = undefined;
+    const before = applied ? this.#withPorts(applied.state) : await this.#observeForwarding();
+    return this.#applyForwarding(before, wanted.state);
+  }
+
+  async #applyForwarding(before: ForwardingState, after: ForwardingState): Promise<ForwardingChange> {
+    const changes = this.host.mode.forwarding.diff(before, { ...after, ports: before.ports });
+    this.#isForwarding = false;
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
-    this.#forwarding = wanted;
+    this.#isForwarding = true;
     const removed = changes.filter(isExtra).length;
     return { added: changes.length - removed, removed };
+  }
+
+  /** With the ports to which its MACs go back when no other host has them any more. */
+  #withPorts(state: ForwardingState): ForwardingState {
+    const ports = new Map<string, string>();
+    for (const mac of state.remotes.keys()) {
+      const port = this.#ports.get(mac);
+      if (port !== undefined) ports.set(mac, port);
+    }
+    return { ...state, ports };
   }
 
   /** Beside other work: it takes a program for each container, though but once. Never rejects. */
@@ -124,7 +147,7 @@ export class LinuxNetwork {
     try {
       const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
       this.#ports = new Map(ports);
-      this.#forwarding = this.#wanted;
+      this.#isForwarding = this.#wanted !== undefined;
       return { repairs, strangers };
     } catch (failure: unknown) {
       return { repairs, strangers: [], failure };
@@ -146,7 +169,7 @@ export class LinuxNetwork {
     const isAnew = devices.some(({ was }) => was === 'missing');
     const present = devices.length === 0 ? links : await this.#namespace.findLinks();
 
-    const diff = diffPorts(present ?? [], this.#mode.attachment.settings(network), endpoints, attached);
+    const diff = diffPorts(present ?? [], this.host.mode.attachment.settings(network), endpoints, attached);
     const again = await this.#repairPorts(network, diff);
     note([...(isAnew ? [] : diff.altered), ...again.values()]);
     const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
@@ -160,7 +183,7 @@ export class LinuxNetwork {
 
   async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
     const tunnel = await this.host.tunnel();
-    const changes = diffDevices(links, this.#namespace.name, this.#mode.devices(network, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(network, tunnel));
     if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
     return changes;
   }
@@ -175,7 +198,7 @@ export class LinuxNetwork {
     for (const endpoint of diff.missing) {
       const { id, sandboxPath } = endpoint;
       if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
-      const change = this.#mode.attachment.add(network, endpoint, sandboxPath);
+      const change = this.host.mode.attachment.add(network, endpoint, sandboxPath);
       const formerName = this.#sandboxNames.find(id);
       await attachAgain(this.#namespace, change, { ...endpoint, sandboxPath }, formerName);
       again.set(endpoint, change);
@@ -187,19 +210,19 @@ export class LinuxNetwork {
   async #repairForwarding(observed: ForwardingState, ports: ReadonlyMap<string, string>): Promise<Change[]> {
     const own = new Set(ports.values());
     const left = [...observed.ports].filter(([, port]) => !own.has(port));
-    const desired = { ...(this.#wanted ?? observed), ports: new Map([...left, ...ports]) };
-    const changes = this.#mode.forwarding.diff(observed, desired);
+    const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...left, ...ports]) };
+    const changes = this.host.mode.forwarding.diff(observed, desired);
     await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
     return changes;
   }
 
   #observeForwarding(): Promise<ForwardingState> {
-    return this.#mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
+    return this.host.mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
   }
 
   #forget(): void {
     this.#ports = new Map();
-    this.#forwarding = undefined;
+    this.#isForwarding = false;
   }
 }
 

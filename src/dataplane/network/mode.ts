@@ -4,12 +4,17 @@
  * but for `observe`: what is done with it is the same for all.
  */
 import type { Change, Steps } from '../changes.js';
-import type { EndpointSpec, Forwarding, NetworkSpec, RepairKind } from '../dataplane.js';
+import type { EndpointSpec, NetworkSpec, RepairKind, Underlay } from '../dataplane.js';
+import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { Link, Settings } from './links.js';
 
 export interface NetworkMode {
+  /** The largest packet of a container, in bytes, that crosses the underlay whole. */
+  containerMtu(underlay: Pick<Underlay, 'vtep' | 'mtu'>): number;
+  /** What `devices` are called. */
+  readonly deviceNames: readonly string[];
   /** What the network's namespace holds besides its endpoints; each before those that are its ports. */
   devices(network: NetworkSpec, tunnel: Tunnel): readonly Device[];
   readonly attachment: Attachment;
@@ -45,7 +50,8 @@ export interface Attachment {
 
 /** What leads from one host's endpoints to another's. */
 export interface ForwardingEntries {
-  desired(forwarding: Forwarding, ownVtep: string, ipv6: boolean): ForwardingState;
+  /** As long as there are no endpoints on other hosts. */
+  desired(ownVtep: string, ipv6: boolean): DesiredForwarding;
   observe(iproute2: Iproute2, namespace: string): Promise<ForwardingState>;
   diff(observed: ForwardingState, desired: ForwardingState): Change[];
 }

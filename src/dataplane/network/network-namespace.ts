@@ -4,7 +4,7 @@ import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { ObservedNetwork } from '../dataplane.js';
 import { endpointNameOf, GROUPS, NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
 import { type BatchOptions, type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
-import { startProgram } from '../iproute2/program.js';
+import { runProgram } from '../iproute2/program.js';
 import { inodeOfNamespace } from '../iproute2/standing-programs.js';
 import { type Link, linksSchema } from './links.js';
 
@@ -65,7 +65,7 @@ export class NetworkNamespace {
   async bypassBridgeNetfilter(): Promise<void> {
     const tee = ['netns', 'exec', this.name, 'tee', ...BRIDGE_NETFILTER];
     await access('/proc/sys/net/bridge')
-      .then(() => startProgram('ip', tee).finish('0\n'))
+      .then(() => runProgram('ip', tee, '0\n'))
       .catch(() => {});
   }
 

@@ -1,14 +1,21 @@
 /** The mode of every network so far: a bridge of all endpoints of this host, and a VXLAN device on it to the other hosts. */
+import { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import { diffForwarding } from '../forwarding/diff-forwarding.js';
-import { desiredForwarding } from '../forwarding/forwarding-state.js';
 import { readForwarding } from '../forwarding/read-forwarding.js';
+import { BRIDGE, VXLAN } from '../interface-names.js';
 import { bridge } from './bridge.js';
 import type { NetworkMode } from './mode.js';
 import { VETH } from './veth.js';
-import { vxlan } from './vxlan.js';
+import { vxlan, vxlanOverhead } from './vxlan.js';
 
 export const OVERLAY: NetworkMode = {
+  containerMtu: ({ vtep, mtu }) => mtu - vxlanOverhead(vtep),
+  deviceNames: [VXLAN, BRIDGE],
   devices: (network, tunnel) => [bridge(network), vxlan(network, tunnel)],
   attachment: VETH,
-  forwarding: { desired: desiredForwarding, observe: readForwarding, diff: diffForwarding },
+  forwarding: {
+    desired: (ownVtep, ipv6) => new DesiredForwarding(ownVtep, ipv6),
+    observe: readForwarding,
+    diff: diffForwarding,
+  },
 };

@@ -43,3 +43,8 @@ function adaptLines(link: Link, { vni }: NetworkSpec, { vtep, port }: Tunnel): s
   if (!isOurs || local === undefined) return undefined;
   return local === vtep ? [] : [`link set ${VXLAN} type vxlan local ${vtep}`];
 }
+
+/** Bytes that VXLAN adds to a container's packet: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40. */
+export function vxlanOverhead(vtep: string): number {
+  return isIPv6(vtep) ? 70 : 50;
+}

@@ -1,6 +1,6 @@
 /** The one door to `nft`: a whole ruleset change by stdin, applied by the kernel in one transaction. */
 import { isXnetError, XnetError } from '../../errors.js';
-import { startProgram } from '../iproute2/program.js';
+import { runProgram } from '../iproute2/program.js';
 
 /**
  * Applies `lines` as one transaction in `namespace` (a name, or the path of one; undefined: the process's own).
@@ -18,7 +18,7 @@ export async function readNftTable(
   namespace: string | undefined,
   table: string,
 ): Promise<string | undefined> {
-  return runNft(namespace, ['-s', 'list', 'table', ...table.split(' ')], '').catch((error: unknown) => {
+  return runNft(namespace, ['-s', 'list', 'table', ...table.split(' ')]).catch((error: unknown) => {
     if (isXnetError(error, 'KERNEL') && /No such file/.test(String(error.fields.kernel))) return undefined;
     throw error;
   });
@@ -27,13 +27,12 @@ export async function readNftTable(
 async function runNft(
   namespace: string | undefined,
   words: readonly string[],
-  input: string,
+  input?: string,
 ): Promise<string> {
   const [program = '', ...args] = [...enterCommand(namespace), 'nft', ...words];
-  const started = startProgram(program, args);
-  const { exitCode, stdout, stderr } = await started.finish(input);
+  const { command, exitCode, stdout, stderr } = await runProgram(program, args, input);
   if (exitCode === 0) return stdout;
-  throw refusal(started.command, stderr);
+  throw refusal(command, stderr);
 }
 
 function refusal(command: string, stderr: string): XnetError {

@@ -7,13 +7,13 @@ import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { XnetError } from '../../errors.js';
 import type { LocalEndpoint } from '../dataplane.js';
-import { interfaceName } from '../interface-names.js';
-import { type StartedProgram, startProgram } from '../iproute2/program.js';
+import { endpointNameOf, interfaceName } from '../interface-names.js';
+import { runProgram } from '../iproute2/program.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
 import { untilGone } from '../kernel/until-gone.js';
 
 const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
-export type SandboxLinks = z.infer<typeof linksSchema>;
+type SandboxLinks = z.infer<typeof linksSchema>;
 
 /** Type of the file system that namespaces are files of (statfs(2)). */
 const NSFS_MAGIC = 0x6e736673;
@@ -21,16 +21,15 @@ const NSFS_MAGIC = 0x6e736673;
 /** How Docker names a container's interfaces, as the driver's answer to Join has it. */
 const PREFIX = 'eth';
 
+/** Looks into containers that one check may cost, and looks for one name before it is given up. */
+const MOST_LOOKS = 10;
+const MOST_TRIES = 5;
+
 export async function isSandbox(path: string): Promise<boolean> {
   return statfs(path).then(
     ({ type }) => type === NSFS_MAGIC,
     () => false,
   );
-}
-
-/** The container's name for the endpoint's interface; undefined when it is not there. Throws KERNEL. */
-export async function findSandboxName(path: string, mac: string): Promise<string | undefined> {
-  return nameOf(await readSandboxLinks(path), mac);
 }
 
 /** Resolves when no interface of that MAC is in the sandbox, to those that are. Throws IN_USE when one stays. */
@@ -64,7 +63,7 @@ export async function dressInterface(
     `link set ${name} up`,
   ];
   await setIpv6(path, interfaceName(id), addresses.some(isOfIpv6));
-  await finish(startProgram('nsenter', [`--net=${path}`, 'ip', '-batch', '-']), `${lines.join('\n')}\n`);
+  await runIn(path, ['ip', '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
 function addressLine(address: string, name: string): string {
@@ -76,7 +75,7 @@ function addressLine(address: string, name: string): string {
 async function setIpv6(path: string, name: string, on: boolean): Promise<void> {
   if (!on && !(await hasIpv6())) return;
   const file = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-  await finish(startProgram('nsenter', [`--net=${path}`, 'tee', file]), on ? '0\n' : '1\n');
+  await runIn(path, ['tee', file], on ? '0\n' : '1\n');
 }
 
 function isOfIpv6(address: string): boolean {
@@ -88,14 +87,54 @@ function nameOf(links: SandboxLinks, mac: string): string | undefined {
 }
 
 async function readSandboxLinks(path: string): Promise<SandboxLinks> {
-  const args = [`--net=${path}`, 'ip', '-j', 'link', 'show'];
-  return linksSchema.parse(JSON.parse(await finish(startProgram('nsenter', args), '')));
+  return linksSchema.parse(JSON.parse(await runIn(path, ['ip', '-j', 'link', 'show'])));
 }
 
-async function finish(started: StartedProgram, input: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await started.finish(input);
+async function runIn(path: string, words: readonly string[], input?: string): Promise<string> {
+  const { command, exitCode, stdout, stderr } = await runProgram(
+    'nsenter',
+    [`--net=${path}`, ...words],
+    input,
+  );
   if (exitCode === 0) return stdout;
-  throw new XnetError('KERNEL', `"${started.command}" failed: ${stderr.trim()}`, {
-    command: started.command,
-  });
+  throw new XnetError('KERNEL', `"${command}" failed: ${stderr.trim()}`, { command });
+}
+
+interface Sought {
+  readonly tries: number;
+  readonly name?: string | undefined;
+}
+
+/**
+ * What Docker calls the interfaces of a network's endpoints inside their containers, seen while all was right. Once is
+ * enough: it is the same for as long as the endpoint is in the container.
+ */
+export class SandboxNames {
+  #sought: ReadonlyMap<string, Sought> = new Map();
+
+  find(endpointId: string): string | undefined {
+    return this.#sought.get(endpointId)?.name;
+  }
+
+  /** Looks for those that are not known, some at a time, and forgets all others. Never rejects. */
+  async learn(endpoints: readonly LocalEndpoint[]): Promise<void> {
+    const sought = new Map<string, Sought>();
+    let looks = 0;
+    for (const { id, mac, sandboxPath } of endpoints) {
+      const { tries, name } = this.#sought.get(id) ?? { tries: 0 };
+      const isDue =
+        name === undefined && sandboxPath !== undefined && tries < MOST_TRIES && looks < MOST_LOOKS;
+      if (isDue) looks++;
+      const found = isDue ? await look(sandboxPath, mac) : name;
+      sought.set(id, { name: found, tries: isDue ? tries + 1 : tries });
+    }
+    this.#sought = sought;
+  }
+}
+
+async function look(sandboxPath: string, mac: string): Promise<string | undefined> {
+  if (!(await isSandbox(sandboxPath))) return undefined;
+  const name = nameOf(await readSandboxLinks(sandboxPath).catch(() => []), mac);
+  // Docker has moved it in, and is about to name it.
+  return name !== undefined && endpointNameOf(name) ? undefined : name;
 }

@@ -257,7 +257,7 @@ export class Endpoints {
   async #detach({ networkId, id }: EndpointRecord): Promise<void> {
     const { local, dataplane, follower } = this.#parts;
     await dataplane.removeEndpoint(networkId, id);
-    if (local.listEndpoints(networkId).length === 0) follower.rest(networkId);
+    if (local.listEndpoints(networkId).length === 0) follower.unfollowLater(networkId);
   }
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { KernelHint, LocalEndpoint, Repair } from '../../../src/dataplane/dataplane.js';
 import { Netns } from '../../support/kernel/netns.js';
-import { type Container, type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { type Container, remotesOf, type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 import { eventually } from '../../support/time/eventually.js';
 
@@ -266,7 +266,7 @@ test('what is being changed is never taken for altered: endpoints and remotes th
         addresses: [`10.1.9.${i + 1}`],
         vtep: `10.99.0.${10 + ((round + i) % 3)}`,
       }));
-      await dataplane.setForwarding(network.id, { remotes });
+      await dataplane.setForwarding(network.id, remotesOf(remotes));
     }
   };
   const found: Repair[] = [];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
-import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 
 /** Puts a shell script named `program` before all others on the PATH. */
@@ -107,9 +107,9 @@ test('a name in /run/netns that is no namespace is made one', async () => {
 
 test('forwarding of a network that does not exist is refused as not found', async () => {
   await using underlay = await TestUnderlay.create(1);
-  await expect(
-    underlay.hosts[0]!.dataplane.setForwarding('ffffffffffff', { remotes: [] }),
-  ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(underlay.hosts[0]!.dataplane.setForwarding('ffffffffffff', new Map())).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
 });
 
 test('a value that is no MAC or address changes nothing', async () => {
@@ -123,11 +123,11 @@ test('a value that is no MAC or address changes nothing', async () => {
     { ...remote, addresses: ['10.1.0.2 dev lo'] },
     { ...remote, vtep: '10.99.0.2\nlink del br0' },
   ]) {
-    await expect(host.dataplane.setForwarding(network.id, { remotes: [remote, bad] })).rejects.toMatchObject({
+    await expect(host.dataplane.setForwarding(network.id, remotesOf([remote, bad]))).rejects.toMatchObject({
       code: 'INVALID',
     });
   }
-  const change = await host.dataplane.setForwarding(network.id, { remotes: [] });
+  const change = await host.dataplane.setForwarding(network.id, new Map());
   expect(change).toEqual({ added: 0, removed: 0 });
 });
 
@@ -141,9 +141,9 @@ describe('what the kernel refuses of a change of forwarding', () => {
     const wrong = { mac: '02:00:00:00:00:02', addresses: ['10.1.0.2'], vtep: 'fd99::2' };
     const right = { mac: '02:00:00:00:00:03', addresses: ['10.1.0.3'], vtep: '10.99.0.3' };
     for (let i = 0; i < 2; i++) {
-      await expect(
-        host.dataplane.setForwarding(network.id, { remotes: [wrong, right] }),
-      ).rejects.toMatchObject({ message: expect.stringContaining('fdb replace 02:00:00:00:00:02') });
+      await expect(host.dataplane.setForwarding(network.id, remotesOf([wrong, right]))).rejects.toMatchObject(
+        { message: expect.stringContaining('fdb replace 02:00:00:00:00:02') },
+      );
     }
     const shown = await run(['bridge', '-n', `xnet-${network.id}`, 'fdb', 'show', 'dev', 'vxlan0']);
     expect(shown).toMatch(/02:00:00:00:00:03 dst 10\.99\.0\.3/);

@@ -1,7 +1,7 @@
 /** Which frames leave a host, and to whom: broadcast, multicast, ARP, ND and unknown destinations. */
 import { describe, expect, test } from '@jest/globals';
 import { Netns } from '../../support/kernel/netns.js';
-import { type Container, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { type Container, remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { eventually } from '../../support/time/eventually.js';
 import { Sniffer } from '../../support/traffic/sniffer.js';
 
@@ -138,7 +138,7 @@ test('the devices of a network send nothing of their own', async () => {
   const network = underlay.network(host!, 'shop');
   await host!.dataplane.ensureNetwork(network);
   const remote = { mac: '02:00:00:00:00:09', addresses: ['10.1.0.9', 'fd01::9'], vtep: other!.vtep };
-  await host!.dataplane.setForwarding(network.id, { remotes: [remote] });
+  await host!.dataplane.setForwarding(network.id, remotesOf([remote]));
   await host!.dataplane.ensureEndpoint(network, { id: 'e1', mac: '02:00:00:00:00:02' });
   // Router solicitations and reports of group membership come within the first seconds of a device's life.
   await new Promise((resolve) => setTimeout(resolve, 4_000));

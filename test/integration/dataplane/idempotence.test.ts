@@ -1,9 +1,9 @@
 /** Asking again changes nothing; what others broke is repaired; what is removed leaves nothing behind. */
 import { describe, expect, test } from '@jest/globals';
-import type { NetworkSpec, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import type { NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { Netns } from '../../support/kernel/netns.js';
-import { remoteOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { type Remote, remoteOf, remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 
 /** Everything iproute2 tells of the network's namespace, without timers and counters. */
@@ -38,7 +38,7 @@ describe('asking again', () => {
     const before = await dump(first.network);
     const pinging = first.netns.start('ping', '-n', '-i', '0.01', '-q', second.addresses[0]!);
     await using restarted = new LinuxDataplane({ hostNamespace: a.netns.name });
-    const forwarding = { remotes: [remoteOf(second)] };
+    const forwarding = remotesOf([remoteOf(second)]);
     for (const dataplane of [a.dataplane, restarted]) {
       await dataplane.ensureNetwork(first.network);
       await dataplane.ensureEndpoint(first.network, first.endpoint);
@@ -68,7 +68,7 @@ describe('repair', () => {
     await Netns.of(`xnet-${first.network.id}`).ip(`link del ${device}`);
     await a.dataplane.ensureNetwork(first.network);
     await a.dataplane.ensureEndpoint(first.network, first.endpoint);
-    await a.dataplane.setForwarding(first.network.id, { remotes: [remoteOf(second)] });
+    await a.dataplane.setForwarding(first.network.id, remotesOf([remoteOf(second)]));
     expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
   });
 
@@ -88,7 +88,7 @@ describe('repair', () => {
     const indexes = async () => (await netns.ip('-o link')).match(/^\d+: (br0|vxlan0)/gm);
     const before = await indexes();
     await a.dataplane.ensureNetwork({ ...first.network, mtu: 1300, multicast: false });
-    await a.dataplane.setForwarding(first.network.id, { remotes: [remoteOf(second)] });
+    await a.dataplane.setForwarding(first.network.id, remotesOf([remoteOf(second)]));
     expect(await indexes()).toEqual(before);
     expect(await netns.ip('-d link show vxlan0')).toMatch(/mtu 1300.* mcast_flood off/s);
     expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
@@ -210,15 +210,15 @@ describe('many at once', () => {
     const network = underlay.network(host, 'shop');
     await host.dataplane.ensureNetwork(network);
     const remotes = Array.from({ length: 3_000 }, (_, i) => remote(i));
-    const change = await host.dataplane.setForwarding(network.id, { remotes });
+    const change = await host.dataplane.setForwarding(network.id, remotesOf(remotes));
     expect(change).toEqual({ added: 3_000 + 3_000 + 20, removed: 0 });
     await expectEntries(network, 3_000, 20);
-    await host.dataplane.setForwarding(network.id, { remotes: remotes.slice(0, 1) });
+    await host.dataplane.setForwarding(network.id, remotesOf(remotes.slice(0, 1)));
     await expectEntries(network, 1, 1);
   });
 });
 
-function remote(i: number): RemoteEndpoint {
+function remote(i: number): Remote {
   const [high, low] = [Math.trunc(i / 250), (i % 250) + 1];
   const mac = [2, 0, 10, 1, high, low].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
   return { mac, addresses: [`10.1.${high}.${low}`], vtep: `10.99.1.${(i % 20) + 1}` };

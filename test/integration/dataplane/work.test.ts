@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 
 const PROGRAMS = ['ip', 'bridge', 'nft', 'nsenter'];
@@ -60,7 +60,9 @@ test('a call costs the programs and lines that its change needs, and none where 
     vtep: `10.99.0.${n + 10}`,
   });
   const forward = (...numbers: number[]) =>
-    dataplane.setForwarding(network.id, { remotes: numbers.map(remote) });
+    dataplane.setForwarding(network.id, remotesOf(numbers.map(remote)));
+  const change = (changed: string, ...numbers: number[]) =>
+    dataplane.setForwarding(network.id, remotesOf(numbers.map(remote)), new Set([changed]));
   const endpoints = ['1', '2'].map((digit) => ({ id: digit.repeat(64), mac: `02:00:00:00:00:0${digit}` }));
   const [first, second] = endpoints;
   const local = endpoints.map((endpoint) => ({ ...endpoint, addresses: [] }));
@@ -78,6 +80,8 @@ test('a call costs the programs and lines that its change needs, and none where 
   await ask('the same', () => dataplane.ensureEndpoint(network, second!));
   await ask('one more remote', () => forward(1, 2));
   await ask('the same remotes', () => forward(1, 2));
+  await ask('a third, when the ids that changed are given', () => change('endpoint 2', 1, 2, 3));
+  await ask('no third', () => change('endpoint 2', 1, 2));
   await ask('one less', () => forward(2));
   await ask('a look', () => dataplane.repairNetwork(network.id, () => local));
   await ask('the same remotes, after the look', () => forward(2));
@@ -94,6 +98,8 @@ test('a call costs the programs and lines that its change needs, and none where 
     ['the same', 0, 0],
     ['one more remote', 0, 3],
     ['the same remotes', 0, 0],
+    ['a third, when the ids that changed are given', 0, 3],
+    ['no third', 0, 4],
     ['one less', 0, 4],
     ['a look', 0, 3],
     ['the same remotes, after the look', 0, 0],

@@ -130,7 +130,7 @@ export class TestUnderlay implements AsyncDisposable {
       const remotes = containers
         .filter((other) => other.host !== host && other.network.vni === network.vni)
         .map(remoteOf);
-      await host.dataplane.setForwarding(network.id, { remotes });
+      await host.dataplane.setForwarding(network.id, remotesOf(remotes));
     }
   }
 
@@ -149,7 +149,14 @@ export class TestUnderlay implements AsyncDisposable {
   }
 }
 
-export function remoteOf(container: Container): RemoteEndpoint {
+/** As if created in this order. */
+export function remotesOf(remotes: readonly Remote[]): Map<string, RemoteEndpoint> {
+  return new Map(remotes.map((remote, since) => [`endpoint ${since}`, { ...remote, since }]));
+}
+
+export type Remote = Omit<RemoteEndpoint, 'since'>;
+
+export function remoteOf(container: Container): Remote {
   const { endpoint, addresses, host } = container;
   return { mac: endpoint.mac, addresses, vtep: host.vtep };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { planNetworkForwarding } from '../../../src/agent/forwarding/forwarding-plan.js';
+import { planRemote } from '../../../src/agent/forwarding/forwarding-plan.js';
 import type { EndpointRecord } from '../../../src/model/endpoint.js';
 
 const endpointOn = (hostId: string): EndpointRecord => ({
@@ -15,6 +15,8 @@ const endpointOn = (hostId: string): EndpointRecord => ({
 test('hosts that are gone, or of the other address family, get no forwarding: the kernel could not send there', () => {
   const vteps: Record<string, string> = { me: '192.0.2.1', near: '192.0.2.2', six: 'fd00::3' };
   const endpoints = ['me', 'near', 'six', 'gone'].map(endpointOn);
-  const { remotes } = planNetworkForwarding('me', endpoints, (hostId) => vteps[hostId]);
-  expect(remotes.map(({ vtep }) => vtep)).toEqual(['192.0.2.2']);
+  const remotes = endpoints.map((record) =>
+    planRemote('me', { record, createRevision: 1 }, (hostId) => vteps[hostId]),
+  );
+  expect(remotes.map((remote) => remote?.vtep)).toEqual([undefined, '192.0.2.2', undefined, undefined]);
 });

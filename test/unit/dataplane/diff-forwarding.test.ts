@@ -1,17 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Change, linesOf, repairsOf } from '../../../src/dataplane/changes.js';
-import type { Forwarding, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import type { RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import { diffForwarding } from '../../../src/dataplane/forwarding/diff-forwarding.js';
-import {
-  desiredForwarding as desire,
-  type ForwardingState,
-} from '../../../src/dataplane/forwarding/forwarding-state.js';
+import type { ForwardingState } from '../../../src/dataplane/forwarding/forwarding-state.js';
 import { KernelModel } from '../../support/kernel/kernel-model.js';
 
 const OWN_VTEP = '192.0.2.1';
 const MAC = '02:00:00:00:00:01';
-const desiredForwarding = (forwarding: Forwarding, ipv6 = true) => desire(forwarding, OWN_VTEP, ipv6);
+type Remote = Omit<RemoteEndpoint, 'since'>;
+
+/** What is desired for these endpoints, created in this order. */
+function desiredForwarding({ remotes }: { remotes: readonly Remote[] }, ipv6 = true): ForwardingState {
+  const forwarding = new DesiredForwarding(OWN_VTEP, ipv6);
+  const byId = new Map(remotes.map((remote, since) => [`${since}`, { ...remote, since }]));
+  forwarding.change(byId, byId.keys());
+  return forwarding.state;
+}
 
 /** The entries after the changes. */
 function apply(state: ForwardingState, changes: readonly Change[]): ForwardingState {
@@ -23,12 +29,12 @@ function apply(state: ForwardingState, changes: readonly Change[]): ForwardingSt
 const byte = fc.integer({ min: 1, max: 4 });
 const vtep = byte.map((n) => `192.0.2.${n}`);
 const mac = byte.map((n) => `02:00:00:00:00:0${n}`);
-const remote: fc.Arbitrary<RemoteEndpoint> = fc.record({
+const remote: fc.Arbitrary<Remote> = fc.record({
   mac,
   addresses: fc.array(byte.map((n) => `10.0.0.${n}`)),
   vtep,
 });
-const forwarding: fc.Arbitrary<Forwarding> = fc.record({ remotes: fc.array(remote, { maxLength: 6 }) });
+const forwarding = fc.record({ remotes: fc.array(remote, { maxLength: 6 }) });
 const ports = fc
   .array(
     fc.tuple(
@@ -127,45 +133,5 @@ describe('diffForwarding', () => {
     const changes = diffForwarding(before, wanted);
     expect(apply(before, changes)).toEqual(wanted);
     expect(repairsOf(changes)).toEqual([{ kind: 'fdb-entry', object: MAC, was: 'altered' }]);
-  });
-});
-
-test('IPv6 neighbours are left out where the kernel has no IPv6', () => {
-  const remote = { mac: MAC, addresses: ['10.0.0.1', 'fd00::1'], vtep: '192.0.2.2' };
-  const { neighbours } = desiredForwarding({ remotes: [remote] }, false);
-  expect(neighbours).toEqual(new Map([['10.0.0.1', remote.mac]]));
-});
-
-describe('desiredForwarding', () => {
-  test('floods to each host once and never to this one', () => {
-    const remotes = ['192.0.2.1', '192.0.2.2', '192.0.2.2', '192.0.2.3'].map((vtep, i) => ({
-      mac: `02:00:00:00:00:0${i}`,
-      addresses: [],
-      vtep,
-    }));
-    const { flood, remotes: entries } = desiredForwarding({ remotes });
-    expect([...flood.keys()]).toEqual(['192.0.2.2', '192.0.2.3']);
-    expect([...entries.keys()]).toHaveLength(3);
-  });
-
-  test.each([
-    ['02:d4:0a:01:00:03', 'fe80::d4:aff:fe01:3'],
-    ['02:00:00:00:00:01', 'fe80::ff:fe00:1'],
-    ['52:54:00:12:34:56', 'fe80::5054:ff:fe12:3456'],
-  ])('answers for the link-local address that %s makes, %s, when the endpoint has IPv6', (mac, linkLocal) => {
-    const remote = { mac, addresses: ['fd00::1'], vtep: '192.0.2.2' };
-    const { neighbours } = desiredForwarding({ remotes: [remote] });
-    expect(neighbours.get(linkLocal)).toBe(mac);
-  });
-
-  test.each([
-    { mac: '01:00:5e:00:00:01', addresses: [], vtep: '192.0.2.2' },
-    { mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24'], vtep: '192.0.2.2' },
-    { mac: '02:00:00:00:00:01', addresses: ['fe80::1%eth0'], vtep: '192.0.2.2' },
-    { mac: '02:00:00:00:00:01', addresses: [], vtep: 'host2' },
-  ])('refuses %j', (remote) => {
-    expect(() => desiredForwarding({ remotes: [remote] })).toThrow(
-      expect.objectContaining({ code: 'INVALID' }),
-    );
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { containerMtu } from '../../../src/dataplane/container-mtu.js';
 import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/dataplane/interface-names.js';
 import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2/iproute2.js';
+import { concernsUnderlay } from '../../../src/dataplane/kernel/kernel-events.js';
 import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/kernel/underlay.js';
-import { concernsUnderlay } from '../../../src/dataplane/kernel/underlay-events.js';
+import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { tunnelFilterLines } from '../../../src/dataplane/nft/tunnel-filter.js';
 
 describe('interface names', () => {
@@ -31,7 +31,7 @@ test.each([
   { vtep: '2001:db8::1', mtu: 1500, expected: 1430 },
   { vtep: '192.0.2.1', mtu: 9000, expected: 8950 },
 ])('containers over $vtep with MTU $mtu get $expected', ({ vtep, mtu, expected }) => {
-  expect(containerMtu({ vtep, mtu })).toBe(expected);
+  expect(OVERLAY.containerMtu({ vtep, mtu })).toBe(expected);
 });
 
 describe('failures of a batch', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { diffTable } from '../../../src/dataplane/nft/guarded-filter.js';
+import { diffTable } from '../../../src/dataplane/nft/tunnel-filter.js';
 
 /** What nft prints of the table; undefined: there is none. */
 const text = fc.option(

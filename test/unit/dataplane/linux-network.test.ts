@@ -1,0 +1,144 @@
+/** What becomes of the kernel's forwarding entries, in miniature, when a network is given its endpoints again and again. */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
+import type { Iproute2 } from '../../../src/dataplane/iproute2/iproute2.js';
+import { type LinuxHost, LinuxNetwork } from '../../../src/dataplane/network/linux-network.js';
+import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
+import { XnetError } from '../../../src/errors.js';
+import { KernelModel } from '../../support/kernel/kernel-model.js';
+
+const OWN_VTEP = '192.0.2.1';
+const FLOOD = '00:00:00:00:00:00';
+const NETWORK = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
+const macOf = (n: number) => `02:00:00:00:00:0${n}`;
+
+/** The door to a kernel in miniature that has br0, and the lines that went through it. */
+class Door implements Pick<Iproute2, 'batch' | 'show'> {
+  readonly kernel = new KernelModel([{ ifname: 'br0', flags: ['UP'], mtu: 1450 }]);
+  lines: string[] = [];
+  looks = 0;
+  refusing = false;
+
+  async batch(_program: string, _namespace: string | undefined, lines: readonly string[]) {
+    if (this.refusing && lines.length > 0) throw new XnetError('KERNEL', 'not now');
+    this.lines.push(...lines);
+    this.kernel.run(lines);
+    return [];
+  }
+
+  async show<T>(program: string): Promise<T[]> {
+    this.looks += 1;
+    const { ports, remotes, flood, neighbours } = this.kernel.forwarding();
+    const static_ = { state: 'static', master: 'br0' };
+    const fdb = [
+      ...[...ports].map(([mac, ifname]) => ({ mac, ifname, ...static_ })),
+      ...[...remotes].flatMap(([mac, { bridged, vteps }]) => [
+        ...(bridged ? [{ mac, ifname: 'vxlan0', ...static_ }] : []),
+        ...[...vteps].map((dst) => ({ mac, ifname: 'vxlan0', dst })),
+      ]),
+      ...[...flood.keys()].map((dst) => ({ mac: FLOOD, ifname: 'vxlan0', dst })),
+    ];
+    const permanent = [...neighbours].map(([dst, lladdr]) => ({
+      dst,
+      lladdr,
+      dev: 'br0',
+      state: ['PERMANENT'],
+    }));
+    return (program === 'bridge' ? fdb : permanent) as T[];
+  }
+}
+
+function networkBehind(door: Door): LinuxNetwork {
+  const host = { iproute2: door, mode: OVERLAY, tunnel: async () => ({ vtep: OWN_VTEP, port: 4789 }) };
+  const namespace = { path: async () => '/proc/1/fd/3' };
+  return new LinuxNetwork(NETWORK.id, { ...host, namespace } as unknown as LinuxHost);
+}
+
+const digit = fc.integer({ min: 1, max: 4 });
+const remote: fc.Arbitrary<RemoteEndpoint> = fc.record({
+  mac: digit.map(macOf),
+  addresses: fc.array(
+    digit.map((n) => `10.0.0.${n}`),
+    { maxLength: 2 },
+  ),
+  vtep: digit.map((n) => `192.0.2.${n}`),
+  since: digit,
+});
+const step = fc.record({
+  /** What becomes of endpoints of other hosts. */
+  change: fc.dictionary(
+    digit.map((n) => `e${n}`),
+    fc.option(remote),
+    { maxKeys: 3 },
+  ),
+  /** Endpoints of this host that come, by the digit of their MAC. */
+  own: fc.uniqueArray(digit, { maxLength: 1 }),
+  isWhole: fc.boolean(),
+  isRefused: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+});
+
+test('whatever changes, the kernel has what all endpoints need, and is not looked at as long as it takes all', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 10 }), async (steps) => {
+      const door = new Door();
+      const network = networkBehind(door);
+      const remotes = new Map<string, RemoteEndpoint>();
+      let expectedLooks = 2;
+      await network.setForwarding(remotes);
+      for (const { change, own, isWhole, isRefused } of steps) {
+        for (const n of own) await network.attach(NETWORK, [{ id: `00000000000${n}`, mac: macOf(n) }]);
+        for (const [id, now] of Object.entries(change)) {
+          if (now) remotes.set(id, now);
+          else remotes.delete(id);
+        }
+        door.refusing = isRefused;
+        const given = network.setForwarding(remotes, isWhole ? undefined : new Set(Object.keys(change)));
+        const isTaken = await given.then(
+          () => true,
+          () => false,
+        );
+        door.refusing = false;
+        if (!isTaken) {
+          expectedLooks += 2;
+          await network.setForwarding(remotes, new Set());
+        }
+        const wanted = new DesiredForwarding(OWN_VTEP, true);
+        wanted.change(remotes, remotes.keys());
+        const { neighbours, flood, remotes: entries } = wanted.state;
+        expect(door.kernel.forwarding()).toMatchObject({ neighbours, flood });
+        expect(new Set(door.kernel.forwarding().remotes.keys())).toEqual(new Set(entries.keys()));
+      }
+      expect(door.looks).toBe(expectedLooks);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a MAC that no other host has any more is this host's again", async () => {
+  const door = new Door();
+  const network = networkBehind(door);
+  const remotes = new Map([['e1', { mac: macOf(1), addresses: [], vtep: '192.0.2.2', since: 1 }]]);
+  await network.attach(NETWORK, [{ id: '000000000001', mac: macOf(1) }]);
+  await network.setForwarding(remotes);
+  expect(door.kernel.forwarding().ports.size).toBe(0);
+  remotes.clear();
+  await network.setForwarding(remotes, new Set(['e1']));
+  expect([...door.kernel.forwarding().ports]).toEqual([[macOf(1), 'xc000000000001']]);
+});
+
+test.each([10, 1_000])('one endpoint more among %i costs its own three lines', async (count) => {
+  const door = new Door();
+  const network = networkBehind(door);
+  const remoteOf = (n: number): RemoteEndpoint => {
+    const [high, low] = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
+    return { mac: `02:00:00:00:${high}:${low}`, addresses: [], vtep: '192.0.2.2', since: n };
+  };
+  const remotes = new Map(Array.from({ length: count }, (_, n) => [`e${n}`, remoteOf(n)]));
+  await network.setForwarding(remotes);
+  door.lines = [];
+  remotes.set('new', { ...remoteOf(count), addresses: ['10.0.0.9'], vtep: '192.0.2.3' });
+  expect(await network.setForwarding(remotes, new Set(['new']))).toEqual({ added: 3, removed: 0 });
+  expect(door.lines).toHaveLength(3);
+});
