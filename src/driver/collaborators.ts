@@ -6,6 +6,7 @@
  * Below is what the driver needs of the other parts; src/host/ hands it the real ones.
  */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { AddressOfEndpoint } from '../model/address.js';
 import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
@@ -16,21 +17,9 @@ export interface AddressBook {
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
    * naming the holder.
    */
-  bindPlan(binding: {
-    poolKey: string;
-    address: string;
-    endpointId: string;
-    networkId: string;
-    /** A commit with an earlier plan has failed. */
-    isRepeated?: boolean;
-  }): Promise<CommitPart>;
+  bindPlan(wanted: AddressOfEndpoint & { networkId: string }): Promise<CommitPart>;
   /** What puts the endpoint's address to rest; empty when the endpoint no longer has it. */
-  restPlan(binding: {
-    poolKey: string;
-    address: string;
-    endpointId: string;
-    isRepeated?: boolean;
-  }): Promise<CommitPart>;
+  restPlan(given: AddressOfEndpoint): Promise<CommitPart>;
 }
 
 /** A subnet that Docker creates a network with. */

@@ -9,7 +9,7 @@ import { PoolSweep } from '../agent/pools/pool-sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import { ADDRESS_SPACES } from '../ipam/address-space.js';
+import { ADDRESS_SPACES } from '../ipam/pool-name.js';
 import type { EndpointRecord } from '../model/endpoint.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';

@@ -16,7 +16,7 @@ import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
-import type { IpamHost } from '../ipam/ipam-context.js';
+import type { Holder } from '../model/address.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { poolBook } from './pool-book.js';
@@ -48,7 +48,7 @@ export function createDriver(
   const ipam = new Ipam({
     store,
     records,
-    host: ipamHost(hostId),
+    host: holderHere(hostId),
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
     reserves: {
@@ -111,10 +111,10 @@ export function createDriver(
 }
 
 /** The name is read at each use: it may change. */
-function ipamHost(id: string): IpamHost {
+function holderHere(hostId: string): Holder {
   return {
-    id,
-    get name() {
+    hostId,
+    get hostName() {
       return hostname();
     },
   };

@@ -66,8 +66,10 @@ function hostRemovalParts(
   { ipam, poolRequests }: Driver,
 ): HostRemovalParts {
   const { defaultPools, restSeconds } = config;
-  const ipamOf: HostRemovalParts['ipamOf'] = (host) =>
-    new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
+  const ipamOf: HostRemovalParts['ipamOf'] = ({ id: removedId, name: hostName }) => {
+    const host = { hostId: removedId, hostName };
+    return new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
+  };
   return { store, hostId, pools: poolBook(poolRequests, ipam), ipamOf, logger };
 }
 

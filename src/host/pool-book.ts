@@ -1,9 +1,8 @@
 import type { PoolBook } from '../driver/collaborators.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import { Prefix } from '../inet/prefix.js';
-import { ADDRESS_SPACES } from '../ipam/address-space.js';
 import type { Ipam } from '../ipam/ipam.js';
-import { formatPoolKey, parsePoolKey } from '../ipam/pool-name.js';
+import { ADDRESS_SPACES, formatPoolKey, parsePoolKey } from '../ipam/pool-name.js';
 
 /** The pools of IPAM, as the network driver sees them. */
 export function poolBook(poolRequests: PoolRequests, ipam: Ipam): PoolBook {

@@ -2,7 +2,11 @@
 import { XnetError } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
 import { quoted } from '../inet/quoted.js';
-import { type AddressSpace, parseAddressSpace } from './address-space.js';
+
+/** Address spaces as Docker knows them: `local` for networks of local scope, `global` for swarm's. */
+export const ADDRESS_SPACES = { local: 'xnet-local', global: 'xnet-global' } as const;
+
+export type AddressSpace = (typeof ADDRESS_SPACES)[keyof typeof ADDRESS_SPACES];
 
 /** Two pools of one name are the same pool, on all hosts. */
 export interface PoolName {
@@ -13,6 +17,15 @@ export interface PoolName {
 }
 
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+
+/** Throws INVALID for the name of any other space. */
+export function parseAddressSpace(text: string): AddressSpace {
+  const spaces = Object.values(ADDRESS_SPACES);
+  const space = spaces.find((name) => name === text);
+  if (space) return space;
+  const known = spaces.join(' and ');
+  throw new XnetError('INVALID', `${quoted(text)} is not an address space of xnet; there are ${known}`);
+}
 
 /** Returns `text`. Throws INVALID unless it may name a network (Docker's own rule for names, at most 128 characters). */
 export function parseNetworkName(text: string): string {

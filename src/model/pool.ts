@@ -1,4 +1,4 @@
-/** A subnet from which addresses are given, and the references of hosts to it. */
+/** A subnet from which addresses are given, and the holds of hosts on it, which the store's keys and records call references. */
 import { z } from 'zod';
 import { keyPart, version, versioned } from './record.js';
 
@@ -7,7 +7,7 @@ export const poolKeys = {
   poolGuard: () => 'pool-guard',
   pool: (poolKey: string) => `pools/${keyPart(poolKey)}`,
   pools: () => 'pools/',
-  /** Written with each new reference, so that the remover of a pool sees that one came in between. */
+  /** Written with each new hold, so that the remover of a pool sees that one came in between. */
   poolReferenceGuard: (poolKey: string) => `pool-reference-guards/${keyPart(poolKey)}`,
   poolReferenceGuards: () => 'pool-reference-guards/',
   poolReference: (poolKey: string, hostId: string, reference: string) =>
@@ -46,7 +46,7 @@ export function parsePoolRecordKey(key: string): string {
 export interface PoolHold {
   /** Without the range of addresses that Docker's own has: the hold is the same. */
   readonly poolId: string;
-  /** Its reference: the part of the PoolID that is unique for each RequestPool. */
+  /** Its id: the part of the PoolID that is unique for each RequestPool. */
   readonly hold: string;
   readonly poolKey: string;
   readonly addressSpace: string;

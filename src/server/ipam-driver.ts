@@ -10,10 +10,10 @@ import type { Networks } from '../driver/networks/networks.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import { bits, type Family, IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
-import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
-import type { AddressRequest, Ipam } from '../ipam/ipam.js';
-import { parsePoolId } from '../ipam/pool-id.js';
-import { parsePoolKey } from '../ipam/pool-name.js';
+import type { AddressRequest } from '../ipam/addresses/addresses.js';
+import { parsePoolId } from '../ipam/hold.js';
+import type { Ipam } from '../ipam/ipam.js';
+import { ADDRESS_SPACES, parseAddressSpace, parsePoolKey } from '../ipam/pool-name.js';
 import * as wire from '../protocol/ipam-driver.js';
 import { type Call, command, method, type RpcMethod } from './method.js';
 import type { Ready, Scope } from './network-driver.js';
@@ -168,7 +168,7 @@ function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolReques
 }
 
 /** Throws INVALID for what is no PoolID of xnet's. */
-const holdOf = (poolId: string) => parsePoolId(poolId).reference;
+const holdOf = (poolId: string) => parsePoolId(poolId).id;
 
 /** Docker gives addresses with and without a prefix length. */
 function parseAddress(text: string): IpAddress {

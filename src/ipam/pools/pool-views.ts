@@ -1,11 +1,8 @@
 import type { Replica } from '../../replica/replica.js';
-import type { PoolReference } from '../pool-id.js';
-import { formatPoolKey } from '../pool-name.js';
+import type { Hold } from '../hold.js';
 import { PoolView } from './pool-view.js';
 
-/**
- * The views of the pools in use on this host. A view is opened at the first use of its pool and closed with the last reference of this host to it.
- */
+/** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
 export class PoolViews implements AsyncDisposable {
   readonly #store: Replica;
   readonly #views = new Map<string, PoolView>();
@@ -14,25 +11,23 @@ export class PoolViews implements AsyncDisposable {
     this.#store = store;
   }
 
-  /** The view of a reference's pool, ready to choose from. Throws STORE_UNAVAILABLE. */
-  async open(pool: PoolReference): Promise<PoolView> {
-    const view = this.begin(pool);
+  /** The view of the held pool, ready to choose from. Throws STORE_UNAVAILABLE. */
+  async open(hold: Hold): Promise<PoolView> {
+    const view = this.begin(hold);
     await view.ready();
     return view;
   }
 
   /** As `open`, without waiting until its addresses are known. */
-  begin(pool: PoolReference): PoolView {
-    const poolKey = formatPoolKey(pool);
-    const view = this.#views.get(poolKey) ?? this.#start(poolKey);
-    view.references.set(pool.reference, pool);
+  begin(hold: Hold): PoolView {
+    const view = this.#get(hold.poolKey);
+    view.holds.set(hold.id, hold);
     return view;
   }
 
   /** For a pool whose addresses Docker's own IPAM hands out on this host. */
   beginByDocker(poolKey: string): void {
-    const view = this.#views.get(poolKey) ?? this.#start(poolKey);
-    view.byDocker = true;
+    this.#get(poolKey).byDocker = true;
   }
 
   /** The Docker network of such a pool is gone. */
@@ -49,10 +44,10 @@ export class PoolViews implements AsyncDisposable {
     return [...this.#views.values()];
   }
 
-  /** The reference is gone: closes the view of its pool when no other reference of this host uses it. */
-  async close(pool: PoolReference): Promise<void> {
-    const view = this.#views.get(formatPoolKey(pool));
-    if (view?.references.delete(pool.reference)) await this.#closeUnused(view);
+  /** The hold has ended: closes the view of its pool when no other hold of this host uses it. */
+  async close({ poolKey, id }: Hold): Promise<void> {
+    const view = this.#views.get(poolKey);
+    if (view?.holds.delete(id)) await this.#closeUnused(view);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,13 +57,13 @@ export class PoolViews implements AsyncDisposable {
   }
 
   async #closeUnused(view: PoolView): Promise<void> {
-    if (view.references.size > 0 || view.byDocker) return;
+    if (view.holds.size > 0 || view.byDocker) return;
     this.#views.delete(view.poolKey);
     await view[Symbol.asyncDispose]();
   }
 
-  #start(poolKey: string): PoolView {
-    const view = new PoolView(this.#store, poolKey);
+  #get(poolKey: string): PoolView {
+    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
     this.#views.set(poolKey, view);
     return view;
   }
