@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
@@ -8,7 +7,6 @@ import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/contai
 import { HostsFiles } from '../docker/hosts-files.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints/endpoints.js';
-import { globalNetworkId, isSwarmId } from '../driver/networks/global-id.js';
 import { mayBeMirrored, Networks } from '../driver/networks/networks.js';
 import { NewNetworks } from '../driver/networks/new-networks.js';
 import { OwnActions } from '../driver/networks/own-actions.js';
@@ -19,7 +17,6 @@ import { Ipam } from '../ipam/ipam.js';
 import type { Holder } from '../model/address.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { poolBook } from './pool-book.js';
 import { listReachedAddresses } from './reached-addresses.js';
 
 /** The parts that answer Docker's calls. */
@@ -82,16 +79,15 @@ export function createDriver(
   const removals = new Unfinished();
   started.push(removals);
   const isGlobal = config.scope === 'global';
-  const adoptNetwork = async (id: string) => {
-    if (isGlobal) await networks.adopt(id);
-  };
+  const adoptNetwork = (id: string): Promise<void> => networks.adopt(id);
   const addressBook = ipam.addressBook;
   const reached = () => listReachedAddresses(hosts);
   const endpointsOf = (networkId: string) => follower.endpointsOf(networkId);
   const endpoints = new Endpoints({ ...parts, addressBook, endpointsOf, adoptNetwork, removals, background });
   const common = {
     store,
-    pools: poolBook(poolRequests, ipam),
+    pools: ipam,
+    poolRequests,
     largestMtu: () => containerMtu(changes.underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
@@ -100,7 +96,7 @@ export function createDriver(
   const networks = new Networks({
     ...parts,
     ...common,
-    newId: (id) => (isGlobal || isSwarmId(id) ? globalNetworkId(id) : randomBytes(6).toString('hex')),
+    isGlobal,
     ownActions,
     deleteEndpoint: (id) => endpoints.delete(id),
     changed: () => guard.hint(),

@@ -3,9 +3,9 @@ import { IpAddress } from '../inet/ip-address.js';
 import { type AddressRecord, addressRecord, isHeldByCluster, stateOf } from '../model/address.js';
 import { endpointRecord } from '../model/endpoint.js';
 import { keys } from '../model/keys.js';
+import { formatPoolKey, type PoolName } from '../model/pool.js';
 import { findRecord, formatRecord, parseRecord } from '../model/record.js';
 import type { CommitPart, Entry, Revision, Store } from '../store/store.js';
-import { formatPoolKey, type PoolName } from './pool-name.js';
 
 /** An address that is not free, as it was read. */
 export interface AddressEntry {

@@ -24,7 +24,7 @@ import {
   type PoolName,
   parseAddressSpace,
   parseNetworkName,
-} from './pool-name.js';
+} from '../model/pool.js';
 
 export interface Hold extends PoolName {
   /** 16 hex digits: random, or of the cluster's hold derived from the pool. */

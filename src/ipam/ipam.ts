@@ -7,13 +7,12 @@
  */
 import type { IpAddress } from '../inet/ip-address.js';
 import type { Prefix } from '../inet/prefix.js';
-import type { PoolHold } from '../model/pool.js';
+import { ADDRESS_SPACES, formatPoolKey, type PoolHold, parsePoolKey } from '../model/pool.js';
 import { AddressBook } from './addresses/address-book.js';
 import { Addresses, type AddressRequest } from './addresses/addresses.js';
 import { type Released, releaseAddress } from './addresses/release-address.js';
 import { clusterHold, formatPoolId, newRequest, parsePoolId, type Request } from './hold.js';
 import { IpamContext, type IpamContextOptions } from './ipam-context.js';
-import { ADDRESS_SPACES, formatPoolKey, parsePoolKey } from './pool-name.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool, PoolRequest } from './pools/plan-pool.js';
 import { listHoldsExcept, listPools } from './pools/pool-entries.js';

@@ -1,7 +1,7 @@
 /** The methods of IpamDriver: from Docker's JSON to the IPAM and back. */
 import type { Endpoints } from '../driver/endpoints/endpoints.js';
 import {
-  checkForeignIpam,
+  checkForeign,
   type IpamOptions,
   type NetworkReference,
   parseIpamOptions,
@@ -13,7 +13,7 @@ import { Prefix } from '../inet/prefix.js';
 import type { AddressRequest } from '../ipam/addresses/addresses.js';
 import { parsePoolId } from '../ipam/hold.js';
 import type { Ipam } from '../ipam/ipam.js';
-import { ADDRESS_SPACES, parseAddressSpace, parsePoolKey } from '../ipam/pool-name.js';
+import { ADDRESS_SPACES, parseAddressSpace, parsePoolKey } from '../model/pool.js';
 import * as wire from '../protocol/ipam-driver.js';
 import { type Call, command, method, type RpcMethod } from './method.js';
 import type { Ready, Scope } from './network-driver.js';
@@ -106,7 +106,7 @@ async function refuseForeign(
   if (!options.foreign) return;
   const holds = await ipam.listHoldsExcept([]);
   if (holds.some((hold) => hold.subnet === subnet)) return;
-  checkForeignIpam(options, (await networks.find(options))?.mirror?.ipam.options);
+  checkForeign(options, (await networks.find(options))?.mirror?.ipam.options, '--ipam-opt');
 }
 
 /** What a subnet of xnet's own choice keeps clear of. */

@@ -1,16 +1,23 @@
 /** What the creation of a network writes to the store. */
+import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { ownPoolKey } from '../../model/pool.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Store, Write } from '../../store/store.js';
+import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
-import type { GatewaySubnet, GivenPool, PoolBook, ReachedAddress } from '../collaborators.js';
-import { planGlobalPools } from './global-pools.js';
+import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import { checkForeign, type NetworkOptions, type NetworkReference } from './network-options.js';
-import { checkJoin, checkReached, checkSubnets, chooseVni } from './network-plan.js';
-import { type GivenReserved, reservedAddresses } from './reserved-addresses.js';
-import { refuseSharedPools, type SharedPoolsParts } from './shared-pools.js';
+import {
+  checkJoin,
+  checkReached,
+  checkSubnets,
+  chooseVni,
+  type GivenReserved,
+  reservedAddresses,
+} from './network-plan.js';
+import { type NetworkPoolsParts, planGlobalPools, refuseSharedPools } from './network-pools.js';
 
 export interface NetworkCreation {
   readonly dockerNetworkId: string;
@@ -19,13 +26,29 @@ export interface NetworkCreation {
   readonly subnets: readonly (GivenReserved & { readonly addressSpace: string; readonly subnet: string })[];
 }
 
-export interface NetworkCreationParts extends SharedPoolsParts {
+export interface NetworkCreationParts extends NetworkPoolsParts {
   readonly hostId: string;
-  readonly pools: PoolBook;
   /** Of every host of the cluster. */
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
   /** What containers of this host must reach. */
   readonly reached: () => Promise<readonly ReachedAddress[]>;
+}
+
+/**
+ * The id of a network that all hosts' Docker know by one id (scope global): derived from that, so that none of them has
+ * to ask which network it is.
+ */
+export function globalNetworkId(dockerNetworkId: string): string {
+  return createHash('sha256').update(dockerNetworkId).digest('hex').slice(0, 12);
+}
+
+/**
+ * The id of a new network that this Docker network is the first one of; `isGlobal`: networks are of global scope. Docker's
+ * own ids have 64 hex digits; a network of swarm's has one id on all nodes (swarmkit's identity.NewID).
+ */
+export function newNetworkId(dockerNetworkId: string, isGlobal: boolean): string {
+  const isKnownToAll = isGlobal || /^[0-9a-z]{25}$/.test(dockerNetworkId);
+  return isKnownToAll ? globalNetworkId(dockerNetworkId) : randomBytes(6).toString('hex');
 }
 
 /**
@@ -53,25 +76,25 @@ export async function attemptCreation(
   checkReached(given, await parts.reached());
   const reserved = reservedAddresses(creation.subnets);
   const record = {
-    ...newRecord(parts.pools, creation, given, newId, name),
+    ...newRecord(creation, given, newId, name),
     ...(Object.keys(reserved).length > 0 && { reserved }),
     ...(creation.options.mirror === false && { unmirrored: true as const }),
   };
   await refuseSharedPools(parts, record);
-  const plan = await planRecord(parts, record, creation.options);
+  const plan = await planRecord(store, record, creation.options);
   const binding = bindingWrites(parts, creation.dockerNetworkId, newId, given);
   return { result: record, conditions: plan.conditions, writes: [...plan.writes, ...binding] };
 }
 
 /** What makes the record of a new network. Throws IN_USE for a VNI or a pool of the global space that another has. */
 export async function planRecord(
-  { store, pools }: Pick<NetworkCreationParts, 'store' | 'pools'>,
+  store: Store,
   record: NetworkRecord,
   options: NetworkOptions,
-): Promise<{ conditions: Condition[]; writes: Write[] }> {
+): Promise<CommitPart> {
   const { id, name, vni } = record;
   await refuseTakenVni(store, options.vni);
-  const global = await planGlobalPools(store, pools, record);
+  const global = await planGlobalPools(store, record);
   const claimed = [keys.vni(vni), ...(name === undefined ? [] : [keys.name(name)])];
   return {
     conditions: [
@@ -132,7 +155,6 @@ async function findExisting(
 }
 
 export function newRecord(
-  pools: PoolBook,
   { options, internal }: Pick<NetworkCreation, 'options' | 'internal'>,
   given: readonly GivenPool[],
   id: string,
@@ -146,10 +168,7 @@ export function newRecord(
     ...(options.mtu !== undefined && { mtu: options.mtu }),
     multicast: options.multicast ?? true,
     internal,
-    pools: given.map(({ subnet, poolKey }) => ({
-      subnet,
-      poolKey: poolKey ?? pools.ownPoolKey(id, subnet),
-    })),
+    pools: given.map(({ subnet, poolKey = ownPoolKey(id, subnet) }) => ({ subnet, poolKey })),
   };
 }
 

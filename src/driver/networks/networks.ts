@@ -3,22 +3,24 @@ import type { Dataplane } from '../../dataplane/dataplane.js';
 import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { ADDRESS_SPACES } from '../../model/pool.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
-import type { GivenPool, NetworkFollower } from '../collaborators.js';
+import type { GivenPool, NetworkFollower, PoolBook, RequestedPools } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
-import { globalNetworkId } from './global-id.js';
-import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
 import {
   attemptAdoption,
   attemptCreation,
   findNetwork,
+  globalNetworkId,
   type NetworkCreation,
   type NetworkCreationParts,
+  newNetworkId,
 } from './network-creation.js';
 import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
 import { checkMtu } from './network-plan.js';
+import { findGlobalPool } from './network-pools.js';
 import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
 
@@ -29,8 +31,10 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   readonly follower: NetworkFollower;
   readonly mutex: KeyedMutex;
   readonly deleteEndpoint: (endpointId: string) => Promise<void>;
-  /** The id of a new network that this Docker network is the first one of. */
-  readonly newId: (dockerNetworkId: string) => string;
+  readonly pools: PoolBook;
+  readonly poolRequests: RequestedPools;
+  /** The networks of this host's Docker are of global scope. */
+  readonly isGlobal: boolean;
   /** MTU that fits this host's underlay, in bytes. */
   readonly largestMtu: () => number;
   /** Called after this host's set of networks changed. */
@@ -58,7 +62,7 @@ export class Networks {
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
       checkMtu(creation.options.mtu, this.#parts.largestMtu());
-      const networkId = this.#parts.newId(creation.dockerNetworkId);
+      const networkId = newNetworkId(creation.dockerNetworkId, this.#parts.isGlobal);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
@@ -82,13 +86,13 @@ export class Networks {
 
   /**
    * Binds a Docker network for which this host got no CreateNetwork to the network of the cluster with its id, if there
-   * is one. For a network of global scope Docker makes that call only on the host where it was created. Throws the
-   * store's errors.
+   * is one. Only for networks of global scope: Docker makes that call on the host where it was created alone. Throws
+   * the store's errors.
    */
   async adopt(dockerNetworkId: string): Promise<void> {
-    const { local, mutex, store } = this.#parts;
+    const { local, mutex, store, isGlobal } = this.#parts;
     await mutex.run(dockerNetworkId, async () => {
-      if (local.findNetwork(dockerNetworkId)) return;
+      if (!isGlobal || local.findNetwork(dockerNetworkId)) return;
       const id = globalNetworkId(dockerNetworkId);
       const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
       // Throws while the store is away: only the store itself can say that there is none.
@@ -144,7 +148,7 @@ export class Networks {
       const network = local.findNetwork(dockerNetworkId);
       if (network?.record.id !== move.networkId) return;
       await local.moveNetwork(dockerNetworkId, async () => {
-        const record = await transact(store, () => attemptMove(this.#parts, move));
+        const record = await transact(store, () => attemptMove(store, move));
         if (!record) return;
         await this.#removeFromKernel(network);
         local.addNetwork({ dockerNetworkId, record });
@@ -184,15 +188,17 @@ export class Networks {
 
   /** What the cluster held for a network that is removed. */
   async #releaseGlobal(removed: NetworkRecord | undefined): Promise<void> {
-    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobal(poolKey)));
+    await Promise.all(
+      (removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobalPool(poolKey)),
+    );
   }
 
   #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {
-    const { store, pools, newId } = this.#parts;
+    const { store, poolRequests, isGlobal } = this.#parts;
     const find = async (addressSpace: string, subnet: string) => {
-      if (addressSpace !== GLOBAL_SPACE)
-        return pools.findRequested(addressSpace, subnet, options.name) ?? { subnet };
-      return findGlobalPool(store, pools, subnet, newId(dockerNetworkId));
+      if (addressSpace === ADDRESS_SPACES.global)
+        return findGlobalPool(store, this.#parts, subnet, newNetworkId(dockerNetworkId, isGlobal));
+      return poolRequests.take(addressSpace, subnet, options.name) ?? { subnet };
     };
     return Promise.all(subnets.map(({ addressSpace, subnet }) => find(addressSpace, subnet)));
   }
@@ -212,14 +218,14 @@ export class Networks {
         writes: [{ put: key, value: formatRecord({ ...binding, poolIds: fresh }) }],
       };
     });
-    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.release(poolId)));
+    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.releasePool(poolId)));
   }
 
   async #releasePools({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, hostId, pools } = this.#parts;
     const binding = await store.get(keys.binding(record.id, hostId, dockerNetworkId));
     const { poolIds = [] } = binding ? parseRecord(bindingRecord, binding) : {};
-    await Promise.all(poolIds.map((poolId) => pools.release(poolId)));
+    await Promise.all(poolIds.map((poolId) => pools.releasePool(poolId)));
   }
 
   /** Resolves when the VNI is free again on this host: only then may the cluster give it to another network. */

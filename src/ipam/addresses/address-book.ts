@@ -10,12 +10,12 @@ import {
   unbound,
 } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
+import { ADDRESS_SPACES, parsePoolKey } from '../../model/pool.js';
 import type { CommitPart, Write } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
 import { type AddressEntry, changeAddress, findHolder, putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { ADDRESS_SPACES, parsePoolKey } from '../pool-name.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
 import { awayError, usesReserve } from '../reserve/outage.js';

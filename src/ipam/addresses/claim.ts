@@ -7,12 +7,12 @@
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { claimed, stateOf } from '../../model/address.js';
+import { showPool } from '../../model/pool.js';
 import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import { addressKey, findAddress, putAddress } from '../address-entry.js';
 import { type Hold, holderOf, holdKey } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
-import { showPool } from '../pool-name.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
 
 /** An address to claim. Without `over` it is free; else it rests or is in this host's reserve, at revision `over`. */

@@ -2,9 +2,9 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
 import { stateOf } from '../../model/address.js';
+import { showPool } from '../../model/pool.js';
 import type { Store } from '../../store/store.js';
 import type { Hold } from '../hold.js';
-import { showPool } from '../pool-name.js';
 import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-address.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, isWithin, type Span } from '../pools/subnet-rules.js';

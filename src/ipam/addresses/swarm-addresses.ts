@@ -1,9 +1,9 @@
 import type { IpAddress } from '../../inet/ip-address.js';
 import { isHeldByCluster } from '../../model/address.js';
+import { ADDRESS_SPACES } from '../../model/pool.js';
 import { addressKey, changeAddress, readAddress } from '../address-entry.js';
 import { clusterHoldId, type Hold, randomToken } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
-import { ADDRESS_SPACES } from '../pool-name.js';
 
 /**
  * True when the cluster holds the address for swarm already, so that nothing is left to claim. There are two callers:

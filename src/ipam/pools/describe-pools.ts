@@ -1,9 +1,8 @@
 import { type AddressState, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
-import { poolReferenceRecord } from '../../model/pool.js';
+import { formatPoolKey, poolReferenceRecord } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store } from '../../store/store.js';
-import { formatPoolKey } from '../pool-name.js';
 import { listPools } from './pool-entries.js';
 
 /** A pool as `xnet status` shows it. */

@@ -2,7 +2,7 @@
 import { XnetError } from '../../errors.js';
 import { bits, type Family, IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import { type AddressSpace, formatPoolKey, type PoolName } from '../pool-name.js';
+import { type AddressSpace, formatPoolKey, type PoolName } from '../../model/pool.js';
 import { checkRange, checkSubnet } from './subnet-rules.js';
 
 /** A range that subnets of `length` bits are cut from when the user names none. */

@@ -1,12 +1,17 @@
 /** The store's entries of pools and of the holds on them: how they are read, and the writes that make and remove them. */
 import type { Holder } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
-import { type PoolRecord, parsePoolRecordKey, poolReferenceRecord } from '../../model/pool.js';
+import {
+  type PoolName,
+  type PoolRecord,
+  parsePoolKey,
+  parsePoolRecordKey,
+  poolReferenceRecord,
+} from '../../model/pool.js';
 import { formatRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Hold, holderOf, holdKey, holdOn, parsePoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { type PoolName, parsePoolKey } from '../pool-name.js';
 
 export async function listPools(store: Store): Promise<PoolName[]> {
   return poolsOf((await store.list(keys.pools())).entries);

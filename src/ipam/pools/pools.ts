@@ -8,13 +8,19 @@
 import { isXnetError, XnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
 import { networkRecord } from '../../model/network.js';
-import { poolRecord, poolReferenceRecord } from '../../model/pool.js';
+import {
+  ADDRESS_SPACES,
+  formatPoolKey,
+  type PoolName,
+  poolRecord,
+  poolReferenceRecord,
+  showPool,
+} from '../../model/pool.js';
 import { findRecord, parseRecord } from '../../model/record.js';
 import type { Condition, Revision } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import { clusterHold, clusterHoldId, type Hold, holdKey, holdOn, type Request } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { ADDRESS_SPACES, formatPoolKey, type PoolName, showPool } from '../pool-name.js';
 import { type DefaultPool, type PoolRequest, planPool } from './plan-pool.js';
 import { createPoolWrites, holdWrites, listPools, poolsOf, removePoolWrites } from './pool-entries.js';
 import { sweepHold } from './sweep-hold.js';

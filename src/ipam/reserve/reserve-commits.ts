@@ -4,11 +4,11 @@
  */
 import { isXnetError } from '../../errors.js';
 import { reserved } from '../../model/address.js';
+import type { PoolName } from '../../model/pool.js';
 import type { CommitResult, Condition } from '../../store/store.js';
 import { type AddressEntry, addressKey, putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import type { PoolName } from '../pool-name.js';
 import type { PoolView } from '../pools/pool-view.js';
 
 /** Below the number of operations that a store takes in one commit. */

@@ -8,12 +8,12 @@
 import { IpAddress } from '../../inet/ip-address.js';
 import { isHeldByCluster, parseAddressKey } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
+import { parsePoolKey } from '../../model/pool.js';
 import type { Revision } from '../../store/store.js';
 import { findAddress } from '../address-entry.js';
 import { releaseClaim } from '../addresses/release-address.js';
 import { clusterHold, type Hold } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { parsePoolKey } from '../pool-name.js';
 import type { Pools } from '../pools/pools.js';
 
 /** Managers request all within seconds, and what was refused again within minutes. */

@@ -8,7 +8,7 @@ import {
   parseAddressSpace,
   parseNetworkName,
   parsePoolKey,
-} from '../../../src/ipam/pool-name.js';
+} from '../../../src/model/pool.js';
 import { prefixes } from '../inet/arbitraries.js';
 
 const names = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/);
