@@ -26,7 +26,7 @@ export function checkJoin(
   options: NetworkOptions,
   pools: readonly GivenPool[],
 ): void {
-  const title = network.name ?? network.id;
+  const title = titleOf(network);
   const missing = pools.find((pool) => !network.pools.some((other) => isSamePool(pool, other)));
   if (missing) {
     const subnets = network.pools.map((pool) => pool.subnet);
@@ -144,4 +144,32 @@ export function refuseReserved(
       `network ${name ?? id} has address ${address} ${role}; choose another (--ip)`,
     );
   }
+}
+
+/**
+ * Throws IN_USE when a container cannot be in the network besides those that it is in, because of overlapping subnets.
+ * Docker's own error would name only a route of the kernel.
+ */
+export function checkApart(network: NetworkRecord, others: readonly NetworkRecord[]): void {
+  for (const other of others) {
+    for (const one of subnetsOf(network)) {
+      const overlapped = subnetsOf(other).find((each) => each.overlaps(one));
+      if (!overlapped) continue;
+      throw new XnetError(
+        'IN_USE',
+        `network ${titleOf(network)} (${one}) overlaps network ${titleOf(other)} (${overlapped}), which the ` +
+          'container is in: it cannot be in both; create one of them again with another --subnet, or with ' +
+          '--ipam-driver xnet, which chooses a subnet that no other network of the cluster has',
+      );
+    }
+  }
+}
+
+/** Without Docker's null IPAM's, which stands for no addresses. */
+function subnetsOf({ pools }: NetworkRecord): Prefix[] {
+  return pools.map(({ subnet }) => Prefix.parse(subnet)).filter(({ length }) => length > 0);
+}
+
+function titleOf({ name, id }: NetworkRecord): string {
+  return name ?? id;
 }
