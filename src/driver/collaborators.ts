@@ -34,12 +34,7 @@ export interface GivenPool {
   readonly network?: NetworkReference;
 }
 
-/** What Docker asked xnet for on this host, just before it creates a network with it. */
-export interface RequestedPools {
-  /** Undefined: the subnet came from Docker's own IPAM. */
-  take(addressSpace: string, subnet: string, networkName?: string): GivenPool | undefined;
-}
-
+/** The pools of the IPAM, with which networks are created. */
 export interface PoolBook {
   /** Keys of the pools of the global space with this subnet: a plain one, and those of named networks. */
   listGlobalPools(subnet: Prefix): Promise<string[]>;

@@ -6,9 +6,9 @@ import { formatRecord, parseRecord } from '../model/record.js';
 import { type Attempt, transact } from '../store/transact.js';
 import { globalNetworkId, newRecord, planRecord } from './networks/network-creation.js';
 import { checkForeign, parseNetworkOptions } from './networks/network-options.js';
-import { checkMtu, checkReached, checkSubnets } from './networks/network-plan.js';
+import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
-import { attemptFreeing } from './networks/network-removal.js';
+import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
 import type { NetworksParts } from './networks/networks.js';
 
 export interface Allocation {
@@ -65,7 +65,7 @@ export class SwarmNetworks {
   async free(dockerNetworkId: string): Promise<void> {
     const { store, pools } = this.#parts;
     const removed = await transact(store, () => attemptFreeing(store, globalNetworkId(dockerNetworkId)));
-    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobalPool(poolKey)));
+    await releaseGlobalPools(pools, removed);
   }
 
   /** Results in the network as it was, when it was there. */
@@ -73,7 +73,7 @@ export class SwarmNetworks {
     { dockerNetworkId, options, subnets }: Allocation,
     id: string,
   ): Promise<Attempt<NetworkRecord | undefined>> {
-    const { store, gatewaySubnets, reached } = this.#parts;
+    const { store } = this.#parts;
     const swarm = { dockerNetworkId };
     const entry = await store.get(keys.network(id));
     if (entry) return markAllocated(parseRecord(networkRecord, entry), entry.revision, swarm);
@@ -81,10 +81,8 @@ export class SwarmNetworks {
     checkForeign(parsed);
     await this.#refuseTakenName(parsed.name);
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
-    checkSubnets(given, gatewaySubnets());
-    checkReached(given, await reached());
-    const creation = { options: parsed, internal: false };
-    const record = { ...newRecord(creation, given, id, parsed.name), swarm };
+    const made = await newRecord(this.#parts, { options: parsed, internal: false }, given, id, parsed.name);
+    const record = { ...made, swarm };
     return { result: undefined, ...(await planRecord(store, record, parsed)) };
   }
 

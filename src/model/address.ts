@@ -87,25 +87,23 @@ export function isTakeable(record: AddressRecord, hostId: string): boolean {
   return state === 'resting' || (state === 'reserved' && record.hostId === hostId);
 }
 
+function newRecord({ hostId, hostName }: Holder, claim: string) {
+  return { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+}
+
 /** Free, resting or reserved -> claimed. */
 export function claimed(
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
   holdId: string,
   more: Pick<AddressRecord, 'explicit' | 'container'> = {},
 ): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [holdId], purpose: 'endpoint', ...more };
+  return { ...newRecord(holder, claim), references: [holdId], purpose: 'endpoint', ...more };
 }
 
 /** Free or resting -> reserved. */
-export function reserved(
-  { hostId, hostName }: Holder,
-  claim: string,
-  holdIds: readonly string[],
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [...holdIds], purpose: 'endpoint', reserve: true };
+export function reserved(holder: Holder, claim: string, holdIds: readonly string[]): AddressRecord {
+  return { ...newRecord(holder, claim), references: [...holdIds], purpose: 'endpoint', reserve: true };
 }
 
 export interface EndpointOfAddress {
@@ -123,13 +121,8 @@ export interface AddressOfEndpoint {
 }
 
 /** Free or resting -> bound: Docker's own IPAM chose the address, so that no hold has it. */
-export function boundUnclaimed(
-  { hostId, hostName }: Holder,
-  claim: string,
-  endpoint: EndpointOfAddress,
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [], purpose: 'endpoint', explicit: true, ...endpoint };
+export function boundUnclaimed(holder: Holder, claim: string, endpoint: EndpointOfAddress): AddressRecord {
+  return { ...newRecord(holder, claim), references: [], purpose: 'endpoint', explicit: true, ...endpoint };
 }
 
 /** Claimed or reserved by the endpoint's host, or claimed by the cluster -> bound. undefined: somebody else has it. */
@@ -163,7 +156,7 @@ export function resting(record: AddressRecord): AddressRecord {
 /** Free (also: takeable) -> shared; shared -> shared by one more. undefined: it is held otherwise. */
 export function shared(
   record: AddressRecord | undefined,
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
   { purpose, holdId }: { readonly purpose: 'gateway' | 'auxiliary'; readonly holdId: string },
 ): AddressRecord | undefined {
@@ -172,8 +165,7 @@ export function shared(
     if (record.references.includes(holdId)) return record;
     return { ...record, references: [...record.references, holdId] };
   }
-  const first = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...first, purpose, references: [holdId] };
+  return { ...newRecord(holder, claim), purpose, references: [holdId] };
 }
 
 /** With the holds that are left: a shared one without any is free, a bound one stays its endpoint's. */

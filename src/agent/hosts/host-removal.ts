@@ -1,7 +1,7 @@
 import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
 import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
-import { attemptRemoval } from '../../driver/networks/network-removal.js';
+import { attemptRemoval, releaseGlobalPools } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
 import { endpointRecord } from '../../model/endpoint.js';
@@ -121,7 +121,7 @@ class HostRemoval {
     const removal = { store, ownActions: new OwnActions() };
     const binding = { networkId: record.id, hostId: this.#host.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
-    for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobalPool(poolKey);
+    await releaseGlobalPools(pools, removed);
   }
 
   /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */

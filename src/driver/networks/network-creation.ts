@@ -61,7 +61,7 @@ export async function attemptCreation(
   given: readonly GivenPool[],
   newId: string,
 ): Promise<Attempt<NetworkRecord>> {
-  const { store, gatewaySubnets } = parts;
+  const { store } = parts;
   const { name, id } = { ...ipamReference(given), ...creation.options };
   const existing = await findExisting(store, { name, id }, newId);
   // A network of swarm's was checked when its manager allocated it.
@@ -72,11 +72,10 @@ export async function attemptCreation(
     const writes = bindingWrites(parts, creation.dockerNetworkId, existing.id, given);
     return { result: existing, conditions: [condition], writes };
   }
-  checkSubnets(given, gatewaySubnets());
-  checkReached(given, await parts.reached());
+  const made = await newRecord(parts, creation, given, newId, name);
   const reserved = reservedAddresses(creation.subnets);
   const record = {
-    ...newRecord(creation, given, newId, name),
+    ...made,
     ...(Object.keys(reserved).length > 0 && { reserved }),
     ...(creation.options.mirror === false && { unmirrored: true as const }),
   };
@@ -154,12 +153,16 @@ async function findExisting(
   return own && parseRecord(networkRecord, own);
 }
 
-export function newRecord(
+/** Throws IN_USE for a subnet that xnet cannot serve on every host. */
+export async function newRecord(
+  { gatewaySubnets, reached }: Pick<NetworkCreationParts, 'gatewaySubnets' | 'reached'>,
   { options, internal }: Pick<NetworkCreation, 'options' | 'internal'>,
   given: readonly GivenPool[],
   id: string,
   name: string | undefined,
-): NetworkRecord {
+): Promise<NetworkRecord> {
+  checkSubnets(given, gatewaySubnets());
+  checkReached(given, await reached());
   return {
     version: 1,
     id,

@@ -12,8 +12,9 @@ import { ADDRESS_SPACES, isGlobalPool } from '../../model/pool.js';
 import { findRecord, parseRecord } from '../../model/record.js';
 import type { CommitPart, Condition, Store } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
-import type { GivenPool, PoolBook, RequestedPools } from '../collaborators.js';
+import type { GivenPool, PoolBook } from '../collaborators.js';
 import type { LocalNetworks } from '../local-networks.js';
+import type { PoolRequests } from '../pool-requests.js';
 
 export interface NetworkPoolsParts {
   readonly store: Store;
@@ -56,7 +57,7 @@ export async function planGlobalPools(store: Store, record: NetworkRecord): Prom
  */
 export async function findGlobalPool(
   store: Store,
-  { pools, poolRequests }: { readonly pools: PoolBook; readonly poolRequests: RequestedPools },
+  { pools, poolRequests }: { readonly pools: PoolBook; readonly poolRequests: Pick<PoolRequests, 'take'> },
   subnet: string,
   networkId: string,
 ): Promise<GivenPool> {

@@ -9,6 +9,7 @@ import { ownPoolKey } from '../../model/pool.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
+import type { PoolBook } from '../collaborators.js';
 import type { OwnActions } from './own-actions.js';
 
 /** More than the hosts of a cluster lose at once; the record stays small. */
@@ -90,6 +91,14 @@ export async function attemptFreeing(
     conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
     writes: isLast ? removalWrites(record) : [{ put: entry.key, value: formatRecord(record) }],
   };
+}
+
+/** Gives back what the cluster held for a network that has been removed. */
+export async function releaseGlobalPools(
+  pools: Pick<PoolBook, 'releaseGlobalPool'>,
+  removed: NetworkRecord | undefined,
+): Promise<void> {
+  await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobalPool(poolKey)));
 }
 
 /**

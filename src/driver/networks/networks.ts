@@ -6,8 +6,9 @@ import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ADDRESS_SPACES } from '../../model/pool.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
-import type { GivenPool, NetworkFollower, PoolBook, RequestedPools } from '../collaborators.js';
+import type { GivenPool, NetworkFollower, PoolBook } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
+import type { PoolRequests } from '../pool-requests.js';
 import {
   attemptAdoption,
   attemptCreation,
@@ -21,7 +22,7 @@ import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
 import { checkMtu } from './network-plan.js';
 import { findGlobalPool } from './network-pools.js';
-import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
+import { attemptRemoval, type NetworkRemovalParts, releaseGlobalPools } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
 
 export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts {
@@ -32,7 +33,7 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   readonly mutex: KeyedMutex;
   readonly deleteEndpoint: (endpointId: string) => Promise<void>;
   readonly pools: PoolBook;
-  readonly poolRequests: RequestedPools;
+  readonly poolRequests: Pick<PoolRequests, 'take'>;
   /** The networks of this host's Docker are of global scope. */
   readonly isGlobal: boolean;
   /** MTU that fits this host's underlay, in bytes. */
@@ -133,7 +134,7 @@ export class Networks {
    */
   async withdraw(binding: BindingReference): Promise<void> {
     await this.#parts.mutex.run(binding.dockerNetworkId, async () => {
-      await this.#releaseGlobal(await this.#removeFromStore(binding, false));
+      await releaseGlobalPools(this.#parts.pools, await this.#removeFromStore(binding, false));
     });
   }
 
@@ -179,18 +180,11 @@ export class Networks {
     const removed = await this.#removeFromStore({ networkId: record.id, hostId, dockerNetworkId }, lost);
     local.removeNetwork(dockerNetworkId);
     changed();
-    await this.#releaseGlobal(removed);
+    await releaseGlobalPools(this.#parts.pools, removed);
   }
 
   #removeFromStore(binding: BindingReference, lost: boolean): Promise<NetworkRecord | undefined> {
     return transact(this.#parts.store, () => attemptRemoval(this.#parts, binding, lost));
-  }
-
-  /** What the cluster held for a network that is removed. */
-  async #releaseGlobal(removed: NetworkRecord | undefined): Promise<void> {
-    await Promise.all(
-      (removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobalPool(poolKey)),
-    );
   }
 
   #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {
