@@ -3,7 +3,7 @@ import type { GivenPool } from './collaborators.js';
 import type { NetworkReference } from './networks/network-options.js';
 
 /** A RequestPool that this host answered, by this daemon or a former one. */
-export interface PoolRequest extends Omit<PoolHold, 'networkName'> {
+export interface PoolRequest extends PoolHold {
   readonly network?: NetworkReference;
 }
 

@@ -11,7 +11,7 @@ import { ADDRESS_SPACES, formatPoolKey, type PoolHold, parsePoolKey } from '../m
 import { AddressBook } from './addresses/address-book.js';
 import { Addresses, type AddressRequest } from './addresses/addresses.js';
 import { type Released, releaseAddress } from './addresses/release-address.js';
-import { clusterHold, formatPoolId, newRequest, parsePoolId, type Request } from './hold.js';
+import { clusterHold, formatPoolId, type Hold, newRequest, parsePoolId, type Request } from './hold.js';
 import { IpamContext, type IpamContextOptions } from './ipam-context.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool, PoolRequest } from './pools/plan-pool.js';
@@ -56,14 +56,10 @@ export class Ipam implements AsyncDisposable {
    * Creates a hold on a pool. Every request results in a PoolID of its own, a repeated one in the same. Throws INVALID,
    * IN_USE (overlap), EXISTS (the named network has another subnet), EXHAUSTED, STORE_CONFLICT, STORE_UNAVAILABLE.
    */
-  async requestPool(
-    pool: PoolRequest,
-    request: Request = newRequest(),
-  ): Promise<{ poolId: string; poolKey: string; subnet: Prefix }> {
+  async requestPool(pool: PoolRequest, request: Request = newRequest()): Promise<PoolHold> {
     const hold = await this.#pools.request(pool, request);
     this.#takeovers.notePool(hold);
-    const { poolKey, subnet } = hold;
-    return { poolId: formatPoolId(hold), poolKey, subnet };
+    return describeHold(hold);
   }
 
   /** Gives the hold back, with what it alone has. Idempotent. Throws INVALID and the store's errors. */
@@ -94,16 +90,7 @@ export class Ipam implements AsyncDisposable {
 
   /** This host's holds on pools, except those that the PoolIDs name. Throws the store's errors. */
   async listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]> {
-    const holds = await listHoldsExcept(this.#context, poolIds);
-    return holds.map((hold) => ({
-      poolId: formatPoolId(hold),
-      hold: hold.id,
-      poolKey: hold.poolKey,
-      // Also for a pool of the global space: hosts request it in the local one.
-      addressSpace: ADDRESS_SPACES.local,
-      subnet: `${hold.subnet}`,
-      ...(hold.networkName !== undefined && { networkName: hold.networkName }),
-    }));
+    return (await listHoldsExcept(this.#context, poolIds)).map(describeHold);
   }
 
   /** An address, and the subnet it is in. Throws as Addresses.request. */
@@ -141,4 +128,17 @@ export class Ipam implements AsyncDisposable {
     await this.#reserves[Symbol.asyncDispose]();
     await this.#context[Symbol.asyncDispose]();
   }
+}
+
+function describeHold(hold: Hold): PoolHold {
+  const { id, poolKey, isClusters, subnet, networkName } = hold;
+  return {
+    poolId: formatPoolId(hold),
+    hold: id,
+    poolKey,
+    // Hosts request also a pool of the global space in the local one.
+    addressSpace: isClusters ? ADDRESS_SPACES.global : ADDRESS_SPACES.local,
+    subnet: `${subnet}`,
+    ...(networkName !== undefined && { networkName }),
+  };
 }

@@ -112,13 +112,14 @@ export function showPool({ networkName, subnet }: PoolName): string {
   return networkName === undefined ? `${subnet}` : `${subnet} of network ${networkName}`;
 }
 
-/** A hold of this host on a pool, in plain texts. */
+/** A hold on a pool, in plain texts. */
 export interface PoolHold {
   /** Without the range of addresses that Docker's own has: the hold is the same. */
   readonly poolId: string;
   /** Its id: the part of the PoolID that is unique for each RequestPool. */
   readonly hold: string;
   readonly poolKey: string;
+  /** In which it is requested. */
   readonly addressSpace: string;
   readonly subnet: string;
   /** Set when the pool belongs to one network alone: its name, or its id. */

@@ -83,15 +83,8 @@ async function requestPool(
     avoid: subnet ? [] : await occupied(parts),
   };
   const granted = await ipam.requestPool(wanted, call);
-  poolRequests.note({
-    poolId: granted.poolId,
-    hold: holdOf(granted.poolId),
-    poolKey: granted.poolKey,
-    addressSpace: request.AddressSpace,
-    subnet: `${granted.subnet}`,
-    ...((network.name ?? network.id) !== undefined && { network }),
-  });
-  return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
+  poolRequests.note({ ...granted, ...((network.name ?? network.id) !== undefined && { network }) });
+  return { PoolID: granted.poolId, Pool: granted.subnet, Data: {} };
 }
 
 /**
@@ -113,10 +106,8 @@ async function refuseForeign(
 async function occupied({ hosts, reached, networks }: IpamDriverParts): Promise<Prefix[]> {
   const gateways = hosts.gatewaySubnets().map(({ subnet }) => Prefix.parse(subnet));
   const addresses = (await reached()).map(({ address }) => IpAddress.parse(address));
-  // Docker gives the pool of a network back before it removes the network. 0.0.0.0/0 is what its null IPAM has: no addresses.
-  const leaving = (await networks.listSubnets())
-    .map((subnet) => Prefix.parse(subnet))
-    .filter(({ length }) => length > 0);
+  // Docker gives the pool of a network back before it removes the network.
+  const leaving = await networks.listSubnets();
   return [
     ...gateways,
     ...leaving,

@@ -58,10 +58,9 @@ export function checkJoin(
  */
 export function checkSubnets(pools: readonly GivenPool[], gateways: readonly GatewaySubnet[]): void {
   for (const { subnet, poolKey } of pools) {
-    const prefix = Prefix.parse(subnet);
-    const gateway = gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
-    // 0.0.0.0/0 is what Docker's null IPAM has: no addresses.
-    if (!gateway || prefix.length === 0) continue;
+    const [prefix] = prefixesOf([{ subnet }]);
+    const gateway = prefix && gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
+    if (!gateway) continue;
     throw new XnetError(
       'IN_USE',
       `subnet ${subnet} overlaps docker_gwbridge of host ${gateway.hostName} (${gateway.subnet}), so that no ` +
@@ -87,10 +86,8 @@ export function findHidden(
   reached: readonly ReachedAddress[],
 ): (ReachedAddress & { readonly subnet: string })[] {
   return pools.flatMap(({ subnet }) => {
-    const prefix = Prefix.parse(subnet);
-    // Docker's null IPAM has 0.0.0.0/0: no addresses.
-    if (prefix.length === 0) return [];
-    const hidden = reached.filter(({ address }) => prefix.contains(IpAddress.parse(address)));
+    const [prefix] = prefixesOf([{ subnet }]);
+    const hidden = reached.filter(({ address }) => prefix?.contains(IpAddress.parse(address)));
     return hidden.map((each) => ({ ...each, subnet }));
   });
 }
@@ -152,8 +149,8 @@ export function refuseReserved(
  */
 export function checkApart(network: NetworkRecord, others: readonly NetworkRecord[]): void {
   for (const other of others) {
-    for (const one of subnetsOf(network)) {
-      const overlapped = subnetsOf(other).find((each) => each.overlaps(one));
+    for (const one of prefixesOf(network.pools)) {
+      const overlapped = prefixesOf(other.pools).find((each) => each.overlaps(one));
       if (!overlapped) continue;
       throw new XnetError(
         'IN_USE',
@@ -165,8 +162,8 @@ export function checkApart(network: NetworkRecord, others: readonly NetworkRecor
   }
 }
 
-/** Without Docker's null IPAM's, which stands for no addresses. */
-function subnetsOf({ pools }: NetworkRecord): Prefix[] {
+/** Without what Docker's null IPAM has: 0.0.0.0/0, which stands for no addresses. */
+export function prefixesOf(pools: readonly { readonly subnet: string }[]): Prefix[] {
   return pools.map(({ subnet }) => Prefix.parse(subnet)).filter(({ length }) => length > 0);
 }
 

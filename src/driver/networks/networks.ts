@@ -1,5 +1,6 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
+import type { Prefix } from '../../inet/prefix.js';
 import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -20,7 +21,7 @@ import {
 } from './network-creation.js';
 import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
-import { checkMtu } from './network-plan.js';
+import { checkMtu, prefixesOf } from './network-plan.js';
 import { findGlobalPool } from './network-pools.js';
 import { attemptRemoval, type NetworkRemovalParts, releaseGlobalPools } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
@@ -164,10 +165,10 @@ export class Networks {
   }
 
   /** Of all networks of the cluster. Throws the store's errors. */
-  async listSubnets(): Promise<string[]> {
+  async listSubnets(): Promise<Prefix[]> {
     const { entries } = await this.#parts.store.list(keys.networks());
     const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
-    return records.flatMap(({ pools }) => pools.map(({ subnet }) => subnet));
+    return records.flatMap(({ pools }) => prefixesOf(pools));
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
