@@ -18,7 +18,7 @@ export interface AddressBook {
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
    * naming the holder.
    */
-  bindPlan(wanted: AddressOfEndpoint & { networkId: string }): Promise<CommitPart>;
+  bindPlan(wanted: AddressOfEndpoint): Promise<CommitPart>;
   /** What puts the endpoint's address to rest; empty when the endpoint no longer has it. */
   restPlan(given: AddressOfEndpoint): Promise<CommitPart>;
 }

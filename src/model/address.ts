@@ -112,10 +112,9 @@ export interface EndpointOfAddress {
 }
 
 /** An address that an endpoint has, or shall have. */
-export interface AddressOfEndpoint {
+export interface AddressOfEndpoint extends EndpointOfAddress {
   readonly poolKey: string;
   readonly address: string;
-  readonly endpointId: string;
   /** A commit with an earlier plan for the address has failed. */
   readonly isRepeated?: boolean;
 }

@@ -97,7 +97,7 @@ function addressesOf(
   network: NetworkRecord,
   { id: endpointId, networkId, addresses }: EndpointRecord,
   isRepeated: boolean,
-): (AddressOfEndpoint & { readonly networkId: string })[] {
+): AddressOfEndpoint[] {
   return addresses.map((address) => {
     const poolKey = poolKeyOf(network, IpAddress.parse(address));
     return { poolKey, address, endpointId, networkId, isRepeated };

@@ -48,7 +48,7 @@ export class AddressBook {
    * Takes the address for the endpoint: one that this host claimed, or a free one (Docker's own IPAM chose it).
    * Throws INVALID, IN_USE naming the holder, STORE_UNAVAILABLE.
    */
-  async bindPlan(wanted: AddressOfEndpoint & { networkId: string }): Promise<CommitPart> {
+  async bindPlan(wanted: AddressOfEndpoint): Promise<CommitPart> {
     const { host, views, store } = this.#context;
     const { poolKey, endpointId, networkId } = wanted;
     const endpoint = { endpointId, networkId };

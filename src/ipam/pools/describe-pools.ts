@@ -1,4 +1,4 @@
-import { type AddressState, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
+import { addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { formatPoolKey, poolReferenceRecord } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
@@ -52,16 +52,13 @@ export async function describePools(store: Store): Promise<PoolDescription[]> {
 
 function countAddresses(entries: readonly Entry[]): PoolDescription['addresses'] {
   const records = entries.flatMap((entry) => findRecord(addressRecord, entry) ?? []);
-  const count = (...states: readonly AddressState[]) =>
-    records.filter((record) => states.includes(stateOf(record))).length;
-  const gateways = records.filter(
-    (record) => stateOf(record) === 'shared' && record.purpose === 'gateway',
-  ).length;
+  const uses = records.map((record) => (stateOf(record) === 'shared' ? record.purpose : stateOf(record)));
+  const count = (...counted: readonly string[]) => uses.filter((use) => counted.includes(use)).length;
   return {
     reserved: count('reserved'),
     endpoints: count('claimed', 'bound'),
-    gateways,
-    auxiliaries: count('shared') - gateways,
+    gateways: count('gateway'),
+    auxiliaries: count('auxiliary'),
     resting: count('resting'),
   };
 }

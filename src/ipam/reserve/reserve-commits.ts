@@ -7,28 +7,32 @@ import { reserved } from '../../model/address.js';
 import type { PoolName } from '../../model/pool.js';
 import type { CommitResult, Condition } from '../../store/store.js';
 import { type AddressEntry, addressKey, putAddress } from '../address-entry.js';
-import { randomToken } from '../hold.js';
+import { type Hold, holdKey, randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import type { PoolView } from '../pools/pool-view.js';
 
 /** Below the number of operations that a store takes in one commit. */
 const BATCH = 100;
 
-/** One commit. When another host was faster with one of the addresses, the next look chooses others. */
+/**
+ * One commit; with a hold, on the condition that it is there. When another host was faster with one of the addresses,
+ * the next look chooses others.
+ */
 export async function claimReserve(
   { store, host }: IpamContext,
   { inFlight }: PoolView,
   pool: PoolName,
   chosen: readonly bigint[],
-  holdIds: readonly string[],
-  ...conditions: readonly Condition[]
+  hold?: Hold,
 ): Promise<CommitResult> {
   const chosenKeys = chosen.map((address) => addressKey(pool, address));
   const free = chosenKeys.map((key): Condition => ({ key, is: 'absent' }));
+  const held: Condition[] = hold ? [{ key: holdKey(hold, host), is: 'present' }] : [];
+  const holdIds = hold ? [hold.id] : [];
   const writes = chosenKeys.map((key) => putAddress(key, reserved(host, randomToken(), holdIds)));
   for (const address of chosen) inFlight.add(address);
   try {
-    return await store.commit([...conditions, ...free], writes);
+    return await store.commit([...held, ...free], writes);
   } finally {
     for (const address of chosen) inFlight.delete(address);
   }

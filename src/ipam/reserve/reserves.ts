@@ -12,13 +12,13 @@ import { bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { parsePoolKey } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
-import type { Condition, Entry } from '../../store/store.js';
+import type { Entry } from '../../store/store.js';
 import { type AddressEntry, addressKey, findAddress } from '../address-entry.js';
 import { type Hold, holdKey, parsePoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { listHoldsExcept } from '../pools/pool-entries.js';
 import type { PoolView } from '../pools/pool-view.js';
-import { automaticSpan } from '../pools/subnet-rules.js';
+import { automaticSpan, type Span } from '../pools/subnet-rules.js';
 import { followRequests } from './address-requests.js';
 import { claimReserve, giveBack, removeOwn } from './reserve-commits.js';
 import {
@@ -160,8 +160,7 @@ export class Reserves implements AsyncDisposable {
     const span = automaticSpan(hold.subnet, hold.range);
     const reserved = reservedBy(this.#context.host.hostId, view.addresses.values());
     const own = reserved.filter(({ record }) => record.references.includes(hold.id));
-    const share = reserveSize(this.#options.size, surveyPool(view.addresses.values(), span));
-    const { missing, surplus } = planReserve(this.#options.size, share, own);
+    const { missing, surplus } = planReserve(this.#options.size, this.#shareOf(view, span), own);
     if (missing > 0) await this.#fill(view, hold, missing);
     await giveBack(this.#context, surplus);
   }
@@ -170,9 +169,8 @@ export class Reserves implements AsyncDisposable {
     const span = automaticSpan(hold.subnet, hold.range);
     const isTaken = (address: bigint) => !view.isFree(address) || this.#isGivenUp(addressKey(hold, address));
     const chosen = chooseForReserve(span, isTaken, count, Math.random());
+    const result = await claimReserve(this.#context, view, hold, chosen, hold);
     const key = holdKey(hold, this.#context.host);
-    const condition: Condition = { key, is: 'present' };
-    const result = await claimReserve(this.#context, view, hold, chosen, [hold.id], condition);
     const isGone = !result.committed && !result.found.some((entry) => entry.key === key);
     if (isGone) await this.#context.views.close(hold);
   }
@@ -181,11 +179,11 @@ export class Reserves implements AsyncDisposable {
     const { host, views } = this.#context;
     const pool = parsePoolKey(view.poolKey);
     const isHere = this.#options.isPoolHere(view.poolKey);
-    const share = isHere ? this.#shareByDocker(view) : 0;
     const span = automaticSpan(pool.subnet);
+    const share = isHere ? this.#shareOf(view, span) : 0;
     const { missing, surplus } = planLowest(share, span, host.hostId, view.addresses);
     const free = missing.filter((address) => !this.#isGivenUp(addressKey(pool, address)));
-    if (free.length > 0) await claimReserve(this.#context, view, pool, free, []);
+    if (free.length > 0) await claimReserve(this.#context, view, pool, free);
     if (isHere) return giveBack(this.#context, surplus);
     await removeOwn(this.#context, surplus);
     await views.closeByDocker(view);
@@ -201,11 +199,10 @@ export class Reserves implements AsyncDisposable {
   keepsReleased(poolKey: string): boolean {
     const view = this.#context.views.find(poolKey);
     if (!view?.byDocker || !this.#options.isPoolHere(poolKey)) return false;
-    return this.#shareByDocker(view) > 0;
+    return this.#shareOf(view, automaticSpan(parsePoolKey(poolKey).subnet)) > 0;
   }
 
-  #shareByDocker({ poolKey, addresses }: PoolView): number {
-    const span = automaticSpan(parsePoolKey(poolKey).subnet);
+  #shareOf({ addresses }: PoolView, span: Span): number {
     return reserveSize(this.#options.size, surveyPool(addresses.values(), span));
   }
 }
