@@ -5,12 +5,12 @@
  * The holder is a host, or the cluster. A host's hold is for one Docker network: every RequestPool results in a new
  * one. In the global space a manager of swarm's requests a pool once for all hosts, and after a change of leader
  * another manager requests it again. So that hold belongs to the cluster, and all requests result in the same PoolID.
- * The cluster's hold differs from a host's in this, all of which asks `isClusters`:
+ * The cluster's hold differs from a host's in this (`isClusters`):
  * - It is not given back while a network has the pool, nor because one request for it had no answer; it records the
  *   request that made it (pools.ts, pool-entries.ts).
  * - An address that it holds belongs to the cluster, also while an endpoint has it: a manager may request it again, and
  *   release it at any time (addresses/). No host holds any in reserve (reserves.ts), or writes one while the store is away.
- * - What no manager requests again after a change of leader is given back (swarm/).
+ * - What no manager requests again after a change of leader is given back (takeovers.ts).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../errors.js';

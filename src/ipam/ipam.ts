@@ -18,7 +18,7 @@ import type { DefaultPool, PoolRequest } from './pools/plan-pool.js';
 import { listHoldsExcept, listPools } from './pools/pool-entries.js';
 import { Pools } from './pools/pools.js';
 import { Reserves, type ReservesOptions } from './reserve/reserves.js';
-import { Takeovers } from './swarm/takeovers.js';
+import { Takeovers } from './takeovers.js';
 
 export interface IpamOptions extends IpamContextOptions {
   /** Where subnets come from when the user names none; the first with a free subnet serves. */

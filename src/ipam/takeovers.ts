@@ -5,16 +5,16 @@
  * It is given back some time after. What is kept in memory here only says what to give back; when it is lost, or the
  * store does not accept it then, the next takeover does it.
  */
-import { IpAddress } from '../../inet/ip-address.js';
-import { isHeldByCluster, parseAddressKey } from '../../model/address.js';
-import { keys } from '../../model/keys.js';
-import { parsePoolKey } from '../../model/pool.js';
-import type { Revision } from '../../store/store.js';
-import { findAddress } from '../address-entry.js';
-import { releaseClaim } from '../addresses/release-address.js';
-import { clusterHold, type Hold } from '../hold.js';
-import type { IpamContext } from '../ipam-context.js';
-import type { Pools } from '../pools/pools.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { isHeldByCluster, parseAddressKey } from '../model/address.js';
+import { keys } from '../model/keys.js';
+import { parsePoolKey } from '../model/pool.js';
+import type { Revision } from '../store/store.js';
+import { findAddress } from './address-entry.js';
+import { releaseClaim } from './addresses/release-address.js';
+import { clusterHold, type Hold } from './hold.js';
+import type { IpamContext } from './ipam-context.js';
+import type { Pools } from './pools/pools.js';
 
 /** Managers request all within seconds, and what was refused again within minutes. */
 const TAKEOVER_MS = 300_000;
