@@ -3,9 +3,9 @@ import { keys } from '../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
 import { isGlobalPool } from '../model/pool.js';
 import { formatRecord, parseRecord } from '../model/record.js';
-import { type Attempt, transact } from '../store/transact.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
 import { globalNetworkId, newRecord, planRecord } from './networks/network-creation.js';
-import { checkForeign, parseNetworkOptions } from './networks/network-options.js';
+import { checkForeign, type NetworkOptions, parseNetworkOptions } from './networks/network-options.js';
 import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
 import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
@@ -48,8 +48,9 @@ export class SwarmNetworks {
         "option xnet.id does not go with swarm's networks, which are there on all nodes by themselves; leave it out",
       );
     }
-    checkMtu(parseNetworkOptions(asked).mtu, largestMtu());
-    const former = await transact(store, () => this.#attempt({ ...allocation, options: asked }, id));
+    const parsed = parseNetworkOptions(asked);
+    checkMtu(parsed.mtu, largestMtu());
+    const former = await transact(store, () => this.#attempt(allocation, parsed, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
     if ('xnet.id' in allocation.options) {
       for (const { poolKey } of former?.pools ?? []) if (isGlobalPool(poolKey)) pools.beginTakeover(poolKey);
@@ -70,20 +71,24 @@ export class SwarmNetworks {
 
   /** Results in the network as it was, when it was there. */
   async #attempt(
-    { dockerNetworkId, options, subnets }: Allocation,
+    { dockerNetworkId, subnets }: Allocation,
+    options: NetworkOptions,
     id: string,
   ): Promise<Attempt<NetworkRecord | undefined>> {
     const { store } = this.#parts;
     const swarm = { dockerNetworkId };
     const entry = await store.get(keys.network(id));
-    if (entry) return markAllocated(parseRecord(networkRecord, entry), entry.revision, swarm);
-    const parsed = parseNetworkOptions(options);
-    checkForeign(parsed);
-    await this.#refuseTakenName(parsed.name);
+    if (entry) {
+      const result = parseRecord(networkRecord, entry);
+      if (result.swarm) return { result };
+      const write = { put: entry.key, value: formatRecord({ ...result, swarm }) };
+      return { result, conditions: [asRead(entry.key, entry)], writes: [write] };
+    }
+    checkForeign(options);
+    await this.#refuseTakenName(options.name);
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
-    const made = await newRecord(this.#parts, { options: parsed, internal: false }, given, id, parsed.name);
-    const record = { ...made, swarm };
-    return { result: undefined, ...(await planRecord(store, record, parsed)) };
+    const made = await newRecord(this.#parts, { options, internal: false }, given, id, options.name);
+    return { result: undefined, ...(await planRecord(store, { ...made, swarm }, options)) };
   }
 
   async #refuseTakenName(name: string | undefined): Promise<void> {
@@ -93,18 +98,4 @@ export class SwarmNetworks {
       `the cluster has a network ${name} already, and swarm's networks cannot join it; choose another xnet.name`,
     );
   }
-}
-
-function markAllocated(
-  record: NetworkRecord,
-  revision: number,
-  swarm: NonNullable<NetworkRecord['swarm']>,
-): Attempt<NetworkRecord> {
-  if (record.swarm) return { result: record };
-  const key = keys.network(record.id);
-  return {
-    result: record,
-    conditions: [{ key, is: 'at', revision }],
-    writes: [{ put: key, value: formatRecord({ ...record, swarm }) }],
-  };
 }

@@ -63,7 +63,8 @@ export async function attemptCreation(
 ): Promise<Attempt<NetworkRecord>> {
   const { store } = parts;
   const { name, id } = { ...ipamReference(given), ...creation.options };
-  const existing = await findExisting(store, { name, id }, newId);
+  // An earlier try of this creation may have made it.
+  const existing = (await findNetwork(store, { name, id })) ?? (await readNetwork(store, newId));
   // A network of swarm's was checked when its manager allocated it.
   if (!existing?.swarm) checkForeign(creation.options, existing?.mirror?.options);
   if (existing) {
@@ -114,11 +115,11 @@ export async function attemptAdoption(
   dockerNetworkId: string,
   networkId: string,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const entry = await parts.store.get(keys.network(networkId));
-  if (!entry) return { result: undefined };
+  const result = await readNetwork(parts.store, networkId);
+  if (!result) return { result };
   return {
-    result: parseRecord(networkRecord, entry),
-    conditions: [{ key: entry.key, is: 'present' }],
+    result,
+    conditions: [{ key: keys.network(networkId), is: 'present' }],
     writes: bindingWrites(parts, dockerNetworkId, networkId, []),
   };
 }
@@ -132,25 +133,17 @@ export async function findNetwork(
   { name, id }: NetworkReference,
 ): Promise<NetworkRecord | undefined> {
   const networkId = id ?? (name === undefined ? undefined : (await store.get(keys.name(name)))?.value);
-  const entry = networkId === undefined ? undefined : await store.get(keys.network(networkId));
-  if (entry) return parseRecord(networkRecord, entry);
-  if (id === undefined) return undefined;
+  const network = networkId === undefined ? undefined : await readNetwork(store, networkId);
+  if (network || id === undefined) return network;
   throw new XnetError(
     'NOT_FOUND',
     `the cluster has no network with xnet.id=${id}; \`xnet status\` lists them`,
   );
 }
 
-/** The network that the options name, or the one an earlier try of this creation made. */
-async function findExisting(
-  store: Store,
-  reference: NetworkReference,
-  newId: string,
-): Promise<NetworkRecord | undefined> {
-  const named = await findNetwork(store, reference);
-  if (named) return named;
-  const own = await store.get(keys.network(newId));
-  return own && parseRecord(networkRecord, own);
+async function readNetwork(store: Store, networkId: string): Promise<NetworkRecord | undefined> {
+  const entry = await store.get(keys.network(networkId));
+  return entry && parseRecord(networkRecord, entry);
 }
 
 /** Throws IN_USE for a subnet that xnet cannot serve on every host. */
