@@ -3,7 +3,7 @@ import type { Holder } from '../model/address.js';
 import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { type Attempt, type TransactOptions, transact } from '../store/transact.js';
-import { PoolViews } from './pools/pool-views.js';
+import { PoolViews } from './pools/pool-view.js';
 import { RestLeases } from './reserve/rest-leases.js';
 
 export interface IpamContextOptions {

@@ -102,6 +102,73 @@ export class PoolView implements AsyncDisposable {
   }
 }
 
+/** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
+export class PoolViews implements AsyncDisposable {
+  readonly #store: Replica;
+  readonly #views = new Map<string, PoolView>();
+
+  constructor(store: Replica) {
+    this.#store = store;
+  }
+
+  /** The view of the held pool, ready to choose from. Throws STORE_UNAVAILABLE. */
+  async open(hold: Hold): Promise<PoolView> {
+    const view = this.begin(hold);
+    await view.ready();
+    return view;
+  }
+
+  /** As `open`, without waiting until its addresses are known. */
+  begin(hold: Hold): PoolView {
+    const view = this.#get(hold.poolKey);
+    view.holds.set(hold.id, hold);
+    return view;
+  }
+
+  /** For a pool whose addresses Docker's own IPAM hands out on this host. */
+  beginByDocker(poolKey: string): void {
+    this.#get(poolKey).byDocker = true;
+  }
+
+  /** The Docker network of such a pool is gone. */
+  async closeByDocker(view: PoolView): Promise<void> {
+    view.byDocker = false;
+    await this.#closeUnused(view);
+  }
+
+  find(poolKey: string): PoolView | undefined {
+    return this.#views.get(poolKey);
+  }
+
+  all(): PoolView[] {
+    return [...this.#views.values()];
+  }
+
+  /** The hold has ended: closes the view of its pool when no other hold of this host uses it. */
+  async close({ poolKey, id }: Hold): Promise<void> {
+    const view = this.#views.get(poolKey);
+    if (view?.holds.delete(id)) await this.#closeUnused(view);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const views = [...this.#views.values()];
+    this.#views.clear();
+    await Promise.all(views.map((view) => view[Symbol.asyncDispose]()));
+  }
+
+  async #closeUnused(view: PoolView): Promise<void> {
+    if (view.holds.size > 0 || view.byDocker) return;
+    this.#views.delete(view.poolKey);
+    await view[Symbol.asyncDispose]();
+  }
+
+  #get(poolKey: string): PoolView {
+    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
+    this.#views.set(poolKey, view);
+    return view;
+  }
+}
+
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
   const state = record && stateOf(record);
   if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
