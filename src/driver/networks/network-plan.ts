@@ -58,7 +58,7 @@ export function checkJoin(
  */
 export function checkSubnets(pools: readonly GivenPool[], gateways: readonly GatewaySubnet[]): void {
   for (const { subnet, poolKey } of pools) {
-    const [prefix] = prefixesOf([{ subnet }]);
+    const prefix = prefixOf(subnet);
     const gateway = prefix && gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
     if (!gateway) continue;
     throw new XnetError(
@@ -86,7 +86,7 @@ export function findHidden(
   reached: readonly ReachedAddress[],
 ): (ReachedAddress & { readonly subnet: string })[] {
   return pools.flatMap(({ subnet }) => {
-    const [prefix] = prefixesOf([{ subnet }]);
+    const prefix = prefixOf(subnet);
     const hidden = reached.filter(({ address }) => prefix?.contains(IpAddress.parse(address)));
     return hidden.map((each) => ({ ...each, subnet }));
   });
@@ -149,8 +149,8 @@ export function refuseReserved(
  */
 export function checkApart(network: NetworkRecord, others: readonly NetworkRecord[]): void {
   for (const other of others) {
-    for (const one of prefixesOf(network.pools)) {
-      const overlapped = prefixesOf(other.pools).find((each) => each.overlaps(one));
+    for (const one of prefixesOf(network)) {
+      const overlapped = prefixesOf(other).find((each) => each.overlaps(one));
       if (!overlapped) continue;
       throw new XnetError(
         'IN_USE',
@@ -162,9 +162,15 @@ export function checkApart(network: NetworkRecord, others: readonly NetworkRecor
   }
 }
 
-/** Without what Docker's null IPAM has: 0.0.0.0/0, which stands for no addresses. */
-export function prefixesOf(pools: readonly { readonly subnet: string }[]): Prefix[] {
-  return pools.map(({ subnet }) => Prefix.parse(subnet)).filter(({ length }) => length > 0);
+/** Without those of Docker's null IPAM. */
+export function prefixesOf({ pools }: NetworkRecord): Prefix[] {
+  return pools.flatMap(({ subnet }) => prefixOf(subnet) ?? []);
+}
+
+/** Undefined for what Docker's null IPAM has: 0.0.0.0/0, which stands for no addresses. */
+function prefixOf(subnet: string): Prefix | undefined {
+  const prefix = Prefix.parse(subnet);
+  return prefix.length > 0 ? prefix : undefined;
 }
 
 function titleOf({ name, id }: NetworkRecord): string {

@@ -168,7 +168,7 @@ export class Networks {
   async listSubnets(): Promise<Prefix[]> {
     const { entries } = await this.#parts.store.list(keys.networks());
     const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
-    return records.flatMap(({ pools }) => prefixesOf(pools));
+    return records.flatMap(prefixesOf);
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
