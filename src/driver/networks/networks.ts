@@ -93,8 +93,9 @@ export class Networks {
    */
   async adopt(dockerNetworkId: string): Promise<void> {
     const { local, mutex, store, isGlobal } = this.#parts;
+    if (!isGlobal) return;
     await mutex.run(dockerNetworkId, async () => {
-      if (!isGlobal || local.findNetwork(dockerNetworkId)) return;
+      if (local.findNetwork(dockerNetworkId)) return;
       const id = globalNetworkId(dockerNetworkId);
       const record = await transact(store, () => attemptAdoption(this.#parts, dockerNetworkId, id));
       // Throws while the store is away: only the store itself can say that there is none.
