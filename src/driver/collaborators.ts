@@ -6,6 +6,8 @@
  * Below is what the driver needs of the other parts; src/host/ hands it the real ones.
  */
 import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { Prefix } from '../inet/prefix.js';
+import type { AddressOfEndpoint } from '../model/address.js';
 import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
@@ -16,21 +18,9 @@ export interface AddressBook {
    * What an endpoint's commit must hold to own `address`: it is this host's claim, or free. Throws IN_USE
    * naming the holder.
    */
-  bindPlan(binding: {
-    poolKey: string;
-    address: string;
-    endpointId: string;
-    networkId: string;
-    /** A commit with an earlier plan has failed. */
-    isRepeated?: boolean;
-  }): Promise<CommitPart>;
+  bindPlan(wanted: AddressOfEndpoint): Promise<CommitPart>;
   /** What puts the endpoint's address to rest; empty when the endpoint no longer has it. */
-  restPlan(binding: {
-    poolKey: string;
-    address: string;
-    endpointId: string;
-    isRepeated?: boolean;
-  }): Promise<CommitPart>;
+  restPlan(given: AddressOfEndpoint): Promise<CommitPart>;
 }
 
 /** A subnet that Docker creates a network with. */
@@ -44,27 +34,19 @@ export interface GivenPool {
   readonly network?: NetworkReference;
 }
 
+/** The pools of the IPAM, with which networks are created. */
 export interface PoolBook {
-  /**
-   * The pool that Docker asked xnet for on this host, just before it creates the network, or undefined when
-   * the subnet came from Docker's own IPAM.
-   */
-  findRequested(addressSpace: string, subnet: string, networkName?: string): GivenPool | undefined;
-  /** The key of the pool of a network whose subnet Docker's own IPAM chose; no other network uses it. */
-  ownPoolKey(networkId: string, subnet: string): string;
-  /** The pool is of the global space: one network alone has it. */
-  isGlobal(poolKey: string): boolean;
   /** Keys of the pools of the global space with this subnet: a plain one, and those of named networks. */
-  listGlobal(subnet: string): Promise<string[]>;
+  listGlobalPools(subnet: Prefix): Promise<string[]>;
   /** Gives a hold on a pool back. Idempotent. */
-  release(poolId: string): Promise<void>;
+  releasePool(poolId: string): Promise<void>;
   /**
    * A manager of swarm's has requested again the network with this pool of the global space; it requests again the
    * pool's addresses next.
    */
   beginTakeover(poolKey: string): void;
   /** Gives the cluster's hold back, where the pool has one and no network uses it. Idempotent. */
-  releaseGlobal(poolKey: string): Promise<void>;
+  releaseGlobalPool(poolKey: string): Promise<void>;
 }
 
 /** A subnet of a host's docker_gwbridge, to which Docker connects every container of ours as well. */

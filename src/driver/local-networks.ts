@@ -1,5 +1,5 @@
 import { XnetError } from '../errors.js';
-import type { EndpointRecord } from '../model/endpoint.js';
+import { type EndpointRecord, type HostEndpoint, recalled } from '../model/endpoint.js';
 import type { NetworkRecord } from '../model/network.js';
 
 export interface LocalNetwork {
@@ -13,7 +13,7 @@ export interface LocalNetwork {
  */
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
-  readonly #endpoints = new Map<string, EndpointRecord>();
+  readonly #endpoints = new Map<string, HostEndpoint>();
   /** Ids of those that are being made, with that of their Docker network. */
   readonly #creating = new Map<string, string>();
   /** Docker networks that are being bound to another network of the cluster. */
@@ -97,8 +97,19 @@ export class LocalNetworks {
     return [...this.#creating.keys()].some((id) => id.startsWith(beginning));
   }
 
-  addEndpoint(endpoint: EndpointRecord): void {
-    this.#endpoints.set(endpoint.id, endpoint);
+  /** An endpoint that an earlier daemon created. */
+  recallEndpoint(record: EndpointRecord): void {
+    this.putEndpoint(recalled(record));
+  }
+
+  putEndpoint(endpoint: HostEndpoint): void {
+    this.#endpoints.set(endpoint.record.id, endpoint);
+  }
+
+  /** The endpoint as `change` makes it. Nothing for an unknown one. */
+  changeEndpoint(endpointId: string, change: (endpoint: HostEndpoint) => HostEndpoint): void {
+    const endpoint = this.#endpoints.get(endpointId);
+    if (endpoint) this.putEndpoint(change(endpoint));
   }
 
   removeEndpoint(endpointId: string): void {
@@ -106,12 +117,16 @@ export class LocalNetworks {
   }
 
   findEndpoint(endpointId: string): EndpointRecord | undefined {
-    return this.#endpoints.get(endpointId);
+    return this.#endpoints.get(endpointId)?.record;
+  }
+
+  isJoined(endpointId: string): boolean {
+    return this.#endpoints.get(endpointId)?.state === 'joined';
   }
 
   /** Throws NOT_FOUND. */
   getEndpoint(endpointId: string): EndpointRecord {
-    const endpoint = this.#endpoints.get(endpointId);
+    const endpoint = this.findEndpoint(endpointId);
     if (endpoint) return endpoint;
     throw new XnetError(
       'NOT_FOUND',
@@ -121,11 +136,18 @@ export class LocalNetworks {
 
   /** Endpoints of this host in a cluster network. */
   listEndpoints(networkId: string): EndpointRecord[] {
-    return [...this.#endpoints.values()].filter((endpoint) => endpoint.networkId === networkId);
+    return this.listAllEndpoints().filter((endpoint) => endpoint.networkId === networkId);
   }
 
   listAllEndpoints(): EndpointRecord[] {
-    return [...this.#endpoints.values()];
+    return [...this.#endpoints.values()].map(({ record }) => record);
+  }
+
+  /** The networks that a sandbox is in, by its other endpoints. Those of joins before the daemon's start are not known. */
+  listNetworksOf(sandboxPath: string, exceptEndpointId: string): NetworkRecord[] {
+    return [...this.#endpoints.values()]
+      .filter((other) => other.sandboxPath === sandboxPath && other.record.id !== exceptEndpointId)
+      .flatMap(({ record }) => this.findNetwork(record.dockerNetworkId)?.record ?? []);
   }
 
   #current({ dockerNetworkId, record }: LocalNetwork): LocalNetwork {

@@ -1,13 +1,10 @@
+import type { PoolHold } from '../model/pool.js';
 import type { GivenPool } from './collaborators.js';
+import type { NetworkReference } from './networks/network-options.js';
 
 /** A RequestPool that this host answered, by this daemon or a former one. */
-export interface PoolRequest
-  extends Required<Pick<GivenPool, 'subnet' | 'poolKey'>>,
-    Pick<GivenPool, 'network'> {
-  readonly poolId: string;
-  /** Names the host's hold on the pool; a part of the PoolID. */
-  readonly hold: string;
-  readonly addressSpace: string;
+export interface PoolRequest extends PoolHold {
+  readonly network?: NetworkReference;
 }
 
 /**

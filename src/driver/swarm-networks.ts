@@ -1,16 +1,15 @@
 import { XnetError } from '../errors.js';
 import { keys } from '../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
+import { isGlobalPool } from '../model/pool.js';
 import { formatRecord, parseRecord } from '../model/record.js';
-import type { Store } from '../store/store.js';
-import { type Attempt, transact } from '../store/transact.js';
-import type { GatewaySubnet, PoolBook, ReachedAddress } from './collaborators.js';
-import { globalNetworkId } from './networks/global-id.js';
-import { findGlobalPool } from './networks/global-pools.js';
-import { newRecord, planRecord } from './networks/network-creation.js';
-import { checkForeign, parseNetworkOptions } from './networks/network-options.js';
-import { checkMtu, checkReached, checkSubnets } from './networks/network-plan.js';
-import { attemptFreeing } from './networks/network-removal.js';
+import { type Attempt, asRead, transact } from '../store/transact.js';
+import { globalNetworkId, newRecord, planRecord } from './networks/network-creation.js';
+import { checkForeign, type NetworkOptions, parseNetworkOptions } from './networks/network-options.js';
+import { checkMtu } from './networks/network-plan.js';
+import { findGlobalPool } from './networks/network-pools.js';
+import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
+import type { NetworksParts } from './networks/networks.js';
 
 export interface Allocation {
   readonly dockerNetworkId: string;
@@ -19,16 +18,10 @@ export interface Allocation {
   readonly subnets: readonly string[];
 }
 
-export interface SwarmNetworksParts {
-  readonly store: Store;
-  readonly pools: PoolBook;
-  /** Of every host of the cluster. */
-  readonly gatewaySubnets: () => readonly GatewaySubnet[];
-  /** What containers of this host must reach. */
-  readonly reached: () => Promise<readonly ReachedAddress[]>;
-  /** MTU that fits this host's underlay, in bytes. */
-  readonly largestMtu: () => number;
-}
+export type SwarmNetworksParts = Pick<
+  NetworksParts,
+  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'largestMtu'
+>;
 
 /**
  * The networks of swarm's managers. Each exists from its allocation on, whether or not a node has it. Managers repeat
@@ -55,12 +48,12 @@ export class SwarmNetworks {
         "option xnet.id does not go with swarm's networks, which are there on all nodes by themselves; leave it out",
       );
     }
-    checkMtu(parseNetworkOptions(asked).mtu, largestMtu());
-    const former = await transact(store, () => this.#attempt({ ...allocation, options: asked }, id));
+    const parsed = parseNetworkOptions(asked);
+    checkMtu(parsed.mtu, largestMtu());
+    const former = await transact(store, () => this.#attempt(allocation, parsed, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
     if ('xnet.id' in allocation.options) {
-      for (const { poolKey } of former?.pools ?? [])
-        if (pools.isGlobal(poolKey)) pools.beginTakeover(poolKey);
+      for (const { poolKey } of former?.pools ?? []) if (isGlobalPool(poolKey)) pools.beginTakeover(poolKey);
     }
     const { 'xnet.name': _, ...others } = asked;
     return { ...others, 'xnet.id': id };
@@ -72,30 +65,30 @@ export class SwarmNetworks {
    */
   async free(dockerNetworkId: string): Promise<void> {
     const { store, pools } = this.#parts;
-    const removed = await transact(store, () =>
-      attemptFreeing(this.#parts, globalNetworkId(dockerNetworkId)),
-    );
-    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobal(poolKey)));
+    const removed = await transact(store, () => attemptFreeing(store, globalNetworkId(dockerNetworkId)));
+    await releaseGlobalPools(pools, removed);
   }
 
   /** Results in the network as it was, when it was there. */
   async #attempt(
-    { dockerNetworkId, options, subnets }: Allocation,
+    { dockerNetworkId, subnets }: Allocation,
+    options: NetworkOptions,
     id: string,
   ): Promise<Attempt<NetworkRecord | undefined>> {
-    const { store, pools, gatewaySubnets, reached } = this.#parts;
+    const { store } = this.#parts;
     const swarm = { dockerNetworkId };
     const entry = await store.get(keys.network(id));
-    if (entry) return markAllocated(parseRecord(networkRecord, entry), entry.revision, swarm);
-    const parsed = parseNetworkOptions(options);
-    checkForeign(parsed);
-    await this.#refuseTakenName(parsed.name);
-    const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, pools, subnet, id)));
-    checkSubnets(given, gatewaySubnets());
-    checkReached(given, await reached());
-    const creation = { options: parsed, internal: false };
-    const record = { ...newRecord(pools, creation, given, id, parsed.name), swarm };
-    return { result: undefined, ...(await planRecord(this.#parts, record, parsed)) };
+    if (entry) {
+      const result = parseRecord(networkRecord, entry);
+      if (result.swarm) return { result };
+      const write = { put: entry.key, value: formatRecord({ ...result, swarm }) };
+      return { result, conditions: [asRead(entry.key, entry)], writes: [write] };
+    }
+    checkForeign(options);
+    await this.#refuseTakenName(options.name);
+    const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
+    const made = await newRecord(this.#parts, { options, internal: false }, given, id, options.name);
+    return { result: undefined, ...(await planRecord(store, { ...made, swarm }, options)) };
   }
 
   async #refuseTakenName(name: string | undefined): Promise<void> {
@@ -105,18 +98,4 @@ export class SwarmNetworks {
       `the cluster has a network ${name} already, and swarm's networks cannot join it; choose another xnet.name`,
     );
   }
-}
-
-function markAllocated(
-  record: NetworkRecord,
-  revision: number,
-  swarm: NonNullable<NetworkRecord['swarm']>,
-): Attempt<NetworkRecord> {
-  if (record.swarm) return { result: record };
-  const key = keys.network(record.id);
-  return {
-    result: record,
-    conditions: [{ key, is: 'at', revision }],
-    writes: [{ put: key, value: formatRecord({ ...record, swarm }) }],
-  };
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
@@ -7,7 +6,6 @@ import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/contai
 import { HostsFiles } from '../docker/hosts-files.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints/endpoints.js';
-import { globalNetworkId, isSwarmId } from '../driver/networks/global-id.js';
 import { mayBeMirrored, Networks } from '../driver/networks/networks.js';
 import { NewNetworks } from '../driver/networks/new-networks.js';
 import { OwnActions } from '../driver/networks/own-actions.js';
@@ -15,10 +13,9 @@ import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
-import type { IpamHost } from '../ipam/ipam-context.js';
+import type { Holder } from '../model/address.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { poolBook } from './pool-book.js';
 import { listReachedAddresses } from './reached-addresses.js';
 
 /** The parts that answer Docker's calls. */
@@ -47,7 +44,7 @@ export function createDriver(
   const ipam = new Ipam({
     store,
     records,
-    host: ipamHost(hostId),
+    host: holderHere(hostId),
     defaultPools: config.defaultPools,
     restSeconds: config.restSeconds,
     reserves: {
@@ -81,16 +78,15 @@ export function createDriver(
   const removals = new Unfinished();
   started.push(removals);
   const isGlobal = config.scope === 'global';
-  const adoptNetwork = async (id: string) => {
-    if (isGlobal) await networks.adopt(id);
-  };
+  const adoptNetwork = (id: string): Promise<void> => networks.adopt(id);
   const addressBook = ipam.addressBook;
   const reached = () => listReachedAddresses(hosts);
   const endpointsOf = (networkId: string) => follower.endpointsOf(networkId);
   const endpoints = new Endpoints({ ...parts, addressBook, endpointsOf, adoptNetwork, removals, background });
   const common = {
     store,
-    pools: poolBook(poolRequests, ipam),
+    pools: ipam,
+    poolRequests,
     largestMtu: () => dataplane.containerMtu(changes.underlay),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
@@ -99,7 +95,7 @@ export function createDriver(
   const networks = new Networks({
     ...parts,
     ...common,
-    newId: (id) => (isGlobal || isSwarmId(id) ? globalNetworkId(id) : randomBytes(6).toString('hex')),
+    isGlobal,
     ownActions,
     deleteEndpoint: (id) => endpoints.delete(id),
     changed: () => guard.hint(),
@@ -110,10 +106,10 @@ export function createDriver(
 }
 
 /** The name is read at each use: it may change. */
-function ipamHost(id: string): IpamHost {
+function holderHere(hostId: string): Holder {
   return {
-    id,
-    get name() {
+    hostId,
+    get hostName() {
       return hostname();
     },
   };

@@ -14,7 +14,6 @@ import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { poolBook } from './pool-book.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
   /** As `removeHost` of agent/hosts/host-removal.ts. */
@@ -63,12 +62,14 @@ function startRepairs(
 function hostRemovalParts(
   { config, hostId, logger }: Foundation,
   { replica: store }: Forwarding,
-  { ipam, poolRequests }: Driver,
+  { ipam: pools }: Driver,
 ): HostRemovalParts {
   const { defaultPools, restSeconds } = config;
-  const ipamOf: HostRemovalParts['ipamOf'] = (host) =>
-    new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
-  return { store, hostId, pools: poolBook(poolRequests, ipam), ipamOf, logger };
+  const ipamOf: HostRemovalParts['ipamOf'] = ({ id: removedId, name: hostName }) => {
+    const host = { hostId: removedId, hostName };
+    return new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
+  };
+  return { store, hostId, pools, ipamOf, logger };
 }
 
 /** In the reverse order of their start. */

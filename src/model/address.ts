@@ -25,7 +25,7 @@ export const addressRecord = versioned({
   /** Unique for each claim: distinguishes a retried claim from another one. */
   claim: z.string(),
   /**
-   * Pool references that hold the address: one for an endpoint (none when Docker's own IPAM chose it, or when
+   * Ids of the holds on the pool that have the address: one for an endpoint (none when Docker's own IPAM chose it, or when
    * it rests); a gateway or auxiliary is shared by several.
    */
   references: z.array(z.string()),
@@ -87,25 +87,23 @@ export function isTakeable(record: AddressRecord, hostId: string): boolean {
   return state === 'resting' || (state === 'reserved' && record.hostId === hostId);
 }
 
+function newRecord({ hostId, hostName }: Holder, claim: string) {
+  return { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
+}
+
 /** Free, resting or reserved -> claimed. */
 export function claimed(
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
-  reference: string,
+  holdId: string,
   more: Pick<AddressRecord, 'explicit' | 'container'> = {},
 ): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [reference], purpose: 'endpoint', ...more };
+  return { ...newRecord(holder, claim), references: [holdId], purpose: 'endpoint', ...more };
 }
 
 /** Free or resting -> reserved. */
-export function reserved(
-  { hostId, hostName }: Holder,
-  claim: string,
-  references: readonly string[],
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [...references], purpose: 'endpoint', reserve: true };
+export function reserved(holder: Holder, claim: string, holdIds: readonly string[]): AddressRecord {
+  return { ...newRecord(holder, claim), references: [...holdIds], purpose: 'endpoint', reserve: true };
 }
 
 export interface EndpointOfAddress {
@@ -113,14 +111,17 @@ export interface EndpointOfAddress {
   readonly networkId: string;
 }
 
-/** Free or resting -> bound: Docker's own IPAM chose the address, so that no reference holds it. */
-export function boundUnclaimed(
-  { hostId, hostName }: Holder,
-  claim: string,
-  endpoint: EndpointOfAddress,
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [], purpose: 'endpoint', explicit: true, ...endpoint };
+/** An address that an endpoint has, or shall have. */
+export interface AddressOfEndpoint extends EndpointOfAddress {
+  readonly poolKey: string;
+  readonly address: string;
+  /** A commit with an earlier plan for the address has failed. */
+  readonly isRepeated?: boolean;
+}
+
+/** Free or resting -> bound: Docker's own IPAM chose the address, so that no hold has it. */
+export function boundUnclaimed(holder: Holder, claim: string, endpoint: EndpointOfAddress): AddressRecord {
+  return { ...newRecord(holder, claim), references: [], purpose: 'endpoint', explicit: true, ...endpoint };
 }
 
 /** Claimed or reserved by the endpoint's host, or claimed by the cluster -> bound. undefined: somebody else has it. */
@@ -154,20 +155,19 @@ export function resting(record: AddressRecord): AddressRecord {
 /** Free (also: takeable) -> shared; shared -> shared by one more. undefined: it is held otherwise. */
 export function shared(
   record: AddressRecord | undefined,
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
-  { purpose, reference }: { readonly purpose: 'gateway' | 'auxiliary'; readonly reference: string },
+  { purpose, holdId }: { readonly purpose: 'gateway' | 'auxiliary'; readonly holdId: string },
 ): AddressRecord | undefined {
   if (record) {
     if (record.purpose !== purpose) return undefined;
-    if (record.references.includes(reference)) return record;
-    return { ...record, references: [...record.references, reference] };
+    if (record.references.includes(holdId)) return record;
+    return { ...record, references: [...record.references, holdId] };
   }
-  const first = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...first, purpose, references: [reference] };
+  return { ...newRecord(holder, claim), purpose, references: [holdId] };
 }
 
-/** With the references that are left: a shared one without any is free, a bound one stays its endpoint's. */
-export function withoutReference(record: AddressRecord, reference: string): AddressRecord {
-  return { ...record, references: record.references.filter((other) => other !== reference) };
+/** With the holds that are left: a shared one without any is free, a bound one stays its endpoint's. */
+export function withoutHold(record: AddressRecord, holdId: string): AddressRecord {
+  return { ...record, references: record.references.filter((other) => other !== holdId) };
 }

@@ -1,4 +1,9 @@
-/** A container's place in a network. */
+/**
+ * A container's place in a network: its record, and what may become of it on its host.
+ *
+ * Docker creates an endpoint, joins it to a sandbox, leaves (takes it out of the sandbox), and deletes it. It may leave one
+ * out, or do it twice. An endpoint that is unknown to its host is not created, or is deleted.
+ */
 import { z } from 'zod';
 import { keyPart, version, versioned } from './record.js';
 
@@ -35,3 +40,44 @@ export const endpointRecord = versioned({
   names: endpointNames.optional(),
 });
 export type EndpointRecord = z.infer<typeof endpointRecord>;
+
+/** Created: for a sandbox to come. Left: taken out of its sandbox. */
+export type EndpointState = 'created' | 'joined' | 'left';
+
+/** An endpoint as its host has it: in memory alone. */
+export interface HostEndpoint {
+  readonly record: EndpointRecord;
+  readonly state: EndpointState;
+  /** The sandbox that it is in, or is being joined to; of a joined one from before the daemon's start it is not known. */
+  readonly sandboxPath?: string;
+}
+
+/** Unknown -> created. */
+export function created(record: EndpointRecord): HostEndpoint {
+  return { record, state: 'created' };
+}
+
+/** Unknown -> joined: an earlier daemon of the host created it. */
+export function recalled(record: EndpointRecord): HostEndpoint {
+  return { record, state: 'joined' };
+}
+
+/** Being joined to the sandbox: it counts as in there, also when the join fails. Its state changes with `joined`. */
+export function joining(endpoint: HostEndpoint, sandboxPath: string): HostEndpoint {
+  return { ...endpoint, sandboxPath };
+}
+
+/** Any -> joined, to the sandbox that it is still in: Docker may have taken it out meanwhile. */
+export function joined(endpoint: HostEndpoint): HostEndpoint {
+  return { ...endpoint, state: 'joined' };
+}
+
+/** Any -> left, also one that was never joined. */
+export function left({ record }: HostEndpoint): HostEndpoint {
+  return { record, state: 'left' };
+}
+
+/** Being deleted: in no sandbox any more. Its state stays until the store has accepted that: Docker does not ask again. */
+export function deleting({ record, state }: HostEndpoint): HostEndpoint {
+  return { record, state };
+}

@@ -1,7 +1,7 @@
 /** The methods of IpamDriver: from Docker's JSON to the IPAM and back. */
 import type { Endpoints } from '../driver/endpoints/endpoints.js';
 import {
-  checkForeignIpam,
+  checkForeign,
   type IpamOptions,
   type NetworkReference,
   parseIpamOptions,
@@ -10,10 +10,10 @@ import type { Networks } from '../driver/networks/networks.js';
 import type { PoolRequests } from '../driver/pool-requests.js';
 import { bits, type Family, IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
-import { ADDRESS_SPACES, parseAddressSpace } from '../ipam/address-space.js';
-import type { AddressRequest, Ipam } from '../ipam/ipam.js';
-import { parsePoolId } from '../ipam/pool-id.js';
-import { parsePoolKey } from '../ipam/pool-name.js';
+import type { AddressRequest } from '../ipam/addresses/addresses.js';
+import { parsePoolId } from '../ipam/hold.js';
+import type { Ipam } from '../ipam/ipam.js';
+import { ADDRESS_SPACES, parseAddressSpace, parsePoolKey } from '../model/pool.js';
 import * as wire from '../protocol/ipam-driver.js';
 import { type Call, command, method, type RpcMethod } from './method.js';
 import type { Ready, Scope } from './network-driver.js';
@@ -83,15 +83,8 @@ async function requestPool(
     avoid: subnet ? [] : await occupied(parts),
   };
   const granted = await ipam.requestPool(wanted, call);
-  poolRequests.note({
-    poolId: granted.poolId,
-    hold: holdOf(granted.poolId),
-    poolKey: granted.poolKey,
-    addressSpace: request.AddressSpace,
-    subnet: `${granted.subnet}`,
-    ...((network.name ?? network.id) !== undefined && { network }),
-  });
-  return { PoolID: granted.poolId, Pool: `${granted.subnet}`, Data: {} };
+  poolRequests.note({ ...granted, ...((network.name ?? network.id) !== undefined && { network }) });
+  return { PoolID: granted.poolId, Pool: granted.subnet, Data: {} };
 }
 
 /**
@@ -106,17 +99,15 @@ async function refuseForeign(
   if (!options.foreign) return;
   const holds = await ipam.listHoldsExcept([]);
   if (holds.some((hold) => hold.subnet === subnet)) return;
-  checkForeignIpam(options, (await networks.find(options))?.mirror?.ipam.options);
+  checkForeign(options, (await networks.find(options))?.mirror?.ipam.options, '--ipam-opt');
 }
 
 /** What a subnet of xnet's own choice keeps clear of. */
 async function occupied({ hosts, reached, networks }: IpamDriverParts): Promise<Prefix[]> {
   const gateways = hosts.gatewaySubnets().map(({ subnet }) => Prefix.parse(subnet));
   const addresses = (await reached()).map(({ address }) => IpAddress.parse(address));
-  // Docker gives the pool of a network back before it removes the network. 0.0.0.0/0 is what its null IPAM has: no addresses.
-  const leaving = (await networks.listSubnets())
-    .map((subnet) => Prefix.parse(subnet))
-    .filter(({ length }) => length > 0);
+  // Docker gives the pool of a network back before it removes the network.
+  const leaving = await networks.listSubnets();
   return [
     ...gateways,
     ...leaving,
@@ -168,7 +159,7 @@ function purposeOf(request: wire.RequestAddressRequest, poolRequests: PoolReques
 }
 
 /** Throws INVALID for what is no PoolID of xnet's. */
-const holdOf = (poolId: string) => parsePoolId(poolId).reference;
+const holdOf = (poolId: string) => parsePoolId(poolId).id;
 
 /** Docker gives addresses with and without a prefix length. */
 function parseAddress(text: string): IpAddress {

@@ -17,7 +17,7 @@ export type Attempt<T> =
   | { readonly result: T; readonly conditions: readonly Condition[]; readonly writes: readonly Write[] };
 
 /** The condition that the key is as it was read: at that revision, or still absent. */
-export function asRead(key: string, entry: Entry | undefined): Condition {
+export function asRead(key: string, entry: Pick<Entry, 'revision'> | undefined): Condition {
   return entry ? { key, is: 'at', revision: entry.revision } : { key, is: 'absent' };
 }
 

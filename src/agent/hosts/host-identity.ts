@@ -47,7 +47,7 @@ export async function readMachine(): Promise<string> {
   return `${boot.trim()}/${network.ino}`;
 }
 
-/** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/cluster-hold.ts). */
+/** Not so of the cluster itself, which holds what swarm's managers ask for (ipam/hold.ts). */
 export function isHostId(text: string): boolean {
   return UUID.test(text);
 }

@@ -1,7 +1,7 @@
 import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
 import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
-import { attemptRemoval } from '../../driver/networks/network-removal.js';
+import { attemptRemoval, releaseGlobalPools } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
 import { endpointRecord } from '../../model/endpoint.js';
@@ -23,7 +23,7 @@ export interface HostRemovalParts {
   readonly store: Store;
   /** This host's. */
   readonly hostId: string;
-  readonly pools: PoolBook;
+  readonly pools: Pick<PoolBook, 'releaseGlobalPool'>;
   /** What gives back addresses and pools in a host's name. */
   readonly ipamOf: (host: { id: string; name: string }) => HostIpam;
   readonly logger: Logger;
@@ -118,10 +118,10 @@ class HostRemoval {
 
   async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, pools } = this.#parts;
-    const removal = { store, pools, ownActions: new OwnActions() };
+    const removal = { store, ownActions: new OwnActions() };
     const binding = { networkId: record.id, hostId: this.#host.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
-    for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
+    await releaseGlobalPools(pools, removed);
   }
 
   /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */

@@ -42,7 +42,7 @@ export async function loadLocalState(parts: LocalStateParts): Promise<boolean> {
   for (const [index, { entries }] of lists.entries()) {
     const prefix = keys.endpointsOf(networkIds[index] ?? '');
     for (const endpoint of records.read(endpointRecord, prefix, entries))
-      if (endpoint.hostId === hostId) local.addEndpoint(endpoint);
+      if (endpoint.hostId === hostId) local.recallEndpoint(endpoint);
   }
   return networks.isCurrent && bindings.isCurrent && lists.every(({ recalled }) => !recalled);
 }

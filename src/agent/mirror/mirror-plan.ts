@@ -299,7 +299,7 @@ function planGone({ gone, made, database }: MirrorView, binding: BindingRecord):
   return steps({ do: 'unbind', binding, lost: seen?.database !== database });
 }
 
-/** Two hosts created them at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
+/** Two hosts created them at the same moment, when neither knew of the other (driver/networks/network-pools.ts). */
 function planSharedPools({ networks, bindings }: MirrorView): MirrorPlan {
   const here = networks.filter(
     ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),

@@ -1,6 +1,7 @@
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
+import type { AddressOfEndpoint } from '../../model/address.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
@@ -41,47 +42,28 @@ export class EndpointRecords {
     const { id, mac } = endpoint;
     const known = this.#parts.endpointsOf(network.id) ?? [];
     if (!isDerivedMac(endpoint) || known.some((other) => other.mac === mac && other.id !== id)) return false;
-    return endpoint.addresses.every((address) => {
-      const poolKey = poolKeyOf(network, IpAddress.parse(address));
-      return this.#parts.addressBook.isClaimed({ poolKey, address });
-    });
+    return addressesOf(network, endpoint, false).every((each) => this.#parts.addressBook.isClaimed(each));
   }
 
   /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address or the MAC, and the store's errors. */
   async commit(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
     const { store, addressBook } = this.#parts;
-    let isRepeated = false;
-    const attempt = async () => {
-      const round = { isRepeated };
-      isRepeated = true;
-      const addresses = endpoint.addresses.map((address) =>
-        addressBook.bindPlan({
-          poolKey: poolKeyOf(network, IpAddress.parse(address)),
-          address,
-          endpointId: endpoint.id,
-          networkId: network.id,
-          ...round,
-        }),
-      );
-      const mac = planMacClaim(this.#parts, network, endpoint, round.isRepeated);
+    const attempt = countRounds(async (isRepeated) => {
+      const addresses = addressesOf(network, endpoint, isRepeated).map((each) => addressBook.bindPlan(each));
+      const mac = planMacClaim(this.#parts, network, endpoint, isRepeated);
       const plans = await Promise.all([mac, ...addresses]);
       const record: CommitPart = {
         conditions: [{ key: keys.network(network.id), is: 'present' }],
         writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
       };
       return { result: undefined, ...merge([record, ...plans]) };
-    };
+    });
     await transact(store, attempt);
   }
 
   /** One commit that puts the addresses to rest. Idempotent. Throws the store's errors. */
   async remove(endpoint: EndpointRecord): Promise<void> {
-    let isRepeated = false;
-    const attempt = () => {
-      const round = { isRepeated };
-      isRepeated = true;
-      return this.#attemptRemoval(endpoint, round);
-    };
+    const attempt = countRounds((isRepeated) => this.#attemptRemoval(endpoint, isRepeated));
     const remove = () => transact(this.#parts.store, attempt);
     // NOT_FOUND: the lease of resting addresses has ended; at the second try the address book uses another one.
     await remove().catch((error: unknown) =>
@@ -89,20 +71,11 @@ export class EndpointRecords {
     );
   }
 
-  async #attemptRemoval(endpoint: EndpointRecord, round: { isRepeated: boolean }): Promise<Attempt<void>> {
+  async #attemptRemoval(endpoint: EndpointRecord, isRepeated: boolean): Promise<Attempt<void>> {
     const { addressBook, local, store } = this.#parts;
     const network = local.findNetwork(endpoint.dockerNetworkId)?.record;
-    const addresses = network ? endpoint.addresses : [];
-    const plans = await Promise.all(
-      addresses.map((address) =>
-        addressBook.restPlan({
-          poolKey: poolKeyOf(network as NetworkRecord, IpAddress.parse(address)),
-          address,
-          endpointId: endpoint.id,
-          ...round,
-        }),
-      ),
-    );
+    const addresses = network ? addressesOf(network, endpoint, isRepeated) : [];
+    const plans = await Promise.all(addresses.map((each) => addressBook.restPlan(each)));
     const mac = await planMacRelease(store, endpoint);
     const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
     return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, mac, ...plans]) };
@@ -118,6 +91,23 @@ export function poolKeyOf(network: NetworkRecord, address: IpAddress): string {
     'INVALID',
     `address ${address} is in no subnet of network ${network.name ?? network.id} (${subnets})`,
   );
+}
+
+function addressesOf(
+  network: NetworkRecord,
+  { id: endpointId, networkId, addresses }: EndpointRecord,
+  isRepeated: boolean,
+): AddressOfEndpoint[] {
+  return addresses.map((address) => {
+    const poolKey = poolKeyOf(network, IpAddress.parse(address));
+    return { poolKey, address, endpointId, networkId, isRepeated };
+  });
+}
+
+/** `isRepeated`: the attempt is not the first one. */
+function countRounds<T>(attempt: (isRepeated: boolean) => Promise<T>): () => Promise<T> {
+  let round = 0;
+  return () => attempt(round++ > 0);
 }
 
 function merge(plans: readonly CommitPart[]): CommitPart {

@@ -4,15 +4,14 @@ import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import { parseMac } from '../../inet/mac-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { EndpointRecord } from '../../model/endpoint.js';
+import { created, deleting, type EndpointRecord, joined, joining, left } from '../../model/endpoint.js';
 import type { NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
 import type { HostsFiles, NetworkFollower, Sandboxes } from '../collaborators.js';
+import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
-import { refuseReserved } from '../networks/reserved-addresses.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
 import { derivedMac, spareMac } from './mac-claims.js';
-import { SandboxNetworks } from './sandbox-networks.js';
 
 export interface EndpointCreation {
   readonly dockerNetworkId: string;
@@ -47,9 +46,6 @@ const UNKNOWN_MS = 30_000;
 export class Endpoints {
   readonly #parts: EndpointsParts;
   readonly #records: EndpointRecords;
-  /** Ids of endpoints that Docker made but has not joined to a sandbox, or has taken out of it. */
-  readonly #unjoined = new Set<string>();
-  readonly #joined = new SandboxNetworks();
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts;
@@ -105,12 +101,13 @@ export class Endpoints {
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
     if (endpoint.dockerNetworkId !== dockerNetworkId) throw ofAnotherNetwork(endpoint, dockerNetworkId);
-    this.#joined.join(endpointId, sandboxPath, record);
+    checkApart(record, local.listNetworksOf(sandboxPath, endpointId));
+    local.changeEndpoint(endpointId, (each) => joining(each, sandboxPath));
     const [attached] = await Promise.all([
       dataplane.ensureEndpoint(network, endpoint),
       follower.follow(network),
     ]);
-    this.#unjoined.delete(endpointId);
+    local.changeEndpoint(endpointId, joined);
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
     hostsFiles.enter(endpointId, sandboxPath);
@@ -130,11 +127,9 @@ export class Endpoints {
   /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */
   async leave(endpointId: string): Promise<void> {
     const { local, sandboxes, hostsFiles } = this.#parts;
-    this.#joined.leave(endpointId);
+    local.changeEndpoint(endpointId, left);
     sandboxes.leave(endpointId);
-    const endpoint = local.findEndpoint(endpointId);
-    if (endpoint) this.#unjoined.add(endpointId);
-    await hostsFiles.leave(endpointId, endpoint?.addresses ?? []);
+    await hostsFiles.leave(endpointId, local.findEndpoint(endpointId)?.addresses ?? []);
   }
 
   /**
@@ -151,7 +146,7 @@ export class Endpoints {
       );
       return true;
     }
-    if (!this.#unjoined.has(endpointId)) return false;
+    if (local.isJoined(endpointId)) return false;
     await this.delete(endpointId);
     return true;
   }
@@ -165,7 +160,7 @@ export class Endpoints {
     await this.#parts.mutex.run(endpointId, async () => {
       const endpoint = this.#parts.local.findEndpoint(endpointId);
       if (!endpoint) return;
-      this.#joined.leave(endpointId);
+      this.#parts.local.changeEndpoint(endpointId, deleting);
       this.#parts.sandboxes.leave(endpointId);
       await this.#parts.hostsFiles.leave(endpointId, endpoint.addresses);
       try {
@@ -175,7 +170,6 @@ export class Endpoints {
         throw error;
       }
       this.#parts.local.removeEndpoint(endpointId);
-      this.#unjoined.delete(endpointId);
       this.#parts.background('remove endpoint', this.#detach(endpoint));
     });
   }
@@ -190,7 +184,7 @@ export class Endpoints {
       const network = local.findRecord(networkId);
       const endpoint = network && (await this.#records.find(id, [networkId]));
       if (!endpoint || local.findEndpoint(id)) return;
-      local.addEndpoint(endpoint);
+      local.recallEndpoint(endpoint);
       background('follow network', follower.follow(specOf(network)));
     });
   }
@@ -225,8 +219,7 @@ export class Endpoints {
     const failure = done.find((outcome) => outcome.status === 'rejected');
     const mayBeRecorded = done[0].status === 'rejected' && isXnetError(done[0].reason, 'STORE_UNAVAILABLE');
     if (!failure && !signal.aborted) {
-      local.addEndpoint(endpoint);
-      this.#unjoined.add(endpoint.id);
+      local.putEndpoint(created(endpoint));
       // Join waits for this; it is mostly done by then.
       this.#parts.background('follow network', follower.follow(spec));
       return;

@@ -1,16 +1,23 @@
 /** What the creation of a network writes to the store. */
+import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { ownPoolKey } from '../../model/pool.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Store, Write } from '../../store/store.js';
+import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
-import type { GatewaySubnet, GivenPool, PoolBook, ReachedAddress } from '../collaborators.js';
-import { planGlobalPools } from './global-pools.js';
+import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import { checkForeign, type NetworkOptions, type NetworkReference } from './network-options.js';
-import { checkJoin, checkReached, checkSubnets, chooseVni } from './network-plan.js';
-import { type GivenReserved, reservedAddresses } from './reserved-addresses.js';
-import { refuseSharedPools, type SharedPoolsParts } from './shared-pools.js';
+import {
+  checkJoin,
+  checkReached,
+  checkSubnets,
+  chooseVni,
+  type GivenReserved,
+  reservedAddresses,
+} from './network-plan.js';
+import { type NetworkPoolsParts, planGlobalPools, refuseSharedPools } from './network-pools.js';
 
 export interface NetworkCreation {
   readonly dockerNetworkId: string;
@@ -19,13 +26,29 @@ export interface NetworkCreation {
   readonly subnets: readonly (GivenReserved & { readonly addressSpace: string; readonly subnet: string })[];
 }
 
-export interface NetworkCreationParts extends SharedPoolsParts {
+export interface NetworkCreationParts extends NetworkPoolsParts {
   readonly hostId: string;
-  readonly pools: PoolBook;
   /** Of every host of the cluster. */
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
   /** What containers of this host must reach. */
   readonly reached: () => Promise<readonly ReachedAddress[]>;
+}
+
+/**
+ * The id of a network that all hosts' Docker know by one id (scope global): derived from that, so that none of them has
+ * to ask which network it is.
+ */
+export function globalNetworkId(dockerNetworkId: string): string {
+  return createHash('sha256').update(dockerNetworkId).digest('hex').slice(0, 12);
+}
+
+/**
+ * The id of a new network that this Docker network is the first one of; `isGlobal`: networks are of global scope. Docker's
+ * own ids have 64 hex digits; a network of swarm's has one id on all nodes (swarmkit's identity.NewID).
+ */
+export function newNetworkId(dockerNetworkId: string, isGlobal: boolean): string {
+  const isKnownToAll = isGlobal || /^[0-9a-z]{25}$/.test(dockerNetworkId);
+  return isKnownToAll ? globalNetworkId(dockerNetworkId) : randomBytes(6).toString('hex');
 }
 
 /**
@@ -38,9 +61,10 @@ export async function attemptCreation(
   given: readonly GivenPool[],
   newId: string,
 ): Promise<Attempt<NetworkRecord>> {
-  const { store, gatewaySubnets } = parts;
+  const { store } = parts;
   const { name, id } = { ...ipamReference(given), ...creation.options };
-  const existing = await findExisting(store, { name, id }, newId);
+  // An earlier try of this creation may have made it.
+  const existing = (await findNetwork(store, { name, id })) ?? (await readNetwork(store, newId));
   // A network of swarm's was checked when its manager allocated it.
   if (!existing?.swarm) checkForeign(creation.options, existing?.mirror?.options);
   if (existing) {
@@ -49,29 +73,28 @@ export async function attemptCreation(
     const writes = bindingWrites(parts, creation.dockerNetworkId, existing.id, given);
     return { result: existing, conditions: [condition], writes };
   }
-  checkSubnets(given, gatewaySubnets());
-  checkReached(given, await parts.reached());
+  const made = await newRecord(parts, creation, given, newId, name);
   const reserved = reservedAddresses(creation.subnets);
   const record = {
-    ...newRecord(parts.pools, creation, given, newId, name),
+    ...made,
     ...(Object.keys(reserved).length > 0 && { reserved }),
     ...(creation.options.mirror === false && { unmirrored: true as const }),
   };
   await refuseSharedPools(parts, record);
-  const plan = await planRecord(parts, record, creation.options);
+  const plan = await planRecord(store, record, creation.options);
   const binding = bindingWrites(parts, creation.dockerNetworkId, newId, given);
   return { result: record, conditions: plan.conditions, writes: [...plan.writes, ...binding] };
 }
 
 /** What makes the record of a new network. Throws IN_USE for a VNI or a pool of the global space that another has. */
 export async function planRecord(
-  { store, pools }: Pick<NetworkCreationParts, 'store' | 'pools'>,
+  store: Store,
   record: NetworkRecord,
   options: NetworkOptions,
-): Promise<{ conditions: Condition[]; writes: Write[] }> {
+): Promise<CommitPart> {
   const { id, name, vni } = record;
   await refuseTakenVni(store, options.vni);
-  const global = await planGlobalPools(store, pools, record);
+  const global = await planGlobalPools(store, record);
   const claimed = [keys.vni(vni), ...(name === undefined ? [] : [keys.name(name)])];
   return {
     conditions: [
@@ -92,11 +115,11 @@ export async function attemptAdoption(
   dockerNetworkId: string,
   networkId: string,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const entry = await parts.store.get(keys.network(networkId));
-  if (!entry) return { result: undefined };
+  const result = await readNetwork(parts.store, networkId);
+  if (!result) return { result };
   return {
-    result: parseRecord(networkRecord, entry),
-    conditions: [{ key: entry.key, is: 'present' }],
+    result,
+    conditions: [{ key: keys.network(networkId), is: 'present' }],
     writes: bindingWrites(parts, dockerNetworkId, networkId, []),
   };
 }
@@ -110,34 +133,29 @@ export async function findNetwork(
   { name, id }: NetworkReference,
 ): Promise<NetworkRecord | undefined> {
   const networkId = id ?? (name === undefined ? undefined : (await store.get(keys.name(name)))?.value);
-  const entry = networkId === undefined ? undefined : await store.get(keys.network(networkId));
-  if (entry) return parseRecord(networkRecord, entry);
-  if (id === undefined) return undefined;
+  const network = networkId === undefined ? undefined : await readNetwork(store, networkId);
+  if (network || id === undefined) return network;
   throw new XnetError(
     'NOT_FOUND',
     `the cluster has no network with xnet.id=${id}; \`xnet status\` lists them`,
   );
 }
 
-/** The network that the options name, or the one an earlier try of this creation made. */
-async function findExisting(
-  store: Store,
-  reference: NetworkReference,
-  newId: string,
-): Promise<NetworkRecord | undefined> {
-  const named = await findNetwork(store, reference);
-  if (named) return named;
-  const own = await store.get(keys.network(newId));
-  return own && parseRecord(networkRecord, own);
+async function readNetwork(store: Store, networkId: string): Promise<NetworkRecord | undefined> {
+  const entry = await store.get(keys.network(networkId));
+  return entry && parseRecord(networkRecord, entry);
 }
 
-export function newRecord(
-  pools: PoolBook,
+/** Throws IN_USE for a subnet that xnet cannot serve on every host. */
+export async function newRecord(
+  { gatewaySubnets, reached }: Pick<NetworkCreationParts, 'gatewaySubnets' | 'reached'>,
   { options, internal }: Pick<NetworkCreation, 'options' | 'internal'>,
   given: readonly GivenPool[],
   id: string,
   name: string | undefined,
-): NetworkRecord {
+): Promise<NetworkRecord> {
+  checkSubnets(given, gatewaySubnets());
+  checkReached(given, await reached());
   return {
     version: 1,
     id,
@@ -146,10 +164,7 @@ export function newRecord(
     ...(options.mtu !== undefined && { mtu: options.mtu }),
     multicast: options.multicast ?? true,
     internal,
-    pools: given.map(({ subnet, poolKey }) => ({
-      subnet,
-      poolKey: poolKey ?? pools.ownPoolKey(id, subnet),
-    })),
+    pools: given.map(({ subnet, poolKey = ownPoolKey(id, subnet) }) => ({ subnet, poolKey })),
   };
 }
 

@@ -4,9 +4,9 @@ import { type BindingRecord, type BindingReference, bindingRecord } from '../../
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Write } from '../../store/store.js';
+import type { Condition, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import { type NetworkRemovalParts, removalWrites } from './network-removal.js';
+import { removalWrites } from './network-removal.js';
 
 export interface Move extends BindingReference {
   /** The cluster network to which the Docker network is bound from now on. */
@@ -23,7 +23,7 @@ export interface Move extends BindingReference {
  * and no other host has the network.
  */
 export async function attemptMove(
-  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  store: Store,
   { networkId, hostId, dockerNetworkId, to, seen, labels }: Move,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const own = keys.binding(networkId, hostId, dockerNetworkId);
@@ -45,7 +45,7 @@ export async function attemptMove(
     asRead(keys.bindingGuard(networkId), guard),
   ];
   const writes: Write[] = [
-    ...removalWrites(pools, parseRecord(networkRecord, former)),
+    ...removalWrites(parseRecord(networkRecord, former)),
     { put: target.key, value: formatRecord(result) },
     { put: keys.binding(to, hostId, dockerNetworkId), value: formatRecord(moved) },
     { put: keys.bindingGuard(to), value: dockerNetworkId },
@@ -53,11 +53,7 @@ export async function attemptMove(
   return { result, conditions, writes };
 }
 
-async function requireUnused(
-  store: NetworkRemovalParts['store'],
-  networkId: string,
-  binding: string,
-): Promise<void> {
+async function requireUnused(store: Store, networkId: string, binding: string): Promise<void> {
   const bindings = await store.list(keys.bindingsOf(networkId));
   const endpoints = await store.list(keys.endpointsOf(networkId));
   const isAlone = bindings.entries.every(({ key }) => key === binding);

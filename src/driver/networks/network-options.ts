@@ -1,6 +1,9 @@
-/** The options of `docker network create -o` and `--ipam-opt` that xnet knows. Pure. */
+/**
+ * The options of `docker network create -o` and `--ipam-opt`. What xnet does not carry out is refused by name, never
+ * passed over in silence. Pure.
+ */
 import { XnetError } from '../../errors.js';
-import { areOfNetwork, foreignOptions, type OptionMap, refuseForeign } from './foreign-options.js';
+import { isNetworkName } from '../../model/pool.js';
 
 /** Largest VXLAN network identifier (RFC 7348: 24 bits). */
 export const MAX_VNI = 2 ** 24 - 1;
@@ -17,11 +20,50 @@ export const NETWORK_OPTIONS = {
   [MTU_OPTION]: 'MTU of the containers in bytes',
 } as const;
 
-/** Those of `--ipam-opt`. */
-const IPAM_OPTIONS = {
-  'xnet.name': NETWORK_OPTIONS['xnet.name'],
-  'xnet.id': NETWORK_OPTIONS['xnet.id'],
-} as const;
+type Flag = '-o' | '--ipam-opt';
+
+const KNOWN: Readonly<Record<Flag, readonly string[]>> = {
+  '-o': Object.keys(NETWORK_OPTIONS),
+  '--ipam-opt': ['xnet.name', 'xnet.id'],
+};
+
+type Options = Readonly<Record<string, unknown>>;
+
+type OptionMap = Readonly<Record<string, string>>;
+
+const OF_GATEWAY =
+  'is of bridge networks; outbound traffic and published ports are those of docker_gwbridge: create that one with it, before the first network of xnet';
+
+/** What means something in other drivers, by name or its beginning, and what to do instead; the first that fits counts. */
+const REMEDIES: readonly (readonly [string, string])[] = [
+  [
+    'encrypted',
+    'asks for encrypted traffic, and xnet does not encrypt; leave it out, and where others can listen between the hosts encrypt there (WireGuard or IPsec between the underlay addresses)',
+  ],
+  ['parent', 'is of macvlan and ipvlan; what xnet sends over is chosen per host (xnet serve --interface)'],
+  ['macvlan_mode', 'is of macvlan; leave it out, or create the network with -d macvlan'],
+  ['ipvlan_', 'is of ipvlan; leave it out, or create the network with -d ipvlan'],
+  [
+    'com.docker.network.bridge.name',
+    'is of bridge networks; each network of xnet has a bridge in a namespace of its own: leave it out',
+  ],
+  ['com.docker.network.bridge.', OF_GATEWAY],
+  ['com.docker.network.host_ipv', OF_GATEWAY],
+  [
+    'com.docker.network.driver.overlay.vxlanid_list',
+    "is of Docker's overlay; the identifier of a network of xnet is set with -o xnet.vni",
+  ],
+  [
+    'com.docker.network.container_iface_prefix',
+    'is of bridge networks; interfaces of containers are called eth0, eth1 and so on: leave it out',
+  ],
+  ['com.docker.network.internal', 'is not given as an option; use --internal'],
+];
+
+/** Read by Docker itself, of every driver's network (moby: daemon/network.go). */
+const DOCKERS = ['com.docker.network.enable_ipv4', 'com.docker.network.enable_ipv6'];
+/** Put there by swarm's managers, which use one map for all their calls (swarmkit: networkallocator.go). */
+const DOCKERS_OF_IPAM = ['com.docker.network.ipam.serial', 'RequestAddressType'];
 
 /** A network of the cluster by its name or its id. */
 export interface NetworkReference {
@@ -29,65 +71,41 @@ export interface NetworkReference {
   readonly id?: string | undefined;
 }
 
-export interface NetworkOptions extends NetworkReference {
+export interface IpamOptions extends NetworkReference {
+  /** What xnet does not carry out: see `checkForeign`. */
+  readonly foreign?: OptionMap;
+}
+
+export interface NetworkOptions extends IpamOptions {
   readonly vni?: number;
   readonly multicast?: boolean;
   readonly mtu?: number;
   /** false: the network is for the host alone that creates it. */
   readonly mirror?: boolean;
-  /** What xnet does not carry out: see `checkForeign`. */
-  readonly foreign?: OptionMap;
-}
-
-export interface IpamOptions extends NetworkReference {
-  readonly foreign?: OptionMap;
 }
 
 /** Throws INVALID naming option, value and rule. */
-export function parseNetworkOptions(options: Readonly<Record<string, unknown>>): NetworkOptions {
-  refuseUnknown(options, NETWORK_OPTIONS, '-o');
+export function parseNetworkOptions(options: Options): NetworkOptions {
+  refuseUnknown(options, '-o');
   const vni = parseNumber(options, 'xnet.vni', 1, MAX_VNI);
   const mtu = parseNumber(options, MTU_OPTION, 576, 65_485);
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
   return {
-    ...parseNetworkReference(options, '-o'),
+    ...parseIpamOptions(options, '-o'),
     ...(vni !== undefined && { vni }),
     ...(mtu !== undefined && { mtu }),
     ...(multicast !== undefined && { multicast }),
     ...(mirror !== undefined && { mirror }),
-    ...withForeign(options, NETWORK_OPTIONS),
   };
 }
 
-/** The same for `--ipam-opt`. */
-export function parseIpamOptions(options: Readonly<Record<string, unknown>>): IpamOptions {
-  refuseUnknown(options, IPAM_OPTIONS, '--ipam-opt');
-  return { ...parseNetworkReference(options, '--ipam-opt'), ...withForeign(options, IPAM_OPTIONS) };
-}
-
-/**
- * Throws INVALID for `-o` options that xnet does not carry out, unless the network that is joined was made with them
- * (`made`), by an xnet that passed them over: every host can still have its copy.
- */
-export function checkForeign({ foreign = {} }: NetworkOptions, made?: OptionMap): void {
-  if (!areOfNetwork(foreign, made)) refuseForeign(foreign, NETWORK_OPTIONS, '-o');
-}
-
-/** The same for `--ipam-opt`. */
-export function checkForeignIpam({ foreign = {} }: IpamOptions, made?: OptionMap): void {
-  if (!areOfNetwork(foreign, made)) refuseForeign(foreign, IPAM_OPTIONS, '--ipam-opt');
-}
-
-function withForeign(options: Readonly<Record<string, unknown>>, known: object): { foreign?: OptionMap } {
-  const foreign = foreignOptions(options, known);
-  return Object.keys(foreign).length === 0 ? {} : { foreign };
-}
-
-function parseNetworkReference(options: Readonly<Record<string, unknown>>, flag: string): NetworkReference {
+/** The same for `--ipam-opt`, and for what `-o` has in common with it. */
+export function parseIpamOptions(options: Options, flag: Flag = '--ipam-opt'): IpamOptions {
+  refuseUnknown(options, flag);
   const name = textOf(options, 'xnet.name');
   const id = textOf(options, 'xnet.id');
-  if (name !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+  if (name !== undefined && !isNetworkName(name)) {
     throw invalid(
       'xnet.name',
       name,
@@ -100,20 +118,43 @@ function parseNetworkReference(options: Readonly<Record<string, unknown>>, flag:
   if (name !== undefined && id !== undefined) {
     throw new XnetError('INVALID', `give ${flag} xnet.name or ${flag} xnet.id, not both`);
   }
-  return { ...(name !== undefined && { name }), ...(id !== undefined && { id }) };
+  const passed = [...KNOWN[flag], ...DOCKERS, ...DOCKERS_OF_IPAM];
+  const foreign = Object.entries(options).filter(([key]) => !passed.includes(key));
+  return {
+    ...(name !== undefined && { name }),
+    ...(id !== undefined && { id }),
+    ...(foreign.length > 0 && {
+      foreign: Object.fromEntries(foreign.map(([key, value]) => [key, String(value)])),
+    }),
+  };
 }
 
-function refuseUnknown(options: Readonly<Record<string, unknown>>, known: object, flag: string): void {
-  const unknown = Object.keys(options).filter((key) => key.startsWith('xnet.') && !(key in known));
-  if (unknown.length === 0) return;
-  throw new XnetError(
-    'INVALID',
-    `unknown option ${flag} ${unknown.join(', ')}; known are ${Object.keys(known).join(', ')}`,
-  );
+/**
+ * Throws INVALID for options that xnet does not carry out, naming one and what to do instead, unless the network that is
+ * joined was made with them (`made`), by an xnet that passed them over: every host can still have its copy.
+ */
+export function checkForeign({ foreign = {} }: IpamOptions, made: OptionMap = {}, flag: Flag = '-o'): void {
+  const keys = Object.keys(foreign);
+  if (keys.every((key) => made[key] === foreign[key])) return;
+  for (const key of keys) {
+    const remedy = flag === '-o' && REMEDIES.find(([start]) => key.startsWith(start))?.[1];
+    if (remedy) throw new XnetError('INVALID', `option ${flag} ${key} ${remedy}`);
+  }
+  throw unknownOptions(keys, flag);
+}
+
+function refuseUnknown(options: Options, flag: Flag): void {
+  const keys = Object.keys(options).filter((key) => key.startsWith('xnet.') && !KNOWN[flag].includes(key));
+  if (keys.length > 0) throw unknownOptions(keys, flag);
+}
+
+function unknownOptions(keys: readonly string[], flag: Flag): XnetError {
+  const known = KNOWN[flag].join(', ');
+  return new XnetError('INVALID', `unknown option ${flag} ${keys.join(', ')}; known are ${known}`);
 }
 
 function parseNumber(
-  options: Readonly<Record<string, unknown>>,
+  options: Options,
   key: keyof typeof NETWORK_OPTIONS,
   least: number,
   most: number,
@@ -125,14 +166,14 @@ function parseNumber(
   throw invalid(key, text, `be a whole number from ${least} to ${most}`);
 }
 
-function parseSwitch(options: Readonly<Record<string, unknown>>, key: keyof typeof NETWORK_OPTIONS) {
+function parseSwitch(options: Options, key: keyof typeof NETWORK_OPTIONS) {
   const text = textOf(options, key);
   if (text === undefined || text === 'on' || text === 'off')
     return text === undefined ? undefined : text === 'on';
   throw invalid(key, text, 'be on or off');
 }
 
-function textOf(options: Readonly<Record<string, unknown>>, key: string): string | undefined {
+function textOf(options: Options, key: string): string | undefined {
   const value = options[key];
   if (value === undefined || value === null) return undefined;
   return typeof value === 'string' ? value : JSON.stringify(value);

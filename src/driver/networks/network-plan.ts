@@ -1,4 +1,4 @@
-/** Decisions about a network's record: pure. */
+/** Decisions about a network's record. Pure. */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
@@ -26,7 +26,7 @@ export function checkJoin(
   options: NetworkOptions,
   pools: readonly GivenPool[],
 ): void {
-  const title = network.name ?? network.id;
+  const title = titleOf(network);
   const missing = pools.find((pool) => !network.pools.some((other) => isSamePool(pool, other)));
   if (missing) {
     const subnets = network.pools.map((pool) => pool.subnet);
@@ -58,10 +58,9 @@ export function checkJoin(
  */
 export function checkSubnets(pools: readonly GivenPool[], gateways: readonly GatewaySubnet[]): void {
   for (const { subnet, poolKey } of pools) {
-    const prefix = Prefix.parse(subnet);
-    const gateway = gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
-    // 0.0.0.0/0 is what Docker's null IPAM has: no addresses.
-    if (!gateway || prefix.length === 0) continue;
+    const prefix = prefixOf(subnet);
+    const gateway = prefix && gateways.find((other) => Prefix.parse(other.subnet).overlaps(prefix));
+    if (!gateway) continue;
     throw new XnetError(
       'IN_USE',
       `subnet ${subnet} overlaps docker_gwbridge of host ${gateway.hostName} (${gateway.subnet}), so that no ` +
@@ -87,10 +86,8 @@ export function findHidden(
   reached: readonly ReachedAddress[],
 ): (ReachedAddress & { readonly subnet: string })[] {
   return pools.flatMap(({ subnet }) => {
-    const prefix = Prefix.parse(subnet);
-    // Docker's null IPAM has 0.0.0.0/0: no addresses.
-    if (prefix.length === 0) return [];
-    const hidden = reached.filter(({ address }) => prefix.contains(IpAddress.parse(address)));
+    const prefix = prefixOf(subnet);
+    const hidden = reached.filter(({ address }) => prefix?.contains(IpAddress.parse(address)));
     return hidden.map((each) => ({ ...each, subnet }));
   });
 }
@@ -106,4 +103,76 @@ export function checkMtu(asked: number | undefined, largest: number): void {
 
 function isSamePool(given: GivenPool, pool: NetworkRecord['pools'][number]): boolean {
   return given.subnet === pool.subnet && (given.poolKey === undefined || given.poolKey === pool.poolKey);
+}
+
+/** As Docker gives them with a subnet: interface addresses such as 10.1.2.1/24. */
+export interface GivenReserved {
+  readonly gateway?: string | undefined;
+  /** By the name that the user gave it (--aux-address NAME=ADDRESS). */
+  readonly auxiliary?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Address -> what has it, for messages. Throws INVALID for what is no interface address. */
+export function reservedAddresses(given: readonly GivenReserved[]): Record<string, string> {
+  const all = given.flatMap(({ gateway, auxiliary = {} }) => [
+    ...(gateway === undefined ? [] : [['as its gateway', gateway] as const]),
+    ...Object.entries(auxiliary).map(
+      ([name, address]) => [`as its auxiliary address ${name}`, address] as const,
+    ),
+  ]);
+  return Object.fromEntries(
+    all.map(([role, text]) => [`${Prefix.parseInterface(text).address}`, role] as const),
+  );
+}
+
+/**
+ * Throws IN_USE for an address that the network has for itself. xnet's IPAM never gives it out; this is for what comes
+ * from another IPAM.
+ */
+export function refuseReserved(
+  { name, id, reserved = {} }: NetworkRecord,
+  addresses: readonly IpAddress[],
+): void {
+  for (const address of addresses) {
+    const role = reserved[`${address}`];
+    if (role === undefined) continue;
+    throw new XnetError(
+      'IN_USE',
+      `network ${name ?? id} has address ${address} ${role}; choose another (--ip)`,
+    );
+  }
+}
+
+/**
+ * Throws IN_USE when a container cannot be in the network besides those that it is in, because of overlapping subnets.
+ * Docker's own error would name only a route of the kernel.
+ */
+export function checkApart(network: NetworkRecord, others: readonly NetworkRecord[]): void {
+  for (const other of others) {
+    for (const one of prefixesOf(network)) {
+      const overlapped = prefixesOf(other).find((each) => each.overlaps(one));
+      if (!overlapped) continue;
+      throw new XnetError(
+        'IN_USE',
+        `network ${titleOf(network)} (${one}) overlaps network ${titleOf(other)} (${overlapped}), which the ` +
+          'container is in: it cannot be in both; create one of them again with another --subnet, or with ' +
+          '--ipam-driver xnet, which chooses a subnet that no other network of the cluster has',
+      );
+    }
+  }
+}
+
+/** Without those of Docker's null IPAM. */
+export function prefixesOf({ pools }: NetworkRecord): Prefix[] {
+  return pools.flatMap(({ subnet }) => prefixOf(subnet) ?? []);
+}
+
+/** Undefined for what Docker's null IPAM has: 0.0.0.0/0, which stands for no addresses. */
+function prefixOf(subnet: string): Prefix | undefined {
+  const prefix = Prefix.parse(subnet);
+  return prefix.length > 0 ? prefix : undefined;
+}
+
+function titleOf({ name, id }: NetworkRecord): string {
+  return name ?? id;
 }

@@ -1,23 +1,22 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
-import { type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { ownPoolKey } from '../../model/pool.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import type { PoolBook } from '../collaborators.js';
 import type { OwnActions } from './own-actions.js';
-import { planUnbinding, type Unbinding } from './unbinding-plan.js';
 
 /** More than the hosts of a cluster lose at once; the record stays small. */
 const FORMER_KEPT = 32;
 
 export interface NetworkRemovalParts {
   readonly store: Store;
-  readonly pools: PoolBook;
   readonly ownActions: OwnActions;
 }
 
@@ -49,7 +48,7 @@ export async function attemptRemoval(
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
-  if (end === 'remove') await requireReadable(parts, record);
+  if (end === 'remove') await requireReadable(store, record);
   if (end === 'mark') ownActions.noteMarked(id);
   const unbound: Write[] = [
     { remove: own },
@@ -60,7 +59,7 @@ export async function attemptRemoval(
   return {
     result: end === 'remove' ? record : undefined,
     conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
-    writes: end === 'remove' ? removalWrites(parts.pools, record) : unbound,
+    writes: end === 'remove' ? removalWrites(record) : unbound,
   };
 }
 
@@ -76,10 +75,9 @@ function leftoverRemoval(binding: Entry | undefined): Attempt<undefined> {
  * the result then.
  */
 export async function attemptFreeing(
-  parts: Pick<NetworkRemovalParts, 'store' | 'pools'>,
+  store: Store,
   networkId: string,
 ): Promise<Attempt<NetworkRecord | undefined>> {
-  const { store, pools } = parts;
   const guard = await store.get(keys.bindingGuard(networkId));
   const bindings = await store.list(keys.bindingsOf(networkId));
   const entry = await store.get(keys.network(networkId));
@@ -87,39 +85,42 @@ export async function attemptFreeing(
   const { swarm, ...record } = parseRecord(networkRecord, entry);
   if (!swarm) return { result: undefined };
   const isLast = bindings.entries.length === 0;
-  if (isLast) await requireReadable(parts, record);
+  if (isLast) await requireReadable(store, record);
   return {
     result: isLast ? record : undefined,
     conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
-    writes: isLast ? removalWrites(pools, record) : [{ put: entry.key, value: formatRecord(record) }],
+    writes: isLast ? removalWrites(record) : [{ put: entry.key, value: formatRecord(record) }],
   };
+}
+
+/** Gives back what the cluster held for a network that has been removed. */
+export async function releaseGlobalPools(
+  pools: Pick<PoolBook, 'releaseGlobalPool'>,
+  removed: NetworkRecord | undefined,
+): Promise<void> {
+  await Promise.all((removed?.pools ?? []).map(({ poolKey }) => pools.releaseGlobalPool(poolKey)));
 }
 
 /**
  * Throws INTERNAL when a newer xnet wrote a record that would be removed with the network: this one does not know what
  * it means.
  */
-async function requireReadable(
-  { store, pools }: Pick<NetworkRemovalParts, 'store' | 'pools'>,
-  record: NetworkRecord,
-): Promise<void> {
+async function requireReadable(store: Store, record: NetworkRecord): Promise<void> {
   const read = async (schema: z.ZodType, prefix: string) => {
     for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
   };
-  const addresses = ownPoolKeys(pools, record).map((poolKey) =>
-    read(addressRecord, keys.addressesOf(poolKey)),
-  );
+  const addresses = ownPoolKeys(record).map((poolKey) => read(addressRecord, keys.addressesOf(poolKey)));
   await Promise.all([read(endpointRecord, keys.endpointsOf(record.id)), ...addresses]);
 }
 
 /** Of the pools that belong to this network alone. */
-function ownPoolKeys(book: PoolBook, { id, pools }: NetworkRecord): string[] {
+function ownPoolKeys({ id, pools }: NetworkRecord): string[] {
   return pools
-    .map(({ subnet }) => book.ownPoolKey(id, subnet))
+    .map(({ subnet }) => ownPoolKey(id, subnet))
     .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
 }
 
-export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
+export function removalWrites(record: NetworkRecord): Write[] {
   return [
     { remove: keys.network(record.id) },
     { remove: keys.vni(record.vni) },
@@ -128,7 +129,7 @@ export function removalWrites(pools: PoolBook, record: NetworkRecord): Write[] {
     { removePrefix: keys.endpointsOf(record.id) },
     { removePrefix: keys.macsOf(record.id) },
     ...(record.name === undefined ? [] : [{ remove: keys.name(record.name) }]),
-    ...ownPoolKeys(pools, record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
+    ...ownPoolKeys(record).map((poolKey) => ({ removePrefix: keys.addressesOf(poolKey) })),
   ];
 }
 
@@ -153,4 +154,25 @@ function noteWrites(
     { put: key, value: formatRecord(marked) },
     ...(name === undefined ? [] : [{ remove: keys.name(name) }]),
   ];
+}
+
+/** Remove the whole network; or only unbind; or unbind and mark the network, so that the other hosts remove theirs. */
+type Unbinding = 'remove' | 'unbind' | 'mark';
+
+/**
+ * The removal of a mirrored network counts for all hosts when the Docker network is the one that the mirror keeps: it
+ * was seen in Docker under the mirrored name. Else the network stays: Docker rolled back a creation, or removed another
+ * Docker network that was bound to it. It also stays when the Docker network was `lost`: no user removed it, but for
+ * instance Docker's database is gone, or the mirror carried out a removal that is undone. A network that swarm has is
+ * removed by swarm alone.
+ */
+function planUnbinding(
+  { mirror, swarm }: NetworkRecord,
+  seen: BindingRecord['seen'],
+  { last, lost }: { last: boolean; lost: boolean },
+): Unbinding {
+  if (swarm) return 'unbind';
+  if (!mirror || mirror.removal) return last ? 'remove' : 'unbind';
+  if (lost || seen?.name !== mirror.name) return 'unbind';
+  return last ? 'remove' : 'mark';
 }

@@ -1,25 +1,29 @@
 import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
+import type { Prefix } from '../../inet/prefix.js';
 import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { ADDRESS_SPACES } from '../../model/pool.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
-import type { GivenPool, NetworkFollower } from '../collaborators.js';
+import type { GivenPool, NetworkFollower, PoolBook } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
-import { globalNetworkId } from './global-id.js';
-import { findGlobalPool, GLOBAL_SPACE } from './global-pools.js';
+import type { PoolRequests } from '../pool-requests.js';
 import {
   attemptAdoption,
   attemptCreation,
   findNetwork,
+  globalNetworkId,
   type NetworkCreation,
   type NetworkCreationParts,
+  newNetworkId,
 } from './network-creation.js';
 import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
-import { checkMtu } from './network-plan.js';
-import { attemptRemoval, type NetworkRemovalParts } from './network-removal.js';
+import { checkMtu, prefixesOf } from './network-plan.js';
+import { findGlobalPool } from './network-pools.js';
+import { attemptRemoval, type NetworkRemovalParts, releaseGlobalPools } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
 
 export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts {
@@ -29,8 +33,10 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   readonly follower: NetworkFollower;
   readonly mutex: KeyedMutex;
   readonly deleteEndpoint: (endpointId: string) => Promise<void>;
-  /** The id of a new network that this Docker network is the first one of. */
-  readonly newId: (dockerNetworkId: string) => string;
+  readonly pools: PoolBook;
+  readonly poolRequests: Pick<PoolRequests, 'take'>;
+  /** The networks of this host's Docker are of global scope. */
+  readonly isGlobal: boolean;
   /** MTU that fits this host's underlay, in bytes. */
   readonly largestMtu: () => number;
   /** Called after this host's set of networks changed. */
@@ -58,7 +64,7 @@ export class Networks {
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
       checkMtu(creation.options.mtu, this.#parts.largestMtu());
-      const networkId = this.#parts.newId(creation.dockerNetworkId);
+      const networkId = newNetworkId(creation.dockerNetworkId, this.#parts.isGlobal);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
       local.addNetwork({ dockerNetworkId: creation.dockerNetworkId, record });
@@ -82,11 +88,12 @@ export class Networks {
 
   /**
    * Binds a Docker network for which this host got no CreateNetwork to the network of the cluster with its id, if there
-   * is one. For a network of global scope Docker makes that call only on the host where it was created. Throws the
-   * store's errors.
+   * is one. Only for networks of global scope: Docker makes that call on the host where it was created alone. Throws
+   * the store's errors.
    */
   async adopt(dockerNetworkId: string): Promise<void> {
-    const { local, mutex, store } = this.#parts;
+    const { local, mutex, store, isGlobal } = this.#parts;
+    if (!isGlobal) return;
     await mutex.run(dockerNetworkId, async () => {
       if (local.findNetwork(dockerNetworkId)) return;
       const id = globalNetworkId(dockerNetworkId);
@@ -129,7 +136,7 @@ export class Networks {
    */
   async withdraw(binding: BindingReference): Promise<void> {
     await this.#parts.mutex.run(binding.dockerNetworkId, async () => {
-      await this.#releaseGlobal(await this.#removeFromStore(binding, false));
+      await releaseGlobalPools(this.#parts.pools, await this.#removeFromStore(binding, false));
     });
   }
 
@@ -144,7 +151,7 @@ export class Networks {
       const network = local.findNetwork(dockerNetworkId);
       if (network?.record.id !== move.networkId) return;
       await local.moveNetwork(dockerNetworkId, async () => {
-        const record = await transact(store, () => attemptMove(this.#parts, move));
+        const record = await transact(store, () => attemptMove(store, move));
         if (!record) return;
         await this.#removeFromKernel(network);
         local.addNetwork({ dockerNetworkId, record });
@@ -159,10 +166,10 @@ export class Networks {
   }
 
   /** Of all networks of the cluster. Throws the store's errors. */
-  async listSubnets(): Promise<string[]> {
+  async listSubnets(): Promise<Prefix[]> {
     const { entries } = await this.#parts.store.list(keys.networks());
     const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
-    return records.flatMap(({ pools }) => pools.map(({ subnet }) => subnet));
+    return records.flatMap(prefixesOf);
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {
@@ -175,24 +182,19 @@ export class Networks {
     const removed = await this.#removeFromStore({ networkId: record.id, hostId, dockerNetworkId }, lost);
     local.removeNetwork(dockerNetworkId);
     changed();
-    await this.#releaseGlobal(removed);
+    await releaseGlobalPools(this.#parts.pools, removed);
   }
 
   #removeFromStore(binding: BindingReference, lost: boolean): Promise<NetworkRecord | undefined> {
     return transact(this.#parts.store, () => attemptRemoval(this.#parts, binding, lost));
   }
 
-  /** What the cluster held for a network that is removed. */
-  async #releaseGlobal(removed: NetworkRecord | undefined): Promise<void> {
-    await Promise.all((removed?.pools ?? []).map(({ poolKey }) => this.#parts.pools.releaseGlobal(poolKey)));
-  }
-
   #findPools({ dockerNetworkId, subnets, options }: NetworkCreation): Promise<GivenPool[]> {
-    const { store, pools, newId } = this.#parts;
+    const { store, poolRequests, isGlobal } = this.#parts;
     const find = async (addressSpace: string, subnet: string) => {
-      if (addressSpace !== GLOBAL_SPACE)
-        return pools.findRequested(addressSpace, subnet, options.name) ?? { subnet };
-      return findGlobalPool(store, pools, subnet, newId(dockerNetworkId));
+      if (addressSpace === ADDRESS_SPACES.global)
+        return findGlobalPool(store, this.#parts, subnet, newNetworkId(dockerNetworkId, isGlobal));
+      return poolRequests.take(addressSpace, subnet, options.name) ?? { subnet };
     };
     return Promise.all(subnets.map(({ addressSpace, subnet }) => find(addressSpace, subnet)));
   }
@@ -212,14 +214,14 @@ export class Networks {
         writes: [{ put: key, value: formatRecord({ ...binding, poolIds: fresh }) }],
       };
     });
-    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.release(poolId)));
+    await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.releasePool(poolId)));
   }
 
   async #releasePools({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, hostId, pools } = this.#parts;
     const binding = await store.get(keys.binding(record.id, hostId, dockerNetworkId));
     const { poolIds = [] } = binding ? parseRecord(bindingRecord, binding) : {};
-    await Promise.all(poolIds.map((poolId) => pools.release(poolId)));
+    await Promise.all(poolIds.map((poolId) => pools.releasePool(poolId)));
   }
 
   /** Resolves when the VNI is free again on this host: only then may the cluster give it to another network. */

@@ -1,21 +1,18 @@
 /**
- * Claims one address for one endpoint, with one commit. Its conditions: the pool reference exists, the address is free.
+ * Claims one address for one endpoint, with one commit. Its conditions: the hold on the pool exists, the address is free.
  *
  * When the commit is refused, another address is chosen. When its outcome is unknown, the address is read back, and the
  * same commit is made again if it is not there, so that no second address is taken.
  */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, claimed, stateOf } from '../../model/address.js';
-import { keys } from '../../model/keys.js';
-import { findRecord, formatRecord } from '../../model/record.js';
+import { claimed, stateOf } from '../../model/address.js';
+import { showPool } from '../../model/pool.js';
 import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
-import { type Attempt, transact } from '../../store/transact.js';
-import { holderOf } from '../cluster-hold.js';
+import type { Attempt } from '../../store/transact.js';
+import { addressKey, findAddress, putAddress } from '../address-entry.js';
+import { type Hold, holderOf, holdKey } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
-import type { PoolReference } from '../pool-id.js';
-import { formatPoolKey, showPool } from '../pool-name.js';
-import { referenceKey } from '../pools/pool-entries.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
 
 /** An address to claim. Without `over` it is free; else it rests or is in this host's reserve, at revision `over`. */
@@ -39,33 +36,30 @@ export class Claim {
   readonly token: string;
   /** Commits that were refused, for metrics. */
   refusals = 0;
+  readonly hold: Hold;
   readonly #context: IpamContext;
-  readonly pool: PoolReference;
-  readonly #poolKey: string;
   readonly #options: ClaimOptions;
+  readonly #holdKey: string;
   #pick: Pick | undefined;
   #outcome: Outcome = 'refused';
 
-  constructor(context: IpamContext, pool: PoolReference, options: ClaimOptions, token: string) {
+  constructor(context: IpamContext, hold: Hold, options: ClaimOptions, token: string) {
     this.token = token;
+    this.hold = hold;
     this.#context = context;
-    this.pool = pool;
-    this.#poolKey = formatPoolKey(pool);
     this.#options = options;
+    this.#holdKey = holdKey(hold, context.host);
   }
 
   /**
-   * Throws what `choose` throws, NOT_FOUND when the pool reference is gone, STORE_CONFLICT, STORE_UNAVAILABLE. After a
-   * failure the address is not held, or is released as soon as the store answers. `givesUp` is called when a commit was
-   * not answered: true ends the attempts, because the caller has another address.
+   * Throws what `choose` throws, NOT_FOUND when the hold is gone, STORE_CONFLICT, STORE_UNAVAILABLE. After a failure the
+   * address is not held, or is released as soon as the store answers. `givesUp` is called when a commit was not
+   * answered: true ends the attempts, because the caller has another address.
    */
   async take(choose: Choose, givesUp: () => boolean = () => false): Promise<IpAddress> {
-    const store = {
-      commit: (conditions: readonly Condition[], writes: readonly Write[]) =>
-        this.#commit(conditions, writes),
-    };
+    const commit: Store['commit'] = (conditions, writes) => this.#commit(conditions, writes);
     try {
-      return await transact(store, () => this.#attempt(choose), { ...this.#context.transactions, givesUp });
+      return await this.#context.transact(() => this.#attempt(choose), { store: { commit }, givesUp });
     } catch (error: unknown) {
       if (this.#outcome === 'unknown') this.#giveBackLater();
       throw error;
@@ -78,22 +72,22 @@ export class Claim {
     if (this.#outcome === 'refused') this.#pick = await choose(this.refusals);
     const pick = this.#pick;
     if (!pick) throw new XnetError('INTERNAL', 'an address was to be claimed before one was chosen');
-    const result = IpAddress.of(this.pool.subnet.family, pick.address);
+    const result = IpAddress.of(this.hold.subnet.family, pick.address);
     if (this.#outcome === 'ours') return { result };
     return { result, ...this.#plan(pick) };
   }
 
   #plan(pick: Pick): { conditions: Condition[]; writes: Write[] } {
     const key = this.#keyOf(pick);
-    const holder = holderOf(this.pool, this.#context.host);
+    const holder = holderOf(this.hold, this.#context.host);
     const options = pick.fromReserve ? { ...this.#options, explicit: true as const } : this.#options;
-    const value = formatRecord(claimed(holder, this.token, this.pool.reference, options));
+    const record = claimed(holder, this.token, this.hold.id, options);
     return {
       conditions: [
-        { key: this.#referenceKey(), is: 'present' },
+        { key: this.#holdKey, is: 'present' },
         pick.over === undefined ? { key, is: 'absent' } : { key, is: 'at', revision: pick.over },
       ],
-      writes: [{ put: key, value }],
+      writes: [putAddress(key, record)],
     };
   }
 
@@ -107,7 +101,7 @@ export class Claim {
 
   #outcomeOf(found: readonly Entry[]): Outcome {
     if (found.some((entry) => this.#isOurs(entry))) return 'ours';
-    return found.some(({ key }) => key === this.#referenceKey()) ? 'refused' : 'pool-gone';
+    return found.some(({ key }) => key === this.#holdKey) ? 'refused' : 'pool-gone';
   }
 
   /** Leaves the outcome unknown when there is no entry: the commit may still be applied, so it is made again. */
@@ -130,41 +124,33 @@ export class Claim {
   }
 
   #keyOf({ address }: Pick): string {
-    return keys.address(this.#poolKey, `${IpAddress.of(this.pool.subnet.family, address)}`);
-  }
-
-  #referenceKey(): string {
-    return referenceKey(this.pool, this.#context.host);
+    return addressKey(this.hold, address);
   }
 
   #poolGone(): XnetError {
     if (usesReserve(this.#context.store)) {
-      return awayError(this.#context.store, `pool ${showPool(this.pool)} is not known to this host`);
+      return awayError(this.#context.store, `pool ${showPool(this.hold)} is not known to this host`);
     }
     return new XnetError(
       'NOT_FOUND',
-      `the store no longer has this host's hold on pool ${showPool(this.pool)}; ` +
+      `the store no longer has this host's hold on pool ${showPool(this.hold)}; ` +
         'remove the Docker network from this host (docker network rm); it is made again, as the cluster has it',
-      { poolKey: this.#poolKey, reference: this.pool.reference },
+      { poolKey: this.hold.poolKey, reference: this.hold.id },
     );
   }
 }
 
 /** Frees an address that no caller was given, if it still has this claim. */
-async function removeClaim({ store, transactions }: IpamContext, key: string, claim: string): Promise<void> {
-  await transact(
-    store,
-    async () => {
-      const entry = await store.get(key, { fresh: true });
-      if (!entry || claimOf(entry) !== claim) return { result: undefined };
-      return {
-        result: undefined,
-        conditions: [{ key, is: 'at', revision: entry.revision }],
-        writes: [{ remove: key }],
-      };
-    },
-    transactions,
-  );
+function removeClaim(context: IpamContext, key: string, claim: string): Promise<void> {
+  return context.transact(async () => {
+    const entry = await context.store.get(key, { fresh: true });
+    if (!entry || claimOf(entry) !== claim) return { result: undefined };
+    return {
+      result: undefined,
+      conditions: [{ key, is: 'at', revision: entry.revision }],
+      writes: [{ remove: key }],
+    };
+  });
 }
 
 /** Without `isFresh` the entry is the last known one, and may be older than a commit of unknown outcome. */
@@ -182,6 +168,6 @@ async function readOutcome(
 
 /** The claim token of an address entry; undefined when the address rests or its record cannot be read. */
 function claimOf(entry: Entry): string | undefined {
-  const record = findRecord(addressRecord, entry);
+  const record = findAddress(entry)?.record;
   return record && stateOf(record) !== 'resting' ? record.claim : undefined;
 }

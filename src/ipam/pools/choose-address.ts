@@ -7,7 +7,7 @@
  * when it is taken.
  */
 import type { Revision } from '../../store/store.js';
-import type { Span } from './subnet-rules.js';
+import { isWithin, type Span } from './subnet-rules.js';
 
 /**
  * The first free address after `after` (wrapping round), or the one `skip` free ones further on; undefined when none is
@@ -59,7 +59,7 @@ export interface Resting {
 
 /** The longest-resting address of the span, `skip` further on; undefined when none rests. */
 export function chooseResting<T extends Resting>(span: Span, resting: Iterable<T>, skip = 0): T | undefined {
-  const usable = [...resting].filter(({ address }) => address >= span.first && address <= span.last);
+  const usable = [...resting].filter(({ address }) => isWithin(span, address));
   usable.sort((one, other) => one.revision - other.revision);
   return usable[Math.min(skip, usable.length - 1)];
 }

@@ -1,15 +1,8 @@
-import {
-  type AddressRecord,
-  type AddressState,
-  addressRecord,
-  parseAddressKey,
-  stateOf,
-} from '../../model/address.js';
+import { addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
-import { poolReferenceRecord } from '../../model/pool.js';
+import { formatPoolKey, poolReferenceRecord } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
-import type { Store } from '../../store/store.js';
-import { formatPoolKey } from '../pool-name.js';
+import type { Entry, Store } from '../../store/store.js';
 import { listPools } from './pool-entries.js';
 
 /** A pool as `xnet status` shows it. */
@@ -32,49 +25,40 @@ export interface PoolDescription {
 
 /** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
 export async function describePools(store: Store): Promise<PoolDescription[]> {
-  const pools = listPools((await store.list(keys.pools())).entries);
-  const references = (await store.list(keys.poolReferences())).entries.flatMap(
+  const pools = await listPools(store);
+  const holds = (await store.list(keys.poolReferences())).entries.flatMap(
     (entry) => findRecord(poolReferenceRecord, entry) ?? [],
   );
-  const addresses = await listRecords(store);
+  const addresses = new Map<string, Entry[]>();
+  for (const entry of (await store.list(keys.addresses())).entries) {
+    const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
+    const before = addresses.get(poolKey);
+    if (before) before.push(entry);
+    else addresses.set(poolKey, [entry]);
+  }
   return pools.map((pool) => {
     const poolKey = formatPoolKey(pool);
     const { space, networkName, subnet } = pool;
     return {
       ...{ poolKey, space, subnet: `${subnet}` },
-      ...(networkName === undefined ? {} : { networkName }),
-      references: references
-        .filter((reference) => reference.poolKey === poolKey)
+      ...(networkName !== undefined && { networkName }),
+      references: holds
+        .filter((hold) => hold.poolKey === poolKey)
         .map(({ hostId, hostName }) => ({ hostId, hostName })),
       addresses: countAddresses(addresses.get(poolKey) ?? []),
     };
   });
 }
 
-/** Pool key -> records of its addresses. */
-async function listRecords(store: Store): Promise<Map<string, AddressRecord[]>> {
-  const byPool = new Map<string, AddressRecord[]>();
-  for (const entry of (await store.list(keys.addresses())).entries) {
-    const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
-    const records = byPool.get(poolKey) ?? [];
-    const record = findRecord(addressRecord, entry);
-    if (record) records.push(record);
-    byPool.set(poolKey, records);
-  }
-  return byPool;
-}
-
-function countAddresses(records: readonly AddressRecord[]): PoolDescription['addresses'] {
-  const count = (...states: readonly AddressState[]) =>
-    records.filter((record) => states.includes(stateOf(record))).length;
-  const gateways = records.filter(
-    (record) => stateOf(record) === 'shared' && record.purpose === 'gateway',
-  ).length;
+function countAddresses(entries: readonly Entry[]): PoolDescription['addresses'] {
+  const records = entries.flatMap((entry) => findRecord(addressRecord, entry) ?? []);
+  const uses = records.map((record) => (stateOf(record) === 'shared' ? record.purpose : stateOf(record)));
+  const count = (...counted: readonly string[]) => uses.filter((use) => counted.includes(use)).length;
   return {
     reserved: count('reserved'),
     endpoints: count('claimed', 'bound'),
-    gateways,
-    auxiliaries: count('shared') - gateways,
+    gateways: count('gateway'),
+    auxiliaries: count('auxiliary'),
     resting: count('resting'),
   };
 }

@@ -1,21 +1,25 @@
 /** The decision behind RequestPool: join a pool or create one. Pure. */
 import { XnetError } from '../../errors.js';
-import type { Family } from '../../inet/ip-address.js';
-import type { Prefix } from '../../inet/prefix.js';
-import type { AddressSpace } from '../address-space.js';
-import { formatPoolKey, type PoolName } from '../pool-name.js';
-import { type DefaultPool, findFreeSubnet } from './free-subnet.js';
+import { bits, type Family, IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import { type AddressSpace, formatPoolKey, type PoolName } from '../../model/pool.js';
 import { checkRange, checkSubnet } from './subnet-rules.js';
+
+/** A range that subnets of `length` bits are cut from when the user names none. */
+export interface DefaultPool {
+  readonly range: Prefix;
+  readonly length: number;
+}
 
 export interface PoolRequest {
   readonly space: AddressSpace;
   /** Family of the pool when no subnet is named. */
   readonly family: Family;
   readonly subnet?: Prefix;
-  /** Docker's SubPool (--ip-range): belongs to this host's reference, other hosts may use another. */
+  /** Docker's SubPool (--ip-range): belongs to this host's hold, other hosts may use another. */
   readonly range?: Prefix;
   readonly networkName?: string;
-  /** See PoolReference. */
+  /** See Hold. */
   readonly highestFirst?: true;
   /** For a swarm node's part in a network of swarm's: when the global space has this pool, the request joins that one. */
   readonly joinsGlobal?: true;
@@ -90,4 +94,32 @@ function chooseSubnet(
     `no free subnet is left in the default pools (${ranges}), ${pools.length} pools are in use; ` +
       'remove unused networks, name a subnet (--subnet), or configure more default pools',
   );
+}
+
+/** The lowest subnet of the first default pool that has one free of all `obstacles`, or undefined. */
+export function findFreeSubnet(
+  defaults: readonly DefaultPool[],
+  obstacles: readonly Prefix[],
+): Prefix | undefined {
+  for (const pool of defaults) {
+    const free = lowestFree(pool, obstacles);
+    if (free) return free;
+  }
+  return undefined;
+}
+
+/** One pass over the obstacles in order: each either lies beyond the candidate or pushes it up. */
+function lowestFree({ range, length }: DefaultPool, obstacles: readonly Prefix[]): Prefix | undefined {
+  const near = obstacles
+    .filter((obstacle) => obstacle.overlaps(range))
+    .sort((one, other) => (one.first.value < other.first.value ? -1 : 1));
+  const size = 1n << BigInt(bits(range.family) - length);
+  let start = range.first.value;
+  for (const obstacle of near) {
+    if (obstacle.first.value >= start + size) break;
+    const after = obstacle.last.value + 1n;
+    if (after > start) start = ((after + size - 1n) / size) * size;
+  }
+  if (start + size - 1n > range.last.value) return undefined;
+  return Prefix.around(IpAddress.of(range.family, start), length);
 }

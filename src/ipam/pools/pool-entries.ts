@@ -1,19 +1,27 @@
-/** The store's entries of a pool: how they are read, and the writes that make and remove them. */
+/** The store's entries of pools and of the holds on them: how they are read, and the writes that make and remove them. */
+import type { Holder } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
-import type { PoolRecord } from '../../model/pool.js';
-import { parsePoolRecordKey } from '../../model/pool.js';
+import {
+  type PoolName,
+  type PoolRecord,
+  parsePoolKey,
+  parsePoolRecordKey,
+  poolReferenceRecord,
+} from '../../model/pool.js';
 import { formatRecord } from '../../model/record.js';
-import type { Entry, Write } from '../../store/store.js';
-import { holderOf, isClusterHold } from '../cluster-hold.js';
-import type { IpamHost } from '../ipam-context.js';
-import type { PoolReference } from '../pool-id.js';
-import { formatPoolKey, type PoolName, parsePoolKey } from '../pool-name.js';
+import type { Entry, Store, Write } from '../../store/store.js';
+import { type Hold, holderOf, holdKey, holdOn, parsePoolId } from '../hold.js';
+import type { IpamContext } from '../ipam-context.js';
+
+export async function listPools(store: Store): Promise<PoolName[]> {
+  return poolsOf((await store.list(keys.pools())).entries);
+}
 
 /**
  * All pools, from their keys alone: a pool whose record cannot be read (a newer xnet wrote it) occupies its subnet as
  * well. A key that names no pool is left out.
  */
-export function listPools(entries: readonly Entry[]): PoolName[] {
+export function poolsOf(entries: readonly Entry[]): PoolName[] {
   return entries.flatMap(({ key }) => {
     try {
       return [parsePoolKey(parsePoolRecordKey(key))];
@@ -23,42 +31,48 @@ export function listPools(entries: readonly Entry[]): PoolName[] {
   });
 }
 
-export function createPoolWrites(pool: PoolReference): Write[] {
-  const { space, networkName, subnet } = pool;
+/** This host's holds, except those that the PoolIDs name. Without the ranges, which the store does not have. */
+export async function listHoldsExcept(
+  { store, host: { hostId: ownId }, records }: IpamContext,
+  poolIds: readonly string[],
+): Promise<Hold[]> {
+  const named = new Set(poolIds.map((poolId) => parsePoolId(poolId).id));
+  const { entries } = await store.list(keys.poolReferences());
+  const own = entries.filter(({ key }) => key.includes(`/${ownId}/`));
+  return records
+    .read(poolReferenceRecord, keys.poolReferences(), own)
+    .filter(({ hostId, reference }) => hostId === ownId && !named.has(reference))
+    .map(({ poolKey, reference }) => holdOn(parsePoolKey(poolKey), reference));
+}
+
+export function createPoolWrites({ space, networkName, subnet, id, poolKey }: Hold): Write[] {
   const record: PoolRecord = {
     ...{ version: 1, space, subnet: `${subnet}` },
-    ...(networkName === undefined ? {} : { networkName }),
+    ...(networkName !== undefined && { networkName }),
   };
   return [
-    { put: keys.poolGuard(), value: pool.reference },
-    { put: keys.pool(formatPoolKey(pool)), value: formatRecord(record) },
+    { put: keys.poolGuard(), value: id },
+    { put: keys.pool(poolKey), value: formatRecord(record) },
   ];
 }
 
-/** Where the hold on the pool is: a host's own, or the cluster's. */
-export function referenceKey(pool: PoolReference, host: IpamHost): string {
-  return keys.poolReference(formatPoolKey(pool), holderOf(pool, host).hostId, pool.reference);
-}
-
 /** `request`: id of the request, recorded in the cluster's hold, so that a repetition recognizes what it made. */
-export function referenceWrites(pool: PoolReference, host: IpamHost, request: string): Write[] {
-  const poolKey = formatPoolKey(pool);
-  const { reference } = pool;
-  const { hostId, hostName } = holderOf(pool, host);
-  const origin = isClusterHold(pool) ? { request } : {};
+export function holdWrites(hold: Hold, host: Holder, request: string): Write[] {
+  const { poolKey, id: reference } = hold;
+  const { hostId, hostName } = holderOf(hold, host);
+  const origin = hold.isClusters ? { request } : {};
   const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
   return [
     { put: keys.poolReferenceGuard(poolKey), value: reference },
-    { put: referenceKey(pool, host), value: formatRecord(record) },
+    { put: holdKey(hold, host), value: formatRecord(record) },
   ];
 }
 
 /** `isLast`: the cluster has no other pool, so the guard is removed, too. */
-export function removePoolWrites(pool: PoolReference, isLast: boolean): Write[] {
-  const poolKey = formatPoolKey(pool);
+export function removePoolWrites({ poolKey, id }: Hold, isLast: boolean): Write[] {
   return [
     { remove: keys.pool(poolKey) },
     { remove: keys.poolReferenceGuard(poolKey) },
-    isLast ? { remove: keys.poolGuard() } : { put: keys.poolGuard(), value: pool.reference },
+    isLast ? { remove: keys.poolGuard() } : { put: keys.poolGuard(), value: id },
   ];
 }

@@ -1,23 +1,28 @@
 import { withDeadline } from '../../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../../errors.js';
-import type { IpAddress } from '../../inet/ip-address.js';
-import { type AddressRecord, addressRecord } from '../../model/address.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { type AddressRecord, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
-import type { View } from '../../replica/view.js';
-import type { PoolReference } from '../pool-id.js';
-import { type KnownAddress, KnownAddresses } from './known-addresses.js';
+import type { Known, View, ViewChanges } from '../../replica/view.js';
+import type { Revision } from '../../store/store.js';
+import type { Hold } from '../hold.js';
 
 const FIRST_SNAPSHOT_MS = 4_500;
 const WIDEST_SPREAD = 64;
 
+export interface KnownAddress extends Known<AddressRecord> {
+  readonly address: bigint;
+}
+
 /** One pool as this host sees it, until it is disposed of. */
 export class PoolView implements AsyncDisposable {
-  readonly addresses: KnownAddresses;
+  /** By their numbers. One whose record cannot be read counts as taken. */
+  readonly addresses: ReadonlyMap<bigint, KnownAddress>;
   /** Chosen by a request of this process whose commit is not answered yet. */
   readonly inFlight = new Set<bigint>();
-  /** Pool references of this host that are in use here, by their names. */
-  readonly references = new Map<string, PoolReference>();
+  /** Holds of this host that are in use here, by their ids. */
+  readonly holds = new Map<string, Hold>();
   /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
   byDocker = false;
   /** How many free addresses a choice may skip at random; above 0 while other hosts choose the same ones. */
@@ -25,12 +30,15 @@ export class PoolView implements AsyncDisposable {
   readonly poolKey: string;
   readonly #store: Replica;
   readonly #view: View<AddressRecord>;
+  readonly #known = new Map<bigint, KnownAddress>();
+  #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
   constructor(store: Replica, poolKey: string) {
     this.#store = store;
     this.poolKey = poolKey;
+    this.addresses = this.#known;
     this.#view = store.follow(keys.addressesOf(poolKey), addressRecord);
-    this.addresses = new KnownAddresses(this.#view);
+    this.#view.onChange((changes) => this.#take(changes));
   }
 
   /** Resolves once the pool's addresses are known. Throws STORE_UNAVAILABLE when that takes too long. */
@@ -52,6 +60,16 @@ export class PoolView implements AsyncDisposable {
     return isCertain ? this.addresses.get(address.value) : undefined;
   }
 
+  /** The address that automatic choice handed out last, on any host. */
+  get lastHandedOut(): bigint | undefined {
+    return this.#latest?.address;
+  }
+
+  /** No other host or request is known to have the address. */
+  isFree(address: bigint): boolean {
+    return !this.addresses.has(address) && !this.inFlight.has(address);
+  }
+
   /** Reads the pool anew: afterwards every commit acknowledged before the call is known. Throws the store's errors. */
   refresh(): Promise<void> {
     return this.#view.refresh();
@@ -68,4 +86,91 @@ export class PoolView implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#view[Symbol.asyncDispose]();
   }
+
+  #take(changes: ViewChanges<AddressRecord>): void {
+    for (const [key, { before, now }] of changes) {
+      const address = IpAddress.parse(parseAddressKey(key)?.address ?? '').value;
+      if (!now) this.#known.delete(address);
+      else {
+        this.#known.set(address, { ...now, address });
+        // An address is written again when it is bound to its endpoint; only a new claim hands it out.
+        const revision = before ? now.revision : now.createRevision;
+        if (isHandedOut(now.record, before?.record) && revision > (this.#latest?.revision ?? 0))
+          this.#latest = { address, revision };
+      }
+    }
+  }
+}
+
+/** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
+export class PoolViews implements AsyncDisposable {
+  readonly #store: Replica;
+  readonly #views = new Map<string, PoolView>();
+
+  constructor(store: Replica) {
+    this.#store = store;
+  }
+
+  /** The view of the held pool, ready to choose from. Throws STORE_UNAVAILABLE. */
+  async open(hold: Hold): Promise<PoolView> {
+    const view = this.begin(hold);
+    await view.ready();
+    return view;
+  }
+
+  /** As `open`, without waiting until its addresses are known. */
+  begin(hold: Hold): PoolView {
+    const view = this.#get(hold.poolKey);
+    view.holds.set(hold.id, hold);
+    return view;
+  }
+
+  /** For a pool whose addresses Docker's own IPAM hands out on this host. */
+  beginByDocker(poolKey: string): void {
+    this.#get(poolKey).byDocker = true;
+  }
+
+  /** The Docker network of such a pool is gone. */
+  async closeByDocker(view: PoolView): Promise<void> {
+    view.byDocker = false;
+    await this.#closeUnused(view);
+  }
+
+  find(poolKey: string): PoolView | undefined {
+    return this.#views.get(poolKey);
+  }
+
+  all(): PoolView[] {
+    return [...this.#views.values()];
+  }
+
+  /** The hold has ended: closes the view of its pool when no other hold of this host uses it. */
+  async close({ poolKey, id }: Hold): Promise<void> {
+    const view = this.#views.get(poolKey);
+    if (view?.holds.delete(id)) await this.#closeUnused(view);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const views = [...this.#views.values()];
+    this.#views.clear();
+    await Promise.all(views.map((view) => view[Symbol.asyncDispose]()));
+  }
+
+  async #closeUnused(view: PoolView): Promise<void> {
+    if (view.holds.size > 0 || view.byDocker) return;
+    this.#views.delete(view.poolKey);
+    await view[Symbol.asyncDispose]();
+  }
+
+  #get(poolKey: string): PoolView {
+    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
+    this.#views.set(poolKey, view);
+    return view;
+  }
+}
+
+function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
+  const state = record && stateOf(record);
+  if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
+  return record?.claim !== before?.claim;
 }

@@ -62,3 +62,7 @@ export function automaticSpan(subnet: Prefix, range: Prefix = subnet): Span {
   const last = range.last.value > highest ? highest : range.last.value;
   return { first, last };
 }
+
+export function isWithin({ first, last }: Span, address: bigint): boolean {
+  return address >= first && address <= last;
+}

@@ -3,10 +3,10 @@
  * short lease. All hosts watch these keys, and the one that has the address in reserve frees it.
  */
 import { sleep } from '../../concurrency/deadline.js';
-import { addressRecord, parseAddressRequestKey, stateOf } from '../../model/address.js';
+import { parseAddressRequestKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
-import { findRecord } from '../../model/record.js';
 import type { Entry, Store, WatchBatch } from '../../store/store.js';
+import { type AddressEntry, readAddress } from '../address-entry.js';
 import type { IpamContext } from '../ipam-context.js';
 
 /** A host that is alive frees a requested address within some tens of ms; one that is down never does. */
@@ -15,33 +15,31 @@ const LOOK_MS = 30;
 const LEASE_SECONDS = 10;
 
 /**
- * Reads the entry of an address. When another host has it in reserve, requests it, and waits until that host has freed
- * it, at most PATIENCE_MS. Throws STORE_UNAVAILABLE.
+ * Reads an address. When another host has it in reserve, requests it, and waits until that host has freed it, at most
+ * PATIENCE_MS. Throws as readAddress.
  */
-export async function readOrRequest({ store, host }: IpamContext, key: string): Promise<Entry | undefined> {
-  const entry = await store.get(key);
-  if (!isOthersReserve(entry, host.id) || store.away) return entry;
+export async function readOrRequest(
+  { store, host: { hostId } }: IpamContext,
+  key: string,
+): Promise<AddressEntry | undefined> {
+  const found = await readAddress(store, key);
+  if (!isOthersReserve(found, hostId) || store.away) return found;
   const lease = await store.grantLease({ ttlSeconds: LEASE_SECONDS, keepAlive: false });
   try {
-    await store.commit([], [{ put: keys.addressRequest(key), value: host.id, lease }]);
-    return await awaitGivenUp(store, key, host.id);
+    await store.commit([], [{ put: keys.addressRequest(key), value: hostId, lease }]);
+    for (const until = performance.now() + PATIENCE_MS; ; ) {
+      await sleep(LOOK_MS);
+      const later = await readAddress(store, key);
+      if (!isOthersReserve(later, hostId) || performance.now() > until) return later;
+    }
   } finally {
     // The lease also expires by itself.
     await lease.revoke().catch(() => undefined);
   }
 }
 
-async function awaitGivenUp(store: Store, key: string, hostId: string): Promise<Entry | undefined> {
-  for (const until = performance.now() + PATIENCE_MS; ; ) {
-    await sleep(LOOK_MS);
-    const entry = await store.get(key);
-    if (!isOthersReserve(entry, hostId) || performance.now() > until) return entry;
-  }
-}
-
-function isOthersReserve(entry: Entry | undefined, hostId: string): boolean {
-  const record = entry && findRecord(addressRecord, entry);
-  return record !== undefined && stateOf(record) === 'reserved' && record.hostId !== hostId;
+function isOthersReserve(found: AddressEntry | undefined, hostId: string): boolean {
+  return found !== undefined && stateOf(found.record) === 'reserved' && found.record.hostId !== hostId;
 }
 
 /** Calls `onRequest` with the key of each requested address, until `signal` aborts. */

@@ -5,9 +5,10 @@
  * the pool fills, and is zero before the pool is full. All hosts compute it from the same records, without messages.
  */
 import { endpointHolder, stateOf } from '../../model/address.js';
+import type { AddressEntry } from '../address-entry.js';
 import { chooseFree } from '../pools/choose-address.js';
-import type { KnownAddress } from '../pools/known-addresses.js';
-import type { Span } from '../pools/subnet-rules.js';
+import type { KnownAddress } from '../pools/pool-view.js';
+import { isWithin, type Span } from '../pools/subnet-rules.js';
 
 /** In a smaller pool no host holds any in advance: a container may need each of them. A /27 has 29, a /26 has 61. */
 const SMALLEST_POOL = 32;
@@ -65,12 +66,12 @@ export function planLowest(
   share: number,
   { last }: Span,
   hostId: string,
-  addresses: { get(address: bigint): KnownAddress | undefined; all(): Iterable<KnownAddress> },
-): { missing: bigint[]; surplus: KnownAddress[] } {
+  addresses: ReadonlyMap<bigint, KnownAddress>,
+): { missing: bigint[]; surplus: ReadableAddress[] } {
   const isDockers = ({ record }: KnownAddress) =>
     record !== undefined && endpointHolder(record) === hostId && record.references.length === 0;
-  const reserved = reservedBy(hostId, addresses.all()).filter(isDockers);
-  const own = [...addresses.all()].filter(isDockers).map(({ address }) => address);
+  const reserved = reservedBy(hostId, addresses.values()).filter(isDockers);
+  const own = [...addresses.values()].filter(isDockers).map(({ address }) => address);
   const [lowest = last + 1n] = own.sort((one, other) => (one < other ? -1 : 1));
   const kept = new Set<bigint>();
   const missing: bigint[] = [];
@@ -82,15 +83,18 @@ export function planLowest(
   return { missing, surplus: reserved.filter(({ address }) => !kept.has(address)) };
 }
 
-/** The addresses in the host's reserve, longest there first. */
-export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): KnownAddress[] {
-  return [...addresses]
-    .filter(({ record }) => record && stateOf(record) === 'reserved' && record.hostId === hostId)
-    .sort((one, other) => one.revision - other.revision);
+type ReadableAddress = KnownAddress & AddressEntry;
+
+function isReadable(known: KnownAddress): known is ReadableAddress {
+  return known.record !== undefined;
 }
 
-export function isWithin({ first, last }: Span, address: bigint): boolean {
-  return address >= first && address <= last;
+/** The addresses in the host's reserve, longest there first. */
+export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): ReadableAddress[] {
+  return [...addresses]
+    .filter((known) => isReadable(known))
+    .filter(({ record }) => stateOf(record) === 'reserved' && record.hostId === hostId)
+    .sort((one, other) => one.revision - other.revision);
 }
 
 /**

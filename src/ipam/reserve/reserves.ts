@@ -7,28 +7,20 @@
  * take it, and this host can give it out again. When the store answers again, the surplus is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
-import { stateOf } from '../../model/address.js';
+import { parseAddressKey, stateOf } from '../../model/address.js';
 import { bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
+import { parsePoolKey } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
-import type { Condition } from '../../store/store.js';
-import { isClusterHold } from '../cluster-hold.js';
+import type { Entry } from '../../store/store.js';
+import { type AddressEntry, addressKey, findAddress } from '../address-entry.js';
+import { type Hold, holdKey, parsePoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { type PoolReference, parsePoolId } from '../pool-id.js';
-import { formatPoolKey, parsePoolKey } from '../pool-name.js';
-import { listHoldsExcept } from '../pools/host-holds.js';
+import { listHoldsExcept } from '../pools/pool-entries.js';
 import type { PoolView } from '../pools/pool-view.js';
-import { automaticSpan } from '../pools/subnet-rules.js';
+import { automaticSpan, type Span } from '../pools/subnet-rules.js';
 import { followRequests } from './address-requests.js';
-import {
-  claimReserve,
-  giveBack,
-  keyOf,
-  type Own,
-  ownAddress,
-  poolKeyOf,
-  removeOwn,
-} from './reserve-commits.js';
+import { claimReserve, giveBack, removeOwn } from './reserve-commits.js';
 import {
   chooseForReserve,
   planLowest,
@@ -51,6 +43,13 @@ export interface ReservesOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+const NONE: ReservesOptions = {
+  size: 0,
+  lookMs: 1_000,
+  isPoolHere: () => false,
+  onFailure: () => undefined,
+};
+
 /** Longer than the requesting host waits for the address. */
 const GIVEN_UP_MS = 10_000;
 
@@ -70,10 +69,11 @@ export class Reserves implements AsyncDisposable {
   /** True when this host may have addresses in pools without a view: from a former daemon, or from an outage. */
   #mayBeUnseen = true;
 
-  constructor(context: IpamContext, options: ReservesOptions) {
+  /** Default: nothing is held in advance. */
+  constructor(context: IpamContext, options: Partial<ReservesOptions> = {}) {
     this.#context = context;
-    this.#options = options;
-    const { lookMs, onFailure } = options;
+    this.#options = { ...NONE, ...options };
+    const { lookMs, onFailure } = this.#options;
     this.#sweep = new Sweep({ look: () => this.#look(), retryMs: lookMs, onFailure });
   }
 
@@ -103,8 +103,7 @@ export class Reserves implements AsyncDisposable {
     }
     for (const view of views.all()) {
       await view.ready();
-      const holds = [...view.references.values()].filter((pool) => !isClusterHold(pool));
-      for (const pool of holds) await this.#adjust(view, pool);
+      for (const hold of view.holds.values()) if (!hold.isClusters) await this.#adjust(view, hold);
       if (view.byDocker) await this.#adjustByDocker(view);
     }
     return this.#options.lookMs;
@@ -112,83 +111,81 @@ export class Reserves implements AsyncDisposable {
 
   /** Frees the requested addresses of this host's reserve. They need no rest, since no container has had them lately. */
   async #grantRequests(): Promise<void> {
-    const { store, host } = this.#context;
+    const { store } = this.#context;
     for (const key of this.#requested) {
       this.#requested.delete(key);
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
-      const own = entry && ownAddress(entry, host.id);
+      const own = entry && this.#findOwn(entry);
       if (own && stateOf(own.record) === 'reserved') await removeOwn(this.#context, [own]);
     }
   }
 
   /** Opens the views of the pools in which this host has addresses, and frees reserved addresses of all other pools. */
   async #openHeldPools(): Promise<void> {
-    const { store, host, views } = this.#context;
-    const own = (await store.list(keys.addresses())).entries.flatMap(
-      (entry) => ownAddress(entry, host.id) ?? [],
-    );
+    const { store, views } = this.#context;
+    const { entries } = await store.list(keys.addresses());
+    const own = entries.flatMap((entry) => this.#findOwn(entry) ?? []);
     const held = new Set(own.flatMap(({ record }) => record.references));
-    for (const pool of await this.#listHolds()) if (held.has(pool.reference)) await views.open(pool);
+    for (const hold of await this.#listHolds()) if (held.has(hold.id)) await views.open(hold);
     for (const each of own) if (this.#isByDocker(each)) views.beginByDocker(poolKeyOf(each));
-    const open = new Set(views.all().flatMap(({ references }) => [...references.keys()]));
-    const isUnused = (each: Own) =>
-      !this.#isByDocker(each) && !each.record.references.some((reference) => open.has(reference));
+    const open = new Set(views.all().flatMap(({ holds }) => [...holds.keys()]));
+    const isUnused = (each: AddressEntry) =>
+      !this.#isByDocker(each) && !each.record.references.some((holdId) => open.has(holdId));
     const unused = own.filter((each) => stateOf(each.record) === 'reserved' && isUnused(each));
     await removeOwn(this.#context, unused);
   }
 
-  #isByDocker(own: Own): boolean {
+  /** An address that this host holds. */
+  #findOwn(entry: Entry): AddressEntry | undefined {
+    const found = findAddress(entry);
+    const isOwn = found?.record.hostId === this.#context.host.hostId && stateOf(found.record) !== 'resting';
+    return isOwn ? found : undefined;
+  }
+
+  #isByDocker(own: AddressEntry): boolean {
     return own.record.references.length === 0 && this.#options.isPoolHere(poolKeyOf(own));
   }
 
-  /** This host's references to pools. Of a pool that serves another driver's network the range is not known. */
-  async #listHolds(): Promise<PoolReference[]> {
+  /** This host's holds on pools. Of a pool that serves another driver's network the range is not known. */
+  async #listHolds(): Promise<Hold[]> {
     const { store, host } = this.#context;
     const { entries } = await store.list(keys.bindings());
     const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
-    const poolIds = bindings.flatMap(({ hostId, poolIds = [] }) => (hostId === host.id ? poolIds : []));
+    const poolIds = bindings.flatMap(({ hostId, poolIds = [] }) => (hostId === host.hostId ? poolIds : []));
     return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.#context, poolIds))];
   }
 
-  async #adjust(view: PoolView, pool: PoolReference): Promise<void> {
-    const span = automaticSpan(pool.subnet, pool.range);
-    const reserved = reservedBy(this.#context.host.id, view.addresses.all());
-    const own = reserved.flatMap(({ address, revision, record }) =>
-      record?.references.includes(pool.reference) ? { key: keyOf(pool, address), revision, record } : [],
-    );
-    const share = reserveSize(this.#options.size, surveyPool(view.addresses.all(), span));
-    const { missing, surplus } = planReserve(this.#options.size, share, own);
-    if (missing > 0) await this.#fill(view, pool, missing);
+  async #adjust(view: PoolView, hold: Hold): Promise<void> {
+    const span = automaticSpan(hold.subnet, hold.range);
+    const reserved = reservedBy(this.#context.host.hostId, view.addresses.values());
+    const own = reserved.filter(({ record }) => record.references.includes(hold.id));
+    const { missing, surplus } = planReserve(this.#options.size, this.#shareOf(view, span), own);
+    if (missing > 0) await this.#fill(view, hold, missing);
     await giveBack(this.#context, surplus);
   }
 
-  async #fill(view: PoolView, pool: PoolReference, count: number): Promise<void> {
-    const { addresses, inFlight } = view;
-    const span = automaticSpan(pool.subnet, pool.range);
-    const isTaken = (address: bigint) =>
-      addresses.has(address) || inFlight.has(address) || this.#isGivenUp(keyOf(pool, address));
+  async #fill(view: PoolView, hold: Hold, count: number): Promise<void> {
+    const span = automaticSpan(hold.subnet, hold.range);
+    const isTaken = (address: bigint) => !view.isFree(address) || this.#isGivenUp(addressKey(hold, address));
     const chosen = chooseForReserve(span, isTaken, count, Math.random());
-    const key = keys.poolReference(formatPoolKey(pool), this.#context.host.id, pool.reference);
-    const condition: Condition = { key, is: 'present' };
-    const result = await claimReserve(this.#context, view, pool, chosen, [pool.reference], condition);
+    const result = await claimReserve(this.#context, view, hold, chosen, hold);
+    const key = holdKey(hold, this.#context.host);
     const isGone = !result.committed && !result.found.some((entry) => entry.key === key);
-    if (isGone) await this.#context.views.close(pool);
+    if (isGone) await this.#context.views.close(hold);
   }
 
   async #adjustByDocker(view: PoolView): Promise<void> {
     const { host, views } = this.#context;
     const pool = parsePoolKey(view.poolKey);
     const isHere = this.#options.isPoolHere(view.poolKey);
-    const share = isHere ? this.#shareByDocker(view) : 0;
-    const { missing, surplus } = planLowest(share, automaticSpan(pool.subnet), host.id, view.addresses);
-    const free = missing.filter((address) => !this.#isGivenUp(keyOf(pool, address)));
-    if (free.length > 0) await claimReserve(this.#context, view, pool, free, []);
-    const own = surplus.flatMap(({ address, revision, record }) =>
-      record ? { key: keyOf(pool, address), revision, record } : [],
-    );
-    if (isHere) return giveBack(this.#context, own);
-    await removeOwn(this.#context, own);
+    const span = automaticSpan(pool.subnet);
+    const share = isHere ? this.#shareOf(view, span) : 0;
+    const { missing, surplus } = planLowest(share, span, host.hostId, view.addresses);
+    const free = missing.filter((address) => !this.#isGivenUp(addressKey(pool, address)));
+    if (free.length > 0) await claimReserve(this.#context, view, pool, free);
+    if (isHere) return giveBack(this.#context, surplus);
+    await removeOwn(this.#context, surplus);
     await views.closeByDocker(view);
   }
 
@@ -202,11 +199,14 @@ export class Reserves implements AsyncDisposable {
   keepsReleased(poolKey: string): boolean {
     const view = this.#context.views.find(poolKey);
     if (!view?.byDocker || !this.#options.isPoolHere(poolKey)) return false;
-    return this.#shareByDocker(view) > 0;
+    return this.#shareOf(view, automaticSpan(parsePoolKey(poolKey).subnet)) > 0;
   }
 
-  #shareByDocker({ poolKey, addresses }: PoolView): number {
-    const span = automaticSpan(parsePoolKey(poolKey).subnet);
-    return reserveSize(this.#options.size, surveyPool(addresses.all(), span));
+  #shareOf({ addresses }: PoolView, span: Span): number {
+    return reserveSize(this.#options.size, surveyPool(addresses.values(), span));
   }
+}
+
+function poolKeyOf({ key }: AddressEntry): string {
+  return parseAddressKey(key)?.poolKey ?? '';
 }

@@ -1,7 +1,7 @@
 import { type AddressRecord, reserved, resting } from '../../model/address.js';
-import { formatRecord } from '../../model/record.js';
 import type { Lease, Store, Write } from '../../store/store.js';
-import { randomToken } from '../pool-id.js';
+import { putAddress } from '../address-entry.js';
+import { randomToken } from '../hold.js';
 
 /** Releases within this time share a lease, and so end their rest together. */
 const SHARED_SECONDS = 10;
@@ -16,15 +16,13 @@ const SHARED_SECONDS = 10;
 export class RestLeases {
   readonly #store: Store;
   readonly #restSeconds: number;
-  readonly #nowMs: () => number;
   #kept = false;
   #current: { readonly lease: Promise<Lease>; readonly endMs: number } | undefined;
 
   /** `restSeconds` 0: released addresses are free at once. */
-  constructor(store: Store, restSeconds: number, nowMs: () => number) {
+  constructor(store: Store, restSeconds = 60) {
     this.#store = store;
     this.#restSeconds = restSeconds;
-    this.#nowMs = nowMs;
   }
 
   /** The write that puts the address under `key` to rest. Throws STORE_UNAVAILABLE. */
@@ -33,7 +31,7 @@ export class RestLeases {
     const lease = this.#store.away ? undefined : await this.#leaseUnlessAway();
     // Checked again: the store may have gone away since the lease was granted.
     if (!lease || this.#store.away) return this.keepWrite(key, record);
-    return { put: key, value: formatRecord(resting(record)), lease };
+    return { ...putAddress(key, resting(record)), lease };
   }
 
   /** Returns whether an address has been put in reserve since the last call. */
@@ -56,7 +54,7 @@ export class RestLeases {
   /** The write that puts the address under `key` into this host's reserve. */
   keepWrite(key: string, record: AddressRecord): Write {
     this.#kept = true;
-    return { put: key, value: formatRecord(reserved(record, randomToken(), record.references)) };
+    return putAddress(key, reserved(record, randomToken(), record.references));
   }
 
   /** Undefined when the store turns out to be away. */
@@ -70,10 +68,10 @@ export class RestLeases {
   }
 
   #lease(): Promise<Lease> {
-    if (this.#current && this.#nowMs() < this.#current.endMs) return this.#current.lease;
+    if (this.#current && performance.now() < this.#current.endMs) return this.#current.lease;
     const shared = Math.min(SHARED_SECONDS, this.#restSeconds);
     const lease = this.#store.grantLease({ ttlSeconds: this.#restSeconds + shared, keepAlive: false });
-    const current = { lease, endMs: this.#nowMs() + shared * 1000 };
+    const current = { lease, endMs: performance.now() + shared * 1000 };
     this.#current = current;
     lease.catch(() => {
       if (this.#current === current) this.#current = undefined;

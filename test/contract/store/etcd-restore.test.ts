@@ -147,7 +147,7 @@ test('the view of a pool forgets addresses that were claimed since', async () =>
   const replica = new Replica(store, new RecordReader(muteLogger));
   await using view = new PoolView(replica, pool);
   await view.ready();
-  const known = () => [...view.addresses.all()].map(({ address }) => Number(address & 255n));
+  const known = () => [...view.addresses.values()].map(({ address }) => Number(address & 255n));
   expect(known()).toEqual([2, 3]);
   await cluster.restore(backup);
   await eventually(() => expect(known()).toEqual([2]));

@@ -56,7 +56,7 @@ async function open() {
     hostId: 'h1',
     addresses: [...addresses],
   };
-  local.addEndpoint({ version: 1, ...record });
+  local.recallEndpoint({ version: 1, ...record });
   const forgotten = new ForgottenEndpoints({
     ...{ engine: docker, dataplane: host.dataplane, local, isOwner: () => true, logger: silentLogger },
     ...{ sweepMs: 50, outsideMs: OUTSIDE_MS, remove: async (id) => local.removeEndpoint(id) },

@@ -57,7 +57,7 @@ async function openHost(timing: UnfinishedTiming) {
   const store = own(new Replica(opened.store, records));
   const hosts = own(new HostsView(store));
   await hosts.ready();
-  const host = { id: 'h1', name: 'h1' };
+  const host = { hostId: 'h1', hostName: 'h1' };
   const ipam = own(new Ipam({ store, host, records, defaultPools: [] }));
   const subnet = Prefix.parse('10.1.0.0/24');
   const { poolId, poolKey } = await ipam.requestPool({ space: 'xnet-local', family: 4, subnet });
@@ -69,12 +69,12 @@ async function openHost(timing: UnfinishedTiming) {
   await direct.commit([], [{ put: keys.network(spec.id), value: formatRecord(record) }]);
   local.addNetwork({ dockerNetworkId: 'shop', record });
   const changed = () => undefined;
-  const parts = { replica: store, dataplane, hosts, hostId: host.id, logger: silentLogger, changed };
+  const parts = { replica: store, dataplane, hosts, hostId: host.hostId, logger: silentLogger, changed };
   const follower = own(new NetworkFollower(parts));
   const work: Promise<void>[] = [];
   const removals = own(new Unfinished(timing));
   const endpoints = new Endpoints({
-    ...{ store, hostId: host.id, local, dataplane, follower, removals, mutex: new KeyedMutex() },
+    ...{ store, hostId: host.hostId, local, dataplane, follower, removals, mutex: new KeyedMutex() },
     newNetworks: new NewNetworks(),
     ...{
       addressBook: ipam.addressBook,

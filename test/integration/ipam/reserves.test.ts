@@ -41,7 +41,7 @@ async function bind(ipam: Ipam, address: string, endpointId: string) {
 }
 
 async function unbind(ipam: Ipam, address: string, endpointId: string) {
-  const plan = await ipam.addressBook.restPlan({ poolKey: POOL, address, endpointId });
+  const plan = await ipam.addressBook.restPlan({ poolKey: POOL, address, endpointId, networkId: 'n' });
   const result = await storeOf(ipam).commit(plan.conditions, plan.writes);
   expect(result.committed).toBe(true);
 }

@@ -36,7 +36,7 @@ export class Cluster implements AsyncDisposable {
     const ipam = new Ipam({
       store,
       records,
-      host: { id: `id-of-${name}`, name },
+      host: { hostId: `id-of-${name}`, hostName: name },
       defaultPools: DEFAULT_POOLS,
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,

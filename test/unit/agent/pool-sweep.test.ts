@@ -53,7 +53,7 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
     new Ipam({
       store: replica,
       records,
-      host: { id, name: id },
+      host: { hostId: id, hostName: id },
       defaultPools: [{ range: Prefix.parse('10.0.0.0/8'), length: 24 }],
     });
   await using ipam = ipamOf('h1');

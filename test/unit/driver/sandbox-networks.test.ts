@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { SandboxNetworks } from '../../../src/driver/endpoints/sandbox-networks.js';
+import { LocalNetworks } from '../../../src/driver/local-networks.js';
+import { checkApart } from '../../../src/driver/networks/network-plan.js';
+import { created, joining, left } from '../../../src/model/endpoint.js';
 
 const network = (id: string, subnet: string, name?: string) => ({
   ...{ version: 1 as const, id, vni: 1, multicast: true, internal: false },
@@ -8,34 +10,50 @@ const network = (id: string, subnet: string, name?: string) => ({
 const shop = network('0123456789ab', '172.19.0.0/16', 'shop');
 const bank = network('ba9876543210', '172.19.3.0/24');
 const mill = network('333333333333', '172.20.0.0/16', 'mill');
+const none = network('444444444444', '0.0.0.0/0');
+
+/** A host with the networks, of which containers join some. */
+function host() {
+  const local = new LocalNetworks();
+  for (const record of [shop, bank, mill, none]) local.addNetwork({ dockerNetworkId: record.id, record });
+  const join = (id: string, sandboxPath: string, record: typeof shop) => {
+    checkApart(record, local.listNetworksOf(sandboxPath, id));
+    const endpoint = {
+      ...{ version: 1 as const, id, networkId: record.id, dockerNetworkId: record.id, hostId: 'h1' },
+      ...{ addresses: [], mac: '02:00:00:00:00:01' },
+    };
+    local.putEndpoint(joining(created(endpoint), sandboxPath));
+  };
+  return { join, leave: (id: string) => local.changeEndpoint(id, left) };
+}
 
 describe('the networks of one sandbox', () => {
   test('that overlap are refused, naming both and the remedy', () => {
-    const joined = new SandboxNetworks();
-    joined.join('e1', '/netns/a', shop);
-    expect(() => joined.join('e2', '/netns/a', bank)).toThrow(
+    const { join } = host();
+    join('e1', '/netns/a', shop);
+    expect(() => join('e2', '/netns/a', bank)).toThrow(
       /network ba9876543210 \(172\.19\.3\.0\/24\) overlaps network shop \(172\.19\.0\.0\/16\).*--subnet.*--ipam-driver xnet/,
     );
-    joined.join('e2', '/netns/a', mill);
+    join('e2', '/netns/a', mill);
   });
 
   test('may overlap those of another sandbox, and those it has left', () => {
-    const joined = new SandboxNetworks();
-    joined.join('e1', '/netns/a', shop);
-    joined.join('e2', '/netns/b', bank);
-    joined.leave('e1');
-    joined.join('e3', '/netns/a', bank);
+    const { join, leave } = host();
+    join('e1', '/netns/a', shop);
+    join('e2', '/netns/b', bank);
+    leave('e1');
+    join('e3', '/netns/a', bank);
   });
 
   test('are joined anew by the same endpoint', () => {
-    const joined = new SandboxNetworks();
-    joined.join('e1', '/netns/a', shop);
-    joined.join('e1', '/netns/a', shop);
+    const { join } = host();
+    join('e1', '/netns/a', shop);
+    join('e1', '/netns/a', shop);
   });
 
   test("may be several of Docker's null IPAM", () => {
-    const joined = new SandboxNetworks();
-    joined.join('e1', '/netns/a', shop);
-    joined.join('e2', '/netns/a', network('444444444444', '0.0.0.0/0'));
+    const { join } = host();
+    join('e1', '/netns/a', shop);
+    join('e2', '/netns/a', none);
   });
 });

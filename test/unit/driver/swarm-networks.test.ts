@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { PoolRequests } from '../../../src/driver/pool-requests.js';
 import { SwarmNetworks } from '../../../src/driver/swarm-networks.js';
-import { poolBook } from '../../../src/host/pool-book.js';
 import { keys } from '../../../src/model/keys.js';
 import { Cluster, poolRequest } from '../../support/ipam/cluster.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -12,10 +11,10 @@ const TAKEOVER_MS = 20;
 test('what is left is given back when swarm has forgotten what it stored, and not when Docker repeats a call', async () => {
   await using cluster = new Cluster();
   const [former, ipam] = [cluster.host('h1'), cluster.host('h2', { takeoverMs: TAKEOVER_MS })];
-  const pools = poolBook(new PoolRequests(), ipam);
   const networks = new SwarmNetworks({
     store: cluster.store,
-    pools,
+    pools: ipam,
+    poolRequests: new PoolRequests(),
     gatewaySubnets: () => [],
     reached: async () => [],
     largestMtu: () => 1450,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Prefix } from '../../../src/inet/prefix.js';
-import { findFreeSubnet } from '../../../src/ipam/pools/free-subnet.js';
+import { findFreeSubnet } from '../../../src/ipam/pools/plan-pool.js';
 import { nearPrefixes } from '../inet/arbitraries.js';
 
 const parse = (text: string) => Prefix.parse(text);

@@ -1,9 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Prefix } from '../../../src/inet/prefix.js';
-import { ADDRESS_SPACES, parseAddressSpace } from '../../../src/ipam/address-space.js';
-import { formatPoolId, parsePoolId, randomToken } from '../../../src/ipam/pool-id.js';
-import { formatPoolKey, parseNetworkName, parsePoolKey } from '../../../src/ipam/pool-name.js';
+import { formatPoolId, holdOn, parsePoolId, randomToken } from '../../../src/ipam/hold.js';
+import {
+  ADDRESS_SPACES,
+  formatPoolKey,
+  parseAddressSpace,
+  parseNetworkName,
+  parsePoolKey,
+} from '../../../src/model/pool.js';
 import { prefixes } from '../inet/arbitraries.js';
 
 const names = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/);
@@ -23,12 +28,12 @@ describe('a PoolID', () => {
       fc.property(poolNames, fc.boolean(), fc.boolean(), (name, ranged, top) => {
         const range = ranged ? { range: Prefix.around(name.subnet.last, name.subnet.length) } : {};
         const highestFirst = top ? { highestFirst: true as const } : {};
-        const id = { ...name, ...range, ...highestFirst, reference: randomToken() };
-        const text = formatPoolId(id);
+        const hold = holdOn(name, randomToken(), { ...range, ...highestFirst });
+        const text = formatPoolId(hold);
         expect(formatPoolId(parsePoolId(text))).toBe(text);
         expect(formatPoolKey(parsePoolId(text))).toBe(formatPoolKey(name));
         expect(parsePoolId(text).highestFirst === true).toBe(top);
-        expect(parsePoolId(text).reference).toBe(id.reference);
+        expect(parsePoolId(text)).toEqual(hold);
       }),
     );
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { KnownAddress } from '../../../src/ipam/pools/known-addresses.js';
+import type { KnownAddress } from '../../../src/ipam/pools/pool-view.js';
 import {
   chooseForReserve,
   planLowest,
@@ -72,8 +72,7 @@ describe("the reserve where Docker's own IPAM hands out the addresses", () => {
       const address = BigInt(entry.key.split('.').pop() ?? '');
       all.set(address, { ...entry, address, record: parseRecord(addressRecord, entry) });
     }
-    const addresses = { get: (address: bigint) => all.get(address), all: () => all.values() };
-    const { missing, surplus } = planLowest(share, span, 'h1', addresses);
+    const { missing, surplus } = planLowest(share, span, 'h1', all);
     return { missing, surplus: surplus.map(({ address }) => address) };
   };
 

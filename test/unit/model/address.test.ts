@@ -16,14 +16,14 @@ import {
   shared,
   stateOf,
   unbound,
-  withoutReference,
+  withoutHold,
 } from '../../../src/model/address.js';
 import { formatRecord, parseRecord } from '../../../src/model/record.js';
 
 const ME = { hostId: 'me', hostName: 'h1' };
 const OTHER = { hostId: 'other', hostName: 'h2' };
 const ENDPOINT = { endpointId: 'e', networkId: 'n' };
-const GATEWAY = { purpose: 'gateway', reference: 'r2' } as const;
+const GATEWAY = { purpose: 'gateway', holdId: 'r2' } as const;
 
 const STATES = {
   claimed: claimed(ME, 'c', 'r'),
@@ -31,8 +31,8 @@ const STATES = {
   'bound, chosen by Docker': boundUnclaimed(ME, 'c', ENDPOINT),
   reserved: reserved(ME, 'c', ['r']),
   resting: resting(claimed(ME, 'c', 'r', { container: 'web' })),
-  gateway: shared(undefined, ME, 'c', { purpose: 'gateway', reference: 'r' }) as AddressRecord,
-  auxiliary: shared(undefined, ME, 'c', { purpose: 'auxiliary', reference: 'r' }) as AddressRecord,
+  gateway: shared(undefined, ME, 'c', { purpose: 'gateway', holdId: 'r' }) as AddressRecord,
+  auxiliary: shared(undefined, ME, 'c', { purpose: 'auxiliary', holdId: 'r' }) as AddressRecord,
   'claimed by the cluster': claimed(CLUSTER, 'c', 'r'),
   'bound, of the cluster': { ...claimed(CLUSTER, 'c', 'r'), ...ENDPOINT, hostName: 'h1' },
 } satisfies Record<string, AddressRecord>;
@@ -46,7 +46,7 @@ interface Row {
   bindByOther: string;
   unbind: string;
   share: string;
-  /** References left without the first. */
+  /** Holds left without the first. */
   drop: number;
   holder: string | undefined;
   takeable: boolean;
@@ -86,7 +86,7 @@ describe('an address', () => {
       bindByOther: state(bound(record, OTHER, ENDPOINT)),
       unbind: state(unbound(record)),
       share: state(shared(record, OTHER, 'c2', GATEWAY)),
-      drop: withoutReference(record, 'r').references.length,
+      drop: withoutHold(record, 'r').references.length,
       holder: endpointHolder(record),
       takeable: isTakeable(record, 'me'),
     }).toEqual(expected);
@@ -95,7 +95,7 @@ describe('an address', () => {
     expect(parseRecord(addressRecord, { key: 'k', value: formatRecord(record) })).toEqual(record);
   });
 
-  test('keeps its claim and its references when an endpoint takes it, and is in reserve no more', () => {
+  test('keeps its claim and its holds when an endpoint takes it, and is in reserve no more', () => {
     const taken = bound(STATES.reserved, ME, ENDPOINT);
     expect(taken).toMatchObject({ claim: 'c', references: ['r'], endpointId: 'e', networkId: 'n' });
     expect(taken).not.toHaveProperty('reserve');
@@ -106,10 +106,10 @@ describe('an address', () => {
     expect([taken.hostId, taken.hostName, isHeldByCluster(taken)]).toEqual(['cluster', 'h1', true]);
     expect(unbound(taken)).toEqual(STATES['claimed by the cluster']);
     // The cluster has given it back meanwhile: it rests with its endpoint.
-    expect(unbound(withoutReference(taken, 'r'))).toBeUndefined();
+    expect(unbound(withoutHold(taken, 'r'))).toBeUndefined();
   });
 
-  test('is shared by a reference once', () => {
+  test('is shared by a hold once', () => {
     const twice = shared(STATES.gateway, OTHER, 'c2', GATEWAY) as AddressRecord;
     expect(twice.references).toEqual(['r', 'r2']);
     expect(shared(twice, OTHER, 'c3', GATEWAY)).toBe(twice);
