@@ -4,20 +4,16 @@ import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js
 import { attemptRemoval } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
+import { bindingRecord, isBindingOf } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import type { KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { macRecord } from '../../model/mac.js';
 import { networkRecord } from '../../model/network.js';
-import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
-import { Replica } from '../../replica/replica.js';
 import { RecordReader } from '../../store/record-reader.js';
 import type { Condition, Entry, Store } from '../../store/store.js';
-import { type Attempt, transact } from '../../store/transact.js';
-import { loadLocalState } from '../local/local-state.js';
-import { followOwnBindings } from '../local/own-bindings.js';
-import { chooseHost, claimantOf, listKnownHosts } from './known-hosts.js';
+import { type Attempt, asRead, transact } from '../../store/transact.js';
+import { chooseHost, HOST_OF, listKnownHosts } from './known-hosts.js';
 
 export interface HostRemovalParts {
   readonly store: Store;
@@ -70,33 +66,44 @@ class HostRemoval {
   async run(): Promise<void> {
     const { id, name = id } = this.#host;
     await this.#requireSilent();
-    const local = await this.#loadLocal();
+    const local = await this.#listLocal();
     await using ipam = this.#parts.ipamOf({ id, name });
     await this.#removeEndpoints(local, ipam);
     await this.#releaseHolds(ipam);
-    await this.#removeEach(keys.addresses(), claimantOf);
+    await this.#removeEach(keys.addresses(), HOST_OF.address);
     for (const network of local.listNetworks()) await this.#removeNetwork(network);
     // Of networks that are gone.
-    await this.#removeEach(keys.endpoints(), (entry) => findRecord(endpointRecord, entry)?.hostId);
-    await this.#removeEach(keys.macs(), (entry) => findRecord(macRecord, entry)?.hostId);
-    await this.#removeEach(keys.bindings(), ({ key }) => key.split('/')[2]);
+    await this.#removeEach(keys.endpoints(), HOST_OF.endpoint);
+    await this.#removeEach(keys.macs(), HOST_OF.mac);
+    await this.#removeEach(keys.bindings(), ({ key }) => (isBindingOf(key, id) ? id : undefined));
     await this.#transact(() => this.#attemptEnd());
   }
 
   /** Throws INTERNAL when a newer xnet wrote any of it: nobody here knows what it means. */
-  async #loadLocal(): Promise<LocalNetworks> {
-    const { store, logger } = this.#parts;
-    const records = new RecordReader(logger);
-    await using replica = new Replica(store, records);
-    const networks = replica.follow(keys.networks(), networkRecord);
-    const { id: hostId } = this.#host;
-    const bindings = followOwnBindings(replica, hostId);
+  async #listLocal(): Promise<LocalNetworks> {
+    const { id } = this.#host;
+    const records = new RecordReader(this.#parts.logger);
+    const networks = records.read(networkRecord, keys.networks(), await this.#list(keys.networks()));
+    const bound = (await this.#list(keys.bindings())).filter(({ key }) => isBindingOf(key, id));
     const local = new LocalNetworks();
-    if (!(await loadLocalState({ replica, hostId, networks, bindings, local, records })))
-      throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
+    for (const { networkId, dockerNetworkId } of records.read(bindingRecord, keys.bindings(), bound)) {
+      const record = networks.find((each) => each.id === networkId);
+      if (record) local.addNetwork({ dockerNetworkId, record });
+      const prefix = keys.endpointsOf(networkId);
+      for (const endpoint of records.read(endpointRecord, prefix, await this.#list(prefix)))
+        if (endpoint.hostId === id) local.addEndpoint(endpoint);
+    }
     const [problem] = records.problems;
     if (problem !== undefined) throw new XnetError('INTERNAL', problem);
     return local;
+  }
+
+  /** Throws STORE_UNAVAILABLE also where it is known what the store had. */
+  async #list(prefix: string): Promise<readonly Entry[]> {
+    const { store } = this.#parts;
+    const { entries, recalled } = await store.list(prefix);
+    if (!recalled) return entries;
+    throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
   }
 
   async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {
@@ -135,7 +142,7 @@ class HostRemoval {
         const batch = found.slice(0, BATCH);
         return {
           result: found.length > BATCH,
-          conditions: batch.map(({ key, revision }): Condition => ({ key, is: 'at', revision })),
+          conditions: batch.map((entry) => asRead(entry.key, entry)),
           writes: batch.map(({ key }) => ({ remove: key })),
         };
       });
