@@ -1,5 +1,5 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
-import { LocalCatchUp } from '../agent/local/local-catch-up.js';
+import { catchUp } from '../agent/local/local-state.js';
 import { Mirror, type MirrorParts } from '../agent/mirror/mirror.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
 import { NamePublisher } from '../agent/names/name-publisher.js';
@@ -113,15 +113,9 @@ export async function startDockerAgents(
   started.push(problems);
   await problems.start();
 
-  const catchUp = new LocalCatchUp({
-    ...docker,
-    local,
-    recallNetwork: (binding) => networks.recall(binding),
-    recallEndpoint: (endpoint) => endpoints.recall(endpoint),
-    caughtUp: () => names.hintAll(),
-  });
-  started.push(catchUp);
-  if (!isLocalFresh) catchUp.start();
+  const catchingUp = catchUp({ ...docker, local, networks, endpoints, caughtUp: () => names.hintAll() });
+  started.push(catchingUp);
+  if (!isLocalFresh) catchingUp.start();
 
   const remove = (id: string) => endpoints.delete(id);
   const forgotten = new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger });

@@ -5,8 +5,7 @@ import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
 import { HostRegistration } from '../agent/hosts/host-registration.js';
 import { HostsView } from '../agent/hosts/hosts-view.js';
-import { loadLocalState } from '../agent/local/local-state.js';
-import { followOwnBindings } from '../agent/local/own-bindings.js';
+import { followOwnBindings, loadLocalState } from '../agent/local/local-state.js';
 import { containerMtu } from '../dataplane/container-mtu.js';
 import type { NetworkSpec, Underlay } from '../dataplane/dataplane.js';
 import { LocalNetworks } from '../driver/local-networks.js';
@@ -65,14 +64,8 @@ export async function startForwarding(
   await hosts.ready();
 
   const local = new LocalNetworks((networkId) => clusterNetworks.get(keys.network(networkId))?.record);
-  const isLocalFresh = await loadLocalState({
-    replica,
-    hostId,
-    networks: clusterNetworks,
-    bindings,
-    local,
-    records,
-  });
+  const localState = { store: replica, hostId, bindings, local, records };
+  const isLocalFresh = await loadLocalState(localState, clusterNetworks);
 
   const repairs = new RepairLog(logger);
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });

@@ -6,8 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
-import { loadLocalState } from '../../../src/agent/local/local-state.js';
-import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
+import { followOwnBindings, loadLocalState } from '../../../src/agent/local/local-state.js';
 import { Mirror } from '../../../src/agent/mirror/mirror.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import type {
@@ -88,7 +87,7 @@ export class FakeHost implements Engine {
     const bindings = followOwnBindings(replica, this.id);
     await hosts.ready();
     const local = new LocalNetworks((networkId) => known.get(keys.network(networkId))?.record);
-    await loadLocalState({ replica, hostId: this.id, networks: known, bindings, local, records });
+    await loadLocalState({ store: replica, hostId: this.id, bindings, local, records }, known);
     const ownActions = new OwnActions();
     const newNetworks = new NewNetworks(300);
     const networks = new Networks({

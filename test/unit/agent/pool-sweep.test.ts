@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
+import { followOwnBindings } from '../../../src/agent/local/local-state.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { findUnusedHolds } from '../../../src/agent/pools/unused-holds.js';
 import { Prefix } from '../../../src/inet/prefix.js';
