@@ -56,13 +56,8 @@ export async function startDockerAgents(
     {},
     { id: pluginId, plain: config.plainName === 'on' },
   );
-  const unbind: MirrorParts['unbind'] = (binding, options) => networks.unbind(binding, options);
-  const withdraw: MirrorParts['withdraw'] = (binding) => networks.withdraw(binding);
-  const move: MirrorParts['move'] = (each) => networks.move(each);
-  const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const effects = { hostName, registration, ownActions, unbind, withdraw, move };
   const store = replica;
-  const docker = { store, bindings, engine, hostId, driver: OUR_DRIVER, records, logger };
+  const docker = { store, bindings, clusterNetworks, engine, hostId, driver: OUR_DRIVER, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
   const creations = new PoolCreations({
     ...docker,
@@ -80,14 +75,8 @@ export async function startDockerAgents(
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({
-    ...docker,
-    ...effects,
-    networks: clusterNetworks,
-    newNetworks,
-    onListed,
-    timing,
-  });
+  const mirrored = { networks, hosts, registration, newNetworks, ownActions };
+  const mirror = new Mirror({ ...docker, ...mirrored, onListed, timing });
   started.push(mirror);
   await mirror.start();
 

@@ -23,8 +23,8 @@ const RETRY_MS = 1000;
 export interface DockerFacts {
   /** Of docker_gwbridge: no new network overlaps them. */
   readonly gatewaySubnets: readonly string[];
-  /** Identity of the network database (`databaseOf`). */
-  readonly dockerDatabase: string;
+  /** Identity of the network database (`MirrorView.database`). */
+  readonly dockerDatabase: string | undefined;
 }
 
 /**
@@ -68,9 +68,9 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /** What the cluster knows of this host's Docker. */
-  get dockerFacts(): Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'> {
+  get dockerFacts(): DockerFacts {
     const { gatewaySubnets = [], dockerDatabase } = this.#host;
-    return { gatewaySubnets, ...(dockerDatabase !== undefined && { dockerDatabase }) };
+    return { gatewaySubnets, dockerDatabase };
   }
 
   /** Throws the store's errors. */

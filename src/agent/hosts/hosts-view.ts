@@ -38,6 +38,11 @@ export class HostsView implements AsyncDisposable {
     return this.#hosts.get(keys.host(hostId))?.record;
   }
 
+  /** For messages: its id where its name is not known. */
+  nameOf(hostId: string): string {
+    return this.find(hostId)?.name ?? hostId;
+  }
+
   /** VTEP of a host; undefined when it is not registered, or is silent and another host that is alive has its VTEP now. */
   vtepOf(hostId: string): string | undefined {
     const vtep = this.find(hostId)?.vtep;

@@ -4,6 +4,13 @@ type Seen = NonNullable<BindingRecord['seen']>;
 
 const MARKED_KEPT_MS = 60_000;
 
+/** A user of this host removed a network of the cluster. */
+interface Mark {
+  readonly sinceMs: number;
+  /** Set by the mirror: a user of this host has created another network in its place. */
+  hasSuccessor: boolean;
+}
+
 /**
  * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls
  * the driver for both in the same way, and the store does not show at every moment whose action it was.
@@ -11,8 +18,8 @@ const MARKED_KEPT_MS = 60_000;
 export class OwnActions {
   readonly #made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
-  /** Networks of the cluster that a user of this host removed, by id: when. */
-  readonly #marked = new Map<string, number>();
+  /** Networks of the cluster, by id. */
+  readonly #marked = new Map<string, Mark>();
   /** Unbound while the mirror was creating networks, and not known as seen. */
   readonly #unboundUnseen = new Set<string>();
   #makings = 0;
@@ -67,14 +74,14 @@ export class OwnActions {
 
   /** A user of this host removes the network of the cluster. */
   noteMarked(networkId: string): void {
-    this.#marked.set(networkId, performance.now());
+    this.#marked.set(networkId, { sinceMs: performance.now(), hasSuccessor: false });
   }
 
-  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most; and when. */
-  findMarked(ms: number): ReadonlyMap<string, number> {
+  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most. */
+  findMarked(ms: number): ReadonlyMap<string, Mark> {
     const now = performance.now();
-    for (const [id, sinceMs] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
-    return new Map([...this.#marked].filter(([, sinceMs]) => now - sinceMs <= ms));
+    for (const [id, { sinceMs }] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
+    return new Map([...this.#marked].filter(([, { sinceMs }]) => now - sinceMs <= ms));
   }
 
   isRemoving(dockerNetworkId: string): boolean {
