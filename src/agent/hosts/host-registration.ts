@@ -1,15 +1,16 @@
 import { sleep } from '../../concurrency/deadline.js';
-import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
+import { Limit } from '../../concurrency/limit.js';
+import { Sweep } from '../../concurrency/sweep.js';
 import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
+import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
-import { type Attempt, asRead, transact } from '../../store/transact.js';
-import { IdentityClash, otherAliveError, RecordsOwner, type Registered } from './records-owner.js';
-import { attemptRegistration } from './registration-attempt.js';
+import { type Attempt, asRead, changeRecord, transact } from '../../store/transact.js';
+import { IdentityClash, otherAliveError, RecordsOwner } from './records-owner.js';
+import { type Registration, registrationAttempt } from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -18,6 +19,7 @@ const LEAVE_MS = 1000;
 const ALIVE_TTL_SECONDS = 10;
 
 const RETRY_MS = 1000;
+const NEVER_MS = 2 ** 31 - 1;
 
 /** What this host lets the cluster know of its Docker. */
 export interface DockerFacts {
@@ -38,14 +40,15 @@ export class HostRegistration implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #clash: IdentityClash;
   readonly #owner = new RecordsOwner();
-  readonly #stop = new AbortController();
+  /** Registers whenever there is no lease. */
+  readonly #sweep: Sweep;
   /** Writes of the record, one after the other. */
-  readonly #writes = new KeyedMutex();
+  readonly #writes = new Limit(1);
   /** In this process. */
   #wasRegistered = false;
+  /** Undefined while this host is not registered. */
   #lease: Lease | undefined;
-  #renewal: Promise<void> | undefined;
-  #failure: unknown;
+  #hasLeft = false;
 
   /** `clash`: of all registrations that this process tries. */
   constructor(store: Store, host: HostRecord, logger: Logger, clash = new IdentityClash()) {
@@ -53,6 +56,12 @@ export class HostRegistration implements AsyncDisposable {
     this.#host = host;
     this.#logger = logger;
     this.#clash = clash;
+    this.#sweep = new Sweep({
+      look: () => this.#ensureRegistered().then(() => NEVER_MS),
+      retryMs: RETRY_MS,
+      onFailure: (error) =>
+        logger.warn('cannot register this host in the store', { error: errorMessage(error) }),
+    });
   }
 
   /**
@@ -62,9 +71,9 @@ export class HostRegistration implements AsyncDisposable {
   async start(): Promise<void> {
     if (!(await this.#isKnown())) {
       if (this.#clash.other) throw otherAliveError(this.#clash.other);
-      this.#lease = await this.#register();
+      await this.#ensureRegistered();
     }
-    this.#renewal = this.#renew(this.#lease);
+    this.#sweep.start();
   }
 
   /** What the cluster knows of this host's Docker. */
@@ -75,7 +84,12 @@ export class HostRegistration implements AsyncDisposable {
 
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
-    await this.#update({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
+    await this.#writes.run(async () => {
+      const host = { ...this.#host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
+      const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
+      await changeRecord(this.#store, keys.host(host.id), hostRecord, change);
+      this.#host = host;
+    });
   }
 
   /**
@@ -83,13 +97,12 @@ export class HostRegistration implements AsyncDisposable {
    * alive has the address; after a failure the next registration writes the change.
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
-    await this.#writes.run(keys.host(this.#host.id), async () => {
+    await this.#writes.run(async () => {
       this.#host = { ...this.#host, ...fields };
-      const lease = this.#lease;
       // While there is none, it is being registered.
-      if (!lease || this.#stop.signal.aborted) return;
+      if (!this.#lease || this.#hasLeft) return;
       try {
-        this.#host = await transact(this.#store, () => this.#attempt(lease, () => undefined));
+        this.#host = (await this.#write(this.#lease)).host;
       } catch (error: unknown) {
         if (isXnetError(error, 'IN_USE')) await this.#giveUpFormerVtep();
         throw error;
@@ -118,9 +131,9 @@ export class HostRegistration implements AsyncDisposable {
   recognize(database: string, bindings: readonly BindingRecord[]): boolean {
     const isOwn = this.#owner.recognize(database, bindings);
     const { refusal } = this.#owner;
-    if (refusal && !this.#stop.signal.aborted) {
+    if (refusal && !this.#hasLeft) {
       this.#logger.error('this host stands back', { error: refusal.message });
-      this.#stop.abort();
+      this.#hasLeft = true;
       void this.#lease?.revoke().catch(() => undefined);
     }
     return isOwn;
@@ -149,7 +162,8 @@ export class HostRegistration implements AsyncDisposable {
   /** For `xnet status`. */
   get problems(): readonly string[] {
     if (this.#owner.refusal) return [this.#owner.refusal.message];
-    return this.#failure === undefined ? [] : [`this host is not registered: ${errorMessage(this.#failure)}`];
+    const { failure } = this.#sweep;
+    return failure === undefined ? [] : [`this host is not registered: ${errorMessage(failure)}`];
   }
 
   /**
@@ -157,9 +171,9 @@ export class HostRegistration implements AsyncDisposable {
    * most; without an answer of the store the lease expires by its time.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#hasLeft = true;
     const revoked = this.#lease?.revoke().catch(() => undefined);
-    await Promise.race([Promise.all([revoked, this.#renewal]), sleep(LEAVE_MS)]);
+    await Promise.race([Promise.all([revoked, this.#sweep[Symbol.asyncDispose]()]), sleep(LEAVE_MS)]);
   }
 
   /**
@@ -178,68 +192,30 @@ export class HostRegistration implements AsyncDisposable {
     }
   }
 
-  async #renew(first: Lease | undefined): Promise<void> {
-    let lease = first;
-    while (!this.#stop.signal.aborted) {
-      await lease?.lost;
-      while (!this.#stop.signal.aborted) {
-        try {
-          lease = this.#lease = await this.#register();
-          this.#failure = undefined;
-          break;
-        } catch (error: unknown) {
-          this.#noteFailure(error);
-          await sleep(RETRY_MS, this.#stop.signal);
-        }
-      }
-    }
-  }
-
-  #noteFailure(error: unknown): void {
-    const isNew = this.#failure === undefined || errorMessage(this.#failure) !== errorMessage(error);
-    if (isNew) this.#logger.warn('cannot register this host in the store', { error: errorMessage(error) });
-    this.#failure = error;
-  }
-
-  async #register(): Promise<Lease> {
+  async #ensureRegistered(): Promise<void> {
+    if (this.#lease || this.#hasLeft) return;
     const lease = await this.#store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
-      await this.#writes.run(keys.host(this.#host.id), async () => {
-        let before: Registered = { isAlive: false };
-        const onRead = (found: Registered) => {
-          before = found;
-        };
-        this.#host = await transact(this.#store, () => this.#attempt(lease, onRead));
-        this.#owner.noteRegistered(before, this.#host);
+      await this.#writes.run(async () => {
+        const { host, before } = await this.#write(lease);
+        this.#host = host;
+        this.#owner.noteRegistered(before, host);
         this.#wasRegistered = true;
+        this.#lease = lease;
       });
-      return lease;
     } catch (error: unknown) {
       await lease.revoke().catch(() => undefined);
       throw error;
     }
-  }
-
-  #attempt(lease: Lease, onRead: (found: Registered) => void): Promise<Attempt<HostRecord>> {
-    const onClash = (other: HostRecord) => {
-      if (!this.#wasRegistered) this.#clash.note(other);
-    };
-    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, onRead, onClash };
-    return attemptRegistration(this.#store, order);
-  }
-
-  async #update(fields: Partial<HostRecord>): Promise<void> {
-    const key = keys.host(this.#host.id);
-    await this.#writes.run(key, async () => {
-      const host = { ...this.#host, ...fields };
-      await transact(this.#store, async (): Promise<Attempt<void>> => {
-        const own = await this.#store.get(key);
-        if (!own || isOthers(parseRecord(hostRecord, own), host)) return { result: undefined };
-        const write = { put: key, value: formatRecord(host) };
-        return { result: undefined, conditions: [asRead(key, own)], writes: [write] };
-      });
-      this.#host = host;
+    void lease.lost.then(() => {
+      this.#lease = undefined;
+      this.#sweep.hint();
     });
+  }
+
+  #write(lease: Lease): Promise<Registration> {
+    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, clash: this.#clash };
+    return transact(this.#store, registrationAttempt(this.#store, order));
   }
 }
 
