@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
+import type { HostsFiles } from '../../docker/hosts-files.js';
 import { errorMessage } from '../../errors.js';
 import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
@@ -27,9 +28,7 @@ export interface NamePublisherParts {
     enter(endpoint: EndpointRecord, sandboxPath: string): void;
   };
   /** Of containers that run: `sandboxPath` is where the endpoint is. */
-  readonly hostsFiles: {
-    enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
-  };
+  readonly hostsFiles: Pick<HostsFiles, 'enterRunning'>;
   /** What a resolver answers to one container only. */
   readonly containers: {
     expect(containerId: string): void;
@@ -66,11 +65,6 @@ export class NamePublisher implements AsyncDisposable {
   readonly #failed = new Set<string>();
   /** What tasks of a swarm were sent since they were started, by container. */
   readonly #signals = new Map<string, Set<number>>();
-  /**
-   * What this process wrote, before the view of the store shows it; undefined: the store may or may not have it. For an
-   * endpoint that is not in here the view is complete: nobody else writes names there.
-   */
-  readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
   readonly #work = new Set<Promise<void>>();
   /** When all containers are looked at next, in ms: at once when Docker's events begin. */
   #resyncAtMs: number;
@@ -163,13 +157,10 @@ export class NamePublisher implements AsyncDisposable {
   #isStale(container: DockerContainer): boolean {
     const { findEndpoint, findStored, sandboxes } = this.#parts;
     const mine = container.endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
-    const lacking = mine.filter((endpoint) => {
+    return mine.some((endpoint) => {
       const stored = findStored(endpoint);
-      return stored && !this.#isNamed(stored, container);
+      return (stored && !this.#isNamed(stored, container)) || !sandboxes.has(endpoint.id);
     });
-    // The view is behind, or the store has lost what was written: either way it is written once more.
-    for (const endpoint of lacking) this.#written.set(endpoint, undefined);
-    return lacking.length > 0 || mine.some(({ id }) => !sandboxes.has(id));
   }
 
   #isNamed({ names }: EndpointRecord, container: DockerContainer): boolean {
@@ -225,12 +216,9 @@ export class NamePublisher implements AsyncDisposable {
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
   async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
     const { store, findStored } = this.#parts;
-    const known = this.#written.has(endpoint) ? this.#written.get(endpoint) : findStored(endpoint)?.names;
-    if (isDeepStrictEqual(known, names)) return;
+    if (isDeepStrictEqual(findStored(endpoint)?.names, names)) return;
     const key = keys.endpoint(endpoint.networkId, endpoint.id);
     const value = formatRecord({ ...endpoint, names });
-    this.#written.set(endpoint, undefined);
-    const { committed } = await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
-    if (committed) this.#written.set(endpoint, names);
+    await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
   }
 }
