@@ -7,7 +7,6 @@ import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
 import { PoolCreations } from '../agent/pools/pool-creations.js';
 import { PoolSweep } from '../agent/pools/pool-sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
-import { OUR_DRIVER } from '../docker/own-plugin.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
 import type { EndpointRecord } from '../model/endpoint.js';
@@ -57,15 +56,9 @@ export async function startDockerAgents(
     { id: pluginId, plain: config.plainName === 'on' },
   );
   const store = replica;
-  const docker = { store, bindings, clusterNetworks, engine, hostId, driver: OUR_DRIVER, records, logger };
+  const docker = { store, bindings, clusterNetworks, engine, hostId, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
-  const creations = new PoolCreations({
-    ...docker,
-    networks: clusterNetworks,
-    pools: ipam,
-    requests: poolRequests,
-    addressSpace,
-  });
+  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
   let listed: readonly DockerNetwork[] = [];
   const onListed: MirrorParts['onListed'] = (dockerNetworks) => {

@@ -1,4 +1,6 @@
 import type { DockerNetwork, Engine, EngineEvent } from '../../docker/engine.js';
+import type { HostsFiles } from '../../docker/hosts-files.js';
+import { hasOurAddresses, OUR_DRIVER } from '../../docker/own-plugin.js';
 import { errorMessage } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
@@ -6,13 +8,7 @@ import type { Logger } from '../../observability/logger.js';
 
 export interface ForeignHostsParts {
   readonly engine: Pick<Engine, 'state' | 'watchEvents' | 'listNetworks' | 'listContainers'>;
-  readonly hostsFiles: {
-    noteDockerVersion(version: string): void;
-    correctOf(containerId: string): Promise<void>;
-    removeOf(containerId: string, isWanted: (address: string) => boolean): Promise<void>;
-  };
-  /** Name under which this host's Docker knows xnet. */
-  readonly driver: string;
+  readonly hostsFiles: Pick<HostsFiles, 'noteDockerVersion' | 'correctOf' | 'removeOf'>;
   readonly logger: Logger;
 }
 
@@ -58,7 +54,7 @@ export class ForeignHosts implements AsyncDisposable {
 
   async #take(event: EngineEvent): Promise<void> {
     if (event.type === 'resync') await this.#resync();
-    else if (event.type === 'network' && event.driver !== this.#parts.driver) await this.#takeNetwork(event);
+    else if (event.type === 'network' && event.driver !== OUR_DRIVER) await this.#takeNetwork(event);
   }
 
   async #takeNetwork({ action, networkId, containerId }: NetworkEvent): Promise<void> {
@@ -88,11 +84,11 @@ export class ForeignHosts implements AsyncDisposable {
   async #list(): Promise<void> {
     const networks = await this.#parts.engine.listNetworks();
     this.#networks.clear();
-    for (const network of networks) this.#networks.set(network.id, this.#subnetsOf(network));
+    for (const network of networks) this.#networks.set(network.id, subnetsOf(network));
   }
+}
 
-  #subnetsOf({ driver, ipam }: DockerNetwork): Prefix[] | undefined {
-    if (driver === this.#parts.driver || ipam.driver !== this.#parts.driver) return undefined;
-    return ipam.subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [Prefix.parse(subnet)]));
-  }
+function subnetsOf(network: DockerNetwork): Prefix[] | undefined {
+  if (!hasOurAddresses(network)) return undefined;
+  return network.ipam.subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [Prefix.parse(subnet)]));
 }

@@ -52,32 +52,23 @@ interface Suspects {
  * for longer than most starts take. When a container ends, Docker first moves the interface back, and then tries for 15
  * s each to call Leave and DeleteEndpoint. For an endpoint that is gone these calls change nothing.
  */
-export class ForgottenEndpoints implements AsyncDisposable {
+export class ForgottenEndpoints extends Sweep {
   readonly #parts: ForgottenEndpointsParts;
-  readonly #sweep: Sweep;
   readonly #gone = new Absences();
   readonly #outside = new Absences();
 
   constructor(parts: ForgottenEndpointsParts) {
-    this.#parts = parts;
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
+    super({
+      look: () => this.#removeForgotten(),
       retryMs: SUSPECT_MS,
       // A failure of Docker, the store or the kernel is reported elsewhere.
       onFailure: (error) =>
         parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
     });
+    this.#parts = parts;
   }
 
-  start(): void {
-    this.#sweep.start();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sweep[Symbol.asyncDispose]();
-  }
-
-  async #look(): Promise<number> {
+  async #removeForgotten(): Promise<number> {
     const { sweepMs = 10_000, outsideMs = 3_000, isOwner } = this.#parts;
     if (!isOwner()) return SUSPECT_MS;
     const { gone, outside } = await this.#findSuspects();

@@ -1,5 +1,6 @@
 import { withDeadline } from '../../concurrency/deadline.js';
 import type { DockerNetwork } from '../../docker/engine.js';
+import { hasOurAddresses } from '../../docker/own-plugin.js';
 import type { PoolRequests } from '../../driver/pool-requests.js';
 import { errorMessage } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
@@ -16,7 +17,7 @@ const LIST_MS = 1000;
 export interface PoolCreationsParts extends UnusedHoldsParts {
   readonly requests: PoolRequests;
   /** Of the cluster. */
-  readonly networks: View<NetworkRecord>;
+  readonly clusterNetworks: View<NetworkRecord>;
   /** Where Docker gets the pools of networks of one host. */
   readonly addressSpace: string;
   readonly logger: Logger;
@@ -47,8 +48,8 @@ export class PoolCreations {
 
   /** Takes what Docker has: a new network of another driver has got its pools. */
   note(dockerNetworks: readonly DockerNetwork[]): void {
-    const { driver, requests, addressSpace } = this.#parts;
-    const others = dockerNetworks.filter((each) => each.driver !== driver && each.ipam.driver === driver);
+    const { requests, addressSpace } = this.#parts;
+    const others = dockerNetworks.filter(hasOurAddresses);
     for (const { ipam } of others.filter(({ id }) => !this.#listed.has(id))) {
       for (const { subnet } of ipam.subnets) {
         if (subnet === undefined) continue;
@@ -59,12 +60,9 @@ export class PoolCreations {
   }
 
   #resume({ networkName, ...hold }: PoolHold): void {
-    const { networks, requests } = this.#parts;
-    if (networkName === undefined) {
-      requests.note(hold);
-      return;
-    }
-    const isId = networks.get(keys.network(networkName)) !== undefined;
-    requests.note({ ...hold, network: isId ? { id: networkName } : { name: networkName } });
+    const { clusterNetworks, requests } = this.#parts;
+    const isId = networkName !== undefined && clusterNetworks.get(keys.network(networkName)) !== undefined;
+    const network = isId ? { id: networkName } : { name: networkName };
+    requests.note({ ...hold, ...(networkName !== undefined && { network }) });
   }
 }
