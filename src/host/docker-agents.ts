@@ -1,6 +1,6 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
 import { catchUp } from '../agent/local/local-state.js';
-import { Mirror, type MirrorParts } from '../agent/mirror/mirror.js';
+import { Mirror } from '../agent/mirror/mirror.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
 import { NamePublisher } from '../agent/names/name-publisher.js';
 import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
@@ -61,7 +61,7 @@ export async function startDockerAgents(
   const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
   let listed: readonly DockerNetwork[] = [];
-  const onListed: MirrorParts['onListed'] = (dockerNetworks) => {
+  const onListed = (dockerNetworks: readonly DockerNetwork[]) => {
     listed = dockerNetworks;
     creations.note(dockerNetworks);
   };
@@ -69,7 +69,7 @@ export async function startDockerAgents(
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const mirrored = { networks, hosts, registration, newNetworks, ownActions };
-  const mirror = new Mirror({ ...docker, ...mirrored, onListed, timing });
+  const mirror = new Mirror({ ...docker, ...mirrored, onListed }, timing);
   started.push(mirror);
   await mirror.start();
 

@@ -1,31 +1,14 @@
-/** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
-import type { Engine } from '../../docker/engine.js';
-import type { Networks } from '../../driver/networks/networks.js';
-import type { OwnActions } from '../../driver/networks/own-actions.js';
+/** The parts of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import { isXnetError, XnetError } from '../../errors.js';
-import type { Logger } from '../../observability/logger.js';
-import type { Store } from '../../store/store.js';
-import type { HostRegistration } from '../hosts/host-registration.js';
-import type { HostsView } from '../hosts/hosts-view.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
 import { belongsTo, isConnectedTo } from './mirror-members.js';
 import { conflictText } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, relabel, undoRemoval } from './mirror-records.js';
 import type { MirrorStep, RemovalCause, Step } from './mirror-step.js';
-
-export interface MirrorEffects {
-  readonly store: Store;
-  readonly engine: Engine;
-  readonly hostId: string;
-  readonly logger: Logger;
-  readonly networks: Pick<Networks, 'unbind' | 'withdraw' | 'move'>;
-  readonly hosts: Pick<HostsView, 'nameOf'>;
-  readonly registration: Pick<HostRegistration, 'publishDocker'>;
-  readonly ownActions: OwnActions;
-}
+import type { MirrorParts } from './mirror-view.js';
 
 /** `database`: identity of the Docker network database that the plan was made for. */
-type Apply<S> = (effects: MirrorEffects, step: S, database: string) => Promise<void>;
+type Apply<S> = (parts: MirrorParts, step: S, database: string) => Promise<void>;
 /** For messages: `create network shop`. */
 type Title<S> = (step: S) => string;
 
@@ -56,8 +39,8 @@ export function stepTitle(step: MirrorStep): string {
   return (STEPS[step.do][0] as Title<MirrorStep>)(step);
 }
 
-export function applyMirrorStep(effects: MirrorEffects, step: MirrorStep, database: string): Promise<void> {
-  return (STEPS[step.do][1] as Apply<MirrorStep>)(effects, step, database);
+export function applyMirrorStep(parts: MirrorParts, step: MirrorStep, database: string): Promise<void> {
+  return (STEPS[step.do][1] as Apply<MirrorStep>)(parts, step, database);
 }
 
 /** Identifies a step: the same step of two plans has the same key. */
@@ -69,7 +52,7 @@ export function stepKey(step: MirrorStep): string {
 }
 
 async function publish(
-  { store, hostId, logger }: MirrorEffects,
+  { store, hostId, logger }: MirrorParts,
   { networkId, dockerNetwork }: Step<'publish'>,
   database: string,
 ): Promise<void> {
@@ -80,7 +63,7 @@ async function publish(
 }
 
 async function join(
-  { networks, logger, hostId }: MirrorEffects,
+  { networks, logger, hostId }: MirrorParts,
   { networkId, holderId, dockerNetwork }: Step<'join'>,
   database: string,
 ): Promise<void> {
@@ -90,7 +73,7 @@ async function join(
 }
 
 async function see(
-  { store, hostId, ownActions }: MirrorEffects,
+  { store, hostId, ownActions }: MirrorParts,
   { networkId, dockerNetwork: { id: dockerNetworkId, name } }: Step<'see'>,
   database: string,
 ): Promise<void> {
@@ -98,8 +81,8 @@ async function see(
   ownActions.forgetMade(dockerNetworkId);
 }
 
-async function copy(effects: MirrorEffects, step: Step<'copy'>, database: string): Promise<void> {
-  const { store, engine, hostId, logger, networks, ownActions } = effects;
+async function copy(parts: MirrorParts, step: Step<'copy'>, database: string): Promise<void> {
+  const { store, engine, hostId, logger, networks, ownActions } = parts;
   const { networkId } = step;
   const mirror = (await findNetwork(store, networkId))?.mirror;
   if (!mirror || mirror.removal) return;
@@ -111,7 +94,7 @@ async function copy(effects: MirrorEffects, step: Step<'copy'>, database: string
     logger.info('network created, as in the rest of the cluster', { name, network: networkId });
     // Users see it before Docker answers: one has removed it already.
     if (ownActions.isUnboundUnseen(id)) await networks.withdraw({ networkId, hostId, dockerNetworkId: id });
-    await see(effects, { do: 'see', networkId, dockerNetwork: { id, name } }, database);
+    await see(parts, { do: 'see', networkId, dockerNetwork: { id, name } }, database);
   });
 }
 
@@ -120,17 +103,17 @@ const REASONS: Readonly<Record<RemovalCause, string>> = {
   orphan: 'it is no longer in the cluster',
 };
 
-async function remove(effects: MirrorEffects, step: Step<'remove'>): Promise<void> {
-  const { engine, logger, ownActions } = effects;
+async function remove(parts: MirrorParts, step: Step<'remove'>): Promise<void> {
+  const { engine, logger, ownActions } = parts;
   const { id, name } = step.dockerNetwork;
-  if (!(await causeStands(effects, step))) return;
+  if (!(await causeStands(parts, step))) return;
   await ownActions.removing(id, () => engine.removeNetwork(id));
   logger.info('network removed from this host', { name, reason: REASONS[step.cause] });
 }
 
 /** Throws IN_USE when even a stopped container would miss the network. */
 async function causeStands(
-  { store, engine }: MirrorEffects,
+  { store, engine }: MirrorParts,
   { cause, networkId, dockerNetwork }: Step<'remove'>,
 ): Promise<boolean> {
   const network = await findNetwork(store, networkId);
@@ -141,8 +124,8 @@ async function causeStands(
 }
 
 /** In one step, so that the host is without a network of the name for a moment only. Throws IN_USE when containers have run in it. */
-async function replace(effects: MirrorEffects, step: Step<'replace'>, database: string): Promise<void> {
-  const { store, engine, logger, ownActions } = effects;
+async function replace(parts: MirrorParts, step: Step<'replace'>, database: string): Promise<void> {
+  const { store, engine, logger, ownActions } = parts;
   const { dockerNetwork, networkId, labels } = step;
   const { id, name } = dockerNetwork;
   if ((await findNetwork(store, networkId))?.name !== name) return;
@@ -152,15 +135,15 @@ async function replace(effects: MirrorEffects, step: Step<'replace'>, database: 
   if (labels) await relabel(store, networkId, labels);
   await ownActions.removing(id, () => engine.removeNetwork(id));
   logger.info('network removed from this host', { name, reason: 'that of the other hosts takes its place' });
-  await copy(effects, { do: 'copy', networkId, name }, database);
+  await copy(parts, { do: 'copy', networkId, name }, database);
 }
 
-async function bridge({ engine }: MirrorEffects): Promise<void> {
+async function bridge({ engine }: MirrorParts): Promise<void> {
   await engine.createNetwork(GATEWAY_BRIDGE_SPEC);
 }
 
 async function unbind(
-  { networks, logger, ownActions }: MirrorEffects,
+  { networks, logger, ownActions }: MirrorParts,
   { binding, lost }: Step<'unbind'>,
 ): Promise<void> {
   const { dockerNetworkId: id } = binding;
@@ -169,7 +152,7 @@ async function unbind(
   ownActions.forgetMade(id);
 }
 
-async function reconnect({ engine, logger }: MirrorEffects, step: Step<'reconnect'>): Promise<void> {
+async function reconnect({ engine, logger }: MirrorParts, step: Step<'reconnect'>): Promise<void> {
   const { dockerNetwork, containerIds } = step;
   for (const id of containerIds) {
     await engine.reconnectContainer(id, dockerNetwork);
@@ -181,7 +164,7 @@ async function reconnect({ engine, logger }: MirrorEffects, step: Step<'reconnec
 }
 
 async function keep(
-  { store, logger, hosts, hostId }: MirrorEffects,
+  { store, logger, hosts, hostId }: MirrorParts,
   { networkId, here }: Step<'keep'>,
 ): Promise<void> {
   const undone = await undoRemoval(store, networkId, here ? hostId : undefined);

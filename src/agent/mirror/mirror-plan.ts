@@ -23,8 +23,8 @@ import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import { ID_OPTION, mirrorOf } from './mirror-copy.js';
 import { isConnectedTo, isInUse, isOurs, isUsedHere } from './mirror-members.js';
-import { type MirrorPlan, NOTHING, problem, steps } from './mirror-step.js';
-import { planGatewayBridge, planSharedPools } from './mirror-subnets.js';
+import type { MirrorPlan } from './mirror-step.js';
+import { findSharedPools, planGatewayBridge } from './mirror-subnets.js';
 import type { MirrorView } from './mirror-view.js';
 
 /** `-o` and `--ipam-opt`. */
@@ -33,17 +33,13 @@ const MIRROR_OPTION = 'xnet.mirror';
 
 export function planMirror(view: MirrorView): MirrorPlan {
   const ours = view.dockerNetworks.filter(isOurs);
-  const plans = [
-    planGatewayBridge(view, ours),
-    ...ours.map((dockerNetwork) => planPresent(view, dockerNetwork)),
-    ...view.networks.map((network) => planNetwork(view, network, ours)),
-    ...view.bindings.map((binding) => planGone(view, binding)),
-    planSharedPools(view),
+  return [
+    ...planGatewayBridge(view, ours),
+    ...ours.flatMap((dockerNetwork) => planPresent(view, dockerNetwork)),
+    ...view.networks.flatMap((network) => planNetwork(view, network, ours)),
+    ...view.bindings.flatMap((binding) => planGone(view, binding)),
+    ...findSharedPools(view),
   ];
-  return {
-    steps: plans.flatMap(({ steps }) => steps),
-    problems: plans.flatMap(({ problems }) => problems),
-  };
 }
 
 /** A Docker network's binding and the network that it is bound to, where the view has both. */
@@ -58,14 +54,14 @@ function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan
   if (!bound) return planStray(view, dockerNetwork);
   const { binding, network } = bound;
   if (isMirrorCopy(network, dockerNetwork) && network.mirror?.removal) {
-    if (isInUse(view, network.id)) return NOTHING;
-    return steps({ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' });
+    if (isInUse(view, network.id)) return [];
+    return [{ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' }];
   }
   if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
     return planPublication(view, network, dockerNetwork);
   if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name)
     return planReconnection(view, network, dockerNetwork);
-  return steps({ do: 'see', networkId: network.id, dockerNetwork });
+  return [{ do: 'see', networkId: network.id, dockerNetwork }];
 }
 
 /** Docker starts no container that names a Docker network which is gone, though another came in its place. */
@@ -78,39 +74,38 @@ function planReconnection(
   const lost = containers.filter(({ endpoints }) =>
     endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
   );
-  if (lost.length === 0) return NOTHING;
-  return steps({ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) });
+  if (lost.length === 0) return [];
+  return [{ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) }];
 }
 
 /** A copy whose network is gone from the cluster goes too. */
 function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
-  if (!strays.has(dockerNetwork.id)) return NOTHING;
+  if (!strays.has(dockerNetwork.id)) return [];
   const networkId = dockerNetwork.options[ID_OPTION];
   if (networkId !== undefined && !networks.some(({ id }) => id === networkId)) {
-    return steps({ do: 'remove', dockerNetwork, networkId, cause: 'orphan' });
+    return [{ do: 'remove', dockerNetwork, networkId, cause: 'orphan' }];
   }
-  return problem(
+  return [
     `Docker network ${dockerNetwork.name} is not known to xnet; remove it (docker network rm ${dockerNetwork.name}) and create it again`,
-  );
+  ];
 }
 
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
-  if (isNameLeaving(view, name)) return NOTHING;
+  if (isNameLeaving(view, name)) return [];
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
-  if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
+  if (!holder) return [{ do: 'publish', networkId: network.id, dockerNetwork }];
   if (!holder.mirror) {
-    return problem(
+    return [
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
-    );
+    ];
   }
   if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork)))
-    return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
-  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo))
-    return problem(conflictText(name));
+    return [{ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id }];
+  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo)) return [conflictText(name)];
   // Created in the place of the one that a user has just removed here: its labels are the latest that a user gave.
   const labels = view.justRemoved.has(holder.id) ? { labels: dockerNetwork.labels } : {};
-  return steps({ do: 'replace', dockerNetwork, networkId: holder.id, ...labels });
+  return [{ do: 'replace', dockerNetwork, networkId: holder.id, ...labels }];
 }
 
 /** A network of the name was removed on this host, and it is not known yet whether that is undone: the name is not free. */
@@ -141,21 +136,21 @@ export function conflictText(name: string): string {
 /** Is a mirrored network here, and does a removal stand? */
 function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly DockerNetwork[]): MirrorPlan {
   const { mirror, id } = network;
-  if (!mirror) return NOTHING;
+  if (!mirror) return [];
   if (mirror.removal) {
-    return isInUse(view, id) ? steps({ do: 'keep', networkId: id, here: isUsedHere(view, id) }) : NOTHING;
+    return isInUse(view, id) ? [{ do: 'keep', networkId: id, here: isUsedHere(view, id) }] : [];
   }
   const bound = view.bindings.filter(({ networkId }) => networkId === id);
   const isHere = (each: DockerNetwork) =>
     each.name === mirror.name &&
     (each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id));
-  if (ours.some(isHere)) return NOTHING;
+  if (ours.some(isHere)) return [];
   // Being created, or gone: both are settled before anything is made.
-  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
-  if (view.awaited.has(id)) return NOTHING;
+  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return [];
+  if (view.awaited.has(id)) return [];
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
-  if (!holder) return steps({ do: 'copy', networkId: id, name: mirror.name });
-  return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
+  if (!holder) return [{ do: 'copy', networkId: id, name: mirror.name }];
+  return isPlannedFor(view, holder) ? [] : [heldText(mirror.name, holder)];
 }
 
 /** True when the rules for present networks handle the holder of the name, so that nothing more is to be reported. */
@@ -164,8 +159,9 @@ function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   // It has just been created.
   const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
   if (!isBound && !view.strays.has(holder.id)) return true;
-  const { steps: own, problems } = planPresent(view, holder);
-  return problems.length > 0 || own.some((step) => ['join', 'remove', 'replace'].includes(step.do));
+  return planPresent(view, holder).some(
+    (each) => typeof each === 'string' || ['join', 'remove', 'replace'].includes(each.do),
+  );
 }
 
 function heldText(name: string, { driver, id }: DockerNetwork): string {
@@ -173,9 +169,9 @@ function heldText(name: string, { driver, id }: DockerNetwork): string {
 }
 
 function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {
-  if (!gone.has(binding.dockerNetworkId)) return NOTHING;
+  if (!gone.has(binding.dockerNetworkId)) return [];
   const seen = binding.seen ?? made.get(binding.dockerNetworkId);
-  return steps({ do: 'unbind', binding, lost: seen?.database !== database });
+  return [{ do: 'unbind', binding, lost: seen?.database !== database }];
 }
 
 function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): boolean {

@@ -45,18 +45,5 @@ export function isDecision(step: MirrorStep): step is Step<'publish' | 'join' | 
   return step.do === 'publish' || step.do === 'join' || step.do === 'replace';
 }
 
-export interface MirrorPlan {
-  readonly steps: readonly MirrorStep[];
-  /** Texts for `xnet status`. */
-  readonly problems: readonly string[];
-}
-
-export const NOTHING: MirrorPlan = { steps: [], problems: [] };
-
-export function steps(...all: MirrorStep[]): MirrorPlan {
-  return { steps: all, problems: [] };
-}
-
-export function problem(text: string): MirrorPlan {
-  return { steps: [], problems: [text] };
-}
+/** What is to be done, and the texts of what is to be reported (`xnet status`). */
+export type MirrorPlan = readonly (MirrorStep | string)[];

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DockerNetwork } from '../../docker/engine.js';
 import { Prefix } from '../../inet/prefix.js';
 import { GATEWAY_BRIDGE } from './mirror-copy.js';
-import { type MirrorPlan, steps } from './mirror-step.js';
+import type { MirrorPlan } from './mirror-step.js';
 import type { MirrorView } from './mirror-view.js';
 
 /**
@@ -15,16 +15,16 @@ export function planGatewayBridge(
   ours: readonly DockerNetwork[],
 ): MirrorPlan {
   const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
-  if (!bridge) return steps({ do: 'bridge' });
+  if (!bridge) return [{ do: 'bridge' }];
   const overlapping = ours.filter((network) => overlap(network, bridge));
   const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
-  return {
-    steps: isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce', facts }],
-    problems: overlapping.map(
+  return [
+    ...(isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce' as const, facts }]),
+    ...overlapping.map(
       ({ name }) =>
         `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,
     ),
-  };
+  ];
 }
 
 function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
@@ -37,22 +37,17 @@ function prefixesOf({ ipam }: DockerNetwork): Prefix[] {
   );
 }
 
-/** Two hosts created them at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
-export function planSharedPools({ networks, bindings }: MirrorView): MirrorPlan {
+/** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
+export function findSharedPools({ networks, bindings }: MirrorView): string[] {
   const here = networks.filter(
     ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
   );
-  const pairs = here.flatMap((one, index) =>
+  return here.flatMap((one, index) =>
     here.slice(index + 1).flatMap((other) => {
       const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
-      return shared ? [{ subnet: shared.subnet, names: [one.name, other.name].sort() }] : [];
+      if (!shared) return [];
+      const names = [one.name, other.name].sort().join(' and ');
+      return `networks ${names} were created with one subnet, ${shared.subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
     }),
   );
-  return {
-    steps: [],
-    problems: pairs.map(
-      ({ subnet, names }) =>
-        `networks ${names.join(' and ')} were created with one subnet, ${subnet}, so no container can be in both; remove one of them and create it with another --subnet`,
-    ),
-  };
 }

@@ -1,11 +1,15 @@
 /** What a look of the mirror finds: this host's Docker, the records of the cluster, and what is missing for how long. */
 import type { DockerContainer, DockerNetwork, Engine } from '../../docker/engine.js';
+import type { Networks } from '../../driver/networks/networks.js';
+import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import type { OwnActions } from '../../driver/networks/own-actions.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { NetworkRecord } from '../../model/network.js';
+import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
 import type { Store } from '../../store/store.js';
 import type { DockerFacts, HostRegistration } from '../hosts/host-registration.js';
+import type { HostsView } from '../hosts/hosts-view.js';
 import { Absences } from '../local/absences.js';
 import { isOurs } from './mirror-members.js';
 import { hostsWithEndpoints } from './mirror-records.js';
@@ -39,6 +43,8 @@ export interface MirrorView {
 }
 
 export interface MirrorTiming {
+  /** Longest time between two looks, in ms. */
+  readonly sweepMs: number;
   /** How long a Docker network must be missing to count as removed, when no event reported that, in ms. */
   readonly goneMs: number;
   /** The same for one that was never seen in Docker: it may be under creation. */
@@ -55,20 +61,30 @@ export interface MirrorTiming {
   readonly removalMs: number;
 }
 
-export interface MirrorSources {
+/** What the mirror works with. */
+export interface MirrorParts {
   readonly store: Store;
   readonly engine: Engine;
+  readonly hostId: string;
   /** Of the cluster. */
   readonly clusterNetworks: View<NetworkRecord>;
   /** Of this host. */
   readonly bindings: View<BindingRecord>;
-  readonly registration: Pick<HostRegistration, 'dockerFacts'>;
+  readonly hosts: Pick<HostsView, 'nameOf'>;
+  readonly registration: Pick<HostRegistration, 'dockerFacts' | 'publishDocker' | 'recognize'>;
+  readonly networks: Pick<Networks, 'unbind' | 'withdraw' | 'move'>;
+  readonly newNetworks: NewNetworks;
   readonly ownActions: OwnActions;
+  readonly logger: Logger;
+  /** Called at every look with the networks that Docker has. */
+  readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
 }
+
+type Lists = Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>;
 
 /** Makes the views of one mirror, each from what Docker and the cluster have now and from the looks before. */
 export class MirrorViews {
-  readonly #sources: MirrorSources;
+  readonly #parts: MirrorParts;
   readonly #timing: MirrorTiming;
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
@@ -76,8 +92,8 @@ export class MirrorViews {
   /** Docker networks, by id, that are gone and named by no container; none ever comes to name one of them. */
   readonly #forgotten = new Set<string>();
 
-  constructor(sources: MirrorSources, timing: MirrorTiming) {
-    this.#sources = sources;
+  constructor(parts: MirrorParts, timing: MirrorTiming) {
+    this.#parts = parts;
     this.#timing = timing;
   }
 
@@ -88,44 +104,43 @@ export class MirrorViews {
 
   /** `dockerNetworks`: as listed just now. Throws DOCKER and the store's errors. */
   async take(dockerNetworks: readonly DockerNetwork[]): Promise<MirrorView> {
-    const { registration, ownActions } = this.#sources;
-    const networks = this.#sources.clusterNetworks.records;
-    const bindings = this.#sources.bindings.records;
-    const questionable = networks.filter((network) => isQuestionable(network, bindings));
+    const { clusterNetworks, registration, ownActions } = this.#parts;
+    const lists = {
+      networks: clusterNetworks.records,
+      bindings: this.#parts.bindings.records,
+      dockerNetworks,
+    };
+    const questionable = lists.networks.filter((network) => isQuestionable(network, lists.bindings));
     return {
-      ...{ networks, bindings, dockerNetworks },
-      containers: await this.#findContainers({ networks, bindings, dockerNetworks, questionable }),
+      ...lists,
+      containers: await this.#findContainers(lists, questionable),
       published: registration.dockerFacts,
       database: dockerNetworks.find(({ name, driver }) => name === 'host' && driver === 'host')?.id ?? '',
       used: await this.#findUsed(questionable),
-      gone: this.#findGone(bindings, dockerNetworks),
+      gone: this.#findGone(lists),
       made: ownActions.made,
       strays: this.#findStrays(dockerNetworks),
       justRemoved: new Set(ownActions.findMarked(this.#timing.removalMs).keys()),
-      awaited: this.#findAwaited(networks, dockerNetworks),
+      awaited: this.#findAwaited(lists),
     };
   }
 
-  /** The longest pause until the next look, by what the last one found: Infinity when nothing is missing. */
+  /** The longest pause until the next look, by what the last one found. */
   get pauseMs(): number {
-    const { goneMs, successorMs, removalMs } = this.#timing;
+    const { sweepMs, goneMs, successorMs, removalMs } = this.#timing;
     const isMissing = this.#missing.size + this.#unbound.size > 0;
-    const isReplaced = this.#sources.ownActions.findMarked(removalMs).size > 0;
-    return Math.min(isMissing ? goneMs : Infinity, isReplaced ? successorMs : Infinity);
+    const isReplaced = this.#parts.ownActions.findMarked(removalMs).size > 0;
+    return Math.min(sweepMs, isMissing ? goneMs : sweepMs, isReplaced ? successorMs : sweepMs);
   }
 
-  async #findContainers({
-    networks,
-    bindings,
-    dockerNetworks,
-    questionable,
-  }: Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'> & {
-    readonly questionable: readonly NetworkRecord[];
-  }): Promise<readonly DockerContainer[]> {
+  async #findContainers(
+    { networks, bindings, dockerNetworks }: Lists,
+    questionable: readonly NetworkRecord[],
+  ): Promise<readonly DockerContainer[]> {
     const former = networks.flatMap(({ mirror }) => mirror?.former ?? []);
     const isAsked = questionable.some(({ id }) => bindings.some(({ networkId }) => networkId === id));
     if (!isAsked && former.every((id) => this.#forgotten.has(id))) return [];
-    const containers = await this.#sources.engine.listContainers({ all: true });
+    const containers = await this.#parts.engine.listContainers({ all: true });
     const named = containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId));
     const known = new Set([...named, ...dockerNetworks.map(({ id }) => id)]);
     for (const id of former) if (!known.has(id)) this.#forgotten.add(id);
@@ -133,18 +148,13 @@ export class MirrorViews {
   }
 
   async #findUsed(questionable: readonly NetworkRecord[]): Promise<ReadonlySet<string>> {
-    const hosts = await Promise.all(
-      questionable.map(({ id }) => hostsWithEndpoints(this.#sources.store, id)),
-    );
+    const hosts = await Promise.all(questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)));
     return new Set(questionable.filter((_, index) => hosts[index]?.length).map(({ id }) => id));
   }
 
   /** Networks that were just removed here, in whose place no other has been created yet. */
-  #findAwaited(
-    networks: readonly NetworkRecord[],
-    dockerNetworks: readonly DockerNetwork[],
-  ): ReadonlySet<string> {
-    const marked = this.#sources.ownActions.findMarked(this.#timing.successorMs);
+  #findAwaited({ networks, dockerNetworks }: Lists): ReadonlySet<string> {
+    const marked = this.#parts.ownActions.findMarked(this.#timing.successorMs);
     for (const { id, mirror } of networks) {
       // Docker may still be about to remove the former one.
       const isSuccessor = (each: DockerNetwork) =>
@@ -155,10 +165,7 @@ export class MirrorViews {
     return new Set([...marked].flatMap(([id, { hasSuccessor }]) => (hasSuccessor ? [] : [id])));
   }
 
-  #findGone(
-    bindings: readonly BindingRecord[],
-    dockerNetworks: readonly DockerNetwork[],
-  ): ReadonlySet<string> {
+  #findGone({ bindings, dockerNetworks }: Lists): ReadonlySet<string> {
     const { goneMs, unseenMs } = this.#timing;
     const present = new Set(dockerNetworks.map(({ id }) => id));
     const missing = bindings.filter(({ dockerNetworkId }) => !present.has(dockerNetworkId));
@@ -174,7 +181,7 @@ export class MirrorViews {
   }
 
   #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
-    const { bindings } = this.#sources;
+    const { bindings } = this.#parts;
     // Of the last seconds before a crash nothing is known until the store answers.
     if (!bindings.isCurrent) return new Set();
     // By the keys: bound is bound, also when the record cannot be read.

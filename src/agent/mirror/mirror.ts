@@ -1,29 +1,16 @@
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
-import type { DockerNetwork, EngineEvent } from '../../docker/engine.js';
-import type { NewNetworks } from '../../driver/networks/new-networks.js';
+import type { EngineEvent } from '../../docker/engine.js';
 import { errorMessage, isXnetError } from '../../errors.js';
-import type { HostRegistration } from '../hosts/host-registration.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
-import { applyMirrorStep, isOutdated, type MirrorEffects, stepKey, stepTitle } from './mirror-apply.js';
+import { applyMirrorStep, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
 import { findBound, isNameLeaving, planMirror } from './mirror-plan.js';
 import { isDecision, type MirrorStep } from './mirror-step.js';
-import { type MirrorSources, type MirrorTiming, type MirrorView, MirrorViews } from './mirror-view.js';
-
-export interface MirrorParts extends MirrorEffects, MirrorSources {
-  readonly registration: HostRegistration;
-  readonly newNetworks: NewNetworks;
-  /** Called at every look with the networks that Docker has. */
-  readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
-  readonly timing?: Partial<MirrorTiming> & {
-    /** Longest time between two looks, in ms. */
-    readonly sweepMs?: number;
-  };
-}
+import { type MirrorParts, type MirrorTiming, type MirrorView, MirrorViews } from './mirror-view.js';
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = {
+const DEFAULTS: MirrorTiming = {
   sweepMs: 30_000,
   goneMs: 5000,
   unseenMs: 60_000,
@@ -53,7 +40,6 @@ interface Tried {
  */
 export class Mirror implements AsyncDisposable {
   readonly #parts: MirrorParts;
-  readonly #sweepMs: number;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   readonly #views: MirrorViews;
@@ -66,11 +52,9 @@ export class Mirror implements AsyncDisposable {
   #forget: readonly (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
 
-  constructor(parts: MirrorParts) {
+  constructor(parts: MirrorParts, timing: Partial<MirrorTiming> = {}) {
     this.#parts = parts;
-    const { sweepMs, ...timing } = { ...DEFAULTS, ...parts.timing };
-    this.#sweepMs = sweepMs;
-    this.#views = new MirrorViews(parts, timing);
+    this.#views = new MirrorViews(parts, { ...DEFAULTS, ...timing });
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: FIRST_RETRY_MS * 2,
@@ -139,10 +123,11 @@ export class Mirror implements AsyncDisposable {
     onListed(dockerNetworks);
     const view = await this.#views.take(dockerNetworks);
     // Another machine's: what is not in this Docker is no less there.
-    if (!registration.recognize(view.database, view.bindings)) return this.#sweepMs;
-    const { steps, problems } = planMirror(view);
+    if (!registration.recognize(view.database, view.bindings)) return this.#views.pauseMs;
+    const plan = planMirror(view);
+    const steps = plan.filter((each) => typeof each !== 'string');
     if (steps.every((step) => step.do !== 'bridge')) this.#settle();
-    this.#setProblems(problems);
+    this.#setProblems(plan.filter((each) => typeof each === 'string'));
     this.#noteDecisions(view, steps);
     await this.#applyAll(steps, view.database);
     return this.#nextLookMs();
@@ -203,7 +188,7 @@ export class Mirror implements AsyncDisposable {
   /** The longest pause until the next look. */
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
-    return Math.max(10, Math.min(this.#sweepMs, this.#views.pauseMs, ...retries));
+    return Math.max(10, Math.min(this.#views.pauseMs, ...retries));
   }
 }
 

@@ -116,21 +116,24 @@ export class FakeHost implements Engine {
       hostName: (hostId) => hosts.nameOf(hostId),
       changed: () => undefined,
     });
-    const mirror = new Mirror({
-      store: replica,
-      engine: this,
-      clusterNetworks: known,
-      bindings,
-      newNetworks,
-      hostId: this.id,
-      logger: silentLogger,
-      networks,
-      hosts,
-      registration,
-      ownActions,
-      onListed: () => undefined,
-      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 },
-    });
+    const timing = { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 };
+    const mirror = new Mirror(
+      {
+        store: replica,
+        engine: this,
+        clusterNetworks: known,
+        bindings,
+        newNetworks,
+        hostId: this.id,
+        logger: silentLogger,
+        networks,
+        hosts,
+        registration,
+        ownActions,
+        onListed: () => undefined,
+      },
+      timing,
+    );
     this.#xnet = { networks, newNetworks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
   }
