@@ -9,7 +9,6 @@ import { PoolSweep } from '../agent/pools/pool-sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
-import type { EndpointRecord } from '../model/endpoint.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
@@ -73,16 +72,13 @@ export async function startDockerAgents(
   started.push(mirror);
   await mirror.start();
 
-  const isOwner = () => registration.isOwner;
-  const poolSweep = new PoolSweep({ ...docker, pools: ipam, isOwner });
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam, registration });
   started.push(poolSweep);
   poolSweep.start();
 
-  const findEndpoint = (id: string) => local.findEndpoint(id);
-  const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
   containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
-  const found = { findEndpoint, findStored };
-  const names = new NamePublisher({ store, engine, ...found, sandboxes, hostsFiles, containers, logger });
+  const named = { local, follower, sandboxes, hostsFiles, containers };
+  const names = new NamePublisher({ store, engine, ...named, logger });
   started.push(names);
   names.start();
 
@@ -99,8 +95,7 @@ export async function startDockerAgents(
   started.push(catchingUp);
   if (!isLocalFresh) catchingUp.start();
 
-  const remove = (id: string) => endpoints.delete(id);
-  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger });
+  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, registration, endpoints, logger });
   started.push(forgotten);
   forgotten.start();
 

@@ -38,52 +38,47 @@ interface Tried {
  * Keeps this host's Docker and the mirrored networks of the cluster equal (the rules are in mirror-plan.ts). Every
  * hint, from the store, from Docker, from a timer, leads to a look at the whole; a failed step is tried again.
  */
-export class Mirror implements AsyncDisposable {
+export class Mirror extends Sweep {
   readonly #parts: MirrorParts;
   readonly #stop = new AbortController();
-  readonly #sweep: Sweep;
   readonly #views: MirrorViews;
   readonly #tried = new Map<string, Tried>();
   #problems: readonly string[] = [];
   #settle: () => void = () => undefined;
-  readonly #settled = new Promise<void>((resolve) => {
+  /**
+   * Resolves when Docker has its docker_gwbridge, or when the first look at it has failed. Not later: copies that are made
+   * by the same look wait for this.
+   */
+  readonly settled = new Promise<void>((resolve) => {
     this.#settle = resolve;
   });
   #forget: readonly (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: MirrorParts, timing: Partial<MirrorTiming> = {}) {
-    this.#parts = parts;
-    this.#views = new MirrorViews(parts, { ...DEFAULTS, ...timing });
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
+    super({
+      look: () => this.#compare().finally(() => this.#settle()),
       retryMs: FIRST_RETRY_MS * 2,
       onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
     });
+    this.#parts = parts;
+    this.#views = new MirrorViews(parts, { ...DEFAULTS, ...timing });
   }
 
   /** Resolves when the networks are known; the rest goes on behind. */
-  async start(): Promise<void> {
+  override async start(): Promise<void> {
     const followed = [this.#parts.clusterNetworks, this.#parts.bindings];
     await Promise.all(followed.map(({ ready }) => ready));
-    this.#forget = followed.map((view) => view.onChange(() => this.#sweep.hint()));
-    this.#sweep.start();
+    this.#forget = followed.map((view) => view.onChange(() => this.hint()));
+    super.start();
     this.#running = this.#followDocker();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     for (const forget of this.#forget) forget();
-    await this.#sweep[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
     await this.#running;
-  }
-
-  /**
-   * Resolves when Docker has its docker_gwbridge, or when the first look at it has failed. Not later: copies that are made
-   * by the same look wait for this.
-   */
-  get settled(): Promise<void> {
-    return this.#settled;
   }
 
   /** For `xnet status`. */
@@ -95,7 +90,7 @@ export class Mirror implements AsyncDisposable {
       ];
     }
     const failures = [...this.#tried.values()].flatMap(({ failure }) => failure ?? []);
-    return [...this.#problems, ...failures, ...lookProblems(LOOK, this.#sweep.failure)];
+    return [...this.#problems, ...failures, ...lookProblems(LOOK, this.failure)];
   }
 
   async #followDocker(): Promise<void> {
@@ -104,15 +99,7 @@ export class Mirror implements AsyncDisposable {
 
   #take(event: EngineEvent): void {
     if (event.type === 'network' && event.action === 'destroy') this.#views.noteDestroyed(event.networkId);
-    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.#sweep.hint();
-  }
-
-  async #look(): Promise<number> {
-    try {
-      return await this.#compare();
-    } finally {
-      this.#settle();
-    }
+    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.hint();
   }
 
   /** Looks, plans and applies once. */
@@ -159,7 +146,7 @@ export class Mirror implements AsyncDisposable {
     try {
       await applyMirrorStep(this.#parts, step, database);
       this.#note(key, undefined);
-      this.#sweep.hint();
+      this.hint();
     } catch (error: unknown) {
       const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
       this.#note(key, failure, isXnetError(error, 'STORE_UNAVAILABLE') ? AWAY_RETRY_MS : LONGEST_RETRY_MS);

@@ -7,21 +7,21 @@ import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
 import type { HostsFiles } from '../../docker/hosts-files.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { formatRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
+import type { NetworkFollower } from '../forwarding/network-follower.js';
 import { namesOf, swarmNames } from './name-plan.js';
 
 export interface NamePublisherParts {
   readonly store: Store;
   readonly engine: Engine;
-  /** This host's endpoints, by id. */
-  readonly findEndpoint: (endpointId: string) => EndpointRecord | undefined;
-  /** One of them as the store has it, or had it a moment ago; undefined while that is not known. */
-  readonly findStored: (endpoint: EndpointRecord) => EndpointRecord | undefined;
+  readonly local: Pick<LocalNetworks, 'findEndpoint'>;
+  readonly follower: Pick<NetworkFollower, 'findEndpoint'>;
   /** The containers' resolvers, which Docker before 28, or an absence of ours, left without one. */
   readonly sandboxes: {
     has(endpointId: string): boolean;
@@ -155,11 +155,11 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   #isStale(container: DockerContainer): boolean {
-    const { findEndpoint, findStored, sandboxes } = this.#parts;
-    const mine = container.endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
-    return mine.some((endpoint) => {
-      const stored = findStored(endpoint);
-      return (stored && !this.#isNamed(stored, container)) || !sandboxes.has(endpoint.id);
+    const { local, follower, sandboxes } = this.#parts;
+    const mine = container.endpoints.flatMap(({ endpointId }) => local.findEndpoint(endpointId) ?? []);
+    return mine.some(({ networkId, id }) => {
+      const stored = follower.findEndpoint(networkId, id);
+      return (stored && !this.#isNamed(stored, container)) || !sandboxes.has(id);
     });
   }
 
@@ -207,7 +207,7 @@ export class NamePublisher implements AsyncDisposable {
 
   #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
     return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
-      const endpoint = this.#parts.findEndpoint(endpointId);
+      const endpoint = this.#parts.local.findEndpoint(endpointId);
       const names = namesOf(container, endpointId, this.#signals.get(container.id));
       return endpoint && names ? [[endpoint, names]] : [];
     });
@@ -215,9 +215,10 @@ export class NamePublisher implements AsyncDisposable {
 
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
   async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
-    const { store, findStored } = this.#parts;
-    if (isDeepStrictEqual(findStored(endpoint)?.names, names)) return;
-    const key = keys.endpoint(endpoint.networkId, endpoint.id);
+    const { store, follower } = this.#parts;
+    const { networkId, id } = endpoint;
+    if (isDeepStrictEqual(follower.findEndpoint(networkId, id)?.names, names)) return;
+    const key = keys.endpoint(networkId, id);
     const value = formatRecord({ ...endpoint, names });
     await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
   }

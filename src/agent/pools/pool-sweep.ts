@@ -4,6 +4,7 @@
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
+import type { HostRegistration } from '../hosts/host-registration.js';
 import { Absences } from '../local/absences.js';
 import { logLookFailure, lookProblems } from '../mirror/look-failure.js';
 import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
@@ -11,8 +12,7 @@ import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
 export interface PoolSweepParts extends UnusedHoldsParts {
   /** Gives back what this host holds. */
   readonly pools: UnusedHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
-  /** False while what is missing here may be on another machine. */
-  readonly isOwner: () => boolean;
+  readonly registration: Pick<HostRegistration, 'isOwner'>;
   readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
@@ -47,8 +47,8 @@ export class PoolSweep extends Sweep {
   }
 
   async #giveBack(): Promise<number> {
-    const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
-    if (!isOwner()) return sweepMs;
+    const { pools, logger, sweepMs, graceMs, registration } = this.#parts;
+    if (!registration.isOwner) return sweepMs;
     const orphans = (await listUnusedHolds(this.#parts)).map(({ poolId }) => poolId);
     this.#orphans.note(orphans);
     for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {

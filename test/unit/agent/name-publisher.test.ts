@@ -145,8 +145,8 @@ class Fixture implements AsyncDisposable {
       ...timing,
       store: replica,
       engine: this.docker.engine(),
-      findEndpoint: (id) => (id === 'e1' ? ENDPOINT : undefined),
-      findStored: () => this.stored,
+      local: { findEndpoint: (id) => (id === 'e1' ? ENDPOINT : undefined) },
+      follower: { findEndpoint: () => this.stored },
       hostsFiles: { enterRunning: () => undefined },
       sandboxes: {
         has: (id) => this.sandboxes.has(id),

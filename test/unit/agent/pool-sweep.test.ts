@@ -67,7 +67,7 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
   );
   await using sweep = new PoolSweep({
     ...{ pools: ipam, bindings: followOwnBindings(replica, 'h1'), logger: silentLogger },
-    ...{ sweepMs: 5, graceMs: 20, isOwner: () => true },
+    ...{ sweepMs: 5, graceMs: 20, registration: { isOwner: true } },
     engine: { listNetworks: async () => [] },
   });
   sweep.start();
