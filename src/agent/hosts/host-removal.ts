@@ -134,19 +134,17 @@ class HostRemoval {
   /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */
   async #removeEach(prefix: string, hostIdOf: (entry: Entry) => string | undefined): Promise<void> {
     const { store } = this.#parts;
-    let more = true;
-    while (more) {
-      more = await this.#transact(async () => {
-        const { entries } = await store.list(prefix);
-        const found = entries.filter((entry) => hostIdOf(entry) === this.#host.id);
-        const batch = found.slice(0, BATCH);
-        return {
-          result: found.length > BATCH,
-          conditions: batch.map((entry) => asRead(entry.key, entry)),
-          writes: batch.map(({ key }) => ({ remove: key })),
-        };
-      });
-    }
+    const isMoreLeft = await this.#transact(async () => {
+      const { entries } = await store.list(prefix);
+      const found = entries.filter((entry) => hostIdOf(entry) === this.#host.id);
+      const batch = found.slice(0, BATCH);
+      return {
+        result: found.length > BATCH,
+        conditions: batch.map((entry) => asRead(entry.key, entry)),
+        writes: batch.map(({ key }) => ({ remove: key })),
+      };
+    });
+    if (isMoreLeft) await this.#removeEach(prefix, hostIdOf);
   }
 
   async #attemptEnd(): Promise<Attempt<void>> {

@@ -1,7 +1,6 @@
 /** Subnets that keep a container out of two networks at once. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { DockerNetwork } from '../../docker/engine.js';
-import { Prefix } from '../../inet/prefix.js';
+import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
 import { GATEWAY_BRIDGE } from './mirror-copy.js';
 import type { MirrorPlan } from './mirror-step.js';
 import type { MirrorView } from './mirror-view.js';
@@ -29,12 +28,6 @@ export function planGatewayBridge(
 
 function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
   return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
-}
-
-function prefixesOf({ ipam }: DockerNetwork): Prefix[] {
-  return ipam.subnets.flatMap(({ subnet }) =>
-    subnet === undefined ? [] : [Prefix.parseInterface(subnet).prefix],
-  );
 }
 
 /** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */

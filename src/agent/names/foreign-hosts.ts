@@ -1,9 +1,9 @@
-import type { DockerNetwork, Engine, EngineEvent } from '../../docker/engine.js';
+import { type Engine, type EngineEvent, prefixesOf } from '../../docker/engine.js';
 import type { HostsFiles } from '../../docker/hosts-files.js';
 import { hasOurAddresses, OUR_DRIVER } from '../../docker/own-plugin.js';
 import { errorMessage } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { Prefix } from '../../inet/prefix.js';
+import type { Prefix } from '../../inet/prefix.js';
 import type { Logger } from '../../observability/logger.js';
 
 export interface ForeignHostsParts {
@@ -84,11 +84,7 @@ export class ForeignHosts implements AsyncDisposable {
   async #list(): Promise<void> {
     const networks = await this.#parts.engine.listNetworks();
     this.#networks.clear();
-    for (const network of networks) this.#networks.set(network.id, subnetsOf(network));
+    for (const network of networks)
+      this.#networks.set(network.id, hasOurAddresses(network) ? prefixesOf(network) : undefined);
   }
-}
-
-function subnetsOf(network: DockerNetwork): Prefix[] | undefined {
-  if (!hasOurAddresses(network)) return undefined;
-  return network.ipam.subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [Prefix.parse(subnet)]));
 }

@@ -1,9 +1,8 @@
 import { withDeadline } from '../../concurrency/deadline.js';
-import type { DockerNetwork } from '../../docker/engine.js';
+import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
 import { hasOurAddresses } from '../../docker/own-plugin.js';
 import type { PoolRequests } from '../../driver/pool-requests.js';
 import { errorMessage } from '../../errors.js';
-import { Prefix } from '../../inet/prefix.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
 import type { PoolHold } from '../../model/pool.js';
@@ -50,12 +49,9 @@ export class PoolCreations {
   note(dockerNetworks: readonly DockerNetwork[]): void {
     const { requests, addressSpace } = this.#parts;
     const others = dockerNetworks.filter(hasOurAddresses);
-    for (const { ipam } of others.filter(({ id }) => !this.#listed.has(id))) {
-      for (const { subnet } of ipam.subnets) {
-        if (subnet === undefined) continue;
-        requests.take(addressSpace, `${Prefix.parseInterface(subnet).prefix}`, ipam.options['xnet.name']);
-      }
-    }
+    for (const network of others.filter(({ id }) => !this.#listed.has(id)))
+      for (const prefix of prefixesOf(network))
+        requests.take(addressSpace, `${prefix}`, network.ipam.options['xnet.name']);
     this.#listed = new Set(others.map(({ id }) => id));
   }
 

@@ -1,6 +1,5 @@
-import type { DockerNetwork, Engine } from '../../docker/engine.js';
+import { type DockerNetwork, type Engine, prefixesOf } from '../../docker/engine.js';
 import { OUR_DRIVER } from '../../docker/own-plugin.js';
-import { Prefix } from '../../inet/prefix.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { PoolHold } from '../../model/pool.js';
 import type { View } from '../../replica/view.js';
@@ -44,8 +43,7 @@ export function findUnusedHolds<Hold extends Pick<PoolHold, 'subnet'>>(
   const subnets = new Set(
     dockerNetworks
       .filter(({ id, ipam }) => ipam.driver === OUR_DRIVER && (named.get(id) ?? 0) < ipam.subnets.length)
-      .flatMap(({ ipam }) => ipam.subnets)
-      .map(({ subnet }) => subnet && `${Prefix.parseInterface(subnet).prefix}`),
+      .flatMap((network) => prefixesOf(network).map(String)),
   );
   return unnamed.filter(({ subnet }) => !subnets.has(subnet));
 }
