@@ -8,9 +8,9 @@ import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
-import { type Attempt, asRead, changeRecord, transact } from '../../store/transact.js';
-import { IdentityClash, otherAliveError, RecordsOwner } from './records-owner.js';
-import { type Registration, registrationAttempt } from './registration-attempt.js';
+import { changeRecord, transact } from '../../store/transact.js';
+import { IdentityClash, isOthers, otherAliveError, RecordsOwner } from './records-owner.js';
+import { attemptGiveUp, type Registration, registrationAttempt } from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -104,23 +104,10 @@ export class HostRegistration implements AsyncDisposable {
       try {
         this.#host = (await this.#write(this.#lease)).host;
       } catch (error: unknown) {
-        if (isXnetError(error, 'IN_USE')) await this.#giveUpFormerVtep();
+        if (isXnetError(error, 'IN_USE'))
+          await transact(this.#store, () => attemptGiveUp(this.#store, this.#host));
         throw error;
       }
-    });
-  }
-
-  /** This host's former address is gone. Two hosts that swap theirs would else wait for each other for ever. */
-  async #giveUpFormerVtep(): Promise<void> {
-    const { id, vtep } = this.#host;
-    await transact(this.#store, async (): Promise<Attempt<void>> => {
-      const entry = await this.#store.get(keys.host(id));
-      const own = entry && findRecord(hostRecord, entry);
-      // Another machine may have taken this one's record, and has its own address in it.
-      const former = own && !isOthers(own, this.#host) ? own.vtep : undefined;
-      const claim = former === undefined ? undefined : await this.#store.get(keys.vtep(former));
-      if (former === vtep || claim?.value !== id) return { result: undefined };
-      return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };
     });
   }
 
@@ -217,8 +204,4 @@ export class HostRegistration implements AsyncDisposable {
     const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, clash: this.#clash };
     return transact(this.#store, registrationAttempt(this.#store, order));
   }
-}
-
-function isOthers(record: HostRecord, host: HostRecord): boolean {
-  return record.machine !== host.machine;
 }

@@ -14,17 +14,16 @@ import { isHostId } from './host-identity.js';
 /** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
 export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownHost[]> {
   const { entries: alive, recalled } = await store.list(keys.aliveHosts());
-  const [hosts, bindings, endpoints, references, addresses] = await Promise.all(
-    [keys.hosts(), keys.bindings(), keys.endpoints(), keys.poolReferences(), keys.addresses()].map(
-      async (prefix) => (await store.list(prefix)).entries,
-    ),
-  );
-  const found = (hosts ?? []).flatMap((entry) => findRecord(hostRecord, entry) ?? []);
+  const read = async <T>(prefix: string, readOne: (entry: Entry) => T | undefined) =>
+    (await store.list(prefix)).entries.flatMap((entry) => readOne(entry) ?? []);
+  const [found, bound, joined, holding, claiming] = await Promise.all([
+    read(keys.hosts(), (entry) => findRecord(hostRecord, entry)),
+    read(keys.bindings(), HOST_OF.binding),
+    read(keys.endpoints(), HOST_OF.endpoint),
+    read(keys.poolReferences(), HOST_OF.hold),
+    read(keys.addresses(), HOST_OF.address),
+  ]);
   const records = new Map(found.map((record) => [record.id, record]));
-  const bound = idsOf(bindings, HOST_OF.binding);
-  const joined = idsOf(endpoints, HOST_OF.endpoint);
-  const holding = idsOf(references, HOST_OF.hold);
-  const claiming = idsOf(addresses, HOST_OF.address);
   const ids = new Set([...records.keys(), ...bound, ...joined, ...holding, ...claiming]);
   return [...ids].filter(isHostId).map((id) => {
     const record = records.get(id);
@@ -65,7 +64,3 @@ export const HOST_OF = {
     return record && endpointHolder(record);
   },
 };
-
-function idsOf(entries: readonly Entry[] | undefined, idOf: (entry: Entry) => string | undefined): string[] {
-  return (entries ?? []).flatMap((entry) => idOf(entry) ?? []);
-}

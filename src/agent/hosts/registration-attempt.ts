@@ -1,11 +1,17 @@
 import { XnetError } from '../../errors.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Lease, Store, Write } from '../../store/store.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
+import type { Entry, Lease, Store } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import { listKnownHosts } from './known-hosts.js';
-import { type IdentityClash, isOtherAlive, otherAliveError, type Registered } from './records-owner.js';
+import {
+  type IdentityClash,
+  isOtherAlive,
+  isOthers,
+  otherAliveError,
+  type Registered,
+} from './records-owner.js';
 
 export interface RegistrationOrder {
   readonly host: HostRecord;
@@ -45,7 +51,7 @@ export function registrationAttempt(
     const taken = holder && holder.value !== id ? holder.value : undefined;
     if (taken !== undefined) await checkGone(store, taken, vtep);
     const isEmpty = taken !== undefined && (await hasNothing(store, taken));
-    const formerVtep = await planFormerVtep(store, former, vtep);
+    const formerClaim = await findFormerClaim(store, former, vtep);
     const host = withDockerFacts(order.host, former);
     return {
       result: { host, before },
@@ -58,7 +64,7 @@ export function registrationAttempt(
         { put: keys.host(id), value: formatRecord(host) },
         { put: keys.vtep(vtep), value: id },
         { put: keys.alive(id), value: lease.id, lease },
-        ...formerVtep,
+        ...(formerClaim ? [{ remove: formerClaim.key }] : []),
         ...(isEmpty ? [{ remove: keys.host(taken) }] : []),
       ],
     };
@@ -95,13 +101,26 @@ async function hasNothing(store: Store, hostId: string): Promise<boolean> {
   return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;
 }
 
-/** The claim of this host's former address goes, unless another host has it by now. */
-async function planFormerVtep(
+/**
+ * One try to give up the claim of the host's former address, which is gone. Two hosts that swap theirs would else wait for
+ * each other for ever.
+ */
+export async function attemptGiveUp(store: Store, host: HostRecord): Promise<Attempt<void>> {
+  const entry = await store.get(keys.host(host.id));
+  const own = entry && findRecord(hostRecord, entry);
+  // Another machine may have taken this one's record, and has its own address in it.
+  const claim = own && !isOthers(own, host) ? await findFormerClaim(store, own, host.vtep) : undefined;
+  if (!claim) return { result: undefined };
+  return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };
+}
+
+/** The claim of the address with which the host is registered, unless that is `vtep`, or another host has it by now. */
+async function findFormerClaim(
   store: Store,
   registered: HostRecord | undefined,
   vtep: string,
-): Promise<Write[]> {
-  if (!registered || registered.vtep === vtep) return [];
-  const holder = await store.get(keys.vtep(registered.vtep));
-  return holder?.value === registered.id ? [{ remove: holder.key }] : [];
+): Promise<Entry | undefined> {
+  if (!registered || registered.vtep === vtep) return undefined;
+  const claim = await store.get(keys.vtep(registered.vtep));
+  return claim?.value === registered.id ? claim : undefined;
 }

@@ -4,15 +4,10 @@
  */
 export class Absences {
   readonly #since = new Map<string, number>();
-  readonly #nowMs: () => number;
-
-  constructor(nowMs = () => performance.now()) {
-    this.#nowMs = nowMs;
-  }
 
   /** What is missing at this look; all else is forgotten. */
   note(missing: Iterable<string>): void {
-    const now = this.#nowMs();
+    const now = performance.now();
     const former = new Map(this.#since);
     this.#since.clear();
     for (const id of missing) this.#since.set(id, former.get(id) ?? now);
@@ -21,7 +16,7 @@ export class Absences {
   /** Missing at this look, and already `ms` ago. */
   isLongerThan(id: string, ms: number): boolean {
     const since = this.#since.get(id);
-    return since !== undefined && this.#nowMs() - since >= ms;
+    return since !== undefined && performance.now() - since >= ms;
   }
 
   get size(): number {
