@@ -1,4 +1,4 @@
-/** The parts of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
+/** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import { isXnetError, XnetError } from '../../errors.js';
 import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
 import { belongsTo, isConnectedTo } from './mirror-members.js';
