@@ -78,7 +78,7 @@ async function see(
   database: string,
 ): Promise<void> {
   await noteSeen(store, { networkId, hostId, dockerNetworkId }, { name, database });
-  ownActions.forgetMade(dockerNetworkId);
+  ownActions.made.delete(dockerNetworkId);
 }
 
 async function copy(parts: MirrorParts, step: Step<'copy'>, database: string): Promise<void> {
@@ -90,7 +90,7 @@ async function copy(parts: MirrorParts, step: Step<'copy'>, database: string): P
   await ownActions.making(async () => {
     const id = await engine.createNetwork(copyOf(networkId, mirror));
     // From now on its removal by a user is known as such.
-    ownActions.noteMade(id, { name, database });
+    ownActions.made.set(id, { name, database });
     logger.info('network created, as in the rest of the cluster', { name, network: networkId });
     // Users see it before Docker answers: one has removed it already.
     if (ownActions.isUnboundUnseen(id)) await networks.withdraw({ networkId, hostId, dockerNetworkId: id });
@@ -149,7 +149,7 @@ async function unbind(
   const { dockerNetworkId: id } = binding;
   await networks.unbind(binding, { lost });
   logger.info('a Docker network is gone', { id, lost });
-  ownActions.forgetMade(id);
+  ownActions.made.delete(id);
 }
 
 async function reconnect({ engine, logger }: MirrorParts, step: Step<'reconnect'>): Promise<void> {

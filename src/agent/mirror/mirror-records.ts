@@ -1,15 +1,13 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
 import { isDeepStrictEqual } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type MirrorRecord, type NetworkRecord, networkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { asRead, changeRecord, transact } from '../../store/transact.js';
-
-export type Seen = NonNullable<BindingRecord['seen']>;
 
 /**
  * Makes the network a mirrored one and claims its name. Resolves to false, with nothing written, when the network is

@@ -3,7 +3,7 @@ import type { DockerContainer, DockerNetwork, Engine } from '../../docker/engine
 import type { Networks } from '../../driver/networks/networks.js';
 import type { NewNetworks } from '../../driver/networks/new-networks.js';
 import type { OwnActions } from '../../driver/networks/own-actions.js';
-import type { BindingRecord } from '../../model/binding.js';
+import type { BindingRecord, Seen } from '../../model/binding.js';
 import type { NetworkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { View } from '../../replica/view.js';
@@ -31,7 +31,7 @@ export interface MirrorView {
   /** Bound Docker networks, by id, that are certainly not in Docker any more. */
   readonly gone: ReadonlySet<string>;
   /** What a binding is to have for `seen`, by Docker network id, where that could not be written yet. */
-  readonly made: OwnActions['made'];
+  readonly made: ReadonlyMap<string, Seen>;
   /** Docker networks of xnet, by id, that have been without a binding for long. */
   readonly strays: ReadonlySet<string>;
   /**

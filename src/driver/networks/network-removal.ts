@@ -1,7 +1,7 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
-import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -75,7 +75,7 @@ type Unbinding = 'remove' | 'unbind' | 'mark';
  */
 function planUnbinding(
   { mirror, swarm }: NetworkRecord,
-  seen: BindingRecord['seen'],
+  seen: Seen | undefined,
   { last, lost }: { last: boolean; lost: boolean },
 ): Unbinding {
   if (swarm) return 'unbind';

@@ -1,6 +1,4 @@
-import type { BindingRecord } from '../../model/binding.js';
-
-type Seen = NonNullable<BindingRecord['seen']>;
+import type { Seen } from '../../model/binding.js';
 
 const MARKED_KEPT_MS = 60_000;
 
@@ -16,7 +14,8 @@ interface Mark {
  * the driver for both in the same way, and the store does not show at every moment whose action it was.
  */
 export class OwnActions {
-  readonly #made = new Map<string, Seen>();
+  /** Networks that Docker has created, by their ids there, until the store has that: their bindings are noted as seen, or gone. */
+  readonly made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
   /** Networks of the cluster, by id. */
   readonly #marked = new Map<string, Mark>();
@@ -45,21 +44,6 @@ export class OwnActions {
 
   isUnboundUnseen(dockerNetworkId: string): boolean {
     return this.#unboundUnseen.has(dockerNetworkId);
-  }
-
-  /** Docker has created the network; the store has that once the binding is noted as seen. */
-  noteMade(dockerNetworkId: string, seen: Seen): void {
-    this.#made.set(dockerNetworkId, seen);
-  }
-
-  /** The binding is noted as seen, or is gone. */
-  forgetMade(dockerNetworkId: string): void {
-    this.#made.delete(dockerNetworkId);
-  }
-
-  /** By Docker network id. */
-  get made(): ReadonlyMap<string, Seen> {
-    return this.#made;
   }
 
   /** Does `removal`, which makes Docker remove the network. */
