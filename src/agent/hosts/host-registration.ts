@@ -1,6 +1,6 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { Limit } from '../../concurrency/limit.js';
-import { Sweep } from '../../concurrency/sweep.js';
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
@@ -19,7 +19,6 @@ const LEAVE_MS = 1000;
 const ALIVE_TTL_SECONDS = 10;
 
 const RETRY_MS = 1000;
-const NEVER_MS = 2 ** 31 - 1;
 
 /** What this host lets the cluster know of its Docker. */
 export interface DockerFacts {
@@ -34,11 +33,6 @@ export interface DockerFacts {
  * refused, with IN_USE, for as long as the first is alive.
  */
 export class HostRegistration implements AsyncDisposable {
-  readonly #store: Store;
-  /** As the store has it, once registered; less what is to be written yet. */
-  #host: HostRecord;
-  readonly #logger: Logger;
-  readonly #clash: IdentityClash;
   readonly #owner = new RecordsOwner();
   /** Registers whenever there is no lease. */
   readonly #sweep: Sweep;
@@ -50,12 +44,14 @@ export class HostRegistration implements AsyncDisposable {
   #lease: Lease | undefined;
   #hasLeft = false;
 
-  /** `clash`: of all registrations that this process tries. */
-  constructor(store: Store, host: HostRecord, logger: Logger, clash = new IdentityClash()) {
-    this.#store = store;
-    this.#host = host;
-    this.#logger = logger;
-    this.#clash = clash;
+  constructor(
+    private readonly store: Store,
+    /** As the store has it, once registered; less what is to be written yet. */
+    private host: HostRecord,
+    private readonly logger: Logger,
+    /** Of all registrations that this process tries. */
+    private readonly clash = new IdentityClash(),
+  ) {
     this.#sweep = new Sweep({
       look: () => this.#ensureRegistered().then(() => NEVER_MS),
       retryMs: RETRY_MS,
@@ -70,7 +66,7 @@ export class HostRegistration implements AsyncDisposable {
    */
   async start(): Promise<void> {
     if (!(await this.#isKnown())) {
-      if (this.#clash.other) throw otherAliveError(this.#clash.other);
+      if (this.clash.other) throw otherAliveError(this.clash.other);
       await this.#ensureRegistered();
     }
     this.#sweep.start();
@@ -78,17 +74,17 @@ export class HostRegistration implements AsyncDisposable {
 
   /** What the cluster knows of this host's Docker. */
   get dockerFacts(): DockerFacts {
-    const { gatewaySubnets = [], dockerDatabase } = this.#host;
+    const { gatewaySubnets = [], dockerDatabase } = this.host;
     return { gatewaySubnets, dockerDatabase };
   }
 
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
     await this.#writes.run(async () => {
-      const host = { ...this.#host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
+      const host = { ...this.host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
       const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
-      await changeRecord(this.#store, keys.host(host.id), hostRecord, change);
-      this.#host = host;
+      await changeRecord(this.store, keys.host(host.id), hostRecord, change);
+      this.host = host;
     });
   }
 
@@ -98,14 +94,14 @@ export class HostRegistration implements AsyncDisposable {
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
     await this.#writes.run(async () => {
-      this.#host = { ...this.#host, ...fields };
+      this.host = { ...this.host, ...fields };
       // While there is none, it is being registered.
       if (!this.#lease || this.#hasLeft) return;
       try {
-        this.#host = (await this.#write(this.#lease)).host;
+        this.host = (await this.#write(this.#lease)).host;
       } catch (error: unknown) {
         if (isXnetError(error, 'IN_USE'))
-          await transact(this.#store, () => attemptGiveUp(this.#store, this.#host));
+          await transact(this.store, () => attemptGiveUp(this.store, this.host));
         throw error;
       }
     });
@@ -119,7 +115,7 @@ export class HostRegistration implements AsyncDisposable {
     const isOwn = this.#owner.recognize(database, bindings);
     const { refusal } = this.#owner;
     if (refusal && !this.#hasLeft) {
-      this.#logger.error('this host stands back', { error: refusal.message });
+      this.logger.error('this host stands back', { error: refusal.message });
       this.#hasLeft = true;
       void this.#lease?.revoke().catch(() => undefined);
     }
@@ -128,7 +124,7 @@ export class HostRegistration implements AsyncDisposable {
 
   /** To be called with this host's record as the store has it: another machine may have written it. */
   noteRecord(record: HostRecord | undefined): void {
-    if (!this.#wasRegistered || !record || !isOthers(record, this.#host)) return;
+    if (!this.#wasRegistered || !record || !isOthers(record, this.host)) return;
     // With its lease it registers again, which fails and reports the reason until the other machine is gone.
     void this.#lease?.revoke().catch(() => undefined);
   }
@@ -168,24 +164,24 @@ export class HostRegistration implements AsyncDisposable {
    * later.
    */
   async #isKnown(): Promise<boolean> {
-    const key = keys.host(this.#host.id);
+    const key = keys.host(this.host.id);
     try {
-      await this.#store.get(key, { fresh: true });
+      await this.store.get(key, { fresh: true });
       return false;
     } catch (error: unknown) {
       if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-      const entry = await this.#store.get(key);
-      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
+      const entry = await this.store.get(key);
+      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.host.vtep;
     }
   }
 
   async #ensureRegistered(): Promise<void> {
     if (this.#lease || this.#hasLeft) return;
-    const lease = await this.#store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
+    const lease = await this.store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
       await this.#writes.run(async () => {
         const { host, before } = await this.#write(lease);
-        this.#host = host;
+        this.host = host;
         this.#owner.noteRegistered(before, host);
         this.#wasRegistered = true;
         this.#lease = lease;
@@ -201,7 +197,7 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   #write(lease: Lease): Promise<Registration> {
-    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, clash: this.#clash };
-    return transact(this.#store, registrationAttempt(this.#store, order));
+    const order = { host: this.host, lease, wasRegistered: this.#wasRegistered, clash: this.clash };
+    return transact(this.store, registrationAttempt(this.store, order));
   }
 }

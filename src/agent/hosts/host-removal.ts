@@ -53,21 +53,20 @@ export async function removeHost(parts: HostRemovalParts, wanted: string): Promi
 }
 
 class HostRemoval {
-  readonly #parts: HostRemovalParts;
-  readonly #host: KnownHost;
   readonly #silent: Condition;
 
-  constructor(parts: HostRemovalParts, host: KnownHost) {
-    this.#parts = parts;
-    this.#host = host;
+  constructor(
+    private readonly parts: HostRemovalParts,
+    private readonly host: KnownHost,
+  ) {
     this.#silent = { key: keys.alive(host.id), is: 'absent' };
   }
 
   async run(): Promise<void> {
-    const { id, name = id } = this.#host;
+    const { id, name = id } = this.host;
     await this.#requireSilent();
     const local = await this.#listLocal();
-    await using ipam = this.#parts.ipamOf({ id, name });
+    await using ipam = this.parts.ipamOf({ id, name });
     await this.#removeEndpoints(local, ipam);
     await this.#releaseHolds(ipam);
     await this.#removeEach(keys.addresses(), HOST_OF.address);
@@ -81,8 +80,8 @@ class HostRemoval {
 
   /** Throws INTERNAL when a newer xnet wrote any of it: nobody here knows what it means. */
   async #listLocal(): Promise<LocalNetworks> {
-    const { id } = this.#host;
-    const records = new RecordReader(this.#parts.logger);
+    const { id } = this.host;
+    const records = new RecordReader(this.parts.logger);
     const networks = records.read(networkRecord, keys.networks(), await this.#list(keys.networks()));
     const bound = (await this.#list(keys.bindings())).filter(({ key }) => isBindingOf(key, id));
     const local = new LocalNetworks();
@@ -100,16 +99,16 @@ class HostRemoval {
 
   /** Throws STORE_UNAVAILABLE also where it is known what the store had. */
   async #list(prefix: string): Promise<readonly Entry[]> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     const { entries, recalled } = await store.list(prefix);
     if (!recalled) return entries;
     throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
   }
 
   async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     const claims = { endpointsOf: () => undefined, hostName: (id: string) => id };
-    const records = new EndpointRecords({ store, hostId: this.#host.id, local, addressBook, ...claims });
+    const records = new EndpointRecords({ store, hostId: this.host.id, local, addressBook, ...claims });
     for (const endpoint of local.listAllEndpoints()) {
       await this.#requireSilent();
       await records.remove(endpoint);
@@ -124,19 +123,19 @@ class HostRemoval {
   }
 
   async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
-    const { store, pools } = this.#parts;
+    const { store, pools } = this.parts;
     const removal = { store, pools, ownActions: new OwnActions() };
-    const binding = { networkId: record.id, hostId: this.#host.id, dockerNetworkId };
+    const binding = { networkId: record.id, hostId: this.host.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
     for (const { poolKey } of removed?.pools ?? []) await pools.releaseGlobal(poolKey);
   }
 
   /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */
   async #removeEach(prefix: string, hostIdOf: (entry: Entry) => string | undefined): Promise<void> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     const isMoreLeft = await this.#transact(async () => {
       const { entries } = await store.list(prefix);
-      const found = entries.filter((entry) => hostIdOf(entry) === this.#host.id);
+      const found = entries.filter((entry) => hostIdOf(entry) === this.host.id);
       const batch = found.slice(0, BATCH);
       return {
         result: found.length > BATCH,
@@ -148,8 +147,8 @@ class HostRemoval {
   }
 
   async #attemptEnd(): Promise<Attempt<void>> {
-    const { id, vtep } = this.#host;
-    const holder = vtep === undefined ? undefined : await this.#parts.store.get(keys.vtep(vtep));
+    const { id, vtep } = this.host;
+    const holder = vtep === undefined ? undefined : await this.parts.store.get(keys.vtep(vtep));
     const own = holder?.value === id ? [{ remove: holder.key }] : [];
     return {
       result: undefined,
@@ -160,7 +159,7 @@ class HostRemoval {
 
   /** Nothing is written unless the host is silent still. */
   #transact<T>(attempt: () => Promise<Attempt<T>>): Promise<T> {
-    return transact(this.#parts.store, async () => {
+    return transact(this.parts.store, async () => {
       await this.#requireSilent();
       const { result, ...commit } = await attempt();
       if (!commit.writes || commit.writes.length === 0) return { result };
@@ -169,10 +168,10 @@ class HostRemoval {
   }
 
   async #requireSilent(): Promise<void> {
-    if (!(await this.#parts.store.get(this.#silent.key))) return;
+    if (!(await this.parts.store.get(this.#silent.key))) return;
     throw new XnetError(
       'IN_USE',
-      `${titleOf(this.#host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
+      `${titleOf(this.host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
     );
   }
 }

@@ -3,7 +3,7 @@
  * endpoints to a driver only once, when they are created (moby: daemon/libnetwork/controller.go). Not in here: later
  * changes, which come with the driver's calls.
  */
-import { Sweep } from '../../concurrency/sweep.js';
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Engine } from '../../docker/engine.js';
 import type { Endpoints } from '../../driver/endpoints/endpoints.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
@@ -39,7 +39,6 @@ export interface CatchUpParts extends LocalStateParts {
 
 /** To the next try, while the store or Docker does not answer. */
 const RETRY_MS = 500;
-const NEVER_MS = 2 ** 31 - 1;
 
 /** The bindings of one host: the others' are not worth reading. */
 export function followOwnBindings(replica: Replica, hostId: string): View<BindingRecord> {

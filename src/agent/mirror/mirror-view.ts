@@ -84,18 +84,16 @@ type Lists = Pick<MirrorView, 'networks' | 'bindings' | 'dockerNetworks'>;
 
 /** Makes the views of one mirror, each from what Docker and the cluster have now and from the looks before. */
 export class MirrorViews {
-  readonly #parts: MirrorParts;
-  readonly #timing: MirrorTiming;
   readonly #missing = new Absences();
   readonly #unbound = new Absences();
   readonly #destroyed = new Set<string>();
   /** Docker networks, by id, that are gone and named by no container; none ever comes to name one of them. */
   readonly #forgotten = new Set<string>();
 
-  constructor(parts: MirrorParts, timing: MirrorTiming) {
-    this.#parts = parts;
-    this.#timing = timing;
-  }
+  constructor(
+    private readonly parts: MirrorParts,
+    private readonly timing: MirrorTiming,
+  ) {}
 
   /** Docker has reported the removal of one of its networks. */
   noteDestroyed(dockerNetworkId: string): void {
@@ -104,10 +102,10 @@ export class MirrorViews {
 
   /** `dockerNetworks`: as listed just now. Throws DOCKER and the store's errors. */
   async take(dockerNetworks: readonly DockerNetwork[]): Promise<MirrorView> {
-    const { clusterNetworks, registration, ownActions } = this.#parts;
+    const { clusterNetworks, registration, ownActions } = this.parts;
     const lists = {
       networks: clusterNetworks.records,
-      bindings: this.#parts.bindings.records,
+      bindings: this.parts.bindings.records,
       dockerNetworks,
     };
     const questionable = lists.networks.filter((network) => isQuestionable(network, lists.bindings));
@@ -120,16 +118,16 @@ export class MirrorViews {
       gone: this.#findGone(lists),
       made: ownActions.made,
       strays: this.#findStrays(dockerNetworks),
-      justRemoved: new Set(ownActions.findMarked(this.#timing.removalMs).keys()),
+      justRemoved: new Set(ownActions.findMarked(this.timing.removalMs).keys()),
       awaited: this.#findAwaited(lists),
     };
   }
 
   /** The longest pause until the next look, by what the last one found. */
   get pauseMs(): number {
-    const { sweepMs, goneMs, successorMs, removalMs } = this.#timing;
+    const { sweepMs, goneMs, successorMs, removalMs } = this.timing;
     const isMissing = this.#missing.size + this.#unbound.size > 0;
-    const isReplaced = this.#parts.ownActions.findMarked(removalMs).size > 0;
+    const isReplaced = this.parts.ownActions.findMarked(removalMs).size > 0;
     return Math.min(sweepMs, isMissing ? goneMs : sweepMs, isReplaced ? successorMs : sweepMs);
   }
 
@@ -140,7 +138,7 @@ export class MirrorViews {
     const former = networks.flatMap(({ mirror }) => mirror?.former ?? []);
     const isAsked = questionable.some(({ id }) => bindings.some(({ networkId }) => networkId === id));
     if (!isAsked && former.every((id) => this.#forgotten.has(id))) return [];
-    const containers = await this.#parts.engine.listContainers({ all: true });
+    const containers = await this.parts.engine.listContainers({ all: true });
     const named = containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId));
     const known = new Set([...named, ...dockerNetworks.map(({ id }) => id)]);
     for (const id of former) if (!known.has(id)) this.#forgotten.add(id);
@@ -148,13 +146,13 @@ export class MirrorViews {
   }
 
   async #findUsed(questionable: readonly NetworkRecord[]): Promise<ReadonlySet<string>> {
-    const hosts = await Promise.all(questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)));
+    const hosts = await Promise.all(questionable.map(({ id }) => hostsWithEndpoints(this.parts.store, id)));
     return new Set(questionable.filter((_, index) => hosts[index]?.length).map(({ id }) => id));
   }
 
   /** Networks that were just removed here, in whose place no other has been created yet. */
   #findAwaited({ networks, dockerNetworks }: Lists): ReadonlySet<string> {
-    const marked = this.#parts.ownActions.findMarked(this.#timing.successorMs);
+    const marked = this.parts.ownActions.findMarked(this.timing.successorMs);
     for (const { id, mirror } of networks) {
       // Docker may still be about to remove the former one.
       const isSuccessor = (each: DockerNetwork) =>
@@ -166,7 +164,7 @@ export class MirrorViews {
   }
 
   #findGone({ bindings, dockerNetworks }: Lists): ReadonlySet<string> {
-    const { goneMs, unseenMs } = this.#timing;
+    const { goneMs, unseenMs } = this.timing;
     const present = new Set(dockerNetworks.map(({ id }) => id));
     const missing = bindings.filter(({ dockerNetworkId }) => !present.has(dockerNetworkId));
     this.#missing.note(missing.map(({ dockerNetworkId }) => dockerNetworkId));
@@ -181,7 +179,7 @@ export class MirrorViews {
   }
 
   #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
-    const { bindings } = this.#parts;
+    const { bindings } = this.parts;
     // Of the last seconds before a crash nothing is known until the store answers.
     if (!bindings.isCurrent) return new Set();
     // By the keys: bound is bound, also when the record cannot be read.
@@ -189,7 +187,7 @@ export class MirrorViews {
     const unbound = dockerNetworks.filter((each) => isOurs(each) && !bound.has(each.id));
     const ids = unbound.map(({ id }) => id);
     this.#unbound.note(ids);
-    return new Set(ids.filter((id) => this.#unbound.isLongerThan(id, this.#timing.goneMs)));
+    return new Set(ids.filter((id) => this.#unbound.isLongerThan(id, this.timing.goneMs)));
   }
 }
 

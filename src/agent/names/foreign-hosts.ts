@@ -20,15 +20,12 @@ type NetworkEvent = EngineEvent & { readonly type: 'network' };
  * container runs.
  */
 export class ForeignHosts implements AsyncDisposable {
-  readonly #parts: ForeignHostsParts;
   readonly #stop = new AbortController();
   /** Networks of Docker's, which never change: their subnets where xnet gives the addresses, else undefined. */
   readonly #networks = new Map<string, readonly Prefix[] | undefined>();
   #following: Promise<void> | undefined;
 
-  constructor(parts: ForeignHostsParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: ForeignHostsParts) {}
 
   start(): void {
     this.#following = this.#follow();
@@ -40,12 +37,12 @@ export class ForeignHosts implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
+    for await (const event of this.parts.engine.watchEvents(this.#stop.signal)) {
       try {
         await this.#take(event);
       } catch (error: unknown) {
         // The engine's state has the failure, for `xnet status`; when Docker answers again, all is looked at again.
-        this.#parts.logger.debug('cannot follow the networks of other drivers', {
+        this.parts.logger.debug('cannot follow the networks of other drivers', {
           error: errorMessage(error),
         });
       }
@@ -62,7 +59,7 @@ export class ForeignHosts implements AsyncDisposable {
     else if (!this.#networks.has(networkId)) await this.#list();
     const subnets = this.#networks.get(networkId);
     if (!subnets || containerId === undefined) return;
-    const { hostsFiles } = this.#parts;
+    const { hostsFiles } = this.parts;
     if (action === 'connect') await hostsFiles.correctOf(containerId);
     if (action === 'disconnect') {
       const isThere = (address: string) => subnets.some((each) => each.contains(IpAddress.parse(address)));
@@ -72,7 +69,7 @@ export class ForeignHosts implements AsyncDisposable {
 
   /** What was missed: containers that Docker started at its own start, or while xnet was away. */
   async #resync(): Promise<void> {
-    const { engine, hostsFiles } = this.#parts;
+    const { engine, hostsFiles } = this.parts;
     if (engine.state.connected) hostsFiles.noteDockerVersion(engine.state.version);
     await this.#list();
     for (const [networkId, subnets] of this.#networks) {
@@ -82,7 +79,7 @@ export class ForeignHosts implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    const networks = await this.#parts.engine.listNetworks();
+    const networks = await this.parts.engine.listNetworks();
     this.#networks.clear();
     for (const network of networks)
       this.#networks.set(network.id, hasOurAddresses(network) ? prefixesOf(network) : undefined);

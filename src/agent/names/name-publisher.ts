@@ -55,7 +55,6 @@ const RETRY_MS = 1000;
  * with the endpoint. A failure is tried again until it succeeds or the container is gone.
  */
 export class NamePublisher implements AsyncDisposable {
-  readonly #parts: NamePublisherParts;
   readonly #sweepMs: number;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
@@ -70,8 +69,7 @@ export class NamePublisher implements AsyncDisposable {
   #resyncAtMs: number;
   #following: Promise<void> | undefined;
 
-  constructor(parts: NamePublisherParts) {
-    this.#parts = parts;
+  constructor(private readonly parts: NamePublisherParts) {
     this.#sweepMs = parts.sweepMs ?? 30_000;
     this.#resyncAtMs = performance.now() + this.#sweepMs;
     const retryMs = Math.min(RETRY_MS, this.#sweepMs);
@@ -121,13 +119,13 @@ export class NamePublisher implements AsyncDisposable {
       return;
     }
     this.#looking.set(containerId, false);
-    this.#parts.containers.expect(containerId);
+    this.parts.containers.expect(containerId);
     const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
     this.#work.add(work);
   }
 
   async #followDocker(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
+    for await (const event of this.parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
   }
 
   #take(event: EngineEvent): void {
@@ -149,13 +147,13 @@ export class NamePublisher implements AsyncDisposable {
   /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
   async #resync(): Promise<void> {
     this.#resyncAtMs = performance.now() + this.#sweepMs;
-    const all = await this.#parts.engine.listContainers({ all: true });
-    const changed = this.#parts.containers.list(all);
+    const all = await this.parts.engine.listContainers({ all: true });
+    const changed = this.parts.containers.list(all);
     for (const { id } of new Set([...changed, ...all.filter((each) => this.#isStale(each))])) this.hint(id);
   }
 
   #isStale(container: DockerContainer): boolean {
-    const { local, follower, sandboxes } = this.#parts;
+    const { local, follower, sandboxes } = this.parts;
     const mine = container.endpoints.flatMap(({ endpointId }) => local.findEndpoint(endpointId) ?? []);
     return mine.some(({ networkId, id }) => {
       const stored = follower.findEndpoint(networkId, id);
@@ -179,35 +177,35 @@ export class NamePublisher implements AsyncDisposable {
         this.#failed.delete(containerId);
       } catch (error: unknown) {
         if (!this.#failed.has(containerId)) {
-          this.#parts.logger.warn("cannot publish a container's names; trying again", {
+          this.parts.logger.warn("cannot publish a container's names; trying again", {
             container: containerId,
             error: errorMessage(error),
           });
         }
         this.#failed.add(containerId);
-        this.#parts.containers.failed(containerId);
+        this.parts.containers.failed(containerId);
       }
     } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
     this.#looking.delete(containerId);
   }
 
   async #publish(containerId: string): Promise<void> {
-    const container = await this.#parts.engine.inspectContainer(containerId);
-    if (!container) return this.#parts.containers.forget(containerId);
-    this.#parts.containers.learn(container);
+    const container = await this.parts.engine.inspectContainer(containerId);
+    if (!container) return this.parts.containers.forget(containerId);
+    this.parts.containers.learn(container);
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
     if (sandboxPath !== undefined)
       for (const [endpoint] of named) {
-        this.#parts.sandboxes.enter(endpoint, sandboxPath);
-        this.#parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
+        this.parts.sandboxes.enter(endpoint, sandboxPath);
+        this.parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
       }
     await Promise.all(named.map((each) => this.#write(...each)));
   }
 
   #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
     return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
-      const endpoint = this.#parts.local.findEndpoint(endpointId);
+      const endpoint = this.parts.local.findEndpoint(endpointId);
       const names = namesOf(container, endpointId, this.#signals.get(container.id));
       return endpoint && names ? [[endpoint, names]] : [];
     });
@@ -215,7 +213,7 @@ export class NamePublisher implements AsyncDisposable {
 
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
   async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
-    const { store, follower } = this.#parts;
+    const { store, follower } = this.parts;
     const { networkId, id } = endpoint;
     if (isDeepStrictEqual(follower.findEndpoint(networkId, id)?.names, names)) return;
     const key = keys.endpoint(networkId, id);

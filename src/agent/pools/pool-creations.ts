@@ -24,21 +24,18 @@ export interface PoolCreationsParts extends UnusedHoldsParts {
 
 /** Gives the driver the pools with which Docker is creating networks, where Docker's calls do not show them. */
 export class PoolCreations {
-  readonly #parts: PoolCreationsParts;
   #listed: ReadonlySet<string> = new Set();
 
-  constructor(parts: PoolCreationsParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: PoolCreationsParts) {}
 
   /**
    * Resumes the creations that were under way when the former daemon ended; to be awaited before any call is answered.
    * Never rejects: while Docker's API does not answer, no user creates a network.
    */
   async resume(): Promise<void> {
-    const { logger } = this.#parts;
+    const { logger } = this.parts;
     try {
-      const holds = await withDeadline(listUnusedHolds(this.#parts), LIST_MS, 'looking for creations');
+      const holds = await withDeadline(listUnusedHolds(this.parts), LIST_MS, 'looking for creations');
       for (const hold of holds) this.#resume(hold);
     } catch (error: unknown) {
       logger.debug('cannot tell which networks are being created', { error: errorMessage(error) });
@@ -47,7 +44,7 @@ export class PoolCreations {
 
   /** Takes what Docker has: a new network of another driver has got its pools. */
   note(dockerNetworks: readonly DockerNetwork[]): void {
-    const { requests, addressSpace } = this.#parts;
+    const { requests, addressSpace } = this.parts;
     const others = dockerNetworks.filter(hasOurAddresses);
     for (const network of others.filter(({ id }) => !this.#listed.has(id)))
       for (const prefix of prefixesOf(network))
@@ -56,7 +53,7 @@ export class PoolCreations {
   }
 
   #resume({ networkName, ...hold }: PoolHold): void {
-    const { clusterNetworks, requests } = this.#parts;
+    const { clusterNetworks, requests } = this.parts;
     const isId = networkName !== undefined && clusterNetworks.get(keys.network(networkName)) !== undefined;
     const network = isId ? { id: networkName } : { name: networkName };
     requests.note({ ...hold, ...(networkName !== undefined && { network }) });
