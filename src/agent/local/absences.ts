@@ -3,14 +3,12 @@
  * change while they are read.
  */
 export class Absences {
-  readonly #since = new Map<string, number>();
+  #since: ReadonlyMap<string, number> = new Map();
 
   /** What is missing at this look; all else is forgotten. */
   note(missing: Iterable<string>): void {
     const now = performance.now();
-    const former = new Map(this.#since);
-    this.#since.clear();
-    for (const id of missing) this.#since.set(id, former.get(id) ?? now);
+    this.#since = new Map([...missing].map((id) => [id, this.#since.get(id) ?? now]));
   }
 
   /** Missing at this look, and already `ms` ago. */
