@@ -1,18 +1,16 @@
 import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
-import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
+import type { LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
 import { attemptRemoval } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
-import { bindingRecord, isBindingOf } from '../../model/binding.js';
-import { endpointRecord } from '../../model/endpoint.js';
+import { isBindingOf } from '../../model/binding.js';
 import type { KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { networkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
-import { RecordReader } from '../../store/record-reader.js';
 import type { Condition, Entry, Store } from '../../store/store.js';
 import { type Attempt, asRead, transact } from '../../store/transact.js';
+import { listLocalState } from '../local/local-state.js';
 import { chooseHost, HOST_OF, listKnownHosts } from './known-hosts.js';
 
 export interface HostRemovalParts {
@@ -65,7 +63,7 @@ class HostRemoval {
   async run(): Promise<void> {
     const { id, name = id } = this.host;
     await this.#requireSilent();
-    const local = await this.#listLocal();
+    const local = await listLocalState(this.parts.store, id, this.parts.logger);
     await using ipam = this.parts.ipamOf({ id, name });
     await this.#removeEndpoints(local, ipam);
     await this.#releaseHolds(ipam);
@@ -76,33 +74,6 @@ class HostRemoval {
     await this.#removeEach(keys.macs(), HOST_OF.mac);
     await this.#removeEach(keys.bindings(), ({ key }) => (isBindingOf(key, id) ? id : undefined));
     await this.#transact(() => this.#attemptEnd());
-  }
-
-  /** Throws INTERNAL when a newer xnet wrote any of it: nobody here knows what it means. */
-  async #listLocal(): Promise<LocalNetworks> {
-    const { id } = this.host;
-    const records = new RecordReader(this.parts.logger);
-    const networks = records.read(networkRecord, keys.networks(), await this.#list(keys.networks()));
-    const bound = (await this.#list(keys.bindings())).filter(({ key }) => isBindingOf(key, id));
-    const local = new LocalNetworks();
-    for (const { networkId, dockerNetworkId } of records.read(bindingRecord, keys.bindings(), bound)) {
-      const record = networks.find((each) => each.id === networkId);
-      if (record) local.addNetwork({ dockerNetworkId, record });
-      const prefix = keys.endpointsOf(networkId);
-      for (const endpoint of records.read(endpointRecord, prefix, await this.#list(prefix)))
-        if (endpoint.hostId === id) local.addEndpoint(endpoint);
-    }
-    const [problem] = records.problems;
-    if (problem !== undefined) throw new XnetError('INTERNAL', problem);
-    return local;
-  }
-
-  /** Throws STORE_UNAVAILABLE also where it is known what the store had. */
-  async #list(prefix: string): Promise<readonly Entry[]> {
-    const { store } = this.parts;
-    const { entries, recalled } = await store.list(prefix);
-    if (!recalled) return entries;
-    throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
   }
 
   async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {

@@ -1,29 +1,29 @@
 /**
  * src/agent/local: what this host's Docker has of xnet, read from the store after a start. Docker reports networks and
- * endpoints to a driver only once, when they are created (moby: daemon/libnetwork/controller.go). Not in here: later
- * changes, which come with the driver's calls.
+ * endpoints to a driver only once, when they are created (moby: daemon/libnetwork/controller.go). Also what another host
+ * had, for its removal. Not in here: later changes, which come with the driver's calls.
  */
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Engine } from '../../docker/engine.js';
 import type { Endpoints } from '../../driver/endpoints/endpoints.js';
-import type { LocalNetworks } from '../../driver/local-networks.js';
+import { LocalNetworks } from '../../driver/local-networks.js';
 import type { Networks } from '../../driver/networks/networks.js';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import { type BindingRecord, bindingRecord, isBindingOf } from '../../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
-import type { NetworkRecord } from '../../model/network.js';
+import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
-import type { RecordReader } from '../../store/record-reader.js';
+import { RecordReader } from '../../store/record-reader.js';
 import type { Snapshot, Store } from '../../store/store.js';
 
 export interface LocalStateParts {
   readonly store: Pick<Store, 'list'>;
   readonly hostId: string;
   /** Of this host. */
-  readonly bindings: View<BindingRecord>;
+  readonly bindings: Pick<View<BindingRecord>, 'records' | 'isCurrent'>;
   readonly local: LocalNetworks;
   readonly records: RecordReader;
 }
@@ -50,18 +50,48 @@ export function followOwnBindings(replica: Replica, hostId: string): View<Bindin
  * to have may lack the last seconds before a crash (`catchUp` reads them). `networks`: of the cluster.
  */
 export async function loadLocalState(
-  parts: LocalStateParts,
+  parts: LocalStateParts & { readonly bindings: View<BindingRecord> },
   networks: View<NetworkRecord>,
 ): Promise<boolean> {
+  await Promise.all([networks.ready, parts.bindings.ready]);
+  const isCurrent = await fill(parts, (id) => networks.get(keys.network(id))?.record);
+  return networks.isCurrent && isCurrent;
+}
+
+/**
+ * What the store has of another host. Throws INTERNAL when a newer xnet wrote any of it (nobody here knows what it means),
+ * STORE_UNAVAILABLE also where it is known what the store had, and the store's other errors.
+ */
+export async function listLocalState(store: Store, hostId: string, logger: Logger): Promise<LocalNetworks> {
+  const records = new RecordReader(logger);
+  const networks = await store.list(keys.networks());
+  const bindings = await store.list(keys.bindings());
+  const known = records.read(networkRecord, keys.networks(), networks.entries);
+  const own = bindings.entries.filter(({ key }) => isBindingOf(key, hostId));
+  const bound = { records: records.read(bindingRecord, keys.bindings(), own), isCurrent: !bindings.recalled };
+  const local = new LocalNetworks();
+  const parts = { store, hostId, bindings: bound, local, records };
+  const isCurrent = await fill(parts, (id) => known.find((network) => network.id === id));
+  if (networks.recalled || !isCurrent)
+    throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
+  const [problem] = records.problems;
+  if (problem !== undefined) throw new XnetError('INTERNAL', problem);
+  return local;
+}
+
+/** Resolves to whether the store itself has answered. */
+async function fill(
+  parts: LocalStateParts,
+  findNetwork: (networkId: string) => NetworkRecord | undefined,
+): Promise<boolean> {
   const { bindings, local } = parts;
-  await Promise.all([networks.ready, bindings.ready]);
   for (const { networkId, dockerNetworkId } of bindings.records) {
-    const record = networks.get(keys.network(networkId))?.record;
+    const record = findNetwork(networkId);
     if (record) local.addNetwork({ dockerNetworkId, record });
   }
   const { endpoints, isCurrent } = await readEndpoints(parts);
   for (const endpoint of endpoints) local.addEndpoint(endpoint);
-  return networks.isCurrent && isCurrent;
+  return isCurrent;
 }
 
 /**
@@ -106,7 +136,7 @@ async function forgetNetworks({ local, bindings, engine, hostId, networks }: Cat
       await networks.recall({ networkId: record.id, hostId, dockerNetworkId });
 }
 
-/** This host's endpoints in its networks. `isCurrent`: the store itself has answered for all of them. */
+/** The host's endpoints in its networks. `isCurrent`: the store itself has answered for all of them. */
 async function readEndpoints(
   parts: LocalStateParts,
 ): Promise<{ readonly endpoints: EndpointRecord[]; readonly isCurrent: boolean }> {
