@@ -3,6 +3,8 @@ import { sleep } from './deadline.js';
 
 /** The least time between two looks: hints mostly come many at once. */
 const LEAST_PAUSE_MS = 20;
+/** For a look that is repeated after a hint alone. */
+export const NEVER_MS = 2 ** 31 - 1;
 
 export interface SweepParts {
   /** Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. */

@@ -13,6 +13,7 @@
  * name is taken), IN_USE (a network has endpoints, or is Docker's own), INVALID, and DOCKER for all others, also
  * when Docker is away.
  */
+import { Prefix } from '../inet/prefix.js';
 
 export interface DockerSubnet {
   readonly subnet?: string | undefined;
@@ -44,6 +45,13 @@ export interface DockerNetwork extends DockerNetworkSpec {
   readonly id: string;
   /** `local`; `swarm` and `global` networks are not this Docker's own. */
   readonly scope: string;
+}
+
+/** Those of its subnets that are known: Docker leaves them open where the IPAM driver has none. */
+export function prefixesOf({ ipam }: Pick<DockerNetwork, 'ipam'>): Prefix[] {
+  return ipam.subnets.flatMap(({ subnet }) =>
+    subnet === undefined ? [] : [Prefix.parseInterface(subnet).prefix],
+  );
 }
 
 /** A container's place in one network. */

@@ -5,9 +5,15 @@
  */
 import { lstat, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { XnetError } from '../errors.js';
+import type { DockerNetwork } from './engine.js';
 
 /** What xnet calls its own driver, in the cluster's records and to the rest of itself, on every host. */
 export const OUR_DRIVER = 'xnet';
+
+/** True for a network of another driver (macvlan, bridge ...) with addresses of xnet's. */
+export function hasOurAddresses({ driver, ipam }: Pick<DockerNetwork, 'driver' | 'ipam'>): boolean {
+  return driver !== OUR_DRIVER && ipam.driver === OUR_DRIVER;
+}
 
 /** Docker mounts the directory of a plugin's socket, which it names after the plugin's id. */
 const SOCKET_MOUNT = /\/plugins\/([0-9a-f]{64}) \/run\/docker\/plugins /;

@@ -18,12 +18,9 @@ export class LocalNetworks {
   readonly #creating = new Map<string, string>();
   /** Docker networks that are being bound to another network of the cluster. */
   readonly #moves = new Map<string, Promise<unknown>>();
-  readonly #latest: (networkId: string) => NetworkRecord | undefined;
 
   /** `latest`: the record as the cluster has it; undefined where it is gone, and the one that was added counts. */
-  constructor(latest: (networkId: string) => NetworkRecord | undefined = () => undefined) {
-    this.#latest = latest;
-  }
+  constructor(private readonly latest: (networkId: string) => NetworkRecord | undefined = () => undefined) {}
 
   addNetwork(network: LocalNetwork): void {
     this.#networks.set(network.dockerNetworkId, network);
@@ -151,6 +148,6 @@ export class LocalNetworks {
   }
 
   #current({ dockerNetworkId, record }: LocalNetwork): LocalNetwork {
-    return { dockerNetworkId, record: this.#latest(record.id) ?? record };
+    return { dockerNetworkId, record: this.latest(record.id) ?? record };
   }
 }

@@ -1,7 +1,6 @@
 import { HostRegistration } from '../agent/hosts/host-registration.js';
 import { HostsView } from '../agent/hosts/hosts-view.js';
-import { loadLocalState } from '../agent/local/local-state.js';
-import { followOwnBindings } from '../agent/local/own-bindings.js';
+import { followOwnBindings, loadLocalState } from '../agent/local/local-state.js';
 import { LocalNetworks } from '../driver/local-networks.js';
 import type { BindingRecord } from '../model/binding.js';
 import type { HostRecord } from '../model/host.js';
@@ -46,8 +45,8 @@ export async function followCluster(
   const bindings = followOwnBindings(replica, hostId);
   await hosts.ready();
   const local = new LocalNetworks((networkId) => clusterNetworks.get(keys.network(networkId))?.record);
-  const networks = clusterNetworks;
-  const isLocalFresh = await loadLocalState({ replica, hostId, networks, bindings, local, records });
+  const localState = { store: replica, hostId, bindings, local, records };
+  const isLocalFresh = await loadLocalState(localState, clusterNetworks);
   hosts.onChange(() => registration.noteRecord(hosts.find(hostId)));
   return { replica, records, registration, hosts, clusterNetworks, bindings, local, isLocalFresh };
 }

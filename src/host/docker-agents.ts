@@ -1,15 +1,13 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
-import { LocalCatchUp } from '../agent/local/local-catch-up.js';
-import { Mirror, type MirrorParts } from '../agent/mirror/mirror.js';
+import { catchUp } from '../agent/local/local-state.js';
+import { Mirror } from '../agent/mirror/mirror.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
 import { NamePublisher } from '../agent/names/name-publisher.js';
 import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
 import { PoolCreations } from '../agent/pools/pool-creations.js';
 import { PoolSweep } from '../agent/pools/pool-sweep.js';
 import type { DockerNetwork, Engine } from '../docker/engine.js';
-import { OUR_DRIVER } from '../docker/own-plugin.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
-import type { EndpointRecord } from '../model/endpoint.js';
 import { ADDRESS_SPACES } from '../model/pool.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
@@ -56,51 +54,31 @@ export async function startDockerAgents(
     {},
     { id: pluginId, plain: config.plainName === 'on' },
   );
-  const unbind: MirrorParts['unbind'] = (binding, options) => networks.unbind(binding, options);
-  const withdraw: MirrorParts['withdraw'] = (binding) => networks.withdraw(binding);
-  const move: MirrorParts['move'] = (each) => networks.move(each);
-  const hostName = (id: string) => hosts.find(id)?.name ?? id;
-  const effects = { hostName, registration, ownActions, unbind, withdraw, move };
   const store = replica;
-  const docker = { store, bindings, engine, hostId, driver: OUR_DRIVER, records, logger };
+  const docker = { store, bindings, clusterNetworks, engine, hostId, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
-  const creations = new PoolCreations({
-    ...docker,
-    networks: clusterNetworks,
-    pools: ipam,
-    requests: poolRequests,
-    addressSpace,
-  });
+  const creations = new PoolCreations({ ...docker, pools: ipam, requests: poolRequests, addressSpace });
   await creations.resume();
   let listed: readonly DockerNetwork[] = [];
-  const onListed: MirrorParts['onListed'] = (dockerNetworks) => {
+  const onListed = (dockerNetworks: readonly DockerNetwork[]) => {
     listed = dockerNetworks;
     creations.note(dockerNetworks);
   };
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({
-    ...docker,
-    ...effects,
-    networks: clusterNetworks,
-    newNetworks,
-    onListed,
-    timing,
-  });
+  const mirrored = { networks, hosts, registration, newNetworks, ownActions };
+  const mirror = new Mirror({ ...docker, ...mirrored, onListed }, timing);
   started.push(mirror);
   await mirror.start();
 
-  const isOwner = () => registration.isOwner;
-  const poolSweep = new PoolSweep({ ...docker, pools: ipam, isOwner });
+  const poolSweep = new PoolSweep({ ...docker, pools: ipam, registration });
   started.push(poolSweep);
   poolSweep.start();
 
-  const findEndpoint = (id: string) => local.findEndpoint(id);
-  const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
   containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
-  const found = { findEndpoint, findStored };
-  const names = new NamePublisher({ store, engine, ...found, sandboxes, hostsFiles, containers, logger });
+  const named = { local, follower, sandboxes, hostsFiles, containers };
+  const names = new NamePublisher({ store, engine, ...named, logger });
   started.push(names);
   names.start();
 
@@ -113,18 +91,11 @@ export async function startDockerAgents(
   started.push(problems);
   await problems.start();
 
-  const catchUp = new LocalCatchUp({
-    ...docker,
-    local,
-    recallNetwork: (binding) => networks.recall(binding),
-    recallEndpoint: (endpoint) => endpoints.recall(endpoint),
-    caughtUp: () => names.hintAll(),
-  });
-  started.push(catchUp);
-  if (!isLocalFresh) catchUp.start();
+  const catchingUp = catchUp({ ...docker, local, networks, endpoints, caughtUp: () => names.hintAll() });
+  started.push(catchingUp);
+  if (!isLocalFresh) catchingUp.start();
 
-  const remove = (id: string) => endpoints.delete(id);
-  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger });
+  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, registration, endpoints, logger });
   started.push(forgotten);
   forgotten.start();
 

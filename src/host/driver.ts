@@ -68,7 +68,7 @@ export function createDriver(
   // The earlier daemon may have ended just after it created them.
   for (const { dockerNetworkId, record } of local.listNetworks())
     if (mayBeMirrored(record)) newNetworks.add(dockerNetworkId);
-  const hostName = (id: string) => hosts.find(id)?.name ?? id;
+  const hostName = (id: string) => hosts.nameOf(id);
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },
     ...{ sandboxes, hostsFiles, mutex, newNetworks, specOf },

@@ -27,6 +27,7 @@ export const bindingRecord = versioned({
   seen: z.object({ name: z.string(), database: z.string() }).optional(),
 });
 export type BindingRecord = z.infer<typeof bindingRecord>;
+export type Seen = NonNullable<BindingRecord['seen']>;
 
 /** Identifies a binding: the parts of its key. */
 export type BindingReference = Pick<BindingRecord, 'networkId' | 'hostId' | 'dockerNetworkId'>;

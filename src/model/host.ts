@@ -33,7 +33,7 @@ export const hostRecord = versioned({
   gatewaySubnets: z.array(z.string()).optional(),
   /** The run of a kernel that registered last (see `readMachine`). Absent: an older xnet did. */
   machine: z.string().optional(),
-  /** Identity of its Docker's network database (see `databaseOf`). Absent: not seen yet. */
+  /** Identity of its Docker's network database (see `MirrorView.database`). Absent: not seen yet. */
   dockerDatabase: z.string().optional(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;

@@ -4,8 +4,11 @@
  * The caller passes an `attempt` that reads what it needs, and returns what to write under which conditions. It is called
  * again when a condition does not hold, and when the fate of its commit is unknown.
  */
+
+import type { z } from 'zod';
 import { RunningClock, sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';
+import { formatRecord, parseRecord } from '../model/record.js';
 import type { Condition, Entry, Store, Write } from './store.js';
 
 /**
@@ -78,6 +81,25 @@ export async function transact<T>(
     }
     await sleep(pauseMs(round.end === 'conflict' ? conflicts : unknown));
   }
+}
+
+/**
+ * Writes what `change` makes of a record, unless the record is absent or `change` returns undefined. Throws INTERNAL when it
+ * cannot be read, and as `transact`.
+ */
+export async function changeRecord<T extends { version: number }>(
+  store: Pick<Store, 'get' | 'commit'>,
+  key: string,
+  schema: z.ZodType<T>,
+  change: (record: T) => T | undefined,
+): Promise<void> {
+  await transact(store, async (): Promise<Attempt<void>> => {
+    const entry = await store.get(key);
+    const changed = entry && change(parseRecord(schema, entry));
+    if (!changed) return { result: undefined };
+    const write = { put: key, value: formatRecord(changed) };
+    return { result: undefined, conditions: [asRead(key, entry)], writes: [write] };
+  });
 }
 
 type Round<T> =

@@ -27,25 +27,23 @@ const EVERY_MS = 2_000;
  * Follows what of this host may change while xnet runs: underlay address, interface and MTU (by the kernel's events, and
  * again and again while the address is gone), and its name. The others know within 5 s, as soon as the store is there.
  */
-export class HostChanges implements AsyncDisposable {
+export class HostChanges extends Sweep {
   readonly #parts: HostChangesParts;
-  readonly #sweep: Sweep;
   #underlay: Underlay;
   /** As the cluster has them. */
   #published: { readonly name: string; readonly vtep: string };
   #suspected = false;
   #suspicion: NodeJS.Timeout | undefined;
-  #problem: string | undefined;
 
   constructor(parts: HostChangesParts) {
+    super({
+      look: () => this.#followChanges().then(() => EVERY_MS),
+      retryMs: EVERY_MS,
+      onFailure: (error) => parts.logger.warn(errorMessage(error)),
+    });
     this.#parts = parts;
     this.#underlay = parts.underlay;
     this.#published = { name: parts.name, vtep: parts.underlay.vtep };
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
-      retryMs: EVERY_MS,
-      onFailure: () => undefined,
-    });
   }
 
   get underlay(): Underlay {
@@ -54,11 +52,7 @@ export class HostChanges implements AsyncDisposable {
 
   /** For `xnet status`. */
   get problems(): readonly string[] {
-    return this.#problem === undefined ? [] : [this.#problem];
-  }
-
-  start(): void {
-    this.#sweep.start();
+    return this.failure === undefined ? [] : [errorMessage(this.failure)];
   }
 
   /** The underlay may not be what it was: it is looked at soon. */
@@ -66,24 +60,18 @@ export class HostChanges implements AsyncDisposable {
     this.#suspicion ??= setTimeout(() => {
       this.#suspicion = undefined;
       this.#suspected = true;
-      this.#sweep.hint();
+      this.hint();
     }, SWARM_MS);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#suspicion);
-    await this.#sweep[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
   }
 
-  async #look(): Promise<number> {
-    try {
-      if (this.#suspected) await this.#followUnderlay();
-      await this.#publish();
-      this.#note(undefined);
-    } catch (error: unknown) {
-      this.#note(errorMessage(error));
-    }
-    return EVERY_MS;
+  async #followChanges(): Promise<void> {
+    if (this.#suspected) await this.#followUnderlay();
+    await this.#publish();
   }
 
   async #followUnderlay(): Promise<void> {
@@ -111,10 +99,5 @@ export class HostChanges implements AsyncDisposable {
     });
     this.#published = now;
     logger.info('the others know of the change', { from: before, to: now });
-  }
-
-  #note(problem: string | undefined): void {
-    if (problem !== undefined && problem !== this.#problem) this.#parts.logger.warn(problem);
-    this.#problem = problem;
   }
 }

@@ -27,28 +27,27 @@ export interface HostProblemsParts {
  * they change, and only those that two looks have seen: each start has some for a moment. The record of a host that has
  * ended stays until its next start, and is ignored until then.
  */
-export class HostProblems implements AsyncDisposable {
+export class HostProblems extends Sweep {
   readonly #parts: HostProblemsParts;
   readonly #all: View<HostProblemsRecord>;
-  readonly #sweep: Sweep;
   /** At the look before. */
   #before: readonly string[] = [];
 
   constructor(parts: HostProblemsParts) {
-    this.#parts = parts;
-    this.#all = parts.replica.follow(keys.allHostProblems(), hostProblemsRecord);
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
+    super({
+      look: () => this.#publish(),
       retryMs: parts.lookMs ?? LOOK_MS,
       onFailure: (error) =>
         parts.logger.debug('cannot publish the problems of this host', { error: errorMessage(error) }),
     });
+    this.#parts = parts;
+    this.#all = parts.replica.follow(keys.allHostProblems(), hostProblemsRecord);
   }
 
   /** Resolves when those of the others are known. */
-  async start(): Promise<void> {
+  override async start(): Promise<void> {
     await this.#all.ready;
-    this.#sweep.start();
+    super.start();
   }
 
   /** What a host has published last; of one that is alive it is at most seconds old. */
@@ -56,12 +55,12 @@ export class HostProblems implements AsyncDisposable {
     return this.#all.get(keys.hostProblems(hostId))?.record?.problems ?? [];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sweep[Symbol.asyncDispose]();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     await this.#all[Symbol.asyncDispose]();
   }
 
-  async #look(): Promise<number> {
+  async #publish(): Promise<number> {
     const { replica, hostId, lookMs = LOOK_MS } = this.#parts;
     const now = this.#parts.own();
     const problems = bounded(now.filter((problem) => this.#before.includes(problem)));

@@ -1,15 +1,16 @@
 import { sleep } from '../../concurrency/deadline.js';
-import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
+import { Limit } from '../../concurrency/limit.js';
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
+import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
-import { type Attempt, asRead, transact } from '../../store/transact.js';
-import { IdentityClash, otherAliveError, RecordsOwner, type Registered } from './records-owner.js';
-import { attemptRegistration } from './registration-attempt.js';
+import { changeRecord, transact } from '../../store/transact.js';
+import { IdentityClash, isOthers, otherAliveError, RecordsOwner } from './records-owner.js';
+import { attemptGiveUp, type Registration, registrationAttempt } from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -23,8 +24,8 @@ const RETRY_MS = 1000;
 export interface DockerFacts {
   /** Of docker_gwbridge: no new network overlaps them. */
   readonly gatewaySubnets: readonly string[];
-  /** Identity of the network database (`databaseOf`). */
-  readonly dockerDatabase: string;
+  /** Identity of the network database (`MirrorView.database`). */
+  readonly dockerDatabase: string | undefined;
 }
 
 /**
@@ -32,27 +33,31 @@ export interface DockerFacts {
  * refused, with IN_USE, for as long as the first is alive.
  */
 export class HostRegistration implements AsyncDisposable {
-  readonly #store: Store;
-  /** As the store has it, once registered; less what is to be written yet. */
-  #host: HostRecord;
-  readonly #logger: Logger;
-  readonly #clash: IdentityClash;
   readonly #owner = new RecordsOwner();
-  readonly #stop = new AbortController();
+  /** Registers whenever there is no lease. */
+  readonly #sweep: Sweep;
   /** Writes of the record, one after the other. */
-  readonly #writes = new KeyedMutex();
+  readonly #writes = new Limit(1);
   /** In this process. */
   #wasRegistered = false;
+  /** Undefined while this host is not registered. */
   #lease: Lease | undefined;
-  #renewal: Promise<void> | undefined;
-  #failure: unknown;
+  #hasLeft = false;
 
-  /** `clash`: of all registrations that this process tries. */
-  constructor(store: Store, host: HostRecord, logger: Logger, clash = new IdentityClash()) {
-    this.#store = store;
-    this.#host = host;
-    this.#logger = logger;
-    this.#clash = clash;
+  constructor(
+    private readonly store: Store,
+    /** As the store has it, once registered; less what is to be written yet. */
+    private host: HostRecord,
+    private readonly logger: Logger,
+    /** Of all registrations that this process tries. */
+    private readonly clash = new IdentityClash(),
+  ) {
+    this.#sweep = new Sweep({
+      look: () => this.#ensureRegistered().then(() => NEVER_MS),
+      retryMs: RETRY_MS,
+      onFailure: (error) =>
+        logger.warn('cannot register this host in the store', { error: errorMessage(error) }),
+    });
   }
 
   /**
@@ -61,21 +66,26 @@ export class HostRegistration implements AsyncDisposable {
    */
   async start(): Promise<void> {
     if (!(await this.#isKnown())) {
-      if (this.#clash.other) throw otherAliveError(this.#clash.other);
-      this.#lease = await this.#register();
+      if (this.clash.other) throw otherAliveError(this.clash.other);
+      await this.#ensureRegistered();
     }
-    this.#renewal = this.#renew(this.#lease);
+    this.#sweep.start();
   }
 
   /** What the cluster knows of this host's Docker. */
-  get dockerFacts(): Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'> {
-    const { gatewaySubnets = [], dockerDatabase } = this.#host;
-    return { gatewaySubnets, ...(dockerDatabase !== undefined && { dockerDatabase }) };
+  get dockerFacts(): DockerFacts {
+    const { gatewaySubnets = [], dockerDatabase } = this.host;
+    return { gatewaySubnets, dockerDatabase };
   }
 
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
-    await this.#update({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
+    await this.#writes.run(async () => {
+      const host = { ...this.host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
+      const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
+      await changeRecord(this.store, keys.host(host.id), hostRecord, change);
+      this.host = host;
+    });
   }
 
   /**
@@ -83,31 +93,17 @@ export class HostRegistration implements AsyncDisposable {
    * alive has the address; after a failure the next registration writes the change.
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
-    await this.#writes.run(keys.host(this.#host.id), async () => {
-      this.#host = { ...this.#host, ...fields };
-      const lease = this.#lease;
+    await this.#writes.run(async () => {
+      this.host = { ...this.host, ...fields };
       // While there is none, it is being registered.
-      if (!lease || this.#stop.signal.aborted) return;
+      if (!this.#lease || this.#hasLeft) return;
       try {
-        this.#host = await transact(this.#store, () => this.#attempt(lease, () => undefined));
+        this.host = (await this.#write(this.#lease)).host;
       } catch (error: unknown) {
-        if (isXnetError(error, 'IN_USE')) await this.#giveUpFormerVtep();
+        if (isXnetError(error, 'IN_USE'))
+          await transact(this.store, () => attemptGiveUp(this.store, this.host));
         throw error;
       }
-    });
-  }
-
-  /** This host's former address is gone. Two hosts that swap theirs would else wait for each other for ever. */
-  async #giveUpFormerVtep(): Promise<void> {
-    const { id, vtep } = this.#host;
-    await transact(this.#store, async (): Promise<Attempt<void>> => {
-      const entry = await this.#store.get(keys.host(id));
-      const own = entry && findRecord(hostRecord, entry);
-      // Another machine may have taken this one's record, and has its own address in it.
-      const former = own && !isOthers(own, this.#host) ? own.vtep : undefined;
-      const claim = former === undefined ? undefined : await this.#store.get(keys.vtep(former));
-      if (former === vtep || claim?.value !== id) return { result: undefined };
-      return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };
     });
   }
 
@@ -118,9 +114,9 @@ export class HostRegistration implements AsyncDisposable {
   recognize(database: string, bindings: readonly BindingRecord[]): boolean {
     const isOwn = this.#owner.recognize(database, bindings);
     const { refusal } = this.#owner;
-    if (refusal && !this.#stop.signal.aborted) {
-      this.#logger.error('this host stands back', { error: refusal.message });
-      this.#stop.abort();
+    if (refusal && !this.#hasLeft) {
+      this.logger.error('this host stands back', { error: refusal.message });
+      this.#hasLeft = true;
       void this.#lease?.revoke().catch(() => undefined);
     }
     return isOwn;
@@ -128,7 +124,7 @@ export class HostRegistration implements AsyncDisposable {
 
   /** To be called with this host's record as the store has it: another machine may have written it. */
   noteRecord(record: HostRecord | undefined): void {
-    if (!this.#wasRegistered || !record || !isOthers(record, this.#host)) return;
+    if (!this.#wasRegistered || !record || !isOthers(record, this.host)) return;
     // With its lease it registers again, which fails and reports the reason until the other machine is gone.
     void this.#lease?.revoke().catch(() => undefined);
   }
@@ -149,7 +145,8 @@ export class HostRegistration implements AsyncDisposable {
   /** For `xnet status`. */
   get problems(): readonly string[] {
     if (this.#owner.refusal) return [this.#owner.refusal.message];
-    return this.#failure === undefined ? [] : [`this host is not registered: ${errorMessage(this.#failure)}`];
+    const { failure } = this.#sweep;
+    return failure === undefined ? [] : [`this host is not registered: ${errorMessage(failure)}`];
   }
 
   /**
@@ -157,9 +154,9 @@ export class HostRegistration implements AsyncDisposable {
    * most; without an answer of the store the lease expires by its time.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#hasLeft = true;
     const revoked = this.#lease?.revoke().catch(() => undefined);
-    await Promise.race([Promise.all([revoked, this.#renewal]), sleep(LEAVE_MS)]);
+    await Promise.race([Promise.all([revoked, this.#sweep[Symbol.asyncDispose]()]), sleep(LEAVE_MS)]);
   }
 
   /**
@@ -167,82 +164,40 @@ export class HostRegistration implements AsyncDisposable {
    * later.
    */
   async #isKnown(): Promise<boolean> {
-    const key = keys.host(this.#host.id);
+    const key = keys.host(this.host.id);
     try {
-      await this.#store.get(key, { fresh: true });
+      await this.store.get(key, { fresh: true });
       return false;
     } catch (error: unknown) {
       if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-      const entry = await this.#store.get(key);
-      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.#host.vtep;
+      const entry = await this.store.get(key);
+      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.host.vtep;
     }
   }
 
-  async #renew(first: Lease | undefined): Promise<void> {
-    let lease = first;
-    while (!this.#stop.signal.aborted) {
-      await lease?.lost;
-      while (!this.#stop.signal.aborted) {
-        try {
-          lease = this.#lease = await this.#register();
-          this.#failure = undefined;
-          break;
-        } catch (error: unknown) {
-          this.#noteFailure(error);
-          await sleep(RETRY_MS, this.#stop.signal);
-        }
-      }
-    }
-  }
-
-  #noteFailure(error: unknown): void {
-    const isNew = this.#failure === undefined || errorMessage(this.#failure) !== errorMessage(error);
-    if (isNew) this.#logger.warn('cannot register this host in the store', { error: errorMessage(error) });
-    this.#failure = error;
-  }
-
-  async #register(): Promise<Lease> {
-    const lease = await this.#store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
+  async #ensureRegistered(): Promise<void> {
+    if (this.#lease || this.#hasLeft) return;
+    const lease = await this.store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
-      await this.#writes.run(keys.host(this.#host.id), async () => {
-        let before: Registered = { isAlive: false };
-        const onRead = (found: Registered) => {
-          before = found;
-        };
-        this.#host = await transact(this.#store, () => this.#attempt(lease, onRead));
-        this.#owner.noteRegistered(before, this.#host);
+      await this.#writes.run(async () => {
+        const { host, before } = await this.#write(lease);
+        this.host = host;
+        this.#owner.noteRegistered(before, host);
         this.#wasRegistered = true;
+        this.#lease = lease;
       });
-      return lease;
     } catch (error: unknown) {
       await lease.revoke().catch(() => undefined);
       throw error;
     }
-  }
-
-  #attempt(lease: Lease, onRead: (found: Registered) => void): Promise<Attempt<HostRecord>> {
-    const onClash = (other: HostRecord) => {
-      if (!this.#wasRegistered) this.#clash.note(other);
-    };
-    const order = { host: this.#host, lease, wasRegistered: this.#wasRegistered, onRead, onClash };
-    return attemptRegistration(this.#store, order);
-  }
-
-  async #update(fields: Partial<HostRecord>): Promise<void> {
-    const key = keys.host(this.#host.id);
-    await this.#writes.run(key, async () => {
-      const host = { ...this.#host, ...fields };
-      await transact(this.#store, async (): Promise<Attempt<void>> => {
-        const own = await this.#store.get(key);
-        if (!own || isOthers(parseRecord(hostRecord, own), host)) return { result: undefined };
-        const write = { put: key, value: formatRecord(host) };
-        return { result: undefined, conditions: [asRead(key, own)], writes: [write] };
-      });
-      this.#host = host;
+    void lease.lost.then(() => {
+      this.#lease = undefined;
+      this.#sweep.hint();
     });
   }
-}
 
-function isOthers(record: HostRecord, host: HostRecord): boolean {
-  return record.machine !== host.machine;
+  #write(lease: Lease): Promise<Registration> {
+    const order = { host: this.host, lease, wasRegistered: this.#wasRegistered, clash: this.clash };
+    return transact(this.store, registrationAttempt(this.store, order));
+  }
 }

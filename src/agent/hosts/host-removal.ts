@@ -1,23 +1,17 @@
 import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
-import { type LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
+import type { LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
 import { attemptRemoval, releaseGlobalPools } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
-import { endpointRecord } from '../../model/endpoint.js';
+import { isBindingOf } from '../../model/binding.js';
 import type { KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { macRecord } from '../../model/mac.js';
-import { networkRecord } from '../../model/network.js';
-import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
-import { Replica } from '../../replica/replica.js';
-import { RecordReader } from '../../store/record-reader.js';
 import type { Condition, Entry, Store } from '../../store/store.js';
-import { type Attempt, transact } from '../../store/transact.js';
-import { loadLocalState } from '../local/local-state.js';
-import { followOwnBindings } from '../local/own-bindings.js';
-import { chooseHost, claimantOf, listKnownHosts } from './known-hosts.js';
+import { type Attempt, asRead, transact } from '../../store/transact.js';
+import { listLocalState } from '../local/local-state.js';
+import { chooseHost, HOST_OF, listKnownHosts } from './known-hosts.js';
 
 export interface HostRemovalParts {
   readonly store: Store;
@@ -57,52 +51,35 @@ export async function removeHost(parts: HostRemovalParts, wanted: string): Promi
 }
 
 class HostRemoval {
-  readonly #parts: HostRemovalParts;
-  readonly #host: KnownHost;
   readonly #silent: Condition;
 
-  constructor(parts: HostRemovalParts, host: KnownHost) {
-    this.#parts = parts;
-    this.#host = host;
+  constructor(
+    private readonly parts: HostRemovalParts,
+    private readonly host: KnownHost,
+  ) {
     this.#silent = { key: keys.alive(host.id), is: 'absent' };
   }
 
   async run(): Promise<void> {
-    const { id, name = id } = this.#host;
+    const { id, name = id } = this.host;
     await this.#requireSilent();
-    const local = await this.#loadLocal();
-    await using ipam = this.#parts.ipamOf({ id, name });
+    const local = await listLocalState(this.parts.store, id, this.parts.logger);
+    await using ipam = this.parts.ipamOf({ id, name });
     await this.#removeEndpoints(local, ipam);
     await this.#releaseHolds(ipam);
-    await this.#removeEach(keys.addresses(), claimantOf);
+    await this.#removeEach(keys.addresses(), HOST_OF.address);
     for (const network of local.listNetworks()) await this.#removeNetwork(network);
     // Of networks that are gone.
-    await this.#removeEach(keys.endpoints(), (entry) => findRecord(endpointRecord, entry)?.hostId);
-    await this.#removeEach(keys.macs(), (entry) => findRecord(macRecord, entry)?.hostId);
-    await this.#removeEach(keys.bindings(), ({ key }) => key.split('/')[2]);
+    await this.#removeEach(keys.endpoints(), HOST_OF.endpoint);
+    await this.#removeEach(keys.macs(), HOST_OF.mac);
+    await this.#removeEach(keys.bindings(), ({ key }) => (isBindingOf(key, id) ? id : undefined));
     await this.#transact(() => this.#attemptEnd());
   }
 
-  /** Throws INTERNAL when a newer xnet wrote any of it: nobody here knows what it means. */
-  async #loadLocal(): Promise<LocalNetworks> {
-    const { store, logger } = this.#parts;
-    const records = new RecordReader(logger);
-    await using replica = new Replica(store, records);
-    const networks = replica.follow(keys.networks(), networkRecord);
-    const { id: hostId } = this.#host;
-    const bindings = followOwnBindings(replica, hostId);
-    const local = new LocalNetworks();
-    if (!(await loadLocalState({ replica, hostId, networks, bindings, local, records })))
-      throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
-    const [problem] = records.problems;
-    if (problem !== undefined) throw new XnetError('INTERNAL', problem);
-    return local;
-  }
-
   async #removeEndpoints(local: LocalNetworks, { addressBook }: HostIpam): Promise<void> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     const claims = { endpointsOf: () => undefined, hostName: (id: string) => id };
-    const records = new EndpointRecords({ store, hostId: this.#host.id, local, addressBook, ...claims });
+    const records = new EndpointRecords({ store, hostId: this.host.id, local, addressBook, ...claims });
     for (const endpoint of local.listAllEndpoints()) {
       await this.#requireSilent();
       await records.remove(endpoint);
@@ -117,34 +94,32 @@ class HostRemoval {
   }
 
   async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
-    const { store, pools } = this.#parts;
+    const { store, pools } = this.parts;
     const removal = { store, ownActions: new OwnActions() };
-    const binding = { networkId: record.id, hostId: this.#host.id, dockerNetworkId };
+    const binding = { networkId: record.id, hostId: this.host.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
     await releaseGlobalPools(pools, removed);
   }
 
   /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */
   async #removeEach(prefix: string, hostIdOf: (entry: Entry) => string | undefined): Promise<void> {
-    const { store } = this.#parts;
-    let more = true;
-    while (more) {
-      more = await this.#transact(async () => {
-        const { entries } = await store.list(prefix);
-        const found = entries.filter((entry) => hostIdOf(entry) === this.#host.id);
-        const batch = found.slice(0, BATCH);
-        return {
-          result: found.length > BATCH,
-          conditions: batch.map(({ key, revision }): Condition => ({ key, is: 'at', revision })),
-          writes: batch.map(({ key }) => ({ remove: key })),
-        };
-      });
-    }
+    const { store } = this.parts;
+    const isMoreLeft = await this.#transact(async () => {
+      const { entries } = await store.list(prefix);
+      const found = entries.filter((entry) => hostIdOf(entry) === this.host.id);
+      const batch = found.slice(0, BATCH);
+      return {
+        result: found.length > BATCH,
+        conditions: batch.map((entry) => asRead(entry.key, entry)),
+        writes: batch.map(({ key }) => ({ remove: key })),
+      };
+    });
+    if (isMoreLeft) await this.#removeEach(prefix, hostIdOf);
   }
 
   async #attemptEnd(): Promise<Attempt<void>> {
-    const { id, vtep } = this.#host;
-    const holder = vtep === undefined ? undefined : await this.#parts.store.get(keys.vtep(vtep));
+    const { id, vtep } = this.host;
+    const holder = vtep === undefined ? undefined : await this.parts.store.get(keys.vtep(vtep));
     const own = holder?.value === id ? [{ remove: holder.key }] : [];
     return {
       result: undefined,
@@ -155,7 +130,7 @@ class HostRemoval {
 
   /** Nothing is written unless the host is silent still. */
   #transact<T>(attempt: () => Promise<Attempt<T>>): Promise<T> {
-    return transact(this.#parts.store, async () => {
+    return transact(this.parts.store, async () => {
       await this.#requireSilent();
       const { result, ...commit } = await attempt();
       if (!commit.writes || commit.writes.length === 0) return { result };
@@ -164,10 +139,10 @@ class HostRemoval {
   }
 
   async #requireSilent(): Promise<void> {
-    if (!(await this.#parts.store.get(this.#silent.key))) return;
+    if (!(await this.parts.store.get(this.#silent.key))) return;
     throw new XnetError(
       'IN_USE',
-      `${titleOf(this.#host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
+      `${titleOf(this.host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
     );
   }
 }

@@ -12,7 +12,6 @@ import type { View } from '../../replica/view.js';
 export class HostsView implements AsyncDisposable {
   readonly #hosts: View<HostRecord>;
   readonly #signsOfLife: View<string>;
-  readonly #listeners = new Set<() => void>();
   #aliveByVtep: ReadonlyMap<string, string> = new Map();
   /** When hosts were seen to fall silent, by id. */
   readonly #silentSince = new Map<string, Date>();
@@ -36,6 +35,11 @@ export class HostsView implements AsyncDisposable {
 
   find(hostId: string): HostRecord | undefined {
     return this.#hosts.get(keys.host(hostId))?.record;
+  }
+
+  /** For messages: its id where its name is not known. */
+  nameOf(hostId: string): string {
+    return this.find(hostId)?.name ?? hostId;
   }
 
   /** VTEP of a host; undefined when it is not registered, or is silent and another host that is alive has its VTEP now. */
@@ -70,8 +74,10 @@ export class HostsView implements AsyncDisposable {
 
   /** Calls `listener` after each change, until the returned function is called. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const forget = [this.#hosts.onChange(listener), this.#signsOfLife.onChange(listener)];
+    return () => {
+      for (const each of forget) each();
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,6 +92,5 @@ export class HostsView implements AsyncDisposable {
   #changed(): void {
     const alive = this.#hosts.records.filter(({ id }) => this.isAlive(id));
     this.#aliveByVtep = new Map(alive.map(({ vtep, id }) => [vtep, id] as const));
-    for (const listener of this.#listeners) listener();
   }
 }

@@ -5,6 +5,7 @@ import { bindingRecord } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord, type KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
+import { macRecord } from '../../model/mac.js';
 import { poolReferenceRecord } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Store } from '../../store/store.js';
@@ -13,21 +14,16 @@ import { isHostId } from './host-identity.js';
 /** Everything that is of hosts, in the store's order of keys; while the store is away what was last known. Throws the store's errors. */
 export async function listKnownHosts(store: Pick<Store, 'list'>): Promise<KnownHost[]> {
   const { entries: alive, recalled } = await store.list(keys.aliveHosts());
-  const [hosts, bindings, endpoints, references, addresses] = await Promise.all(
-    [keys.hosts(), keys.bindings(), keys.endpoints(), keys.poolReferences(), keys.addresses()].map(
-      async (prefix) => (await store.list(prefix)).entries,
-    ),
-  );
-  const records = new Map(
-    (hosts ?? []).flatMap((entry) => {
-      const record = findRecord(hostRecord, entry);
-      return record ? [[record.id, record] as const] : [];
-    }),
-  );
-  const bound = idsOf(bindings, (entry) => findRecord(bindingRecord, entry)?.hostId);
-  const joined = idsOf(endpoints, (entry) => findRecord(endpointRecord, entry)?.hostId);
-  const holding = idsOf(references, (entry) => findRecord(poolReferenceRecord, entry)?.hostId);
-  const claiming = idsOf(addresses, claimantOf);
+  const read = async <T>(prefix: string, readOne: (entry: Entry) => T | undefined) =>
+    (await store.list(prefix)).entries.flatMap((entry) => readOne(entry) ?? []);
+  const [found, bound, joined, holding, claiming] = await Promise.all([
+    read(keys.hosts(), (entry) => findRecord(hostRecord, entry)),
+    read(keys.bindings(), HOST_OF.binding),
+    read(keys.endpoints(), HOST_OF.endpoint),
+    read(keys.poolReferences(), HOST_OF.hold),
+    read(keys.addresses(), HOST_OF.address),
+  ]);
+  const records = new Map(found.map((record) => [record.id, record]));
   const ids = new Set([...records.keys(), ...bound, ...joined, ...holding, ...claiming]);
   return [...ids].filter(isHostId).map((id) => {
     const record = records.get(id);
@@ -56,15 +52,15 @@ export function chooseHost(hosts: readonly KnownHost[], wanted: string): KnownHo
   throw new XnetError('INVALID', `${named.length} hosts are called ${quoted(wanted)}; give one's id: ${ids}`);
 }
 
-/**
- * The host that has the address for a container. Undefined for an address that rests, and for gateways, which are
- * removed with the holds on pools.
- */
-export function claimantOf(entry: Entry): string | undefined {
-  const record = findRecord(addressRecord, entry);
-  return record && endpointHolder(record);
-}
-
-function idsOf(entries: readonly Entry[] | undefined, idOf: (entry: Entry) => string | undefined): string[] {
-  return (entries ?? []).flatMap((entry) => idOf(entry) ?? []);
-}
+/** The host whose record it is; undefined: nobody's, or unreadable. */
+export const HOST_OF = {
+  binding: (entry: Entry) => findRecord(bindingRecord, entry)?.hostId,
+  endpoint: (entry: Entry) => findRecord(endpointRecord, entry)?.hostId,
+  mac: (entry: Entry) => findRecord(macRecord, entry)?.hostId,
+  hold: (entry: Entry) => findRecord(poolReferenceRecord, entry)?.hostId,
+  /** Nobody's is an address that rests, and a gateway, which is removed with the holds on pools. */
+  address: (entry: Entry) => {
+    const record = findRecord(addressRecord, entry);
+    return record && endpointHolder(record);
+  },
+};

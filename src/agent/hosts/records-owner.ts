@@ -95,6 +95,11 @@ export class RecordsOwner {
   }
 }
 
+/** Another machine, or another run of this one, has registered since. */
+export function isOthers(record: HostRecord, { machine }: HostRecord): boolean {
+  return record.machine !== machine;
+}
+
 function isSameRun(record: HostRecord, { machine }: HostRecord): boolean {
   return record.machine !== undefined && record.machine === machine;
 }

@@ -1,65 +1,81 @@
 import { XnetError } from '../../errors.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { formatRecord, parseRecord } from '../../model/record.js';
-import type { Lease, Store, Write } from '../../store/store.js';
+import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
+import type { Entry, Lease, Store } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import { listKnownHosts } from './known-hosts.js';
-import { isOtherAlive, otherAliveError, type Registered } from './records-owner.js';
+import {
+  type IdentityClash,
+  isOtherAlive,
+  isOthers,
+  otherAliveError,
+  type Registered,
+} from './records-owner.js';
 
 export interface RegistrationOrder {
   readonly host: HostRecord;
   readonly lease: Lease;
   /** This process has registered before: if the record is another machine's now, that machine took it from this one. */
   readonly wasRegistered: boolean;
-  /** Called with what the store had before this registration, whose commit may be of unknown outcome. */
-  readonly onRead: (found: Registered) => void;
-  /** Called with the record of another machine that is alive with this id, before IN_USE is thrown. */
-  readonly onClash: (other: HostRecord) => void;
+  readonly clash: IdentityClash;
+}
+
+export interface Registration {
+  /** As it is written. */
+  readonly host: HostRecord;
+  /** What the store had before. */
+  readonly before: Registered;
 }
 
 /**
- * Results in the record as it is written. A silent host whose VTEP this one has now keeps its record as long as it has networks or
+ * For one transaction. A silent host whose VTEP this one has now keeps its record as long as it has networks or
  * endpoints: others must see that it is silent. Throws IN_USE when another machine has the id or the VTEP and is alive.
  */
-export async function attemptRegistration(
+export function registrationAttempt(
   store: Store,
   order: RegistrationOrder,
-): Promise<Attempt<HostRecord>> {
-  const { lease, onRead } = order;
+): () => Promise<Attempt<Registration>> {
+  const { lease } = order;
   const { id, vtep } = order.host;
-  const [own, holder, alive] = await Promise.all([
-    store.get(keys.host(id)),
-    store.get(keys.vtep(vtep)),
-    store.get(keys.alive(id)),
-  ]);
-  const former = own && parseRecord(hostRecord, own);
-  const registered = { record: former, isAlive: alive !== undefined };
-  checkSameMachine(registered, order);
-  if (alive?.value !== lease.id) onRead(registered);
-  const taken = holder && holder.value !== id ? holder.value : undefined;
-  if (taken !== undefined) await checkGone(store, taken, vtep);
-  const isEmpty = taken !== undefined && (await hasNothing(store, taken));
-  const formerVtep = await planFormerVtep(store, former, vtep);
-  const host = withDockerFacts(order.host, former);
-  return {
-    result: host,
-    conditions: [asRead(keys.host(id), own), asRead(keys.vtep(vtep), holder), asRead(keys.alive(id), alive)],
-    writes: [
-      { put: keys.host(id), value: formatRecord(host) },
-      { put: keys.vtep(vtep), value: id },
-      { put: keys.alive(id), value: lease.id, lease },
-      ...formerVtep,
-      ...(isEmpty ? [{ remove: keys.host(taken) }] : []),
-    ],
+  let before: Registered = { isAlive: false };
+  return async () => {
+    const [own, holder, alive] = await Promise.all(
+      [keys.host(id), keys.vtep(vtep), keys.alive(id)].map((key) => store.get(key)),
+    );
+    const former = own && parseRecord(hostRecord, own);
+    const registered = { record: former, isAlive: alive !== undefined };
+    checkSameMachine(registered, order);
+    // Else this registration has been committed already, with its fate unknown.
+    if (alive?.value !== lease.id) before = registered;
+    const taken = holder && holder.value !== id ? holder.value : undefined;
+    if (taken !== undefined) await checkGone(store, taken, vtep);
+    const isEmpty = taken !== undefined && (await hasNothing(store, taken));
+    const formerClaim = await findFormerClaim(store, former, vtep);
+    const host = withDockerFacts(order.host, former);
+    return {
+      result: { host, before },
+      conditions: [
+        asRead(keys.host(id), own),
+        asRead(keys.vtep(vtep), holder),
+        asRead(keys.alive(id), alive),
+      ],
+      writes: [
+        { put: keys.host(id), value: formatRecord(host) },
+        { put: keys.vtep(vtep), value: id },
+        { put: keys.alive(id), value: lease.id, lease },
+        ...(formerClaim ? [{ remove: formerClaim.key }] : []),
+        ...(isEmpty ? [{ remove: keys.host(taken) }] : []),
+      ],
+    };
   };
 }
 
-function checkSameMachine(registered: Registered, { host, wasRegistered, onClash }: RegistrationOrder): void {
+function checkSameMachine(registered: Registered, { host, wasRegistered, clash }: RegistrationOrder): void {
   const { record } = registered;
   // An address proves nothing against the machine that had it when the record was taken.
   if (!record || !isOtherAlive(registered, wasRegistered ? { ...host, vtep: '' } : host)) return;
-  onClash(record);
+  if (!wasRegistered) clash.note(record);
   throw otherAliveError(record);
 }
 
@@ -76,11 +92,7 @@ async function checkGone(store: Store, otherId: string, vtep: string): Promise<v
 /** Docker has not been looked at yet when xnet starts. */
 function withDockerFacts(host: HostRecord, former: HostRecord | undefined): HostRecord {
   const { gatewaySubnets = former?.gatewaySubnets, dockerDatabase = former?.dockerDatabase } = host;
-  return {
-    ...host,
-    ...(gatewaySubnets && { gatewaySubnets }),
-    ...(dockerDatabase !== undefined && { dockerDatabase }),
-  };
+  return { ...host, gatewaySubnets, dockerDatabase };
 }
 
 /** For example a machine that was installed anew after xnet was removed from it. */
@@ -89,13 +101,26 @@ async function hasNothing(store: Store, hostId: string): Promise<boolean> {
   return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;
 }
 
-/** The claim of this host's former address goes, unless another host has it by now. */
-async function planFormerVtep(
+/**
+ * One try to give up the claim of the host's former address, which is gone. Two hosts that swap theirs would else wait for
+ * each other for ever.
+ */
+export async function attemptGiveUp(store: Store, host: HostRecord): Promise<Attempt<void>> {
+  const entry = await store.get(keys.host(host.id));
+  const own = entry && findRecord(hostRecord, entry);
+  // Another machine may have taken this one's record, and has its own address in it.
+  const claim = own && !isOthers(own, host) ? await findFormerClaim(store, own, host.vtep) : undefined;
+  if (!claim) return { result: undefined };
+  return { result: undefined, conditions: [asRead(claim.key, claim)], writes: [{ remove: claim.key }] };
+}
+
+/** The claim of the address with which the host is registered, unless that is `vtep`, or another host has it by now. */
+async function findFormerClaim(
   store: Store,
   registered: HostRecord | undefined,
   vtep: string,
-): Promise<Write[]> {
-  if (!registered || registered.vtep === vtep) return [];
-  const holder = await store.get(keys.vtep(registered.vtep));
-  return holder?.value === registered.id ? [{ remove: holder.key }] : [];
+): Promise<Entry | undefined> {
+  if (!registered || registered.vtep === vtep) return undefined;
+  const claim = await store.get(keys.vtep(registered.vtep));
+  return claim?.value === registered.id ? claim : undefined;
 }

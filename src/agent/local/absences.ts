@@ -3,25 +3,18 @@
  * change while they are read.
  */
 export class Absences {
-  readonly #since = new Map<string, number>();
-  readonly #nowMs: () => number;
-
-  constructor(nowMs = () => performance.now()) {
-    this.#nowMs = nowMs;
-  }
+  #since: ReadonlyMap<string, number> = new Map();
 
   /** What is missing at this look; all else is forgotten. */
   note(missing: Iterable<string>): void {
-    const now = this.#nowMs();
-    const former = new Map(this.#since);
-    this.#since.clear();
-    for (const id of missing) this.#since.set(id, former.get(id) ?? now);
+    const now = performance.now();
+    this.#since = new Map([...missing].map((id) => [id, this.#since.get(id) ?? now]));
   }
 
   /** Missing at this look, and already `ms` ago. */
   isLongerThan(id: string, ms: number): boolean {
     const since = this.#since.get(id);
-    return since !== undefined && this.#nowMs() - since >= ms;
+    return since !== undefined && performance.now() - since >= ms;
   }
 
   get size(): number {

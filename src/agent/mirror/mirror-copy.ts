@@ -1,6 +1,7 @@
 /** The Docker networks that the mirror makes, and what the cluster keeps for that. Pure. */
 import type { DockerNetwork, DockerNetworkSpec } from '../../docker/engine.js';
-import type { MirrorRecord } from '../../model/network.js';
+import { OUR_DRIVER } from '../../docker/own-plugin.js';
+import { type MirrorRecord, mirrorRecord } from '../../model/network.js';
 
 /** `-o` and `--ipam-opt` with which copies name their network. */
 export const ID_OPTION = 'xnet.id';
@@ -25,47 +26,25 @@ export const GATEWAY_BRIDGE_SPEC: DockerNetworkSpec = {
 };
 
 /** What the cluster keeps of a Docker network, for the copies. */
-export function mirrorOf(dockerNetwork: DockerNetwork, driver: string): MirrorRecord {
-  const { name, internal, attachable, ipv4, ipv6, labels, options, ipam } = dockerNetwork;
-  return {
-    name,
-    internal,
-    attachable,
-    ipv6,
-    ...(!ipv4 && { ipv4: false as const }),
-    labels: { ...labels },
-    options: { ...options },
-    ipam: {
-      driver: ipam.driver === driver ? 'xnet' : ipam.driver,
-      options: { ...ipam.options },
-      subnets: ipam.subnets.map(({ auxiliary, ...rest }) => ({
-        ...rest,
-        ...(auxiliary && { auxiliary: { ...auxiliary } }),
-      })),
-    },
-  };
+export function mirrorOf({ ipv4, ...dockerNetwork }: DockerNetwork): MirrorRecord {
+  return mirrorRecord.parse(ipv4 ? dockerNetwork : { ...dockerNetwork, ipv4 });
 }
 
-/** The Docker network to make on a host. Docker's own IPAM serves one host alone, so copies use xnet's. */
-export function copyOf(networkId: string, mirror: MirrorRecord, driver: string): DockerNetworkSpec {
+/** The Docker network to make on a host. */
+export function copyOf(networkId: string, mirror: MirrorRecord): DockerNetworkSpec {
   const { ipam, ipv4 = true, removal: _, former: _former, ...rest } = mirror;
-  const clusterIpam = ipam.driver === 'xnet' || ipam.driver === 'default';
+  const own = { [ID_OPTION]: networkId };
   return {
     ...rest,
     ipv4,
-    driver,
-    options: { ...mirror.options, [ID_OPTION]: networkId },
-    ipam: {
-      driver: clusterIpam ? driver : ipam.driver,
-      options:
-        ipam.driver === 'default'
-          ? { [ID_OPTION]: networkId }
-          : ipamOptions(ipam.options, networkId, clusterIpam),
-      subnets: ipam.subnets,
-    },
+    driver: OUR_DRIVER,
+    options: { ...mirror.options, ...own },
+    ipam: { ...copyOfIpam(ipam, own), subnets: ipam.subnets },
   };
 }
 
-function ipamOptions(options: Readonly<Record<string, string>>, networkId: string, clusterIpam: boolean) {
-  return clusterIpam ? { ...options, [ID_OPTION]: networkId } : options;
+/** Docker's own IPAM serves one host alone, so copies use xnet's. */
+function copyOfIpam({ driver, options }: MirrorRecord['ipam'], own: Readonly<Record<string, string>>) {
+  if (driver === 'default') return { driver: OUR_DRIVER, options: own };
+  return { driver, options: driver === OUR_DRIVER ? { ...options, ...own } : options };
 }

@@ -1,18 +1,12 @@
-/** Who uses a network: endpoints anywhere, and containers of this host that do not run. Pure. */
+/** Whose a Docker network is, and who uses it: endpoints anywhere, and containers of this host that do not run. Pure. */
 import type { DockerContainer, DockerNetwork } from '../../docker/engine.js';
-import type { BindingRecord } from '../../model/binding.js';
-import type { NetworkRecord } from '../../model/network.js';
-import type { MirrorView } from './mirror-plan.js';
+import { OUR_DRIVER } from '../../docker/own-plugin.js';
+import type { MirrorView } from './mirror-view.js';
 
 type Use = Pick<MirrorView, 'used' | 'bindings' | 'dockerNetworks' | 'containers'>;
 
-/** Under removal, or not known to have its name for itself: whether it is used decides what becomes of it. */
-export function isQuestionable(
-  { id, name, mirror }: NetworkRecord,
-  bindings: readonly BindingRecord[],
-): boolean {
-  if (mirror) return mirror.removal !== undefined;
-  return name === undefined && bindings.some(({ networkId }) => networkId === id);
+export function isOurs({ driver, scope }: DockerNetwork): boolean {
+  return driver === OUR_DRIVER && scope === 'local';
 }
 
 export function isInUse(view: Use, networkId: string): boolean {

@@ -18,175 +18,50 @@
  * - Names held by something else are reported and left alone.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { DockerContainer, DockerNetwork } from '../../docker/engine.js';
-import { Prefix } from '../../inet/prefix.js';
+import type { DockerNetwork } from '../../docker/engine.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
-import type { DockerFacts } from '../hosts/host-registration.js';
-import { GATEWAY_BRIDGE, ID_OPTION, mirrorOf } from './mirror-copy.js';
-import { isConnectedTo, isInUse, isUsedHere } from './mirror-members.js';
+import { ID_OPTION, mirrorOf } from './mirror-copy.js';
+import { isConnectedTo, isInUse, isOurs, isUsedHere } from './mirror-members.js';
+import type { MirrorPlan } from './mirror-step.js';
+import { findSharedPools, planGatewayBridge } from './mirror-subnets.js';
+import type { MirrorView } from './mirror-view.js';
 
 /** `-o` and `--ipam-opt`. */
 const NAME_OPTION = 'xnet.name';
 const MIRROR_OPTION = 'xnet.mirror';
 
-export interface MirrorView {
-  readonly hostId: string;
-  /** Name under which Docker knows xnet: `xnet`, or `xnet:latest` for a managed plugin. */
-  readonly driver: string;
-  readonly networks: readonly NetworkRecord[];
-  /** Of this host. */
-  readonly bindings: readonly BindingRecord[];
-  /** Networks, by id, that have endpoints on any host. */
-  readonly used: ReadonlySet<string>;
-  /** Of this host, also those that do not run; none where no rule asks for them (see `needsContainers`). */
-  readonly containers: readonly DockerContainer[];
-  /** All networks of this host's Docker. */
-  readonly dockerNetworks: readonly DockerNetwork[];
-  /** Subnets of this host's docker_gwbridge and its network database, as the cluster knows them. */
-  readonly published: Partial<DockerFacts> & Pick<DockerFacts, 'gatewaySubnets'>;
-  /** Identity of Docker's network database (see `databaseOf`). */
-  readonly database: string;
-  /** Bound Docker networks, by id, that are certainly not in Docker any more. */
-  readonly gone: ReadonlySet<string>;
-  /** What a binding is to have for `seen`, by Docker network id, where that could not be written yet. */
-  readonly made: ReadonlyMap<string, BindingRecord['seen']>;
-  /** Docker networks of xnet, by id, that have been without a binding for long. */
-  readonly strays: ReadonlySet<string>;
-  /**
-   * Networks of the cluster, by id, that a user of this host removed a moment ago. He, or a tool (Compose), may be about to
-   * create one of that name again (`awaited`, for a shorter while), or has done so.
-   */
-  readonly justRemoved: ReadonlySet<string>;
-  readonly awaited: ReadonlySet<string>;
-}
-
-/** A user removed it on another host; its network is no longer in the cluster. */
-export type RemovalCause = 'removed' | 'orphan';
-
-export type MirrorStep =
-  /** Let the cluster know of a network that a user created here. */
-  | { readonly do: 'publish'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
-  /** Bind a Docker network to the network of the cluster that has its name, and is the same but for labels. */
-  | {
-      readonly do: 'join';
-      readonly networkId: string;
-      readonly dockerNetwork: DockerNetwork;
-      readonly holderId: string;
-    }
-  /** Note in the binding that the Docker network is there. */
-  | { readonly do: 'see'; readonly networkId: string; readonly dockerNetwork: DockerNetwork }
-  /** Make the Docker network of a mirrored network. */
-  | { readonly do: 'copy'; readonly network: NetworkRecord }
-  /** Remove a Docker network; Docker refuses when it has an endpoint. `networkId`: of the cause. */
-  | {
-      readonly do: 'remove';
-      readonly dockerNetwork: DockerNetwork;
-      readonly networkId: string;
-      readonly cause: RemovalCause;
-    }
-  /** Put a copy of `networkId` in the place of a Docker network. `labels`: which it has from now on. */
-  | {
-      readonly do: 'replace';
-      readonly dockerNetwork: DockerNetwork;
-      readonly networkId: string;
-      readonly labels?: MirrorRecord['labels'];
-    }
-  /** Make docker_gwbridge before Docker does, so that Docker's IPAM keeps its subnet out of new networks. */
-  | { readonly do: 'bridge' }
-  /** Let the cluster know of its subnets, so that no host creates a network that overlaps them. */
-  | { readonly do: 'announce'; readonly facts: DockerFacts }
-  /** Undo a removal: endpoints are left, or containers of this host belong to the network (`here`). */
-  | { readonly do: 'keep'; readonly networkId: string; readonly here: boolean }
-  /** Connect containers that do not run to the Docker network that replaced theirs. */
-  | {
-      readonly do: 'reconnect';
-      readonly dockerNetwork: DockerNetwork;
-      readonly containerIds: readonly string[];
-    }
-  /** Unbind a Docker network that is gone; `lost`: nobody removed it. */
-  | { readonly do: 'unbind'; readonly binding: BindingRecord; readonly lost: boolean };
-
-export interface MirrorPlan {
-  readonly steps: readonly MirrorStep[];
-  /** Texts for `xnet status`. */
-  readonly problems: readonly string[];
-}
-
 export function planMirror(view: MirrorView): MirrorPlan {
-  const ours = view.dockerNetworks.filter((each) => isOurs(each, view.driver));
-  const plans = [
-    planGatewayBridge(view, ours),
-    ...ours.map((dockerNetwork) => planPresent(view, dockerNetwork)),
-    ...view.networks.map((network) => planNetwork(view, network, ours)),
-    ...view.bindings.map((binding) => planGone(view, binding)),
-    planSharedPools(view),
+  const ours = view.dockerNetworks.filter(isOurs);
+  return [
+    ...planGatewayBridge(view, ours),
+    ...ours.flatMap((dockerNetwork) => planPresent(view, dockerNetwork)),
+    ...view.networks.flatMap((network) => planNetwork(view, network, ours)),
+    ...view.bindings.flatMap((binding) => planGone(view, binding)),
+    ...findSharedPools(view),
   ];
-  return {
-    steps: plans.flatMap(({ steps }) => steps),
-    problems: plans.flatMap(({ problems }) => problems),
-  };
 }
 
-/**
- * Docker connects every container of ours to docker_gwbridge too, which it makes at the first one, in a subnet that is
- * free on this host. It cannot start a container in two networks that overlap.
- */
-function planGatewayBridge(
-  { dockerNetworks, published, database: dockerDatabase }: MirrorView,
-  ours: readonly DockerNetwork[],
-): MirrorPlan {
-  const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
-  if (!bridge) return steps({ do: 'bridge' });
-  const overlapping = ours.filter((network) => overlap(network, bridge));
-  const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
-  return {
-    steps: isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce', facts }],
-    problems: overlapping.map(
-      ({ name }) =>
-        `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,
-    ),
-  };
-}
-
-function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
-  return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
-}
-
-function prefixesOf({ ipam }: DockerNetwork): Prefix[] {
-  return ipam.subnets.flatMap(({ subnet }) =>
-    subnet === undefined ? [] : [Prefix.parseInterface(subnet).prefix],
-  );
-}
-
-/** The id of a network that Docker makes with its database and never again. */
-export function databaseOf(dockerNetworks: readonly DockerNetwork[]): string | undefined {
-  return dockerNetworks.find(({ name, driver }) => name === 'host' && driver === 'host')?.id;
-}
-
-const NOTHING: MirrorPlan = { steps: [], problems: [] };
-
-function steps(...all: MirrorStep[]): MirrorPlan {
-  return { steps: all, problems: [] };
-}
-
-function problem(text: string): MirrorPlan {
-  return { steps: [], problems: [text] };
+/** A Docker network's binding and the network that it is bound to, where the view has both. */
+export function findBound({ bindings, networks }: MirrorView, id: string) {
+  const binding = bindings.find(({ dockerNetworkId }) => dockerNetworkId === id);
+  const network = networks.find((each) => each.id === binding?.networkId);
+  return binding && network && { binding, network };
 }
 
 function planPresent(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
-  const binding = view.bindings.find(({ dockerNetworkId }) => dockerNetworkId === dockerNetwork.id);
-  const network = view.networks.find(({ id }) => id === binding?.networkId);
-  if (!binding || !network) return planStray(view, dockerNetwork);
+  const bound = findBound(view, dockerNetwork.id);
+  if (!bound) return planStray(view, dockerNetwork);
+  const { binding, network } = bound;
   if (isMirrorCopy(network, dockerNetwork) && network.mirror?.removal) {
-    if (isInUse(view, network.id)) return NOTHING;
-    return steps({ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' });
+    if (isInUse(view, network.id)) return [];
+    return [{ do: 'remove', dockerNetwork, networkId: network.id, cause: 'removed' }];
   }
   if (!network.mirror && network.name === undefined && isMirrorable(dockerNetwork))
     return planPublication(view, network, dockerNetwork);
   if (binding.seen?.database === view.database && binding.seen.name === dockerNetwork.name)
     return planReconnection(view, network, dockerNetwork);
-  return steps({ do: 'see', networkId: network.id, dockerNetwork });
+  return [{ do: 'see', networkId: network.id, dockerNetwork }];
 }
 
 /** Docker starts no container that names a Docker network which is gone, though another came in its place. */
@@ -199,39 +74,38 @@ function planReconnection(
   const lost = containers.filter(({ endpoints }) =>
     endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
   );
-  if (lost.length === 0) return NOTHING;
-  return steps({ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) });
+  if (lost.length === 0) return [];
+  return [{ do: 'reconnect', dockerNetwork, containerIds: lost.map(({ id }) => id) }];
 }
 
 /** A copy whose network is gone from the cluster goes too. */
 function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
-  if (!strays.has(dockerNetwork.id)) return NOTHING;
+  if (!strays.has(dockerNetwork.id)) return [];
   const networkId = dockerNetwork.options[ID_OPTION];
   if (networkId !== undefined && !networks.some(({ id }) => id === networkId)) {
-    return steps({ do: 'remove', dockerNetwork, networkId, cause: 'orphan' });
+    return [{ do: 'remove', dockerNetwork, networkId, cause: 'orphan' }];
   }
-  return problem(
+  return [
     `Docker network ${dockerNetwork.name} is not known to xnet; remove it (docker network rm ${dockerNetwork.name}) and create it again`,
-  );
+  ];
 }
 
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
-  if (isNameLeaving(view, name)) return NOTHING;
+  if (isNameLeaving(view, name)) return [];
   const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
-  if (!holder) return steps({ do: 'publish', networkId: network.id, dockerNetwork });
+  if (!holder) return [{ do: 'publish', networkId: network.id, dockerNetwork }];
   if (!holder.mirror) {
-    return problem(
+    return [
       `network ${name} is on this host only: the cluster has another of that xnet.name; create it under another name, or with -o ${MIRROR_OPTION}=off`,
-    );
+    ];
   }
-  if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork, view.driver)))
-    return steps({ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id });
-  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo))
-    return problem(conflictText(name));
+  if (!view.used.has(network.id) && isSame(network, holder, mirrorOf(dockerNetwork)))
+    return [{ do: 'join', networkId: network.id, dockerNetwork, holderId: holder.id }];
+  if (view.used.has(network.id) || isUsedHere(view, network.id, isConnectedTo)) return [conflictText(name)];
   // Created in the place of the one that a user has just removed here: its labels are the latest that a user gave.
   const labels = view.justRemoved.has(holder.id) ? { labels: dockerNetwork.labels } : {};
-  return steps({ do: 'replace', dockerNetwork, networkId: holder.id, ...labels });
+  return [{ do: 'replace', dockerNetwork, networkId: holder.id, ...labels }];
 }
 
 /** A network of the name was removed on this host, and it is not known yet whether that is undone: the name is not free. */
@@ -262,31 +136,32 @@ export function conflictText(name: string): string {
 /** Is a mirrored network here, and does a removal stand? */
 function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly DockerNetwork[]): MirrorPlan {
   const { mirror, id } = network;
-  if (!mirror) return NOTHING;
+  if (!mirror) return [];
   if (mirror.removal) {
-    return isInUse(view, id) ? steps({ do: 'keep', networkId: id, here: isUsedHere(view, id) }) : NOTHING;
+    return isInUse(view, id) ? [{ do: 'keep', networkId: id, here: isUsedHere(view, id) }] : [];
   }
   const bound = view.bindings.filter(({ networkId }) => networkId === id);
   const isHere = (each: DockerNetwork) =>
     each.name === mirror.name &&
     (each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id));
-  if (ours.some(isHere)) return NOTHING;
+  if (ours.some(isHere)) return [];
   // Being created, or gone: both are settled before anything is made.
-  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return NOTHING;
-  if (view.awaited.has(id)) return NOTHING;
+  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return [];
+  if (view.awaited.has(id)) return [];
   const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
-  if (!holder) return steps({ do: 'copy', network });
-  return isPlannedFor(view, holder) ? NOTHING : problem(heldText(mirror.name, holder));
+  if (!holder) return [{ do: 'copy', networkId: id, name: mirror.name }];
+  return isPlannedFor(view, holder) ? [] : [heldText(mirror.name, holder)];
 }
 
 /** True when the rules for present networks handle the holder of the name, so that nothing more is to be reported. */
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
-  if (!isOurs(holder, view.driver)) return false;
+  if (!isOurs(holder)) return false;
   // It has just been created.
   const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
   if (!isBound && !view.strays.has(holder.id)) return true;
-  const { steps: own, problems } = planPresent(view, holder);
-  return problems.length > 0 || own.some((step) => ['join', 'remove', 'replace'].includes(step.do));
+  return planPresent(view, holder).some(
+    (each) => typeof each === 'string' || ['join', 'remove', 'replace'].includes(each.do),
+  );
 }
 
 function heldText(name: string, { driver, id }: DockerNetwork): string {
@@ -294,33 +169,9 @@ function heldText(name: string, { driver, id }: DockerNetwork): string {
 }
 
 function planGone({ gone, made, database }: MirrorView, binding: BindingRecord): MirrorPlan {
-  if (!gone.has(binding.dockerNetworkId)) return NOTHING;
+  if (!gone.has(binding.dockerNetworkId)) return [];
   const seen = binding.seen ?? made.get(binding.dockerNetworkId);
-  return steps({ do: 'unbind', binding, lost: seen?.database !== database });
-}
-
-/** Two hosts created them at the same moment, when neither knew of the other (driver/networks/network-pools.ts). */
-function planSharedPools({ networks, bindings }: MirrorView): MirrorPlan {
-  const here = networks.filter(
-    ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
-  );
-  const pairs = here.flatMap((one, index) =>
-    here.slice(index + 1).flatMap((other) => {
-      const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
-      return shared ? [{ subnet: shared.subnet, names: [one.name, other.name].sort() }] : [];
-    }),
-  );
-  return {
-    steps: [],
-    problems: pairs.map(
-      ({ subnet, names }) =>
-        `networks ${names.join(' and ')} were created with one subnet, ${subnet}, so no container can be in both; remove one of them and create it with another --subnet`,
-    ),
-  };
-}
-
-function isOurs({ driver, scope }: DockerNetwork, ourDriver: string): boolean {
-  return driver === ourDriver && scope === 'local';
+  return [{ do: 'unbind', binding, lost: seen?.database !== database }];
 }
 
 function isMirrorCopy({ mirror }: NetworkRecord, dockerNetwork: DockerNetwork): boolean {

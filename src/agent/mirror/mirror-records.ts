@@ -1,14 +1,13 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
+import { isDeepStrictEqual } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type MirrorRecord, type NetworkRecord, networkRecord } from '../../model/network.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
-import type { Condition, Entry, Store, Write } from '../../store/store.js';
-import { type Attempt, transact } from '../../store/transact.js';
-
-export type Seen = NonNullable<BindingRecord['seen']>;
+import type { Entry, Store, Write } from '../../store/store.js';
+import { asRead, changeRecord, transact } from '../../store/transact.js';
 
 /**
  * Makes the network a mirrored one and claims its name. Resolves to false, with nothing written, when the network is
@@ -35,7 +34,11 @@ export async function publishMirror(
     wrote = true;
     return {
       result: true,
-      conditions: [at(network), at(own), { key: keys.name(mirror.name), is: 'absent' }],
+      conditions: [
+        asRead(network.key, network),
+        asRead(own.key, own),
+        { key: keys.name(mirror.name), is: 'absent' },
+      ],
       writes: [
         { put: network.key, value: formatRecord({ ...record, name: mirror.name, mirror }) },
         { put: keys.name(mirror.name), value: record.id },
@@ -46,33 +49,20 @@ export async function publishMirror(
 }
 
 /** The network has these labels from now on, where copies of it are made. */
-export async function relabel(
-  store: Store,
-  networkId: string,
-  labels: MirrorRecord['labels'],
-): Promise<void> {
-  await transact(store, async (): Promise<Attempt<void>> => {
-    const entry = await store.get(keys.network(networkId));
-    const record = entry && parseRecord(networkRecord, entry);
-    if (!entry || !record?.mirror) return { result: undefined };
-    const mirror = { ...record.mirror, labels };
-    return { result: undefined, conditions: [at(entry)], writes: [put(entry, { ...record, mirror })] };
-  });
+export function relabel(store: Store, networkId: string, labels: MirrorRecord['labels']): Promise<void> {
+  return changeRecord(
+    store,
+    keys.network(networkId),
+    networkRecord,
+    ({ mirror, ...network }) => mirror && { ...network, mirror: { ...mirror, labels } },
+  );
 }
 
 /** Notes that Docker has the network. A binding that is gone stays so. */
-export async function noteSeen(store: Store, binding: BindingReference, seen: Seen): Promise<void> {
-  await transact(store, async (): Promise<Attempt<void>> => {
-    const own = await store.get(bindingKey(binding));
-    const record = own && parseRecord(bindingRecord, own);
-    if (!own || (record?.seen?.database === seen.database && record.seen.name === seen.name))
-      return { result: undefined };
-    return {
-      result: undefined,
-      conditions: [at(own)],
-      writes: [{ put: own.key, value: formatRecord({ ...(record as BindingRecord), seen }) }],
-    };
-  });
+export function noteSeen(store: Store, binding: BindingReference, seen: Seen): Promise<void> {
+  return changeRecord(store, bindingKey(binding), bindingRecord, (record) =>
+    isDeepStrictEqual(record.seen, seen) ? undefined : { ...record, seen },
+  );
 }
 
 /** The network as the store has it now. */
@@ -103,11 +93,11 @@ export async function undoRemoval(
     const result = { name: mirror.name, hosts };
     if (await store.get(nameKey)) {
       const { mirror: _dropped, ...plain } = record;
-      return { result, conditions: [at(entry)], writes: [put(entry, plain)] };
+      return { result, conditions: [asRead(entry.key, entry)], writes: [put(entry, plain)] };
     }
     return {
       result,
-      conditions: [at(entry), { key: nameKey, is: 'absent' }],
+      conditions: [asRead(entry.key, entry), { key: nameKey, is: 'absent' }],
       writes: [put(entry, { ...record, name: mirror.name, mirror }), { put: nameKey, value: networkId }],
     };
   });
@@ -121,10 +111,6 @@ export async function hostsWithEndpoints(store: Store, networkId: string): Promi
 
 function bindingKey({ networkId, hostId, dockerNetworkId }: BindingReference): string {
   return keys.binding(networkId, hostId, dockerNetworkId);
-}
-
-function at({ key, revision }: Entry): Condition {
-  return { key, is: 'at', revision };
 }
 
 function put({ key }: Entry, record: NetworkRecord): Write {

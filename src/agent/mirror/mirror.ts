@@ -1,53 +1,16 @@
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
-import type { DockerNetwork, EngineEvent } from '../../docker/engine.js';
-import type { NewNetworks } from '../../driver/networks/new-networks.js';
+import type { EngineEvent } from '../../docker/engine.js';
 import { errorMessage, isXnetError } from '../../errors.js';
-import type { BindingRecord } from '../../model/binding.js';
-import type { NetworkRecord } from '../../model/network.js';
-import type { View } from '../../replica/view.js';
-import { Absences } from '../local/absences.js';
 import { logLookFailure, lookProblems } from './look-failure.js';
-import { applyMirrorStep, isOutdated, type MirrorEffects, stepKey, stepTitle } from './mirror-apply.js';
-import { isDecision, noteDecisions } from './mirror-decisions.js';
-import { isQuestionable } from './mirror-members.js';
-import { databaseOf, type MirrorStep, type MirrorView, planMirror } from './mirror-plan.js';
-import { hostsWithEndpoints } from './mirror-records.js';
-import { NeededContainers } from './needed-containers.js';
-
-export interface MirrorTiming {
-  /** Longest time between two looks, in ms. Default 30000. */
-  readonly sweepMs?: number;
-  /** How long a Docker network must be missing to count as removed, when no event reported that, in ms. Default 5000. */
-  readonly goneMs?: number;
-  /** The same for one that was never seen in Docker: it may be under creation. Default 60000. */
-  readonly unseenMs?: number;
-  /**
-   * How long after the removal of a network here its name is left to whoever removed it, in ms: the network comes back
-   * only then where other hosts use it. Default 3000.
-   */
-  readonly successorMs?: number;
-  /**
-   * How long a network that was created in the place of the removed one is neither published nor replaced while other
-   * hosts have not carried out or undone the removal, in ms. Default 10000.
-   */
-  readonly removalMs?: number;
-}
-
-export interface MirrorParts extends MirrorEffects {
-  /** Of the cluster. */
-  readonly networks: View<NetworkRecord>;
-  /** Of this host. */
-  readonly bindings: View<BindingRecord>;
-  readonly newNetworks: NewNetworks;
-  /** Called at every look with the networks that Docker has. */
-  readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
-  readonly timing?: MirrorTiming;
-}
+import { applyMirrorStep, isOutdated, stepKey, stepTitle } from './mirror-apply.js';
+import { findBound, isNameLeaving, planMirror } from './mirror-plan.js';
+import { isDecision, type MirrorStep } from './mirror-step.js';
+import { type MirrorParts, type MirrorTiming, type MirrorView, MirrorViews } from './mirror-view.js';
 
 /** For messages about its failure. */
 const LOOK = 'compare the networks of the cluster with those of Docker';
-const DEFAULTS = {
+const DEFAULTS: MirrorTiming = {
   sweepMs: 30_000,
   goneMs: 5000,
   unseenMs: 60_000,
@@ -75,60 +38,47 @@ interface Tried {
  * Keeps this host's Docker and the mirrored networks of the cluster equal (the rules are in mirror-plan.ts). Every
  * hint, from the store, from Docker, from a timer, leads to a look at the whole; a failed step is tried again.
  */
-export class Mirror implements AsyncDisposable {
+export class Mirror extends Sweep {
   readonly #parts: MirrorParts;
-  readonly #timing: Required<MirrorTiming>;
   readonly #stop = new AbortController();
-  readonly #sweep: Sweep;
-  readonly #missing = new Absences();
-  readonly #unbound = new Absences();
-  readonly #destroyed = new Set<string>();
-  readonly #containers: NeededContainers;
-  /** Removed networks of the cluster, by id, in whose place a user of this host has created another; of which removal. */
-  readonly #withSuccessor = new Map<string, number>();
+  readonly #views: MirrorViews;
   readonly #tried = new Map<string, Tried>();
   #problems: readonly string[] = [];
   #settle: () => void = () => undefined;
-  readonly #settled = new Promise<void>((resolve) => {
+  /**
+   * Resolves when Docker has its docker_gwbridge, or when the first look at it has failed. Not later: copies that are made
+   * by the same look wait for this.
+   */
+  readonly settled = new Promise<void>((resolve) => {
     this.#settle = resolve;
   });
   #forget: readonly (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
 
-  constructor(parts: MirrorParts) {
-    this.#parts = parts;
-    this.#timing = { ...DEFAULTS, ...parts.timing };
-    this.#containers = new NeededContainers(parts.engine);
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
+  constructor(parts: MirrorParts, timing: Partial<MirrorTiming> = {}) {
+    super({
+      look: () => this.#compare().finally(() => this.#settle()),
       retryMs: FIRST_RETRY_MS * 2,
       onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
     });
+    this.#parts = parts;
+    this.#views = new MirrorViews(parts, { ...DEFAULTS, ...timing });
   }
 
   /** Resolves when the networks are known; the rest goes on behind. */
-  async start(): Promise<void> {
-    const { networks, bindings } = this.#parts;
-    await Promise.all([networks.ready, bindings.ready]);
-    const hint = () => this.#sweep.hint();
-    this.#forget = [networks.onChange(hint), bindings.onChange(hint)];
-    this.#sweep.start();
+  override async start(): Promise<void> {
+    const followed = [this.#parts.clusterNetworks, this.#parts.bindings];
+    await Promise.all(followed.map(({ ready }) => ready));
+    this.#forget = followed.map((view) => view.onChange(() => this.hint()));
+    super.start();
     this.#running = this.#followDocker();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     for (const forget of this.#forget) forget();
-    await this.#sweep[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
     await this.#running;
-  }
-
-  /**
-   * Resolves when Docker has its docker_gwbridge, or when the first look at it has failed. Not later: copies that are made
-   * by the same look wait for this.
-   */
-  get settled(): Promise<void> {
-    return this.#settled;
   }
 
   /** For `xnet status`. */
@@ -140,7 +90,7 @@ export class Mirror implements AsyncDisposable {
       ];
     }
     const failures = [...this.#tried.values()].flatMap(({ failure }) => failure ?? []);
-    return [...this.#problems, ...failures, ...lookProblems(LOOK, this.#sweep.failure)];
+    return [...this.#problems, ...failures, ...lookProblems(LOOK, this.failure)];
   }
 
   async #followDocker(): Promise<void> {
@@ -148,117 +98,38 @@ export class Mirror implements AsyncDisposable {
   }
 
   #take(event: EngineEvent): void {
-    if (event.type === 'network' && event.action === 'destroy') this.#destroyed.add(event.networkId);
-    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.#sweep.hint();
-  }
-
-  async #look(): Promise<number> {
-    try {
-      return await this.#compare();
-    } finally {
-      this.#settle();
-    }
+    if (event.type === 'network' && event.action === 'destroy') this.#views.noteDestroyed(event.networkId);
+    if (isDeparture(event) ? this.problems.length > 0 : isChange(event)) this.hint();
   }
 
   /** Looks, plans and applies once. */
   async #compare(): Promise<number> {
-    const view = await this.#view();
+    const { engine, registration, onListed } = this.#parts;
+    // First Docker: what it has now was bound before, so no network looks unbound for being new.
+    const dockerNetworks = await engine.listNetworks();
+    onListed(dockerNetworks);
+    const view = await this.#views.take(dockerNetworks);
     // Another machine's: what is not in this Docker is no less there.
-    if (!this.#parts.registration.recognize(view.database, view.bindings)) return this.#timing.sweepMs;
-    const { steps, problems } = planMirror(view);
+    if (!registration.recognize(view.database, view.bindings)) return this.#views.pauseMs;
+    const plan = planMirror(view);
+    const steps = plan.filter((each) => typeof each !== 'string');
     if (steps.every((step) => step.do !== 'bridge')) this.#settle();
-    this.#setProblems(problems);
-    noteDecisions(this.#parts.newNetworks, view, steps);
+    this.#setProblems(plan.filter((each) => typeof each === 'string'));
+    this.#noteDecisions(view, steps);
     await this.#applyAll(steps, view.database);
     return this.#nextLookMs();
   }
 
-  async #view(): Promise<MirrorView> {
-    const { engine, hostId, driver } = this.#parts;
-    // First Docker: what it has now was bound before, so no network looks unbound for being new.
-    const dockerNetworks = await engine.listNetworks();
-    this.#parts.onListed(dockerNetworks);
-    const networks = this.#parts.networks.records;
-    const bindings = this.#parts.bindings.records;
-    return {
-      hostId,
-      driver,
-      networks,
-      bindings,
-      dockerNetworks,
-      containers: await this.#containers.find({ networks, bindings, dockerNetworks }),
-      published: this.#parts.registration.dockerFacts,
-      database: databaseOf(dockerNetworks) ?? '',
-      used: await this.#findUsed(networks, bindings),
-      gone: this.#findGone(bindings, dockerNetworks),
-      made: this.#parts.ownActions.made,
-      strays: this.#findStrays(dockerNetworks),
-      justRemoved: new Set(this.#parts.ownActions.findMarked(this.#timing.removalMs).keys()),
-      awaited: this.#findAwaited(networks, dockerNetworks),
-    };
-  }
-
-  /** Asked only of networks of which the plan may need it. */
-  async #findUsed(
-    networks: readonly NetworkRecord[],
-    bindings: readonly BindingRecord[],
-  ): Promise<ReadonlySet<string>> {
-    const questionable = networks.filter((network) => isQuestionable(network, bindings));
-    const answers = await Promise.all(
-      questionable.map(({ id }) => hostsWithEndpoints(this.#parts.store, id)),
-    );
-    return new Set(questionable.filter((_, index) => answers[index]?.length).map(({ id }) => id));
-  }
-
-  /** Networks that were just removed here, in whose place no other has been created yet. */
-  #findAwaited(
-    networks: readonly NetworkRecord[],
-    dockerNetworks: readonly DockerNetwork[],
-  ): ReadonlySet<string> {
-    const marked = this.#parts.ownActions.findMarked(this.#timing.successorMs);
-    for (const { id, mirror } of networks) {
-      // Docker may still be about to remove the former one.
-      const isSuccessor = (each: DockerNetwork) =>
-        each.name === mirror?.name && !mirror.former?.includes(each.id);
-      const markedMs = marked.get(id);
-      if (markedMs !== undefined && dockerNetworks.some(isSuccessor)) this.#withSuccessor.set(id, markedMs);
+  /** Accepts the new networks that the plan leaves as they are, and refuses those that it replaces. */
+  #noteDecisions(view: MirrorView, steps: readonly MirrorStep[]): void {
+    const { newNetworks } = this.#parts;
+    const decisions = new Map(steps.filter(isDecision).map((step) => [step.dockerNetwork.id, step.do]));
+    for (const { id, name } of view.dockerNetworks) {
+      const decision = decisions.get(id);
+      if (decision === 'replace') newNetworks.refuse(id, replacedText(name));
+      // The plan decides nothing on a network that is not in the view yet.
+      else if (!decision && findBound(view, id) && !isNameLeaving(view, name)) newNetworks.accept(id);
     }
-    for (const id of this.#withSuccessor.keys()) if (!marked.has(id)) this.#withSuccessor.delete(id);
-    const awaited = [...marked].filter(([id, markedMs]) => this.#withSuccessor.get(id) !== markedMs);
-    return new Set(awaited.map(([id]) => id));
-  }
-
-  #findGone(
-    bindings: readonly BindingRecord[],
-    dockerNetworks: readonly DockerNetwork[],
-  ): ReadonlySet<string> {
-    const { goneMs, unseenMs } = this.#timing;
-    const present = new Set(dockerNetworks.map(({ id }) => id));
-    const missing = bindings.filter(({ dockerNetworkId }) => !present.has(dockerNetworkId));
-    this.#missing.note(missing.map(({ dockerNetworkId }) => dockerNetworkId));
-    const gone = missing.filter(
-      ({ dockerNetworkId, seen }) =>
-        this.#destroyed.has(dockerNetworkId) ||
-        this.#missing.isLongerThan(dockerNetworkId, seen ? goneMs : unseenMs),
-    );
-    const bound = new Set(bindings.map(({ dockerNetworkId }) => dockerNetworkId));
-    for (const id of this.#destroyed) if (!bound.has(id)) this.#destroyed.delete(id);
-    return new Set(gone.map(({ dockerNetworkId }) => dockerNetworkId));
-  }
-
-  #findStrays(dockerNetworks: readonly DockerNetwork[]): ReadonlySet<string> {
-    const { bindings } = this.#parts;
-    // Of the last seconds before a crash nothing is known until the store answers.
-    if (!bindings.isCurrent) return new Set();
-    // By the keys: bound is bound, also when the record cannot be read.
-    const bound = [...bindings.all()];
-    const isBound = (id: string) => bound.some(({ key }) => key.endsWith(`/${id}`));
-    const unbound = dockerNetworks.filter(
-      ({ id, driver, scope }) => driver === this.#parts.driver && scope === 'local' && !isBound(id),
-    );
-    this.#unbound.note(unbound.map(({ id }) => id));
-    const strays = unbound.filter(({ id }) => this.#unbound.isLongerThan(id, this.#timing.goneMs));
-    return new Set(strays.map(({ id }) => id));
   }
 
   async #applyAll(steps: readonly MirrorStep[], database: string): Promise<void> {
@@ -275,7 +146,7 @@ export class Mirror implements AsyncDisposable {
     try {
       await applyMirrorStep(this.#parts, step, database);
       this.#note(key, undefined);
-      this.#sweep.hint();
+      this.hint();
     } catch (error: unknown) {
       const failure = `cannot ${stepTitle(step)}: ${errorMessage(error)}`;
       this.#note(key, failure, isXnetError(error, 'STORE_UNAVAILABLE') ? AWAY_RETRY_MS : LONGEST_RETRY_MS);
@@ -304,11 +175,12 @@ export class Mirror implements AsyncDisposable {
   /** The longest pause until the next look. */
   #nextLookMs(): number {
     const retries = [...this.#tried.values()].map(({ againMs }) => againMs - performance.now());
-    const watching = this.#missing.size + this.#unbound.size > 0 ? [this.#timing.goneMs] : [];
-    const { sweepMs, successorMs, removalMs } = this.#timing;
-    const succession = this.#parts.ownActions.findMarked(removalMs).size > 0 ? [successorMs] : [];
-    return Math.max(10, Math.min(sweepMs, ...retries, ...watching, ...succession));
+    return Math.max(10, Math.min(this.#views.pauseMs, ...retries));
   }
+}
+
+function replacedText(name: string): string {
+  return `the network ${name} that other hosts have takes the place of the one that was created here; start the container again`;
 }
 
 /** Such an event matters only when a container blocked a step. */

@@ -1,18 +1,14 @@
-import type { DockerNetwork, Engine, EngineEvent } from '../../docker/engine.js';
+import { type Engine, type EngineEvent, prefixesOf } from '../../docker/engine.js';
+import type { HostsFiles } from '../../docker/hosts-files.js';
+import { hasOurAddresses, OUR_DRIVER } from '../../docker/own-plugin.js';
 import { errorMessage } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { Prefix } from '../../inet/prefix.js';
+import type { Prefix } from '../../inet/prefix.js';
 import type { Logger } from '../../observability/logger.js';
 
 export interface ForeignHostsParts {
   readonly engine: Pick<Engine, 'state' | 'watchEvents' | 'listNetworks' | 'listContainers'>;
-  readonly hostsFiles: {
-    noteDockerVersion(version: string): void;
-    correctOf(containerId: string): Promise<void>;
-    removeOf(containerId: string, isWanted: (address: string) => boolean): Promise<void>;
-  };
-  /** Name under which this host's Docker knows xnet. */
-  readonly driver: string;
+  readonly hostsFiles: Pick<HostsFiles, 'noteDockerVersion' | 'correctOf' | 'removeOf'>;
   readonly logger: Logger;
 }
 
@@ -24,15 +20,12 @@ type NetworkEvent = EngineEvent & { readonly type: 'network' };
  * container runs.
  */
 export class ForeignHosts implements AsyncDisposable {
-  readonly #parts: ForeignHostsParts;
   readonly #stop = new AbortController();
   /** Networks of Docker's, which never change: their subnets where xnet gives the addresses, else undefined. */
   readonly #networks = new Map<string, readonly Prefix[] | undefined>();
   #following: Promise<void> | undefined;
 
-  constructor(parts: ForeignHostsParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: ForeignHostsParts) {}
 
   start(): void {
     this.#following = this.#follow();
@@ -44,12 +37,12 @@ export class ForeignHosts implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) {
+    for await (const event of this.parts.engine.watchEvents(this.#stop.signal)) {
       try {
         await this.#take(event);
       } catch (error: unknown) {
         // The engine's state has the failure, for `xnet status`; when Docker answers again, all is looked at again.
-        this.#parts.logger.debug('cannot follow the networks of other drivers', {
+        this.parts.logger.debug('cannot follow the networks of other drivers', {
           error: errorMessage(error),
         });
       }
@@ -58,7 +51,7 @@ export class ForeignHosts implements AsyncDisposable {
 
   async #take(event: EngineEvent): Promise<void> {
     if (event.type === 'resync') await this.#resync();
-    else if (event.type === 'network' && event.driver !== this.#parts.driver) await this.#takeNetwork(event);
+    else if (event.type === 'network' && event.driver !== OUR_DRIVER) await this.#takeNetwork(event);
   }
 
   async #takeNetwork({ action, networkId, containerId }: NetworkEvent): Promise<void> {
@@ -66,7 +59,7 @@ export class ForeignHosts implements AsyncDisposable {
     else if (!this.#networks.has(networkId)) await this.#list();
     const subnets = this.#networks.get(networkId);
     if (!subnets || containerId === undefined) return;
-    const { hostsFiles } = this.#parts;
+    const { hostsFiles } = this.parts;
     if (action === 'connect') await hostsFiles.correctOf(containerId);
     if (action === 'disconnect') {
       const isThere = (address: string) => subnets.some((each) => each.contains(IpAddress.parse(address)));
@@ -76,7 +69,7 @@ export class ForeignHosts implements AsyncDisposable {
 
   /** What was missed: containers that Docker started at its own start, or while xnet was away. */
   async #resync(): Promise<void> {
-    const { engine, hostsFiles } = this.#parts;
+    const { engine, hostsFiles } = this.parts;
     if (engine.state.connected) hostsFiles.noteDockerVersion(engine.state.version);
     await this.#list();
     for (const [networkId, subnets] of this.#networks) {
@@ -86,13 +79,9 @@ export class ForeignHosts implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    const networks = await this.#parts.engine.listNetworks();
+    const networks = await this.parts.engine.listNetworks();
     this.#networks.clear();
-    for (const network of networks) this.#networks.set(network.id, this.#subnetsOf(network));
-  }
-
-  #subnetsOf({ driver, ipam }: DockerNetwork): Prefix[] | undefined {
-    if (driver === this.#parts.driver || ipam.driver !== this.#parts.driver) return undefined;
-    return ipam.subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [Prefix.parse(subnet)]));
+    for (const network of networks)
+      this.#networks.set(network.id, hasOurAddresses(network) ? prefixesOf(network) : undefined);
   }
 }

@@ -6,30 +6,29 @@ import { isDeepStrictEqual } from 'node:util';
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
+import type { HostsFiles } from '../../docker/hosts-files.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { formatRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
+import type { NetworkFollower } from '../forwarding/network-follower.js';
 import { namesOf, swarmNames } from './name-plan.js';
 
 export interface NamePublisherParts {
   readonly store: Store;
   readonly engine: Engine;
-  /** This host's endpoints, by id. */
-  readonly findEndpoint: (endpointId: string) => EndpointRecord | undefined;
-  /** One of them as the store has it, or had it a moment ago; undefined while that is not known. */
-  readonly findStored: (endpoint: EndpointRecord) => EndpointRecord | undefined;
+  readonly local: Pick<LocalNetworks, 'findEndpoint'>;
+  readonly follower: Pick<NetworkFollower, 'findEndpoint'>;
   /** The containers' resolvers, which Docker before 28, or an absence of ours, left without one. */
   readonly sandboxes: {
     has(endpointId: string): boolean;
     enter(endpoint: EndpointRecord, sandboxPath: string): void;
   };
   /** Of containers that run: `sandboxPath` is where the endpoint is. */
-  readonly hostsFiles: {
-    enterRunning(endpointId: string, sandboxPath: string, containerId: string): void;
-  };
+  readonly hostsFiles: Pick<HostsFiles, 'enterRunning'>;
   /** What a resolver answers to one container only. */
   readonly containers: {
     expect(containerId: string): void;
@@ -56,7 +55,6 @@ const RETRY_MS = 1000;
  * with the endpoint. A failure is tried again until it succeeds or the container is gone.
  */
 export class NamePublisher implements AsyncDisposable {
-  readonly #parts: NamePublisherParts;
   readonly #sweepMs: number;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
@@ -66,18 +64,12 @@ export class NamePublisher implements AsyncDisposable {
   readonly #failed = new Set<string>();
   /** What tasks of a swarm were sent since they were started, by container. */
   readonly #signals = new Map<string, Set<number>>();
-  /**
-   * What this process wrote, before the view of the store shows it; undefined: the store may or may not have it. For an
-   * endpoint that is not in here the view is complete: nobody else writes names there.
-   */
-  readonly #written = new WeakMap<EndpointRecord, EndpointNames | undefined>();
   readonly #work = new Set<Promise<void>>();
   /** When all containers are looked at next, in ms: at once when Docker's events begin. */
   #resyncAtMs: number;
   #following: Promise<void> | undefined;
 
-  constructor(parts: NamePublisherParts) {
-    this.#parts = parts;
+  constructor(private readonly parts: NamePublisherParts) {
     this.#sweepMs = parts.sweepMs ?? 30_000;
     this.#resyncAtMs = performance.now() + this.#sweepMs;
     const retryMs = Math.min(RETRY_MS, this.#sweepMs);
@@ -127,13 +119,13 @@ export class NamePublisher implements AsyncDisposable {
       return;
     }
     this.#looking.set(containerId, false);
-    this.#parts.containers.expect(containerId);
+    this.parts.containers.expect(containerId);
     const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
     this.#work.add(work);
   }
 
   async #followDocker(): Promise<void> {
-    for await (const event of this.#parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
+    for await (const event of this.parts.engine.watchEvents(this.#stop.signal)) this.#take(event);
   }
 
   #take(event: EngineEvent): void {
@@ -155,21 +147,18 @@ export class NamePublisher implements AsyncDisposable {
   /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
   async #resync(): Promise<void> {
     this.#resyncAtMs = performance.now() + this.#sweepMs;
-    const all = await this.#parts.engine.listContainers({ all: true });
-    const changed = this.#parts.containers.list(all);
+    const all = await this.parts.engine.listContainers({ all: true });
+    const changed = this.parts.containers.list(all);
     for (const { id } of new Set([...changed, ...all.filter((each) => this.#isStale(each))])) this.hint(id);
   }
 
   #isStale(container: DockerContainer): boolean {
-    const { findEndpoint, findStored, sandboxes } = this.#parts;
-    const mine = container.endpoints.flatMap(({ endpointId }) => findEndpoint(endpointId) ?? []);
-    const lacking = mine.filter((endpoint) => {
-      const stored = findStored(endpoint);
-      return stored && !this.#isNamed(stored, container);
+    const { local, follower, sandboxes } = this.parts;
+    const mine = container.endpoints.flatMap(({ endpointId }) => local.findEndpoint(endpointId) ?? []);
+    return mine.some(({ networkId, id }) => {
+      const stored = follower.findEndpoint(networkId, id);
+      return (stored && !this.#isNamed(stored, container)) || !sandboxes.has(id);
     });
-    // The view is behind, or the store has lost what was written: either way it is written once more.
-    for (const endpoint of lacking) this.#written.set(endpoint, undefined);
-    return lacking.length > 0 || mine.some(({ id }) => !sandboxes.has(id));
   }
 
   #isNamed({ names }: EndpointRecord, container: DockerContainer): boolean {
@@ -188,35 +177,35 @@ export class NamePublisher implements AsyncDisposable {
         this.#failed.delete(containerId);
       } catch (error: unknown) {
         if (!this.#failed.has(containerId)) {
-          this.#parts.logger.warn("cannot publish a container's names; trying again", {
+          this.parts.logger.warn("cannot publish a container's names; trying again", {
             container: containerId,
             error: errorMessage(error),
           });
         }
         this.#failed.add(containerId);
-        this.#parts.containers.failed(containerId);
+        this.parts.containers.failed(containerId);
       }
     } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
     this.#looking.delete(containerId);
   }
 
   async #publish(containerId: string): Promise<void> {
-    const container = await this.#parts.engine.inspectContainer(containerId);
-    if (!container) return this.#parts.containers.forget(containerId);
-    this.#parts.containers.learn(container);
+    const container = await this.parts.engine.inspectContainer(containerId);
+    if (!container) return this.parts.containers.forget(containerId);
+    this.parts.containers.learn(container);
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
     if (sandboxPath !== undefined)
       for (const [endpoint] of named) {
-        this.#parts.sandboxes.enter(endpoint, sandboxPath);
-        this.#parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
+        this.parts.sandboxes.enter(endpoint, sandboxPath);
+        this.parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
       }
     await Promise.all(named.map((each) => this.#write(...each)));
   }
 
   #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {
     return container.endpoints.flatMap(({ endpointId }): [EndpointRecord, EndpointNames][] => {
-      const endpoint = this.#parts.findEndpoint(endpointId);
+      const endpoint = this.parts.local.findEndpoint(endpointId);
       const names = namesOf(container, endpointId, this.#signals.get(container.id));
       return endpoint && names ? [[endpoint, names]] : [];
     });
@@ -224,13 +213,11 @@ export class NamePublisher implements AsyncDisposable {
 
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
   async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
-    const { store, findStored } = this.#parts;
-    const known = this.#written.has(endpoint) ? this.#written.get(endpoint) : findStored(endpoint)?.names;
-    if (isDeepStrictEqual(known, names)) return;
-    const key = keys.endpoint(endpoint.networkId, endpoint.id);
+    const { store, follower } = this.parts;
+    const { networkId, id } = endpoint;
+    if (isDeepStrictEqual(follower.findEndpoint(networkId, id)?.names, names)) return;
+    const key = keys.endpoint(networkId, id);
     const value = formatRecord({ ...endpoint, names });
-    this.#written.set(endpoint, undefined);
-    const { committed } = await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
-    if (committed) this.#written.set(endpoint, names);
+    await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
   }
 }

@@ -1,20 +1,21 @@
 import { Limit } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
-import type { Engine } from '../../docker/engine.js';
+import type { DockerContainer, Engine } from '../../docker/engine.js';
+import type { Endpoints } from '../../driver/endpoints/endpoints.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import type { EndpointRecord } from '../../model/endpoint.js';
 import type { Logger } from '../../observability/logger.js';
+import type { HostRegistration } from '../hosts/host-registration.js';
 import { Absences } from '../local/absences.js';
 
 export interface ForgottenEndpointsParts {
   readonly engine: Pick<Engine, 'listContainers' | 'inspectContainer'>;
   readonly dataplane: Pick<Dataplane, 'listNetworks' | 'listOuterEnds'>;
   readonly local: LocalNetworks;
-  /** False while what is missing here may be on another machine. */
-  readonly isOwner: () => boolean;
-  readonly remove: (endpointId: string) => Promise<void>;
+  readonly registration: Pick<HostRegistration, 'isOwner'>;
+  readonly endpoints: Pick<Endpoints, 'delete'>;
   readonly logger: Logger;
   /** Time between two looks while nothing is missing. Default 10000 ms. */
   readonly sweepMs?: number;
@@ -52,34 +53,25 @@ interface Suspects {
  * for longer than most starts take. When a container ends, Docker first moves the interface back, and then tries for 15
  * s each to call Leave and DeleteEndpoint. For an endpoint that is gone these calls change nothing.
  */
-export class ForgottenEndpoints implements AsyncDisposable {
+export class ForgottenEndpoints extends Sweep {
   readonly #parts: ForgottenEndpointsParts;
-  readonly #sweep: Sweep;
   readonly #gone = new Absences();
   readonly #outside = new Absences();
 
   constructor(parts: ForgottenEndpointsParts) {
-    this.#parts = parts;
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
+    super({
+      look: () => this.#removeForgotten(),
       retryMs: SUSPECT_MS,
       // A failure of Docker, the store or the kernel is reported elsewhere.
       onFailure: (error) =>
         parts.logger.debug('cannot look for forgotten endpoints', { error: errorMessage(error) }),
     });
+    this.#parts = parts;
   }
 
-  start(): void {
-    this.#sweep.start();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sweep[Symbol.asyncDispose]();
-  }
-
-  async #look(): Promise<number> {
-    const { sweepMs = 10_000, outsideMs = 3_000, isOwner } = this.#parts;
-    if (!isOwner()) return SUSPECT_MS;
+  async #removeForgotten(): Promise<number> {
+    const { sweepMs = 10_000, outsideMs = 3_000, registration } = this.#parts;
+    if (!registration.isOwner) return SUSPECT_MS;
     const { gone, outside } = await this.#findSuspects();
     this.#gone.note(gone.map(({ id }) => id));
     this.#outside.note(outside.map(({ id }) => id));
@@ -126,7 +118,7 @@ export class ForgottenEndpoints implements AsyncDisposable {
   async #remove({ id, addresses }: EndpointRecord): Promise<void> {
     // Docker has deleted it while the containers were inspected.
     if (!this.#parts.local.findEndpoint(id)) return;
-    await this.#parts.remove(id);
+    await this.#parts.endpoints.delete(id);
     this.#parts.logger.warn('removed an endpoint that Docker has forgotten', { endpoint: id, addresses });
   }
 }
@@ -136,10 +128,6 @@ function nameOf(endpointId: string): string {
   return endpointId.slice(0, 12);
 }
 
-function endpointIdsOf({
-  endpoints,
-}: {
-  readonly endpoints: readonly { readonly endpointId: string }[];
-}): string[] {
+function endpointIdsOf({ endpoints }: DockerContainer): string[] {
   return endpoints.map(({ endpointId }) => endpointId);
 }

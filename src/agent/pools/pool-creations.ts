@@ -1,8 +1,8 @@
 import { withDeadline } from '../../concurrency/deadline.js';
-import type { DockerNetwork } from '../../docker/engine.js';
+import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
+import { hasOurAddresses } from '../../docker/own-plugin.js';
 import type { PoolRequests } from '../../driver/pool-requests.js';
 import { errorMessage } from '../../errors.js';
-import { Prefix } from '../../inet/prefix.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
 import type { PoolHold } from '../../model/pool.js';
@@ -16,7 +16,7 @@ const LIST_MS = 1000;
 export interface PoolCreationsParts extends UnusedHoldsParts {
   readonly requests: PoolRequests;
   /** Of the cluster. */
-  readonly networks: View<NetworkRecord>;
+  readonly clusterNetworks: View<NetworkRecord>;
   /** Where Docker gets the pools of networks of one host. */
   readonly addressSpace: string;
   readonly logger: Logger;
@@ -24,21 +24,18 @@ export interface PoolCreationsParts extends UnusedHoldsParts {
 
 /** Gives the driver the pools with which Docker is creating networks, where Docker's calls do not show them. */
 export class PoolCreations {
-  readonly #parts: PoolCreationsParts;
   #listed: ReadonlySet<string> = new Set();
 
-  constructor(parts: PoolCreationsParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: PoolCreationsParts) {}
 
   /**
    * Resumes the creations that were under way when the former daemon ended; to be awaited before any call is answered.
    * Never rejects: while Docker's API does not answer, no user creates a network.
    */
   async resume(): Promise<void> {
-    const { logger } = this.#parts;
+    const { logger } = this.parts;
     try {
-      const holds = await withDeadline(listUnusedHolds(this.#parts), LIST_MS, 'looking for creations');
+      const holds = await withDeadline(listUnusedHolds(this.parts), LIST_MS, 'looking for creations');
       for (const hold of holds) this.#resume(hold);
     } catch (error: unknown) {
       logger.debug('cannot tell which networks are being created', { error: errorMessage(error) });
@@ -47,24 +44,18 @@ export class PoolCreations {
 
   /** Takes what Docker has: a new network of another driver has got its pools. */
   note(dockerNetworks: readonly DockerNetwork[]): void {
-    const { driver, requests, addressSpace } = this.#parts;
-    const others = dockerNetworks.filter((each) => each.driver !== driver && each.ipam.driver === driver);
-    for (const { ipam } of others.filter(({ id }) => !this.#listed.has(id))) {
-      for (const { subnet } of ipam.subnets) {
-        if (subnet === undefined) continue;
-        requests.take(addressSpace, `${Prefix.parseInterface(subnet).prefix}`, ipam.options['xnet.name']);
-      }
-    }
+    const { requests, addressSpace } = this.parts;
+    const others = dockerNetworks.filter(hasOurAddresses);
+    for (const network of others.filter(({ id }) => !this.#listed.has(id)))
+      for (const prefix of prefixesOf(network))
+        requests.take(addressSpace, `${prefix}`, network.ipam.options['xnet.name']);
     this.#listed = new Set(others.map(({ id }) => id));
   }
 
   #resume({ networkName, ...hold }: PoolHold): void {
-    const { networks, requests } = this.#parts;
-    if (networkName === undefined) {
-      requests.note(hold);
-      return;
-    }
-    const isId = networks.get(keys.network(networkName)) !== undefined;
-    requests.note({ ...hold, network: isId ? { id: networkName } : { name: networkName } });
+    const { clusterNetworks, requests } = this.parts;
+    const isId = networkName !== undefined && clusterNetworks.get(keys.network(networkName)) !== undefined;
+    const network = isId ? { id: networkName } : { name: networkName };
+    requests.note({ ...hold, ...(networkName !== undefined && { network }) });
   }
 }

@@ -4,6 +4,7 @@
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Logger } from '../../observability/logger.js';
+import type { HostRegistration } from '../hosts/host-registration.js';
 import { Absences } from '../local/absences.js';
 import { logLookFailure, lookProblems } from '../mirror/look-failure.js';
 import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
@@ -11,8 +12,7 @@ import { listUnusedHolds, type UnusedHoldsParts } from './unused-holds.js';
 export interface PoolSweepParts extends UnusedHoldsParts {
   /** Gives back what this host holds. */
   readonly pools: UnusedHoldsParts['pools'] & { releasePool(poolId: string): Promise<void> };
-  /** False while what is missing here may be on another machine. */
-  readonly isOwner: () => boolean;
+  readonly registration: Pick<HostRegistration, 'isOwner'>;
   readonly logger: Logger;
   /** Default 20000 ms. */
   readonly sweepMs?: number;
@@ -27,36 +27,28 @@ const LOOK = 'look for pools left over';
  * Gives back the pools of creations that broke off (dockerd or xnet ended in the midst of one): Docker knows nothing
  * of them, so nobody else would.
  */
-export class PoolSweep implements AsyncDisposable {
+export class PoolSweep extends Sweep {
   readonly #parts: Required<PoolSweepParts>;
-  readonly #sweep: Sweep;
   readonly #orphans = new Absences();
 
   constructor(parts: PoolSweepParts) {
-    this.#parts = { sweepMs: 20_000, graceMs: 60_000, ...parts };
-    this.#sweep = new Sweep({
-      look: () => this.#look(),
-      retryMs: this.#parts.sweepMs,
-      onFailure: (error) => logLookFailure(parts.logger, LOOK, error),
+    const { sweepMs = 20_000, graceMs = 60_000, logger } = parts;
+    super({
+      look: () => this.#giveBack(),
+      retryMs: sweepMs,
+      onFailure: (error) => logLookFailure(logger, LOOK, error),
     });
+    this.#parts = { ...parts, sweepMs, graceMs };
   }
 
   /** For `xnet status`. */
   get problems(): readonly string[] {
-    return lookProblems(LOOK, this.#sweep.failure);
+    return lookProblems(LOOK, this.failure);
   }
 
-  start(): void {
-    this.#sweep.start();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sweep[Symbol.asyncDispose]();
-  }
-
-  async #look(): Promise<number> {
-    const { pools, logger, sweepMs, graceMs, isOwner } = this.#parts;
-    if (!isOwner()) return sweepMs;
+  async #giveBack(): Promise<number> {
+    const { pools, logger, sweepMs, graceMs, registration } = this.#parts;
+    if (!registration.isOwner) return sweepMs;
     const orphans = (await listUnusedHolds(this.#parts)).map(({ poolId }) => poolId);
     this.#orphans.note(orphans);
     for (const poolId of orphans.filter((each) => this.#orphans.isLongerThan(each, graceMs))) {

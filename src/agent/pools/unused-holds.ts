@@ -1,5 +1,5 @@
-import type { DockerNetwork, Engine } from '../../docker/engine.js';
-import { Prefix } from '../../inet/prefix.js';
+import { type DockerNetwork, type Engine, prefixesOf } from '../../docker/engine.js';
+import { OUR_DRIVER } from '../../docker/own-plugin.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { PoolHold } from '../../model/pool.js';
 import type { View } from '../../replica/view.js';
@@ -12,8 +12,6 @@ export interface UnusedHoldsParts {
     /** This host's holds on pools, except those that the PoolIDs name. */
     listHoldsExcept(poolIds: readonly string[]): Promise<PoolHold[]>;
   };
-  /** Name under which this host's Docker knows xnet. */
-  readonly driver: string;
 }
 
 /**
@@ -21,12 +19,12 @@ export interface UnusedHoldsParts {
  * off. Throws DOCKER and the store's errors.
  */
 export async function listUnusedHolds(parts: UnusedHoldsParts): Promise<PoolHold[]> {
-  const { engine, pools, driver } = parts;
+  const { engine, pools } = parts;
   const bindings = parts.bindings.records;
   const holds = await pools.listHoldsExcept(bindings.flatMap(({ poolIds = [] }) => poolIds));
   // Mostly there is none, and then Docker is not called: while it starts, it answers nobody before this host's driver has answered it.
   if (holds.length === 0) return [];
-  return findUnusedHolds(holds, bindings, await engine.listNetworks(), driver);
+  return findUnusedHolds(holds, bindings, await engine.listNetworks());
 }
 
 /**
@@ -38,16 +36,14 @@ export function findUnusedHolds<Hold extends Pick<PoolHold, 'subnet'>>(
   unnamed: readonly Hold[],
   bindings: readonly Pick<BindingRecord, 'dockerNetworkId' | 'poolIds'>[],
   dockerNetworks: readonly Pick<DockerNetwork, 'id' | 'ipam'>[],
-  driver: string,
 ): Hold[] {
   const named = new Map(
     bindings.map(({ dockerNetworkId, poolIds = [] }) => [dockerNetworkId, poolIds.length]),
   );
   const subnets = new Set(
     dockerNetworks
-      .filter(({ id, ipam }) => ipam.driver === driver && (named.get(id) ?? 0) < ipam.subnets.length)
-      .flatMap(({ ipam }) => ipam.subnets)
-      .map(({ subnet }) => subnet && `${Prefix.parseInterface(subnet).prefix}`),
+      .filter(({ id, ipam }) => ipam.driver === OUR_DRIVER && (named.get(id) ?? 0) < ipam.subnets.length)
+      .flatMap((network) => prefixesOf(network).map(String)),
   );
   return unnamed.filter(({ subnet }) => !subnets.has(subnet));
 }

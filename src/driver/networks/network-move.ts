@@ -1,6 +1,6 @@
 /** What is written when a Docker network of this host turns out to be one that the cluster has already. */
 import { XnetError } from '../../errors.js';
-import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
@@ -11,7 +11,7 @@ import { removalWrites } from './network-removal.js';
 export interface Move extends BindingReference {
   /** The cluster network to which the Docker network is bound from now on. */
   readonly to: string;
-  readonly seen: NonNullable<BindingRecord['seen']>;
+  readonly seen: Seen;
   /** Of the Docker network. Copies that are made from now on get these, the latest that a user gave. */
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -1,7 +1,7 @@
 /** What the removal of a network writes to the store. */
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
-import { type BindingRecord, type BindingReference, bindingRecord } from '../../model/binding.js';
+import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -61,6 +61,27 @@ export async function attemptRemoval(
     conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
     writes: end === 'remove' ? removalWrites(record) : unbound,
   };
+}
+
+/** Remove the whole network; or only unbind; or unbind and mark the network, so that the other hosts remove theirs. */
+type Unbinding = 'remove' | 'unbind' | 'mark';
+
+/**
+ * The removal of a mirrored network counts for all hosts when the Docker network is the one that the mirror keeps: it
+ * was seen in Docker under the mirrored name. Else the network stays: Docker rolled back a creation, or removed another
+ * Docker network that was bound to it. It also stays when the Docker network was `lost`: no user removed it, but for
+ * instance Docker's database is gone, or the mirror carried out a removal that is undone. A network that swarm has is
+ * removed by swarm alone. Pure.
+ */
+function planUnbinding(
+  { mirror, swarm }: NetworkRecord,
+  seen: Seen | undefined,
+  { last, lost }: { last: boolean; lost: boolean },
+): Unbinding {
+  if (swarm) return 'unbind';
+  if (!mirror || mirror.removal) return last ? 'remove' : 'unbind';
+  if (lost || seen?.name !== mirror.name) return 'unbind';
+  return last ? 'remove' : 'mark';
 }
 
 /** The network is gone, so nothing else removes its binding. */
@@ -154,25 +175,4 @@ function noteWrites(
     { put: key, value: formatRecord(marked) },
     ...(name === undefined ? [] : [{ remove: keys.name(name) }]),
   ];
-}
-
-/** Remove the whole network; or only unbind; or unbind and mark the network, so that the other hosts remove theirs. */
-type Unbinding = 'remove' | 'unbind' | 'mark';
-
-/**
- * The removal of a mirrored network counts for all hosts when the Docker network is the one that the mirror keeps: it
- * was seen in Docker under the mirrored name. Else the network stays: Docker rolled back a creation, or removed another
- * Docker network that was bound to it. It also stays when the Docker network was `lost`: no user removed it, but for
- * instance Docker's database is gone, or the mirror carried out a removal that is undone. A network that swarm has is
- * removed by swarm alone.
- */
-function planUnbinding(
-  { mirror, swarm }: NetworkRecord,
-  seen: BindingRecord['seen'],
-  { last, lost }: { last: boolean; lost: boolean },
-): Unbinding {
-  if (swarm) return 'unbind';
-  if (!mirror || mirror.removal) return last ? 'remove' : 'unbind';
-  if (lost || seen?.name !== mirror.name) return 'unbind';
-  return last ? 'remove' : 'mark';
 }

@@ -17,11 +17,8 @@ interface Undecided {
  */
 export class NewNetworks {
   readonly #undecided = new Map<string, Undecided>();
-  readonly #decisionMs: number;
 
-  constructor(decisionMs = DECISION_MS) {
-    this.#decisionMs = decisionMs;
-  }
+  constructor(private readonly decisionMs = DECISION_MS) {}
 
   add(dockerNetworkId: string): void {
     let decide: Undecided['decide'] = () => undefined;
@@ -50,7 +47,7 @@ export class NewNetworks {
     const network = this.#undecided.get(dockerNetworkId);
     if (!network) return;
     const waited = new AbortController();
-    const late = sleepRunning(this.#decisionMs, waited.signal).then(() => undefined);
+    const late = sleepRunning(this.decisionMs, waited.signal).then(() => undefined);
     const reason = await Promise.race([network.refusal, late]);
     waited.abort();
     if (reason !== undefined) throw new XnetError('IN_USE', reason);

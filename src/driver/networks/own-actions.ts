@@ -1,18 +1,24 @@
-import type { BindingRecord } from '../../model/binding.js';
-
-type Seen = NonNullable<BindingRecord['seen']>;
+import type { Seen } from '../../model/binding.js';
 
 const MARKED_KEPT_MS = 60_000;
+
+/** A user of this host removed a network of the cluster. */
+interface Mark {
+  readonly sinceMs: number;
+  /** Set by the mirror: a user of this host has created another network in its place. */
+  hasSuccessor: boolean;
+}
 
 /**
  * What xnet itself does in Docker, by Docker network id, and what users of this host have just removed. Docker calls
  * the driver for both in the same way, and the store does not show at every moment whose action it was.
  */
 export class OwnActions {
-  readonly #made = new Map<string, Seen>();
+  /** Networks that Docker has created, by their ids there, until the store has that: their bindings are noted as seen, or gone. */
+  readonly made = new Map<string, Seen>();
   readonly #removing = new Set<string>();
-  /** Networks of the cluster that a user of this host removed, by id: when. */
-  readonly #marked = new Map<string, number>();
+  /** Networks of the cluster, by id. */
+  readonly #marked = new Map<string, Mark>();
   /** Unbound while the mirror was creating networks, and not known as seen. */
   readonly #unboundUnseen = new Set<string>();
   #makings = 0;
@@ -40,21 +46,6 @@ export class OwnActions {
     return this.#unboundUnseen.has(dockerNetworkId);
   }
 
-  /** Docker has created the network; the store has that once the binding is noted as seen. */
-  noteMade(dockerNetworkId: string, seen: Seen): void {
-    this.#made.set(dockerNetworkId, seen);
-  }
-
-  /** The binding is noted as seen, or is gone. */
-  forgetMade(dockerNetworkId: string): void {
-    this.#made.delete(dockerNetworkId);
-  }
-
-  /** By Docker network id. */
-  get made(): ReadonlyMap<string, Seen> {
-    return this.#made;
-  }
-
   /** Does `removal`, which makes Docker remove the network. */
   async removing(dockerNetworkId: string, removal: () => Promise<void>): Promise<void> {
     this.#removing.add(dockerNetworkId);
@@ -67,14 +58,14 @@ export class OwnActions {
 
   /** A user of this host removes the network of the cluster. */
   noteMarked(networkId: string): void {
-    this.#marked.set(networkId, performance.now());
+    this.#marked.set(networkId, { sinceMs: performance.now(), hasSuccessor: false });
   }
 
-  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most; and when. */
-  findMarked(ms: number): ReadonlyMap<string, number> {
+  /** Networks of the cluster, by id, that a user of this host removed in the last `ms`, a minute at most. */
+  findMarked(ms: number): ReadonlyMap<string, Mark> {
     const now = performance.now();
-    for (const [id, sinceMs] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
-    return new Map([...this.#marked].filter(([, sinceMs]) => now - sinceMs <= ms));
+    for (const [id, { sinceMs }] of this.#marked) if (now - sinceMs > MARKED_KEPT_MS) this.#marked.delete(id);
+    return new Map([...this.#marked].filter(([, { sinceMs }]) => now - sinceMs <= ms));
   }
 
   isRemoving(dockerNetworkId: string): boolean {

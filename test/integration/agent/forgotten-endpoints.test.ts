@@ -58,8 +58,9 @@ async function open() {
   };
   local.recallEndpoint({ version: 1, ...record });
   const forgotten = new ForgottenEndpoints({
-    ...{ engine: docker, dataplane: host.dataplane, local, isOwner: () => true, logger: silentLogger },
-    ...{ sweepMs: 50, outsideMs: OUTSIDE_MS, remove: async (id) => local.removeEndpoint(id) },
+    ...{ engine: docker, dataplane: host.dataplane, local, logger: silentLogger },
+    ...{ sweepMs: 50, outsideMs: OUTSIDE_MS, registration: { isOwner: true } },
+    endpoints: { delete: async (id) => local.removeEndpoint(id) },
   });
   const isKnown = () => local.findEndpoint(endpoint.id) !== undefined;
   return {

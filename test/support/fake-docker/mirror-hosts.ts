@@ -6,8 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
-import { loadLocalState } from '../../../src/agent/local/local-state.js';
-import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
+import { followOwnBindings, loadLocalState } from '../../../src/agent/local/local-state.js';
 import { Mirror } from '../../../src/agent/mirror/mirror.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import type {
@@ -88,7 +87,7 @@ export class FakeHost implements Engine {
     const bindings = followOwnBindings(replica, this.id);
     await hosts.ready();
     const local = new LocalNetworks((networkId) => known.get(keys.network(networkId))?.record);
-    await loadLocalState({ replica, hostId: this.id, networks: known, bindings, local, records });
+    await loadLocalState({ store: replica, hostId: this.id, bindings, local, records }, known);
     const ownActions = new OwnActions();
     const newNetworks = new NewNetworks(300);
     const networks = new Networks({
@@ -112,27 +111,27 @@ export class FakeHost implements Engine {
       largestMtu: () => 1450,
       gatewaySubnets: () => hosts.gatewaySubnets(),
       reached: async () => [],
-      hostName: (hostId) => hosts.find(hostId)?.name ?? hostId,
+      hostName: (hostId) => hosts.nameOf(hostId),
       changed: () => undefined,
     });
-    const mirror = new Mirror({
-      store: replica,
-      engine: this,
-      networks: known,
-      bindings,
-      newNetworks,
-      hostId: this.id,
-      driver: 'xnet',
-      logger: silentLogger,
-      unbind: (binding, options) => networks.unbind(binding, options),
-      withdraw: (binding) => networks.withdraw(binding),
-      move: (move) => networks.move(move),
-      hostName: (hostId) => hostId,
-      registration,
-      ownActions,
-      onListed: () => undefined,
-      timing: { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 },
-    });
+    const timing = { sweepMs: 200, goneMs: 60, unseenMs: 150, successorMs: 100, removalMs: 300 };
+    const mirror = new Mirror(
+      {
+        store: replica,
+        engine: this,
+        clusterNetworks: known,
+        bindings,
+        newNetworks,
+        hostId: this.id,
+        logger: silentLogger,
+        networks,
+        hosts,
+        registration,
+        ownActions,
+        onListed: () => undefined,
+      },
+      timing,
+    );
     this.#xnet = { networks, newNetworks, local, mirror, hosts, registration, requested: undefined };
     await mirror.start();
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { followOwnBindings } from '../../../src/agent/local/own-bindings.js';
+import { followOwnBindings } from '../../../src/agent/local/local-state.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { findUnusedHolds } from '../../../src/agent/pools/unused-holds.js';
 import { Prefix } from '../../../src/inet/prefix.js';
@@ -21,27 +21,25 @@ function dockerNetwork(id: string, subnet: string, driver = 'xnet') {
 describe('which holds on pools belong to nothing', () => {
   test('one whose subnet no Docker network has', () => {
     const networks = [dockerNetwork('a', '10.2.0.0/24')];
-    expect(findUnusedHolds([hold], [], networks, 'xnet')).toEqual([hold]);
+    expect(findUnusedHolds([hold], [], networks)).toEqual([hold]);
   });
 
   test('not one whose subnet a network without a binding has from xnet: a macvlan network, say', () => {
-    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')], 'xnet')).toEqual([]);
-    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')], 'xnet')).toEqual([
-      hold,
-    ]);
+    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24')])).toEqual([]);
+    expect(findUnusedHolds([hold], [], [dockerNetwork('a', '10.1.0.0/24', 'default')])).toEqual([hold]);
   });
 
   test('one beside the hold that the binding of the network of that subnet names', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: ['own'] };
-    expect(findUnusedHolds([hold], [binding], networks, 'xnet')).toEqual([hold]);
-    expect(findUnusedHolds([hold], [{ dockerNetworkId: 'a' }], networks, 'xnet')).toEqual([]);
+    expect(findUnusedHolds([hold], [binding], networks)).toEqual([hold]);
+    expect(findUnusedHolds([hold], [{ dockerNetworkId: 'a' }], networks)).toEqual([]);
   });
 
   test('not one whose subnet a network has whose binding was written by an xnet that had not answered for the pool', () => {
     const networks = [dockerNetwork('a', '10.1.0.0/24')];
     const binding = { dockerNetworkId: 'a', poolIds: [] };
-    expect(findUnusedHolds([hold], [binding], networks, 'xnet')).toEqual([]);
+    expect(findUnusedHolds([hold], [binding], networks)).toEqual([]);
   });
 });
 
@@ -68,8 +66,8 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
     [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
   );
   await using sweep = new PoolSweep({
-    ...{ pools: ipam, bindings: followOwnBindings(replica, 'h1'), driver: 'xnet', logger: silentLogger },
-    ...{ sweepMs: 5, graceMs: 20, isOwner: () => true },
+    ...{ pools: ipam, bindings: followOwnBindings(replica, 'h1'), logger: silentLogger },
+    ...{ sweepMs: 5, graceMs: 20, registration: { isOwner: true } },
     engine: { listNetworks: async () => [] },
   });
   sweep.start();

@@ -1,0 +1,46 @@
+/** Subnets that keep a container out of two networks at once. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
+import { GATEWAY_BRIDGE } from './mirror-copy.js';
+import type { MirrorPlan } from './mirror-step.js';
+import type { MirrorView } from './mirror-view.js';
+
+/**
+ * Docker connects every container of ours to docker_gwbridge too, which it makes at the first one, in a subnet that is
+ * free on this host. It cannot start a container in two networks that overlap.
+ */
+export function planGatewayBridge(
+  { dockerNetworks, published, database: dockerDatabase }: MirrorView,
+  ours: readonly DockerNetwork[],
+): MirrorPlan {
+  const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
+  if (!bridge) return [{ do: 'bridge' }];
+  const overlapping = ours.filter((network) => overlap(network, bridge));
+  const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
+  return [
+    ...(isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce' as const, facts }]),
+    ...overlapping.map(
+      ({ name }) =>
+        `containers cannot start in network ${name} on this host: its subnet overlaps that of ${GATEWAY_BRIDGE}; create ${name} with another --subnet, or ${GATEWAY_BRIDGE} (https://docs.docker.com/engine/swarm/networking/#customize-the-docker_gwbridge-interface)`,
+    ),
+  ];
+}
+
+function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
+  return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
+}
+
+/** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
+export function findSharedPools({ networks, bindings }: MirrorView): string[] {
+  const here = networks.filter(
+    ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
+  );
+  return here.flatMap((one, index) =>
+    here.slice(index + 1).flatMap((other) => {
+      const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
+      if (!shared) return [];
+      const names = [one.name, other.name].sort().join(' and ');
+      return `networks ${names} were created with one subnet, ${shared.subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
+    }),
+  );
+}
