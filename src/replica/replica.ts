@@ -6,7 +6,7 @@
  * Not in here: what a change means; how to go on while the store is away (src/store/outage/).
  *
  * A replica is a store itself, and all commits of the host go through it. When a commit resolves, the views have what it has
- * written, or, if a condition did not hold, what was found instead. After a commit of unknown fate its keys are not certain
+ * written, or, if a condition did not hold, what was found instead. After a commit of unknown outcome its keys are not certain
  * until they change. The results of `get` and `list` do not go into the views.
  */
 import type { z } from 'zod';
@@ -23,6 +23,7 @@ import type {
   WatchBatch,
   Write,
 } from '../store/store.js';
+import { mayBeApplied } from '../store/transact.js';
 import { type Read, View } from './view.js';
 
 export class Replica implements Store {
@@ -57,7 +58,7 @@ export class Replica implements Store {
       for (const view of this.#views) view.learn(conditions, writes, result);
       return result;
     } catch (error: unknown) {
-      for (const view of this.#views) view.doubt(writes);
+      if (mayBeApplied(error)) for (const view of this.#views) view.doubt(writes);
       throw error;
     }
   }

@@ -43,7 +43,7 @@ export class View<T> implements AsyncDisposable {
   readonly #parts: ViewParts<T>;
   readonly #contents = new Contents();
   readonly #known = new Map<string, Known<T>>();
-  /** Keys of commits of unknown fate that have not changed since. */
+  /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
   readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
   readonly #closing = new AbortController();
@@ -81,7 +81,7 @@ export class View<T> implements AsyncDisposable {
     return this.#known.get(key);
   }
 
-  /** False after a commit of unknown fate, until a change of the key is known. */
+  /** False after a commit of unknown outcome, until a change of the key is known. */
   isCertain(key: string): boolean {
     return !this.#doubtful.has(key);
   }

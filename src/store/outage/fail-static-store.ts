@@ -56,6 +56,7 @@ import type {
   WatchBatch,
   Write,
 } from '../store.js';
+import { mayBeApplied } from '../transact.js';
 import { Outage, type OutageTiming, unavailable } from './outage.js';
 import { PromisedLease } from './promised-lease.js';
 import { type Replayed, replayOwnWrites } from './replay.js';
@@ -217,7 +218,7 @@ export class FailStaticStore implements Store {
     } catch (error: unknown) {
       const unanswered = asUnanswered(error);
       this.#outage.begin(unanswered);
-      if (unanswered.fields.applied !== false) this.#copy.noteUnanswered(writes);
+      if (mayBeApplied(unanswered)) this.#copy.noteUnanswered(writes);
       if (!canCommitHere()) throw unanswered;
       return this.#commitHere(conditions, writes);
     }

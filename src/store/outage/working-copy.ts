@@ -96,7 +96,7 @@ export class WorkingCopy {
     return !this.#perhapsGivenUp.has(key) || this.#givenUpBy([write]).length > 0;
   }
 
-  /** To be called for a commit of unknown fate: other hosts may have by now what this host gives up by it. */
+  /** To be called for a commit of unknown outcome: other hosts may have by now what this host gives up by it. */
   noteUnanswered(writes: readonly Write[]): void {
     for (const { key } of this.#givenUpBy(writes)) this.#perhapsGivenUp.add(key);
   }

@@ -14,6 +14,8 @@ const put = (key: string, n: number) => ({ put: key, value: JSON.stringify({ n }
 /** A store in memory whose watches bring the first snapshot alone. */
 class Still extends MemoryStore {
   answers = true;
+  /** Of the failure, while it does not answer. */
+  fields: Record<string, unknown> = {};
   first: Snapshot | undefined;
   /** In place of it. */
   batches: readonly WatchBatch[] | undefined;
@@ -26,7 +28,7 @@ class Still extends MemoryStore {
 
   override async commit(...args: Parameters<Store['commit']>) {
     const result = await super.commit(...args);
-    if (!this.answers) throw new XnetError('STORE_UNAVAILABLE', 'no answer');
+    if (!this.answers) throw new XnetError('STORE_UNAVAILABLE', 'no answer', this.fields);
     return result;
   }
 }
@@ -66,7 +68,7 @@ describe('a view', () => {
     expect(view.records).toEqual([]);
   });
 
-  test('is not certain of a key after a commit of unknown fate, until the key changes', async () => {
+  test('is not certain of a key after a commit of unknown outcome, until the key changes', async () => {
     await using store = new Still();
     const { replica, view } = await open(store);
     await using _ = replica;
@@ -76,6 +78,16 @@ describe('a view', () => {
     await view.refresh();
     expect(view.isCertain('a/1')).toBe(true);
     expect(view.records).toEqual([{ n: 1 }]);
+  });
+
+  test('is certain of a key after a commit that was certainly not applied', async () => {
+    await using store = new Still();
+    const { replica, view } = await open(store);
+    await using _ = replica;
+    store.answers = false;
+    store.fields = { applied: false };
+    await expect(replica.commit([], [put('a/1', 1)])).rejects.toThrow('no answer');
+    expect(view.isCertain('a/1')).toBe(true);
   });
 
   test('gives the keys that changed, with what was there before', async () => {
