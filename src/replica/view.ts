@@ -1,6 +1,15 @@
 import type { RecordReader } from '../store/record-reader.js';
-import type { CommitResult, Condition, Entry, Revision, Store, WatchBatch, Write } from '../store/store.js';
-import { Contents } from './contents.js';
+import type {
+  CommitResult,
+  Condition,
+  Entry,
+  Revision,
+  Snapshot,
+  Store,
+  WatchBatch,
+  Write,
+} from '../store/store.js';
+import { type Changed, Contents } from './contents.js';
 
 /** What is under one key. */
 export interface Known<T> {
@@ -12,10 +21,7 @@ export interface Known<T> {
 }
 
 /** The keys that changed, each with what was known before and what is known now. */
-export type ViewChanges<T> = ReadonlyMap<
-  string,
-  { readonly before: Known<T> | undefined; readonly now: Known<T> | undefined }
->;
+export type ViewChanges<T> = ReadonlyMap<string, Changed<Known<T>>>;
 
 /** Throws when the entry cannot be read. */
 export type Read<T> = (entry: Entry) => T;
@@ -41,8 +47,7 @@ export class View<T> implements AsyncDisposable {
   /** Resolves when the view has its first snapshot, or is closed before. */
   readonly ready: Promise<void>;
   readonly #parts: ViewParts<T>;
-  readonly #contents = new Contents();
-  readonly #known = new Map<string, Known<T>>();
+  readonly #contents = new Contents((entry) => this.#read(entry));
   /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
   readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
@@ -78,7 +83,7 @@ export class View<T> implements AsyncDisposable {
   }
 
   get(key: string): Known<T> | undefined {
-    return this.#known.get(key);
+    return this.#contents.get(key);
   }
 
   /** False after a commit of unknown outcome, until a change of the key is known. */
@@ -88,14 +93,12 @@ export class View<T> implements AsyncDisposable {
 
   /** Includes records that cannot be read. */
   all(): Iterable<Known<T>> {
-    return this.#known.values();
+    return this.#contents.all();
   }
 
   /** The records that can be read. The same array until something changes. */
   get records(): readonly T[] {
-    this.#records ??= [...this.#known.values()].flatMap(({ record }) =>
-      record === undefined ? [] : [record],
-    );
+    this.#records ??= [...this.all()].flatMap(({ record }) => (record === undefined ? [] : [record]));
     return this.#records;
   }
 
@@ -108,7 +111,7 @@ export class View<T> implements AsyncDisposable {
   /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
-    const snapshot = await this.#parts.store.list(this.prefix);
+    const snapshot = this.#wanted(await this.#parts.store.list(this.prefix));
     // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
@@ -147,58 +150,63 @@ export class View<T> implements AsyncDisposable {
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
-    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes, batch.isAhead));
+    if (batch.type === 'changes') {
+      const changes = batch.changes.filter((change) => this.#isWanted(change.key));
+      return this.#take(this.#contents.follow(changes, batch.isAhead));
+    }
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
-    this.#take(this.#contents.replace(batch.snapshot));
+    this.#take(this.#contents.replace(this.#wanted(batch.snapshot)));
     // If the list fails, the watch fails as well, and begins anew with another snapshot.
     if (isOld) await this.refresh().catch(() => undefined);
   }
 
-  #learnWrite(write: Write, revision: Revision): string[] {
+  #learnWrite(write: Write, revision: Revision): Changed<Known<T>>[] {
     if ('removePrefix' in write) {
-      const under = [...this.#known.keys()].filter((key) => key.startsWith(write.removePrefix));
-      return under.filter((key) => this.#contents.remove(key, revision));
+      const under = [...this.all()].filter(({ key }) => key.startsWith(write.removePrefix));
+      return under.flatMap(({ key }) => this.#contents.remove(key, revision));
     }
     const key = 'put' in write ? write.put : write.remove;
-    if (!key.startsWith(this.prefix)) return [];
-    if ('remove' in write) return this.#contents.remove(key, revision) ? [key] : [];
-    const createRevision = this.#contents.get(key)?.createRevision ?? revision;
-    return this.#contents.put({ key, value: write.value, revision, createRevision }) ? [key] : [];
+    if (!this.#isWanted(key)) return [];
+    if ('remove' in write) return this.#contents.remove(key, revision);
+    const createRevision = this.get(key)?.createRevision ?? revision;
+    return this.#contents.put({ key, value: write.value, revision, createRevision });
   }
 
-  #learnFound(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): string[] {
-    if (!key.startsWith(this.prefix)) return [];
+  #learnFound(
+    key: string,
+    { found, revision }: Extract<CommitResult, { committed: false }>,
+  ): Changed<Known<T>>[] {
+    if (!this.#isWanted(key)) return [];
     const entry = found.find((each) => each.key === key);
-    const isNew = entry ? this.#contents.put(entry) : this.#contents.remove(key, revision);
-    return isNew ? [key] : [];
+    return entry ? this.#contents.put(entry) : this.#contents.remove(key, revision);
   }
 
-  #take(keys: readonly string[]): void {
-    const wanted = keys.filter((key) => this.#parts.isWanted(key));
-    const changes = new Map(wanted.map((key) => [key, this.#readAnew(key)] as const));
+  #isWanted(key: string): boolean {
+    return key.startsWith(this.prefix) && this.#parts.isWanted(key);
+  }
+
+  #wanted({ revision, entries }: Snapshot): Snapshot {
+    return { revision, entries: entries.filter(({ key }) => this.#isWanted(key)) };
+  }
+
+  #take(changed: readonly Changed<Known<T>>[]): void {
+    const changes = new Map<string, Changed<Known<T>>>();
+    for (const { key, before, now } of changed) {
+      const first = changes.get(key);
+      changes.set(key, { key, before: first ? first.before : before, now });
+    }
+    for (const { key, now } of changes.values()) {
+      this.#doubtful.delete(key);
+      if (!now) this.#parts.records.forgetKey(key);
+    }
     if (changes.size > 0) this.#records = undefined;
     for (const listener of this.#listeners) listener(changes);
   }
 
-  #readAnew(key: string): { before: Known<T> | undefined; now: Known<T> | undefined } {
-    this.#doubtful.delete(key);
-    const before = this.#known.get(key);
-    const entry = this.#contents.get(key);
-    if (!entry) {
-      this.#known.delete(key);
-      this.#parts.records.forgetKey(key);
-      return { before, now: undefined };
-    }
-    const { revision, createRevision } = entry;
-    const now = {
-      key,
-      revision,
-      createRevision,
-      record: this.#parts.records.readOne(this.#parts.read, entry),
-    };
-    this.#known.set(key, now);
-    return { before, now };
+  #read(entry: Entry): Known<T> {
+    const { key, revision, createRevision } = entry;
+    return { key, revision, createRevision, record: this.#parts.records.readOne(this.#parts.read, entry) };
   }
 }

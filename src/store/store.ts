@@ -56,9 +56,12 @@ export type CommitResult =
   /** `found` holds the entries present now under the conditions' keys, from the same transaction. */
   | { readonly committed: false; readonly revision: Revision; readonly found: readonly Entry[] };
 
-export type Change =
-  | { readonly type: 'put'; readonly entry: Entry }
-  | { readonly type: 'remove'; readonly key: string; readonly revision: Revision };
+export interface Change {
+  readonly key: string;
+  readonly revision: Revision;
+  /** undefined: the key was removed. */
+  readonly entry: Entry | undefined;
+}
 
 /**
  * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. When a change may have been

@@ -84,18 +84,12 @@ export class EtcdWatchStream {
     const changes = response.events.map((event) => this.#change(event));
     const revision = Math.max(this.#seen, Number(response.header.revision));
     this.#seen = revision;
-    if (changes.length > 0) this.events.push({ type: 'changes', revision: lastRevision(changes), changes });
+    const last = changes.at(-1);
+    if (last) this.events.push({ type: 'changes', revision: last.revision, changes });
   }
 
   #change({ type, kv }: IEvent): Change {
-    return type.toUpperCase() === 'DELETE'
-      ? { type: 'remove', key: this.#keys.ours(kv.key), revision: Number(kv.mod_revision) }
-      : { type: 'put', entry: this.#keys.entry(kv) };
+    const entry = type.toUpperCase() === 'DELETE' ? undefined : this.#keys.entry(kv);
+    return { key: this.#keys.ours(kv.key), revision: Number(kv.mod_revision), entry };
   }
-}
-
-function lastRevision(changes: readonly Change[]): Revision {
-  const last = changes.at(-1);
-  if (last === undefined) return 0;
-  return last.type === 'put' ? last.entry.revision : last.revision;
 }

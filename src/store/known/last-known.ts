@@ -135,16 +135,15 @@ export class LastKnown {
   /** Takes in the change of one key. */
   learn(change: Change): void {
     this.#learnChange(change);
-    this.#changed(change.type === 'put' ? change.entry.revision : change.revision);
+    this.#changed(change.revision);
   }
 
   /** Takes in what a commit has written, under known prefixes only. */
   learnCommit(writes: readonly Write[], revision: Revision): void {
     for (const write of writes) {
       if ('removePrefix' in write) {
-        for (const { key } of this.list(write.removePrefix))
-          this.#learnChange({ type: 'remove', key, revision });
-      } else if ('remove' in write) this.#learnChange({ type: 'remove', key: write.remove, revision });
+        for (const { key } of this.list(write.removePrefix)) this.#takeRemoval(key, revision);
+      } else if ('remove' in write) this.#takeRemoval(write.remove, revision);
       else if (this.covers(write.put)) {
         const createRevision = this.#entries.get(write.put)?.createRevision ?? revision;
         this.#put({ key: write.put, value: write.value, revision, createRevision });
@@ -167,13 +166,14 @@ export class LastKnown {
     this.#changed(revision);
   }
 
-  #learnChange(change: Change): void {
-    if (change.type === 'put') this.#put(change.entry);
-    else {
-      this.#addTombstone(change.key, change.revision);
-      if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision)
-        this.#remove(change.key, change.revision);
-    }
+  #learnChange({ key, revision, entry }: Change): void {
+    if (entry) this.#put(entry);
+    else this.#takeRemoval(key, revision);
+  }
+
+  #takeRemoval(key: string, revision: Revision): void {
+    this.#addTombstone(key, revision);
+    if ((this.#entries.get(key)?.revision ?? Infinity) <= revision) this.#remove(key, revision);
   }
 
   /** An entry later than `revision` was not removed: a store that was restored to `revision` does not have it yet. */

@@ -64,14 +64,10 @@ export function leaseGone(id: string): XnetError {
 
 function applyWrite(transaction: LocalTransaction, write: Write, revision: Revision): Change[] {
   if ('put' in write) {
-    const entry = {
-      key: write.put,
-      value: write.value,
-      revision,
-      createRevision: transaction.get(write.put)?.createRevision ?? revision,
-    };
+    const { put: key, value } = write;
+    const entry = { key, value, revision, createRevision: transaction.get(key)?.createRevision ?? revision };
     transaction.put(write.lease === undefined ? entry : { ...entry, lease: write.lease.id });
-    return [{ type: 'put', entry }];
+    return [{ key, revision, entry }];
   }
   if ('removePrefix' in write) {
     const keys = transaction.range(write.removePrefix).map(({ key }) => key);
@@ -79,5 +75,5 @@ function applyWrite(transaction: LocalTransaction, write: Write, revision: Revis
   }
   if (transaction.get(write.remove) === undefined) return [];
   transaction.remove(write.remove);
-  return [{ type: 'remove', key: write.remove, revision }];
+  return [{ key: write.remove, revision, entry: undefined }];
 }

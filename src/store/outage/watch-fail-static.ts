@@ -2,7 +2,7 @@
 import { sleepRunning } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { Mailbox } from '../mailbox.js';
-import type { Change, Snapshot, Store, WatchBatch } from '../store.js';
+import type { Snapshot, Store, WatchBatch } from '../store.js';
 import type { WorkingCopy } from './working-copy.js';
 
 export interface FailStaticSource {
@@ -74,7 +74,7 @@ async function followStore(
       continue;
     }
     copy.known.learnChanges(prefix, batch.changes, batch.revision);
-    const changes = batch.changes.filter((change) => !copy.hasOwn(changedKey(change)));
+    const changes = batch.changes.filter((change) => !copy.hasOwn(change.key));
     if (changes.length > 0) push({ ...batch, changes });
   }
 }
@@ -92,8 +92,4 @@ async function followOwn(
     else if (begun) mailbox.push('overflow');
     begun = true;
   }
-}
-
-function changedKey(change: Change): string {
-  return change.type === 'put' ? change.entry.key : change.key;
 }

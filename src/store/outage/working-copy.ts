@@ -9,7 +9,7 @@ import { entryOf, isOwnRevision, type OwnWrite, type OwnWrites } from '../known/
 import { lostOfOthers, planPutBack } from '../known/plan-put-back.js';
 import { ChangeFeed } from '../local/change-feed.js';
 import { conditionHolds } from '../local/commit-rules.js';
-import type { Change, CommitResult, Condition, Entry, Revision, Snapshot, Write } from '../store.js';
+import type { CommitResult, Condition, Entry, Revision, Snapshot, Write } from '../store.js';
 import type { Replayed } from './replay.js';
 
 /** Step of the revisions of own writes, which are fractions between two of the store's. Exact up to revision 2^33. */
@@ -149,7 +149,7 @@ export class WorkingCopy {
   /** Ends an own write: what the store has under its key now is known. */
   async settle({ write, revision, stored }: Replayed): Promise<void> {
     const { key } = write;
-    const change = changeTo(stored, key, revision);
+    const change = { key, revision, entry: stored };
     this.known.learn(change);
     const later = this.#own.find(key);
     // Written again meanwhile: the later own write is replayed in the next round, on top of what the store has now.
@@ -193,9 +193,10 @@ export class WorkingCopy {
   async #keep(writes: readonly OwnWrite[], revision: Revision): Promise<void> {
     const before = new Map(writes.map(({ key }) => [key, this.find(key)]));
     await this.#own.keep(writes);
-    const changes = writes.map((write) =>
-      changeTo(entryOf(write, before.get(write.key)), write.key, revision),
-    );
+    const changes = writes.map((write) => {
+      const { key } = write;
+      return { key, revision, entry: entryOf(write, before.get(key)) };
+    });
     this.feed.publish(revision, changes);
   }
 
@@ -213,8 +214,4 @@ export class WorkingCopy {
     this.#lastOwnRevision = Math.max(this.#lastOwnRevision, this.known.revision, ...own) + OWN_STEP;
     return this.#lastOwnRevision;
   }
-}
-
-function changeTo(entry: Entry | undefined, key: string, revision: Revision): Change {
-  return entry ? { type: 'put', entry } : { type: 'remove', key, revision };
 }

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { XnetError } from '../../../src/errors.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Snapshot, Store, WatchBatch } from '../../../src/store/store.js';
+import type { Entry, Snapshot, Store, WatchBatch } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const schema = z.object({ n: z.number() });
+const changeTo = (entry: Entry) => ({ key: entry.key, revision: entry.revision, entry });
 const put = (key: string, n: number) => ({ put: key, value: JSON.stringify({ n }) });
 
 /** A store in memory whose watches bring the first snapshot alone. */
@@ -144,7 +145,7 @@ describe('a view', () => {
     });
     store.batches = [
       { type: 'snapshot', snapshot: { revision: 5, entries: [] } },
-      { type: 'changes', revision: 9, changes: [{ type: 'put', entry: entry('a/own', 9) }], isAhead: true },
+      { type: 'changes', revision: 9, changes: [changeTo(entry('a/own', 9))], isAhead: true },
       { type: 'snapshot', snapshot: { revision: 9, entries: [entry('a/other', 7), entry('a/own', 9)] } },
     ];
     const { replica, view } = await open(store);
