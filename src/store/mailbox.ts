@@ -19,10 +19,6 @@ export class Mailbox<T> {
     this.#wake?.();
   }
 
-  clear(): void {
-    this.#items = [];
-  }
-
   /** The next item, waiting for one; undefined once `signal` aborts. One caller at a time. */
   async next(signal: AbortSignal): Promise<T | undefined> {
     if (this.#items.length === 0 && !signal.aborted) await this.#filledOrAborted(signal);

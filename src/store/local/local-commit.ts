@@ -1,8 +1,8 @@
-/** Applies commits to a local table, inside its transaction. */
+/** Applies commits to a local table, inside its table. */
 import { XnetError } from '../../errors.js';
 import type { Change, CommitResult, Condition, Entry, Revision, Write } from '../store.js';
 import { conditionHolds } from './commit-rules.js';
-import type { LocalTransaction, StoredEntry } from './local-table.js';
+import type { LocalTable, StoredEntry } from './local-table.js';
 
 export interface Applied {
   readonly result: CommitResult;
@@ -11,32 +11,32 @@ export interface Applied {
 
 /** Throws NOT_FOUND when a write names a lease that is gone; nothing is written then. */
 export function applyCommit(
-  transaction: LocalTransaction,
+  table: LocalTable,
   conditions: readonly Condition[],
   writes: readonly Write[],
 ): Applied {
-  const { revision } = transaction;
-  if (!conditions.every((condition) => conditionHolds(condition, transaction.get(condition.key)))) {
+  const { revision } = table;
+  if (!conditions.every((condition) => conditionHolds(condition, table.get(condition.key)))) {
     return {
-      result: { committed: false, revision, found: foundUnder(transaction, conditions) },
+      result: { committed: false, revision, found: foundUnder(table, conditions) },
       changes: [],
     };
   }
-  requireLeases(transaction, writes);
-  const changes = writes.flatMap((write) => applyWrite(transaction, write, revision + 1));
-  if (changes.length > 0) transaction.setRevision(revision + 1);
-  return { result: { committed: true, revision: transaction.revision }, changes };
+  requireLeases(table, writes);
+  const changes = writes.flatMap((write) => applyWrite(table, write, revision + 1));
+  if (changes.length > 0) table.setRevision(revision + 1);
+  return { result: { committed: true, revision: table.revision }, changes };
 }
 
 /** Removes what is still under the lease among `keys`, and the lease. */
-export function applyLeaseEnd(transaction: LocalTransaction, id: string, keys: Iterable<string>): Applied {
-  const revision = transaction.revision + 1;
-  transaction.removeLease(id);
+export function applyLeaseEnd(table: LocalTable, id: string, keys: Iterable<string>): Applied {
+  const revision = table.revision + 1;
+  table.removeLease(id);
   const changes = [...keys]
-    .filter((key) => transaction.get(key)?.lease === id)
-    .flatMap((key) => applyWrite(transaction, { remove: key }, revision));
-  if (changes.length > 0) transaction.setRevision(revision);
-  return { result: { committed: true, revision: transaction.revision }, changes };
+    .filter((key) => table.get(key)?.lease === id)
+    .flatMap((key) => applyWrite(table, { remove: key }, revision));
+  if (changes.length > 0) table.setRevision(revision);
+  return { result: { committed: true, revision: table.revision }, changes };
 }
 
 /** The entry without what only the table needs to know. */
@@ -44,36 +44,31 @@ export function publicEntry({ key, value, revision, createRevision }: StoredEntr
   return { key, value, revision, createRevision };
 }
 
-function foundUnder(transaction: LocalTransaction, conditions: readonly Condition[]): Entry[] {
+function foundUnder(table: LocalTable, conditions: readonly Condition[]): Entry[] {
   const keys = [...new Set(conditions.map(({ key }) => key))];
-  return keys.flatMap((key) => transaction.get(key) ?? []).map(publicEntry);
+  return keys.flatMap((key) => table.get(key) ?? []).map(publicEntry);
 }
 
-function requireLeases(transaction: LocalTransaction, writes: readonly Write[]): void {
+function requireLeases(table: LocalTable, writes: readonly Write[]): void {
   for (const write of writes) {
-    if ('put' in write && write.lease !== undefined && !transaction.hasLease(write.lease.id)) {
-      throw leaseGone(write.lease.id);
-    }
+    const lease = 'put' in write ? write.lease?.id : undefined;
+    if (lease !== undefined && !table.hasLease(lease))
+      throw new XnetError('NOT_FOUND', `lease ${lease} has ended; grant a new one`, { lease });
   }
 }
 
-/** Thrown by every store for a write under a lease that has ended. */
-export function leaseGone(id: string): XnetError {
-  return new XnetError('NOT_FOUND', `lease ${id} has ended; grant a new one`, { lease: id });
-}
-
-function applyWrite(transaction: LocalTransaction, write: Write, revision: Revision): Change[] {
+function applyWrite(table: LocalTable, write: Write, revision: Revision): Change[] {
   if ('put' in write) {
     const { put: key, value } = write;
-    const entry = { key, value, revision, createRevision: transaction.get(key)?.createRevision ?? revision };
-    transaction.put(write.lease === undefined ? entry : { ...entry, lease: write.lease.id });
+    const entry = { key, value, revision, createRevision: table.get(key)?.createRevision ?? revision };
+    table.put(write.lease === undefined ? entry : { ...entry, lease: write.lease.id });
     return [{ key, revision, entry }];
   }
   if ('removePrefix' in write) {
-    const keys = transaction.range(write.removePrefix).map(({ key }) => key);
-    return keys.flatMap((key) => applyWrite(transaction, { remove: key }, revision));
+    const keys = table.range(write.removePrefix).map(({ key }) => key);
+    return keys.flatMap((key) => applyWrite(table, { remove: key }, revision));
   }
-  if (transaction.get(write.remove) === undefined) return [];
-  transaction.remove(write.remove);
+  if (table.get(write.remove) === undefined) return [];
+  table.remove(write.remove);
   return [{ key: write.remove, revision, entry: undefined }];
 }

@@ -7,9 +7,6 @@
  */
 import type { StoredLease } from './local-table.js';
 
-/** setTimeout's limit. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 interface Held {
   readonly keys: Set<string>;
   readonly ended: () => void;
@@ -30,7 +27,8 @@ export class LocalLeases {
     return new Promise((resolve) => {
       const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
       this.#held.set(lease.id, held);
-      if (lease.expiresAt !== undefined) this.#arm(lease.id, held, remainingMs(lease, Date.now()));
+      if (lease.expiresAt === undefined) return;
+      held.timer = setTimeout(() => this.#expire(lease.id), remainingMs(lease, Date.now())).unref();
     });
   }
 
@@ -53,15 +51,6 @@ export class LocalLeases {
   /** Stops the clocks; the leases stay as they are. */
   close(): void {
     for (const held of this.#held.values()) clearTimeout(held.timer);
-  }
-
-  #arm(id: string, held: Held, ms: number): void {
-    const step = Math.min(ms, MAX_TIMER_MS);
-    held.timer = setTimeout(() => {
-      if (step < ms) this.#arm(id, held, ms - step);
-      else this.#expire(id);
-    }, step);
-    held.timer.unref();
   }
 }
 

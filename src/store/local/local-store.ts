@@ -16,7 +16,7 @@ import { ChangeFeed } from './change-feed.js';
 import { checkCommit } from './commit-rules.js';
 import { type Applied, applyCommit, applyLeaseEnd, publicEntry } from './local-commit.js';
 import { LocalLeases } from './local-leases.js';
-import type { LocalTable, LocalTransaction } from './local-table.js';
+import type { LocalTable } from './local-table.js';
 
 export class LocalStore implements Store {
   readonly description: string;
@@ -29,19 +29,11 @@ export class LocalStore implements Store {
   constructor(table: LocalTable, description: string) {
     this.#table = table;
     this.description = description;
+    this.#adoptLeases();
   }
 
-  /** Takes over the leases that an earlier process left, before the first call. */
-  adoptLeases(): void {
-    const now = Date.now();
-    const leases = this.#table.leases();
-    for (const lease of leases) {
-      void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
-    }
-    if (leases.length === 0) return;
-    for (const entry of this.#table.snapshot('').entries) {
-      if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
-    }
+  get diskProblem(): string | undefined {
+    return this.#table.problem;
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -58,8 +50,8 @@ export class LocalStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
-    return this.#apply((transaction) => {
-      const applied = applyCommit(transaction, conditions, writes);
+    return this.#apply(() => {
+      const applied = applyCommit(this.#table, conditions, writes);
       if (applied.result.committed) this.#noteLeases(writes);
       return applied;
     });
@@ -76,7 +68,7 @@ export class LocalStore implements Store {
     const stored = keepAlive
       ? { id, ttlSeconds }
       : { id, ttlSeconds, expiresAt: Date.now() + ttlSeconds * 1000 };
-    await this.#table.transaction((transaction) => transaction.putLease(stored));
+    await this.#table.transaction(() => this.#table.putLease(stored));
     const lost = this.#leases.follow(stored);
     return { id, ttlSeconds, lost, revoke: () => this.#endLease(id) };
   }
@@ -89,11 +81,23 @@ export class LocalStore implements Store {
   }
 
   #snapshot(prefix: string): Snapshot {
-    const { revision, entries } = this.#table.snapshot(prefix);
-    return { revision, entries: entries.map(publicEntry) };
+    return { revision: this.#table.revision, entries: this.#table.range(prefix).map(publicEntry) };
   }
 
-  async #apply(work: (transaction: LocalTransaction) => Applied): Promise<CommitResult> {
+  /** Takes over the leases that an earlier process left. */
+  #adoptLeases(): void {
+    const now = Date.now();
+    const leases = this.#table.leases();
+    for (const lease of leases) {
+      void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
+    }
+    if (leases.length === 0) return;
+    for (const entry of this.#table.range('')) {
+      if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
+    }
+  }
+
+  async #apply(work: () => Applied): Promise<CommitResult> {
     const { result, changes } = await this.#table.transaction(work);
     if (changes.length > 0) this.#feed.publish(result.revision, changes);
     return result;
@@ -101,7 +105,7 @@ export class LocalStore implements Store {
 
   async #endLease(id: string): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#apply((transaction) => applyLeaseEnd(transaction, id, this.#leases.keysOf(id)));
+    await this.#apply(() => applyLeaseEnd(this.#table, id, this.#leases.keysOf(id)));
     this.#leases.forget(id);
   }
 

@@ -1,15 +1,10 @@
 /** A store in memory, gone with the process: the product's local store over a table without a disk. */
 
 import { LocalStore } from '../../../src/store/local/local-store.js';
-import type {
-  LocalTable,
-  LocalTransaction,
-  StoredEntry,
-  StoredLease,
-} from '../../../src/store/local/local-table.js';
+import type { LocalTable, StoredEntry, StoredLease } from '../../../src/store/local/local-table.js';
 import type { Past, Revision } from '../../../src/store/store.js';
 
-class MemoryTable implements LocalTable, LocalTransaction {
+class MemoryTable implements LocalTable {
   revision: Revision = 1;
   readonly #entries = new Map<string, StoredEntry>();
   readonly #leases = new Map<string, StoredLease>();
@@ -26,18 +21,14 @@ class MemoryTable implements LocalTable, LocalTransaction {
     return keys.flatMap((key) => this.#entries.get(key) ?? []);
   }
 
-  snapshot(prefix: string): { revision: Revision; entries: StoredEntry[] } {
-    return { revision: this.revision, entries: this.range(prefix) };
-  }
-
   leases(): StoredLease[] {
     return [...this.#leases.values()];
   }
 
   /** Yields to other callers first, as a store with a disk or a network does. */
-  async transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T> {
+  async transaction<T>(work: () => T): Promise<T> {
     await Promise.resolve();
-    return work(this);
+    return work();
   }
 
   put(entry: StoredEntry): void {
