@@ -9,10 +9,9 @@
 import type { Etcd3 } from 'etcd3';
 import { RunningClock, sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
-import { EtcdEndpoint } from './etcd-endpoint.js';
+import { type CallOptions, EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure, type EtcdFailure, finalError, unavailableError } from './etcd-failure.js';
 import { DEFAULT_TIMEOUTS, type EtcdOptions, type EtcdTimeouts } from './etcd-options.js';
-import type { CallOptions } from './etcd-token.js';
 
 type Call<T> = (client: Etcd3, options: CallOptions) => Promise<T>;
 

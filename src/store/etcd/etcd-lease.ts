@@ -5,7 +5,7 @@ import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
-import type { CallOptions } from './etcd-token.js';
+import type { CallOptions } from './etcd-endpoint.js';
 
 /** Once `closing` aborts, the lease is not renewed any more: it ends `ttlSeconds` after its last renewal. */
 export async function grantEtcdLease(

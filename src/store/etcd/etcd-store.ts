@@ -17,7 +17,6 @@ import type {
   Write,
 } from '../store.js';
 import { EtcdCalls } from './etcd-calls.js';
-import { formatTransaction, parseOutcome } from './etcd-commit.js';
 import { pastNotKept } from './etcd-failure.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
@@ -78,9 +77,9 @@ export class EtcdStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
-    const transaction = formatTransaction(this.#keys, conditions, writes);
+    const transaction = this.#keys.transaction(conditions, writes);
     const response = await this.#calls.once((client, options) => client.kv.txn(transaction, options));
-    return parseOutcome(this.#keys, response);
+    return this.#keys.result(response);
   }
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
