@@ -106,17 +106,17 @@ export class FailStaticStore implements Store {
     this.#copy = copy;
     const { settleMs, probeMs: retryMs } = this.#timing;
     const onFound = () => this.#outage.begin(unavailable(`${description} ${RESTORED}`), 0);
-    const restores = new Restores({ inner, copy, onFound, logger, settleMs, retryMs });
+    const restores = new Restores(inner, copy, { onFound, logger, settleMs, retryMs });
     this.#restores = restores;
     const onBegin = () => {
       lastKnown.flush();
       restores.noteAway();
     };
     const comeBack = () => this.#comeBack(logger);
-    const isDone = () => copy.size === 0 && restores.isOver;
+    const isDone = () => ownWrites.size === 0 && restores.isOver;
     this.#outage = new Outage({ onBegin, comeBack, isDone }, this.#timing, logger);
     this.#watching = always.map((prefix) => this.#keepWatching(prefix));
-    if (copy.size > 0) this.#outage.begin(unavailable(`${description} was not asked yet`), 0);
+    if (ownWrites.size > 0) this.#outage.begin(unavailable(`${description} was not asked yet`), 0);
   }
 
   /** Reads what an earlier run left in the state directory. Throws DISK. */
@@ -138,7 +138,7 @@ export class FailStaticStore implements Store {
   get problem(): string | undefined {
     const { reason } = this.#outage;
     if (!reason) return undefined;
-    const { size } = this.#copy;
+    const { size } = this.ownWrites;
     return `${reason.message}${size === 0 ? '' : `; ${size} records of this host are kept until it answers`}`;
   }
 
@@ -170,9 +170,9 @@ export class FailStaticStore implements Store {
       const lastSeen = this.#copy.known.revision;
       const snapshot = await this.inner.list(prefix);
       await this.#restores.takeListed(prefix, snapshot, lastSeen, this.#closing.signal);
-      return this.away ? this.#recalled(prefix) : snapshot;
+      return this.away ? this.#copy.recalled(prefix) : snapshot;
     };
-    return this.#read(prefix, ask, () => this.#recalled(prefix));
+    return this.#read(prefix, ask, () => this.#copy.recalled(prefix));
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -193,14 +193,8 @@ export class FailStaticStore implements Store {
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
     using until = new LinkedAbort([signal, this.#closing.signal]);
-    const source = {
-      copy: this.#copy,
-      inner: this.inner,
-      takeSnapshot: (snapshot: Snapshot, over: AbortSignal) =>
-        this.#restores.takeWatched(prefix, snapshot, over),
-      patienceMs: () => (this.away ? 0 : this.#timing.patienceMs),
-    };
-    yield* watchFailStatic(source, prefix, until.signal);
+    const patienceMs = this.away ? 0 : this.#timing.patienceMs;
+    yield* watchFailStatic(this.#restores, prefix, patienceMs, until.signal);
   }
 
   /** While the store is away, a lease that is not renewed is promised, to be granted later. */
@@ -239,10 +233,6 @@ export class FailStaticStore implements Store {
       if (!isKnown) throw asUnanswered(error);
       return answerHere();
     }
-  }
-
-  #recalled(prefix: string): Snapshot {
-    return { ...this.#copy.snapshot(prefix), recalled: true };
   }
 
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -291,7 +281,8 @@ export class FailStaticStore implements Store {
   async #comeBack(logger: Logger): Promise<number> {
     await this.inner.get('probe');
     await this.#restores.compareRest();
-    const { writes, isOwn } = this.#copy;
+    const writes = this.ownWrites.list();
+    const { isOwn } = this.#copy.ownership;
     await replayOwnWrites(this.inner, writes, isOwn, async (replayed) => {
       if (replayed.lost) logger.error('a record of this host is another’s now', { key: replayed.write.key });
       await this.#copy.settle(replayed);
