@@ -5,7 +5,7 @@
  */
 import type { Change, Entry, Revision, Snapshot } from '../store/store.js';
 
-type Versioned = Pick<Entry, 'key' | 'revision'>;
+type Versioned = Omit<Entry, 'value'>;
 
 /** A key of which something else is known than before; undefined: nothing is under it. */
 export interface Changed<E> {
@@ -31,6 +31,10 @@ export class Contents<E extends Versioned> {
 
   get(key: string): E | undefined {
     return this.#entries.get(key);
+  }
+
+  list(prefix: string): E[] {
+    return [...this.all()].filter(({ key }) => key.startsWith(prefix));
   }
 
   all(): Iterable<E> {

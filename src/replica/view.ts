@@ -1,13 +1,15 @@
 import type { RecordReader } from '../store/record-reader.js';
-import type {
-  CommitResult,
-  Condition,
-  Entry,
-  Revision,
-  Snapshot,
-  Store,
-  WatchBatch,
-  Write,
+import {
+  type Change,
+  type CommitResult,
+  type Condition,
+  changesOf,
+  type Entry,
+  type Revision,
+  type Snapshot,
+  type Store,
+  type WatchBatch,
+  type Write,
 } from '../store/store.js';
 import { type Changed, Contents } from './contents.js';
 
@@ -119,18 +121,17 @@ export class View<T> implements AsyncDisposable {
 
   /** Takes in the result of this host's commit: what it has written, or what was found where a condition did not hold. */
   learn(conditions: readonly Condition[], writes: readonly Write[], result: CommitResult): void {
-    const changed = result.committed
-      ? writes.flatMap((write) => this.#learnWrite(write, result.revision))
-      : conditions.flatMap(({ key }) => this.#learnFound(key, result));
+    const changes = result.committed
+      ? changesOf(writes, result.revision, this.#contents)
+      : conditions.map(({ key }) => foundUnder(key, result));
+    const changed = this.#learn(changes, true);
     if (changed.length > 0) this.#take(changed);
   }
 
   /** To be called for `writes` of a commit that may have been applied. */
   doubt(writes: readonly Write[]): void {
-    for (const write of writes) {
-      const key = 'put' in write ? write.put : 'remove' in write ? write.remove : write.removePrefix;
+    for (const { key } of changesOf(writes, 0, this.#contents))
       if (key.startsWith(this.prefix)) this.#doubtful.add(key);
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,10 +151,7 @@ export class View<T> implements AsyncDisposable {
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
-    if (batch.type === 'changes') {
-      const changes = batch.changes.filter((change) => this.#isWanted(change.key));
-      return this.#take(this.#contents.follow(changes, batch.isAhead));
-    }
+    if (batch.type === 'changes') return this.#take(this.#learn(batch.changes, batch.isAhead === true));
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
@@ -162,25 +160,11 @@ export class View<T> implements AsyncDisposable {
     if (isOld) await this.refresh().catch(() => undefined);
   }
 
-  #learnWrite(write: Write, revision: Revision): Changed<Known<T>>[] {
-    if ('removePrefix' in write) {
-      const under = [...this.all()].filter(({ key }) => key.startsWith(write.removePrefix));
-      return under.flatMap(({ key }) => this.#contents.remove(key, revision));
-    }
-    const key = 'put' in write ? write.put : write.remove;
-    if (!this.#isWanted(key)) return [];
-    if ('remove' in write) return this.#contents.remove(key, revision);
-    const createRevision = this.get(key)?.createRevision ?? revision;
-    return this.#contents.put({ key, value: write.value, revision, createRevision });
-  }
-
-  #learnFound(
-    key: string,
-    { found, revision }: Extract<CommitResult, { committed: false }>,
-  ): Changed<Known<T>>[] {
-    if (!this.#isWanted(key)) return [];
-    const entry = found.find((each) => each.key === key);
-    return entry ? this.#contents.put(entry) : this.#contents.remove(key, revision);
+  #learn(changes: readonly Change[], isAhead: boolean): Changed<Known<T>>[] {
+    return this.#contents.follow(
+      changes.filter(({ key }) => this.#isWanted(key)),
+      isAhead,
+    );
   }
 
   #isWanted(key: string): boolean {
@@ -209,4 +193,10 @@ export class View<T> implements AsyncDisposable {
     const { key, revision, createRevision } = entry;
     return { key, revision, createRevision, record: this.#parts.records.readOne(this.#parts.read, entry) };
   }
+}
+
+/** What the refused commit found under the key of a condition. */
+function foundUnder(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): Change {
+  const entry = found.find((each) => each.key === key);
+  return { key, revision: entry?.revision ?? revision, entry };
 }

@@ -63,6 +63,25 @@ export interface Change {
   readonly entry: Entry | undefined;
 }
 
+/** What is under keys. */
+export interface Content {
+  get(key: string): Pick<Entry, 'createRevision'> | undefined;
+  list(prefix: string): readonly Pick<Entry, 'key'>[];
+}
+
+/** What `writes` change in `content` when they are committed at `revision`. */
+export function changesOf(writes: readonly Write[], revision: Revision, content: Content): Change[] {
+  return writes.flatMap((write) => {
+    if ('removePrefix' in write) {
+      return content.list(write.removePrefix).map(({ key }) => ({ key, revision, entry: undefined }));
+    }
+    if ('remove' in write) return { key: write.remove, revision, entry: undefined };
+    const { put: key, value } = write;
+    const createRevision = content.get(key)?.createRevision ?? revision;
+    return { key, revision, entry: { key, value, revision, createRevision } };
+  });
+}
+
 /**
  * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. When a change may have been
  * missed (lost connection, compaction, lost member), it yields another snapshot, which replaces all that was yielded before.

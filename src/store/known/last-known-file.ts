@@ -109,12 +109,12 @@ export class LastKnownFile implements AsyncDisposable {
   /** What is known does not have the record as this host's any more. False while its removal is not committed yet. */
   #isOver(key: string, revision: Revision): boolean {
     const { known } = this;
-    return this.#isKnownSince(key, revision) || !this.options.isOwn(key, known.find(key)?.value, undefined);
+    return this.#isKnownSince(key, revision) || !this.options.isOwn(key, known.get(key)?.value, undefined);
   }
 
   /** This host has claimed the record again since it gave it up at `revision`. */
   #isKnownSince(key: string, revision: Revision): boolean {
-    return (this.known.find(key)?.revision ?? 0) > revision;
+    return (this.known.get(key)?.revision ?? 0) > revision;
   }
 
   #note(problem: string | undefined): void {

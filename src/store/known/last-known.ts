@@ -3,7 +3,7 @@
  * while the store is away. In memory; last-known-file.ts writes it to disk.
  */
 
-import type { Change, Entry, Revision, Snapshot, Write } from '../store.js';
+import { type Change, changesOf, type Entry, type Revision, type Snapshot, type Write } from '../store.js';
 import { type Removal, Removals } from './removals.js';
 
 export interface LastKnownContent {
@@ -74,7 +74,7 @@ export class LastKnown {
     return Math.max(0, ...covering.map(([, revision]) => revision));
   }
 
-  find(key: string): Entry | undefined {
+  get(key: string): Entry | undefined {
     return this.#entries.get(key);
   }
 
@@ -140,15 +140,8 @@ export class LastKnown {
 
   /** Takes in what a commit has written, under known prefixes only. */
   learnCommit(writes: readonly Write[], revision: Revision): void {
-    for (const write of writes) {
-      if ('removePrefix' in write) {
-        for (const { key } of this.list(write.removePrefix)) this.#takeRemoval(key, revision);
-      } else if ('remove' in write) this.#takeRemoval(write.remove, revision);
-      else if (this.covers(write.put)) {
-        const createRevision = this.#entries.get(write.put)?.createRevision ?? revision;
-        this.#put({ key: write.put, value: write.value, revision, createRevision });
-      }
-    }
+    for (const change of changesOf(writes, revision, this))
+      if (!change.entry || this.covers(change.key)) this.#learnChange(change);
     this.#changed(revision);
   }
 
@@ -168,12 +161,10 @@ export class LastKnown {
 
   #learnChange({ key, revision, entry }: Change): void {
     if (entry) this.#put(entry);
-    else this.#takeRemoval(key, revision);
-  }
-
-  #takeRemoval(key: string, revision: Revision): void {
-    this.#addTombstone(key, revision);
-    if ((this.#entries.get(key)?.revision ?? Infinity) <= revision) this.#remove(key, revision);
+    else {
+      this.#addTombstone(key, revision);
+      if ((this.#entries.get(key)?.revision ?? Infinity) <= revision) this.#remove(key, revision);
+    }
   }
 
   /** An entry later than `revision` was not removed: a store that was restored to `revision` does not have it yet. */

@@ -67,7 +67,7 @@ class LmdbTable implements LocalTable {
     return value && { key, ...value };
   }
 
-  range(prefix: string): StoredEntry[] {
+  list(prefix: string): StoredEntry[] {
     const found: StoredEntry[] = [];
     for (const { key, value } of this.#entries.getRange(prefix === '' ? {} : { start: prefix })) {
       if (!key.startsWith(prefix)) break;

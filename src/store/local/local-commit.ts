@@ -1,6 +1,13 @@
-/** Applies commits to a local table, inside its table. */
+/** Applies commits to a local table, inside its transaction. */
 import { XnetError } from '../../errors.js';
-import type { Change, CommitResult, Condition, Entry, Revision, Write } from '../store.js';
+import {
+  type Change,
+  type CommitResult,
+  type Condition,
+  changesOf,
+  type Entry,
+  type Write,
+} from '../store.js';
 import { conditionHolds } from './commit-rules.js';
 import type { LocalTable, StoredEntry } from './local-table.js';
 
@@ -15,28 +22,33 @@ export function applyCommit(
   conditions: readonly Condition[],
   writes: readonly Write[],
 ): Applied {
-  const { revision } = table;
   if (!conditions.every((condition) => conditionHolds(condition, table.get(condition.key)))) {
-    return {
-      result: { committed: false, revision, found: foundUnder(table, conditions) },
-      changes: [],
-    };
+    const found = foundUnder(table, conditions);
+    return { result: { committed: false, revision: table.revision, found }, changes: [] };
   }
-  requireLeases(table, writes);
-  const changes = writes.flatMap((write) => applyWrite(table, write, revision + 1));
-  if (changes.length > 0) table.setRevision(revision + 1);
-  return { result: { committed: true, revision: table.revision }, changes };
+  const leases = leasesOf(writes);
+  for (const lease of leases.values()) {
+    if (!table.hasLease(lease))
+      throw new XnetError('NOT_FOUND', `lease ${lease} has ended; grant a new one`, { lease });
+  }
+  return applyWrites(table, writes, leases);
 }
 
 /** Removes what is still under the lease among `keys`, and the lease. */
 export function applyLeaseEnd(table: LocalTable, id: string, keys: Iterable<string>): Applied {
-  const revision = table.revision + 1;
   table.removeLease(id);
-  const changes = [...keys]
-    .filter((key) => table.get(key)?.lease === id)
-    .flatMap((key) => applyWrite(table, { remove: key }, revision));
-  if (changes.length > 0) table.setRevision(revision);
-  return { result: { committed: true, revision: table.revision }, changes };
+  const left = [...keys].filter((key) => table.get(key)?.lease === id);
+  return applyWrites(
+    table,
+    left.map((key) => ({ remove: key })),
+  );
+}
+
+/** The ids of leases by key. */
+export function leasesOf(writes: readonly Write[]): Map<string, string> {
+  return new Map(
+    writes.flatMap((write) => ('put' in write && write.lease ? [[write.put, write.lease.id]] : [])),
+  );
 }
 
 /** The entry without what only the table needs to know. */
@@ -49,26 +61,18 @@ function foundUnder(table: LocalTable, conditions: readonly Condition[]): Entry[
   return keys.flatMap((key) => table.get(key) ?? []).map(publicEntry);
 }
 
-function requireLeases(table: LocalTable, writes: readonly Write[]): void {
-  for (const write of writes) {
-    const lease = 'put' in write ? write.lease?.id : undefined;
-    if (lease !== undefined && !table.hasLease(lease))
-      throw new XnetError('NOT_FOUND', `lease ${lease} has ended; grant a new one`, { lease });
+function applyWrites(
+  table: LocalTable,
+  writes: readonly Write[],
+  leases: ReadonlyMap<string, string> = new Map(),
+): Applied {
+  const revision = table.revision + 1;
+  const changes = changesOf(writes, revision, table).filter(({ key, entry }) => entry || table.get(key));
+  for (const { key, entry } of changes) {
+    const lease = leases.get(key);
+    if (entry) table.put(lease === undefined ? entry : { ...entry, lease });
+    else table.remove(key);
   }
-}
-
-function applyWrite(table: LocalTable, write: Write, revision: Revision): Change[] {
-  if ('put' in write) {
-    const { put: key, value } = write;
-    const entry = { key, value, revision, createRevision: table.get(key)?.createRevision ?? revision };
-    table.put(write.lease === undefined ? entry : { ...entry, lease: write.lease.id });
-    return [{ key, revision, entry }];
-  }
-  if ('removePrefix' in write) {
-    const keys = table.range(write.removePrefix).map(({ key }) => key);
-    return keys.flatMap((key) => applyWrite(table, { remove: key }, revision));
-  }
-  if (table.get(write.remove) === undefined) return [];
-  table.remove(write.remove);
-  return [{ key: write.remove, revision, entry: undefined }];
+  if (changes.length > 0) table.setRevision(revision);
+  return { result: { committed: true, revision: table.revision }, changes };
 }

@@ -14,7 +14,7 @@ import type {
 } from '../store.js';
 import { ChangeFeed } from './change-feed.js';
 import { checkCommit } from './commit-rules.js';
-import { type Applied, applyCommit, applyLeaseEnd, publicEntry } from './local-commit.js';
+import { type Applied, applyCommit, applyLeaseEnd, leasesOf, publicEntry } from './local-commit.js';
 import { LocalLeases } from './local-leases.js';
 import type { LocalTable } from './local-table.js';
 
@@ -52,7 +52,8 @@ export class LocalStore implements Store {
     checkCommit(conditions, writes);
     return this.#apply(() => {
       const applied = applyCommit(this.#table, conditions, writes);
-      if (applied.result.committed) this.#noteLeases(writes);
+      if (applied.result.committed)
+        for (const [key, lease] of leasesOf(writes)) this.#leases.noteKey(lease, key);
       return applied;
     });
   }
@@ -81,7 +82,7 @@ export class LocalStore implements Store {
   }
 
   #snapshot(prefix: string): Snapshot {
-    return { revision: this.#table.revision, entries: this.#table.range(prefix).map(publicEntry) };
+    return { revision: this.#table.revision, entries: this.#table.list(prefix).map(publicEntry) };
   }
 
   /** Takes over the leases that an earlier process left. */
@@ -92,7 +93,7 @@ export class LocalStore implements Store {
       void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
     }
     if (leases.length === 0) return;
-    for (const entry of this.#table.range('')) {
+    for (const entry of this.#table.list('')) {
       if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
     }
   }
@@ -112,12 +113,6 @@ export class LocalStore implements Store {
   /** The disk may be full for a while: the end of an expired lease is tried again until it is written. */
   #retryEnd(id: string): void {
     setTimeout(() => void this.#endLease(id).catch(() => this.#retryEnd(id)), 1000).unref();
-  }
-
-  #noteLeases(writes: readonly Write[]): void {
-    for (const write of writes) {
-      if ('put' in write && write.lease !== undefined) this.#leases.noteKey(write.lease.id, write.put);
-    }
   }
 
   #requireOpen(): void {

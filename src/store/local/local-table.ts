@@ -21,7 +21,7 @@ export interface LocalTable {
   readonly revision: Revision;
   get(key: string): StoredEntry | undefined;
   /** In key order. */
-  range(prefix: string): StoredEntry[];
+  list(prefix: string): StoredEntry[];
   leases(): StoredLease[];
   hasLease(id: string): boolean;
   /**

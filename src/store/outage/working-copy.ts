@@ -38,7 +38,7 @@ export class WorkingCopy {
 
   find(key: string): Entry | undefined {
     const own = this.own.find(key);
-    const known = this.known.find(key);
+    const known = this.known.get(key);
     return own ? entryOf(own, known) : known;
   }
 
@@ -47,7 +47,7 @@ export class WorkingCopy {
     const hidden = new Set(own.map(({ key }) => key));
     const entries = [
       ...this.known.list(prefix).filter(({ key }) => !hidden.has(key)),
-      ...own.flatMap((write) => entryOf(write, this.known.find(write.key)) ?? []),
+      ...own.flatMap((write) => entryOf(write, this.known.get(write.key)) ?? []),
     ];
     entries.sort((a, b) => (a.key < b.key ? -1 : 1));
     // Not a later one: a reader drops changes that are older than the snapshot it has.
@@ -69,7 +69,7 @@ export class WorkingCopy {
   #canWrite(write: Write): boolean {
     if ('removePrefix' in write) return false;
     const key = 'put' in write ? write.put : write.remove;
-    const stored = this.known.find(key)?.value;
+    const stored = this.known.get(key)?.value;
     if (!this.ownership.isOwn(key, stored, 'put' in write ? write.value : undefined)) return false;
     return !this.#perhapsGivenUp.has(key) || this.#givenUpBy([write]).length > 0;
   }
@@ -110,7 +110,7 @@ export class WorkingCopy {
   #givenUpBy(writes: readonly Write[]): Entry[] {
     return writes.flatMap((write) => {
       const key = 'put' in write ? write.put : 'remove' in write ? write.remove : '';
-      const stored = this.known.find(key);
+      const stored = this.known.get(key);
       const written = 'put' in write ? write.value : undefined;
       return stored && this.ownership.isGivenUp(key, stored.value, written) ? [stored] : [];
     });
@@ -182,7 +182,7 @@ export class WorkingCopy {
   #ownWrite(write: Write, revision: Revision): OwnWrite {
     if ('removePrefix' in write) throw new XnetError('INTERNAL', 'a prefix is never of one host');
     const key = 'put' in write ? write.put : write.remove;
-    const base = this.own.find(key)?.base ?? this.known.find(key)?.revision ?? 0;
+    const base = this.own.find(key)?.base ?? this.known.get(key)?.revision ?? 0;
     if ('remove' in write) return { key, base, revision };
     const { value, lease } = write;
     return { key, base, revision, value, ...(lease && { ttlSeconds: lease.ttlSeconds }) };

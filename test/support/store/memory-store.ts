@@ -15,7 +15,7 @@ class MemoryTable implements LocalTable {
     return this.#entries.get(key);
   }
 
-  range(prefix: string): StoredEntry[] {
+  list(prefix: string): StoredEntry[] {
     this.#order ??= [...this.#entries.keys()].sort();
     const keys = this.#order.filter((key) => key.startsWith(prefix));
     return keys.flatMap((key) => this.#entries.get(key) ?? []);

@@ -33,7 +33,7 @@ test('what is made again after its removal is there', () => {
   const store = known();
   store.learnChanges('a/', [{ key: 'a/1', revision: 7, entry: undefined }], 7);
   store.learnCommit([{ put: 'a/1', value: 'at 8' }], 8);
-  expect(store.find('a/1')).toEqual(entry(8));
+  expect(store.get('a/1')).toEqual(entry(8));
 });
 
 test('revisions of before a restore say nothing about those of after it', () => {
@@ -41,5 +41,5 @@ test('revisions of before a restore say nothing about those of after it', () => 
   store.learnChanges('a/', [{ key: 'a/1', revision: 70, entry: undefined }], 70);
   store.goBackTo(5);
   store.learnChanges('a/', [{ key: 'a/1', revision: 6, entry: entry(6) }], 6);
-  expect(store.find('a/1')).toEqual(entry(6));
+  expect(store.get('a/1')).toEqual(entry(6));
 });
