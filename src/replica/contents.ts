@@ -15,7 +15,6 @@ export interface Changed<E> {
 }
 
 export class Contents<E extends Versioned> {
-  readonly #read: (entry: Entry) => E;
   readonly #entries = new Map<string, E>();
   /** Keys that were removed at a revision which the watch has not reached yet, with that revision. */
   readonly #tombstones = new Map<string, Revision>();
@@ -25,9 +24,7 @@ export class Contents<E extends Versioned> {
   #newest: Revision = 0;
 
   /** `read` makes what is kept of an entry, and is called for each that is taken in. */
-  constructor(read: (entry: Entry) => E) {
-    this.#read = read;
-  }
+  constructor(private readonly read: (entry: Entry) => E) {}
 
   get(key: string): E | undefined {
     return this.#entries.get(key);
@@ -87,7 +84,7 @@ export class Contents<E extends Versioned> {
     const { key, revision } = entry;
     if (this.#isPast(key, revision)) return [];
     this.#newest = Math.max(this.#newest, revision);
-    const [before, now] = [this.#entries.get(key), this.#read(entry)];
+    const [before, now] = [this.#entries.get(key), this.read(entry)];
     this.#entries.set(key, now);
     this.#tombstones.delete(key);
     return [{ key, before, now }];

@@ -27,15 +27,13 @@ import { mayBeApplied } from '../store/transact.js';
 import { type Read, View } from './view.js';
 
 export class Replica implements Store {
-  readonly #store: Store;
-  readonly #records: RecordReader;
   readonly #views = new Set<Pick<View<unknown>, 'learn' | 'doubt' | typeof Symbol.asyncDispose>>();
 
   /** `records` remembers the records that cannot be read. The caller closes the store. */
-  constructor(store: Store, records: RecordReader) {
-    this.#store = store;
-    this.#records = records;
-  }
+  constructor(
+    private readonly store: Store,
+    private readonly records: RecordReader,
+  ) {}
 
   /** The records under `prefix` with the keys that are wanted, from now until the view is closed. */
   follow<T>(prefix: string, schema: z.ZodType<T>, isWanted: (key: string) => boolean = () => true): View<T> {
@@ -54,7 +52,7 @@ export class Replica implements Store {
   /** As Store.commit; all views have the result when it resolves. */
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     try {
-      const result = await this.#store.commit(conditions, writes);
+      const result = await this.store.commit(conditions, writes);
       for (const view of this.#views) view.learn(conditions, writes, result);
       return result;
     } catch (error: unknown) {
@@ -64,47 +62,47 @@ export class Replica implements Store {
   }
 
   get description(): string {
-    return this.#store.description;
+    return this.store.description;
   }
 
   get away(): boolean {
-    return this.#store.away;
+    return this.store.away;
   }
 
   get problem(): string | undefined {
-    return this.#store.problem;
+    return this.store.problem;
   }
 
   get awaySince(): Date | undefined {
-    return this.#store.awaySince;
+    return this.store.awaySince;
   }
 
   get diskProblem(): string | undefined {
-    return this.#store.diskProblem;
+    return this.store.diskProblem;
   }
 
   recall(prefix: string): readonly Entry[] | undefined {
-    return this.#store.recall?.(prefix);
+    return this.store.recall?.(prefix);
   }
 
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined> {
-    return this.#store.get(key, options);
+    return this.store.get(key, options);
   }
 
   list(prefix: string): Promise<Snapshot> {
-    return this.#store.list(prefix);
+    return this.store.list(prefix);
   }
 
   watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
-    return this.#store.watch(prefix, signal);
+    return this.store.watch(prefix, signal);
   }
 
   grantLease(options: LeaseOptions): Promise<Lease> {
-    return this.#store.grantLease(options);
+    return this.store.grantLease(options);
   }
 
   reconnect(): void {
-    this.#store.reconnect?.();
+    this.store.reconnect?.();
   }
 
   /** Closes the views. */
@@ -114,7 +112,7 @@ export class Replica implements Store {
 
   #open<T>(prefix: string, read: Read<T>, isWanted: (key: string) => boolean): View<T> {
     const onClosed = () => this.#views.delete(view);
-    const parts = { store: this.#store, prefix, read, records: this.#records, isWanted, onClosed };
+    const parts = { store: this.store, prefix, read, records: this.records, isWanted, onClosed };
     const view: View<T> = new View(parts);
     this.#views.add(view);
     return view;

@@ -48,7 +48,6 @@ export class View<T> implements AsyncDisposable {
   readonly prefix: string;
   /** Resolves when the view has its first snapshot, or is closed before. */
   readonly ready: Promise<void>;
-  readonly #parts: ViewParts<T>;
   readonly #contents = new Contents((entry) => this.#read(entry));
   /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
@@ -59,9 +58,8 @@ export class View<T> implements AsyncDisposable {
   #isCurrent = false;
   #isReady = false;
 
-  constructor(parts: ViewParts<T>) {
+  constructor(private readonly parts: ViewParts<T>) {
     this.prefix = parts.prefix;
-    this.#parts = parts;
     let ended: Promise<void> = Promise.resolve();
     this.ready = new Promise((resolve) => {
       ended = this.#follow(resolve);
@@ -76,7 +74,7 @@ export class View<T> implements AsyncDisposable {
 
   /** Nothing later can be known now: the store has answered, or is away. */
   get isLatest(): boolean {
-    return this.#isReady && (this.#isCurrent || this.#parts.store.away);
+    return this.#isReady && (this.#isCurrent || this.parts.store.away);
   }
 
   /** Something is known, if only of an earlier run. */
@@ -113,7 +111,7 @@ export class View<T> implements AsyncDisposable {
   /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
-    const snapshot = this.#wanted(await this.#parts.store.list(this.prefix));
+    const snapshot = this.#wanted(await this.parts.store.list(this.prefix));
     // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
@@ -137,15 +135,15 @@ export class View<T> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#ended;
-    this.#parts.onClosed();
+    this.parts.onClosed();
   }
 
   async #follow(ready: () => void): Promise<void> {
-    for await (const batch of this.#parts.store.watch(this.prefix, this.#closing.signal)) {
+    for await (const batch of this.parts.store.watch(this.prefix, this.#closing.signal)) {
       await this.#takeBatch(batch);
       ready();
     }
-    this.#parts.records.forget(this.prefix);
+    this.parts.records.forget(this.prefix);
     ready();
   }
 
@@ -168,7 +166,7 @@ export class View<T> implements AsyncDisposable {
   }
 
   #isWanted(key: string): boolean {
-    return key.startsWith(this.prefix) && this.#parts.isWanted(key);
+    return key.startsWith(this.prefix) && this.parts.isWanted(key);
   }
 
   #wanted({ revision, entries }: Snapshot): Snapshot {
@@ -183,7 +181,7 @@ export class View<T> implements AsyncDisposable {
     }
     for (const { key, now } of changes.values()) {
       this.#doubtful.delete(key);
-      if (!now) this.#parts.records.forgetKey(key);
+      if (!now) this.parts.records.forgetKey(key);
     }
     if (changes.size > 0) this.#records = undefined;
     for (const listener of this.#listeners) listener(changes);
@@ -191,7 +189,7 @@ export class View<T> implements AsyncDisposable {
 
   #read(entry: Entry): Known<T> {
     const { key, revision, createRevision } = entry;
-    return { key, revision, createRevision, record: this.#parts.records.readOne(this.#parts.read, entry) };
+    return { key, revision, createRevision, record: this.parts.records.readOne(this.parts.read, entry) };
   }
 }
 

@@ -3,14 +3,10 @@ import type { ICompare, IKeyValue, IRequestOp, ITxnRequest, ITxnResponse } from 
 import type { CommitResult, Condition, Entry, Write } from '../store.js';
 
 export class EtcdKeys {
-  readonly #prefix: string;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
+  constructor(private readonly prefix: string) {}
 
   key(key: string): Buffer {
-    return Buffer.from(this.#prefix + key);
+    return Buffer.from(this.prefix + key);
   }
 
   /** Everything under `prefix`. */
@@ -21,7 +17,7 @@ export class EtcdKeys {
 
   /** Our key of one of etcd's. */
   ours(key: Buffer): string {
-    return key.toString().slice(this.#prefix.length);
+    return key.toString().slice(this.prefix.length);
   }
 
   entry(kv: IKeyValue): Entry {

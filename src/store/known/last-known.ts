@@ -25,14 +25,15 @@ export class LastKnown {
   readonly #prefixes = new Map<string, Revision>();
   /** The number of watches by prefix. */
   readonly #watched = new Map<string, number>();
-  readonly #onChange: () => void;
   /** The removals that were seen under all known prefixes. */
   readonly removals: Removals;
   #revision: Revision = 0;
 
   /** `onChange` is called for every change, and so must be cheap. */
-  constructor(onChange: () => void = () => undefined, content?: LastKnownContent) {
-    this.#onChange = onChange;
+  constructor(
+    private readonly onChange: () => void = () => undefined,
+    content?: LastKnownContent,
+  ) {
     this.removals = new Removals(content?.removed);
     if (!content) return;
     this.#revision = content.revision;
@@ -195,7 +196,7 @@ export class LastKnown {
   #changed(revision: Revision): void {
     // Own writes have fractional revisions, between two of the store's.
     this.#revision = Math.max(this.#revision, Math.floor(revision));
-    this.#onChange();
+    this.onChange();
   }
 }
 

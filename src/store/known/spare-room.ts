@@ -6,17 +6,14 @@ const BYTES = 64 << 10;
 
 /** A file of the state directory that reserves room: what must be written also to a full disk is written in its place. */
 export class SpareRoom {
-  readonly #path: string;
   #isThere = false;
 
-  constructor(path: string) {
-    this.#path = path;
-  }
+  constructor(private readonly path: string) {}
 
   /** Costs nothing when the file is there. Throws DISK, with no room taken. */
   async ensure(): Promise<void> {
     if (this.#isThere) return;
-    const found = await stat(this.#path).catch(() => undefined);
+    const found = await stat(this.path).catch(() => undefined);
     if (found?.size !== BYTES) await this.#make();
     this.#isThere = true;
   }
@@ -28,14 +25,14 @@ export class SpareRoom {
     } catch (error: unknown) {
       if (!isFull(error)) throw error;
       this.#isThere = false;
-      await rm(this.#path, { force: true });
+      await rm(this.path, { force: true });
       await work();
     }
   }
 
   async #make(): Promise<void> {
     try {
-      const file = await open(this.#path, 'w', 0o600);
+      const file = await open(this.path, 'w', 0o600);
       try {
         await file.writeFile(Buffer.alloc(BYTES));
         // Some file systems find out only then that there is no room.
@@ -44,8 +41,8 @@ export class SpareRoom {
         await file.close();
       }
     } catch (error: unknown) {
-      await rm(this.#path, { force: true }).catch(() => undefined);
-      throw diskError(this.#path, error);
+      await rm(this.path, { force: true }).catch(() => undefined);
+      throw diskError(this.path, error);
     }
   }
 }

@@ -38,8 +38,6 @@ type LeaseValue = Omit<StoredLease, 'id'>;
 
 /** Every transaction is on disk when its promise resolves. lmdb reads all of one turn of the event loop from one moment. */
 class LmdbTable implements LocalTable {
-  readonly #root: RootDatabase;
-  readonly #release: () => Promise<void>;
   readonly #entries: Database<EntryValue, string>;
   readonly #leases: Database<LeaseValue, string>;
   readonly #numbers: Database<number, string>;
@@ -47,12 +45,10 @@ class LmdbTable implements LocalTable {
 
   /** `release` gives the directory free for another writer, as the last write. */
   constructor(
-    root: RootDatabase,
+    private readonly root: RootDatabase,
     private readonly directory: string,
-    release: () => Promise<void>,
+    private readonly release: () => Promise<void>,
   ) {
-    this.#root = root;
-    this.#release = release;
     this.#entries = root.openDB<EntryValue, string>('entries', { encoding: 'json' });
     this.#leases = root.openDB<LeaseValue, string>('leases', { encoding: 'json' });
     this.#numbers = root.openDB<number, string>('numbers', { encoding: 'json' });
@@ -82,7 +78,7 @@ class LmdbTable implements LocalTable {
 
   async transaction<T>(work: () => T): Promise<T> {
     try {
-      const result = await this.#root.transaction(work);
+      const result = await this.root.transaction(work);
       this.problem = undefined;
       return result;
     } catch (error: unknown) {
@@ -117,7 +113,7 @@ class LmdbTable implements LocalTable {
   }
 
   async close(): Promise<void> {
-    await this.#release();
-    await this.#root.close();
+    await this.release();
+    await this.root.close();
   }
 }

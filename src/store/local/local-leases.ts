@@ -15,12 +15,9 @@ interface Held {
 
 export class LocalLeases {
   readonly #held = new Map<string, Held>();
-  readonly #expire: (id: string) => void;
 
   /** `expire` is called once for a lease whose time is over. */
-  constructor(expire: (id: string) => void) {
-    this.#expire = expire;
-  }
+  constructor(private readonly expire: (id: string) => void) {}
 
   /** Keeps the lease until `forget`; the promise resolves then. */
   follow(lease: StoredLease): Promise<void> {
@@ -28,7 +25,7 @@ export class LocalLeases {
       const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
       this.#held.set(lease.id, held);
       if (lease.expiresAt === undefined) return;
-      held.timer = setTimeout(() => this.#expire(lease.id), remainingMs(lease, Date.now())).unref();
+      held.timer = setTimeout(() => this.expire(lease.id), remainingMs(lease, Date.now())).unref();
     });
   }
 

@@ -19,26 +19,25 @@ import { LocalLeases } from './local-leases.js';
 import type { LocalTable } from './local-table.js';
 
 export class LocalStore implements Store {
-  readonly description: string;
   readonly away = false;
-  readonly #table: LocalTable;
   readonly #feed = new ChangeFeed();
   readonly #leases = new LocalLeases((id) => void this.#endLease(id).catch(() => this.#retryEnd(id)));
   readonly #closing = new AbortController();
 
-  constructor(table: LocalTable, description: string) {
-    this.#table = table;
-    this.description = description;
+  constructor(
+    private readonly table: LocalTable,
+    readonly description: string,
+  ) {
     this.#adoptLeases();
   }
 
   get diskProblem(): string | undefined {
-    return this.#table.problem;
+    return this.table.problem;
   }
 
   async get(key: string): Promise<Entry | undefined> {
     this.#requireOpen();
-    const entry = this.#table.get(key);
+    const entry = this.table.get(key);
     return entry && publicEntry(entry);
   }
 
@@ -51,7 +50,7 @@ export class LocalStore implements Store {
     this.#requireOpen();
     checkCommit(conditions, writes);
     return this.#apply(() => {
-      const applied = applyCommit(this.#table, conditions, writes);
+      const applied = applyCommit(this.table, conditions, writes);
       if (applied.result.committed)
         for (const [key, lease] of leasesOf(writes)) this.#leases.noteKey(lease, key);
       return applied;
@@ -69,7 +68,7 @@ export class LocalStore implements Store {
     const stored = keepAlive
       ? { id, ttlSeconds }
       : { id, ttlSeconds, expiresAt: Date.now() + ttlSeconds * 1000 };
-    await this.#table.transaction(() => this.#table.putLease(stored));
+    await this.table.transaction(() => this.table.putLease(stored));
     const lost = this.#leases.follow(stored);
     return { id, ttlSeconds, lost, revoke: () => this.#endLease(id) };
   }
@@ -78,35 +77,35 @@ export class LocalStore implements Store {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#leases.close();
-    await this.#table.close();
+    await this.table.close();
   }
 
   #snapshot(prefix: string): Snapshot {
-    return { revision: this.#table.revision, entries: this.#table.list(prefix).map(publicEntry) };
+    return { revision: this.table.revision, entries: this.table.list(prefix).map(publicEntry) };
   }
 
   /** Takes over the leases that an earlier process left. */
   #adoptLeases(): void {
     const now = Date.now();
-    const leases = this.#table.leases();
+    const leases = this.table.leases();
     for (const lease of leases) {
       void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
     }
     if (leases.length === 0) return;
-    for (const entry of this.#table.list('')) {
+    for (const entry of this.table.list('')) {
       if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
     }
   }
 
   async #apply(work: () => Applied): Promise<CommitResult> {
-    const { result, changes } = await this.#table.transaction(work);
+    const { result, changes } = await this.table.transaction(work);
     if (changes.length > 0) this.#feed.publish(result.revision, changes);
     return result;
   }
 
   async #endLease(id: string): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#apply(() => applyLeaseEnd(this.#table, id, this.#leases.keysOf(id)));
+    await this.#apply(() => applyLeaseEnd(this.table, id, this.#leases.keysOf(id)));
     this.#leases.forget(id);
   }
 
