@@ -89,23 +89,17 @@ export function isTakeable(record: AddressRecord, hostId: string): boolean {
 
 /** Free, resting or reserved -> claimed. */
 export function claimed(
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
   reference: string,
   more: Pick<AddressRecord, 'explicit' | 'container'> = {},
 ): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [reference], purpose: 'endpoint', ...more };
+  return { ...newRecord(holder, claim), references: [reference], purpose: 'endpoint', ...more };
 }
 
 /** Free or resting -> reserved. */
-export function reserved(
-  { hostId, hostName }: Holder,
-  claim: string,
-  references: readonly string[],
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [...references], purpose: 'endpoint', reserve: true };
+export function reserved(holder: Holder, claim: string, references: readonly string[]): AddressRecord {
+  return { ...newRecord(holder, claim), references: [...references], purpose: 'endpoint', reserve: true };
 }
 
 export interface EndpointOfAddress {
@@ -114,13 +108,8 @@ export interface EndpointOfAddress {
 }
 
 /** Free or resting -> bound: Docker's own IPAM chose the address, so that no reference holds it. */
-export function boundUnclaimed(
-  { hostId, hostName }: Holder,
-  claim: string,
-  endpoint: EndpointOfAddress,
-): AddressRecord {
-  const record = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...record, references: [], purpose: 'endpoint', explicit: true, ...endpoint };
+export function boundUnclaimed(holder: Holder, claim: string, endpoint: EndpointOfAddress): AddressRecord {
+  return { ...newRecord(holder, claim), references: [], purpose: 'endpoint', explicit: true, ...endpoint };
 }
 
 /** Claimed or reserved by the endpoint's host, or claimed by the cluster -> bound. undefined: somebody else has it. */
@@ -154,7 +143,7 @@ export function resting(record: AddressRecord): AddressRecord {
 /** Free (also: takeable) -> shared; shared -> shared by one more. undefined: it is held otherwise. */
 export function shared(
   record: AddressRecord | undefined,
-  { hostId, hostName }: Holder,
+  holder: Holder,
   claim: string,
   { purpose, reference }: { readonly purpose: 'gateway' | 'auxiliary'; readonly reference: string },
 ): AddressRecord | undefined {
@@ -163,8 +152,11 @@ export function shared(
     if (record.references.includes(reference)) return record;
     return { ...record, references: [...record.references, reference] };
   }
-  const first = { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
-  return { ...first, purpose, references: [reference] };
+  return { ...newRecord(holder, claim), purpose, references: [reference] };
+}
+
+function newRecord({ hostId, hostName }: Holder, claim: string) {
+  return { version: 1 as const, state: 'claimed' as const, hostId, hostName, claim };
 }
 
 /** With the references that are left: a shared one without any is free, a bound one stays its endpoint's. */
