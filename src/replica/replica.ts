@@ -69,22 +69,6 @@ export class Replica implements Store {
     return this.store.away;
   }
 
-  get problem(): string | undefined {
-    return this.store.problem;
-  }
-
-  get awaySince(): Date | undefined {
-    return this.store.awaySince;
-  }
-
-  get diskProblem(): string | undefined {
-    return this.store.diskProblem;
-  }
-
-  recall(prefix: string): readonly Entry[] | undefined {
-    return this.store.recall?.(prefix);
-  }
-
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined> {
     return this.store.get(key, options);
   }
@@ -99,10 +83,6 @@ export class Replica implements Store {
 
   grantLease(options: LeaseOptions): Promise<Lease> {
     return this.store.grantLease(options);
-  }
-
-  reconnect(): void {
-    this.store.reconnect?.();
   }
 
   /** Closes the views. */
