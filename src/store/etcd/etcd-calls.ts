@@ -21,6 +21,7 @@ export class EtcdCalls {
   readonly #user: string | undefined;
   #preferred = 0;
   #closed = false;
+  #reconnected = new AbortController();
 
   constructor(options: EtcdOptions) {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
@@ -53,9 +54,16 @@ export class EtcdCalls {
     }
   }
 
-  /** New calls get new connections. Calls under way end by their deadlines. */
+  /** Aborts when the present connections are given up. */
+  get reconnected(): AbortSignal {
+    return this.#reconnected.signal;
+  }
+
+  /** New calls get new connections, and watches begin anew. Calls under way end by their deadlines. */
   reconnect(): void {
     for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
+    this.#reconnected.abort();
+    this.#reconnected = new AbortController();
   }
 
   close(): void {

@@ -1,5 +1,4 @@
 /** The cluster's store, in etcd 3.4 or later. */
-import { setMaxListeners } from 'node:events';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { XnetError } from '../../errors.js';
 import { checkCommit } from '../local/commit-rules.js';
@@ -23,12 +22,6 @@ import { grantEtcdLease } from './etcd-lease.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
 
-/** Every watch listens to it; Node.js warns of more than ten listeners as of a leak. */
-function forManyWatches(controller: AbortController): AbortController {
-  setMaxListeners(0, controller.signal);
-  return controller;
-}
-
 /** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {
   readonly description: string;
@@ -36,7 +29,6 @@ export class EtcdStore implements Store {
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();
-  #reconnected = forManyWatches(new AbortController());
   #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
 
   constructor(options: EtcdOptions) {
@@ -89,7 +81,6 @@ export class EtcdStore implements Store {
       keys: this.#keys,
       list: (of: string) => this.list(of),
       currentRevision: () => this.#currentRevision(),
-      reconnected: () => this.#reconnected.signal,
     };
     yield* watchEtcd(source, prefix, until.signal);
   }
@@ -101,8 +92,6 @@ export class EtcdStore implements Store {
 
   reconnect(): void {
     this.#calls.reconnect();
-    this.#reconnected.abort();
-    this.#reconnected = forManyWatches(new AbortController());
   }
 
   /** Its leases are not renewed any more, and end when their time is over. To end one at once, revoke it before. */
