@@ -1,5 +1,5 @@
 /** Writes what is last known of the store to a file of the state directory, at most `behindMs` late. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../../directories.js';
@@ -130,13 +130,7 @@ export class LastKnownFile implements AsyncDisposable {
 async function replaceFile(path: string, text: string): Promise<void> {
   const next = `${path}.new`;
   try {
-    const file = await open(next, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(next, text, { mode: 0o600, flush: true });
     await rename(next, path);
   } catch (error: unknown) {
     await rm(next, { force: true }).catch(() => undefined);

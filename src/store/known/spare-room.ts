@@ -1,4 +1,4 @@
-import { open, rm, stat } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { diskError, isFull } from '../../disk-errors.js';
 
 /** Some hundred records. */
@@ -32,14 +32,8 @@ export class SpareRoom {
 
   async #make(): Promise<void> {
     try {
-      const file = await open(this.path, 'w', 0o600);
-      try {
-        await file.writeFile(Buffer.alloc(BYTES));
-        // Some file systems find out only then that there is no room.
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      // Some file systems find out only when it is flushed that there is no room.
+      await writeFile(this.path, Buffer.alloc(BYTES), { mode: 0o600, flush: true });
     } catch (error: unknown) {
       await rm(this.path, { force: true }).catch(() => undefined);
       throw diskError(this.path, error);

@@ -143,7 +143,7 @@ export class FailStaticStore implements Store {
   }
 
   get awaySince(): Date | undefined {
-    return this.away ? this.#outage.since : undefined;
+    return this.#outage.since;
   }
 
   get diskProblem(): string | undefined {

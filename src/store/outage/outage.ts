@@ -35,9 +35,9 @@ export class Outage implements AsyncDisposable {
     return this.#reason;
   }
 
-  /** Since when the store is away; without meaning while it answers. */
-  get since(): Date {
-    return this.#since;
+  /** Since when the store is away; undefined while it answers. */
+  get since(): Date | undefined {
+    return this.#reason && this.#since;
   }
 
   /** Without effect while the store is away already. */
