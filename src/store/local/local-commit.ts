@@ -26,26 +26,22 @@ export function applyCommit(
     const found = foundUnder(table, conditions);
     return { result: { committed: false, revision: table.revision, found }, changes: [] };
   }
-  const leases = leasesOf(writes);
-  for (const lease of leases.values()) {
+  for (const lease of leasesOf(writes).values()) {
     if (!table.hasLease(lease))
       throw new XnetError('NOT_FOUND', `lease ${lease} has ended; grant a new one`, { lease });
   }
-  return applyWrites(table, writes, leases);
+  return applyWrites(table, writes);
 }
 
-/** Removes what is still under the lease among `keys`, and the lease. */
-export function applyLeaseEnd(table: LocalTable, id: string, keys: Iterable<string>): Applied {
+/** Removes the lease, and what is under it: all is read, since leases of one host end seconds apart, and it has few entries. */
+export function applyLeaseEnd(table: LocalTable, id: string): Applied {
   table.removeLease(id);
-  const left = [...keys].filter((key) => table.get(key)?.lease === id);
-  return applyWrites(
-    table,
-    left.map((key) => ({ remove: key })),
-  );
+  const under = table.list('').flatMap(({ key, lease }) => (lease === id ? { remove: key } : []));
+  return applyWrites(table, under);
 }
 
 /** The ids of leases by key. */
-export function leasesOf(writes: readonly Write[]): Map<string, string> {
+function leasesOf(writes: readonly Write[]): Map<string, string> {
   return new Map(
     writes.flatMap((write) => ('put' in write && write.lease ? [[write.put, write.lease.id]] : [])),
   );
@@ -61,11 +57,8 @@ function foundUnder(table: LocalTable, conditions: readonly Condition[]): Entry[
   return keys.flatMap((key) => table.get(key) ?? []).map(publicEntry);
 }
 
-function applyWrites(
-  table: LocalTable,
-  writes: readonly Write[],
-  leases: ReadonlyMap<string, string> = new Map(),
-): Applied {
+function applyWrites(table: LocalTable, writes: readonly Write[]): Applied {
+  const leases = leasesOf(writes);
   const revision = table.revision + 1;
   const changes = changesOf(writes, revision, table).filter(({ key, entry }) => entry || table.get(key));
   for (const { key, entry } of changes) {

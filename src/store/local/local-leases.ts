@@ -1,5 +1,5 @@
 /**
- * The leases of a store on one host: the keys of each, and when it ends.
+ * The leases of a store on one host, and when each ends.
  *
  * A lease that is kept alive does not end while the process runs; one of an earlier process ends `ttlSeconds` after the store
  * was opened again. A lease that is not kept alive ends at its time on the wall clock, also across a restart; but never later
@@ -8,9 +8,8 @@
 import type { StoredLease } from './local-table.js';
 
 interface Held {
-  readonly keys: Set<string>;
   readonly ended: () => void;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 export class LocalLeases {
@@ -22,20 +21,12 @@ export class LocalLeases {
   /** Keeps the lease until `forget`; the promise resolves then. */
   follow(lease: StoredLease): Promise<void> {
     return new Promise((resolve) => {
-      const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
-      this.#held.set(lease.id, held);
-      if (lease.expiresAt === undefined) return;
-      held.timer = setTimeout(() => this.expire(lease.id), remainingMs(lease, Date.now())).unref();
+      const { id, expiresAt } = lease;
+      const expire = () => this.expire(id);
+      const timer =
+        expiresAt === undefined ? undefined : setTimeout(expire, remainingMs(lease, Date.now())).unref();
+      this.#held.set(id, { ended: resolve, timer });
     });
-  }
-
-  noteKey(id: string, key: string): void {
-    this.#held.get(id)?.keys.add(key);
-  }
-
-  /** Every key under the lease, and perhaps keys that are not under it any more. */
-  keysOf(id: string): Iterable<string> {
-    return this.#held.get(id)?.keys ?? [];
   }
 
   forget(id: string): void {

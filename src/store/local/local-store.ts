@@ -14,7 +14,7 @@ import type {
 } from '../store.js';
 import { ChangeFeed } from './change-feed.js';
 import { checkCommit } from './commit-rules.js';
-import { type Applied, applyCommit, applyLeaseEnd, leasesOf, publicEntry } from './local-commit.js';
+import { type Applied, applyCommit, applyLeaseEnd, publicEntry } from './local-commit.js';
 import { LocalLeases } from './local-leases.js';
 import type { LocalTable } from './local-table.js';
 
@@ -49,12 +49,7 @@ export class LocalStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
-    return this.#apply(() => {
-      const applied = applyCommit(this.table, conditions, writes);
-      if (applied.result.committed)
-        for (const [key, lease] of leasesOf(writes)) this.#leases.noteKey(lease, key);
-      return applied;
-    });
+    return this.#apply(() => applyCommit(this.table, conditions, writes));
   }
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -87,14 +82,8 @@ export class LocalStore implements Store {
   /** Takes over the leases that an earlier process left. */
   #adoptLeases(): void {
     const now = Date.now();
-    const leases = this.table.leases();
-    for (const lease of leases) {
+    for (const lease of this.table.leases())
       void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
-    }
-    if (leases.length === 0) return;
-    for (const entry of this.table.list('')) {
-      if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
-    }
   }
 
   async #apply(work: () => Applied): Promise<CommitResult> {
@@ -105,7 +94,7 @@ export class LocalStore implements Store {
 
   async #endLease(id: string): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#apply(() => applyLeaseEnd(this.table, id, this.#leases.keysOf(id)));
+    await this.#apply(() => applyLeaseEnd(this.table, id));
     this.#leases.forget(id);
   }
 
