@@ -5,7 +5,7 @@
  */
 import type { Change, Entry, Revision, Snapshot } from '../store/store.js';
 
-type Versioned = Omit<Entry, 'value'>;
+export type Versioned = Omit<Entry, 'value'>;
 
 /** A key of which something else is known than before; undefined: nothing is under it. */
 export interface Changed<E> {

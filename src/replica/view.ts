@@ -5,19 +5,15 @@ import {
   type Condition,
   changesOf,
   type Entry,
-  type Revision,
   type Snapshot,
   type Store,
   type WatchBatch,
   type Write,
 } from '../store/store.js';
-import { type Changed, Contents } from './contents.js';
+import { type Changed, Contents, type Versioned } from './contents.js';
 
 /** What is under one key. */
-export interface Known<T> {
-  readonly key: string;
-  readonly revision: Revision;
-  readonly createRevision: Revision;
+export interface Known<T> extends Versioned {
   /** undefined: this xnet cannot read it. */
   readonly record: T | undefined;
 }

@@ -1,8 +1,12 @@
 /**
  * The last known content of the store, under all prefixes that are watched or were listed: enough to run, and to start,
  * while the store is away. In memory; last-known-file.ts writes it to disk.
+ *
+ * A view of the replica (src/replica/contents.ts) has one prefix, and so a revision up to which all is known. Here prefixes lie
+ * within others, each with a watch of its own, and a watch's snapshot holds even where it is older: whether the store was
+ * restored is found out above (restores.ts).
  */
-
+import { isUnder } from '../../model/keys.js';
 import { type Change, changesOf, type Entry, type Revision, type Snapshot, type Write } from '../store.js';
 import { type Removal, Removals } from './removals.js';
 
@@ -198,9 +202,4 @@ export class LastKnown {
     this.#revision = Math.max(this.#revision, Math.floor(revision));
     this.onChange();
   }
-}
-
-function isUnder(text: string, prefixes: Iterable<string>): boolean {
-  for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
-  return false;
 }

@@ -2,7 +2,7 @@
 
 import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
 import { endpointRecord } from '../../model/endpoint.js';
-import { keys } from '../../model/keys.js';
+import { isUnder, keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
 import { findRecord } from '../../model/record.js';
 
@@ -32,25 +32,18 @@ export const ALWAYS_WATCHED = [
  * by itself, and then any host may claim it. Not a free one.
  */
 export function ownershipOf(hostId: string) {
+  /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
+  const isAboutThisHost = (key: string, value: string | undefined) =>
+    value !== undefined && hostOf(key, value) === hostId;
   const isOwn: IsOwn = (key, stored, written) => {
-    if (key.startsWith(keys.endpoints())) {
-      return [stored, written].every((value) => value === undefined || isEndpointOf(hostId, key, value));
-    }
-    if (key.startsWith(keys.macs())) {
-      return stored !== undefined && findRecord(macRecord, { key, value: stored })?.hostId === hostId;
-    }
-    if (!key.startsWith(keys.addresses()) || stored === undefined) return false;
-    const record = findRecord(addressRecord, { key, value: stored });
-    return record?.hostId === hostId && stateOf(record) !== 'resting';
+    if (!key.startsWith(keys.endpoints())) return isUnder(key, CLAIMED) && isAboutThisHost(key, stored);
+    return [stored, written].every((value) => value === undefined || isAboutThisHost(key, value));
   };
   return {
-    hostId,
-    isOwn,
+    ...{ hostId, isOwn, isAboutThisHost },
     /** Whether other hosts may claim what was this host's own, once `written` has replaced `stored`. */
     isGivenUp: (key: string, stored: string, written: string | undefined) =>
       isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined),
-    /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
-    isAboutThisHost: (key: string, value: string) => hostOf(key, value) === hostId,
     /** Whether the record is the same whichever host writes it. After a restore, every host puts it back. */
     isCommon: (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId,
   };
@@ -71,12 +64,4 @@ export function hostOf(key: string, value: string): string | undefined {
   if (isUnder(key, BY_HOST)) return second;
   const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;
   return record && stateOf(record) !== 'resting' ? record.hostId : undefined;
-}
-
-function isUnder(key: string, prefixes: readonly string[]): boolean {
-  return prefixes.some((prefix) => key.startsWith(prefix));
-}
-
-function isEndpointOf(hostId: string, key: string, value: string): boolean {
-  return findRecord(endpointRecord, { key, value })?.hostId === hostId;
 }
