@@ -12,17 +12,7 @@
 import type { z } from 'zod';
 import { parseRecord } from '../model/record.js';
 import type { RecordReader } from '../store/record-reader.js';
-import type {
-  CommitResult,
-  Condition,
-  Entry,
-  Lease,
-  LeaseOptions,
-  Snapshot,
-  Store,
-  WatchBatch,
-  Write,
-} from '../store/store.js';
+import type { CommitResult, Condition, Store, Write } from '../store/store.js';
 import { mayBeApplied } from '../store/transact.js';
 import { type Read, View } from './view.js';
 
@@ -36,17 +26,13 @@ export class Replica implements Store {
   ) {}
 
   /** The records under `prefix` with the keys that are wanted, from now until the view is closed. */
-  follow<T>(prefix: string, schema: z.ZodType<T>, isWanted: (key: string) => boolean = () => true): View<T> {
+  follow<T>(prefix: string, schema: z.ZodType<T>, isWanted?: (key: string) => boolean): View<T> {
     return this.#open(prefix, (entry) => parseRecord(schema, entry), isWanted);
   }
 
   /** The values under `prefix`, of keys that have no records. */
   followValues(prefix: string): View<string> {
-    return this.#open(
-      prefix,
-      ({ value }) => value,
-      () => true,
-    );
+    return this.#open(prefix, ({ value }) => value);
   }
 
   /** As Store.commit; all views have the result when it resolves. */
@@ -69,28 +55,17 @@ export class Replica implements Store {
     return this.store.away;
   }
 
-  get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined> {
-    return this.store.get(key, options);
-  }
-
-  list(prefix: string): Promise<Snapshot> {
-    return this.store.list(prefix);
-  }
-
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
-    return this.store.watch(prefix, signal);
-  }
-
-  grantLease(options: LeaseOptions): Promise<Lease> {
-    return this.store.grantLease(options);
-  }
+  readonly get: Store['get'] = (...of) => this.store.get(...of);
+  readonly list: Store['list'] = (...of) => this.store.list(...of);
+  readonly watch: Store['watch'] = (...of) => this.store.watch(...of);
+  readonly grantLease: Store['grantLease'] = (...of) => this.store.grantLease(...of);
 
   /** Closes the views. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#views].map((view) => view[Symbol.asyncDispose]()));
   }
 
-  #open<T>(prefix: string, read: Read<T>, isWanted: (key: string) => boolean): View<T> {
+  #open<T>(prefix: string, read: Read<T>, isWanted: (key: string) => boolean = () => true): View<T> {
     const onClosed = () => this.#views.delete(view);
     const parts = { store: this.store, prefix, read, records: this.records, isWanted, onClosed };
     const view: View<T> = new View(parts);
