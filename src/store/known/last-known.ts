@@ -8,7 +8,7 @@
  */
 import { isUnder } from '../../model/keys.js';
 import { type Change, changesOf, type Entry, type Revision, type Snapshot, type Write } from '../store.js';
-import { type Removal, Removals } from './removals.js';
+import { type Removal, Removals, setLatest } from './removals.js';
 
 export interface LastKnownContent {
   readonly revision: Revision;
@@ -167,7 +167,7 @@ export class LastKnown {
   #learnChange({ key, revision, entry }: Change): void {
     if (entry) this.#put(entry);
     else {
-      this.#addTombstone(key, revision);
+      setLatest(this.#tombstones, key, revision, MAX_TOMBSTONES);
       if ((this.#entries.get(key)?.revision ?? Infinity) <= revision) this.#remove(key, revision);
     }
   }
@@ -179,13 +179,6 @@ export class LastKnown {
     const removedAt = Number.isInteger(revision) ? revision : Number.MAX_SAFE_INTEGER;
     if (entry && entry.revision <= revision) this.removals.note(entry, removedAt);
     this.#entries.delete(key);
-  }
-
-  #addTombstone(key: string, revision: Revision): void {
-    this.#tombstones.delete(key);
-    this.#tombstones.set(key, revision);
-    const [oldest] = this.#tombstones.keys();
-    if (this.#tombstones.size > MAX_TOMBSTONES && oldest !== undefined) this.#tombstones.delete(oldest);
   }
 
   #put(entry: Entry): void {
