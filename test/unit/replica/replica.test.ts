@@ -79,6 +79,8 @@ describe('a view', () => {
     await view.refresh();
     expect(view.isCertain('a/1')).toBe(true);
     expect(view.records).toEqual([{ n: 1 }]);
+    await expect(replica.commit([], [{ removePrefix: 'a/' }])).rejects.toThrow('no answer');
+    expect(view.isCertain('a/1')).toBe(false);
   });
 
   test('is certain of a key after a commit that was certainly not applied', async () => {
@@ -112,6 +114,29 @@ describe('a view', () => {
     forget();
     await replica.commit([], [put('a/1', 3)]);
     expect(seen).toHaveLength(3);
+  });
+
+  test('gives a key that changes twice at once with what was there before the first change', async () => {
+    await using store = new Still();
+    const entry = (n: number, revision: number) => ({
+      ...{ key: 'a/1', value: JSON.stringify({ n }), revision, createRevision: 5 },
+    });
+    store.batches = [
+      { type: 'snapshot', snapshot: { revision: 5, entries: [entry(1, 5)] } },
+      { type: 'changes', revision: 7, changes: [changeTo(entry(2, 6)), changeTo(entry(3, 7))] },
+    ];
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    const view = replica.follow('a/', schema);
+    const seen: unknown[] = [];
+    view.onChange((changes) => {
+      for (const { before, now } of changes.values()) seen.push([before?.record?.n, now?.record?.n]);
+    });
+    await eventually(() =>
+      expect(seen).toEqual([
+        [undefined, 1],
+        [1, 3],
+      ]),
+    );
   });
 
   test('leaves alone what it cannot read, and says so as long as it is there', async () => {
