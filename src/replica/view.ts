@@ -41,9 +41,11 @@ export interface ViewParts<T> {
  * A record that cannot be read is a problem of `xnet status` as long as it is there.
  */
 export class View<T> implements AsyncDisposable {
-  readonly prefix: string;
+  #setReady: () => void = () => undefined;
   /** Resolves when the view has its first snapshot, or is closed before. */
-  readonly ready: Promise<void>;
+  readonly ready = new Promise<void>((resolve) => {
+    this.#setReady = resolve;
+  });
   readonly #contents = new Contents((entry) => this.#read(entry));
   /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
@@ -55,12 +57,7 @@ export class View<T> implements AsyncDisposable {
   #isReady = false;
 
   constructor(private readonly parts: ViewParts<T>) {
-    this.prefix = parts.prefix;
-    let ended: Promise<void> = Promise.resolve();
-    this.ready = new Promise((resolve) => {
-      ended = this.#follow(resolve);
-    });
-    this.#ended = ended;
+    this.#ended = this.#follow();
   }
 
   /** False until the store itself has answered: what is known is from an earlier run, or nothing is known. */
@@ -107,7 +104,7 @@ export class View<T> implements AsyncDisposable {
   /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
-    const snapshot = this.#wanted(await this.parts.store.list(this.prefix));
+    const snapshot = this.#wanted(await this.parts.store.list(this.parts.prefix));
     // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
@@ -125,7 +122,7 @@ export class View<T> implements AsyncDisposable {
   /** To be called for `writes` of a commit that may have been applied. */
   doubt(writes: readonly Write[]): void {
     for (const { key } of changesOf(writes, 0, this.#contents))
-      if (key.startsWith(this.prefix)) this.#doubtful.add(key);
+      if (key.startsWith(this.parts.prefix)) this.#doubtful.add(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,13 +131,13 @@ export class View<T> implements AsyncDisposable {
     this.parts.onClosed();
   }
 
-  async #follow(ready: () => void): Promise<void> {
-    for await (const batch of this.parts.store.watch(this.prefix, this.#closing.signal)) {
+  async #follow(): Promise<void> {
+    for await (const batch of this.parts.store.watch(this.parts.prefix, this.#closing.signal)) {
       await this.#takeBatch(batch);
-      ready();
+      this.#setReady();
     }
-    this.parts.records.forget(this.prefix);
-    ready();
+    this.parts.records.forget(this.parts.prefix);
+    this.#setReady();
   }
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
@@ -162,7 +159,7 @@ export class View<T> implements AsyncDisposable {
   }
 
   #isWanted(key: string): boolean {
-    return key.startsWith(this.prefix) && this.parts.isWanted(key);
+    return key.startsWith(this.parts.prefix) && this.parts.isWanted(key);
   }
 
   #wanted({ revision, entries }: Snapshot): Snapshot {
