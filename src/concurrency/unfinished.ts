@@ -29,7 +29,7 @@ export class Unfinished implements AsyncDisposable {
 
   /**
    * `task` must be idempotent; it is repeated until it has succeeded at least `forMs` after this call: for so long a
-   * commit of unknown fate may still be applied. One task for each key: the first stays.
+   * commit of unknown outcome may still be applied. One task for each key: the first stays.
    */
   add(key: string, task: () => Promise<unknown>, forMs = this.timing.forMs ?? 0): void {
     if (this.#tasks.has(key) || this.#stopping.signal.aborted) return;

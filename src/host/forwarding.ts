@@ -37,7 +37,7 @@ export async function startForwarding(
   hosts.onChange(() => guard.hint());
   guard.start();
 
-  const lastKnown = namesLastKnown(replica, hostId);
+  const lastKnown = namesLastKnown(foundation.store, hostId);
   let isAdopting = true;
   const changed = (networkId: string) => zones.changed(networkId);
   const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
@@ -63,7 +63,7 @@ export async function startForwarding(
       const network = local.findRecord(id);
       return network && specOf(network);
     });
-  const reconnect = () => replica.reconnect();
+  const reconnect = () => foundation.store.reconnect?.();
   const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
   started.push(changes);
   changes.start();

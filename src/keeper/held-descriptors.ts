@@ -7,8 +7,8 @@ export class HeldDescriptors {
   readonly #entries = new Map<string, HeldEntry>();
 
   /** `given`: the supervisor's sockets, already open in this process. */
-  constructor(given: readonly { readonly key: string; readonly fd: number }[]) {
-    for (const { key, fd } of given) this.#entries.set(key, { key, fd, given: true });
+  constructor(given: readonly HeldEntry[]) {
+    for (const entry of given) this.#entries.set(entry.key, entry);
   }
 
   /** Holds what `duplicate` returns; what stood under `key` before is closed only when that has succeeded. */

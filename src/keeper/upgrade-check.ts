@@ -18,6 +18,8 @@ export class UpgradeCheck {
       env: environment,
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
     });
     this.refusal = this.#judge();
   }
@@ -30,19 +32,16 @@ export class UpgradeCheck {
     this.#child.kill('SIGKILL');
   }
 
-  async #judge(): Promise<string | undefined> {
+  #judge(): Promise<string | undefined> {
     const child = this.#child;
     let said = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = `${said}${text}`.slice(-LONGEST_REASON);
     });
-    const timer = setTimeout(() => this.stop(), TIMEOUT_MS);
-    const reason = await new Promise<string | undefined>((resolve) => {
+    return new Promise<string | undefined>((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('close', (code, signal) => resolve(judge(code, signal, said)));
     });
-    clearTimeout(timer);
-    return reason;
   }
 }
 

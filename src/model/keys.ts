@@ -24,3 +24,8 @@ export const keys = {
 export function kindOf(key: string): string {
   return key.slice(0, key.indexOf('/') + 1) || key;
 }
+
+export function isUnder(key: string, prefixes: Iterable<string>): boolean {
+  for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
+  return false;
+}

@@ -1,12 +1,21 @@
 /**
- * The entries under one prefix, by a watch, by lists and by this host's own commits, in whatever order these arrive. Guarantee:
- * until `forget`, an entry never goes back to an earlier revision, and a removed key does not come back by a change that is
- * older than its removal. Pure.
+ * What is known of the entries under one prefix, by a watch, by lists and by this host's own commits, in whatever order these
+ * arrive. Guarantee: until `forget`, an entry never goes back to an earlier revision, and a removed key does not come back by a
+ * change that is older than its removal.
  */
 import type { Change, Entry, Revision, Snapshot } from '../store/store.js';
 
-export class Contents {
-  readonly #entries = new Map<string, Entry>();
+export type Versioned = Omit<Entry, 'value'>;
+
+/** A key of which something else is known than before; undefined: nothing is under it. */
+export interface Changed<E> {
+  readonly key: string;
+  readonly before: E | undefined;
+  readonly now: E | undefined;
+}
+
+export class Contents<E extends Versioned> {
+  readonly #entries = new Map<string, E>();
   /** Keys that were removed at a revision which the watch has not reached yet, with that revision. */
   readonly #tombstones = new Map<string, Revision>();
   /** All changes up to this revision are known. */
@@ -14,12 +23,19 @@ export class Contents {
   /** The highest revision of which anything is known. */
   #newest: Revision = 0;
 
-  get(key: string): Entry | undefined {
+  /** `read` makes what is kept of an entry, and is called for each that is taken in. */
+  constructor(private readonly read: (entry: Entry) => E) {}
+
+  get(key: string): E | undefined {
     return this.#entries.get(key);
   }
 
-  get entries(): ReadonlyMap<string, Entry> {
-    return this.#entries;
+  list(prefix: string): E[] {
+    return [...this.all()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  all(): Iterable<E> {
+    return this.#entries.values();
   }
 
   /** A list that begins now has at least this revision, unless the store was restored from an older backup. */
@@ -27,58 +43,61 @@ export class Contents {
     return this.#newest;
   }
 
-  /** Removes all. Returns the keys that were known. */
-  forget(): string[] {
-    const keys = [...this.#entries.keys()];
+  /** Removes all. Returns what was known. */
+  forget(): Changed<E>[] {
+    const changed = [...this.#entries].map(([key, before]) => ({ key, before, now: undefined }));
     this.#entries.clear();
     this.#tombstones.clear();
     this.#complete = 0;
     this.#newest = 0;
-    return keys;
+    return changed;
   }
 
-  /** Takes in all entries as they stood at one revision. Returns the keys that changed. */
-  replace({ revision, entries }: Snapshot): string[] {
+  /** Takes in all entries as they stood at one revision. Returns what changed. */
+  replace({ revision, entries }: Snapshot): Changed<E>[] {
     if (revision < this.#complete) return [];
-    const put = entries.filter((entry) => this.put(entry)).map(({ key }) => key);
+    const put = entries.flatMap((entry) => this.put(entry));
     const present = new Set(entries.map(({ key }) => key));
-    const gone = [...this.#entries.values()]
-      .filter((entry) => !present.has(entry.key) && entry.revision <= revision)
-      .map(({ key }) => key);
-    for (const key of gone) this.#entries.delete(key);
+    const gone = [...this.all()].filter(
+      ({ key, ...known }) => !present.has(key) && known.revision <= revision,
+    );
+    for (const { key } of gone) this.#entries.delete(key);
     this.#completeUpTo(revision);
-    return [...put, ...gone];
+    return [...put, ...gone.map((before) => ({ key: before.key, before, now: undefined }))];
   }
 
   /**
    * Takes in changes of a watch, in the order of their revisions. `isAhead`: earlier ones, of others, may still come. Returns
-   * the keys that changed.
+   * what changed.
    */
-  follow(changes: readonly Change[], isAhead = false): string[] {
-    return changes.flatMap((change) => {
-      const { key, revision } = change.type === 'put' ? change.entry : change;
-      const isNew = change.type === 'put' ? this.put(change.entry) : this.remove(key, revision);
+  follow(changes: readonly Change[], isAhead = false): Changed<E>[] {
+    return changes.flatMap(({ key, revision, entry }) => {
+      const changed = entry ? this.put(entry) : this.remove(key, revision);
       // Others of the same revision may be in the next batch.
       if (!isAhead) this.#completeUpTo(revision - 1);
-      return isNew ? [key] : [];
+      return changed;
     });
   }
 
-  /** Takes in one entry. False: it is known already, or older than what is known. */
-  put(entry: Entry): boolean {
-    if (this.#isPast(entry.key, entry.revision)) return false;
-    this.#newest = Math.max(this.#newest, entry.revision);
-    this.#entries.set(entry.key, entry);
-    this.#tombstones.delete(entry.key);
-    return true;
+  /** Takes in one entry. Returns nothing where it is known already, or older than what is known. */
+  put(entry: Entry): Changed<E>[] {
+    const { key, revision } = entry;
+    if (this.#isPast(key, revision)) return [];
+    this.#newest = Math.max(this.#newest, revision);
+    const [before, now] = [this.#entries.get(key), this.read(entry)];
+    this.#entries.set(key, now);
+    this.#tombstones.delete(key);
+    return [{ key, before, now }];
   }
 
-  /** Takes in that `key` was absent at `revision`. False: it is absent already, or that is older than what is known. */
-  remove(key: string, revision: Revision): boolean {
-    if (this.#isPast(key, revision)) return false;
+  /** Takes in that `key` was absent at `revision`. Returns nothing where it is absent already, or that is older than what is known. */
+  remove(key: string, revision: Revision): Changed<E>[] {
+    if (this.#isPast(key, revision)) return [];
     this.#newest = Math.max(this.#newest, revision);
     this.#tombstones.set(key, revision);
-    return this.#entries.delete(key);
+    const before = this.#entries.get(key);
+    this.#entries.delete(key);
+    return before ? [{ key, before, now: undefined }] : [];
   }
 
   #isPast(key: string, revision: Revision): boolean {

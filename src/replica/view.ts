@@ -1,21 +1,25 @@
 import type { RecordReader } from '../store/record-reader.js';
-import type { CommitResult, Condition, Entry, Revision, Store, WatchBatch, Write } from '../store/store.js';
-import { Contents } from './contents.js';
+import {
+  type Change,
+  type CommitResult,
+  type Condition,
+  changesOf,
+  type Entry,
+  type Snapshot,
+  type Store,
+  type WatchBatch,
+  type Write,
+} from '../store/store.js';
+import { type Changed, Contents, type Versioned } from './contents.js';
 
 /** What is under one key. */
-export interface Known<T> {
-  readonly key: string;
-  readonly revision: Revision;
-  readonly createRevision: Revision;
+export interface Known<T> extends Versioned {
   /** undefined: this xnet cannot read it. */
   readonly record: T | undefined;
 }
 
 /** The keys that changed, each with what was known before and what is known now. */
-export type ViewChanges<T> = ReadonlyMap<
-  string,
-  { readonly before: Known<T> | undefined; readonly now: Known<T> | undefined }
->;
+export type ViewChanges<T> = ReadonlyMap<string, Changed<Known<T>>>;
 
 /** Throws when the entry cannot be read. */
 export type Read<T> = (entry: Entry) => T;
@@ -37,13 +41,13 @@ export interface ViewParts<T> {
  * A record that cannot be read is a problem of `xnet status` as long as it is there.
  */
 export class View<T> implements AsyncDisposable {
-  readonly prefix: string;
+  #setReady: () => void = () => undefined;
   /** Resolves when the view has its first snapshot, or is closed before. */
-  readonly ready: Promise<void>;
-  readonly #parts: ViewParts<T>;
-  readonly #contents = new Contents();
-  readonly #known = new Map<string, Known<T>>();
-  /** Keys of commits of unknown fate that have not changed since. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#setReady = resolve;
+  });
+  readonly #contents = new Contents((entry) => this.#read(entry));
+  /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
   readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
   readonly #closing = new AbortController();
@@ -52,14 +56,8 @@ export class View<T> implements AsyncDisposable {
   #isCurrent = false;
   #isReady = false;
 
-  constructor(parts: ViewParts<T>) {
-    this.prefix = parts.prefix;
-    this.#parts = parts;
-    let ended: Promise<void> = Promise.resolve();
-    this.ready = new Promise((resolve) => {
-      ended = this.#follow(resolve);
-    });
-    this.#ended = ended;
+  constructor(private readonly parts: ViewParts<T>) {
+    this.#ended = this.#follow();
   }
 
   /** False until the store itself has answered: what is known is from an earlier run, or nothing is known. */
@@ -69,7 +67,7 @@ export class View<T> implements AsyncDisposable {
 
   /** Nothing later can be known now: the store has answered, or is away. */
   get isLatest(): boolean {
-    return this.#isReady && (this.#isCurrent || this.#parts.store.away);
+    return this.#isReady && (this.#isCurrent || this.parts.store.away);
   }
 
   /** Something is known, if only of an earlier run. */
@@ -78,24 +76,22 @@ export class View<T> implements AsyncDisposable {
   }
 
   get(key: string): Known<T> | undefined {
-    return this.#known.get(key);
+    return this.#contents.get(key);
   }
 
-  /** False after a commit of unknown fate, until a change of the key is known. */
+  /** False after a commit of unknown outcome, until a change of the key is known. */
   isCertain(key: string): boolean {
     return !this.#doubtful.has(key);
   }
 
   /** Includes records that cannot be read. */
   all(): Iterable<Known<T>> {
-    return this.#known.values();
+    return this.#contents.all();
   }
 
   /** The records that can be read. The same array until something changes. */
   get records(): readonly T[] {
-    this.#records ??= [...this.#known.values()].flatMap(({ record }) =>
-      record === undefined ? [] : [record],
-    );
+    this.#records ??= [...this.all()].flatMap(({ record }) => (record === undefined ? [] : [record]));
     return this.#records;
   }
 
@@ -108,7 +104,7 @@ export class View<T> implements AsyncDisposable {
   /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
-    const snapshot = await this.#parts.store.list(this.prefix);
+    const snapshot = this.#wanted(await this.parts.store.list(this.parts.prefix));
     // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
@@ -116,89 +112,82 @@ export class View<T> implements AsyncDisposable {
 
   /** Takes in the result of this host's commit: what it has written, or what was found where a condition did not hold. */
   learn(conditions: readonly Condition[], writes: readonly Write[], result: CommitResult): void {
-    const changed = result.committed
-      ? writes.flatMap((write) => this.#learnWrite(write, result.revision))
-      : conditions.flatMap(({ key }) => this.#learnFound(key, result));
+    const changes = result.committed
+      ? changesOf(writes, result.revision, this.#contents)
+      : conditions.map(({ key }) => foundUnder(key, result));
+    const changed = this.#learn(changes, true);
     if (changed.length > 0) this.#take(changed);
   }
 
   /** To be called for `writes` of a commit that may have been applied. */
   doubt(writes: readonly Write[]): void {
-    for (const write of writes) {
-      const key = 'put' in write ? write.put : 'remove' in write ? write.remove : write.removePrefix;
-      if (key.startsWith(this.prefix)) this.#doubtful.add(key);
-    }
+    for (const { key } of changesOf(writes, 0, this.#contents))
+      if (key.startsWith(this.parts.prefix)) this.#doubtful.add(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#ended;
-    this.#parts.onClosed();
+    this.parts.onClosed();
   }
 
-  async #follow(ready: () => void): Promise<void> {
-    for await (const batch of this.#parts.store.watch(this.prefix, this.#closing.signal)) {
+  async #follow(): Promise<void> {
+    for await (const batch of this.parts.store.watch(this.parts.prefix, this.#closing.signal)) {
       await this.#takeBatch(batch);
-      ready();
+      this.#setReady();
     }
-    this.#parts.records.forget(this.prefix);
-    ready();
+    this.parts.records.forget(this.parts.prefix);
+    this.#setReady();
   }
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
-    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes, batch.isAhead));
+    if (batch.type === 'changes') return this.#take(this.#learn(batch.changes, batch.isAhead === true));
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
-    this.#take(this.#contents.replace(batch.snapshot));
+    this.#take(this.#contents.replace(this.#wanted(batch.snapshot)));
     // If the list fails, the watch fails as well, and begins anew with another snapshot.
     if (isOld) await this.refresh().catch(() => undefined);
   }
 
-  #learnWrite(write: Write, revision: Revision): string[] {
-    if ('removePrefix' in write) {
-      const under = [...this.#known.keys()].filter((key) => key.startsWith(write.removePrefix));
-      return under.filter((key) => this.#contents.remove(key, revision));
+  #learn(changes: readonly Change[], isAhead: boolean): Changed<Known<T>>[] {
+    return this.#contents.follow(
+      changes.filter(({ key }) => this.#isWanted(key)),
+      isAhead,
+    );
+  }
+
+  #isWanted(key: string): boolean {
+    return key.startsWith(this.parts.prefix) && this.parts.isWanted(key);
+  }
+
+  #wanted({ revision, entries }: Snapshot): Snapshot {
+    return { revision, entries: entries.filter(({ key }) => this.#isWanted(key)) };
+  }
+
+  #take(changed: readonly Changed<Known<T>>[]): void {
+    const changes = new Map<string, Changed<Known<T>>>();
+    for (const { key, before, now } of changed) {
+      const first = changes.get(key);
+      changes.set(key, { key, before: first ? first.before : before, now });
     }
-    const key = 'put' in write ? write.put : write.remove;
-    if (!key.startsWith(this.prefix)) return [];
-    if ('remove' in write) return this.#contents.remove(key, revision) ? [key] : [];
-    const createRevision = this.#contents.get(key)?.createRevision ?? revision;
-    return this.#contents.put({ key, value: write.value, revision, createRevision }) ? [key] : [];
-  }
-
-  #learnFound(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): string[] {
-    if (!key.startsWith(this.prefix)) return [];
-    const entry = found.find((each) => each.key === key);
-    const isNew = entry ? this.#contents.put(entry) : this.#contents.remove(key, revision);
-    return isNew ? [key] : [];
-  }
-
-  #take(keys: readonly string[]): void {
-    const wanted = keys.filter((key) => this.#parts.isWanted(key));
-    const changes = new Map(wanted.map((key) => [key, this.#readAnew(key)] as const));
+    for (const { key, now } of changes.values()) {
+      this.#doubtful.delete(key);
+      if (!now) this.parts.records.forgetKey(key);
+    }
     if (changes.size > 0) this.#records = undefined;
     for (const listener of this.#listeners) listener(changes);
   }
 
-  #readAnew(key: string): { before: Known<T> | undefined; now: Known<T> | undefined } {
-    this.#doubtful.delete(key);
-    const before = this.#known.get(key);
-    const entry = this.#contents.get(key);
-    if (!entry) {
-      this.#known.delete(key);
-      this.#parts.records.forgetKey(key);
-      return { before, now: undefined };
-    }
-    const { revision, createRevision } = entry;
-    const now = {
-      key,
-      revision,
-      createRevision,
-      record: this.#parts.records.readOne(this.#parts.read, entry),
-    };
-    this.#known.set(key, now);
-    return { before, now };
+  #read(entry: Entry): Known<T> {
+    const { key, revision, createRevision } = entry;
+    return { key, revision, createRevision, record: this.parts.records.readOne(this.parts.read, entry) };
   }
+}
+
+/** What the refused commit found under the key of a condition. */
+function foundUnder(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): Change {
+  const entry = found.find((each) => each.key === key);
+  return { key, revision: entry?.revision ?? revision, entry };
 }

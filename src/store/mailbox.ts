@@ -3,24 +3,18 @@
  * and the reader gets `overflow` in their place, so that it begins anew.
  */
 export class Mailbox<T> {
-  readonly #overflow: T;
-  readonly #limit: number;
   #items: T[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(overflow: T, limit = 10_000) {
-    this.#overflow = overflow;
-    this.#limit = limit;
-  }
+  constructor(
+    private readonly overflow: T,
+    private readonly limit = 10_000,
+  ) {}
 
   push(item: T): void {
-    if (this.#items.length >= this.#limit) this.#items = [this.#overflow];
+    if (this.#items.length >= this.limit) this.#items = [this.overflow];
     else this.#items.push(item);
     this.#wake?.();
-  }
-
-  clear(): void {
-    this.#items = [];
   }
 
   /** The next item, waiting for one; undefined once `signal` aborts. One caller at a time. */

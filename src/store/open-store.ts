@@ -1,19 +1,16 @@
 /** Opens the store that a setting names. */
 import { join } from 'node:path';
 import { XnetError } from '../errors.js';
-import type { EtcdCredentials, EtcdTimeouts, EtcdTls } from './etcd/etcd-options.js';
+import type { EtcdOptions } from './etcd/etcd-options.js';
 import type { Store } from './store.js';
 
-export interface StoreConfig {
+export interface StoreConfig extends Omit<EtcdOptions, 'endpoints' | 'prefix'> {
   /** `embedded`, or `etcd://host:port,host:port` (`etcds://` for TLS, which certificates imply). */
   readonly url: string;
   /** The embedded store is in its subdirectory `store`. */
   readonly stateDirectory: string;
   /** Before every key in etcd. Default `/xnet/`. */
   readonly prefix?: string;
-  readonly tls?: EtcdTls;
-  readonly credentials?: EtcdCredentials;
-  readonly timeouts?: Partial<EtcdTimeouts>;
 }
 
 /**

@@ -12,12 +12,9 @@ const SHOWN = 10;
  * left as it is. It is logged once, and is a problem of `xnet status` as long as it is there.
  */
 export class RecordReader {
-  readonly #logger: Pick<Logger, 'error'>;
   readonly #unreadable = new Set<string>();
 
-  constructor(logger: Pick<Logger, 'error'>) {
-    this.#logger = logger;
-  }
+  constructor(private readonly logger: Pick<Logger, 'error'>) {}
 
   /** The readable records among `entries`, which are all entries under `prefix`, or all that are of interest. */
   read<T>(schema: z.ZodType<T>, prefix: string, entries: readonly Entry[]): T[] {
@@ -35,7 +32,7 @@ export class RecordReader {
       return record;
     } catch (error: unknown) {
       if (!this.#unreadable.has(key))
-        this.#logger.error('unreadable record', { key, error: errorMessage(error) });
+        this.logger.error('unreadable record', { key, error: errorMessage(error) });
       this.#unreadable.add(key);
       return undefined;
     }

@@ -56,9 +56,31 @@ export type CommitResult =
   /** `found` holds the entries present now under the conditions' keys, from the same transaction. */
   | { readonly committed: false; readonly revision: Revision; readonly found: readonly Entry[] };
 
-export type Change =
-  | { readonly type: 'put'; readonly entry: Entry }
-  | { readonly type: 'remove'; readonly key: string; readonly revision: Revision };
+export interface Change {
+  readonly key: string;
+  readonly revision: Revision;
+  /** undefined: the key was removed. */
+  readonly entry: Entry | undefined;
+}
+
+/** What is under keys. */
+export interface Content {
+  get(key: string): Pick<Entry, 'createRevision'> | undefined;
+  list(prefix: string): readonly Pick<Entry, 'key'>[];
+}
+
+/** What `writes` change in `content` when they are committed at `revision`. */
+export function changesOf(writes: readonly Write[], revision: Revision, content: Content): Change[] {
+  return writes.flatMap((write) => {
+    if ('removePrefix' in write) {
+      return content.list(write.removePrefix).map(({ key }) => ({ key, revision, entry: undefined }));
+    }
+    if ('remove' in write) return { key: write.remove, revision, entry: undefined };
+    const { put: key, value } = write;
+    const createRevision = content.get(key)?.createRevision ?? revision;
+    return { key, revision, entry: { key, value, revision, createRevision } };
+  });
+}
 
 /**
  * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. When a change may have been

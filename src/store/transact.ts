@@ -2,7 +2,7 @@
  * Read, compute, commit: the one way to change records that others may change at the same time.
  *
  * The caller passes an `attempt` that reads what it needs, and returns what to write under which conditions. It is called
- * again when a condition does not hold, and when the fate of its commit is unknown.
+ * again when a condition does not hold, and when the outcome of its commit is unknown.
  */
 
 import type { z } from 'zod';
@@ -25,16 +25,16 @@ export function asRead(key: string, entry: Pick<Entry, 'revision'> | undefined):
 }
 
 export interface TransactOptions {
-  /** After this many ms no attempt begins, and an attempt after a commit of unknown fate is not waited for. */
+  /** After this many ms no attempt begins, and an attempt after a commit of unknown outcome is not waited for. */
   readonly budgetMs?: number;
   /** Lost comparisons before STORE_CONFLICT. Default 100; each is followed by a pause of at most 100 ms. */
   readonly maxConflicts?: number;
-  /** Called after a commit of unknown fate: true ends the transaction at once, for a caller that has another way. */
+  /** Called after a commit of unknown outcome: true ends the transaction at once, for a caller that has another way. */
   readonly givesUp?: () => boolean;
 }
 
 /**
- * Default. Docker's call with one transaction is refused within 5 s, with the store's reason; and a commit whose fate is
+ * Default. Docker's call with one transaction is refused within 5 s, with the store's reason; and a commit whose outcome is
  * unknown after 2 s, since one member of etcd was lost, is tried again through another member.
  */
 export const TRANSACT_BUDGET_MS = 4500;
@@ -47,10 +47,10 @@ export const TRANSACT_BUDGET_MS = 4500;
  * - Its conditions cover what it relied on: `at` the revision seen, or `absent`.
  * - What it writes names its owner (an id made *before* the first round), and a round that reads its own
  *   value returns `{ result }`. Then a commit that was applied though reported as failed is not made twice.
- * - A commit of unknown fate can still be applied *after* the next round has read. Conditions make that
+ * - A commit of unknown outcome can still be applied *after* the next round has read. Conditions make that
  *   harmless while both rounds write the same keys; a round that picks another key (another address, say)
  *   must bear that its first pick turns up later as a stray of the same owner, for a sweep to remove.
- * - What it throws ends the transaction, except STORE_UNAVAILABLE while a commit's fate is unknown.
+ * - What it throws ends the transaction, except STORE_UNAVAILABLE while a commit's outcome is unknown.
  *
  * Throws STORE_CONFLICT when others kept changing the same records, and STORE_UNAVAILABLE when the store
  * did not answer; its `fields.outcome` is 'unknown' if a commit may have been applied, else it is absent.
@@ -120,7 +120,7 @@ async function decideBy<T>(
   }
 }
 
-/** `doubt`: an earlier round's commit has an unknown fate, so a failed read must not end the transaction. */
+/** `doubt`: an earlier round's commit has an unknown outcome, so a failed read must not end the transaction. */
 async function runRound<T>(
   store: Pick<Store, 'commit'>,
   attempt: () => Promise<Attempt<T>>,
@@ -136,10 +136,14 @@ async function runRound<T>(
     return { end: 'done', result };
   } catch (error: unknown) {
     if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-    const mayBeApplied = committing && error.fields.applied !== false;
-    if (!mayBeApplied && !doubt) throw error;
+    if (!(committing && mayBeApplied(error)) && !doubt) throw error;
     return { end: 'unknown', error: error === doubt ? error : withUnknownOutcome(error) };
   }
+}
+
+/** Whether the commit that failed with `error` may have been applied, or may still be. */
+export function mayBeApplied(error: unknown): boolean {
+  return isXnetError(error, 'STORE_UNAVAILABLE') && error.fields.applied !== false;
 }
 
 function withUnknownOutcome(error: XnetError): XnetError {

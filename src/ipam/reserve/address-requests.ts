@@ -55,5 +55,5 @@ export async function followRequests(
 
 function putIn(batch: WatchBatch): readonly Entry[] {
   if (batch.type === 'snapshot') return batch.snapshot.entries;
-  return batch.changes.flatMap((change) => (change.type === 'put' ? change.entry : []));
+  return batch.changes.flatMap((change) => change.entry ?? []);
 }

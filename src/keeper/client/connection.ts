@@ -20,22 +20,13 @@ export interface KeeperEvents {
   onKeeperLost(): void;
 }
 
-/** The part of `process` that leads to the parent. */
-type ParentChannel = Pick<
-  NodeJS.Process,
-  'send' | 'connected' | 'disconnect' | 'on' | 'off' | 'ppid' | 'channel'
->;
-
 /** An answer takes a millisecond; a parent that is no keeper of ours never gives one. */
 const ANSWER_MS = 10_000;
 
 /** Connects to the keeper that started this process; undefined when no parent listens. Dispose it at the end. */
-export async function connectKeeper(
-  events: KeeperEvents,
-  parent: ParentChannel = process,
-): Promise<KeeperConnection | undefined> {
-  if (!parent.connected) return undefined;
-  const connection = new KeeperConnection(events, parent);
+export async function connectKeeper(events: KeeperEvents): Promise<KeeperConnection | undefined> {
+  if (!process.connected) return undefined;
+  const connection = new KeeperConnection(events);
   try {
     await connection.start();
     return connection;
@@ -60,20 +51,17 @@ export class KeeperConnection implements KeeperClient, Disposable {
   #requests = 0;
   #isUpgrading = false;
 
-  constructor(
-    private readonly events: KeeperEvents,
-    private readonly parent: ParentChannel,
-  ) {}
+  constructor(private readonly events: KeeperEvents) {}
 
   /** Asks what is held. Called once, by connectKeeper. */
   async start(): Promise<void> {
-    this.parent.on('message', this.#receive);
-    this.parent.on('disconnect', this.#lose);
+    process.on('message', this.#receive);
+    process.on('disconnect', this.#lose);
     await this.#request({ op: 'list' });
-    const { ppid } = this.parent;
+    const { ppid } = process;
     this.#pidfd = openKeeper(ppid);
     // Had the keeper died before the call, its number could be another's; its children's parent is one more.
-    if (this.parent.ppid !== ppid || this.#keeper?.pid !== ppid) {
+    if (process.ppid !== ppid || this.#keeper?.pid !== ppid) {
       throw new XnetError('INTERNAL', `the keeper (process ${this.#keeper?.pid}) is not our parent ${ppid}`);
     }
   }
@@ -112,9 +100,9 @@ export class KeeperConnection implements KeeperClient, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.parent.off('message', this.#receive);
-    this.parent.off('disconnect', this.#lose);
-    if (this.parent.connected) this.parent.disconnect?.();
+    process.off('message', this.#receive);
+    process.off('disconnect', this.#lose);
+    if (process.connected) process.disconnect?.();
     if (this.#pidfd !== undefined) closeSync(this.#pidfd);
     this.#pidfd = undefined;
     this.#rejectAll();
@@ -128,10 +116,10 @@ export class KeeperConnection implements KeeperClient, Disposable {
       this.#waiting.set(id, { resolve, reject, timer });
     });
     const onFailure = () => this.#settle(id, keeperFailure('is gone'));
-    if (!this.parent.connected) onFailure();
+    if (!process.connected) onFailure();
     else {
       const message = { xnet: PROTOCOL, id, ...request };
-      this.parent.send?.(message, undefined, {}, (error) => error && onFailure());
+      process.send?.(message, undefined, {}, (error) => error && onFailure());
     }
     await answered;
   }

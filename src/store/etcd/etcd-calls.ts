@@ -9,10 +9,9 @@
 import type { Etcd3 } from 'etcd3';
 import { RunningClock, sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
-import { EtcdEndpoint } from './etcd-endpoint.js';
+import { type CallOptions, EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure, type EtcdFailure, finalError, unavailableError } from './etcd-failure.js';
 import { DEFAULT_TIMEOUTS, type EtcdOptions, type EtcdTimeouts } from './etcd-options.js';
-import type { CallOptions } from './etcd-token.js';
 
 type Call<T> = (client: Etcd3, options: CallOptions) => Promise<T>;
 
@@ -22,6 +21,7 @@ export class EtcdCalls {
   readonly #user: string | undefined;
   #preferred = 0;
   #closed = false;
+  #reconnected = new AbortController();
 
   constructor(options: EtcdOptions) {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
@@ -54,9 +54,16 @@ export class EtcdCalls {
     }
   }
 
-  /** New calls get new connections. Calls under way end by their deadlines. */
+  /** Aborts when the present connections are given up. */
+  get reconnected(): AbortSignal {
+    return this.#reconnected.signal;
+  }
+
+  /** New calls get new connections, and watches begin anew. Calls under way end by their deadlines. */
   reconnect(): void {
     for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
+    this.#reconnected.abort();
+    this.#reconnected = new AbortController();
   }
 
   close(): void {

@@ -15,32 +15,29 @@ type Purpose = 'calls' | 'streams';
 type GrpcOptions = NonNullable<NonNullable<ConstructorParameters<typeof Etcd3>[0]>['grpcOptions']>;
 
 export class EtcdConnection {
-  readonly #url: string;
-  readonly #tls: EtcdTls;
-  readonly #purpose: Purpose;
   #client: Etcd3 | undefined;
   #made = 0;
   #renewedAt = 0;
 
-  constructor(url: string, tls: EtcdTls, purpose: Purpose) {
-    this.#url = url;
-    this.#tls = tls;
-    this.#purpose = purpose;
-  }
+  constructor(
+    private readonly url: string,
+    private readonly tls: EtcdTls,
+    private readonly purpose: Purpose,
+  ) {}
 
   get client(): Etcd3 {
     if (!this.#client) {
       this.#made += 1;
       this.#client = new Etcd3({
-        hosts: this.#url,
-        ...(this.#url.startsWith('https:') && { credentials: tlsCredentials(this.#tls) }),
+        hosts: this.url,
+        ...(this.url.startsWith('https:') && { credentials: tlsCredentials(this.tls) }),
         // Retries and the choice of an endpoint are ours (etcd-calls.ts): only there is known what may be repeated.
         faultHandling: { global: noop, host: () => noop },
         grpcOptions: {
           ...COMMON,
-          ...(this.#purpose === 'streams' && PINGS),
+          ...(this.purpose === 'streams' && PINGS),
           // grpc-js shares connections between channels of equal options: this makes another one.
-          'grpc.primary_user_agent': `xnet-${this.#purpose}/${this.#made}`,
+          'grpc.primary_user_agent': `xnet-${this.purpose}/${this.#made}`,
         },
       });
     }

@@ -1,48 +1,91 @@
-/** One etcd endpoint: its connections and its session. */
-import type { Etcd3 } from 'etcd3';
+/**
+ * One etcd endpoint: its connections, and the session of a user with a password.
+ *
+ * etcd3's own authentication is not used: it opens a channel for each login, never closes it, and waits up to two minutes
+ * between its connects; and it repeats a call without end while a token is refused.
+ */
+import type { Etcd3, KVClient } from 'etcd3';
 import { EtcdConnection } from './etcd-connection.js';
-import type { EtcdOptions } from './etcd-options.js';
-import { type CallOptions, EtcdToken, withMetadata } from './etcd-token.js';
+import type { EtcdCredentials, EtcdOptions } from './etcd-options.js';
+
+export type CallOptions = NonNullable<Parameters<KVClient['range']>[1]>;
+type Interceptor = NonNullable<CallOptions['interceptors']>[number];
 
 export class EtcdEndpoint {
-  readonly url: string;
   /** For requests with a deadline. */
   readonly calls: EtcdConnection;
   /** For watches. */
   readonly streams: EtcdConnection;
-  readonly #token: EtcdToken | undefined;
+  /** Of the session; undefined before the first login. */
+  #token: Promise<string> | undefined;
 
-  constructor(url: string, { tls = {}, credentials }: EtcdOptions) {
-    this.url = url;
-    this.calls = new EtcdConnection(url, tls, 'calls');
-    this.streams = new EtcdConnection(url, tls, 'streams');
-    this.#token = credentials && new EtcdToken(credentials);
+  constructor(
+    readonly url: string,
+    private readonly options: EtcdOptions,
+  ) {
+    this.calls = new EtcdConnection(url, options.tls ?? {}, 'calls');
+    this.streams = new EtcdConnection(url, options.tls ?? {}, 'streams');
   }
 
   /** Calls `use` with the client, and with the deadline and the session token in the options. Never retries. */
   async call<T>(timeoutMs: number, use: (client: Etcd3, options: CallOptions) => Promise<T>): Promise<T> {
     const { client } = this.calls;
     const deadline = new Date(Date.now() + timeoutMs);
-    const token = await this.#token?.get(client, { deadline });
-    return use(
-      client,
-      token === undefined ? { deadline } : { deadline, interceptors: [withMetadata({ token })] },
-    );
+    const session = await this.#session(client, deadline);
+    return use(client, session ? { deadline, interceptors: [withMetadata(session)] } : { deadline });
   }
 
   /** Options for a stream without a deadline. The member ends the stream when it loses the cluster's leader. */
   async streamOptions(timeoutMs: number): Promise<CallOptions> {
-    const deadline = new Date(Date.now() + timeoutMs);
-    const token = await this.#token?.get(this.calls.client, { deadline });
-    return { interceptors: [withMetadata({ hasleader: 'true', ...(token !== undefined && { token }) })] };
+    const session = await this.#session(this.calls.client, new Date(Date.now() + timeoutMs));
+    return { interceptors: [withMetadata({ hasleader: 'true', ...session })] };
   }
 
+  /** The next call logs in anew. */
   forgetToken(): void {
-    this.#token?.forget();
+    this.#token = undefined;
   }
 
   close(): void {
     this.calls.close();
     this.streams.close();
   }
+
+  /** Logs in if that has not been done. undefined: there are no credentials. */
+  async #session(client: Etcd3, deadline: Date): Promise<{ readonly token: string } | undefined> {
+    const { credentials } = this.options;
+    if (!credentials) return undefined;
+    this.#token ??= this.#logIn(client, credentials, deadline);
+    return { token: await this.#token };
+  }
+
+  async #logIn(client: Etcd3, { user: name, password }: EtcdCredentials, deadline: Date): Promise<string> {
+    try {
+      return (await client.auth.authenticate({ name, password }, { deadline })).token;
+    } catch (error: unknown) {
+      this.forgetToken();
+      throw error;
+    }
+  }
+}
+
+/** Sends `metadata` with a call, and hides from etcd3 that a token was refused (see above). */
+export function withMetadata(metadata: Readonly<Record<string, string>>): Interceptor {
+  const interceptor = (...[options, nextCall]: Parameters<Interceptor>) => {
+    const call = nextCall(options);
+    const start = call.start.bind(call);
+    call.start = (headers, listener) => {
+      for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
+      start(headers, {
+        onReceiveMetadata: (received) => listener?.onReceiveMetadata?.(received),
+        onReceiveMessage: (message) => listener?.onReceiveMessage?.(message),
+        onReceiveStatus: (status) => {
+          const refused = status.details.includes('invalid auth token');
+          listener?.onReceiveStatus?.(refused ? { ...status, details: 'session token refused' } : status);
+        },
+      });
+    };
+    return call;
+  };
+  return interceptor as Interceptor;
 }

@@ -1,16 +1,12 @@
-/** Translates between the store's keys and etcd's, which are bytes and begin with the operator's prefix. */
-import type { IKeyValue, IRequestOp } from 'etcd3';
-import type { Entry } from '../store.js';
+/** Translates between the store's keys, entries and commits, and etcd's, whose keys are bytes and begin with the operator's prefix. */
+import type { ICompare, IKeyValue, IRequestOp, ITxnRequest, ITxnResponse } from 'etcd3';
+import type { CommitResult, Condition, Entry, Write } from '../store.js';
 
 export class EtcdKeys {
-  readonly #prefix: string;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
+  constructor(private readonly prefix: string) {}
 
   key(key: string): Buffer {
-    return Buffer.from(this.#prefix + key);
+    return Buffer.from(this.prefix + key);
   }
 
   /** Everything under `prefix`. */
@@ -21,7 +17,7 @@ export class EtcdKeys {
 
   /** Our key of one of etcd's. */
   ours(key: Buffer): string {
-    return key.toString().slice(this.#prefix.length);
+    return key.toString().slice(this.prefix.length);
   }
 
   entry(kv: IKeyValue): Entry {
@@ -33,9 +29,40 @@ export class EtcdKeys {
     };
   }
 
-  /** Reads one key, as part of a transaction. */
-  readOperation(key: string): IRequestOp {
-    return { request_range: { key: this.key(key) } };
+  transaction(conditions: readonly Condition[], writes: readonly Write[]): ITxnRequest {
+    const conditionKeys = [...new Set(conditions.map(({ key }) => key))];
+    return {
+      compare: conditions.map((condition) => this.#compare(condition)),
+      success: writes.map((write) => this.#write(write)),
+      failure: conditionKeys.map((key) => ({ request_range: { key: this.key(key) } })),
+    };
+  }
+
+  result(response: ITxnResponse): CommitResult {
+    const revision = Number(response.header.revision);
+    if (response.succeeded) return { committed: true, revision };
+    const found = response.responses.flatMap(({ response_range }) => response_range.kvs);
+    return { committed: false, revision, found: found.map((kv) => this.entry(kv)) };
+  }
+
+  /** etcd compares a missing key as one whose revisions are 0. */
+  #compare(condition: Condition): ICompare {
+    const key = this.key(condition.key);
+    switch (condition.is) {
+      case 'absent':
+        return { key, target: 'Create', result: 'Equal', create_revision: 0 };
+      case 'present':
+        return { key, target: 'Create', result: 'Greater', create_revision: 0 };
+      case 'at':
+        return { key, target: 'Mod', result: 'Equal', mod_revision: condition.revision };
+    }
+  }
+
+  #write(write: Write): IRequestOp {
+    if ('remove' in write) return { request_delete_range: { key: this.key(write.remove) } };
+    if ('removePrefix' in write) return { request_delete_range: this.range(write.removePrefix) };
+    const put = { key: this.key(write.put), value: Buffer.from(write.value) };
+    return { request_put: write.lease === undefined ? put : { ...put, lease: write.lease.id } };
   }
 }
 

@@ -5,7 +5,7 @@ import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
-import type { CallOptions } from './etcd-token.js';
+import type { CallOptions } from './etcd-endpoint.js';
 
 /** Once `closing` aborts, the lease is not renewed any more: it ends `ttlSeconds` after its last renewal. */
 export async function grantEtcdLease(
@@ -23,16 +23,14 @@ export async function grantEtcdLease(
 }
 
 class EtcdLease implements Lease {
-  readonly id: string;
-  readonly ttlSeconds: number;
   readonly lost: Promise<void>;
-  readonly #calls: EtcdCalls;
   readonly #ended = new AbortController();
 
-  constructor(calls: EtcdCalls, id: string, ttlSeconds: number) {
-    this.#calls = calls;
-    this.id = id;
-    this.ttlSeconds = ttlSeconds;
+  constructor(
+    private readonly calls: EtcdCalls,
+    readonly id: string,
+    readonly ttlSeconds: number,
+  ) {
     this.lost = new Promise((resolve) => {
       this.#ended.signal.addEventListener('abort', () => resolve(), { once: true });
     });
@@ -41,7 +39,7 @@ class EtcdLease implements Lease {
   async revoke(): Promise<void> {
     this.#ended.abort();
     try {
-      await this.#calls.repeatable((client, options) =>
+      await this.calls.repeatable((client, options) =>
         client.leaseClient.leaseRevoke({ ID: this.id }, options),
       );
     } catch (error: unknown) {
@@ -66,7 +64,7 @@ class EtcdLease implements Lease {
 
   async #renew(): Promise<'renewed' | 'gone' | 'unknown'> {
     try {
-      const ttl = await this.#calls.repeatable((client, options) => renewOnce(client, options, this.id));
+      const ttl = await this.calls.repeatable((client, options) => renewOnce(client, options, this.id));
       return ttl > 0 ? 'renewed' : 'gone';
     } catch (error: unknown) {
       return isXnetError(error, 'NOT_FOUND') ? 'gone' : 'unknown';

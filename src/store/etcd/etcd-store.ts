@@ -1,5 +1,4 @@
 /** The cluster's store, in etcd 3.4 or later. */
-import { setMaxListeners } from 'node:events';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { XnetError } from '../../errors.js';
 import { checkCommit } from '../local/commit-rules.js';
@@ -17,18 +16,11 @@ import type {
   Write,
 } from '../store.js';
 import { EtcdCalls } from './etcd-calls.js';
-import { formatTransaction, parseOutcome } from './etcd-commit.js';
 import { pastNotKept } from './etcd-failure.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
-
-/** Every watch listens to it; Node.js warns of more than ten listeners as of a leak. */
-function forManyWatches(controller: AbortController): AbortController {
-  setMaxListeners(0, controller.signal);
-  return controller;
-}
 
 /** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {
@@ -37,7 +29,6 @@ export class EtcdStore implements Store {
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();
-  #reconnected = forManyWatches(new AbortController());
   #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
 
   constructor(options: EtcdOptions) {
@@ -78,9 +69,9 @@ export class EtcdStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
-    const transaction = formatTransaction(this.#keys, conditions, writes);
+    const transaction = this.#keys.transaction(conditions, writes);
     const response = await this.#calls.once((client, options) => client.kv.txn(transaction, options));
-    return parseOutcome(this.#keys, response);
+    return this.#keys.result(response);
   }
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -90,7 +81,6 @@ export class EtcdStore implements Store {
       keys: this.#keys,
       list: (of: string) => this.list(of),
       currentRevision: () => this.#currentRevision(),
-      reconnected: () => this.#reconnected.signal,
     };
     yield* watchEtcd(source, prefix, until.signal);
   }
@@ -102,8 +92,6 @@ export class EtcdStore implements Store {
 
   reconnect(): void {
     this.#calls.reconnect();
-    this.#reconnected.abort();
-    this.#reconnected = forManyWatches(new AbortController());
   }
 
   /** Its leases are not renewed any more, and end when their time is over. To end one at once, revoke it before. */

@@ -28,23 +28,23 @@ export class EtcdWatchStream {
     cause: new Error('the reader is too slow'),
     fault: 'none',
   });
-  readonly #keys: EtcdKeys;
-  readonly #stream: Stream;
   #seen: Revision;
   #answered = false;
 
-  constructor(keys: EtcdKeys, stream: Stream, after: Revision) {
-    this.#keys = keys;
-    this.#stream = stream;
+  constructor(
+    private readonly keys: EtcdKeys,
+    private readonly stream: Stream,
+    after: Revision,
+  ) {
     this.#seen = after;
   }
 
   /** Asks for all changes under `prefix` after the revision given to the constructor. */
   start(prefix: string): void {
-    this.#stream.on('data', (response) => this.#receive(response));
-    this.#stream.on('error', (error) => this.end({ cause: castGrpcError(error), fault: 'endpoint' }));
-    this.#stream.on('end', () => this.end({ cause: new Error('etcd ended the watch'), fault: 'endpoint' }));
-    this.#stream.write({ create_request: { ...this.#keys.range(prefix), start_revision: this.#seen + 1 } });
+    this.stream.on('data', (response) => this.#receive(response));
+    this.stream.on('error', (error) => this.end({ cause: castGrpcError(error), fault: 'endpoint' }));
+    this.stream.on('end', () => this.end({ cause: new Error('etcd ended the watch'), fault: 'endpoint' }));
+    this.stream.write({ create_request: { ...this.keys.range(prefix), start_revision: this.#seen + 1 } });
   }
 
   /** The highest revision that the endpoint has shown on this stream; at first the one that the stream starts after. */
@@ -59,7 +59,7 @@ export class EtcdWatchStream {
 
   /** Asks for a reply with the revision up to which all has been sent (etcd 3.4 or later). */
   askProgress(): void {
-    this.#stream.write({ progress_request: {} });
+    this.stream.write({ progress_request: {} });
   }
 
   end(end: StreamEnd): void {
@@ -68,8 +68,8 @@ export class EtcdWatchStream {
 
   /** Ends the watch in etcd. Ended first, because etcd3 takes the cancelling of an open stream for a failure. */
   close(): void {
-    this.#stream.end();
-    this.#stream.cancel();
+    this.stream.end();
+    this.stream.cancel();
   }
 
   #receive(response: IWatchResponse): void {
@@ -84,18 +84,12 @@ export class EtcdWatchStream {
     const changes = response.events.map((event) => this.#change(event));
     const revision = Math.max(this.#seen, Number(response.header.revision));
     this.#seen = revision;
-    if (changes.length > 0) this.events.push({ type: 'changes', revision: lastRevision(changes), changes });
+    const last = changes.at(-1);
+    if (last) this.events.push({ type: 'changes', revision: last.revision, changes });
   }
 
   #change({ type, kv }: IEvent): Change {
-    return type.toUpperCase() === 'DELETE'
-      ? { type: 'remove', key: this.#keys.ours(kv.key), revision: Number(kv.mod_revision) }
-      : { type: 'put', entry: this.#keys.entry(kv) };
+    const entry = type.toUpperCase() === 'DELETE' ? undefined : this.keys.entry(kv);
+    return { key: this.keys.ours(kv.key), revision: Number(kv.mod_revision), entry };
   }
-}
-
-function lastRevision(changes: readonly Change[]): Revision {
-  const last = changes.at(-1);
-  if (last === undefined) return 0;
-  return last.type === 'put' ? last.entry.revision : last.revision;
 }

@@ -17,8 +17,6 @@ export interface EtcdWatchSource {
   list(prefix: string): Promise<Snapshot>;
   /** The store's revision now, by a linearizable read. */
   currentRevision(): Promise<Revision>;
-  /** Aborts when the present connections are given up. */
-  reconnected(): AbortSignal;
 }
 
 /** How long an endpoint has, to show the revision of a read on the stream. */
@@ -46,15 +44,15 @@ async function* watchUntilDoubt(
   prefix: string,
   signal: AbortSignal,
 ): AsyncGenerator<WatchBatch> {
-  const reconnected = source.reconnected();
+  using connection = new LinkedAbort([source.calls.reconnected]);
   const snapshot = await source.list(prefix);
   const endpoint = source.calls.preferred();
   const stream = await openStream(source, endpoint, snapshot.revision);
   using over = new LinkedAbort([signal]);
   const giveUp = () => stream.end({ cause: new Error('the connection is given up'), fault: 'none' });
   try {
-    reconnected.addEventListener('abort', giveUp, { signal: over.signal });
-    if (reconnected.aborted) giveUp();
+    connection.signal.addEventListener('abort', giveUp);
+    if (connection.signal.aborted) giveUp();
     stream.start(prefix);
     void guard(source, stream, over.signal);
     yield { type: 'snapshot', snapshot };

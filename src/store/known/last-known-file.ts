@@ -1,11 +1,15 @@
 /** Writes what is last known of the store to a file of the state directory, at most `behindMs` late. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ensureDirectory } from '../../directories.js';
 import { diskError } from '../../disk-errors.js';
 import { isXnetError } from '../../errors.js';
-import type { LastKnownContent } from './last-known.js';
+import type { Logger } from '../../observability/logger.js';
+import type { Revision } from '../store.js';
+import { LastKnown, type LastKnownContent } from './last-known.js';
+import type { IsOwn } from './own-keys.js';
+import type { OwnWrites } from './own-writes.js';
 
 const entry = z.object({
   key: z.string(),
@@ -27,36 +31,41 @@ const content = z.object({
 export interface LastKnownFileOptions {
   /** How far the file may be behind. Changes come in bursts, and one write of the file serves a burst. */
   readonly behindMs: number;
-  /** Called when the content is read for a write; the function it returns is called when that content is on disk. */
-  readonly onWriting: () => () => Promise<void>;
-  /** Called with the reason when the first write fails; with undefined when one succeeds again. */
-  readonly onProblem: (problem: string | undefined) => void;
+  /** Notes what the file may still have as this host's though it is given up. */
+  readonly ownWrites: OwnWrites;
+  readonly isOwn: IsOwn;
+  readonly logger: Logger;
 }
 
 /** From a failed write to the next attempt. */
 const RETRY_MS = 10_000;
 
 export class LastKnownFile implements AsyncDisposable {
-  readonly #path: string;
-  readonly #store: string;
-  readonly #content: () => LastKnownContent;
-  readonly #options: LastKnownFileOptions;
+  readonly known: LastKnown;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #problem: string | undefined;
   #closed = false;
 
-  /** `store` names the store. */
-  constructor(path: string, store: string, content: () => LastKnownContent, options: LastKnownFileOptions) {
-    this.#path = path;
-    this.#store = store;
-    this.#content = content;
-    this.#options = options;
+  private constructor(
+    private readonly path: string,
+    private readonly store: string,
+    private readonly options: LastKnownFileOptions,
+    content: LastKnownContent | undefined,
+  ) {
+    this.known = new LastKnown(() => this.hint(), content);
+    for (const [key, revision] of options.ownWrites.givenUp)
+      if (!this.#isKnownSince(key, revision)) this.known.forget(key);
+  }
+
+  /** Reads what an earlier run has written; nothing is known if that is absent, unreadable or of another store than `store`. */
+  static async open(path: string, store: string, options: LastKnownFileOptions): Promise<LastKnownFile> {
+    return new LastKnownFile(path, store, options, await readContent(path, store));
   }
 
   /** The content has changed: it is written within `behindMs`. */
   hint(): void {
-    this.#timer ??= setTimeout(() => this.flush(), this.#options.behindMs);
+    this.#timer ??= setTimeout(() => this.flush(), this.options.behindMs);
   }
 
   /** Why the last write failed; undefined when it did not. A failed write is tried again until it succeeds. */
@@ -81,21 +90,38 @@ export class LastKnownFile implements AsyncDisposable {
 
   /** Whole or not at all: the file is replaced. Never rejects. */
   async #write(): Promise<void> {
-    const onWritten = this.#options.onWriting();
-    const text = JSON.stringify({ version: 1, store: this.#store, ...this.#content() });
+    const { path, store } = this;
+    const { ownWrites } = this.options;
+    const givenUp = new Map([...ownWrites.givenUp].filter(([key, revision]) => this.#isOver(key, revision)));
+    const text = JSON.stringify({ version: 1, store, ...this.known.content });
     try {
-      await ensureDirectory(dirname(this.#path));
-      await replaceFile(this.#path, text);
-      await onWritten();
+      await ensureDirectory(dirname(path));
+      await replaceFile(path, text);
+      await ownWrites.forgetGivenUp(givenUp);
+      await ownWrites.keepSpareRoom();
       this.#note(undefined);
     } catch (error: unknown) {
-      this.#note((isXnetError(error) ? error : diskError(this.#path, error)).message);
+      this.#note((isXnetError(error) ? error : diskError(path, error)).message);
       if (!this.#closed) this.#timer ??= setTimeout(() => this.flush(), RETRY_MS).unref();
     }
   }
 
+  /** What is known does not have the record as this host's any more. False while its removal is not committed yet. */
+  #isOver(key: string, revision: Revision): boolean {
+    const { known } = this;
+    return this.#isKnownSince(key, revision) || !this.options.isOwn(key, known.get(key)?.value, undefined);
+  }
+
+  /** This host has claimed the record again since it gave it up at `revision`. */
+  #isKnownSince(key: string, revision: Revision): boolean {
+    return (this.known.get(key)?.revision ?? 0) > revision;
+  }
+
   #note(problem: string | undefined): void {
-    if ((problem === undefined) !== (this.#problem === undefined)) this.#options.onProblem(problem);
+    const { logger } = this.options;
+    if (problem && !this.#problem) logger.warn(problem);
+    if (!problem && this.#problem)
+      logger.info('the state directory can be written again', { path: this.path });
     this.#problem = problem;
   }
 }
@@ -104,13 +130,7 @@ export class LastKnownFile implements AsyncDisposable {
 async function replaceFile(path: string, text: string): Promise<void> {
   const next = `${path}.new`;
   try {
-    const file = await open(next, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(next, text, { mode: 0o600, flush: true });
     await rename(next, path);
   } catch (error: unknown) {
     await rm(next, { force: true }).catch(() => undefined);
@@ -118,8 +138,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** What an earlier run wrote of this store; undefined when the file is absent, unreadable or of another store. Never rejects. */
-export async function readLastKnown(path: string, store: string): Promise<LastKnownContent | undefined> {
+async function readContent(path: string, store: string): Promise<LastKnownContent | undefined> {
   try {
     const parsed = content.parse(JSON.parse(await readFile(path, 'utf8')));
     return parsed.store === store ? parsed : undefined;

@@ -1,10 +1,14 @@
 /**
  * The last known content of the store, under all prefixes that are watched or were listed: enough to run, and to start,
  * while the store is away. In memory; last-known-file.ts writes it to disk.
+ *
+ * A view of the replica (src/replica/contents.ts) has one prefix, and so a revision up to which all is known. Here prefixes lie
+ * within others, each with a watch of its own, and a watch's snapshot holds even where it is older: whether the store was
+ * restored is found out above (restores.ts).
  */
-
-import type { Change, Entry, Revision, Snapshot, Write } from '../store.js';
-import { type Removal, Removals } from './removals.js';
+import { isUnder } from '../../model/keys.js';
+import { type Change, changesOf, type Entry, type Revision, type Snapshot, type Write } from '../store.js';
+import { type Removal, Removals, setLatest } from './removals.js';
 
 export interface LastKnownContent {
   readonly revision: Revision;
@@ -25,14 +29,15 @@ export class LastKnown {
   readonly #prefixes = new Map<string, Revision>();
   /** The number of watches by prefix. */
   readonly #watched = new Map<string, number>();
-  readonly #onChange: () => void;
   /** The removals that were seen under all known prefixes. */
   readonly removals: Removals;
   #revision: Revision = 0;
 
   /** `onChange` is called for every change, and so must be cheap. */
-  constructor(onChange: () => void = () => undefined, content?: LastKnownContent) {
-    this.#onChange = onChange;
+  constructor(
+    private readonly onChange: () => void = () => undefined,
+    content?: LastKnownContent,
+  ) {
     this.removals = new Removals(content?.removed);
     if (!content) return;
     this.#revision = content.revision;
@@ -74,7 +79,7 @@ export class LastKnown {
     return Math.max(0, ...covering.map(([, revision]) => revision));
   }
 
-  find(key: string): Entry | undefined {
+  get(key: string): Entry | undefined {
     return this.#entries.get(key);
   }
 
@@ -135,21 +140,13 @@ export class LastKnown {
   /** Takes in the change of one key. */
   learn(change: Change): void {
     this.#learnChange(change);
-    this.#changed(change.type === 'put' ? change.entry.revision : change.revision);
+    this.#changed(change.revision);
   }
 
   /** Takes in what a commit has written, under known prefixes only. */
   learnCommit(writes: readonly Write[], revision: Revision): void {
-    for (const write of writes) {
-      if ('removePrefix' in write) {
-        for (const { key } of this.list(write.removePrefix))
-          this.#learnChange({ type: 'remove', key, revision });
-      } else if ('remove' in write) this.#learnChange({ type: 'remove', key: write.remove, revision });
-      else if (this.covers(write.put)) {
-        const createRevision = this.#entries.get(write.put)?.createRevision ?? revision;
-        this.#put({ key: write.put, value: write.value, revision, createRevision });
-      }
-    }
+    for (const change of changesOf(writes, revision, this))
+      if (!change.entry || this.covers(change.key)) this.#learnChange(change);
     this.#changed(revision);
   }
 
@@ -167,12 +164,11 @@ export class LastKnown {
     this.#changed(revision);
   }
 
-  #learnChange(change: Change): void {
-    if (change.type === 'put') this.#put(change.entry);
+  #learnChange({ key, revision, entry }: Change): void {
+    if (entry) this.#put(entry);
     else {
-      this.#addTombstone(change.key, change.revision);
-      if ((this.#entries.get(change.key)?.revision ?? Infinity) <= change.revision)
-        this.#remove(change.key, change.revision);
+      setLatest(this.#tombstones, key, revision, MAX_TOMBSTONES);
+      if ((this.#entries.get(key)?.revision ?? Infinity) <= revision) this.#remove(key, revision);
     }
   }
 
@@ -183,13 +179,6 @@ export class LastKnown {
     const removedAt = Number.isInteger(revision) ? revision : Number.MAX_SAFE_INTEGER;
     if (entry && entry.revision <= revision) this.removals.note(entry, removedAt);
     this.#entries.delete(key);
-  }
-
-  #addTombstone(key: string, revision: Revision): void {
-    this.#tombstones.delete(key);
-    this.#tombstones.set(key, revision);
-    const [oldest] = this.#tombstones.keys();
-    if (this.#tombstones.size > MAX_TOMBSTONES && oldest !== undefined) this.#tombstones.delete(oldest);
   }
 
   #put(entry: Entry): void {
@@ -204,11 +193,6 @@ export class LastKnown {
   #changed(revision: Revision): void {
     // Own writes have fractional revisions, between two of the store's.
     this.#revision = Math.max(this.#revision, Math.floor(revision));
-    this.#onChange();
+    this.onChange();
   }
-}
-
-function isUnder(text: string, prefixes: Iterable<string>): boolean {
-  for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
-  return false;
 }

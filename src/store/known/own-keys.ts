@@ -2,23 +2,14 @@
 
 import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
 import { endpointRecord } from '../../model/endpoint.js';
-import { keys } from '../../model/keys.js';
+import { isUnder, keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
 import { findRecord } from '../../model/record.js';
 
 /** Whether only this host may write `key`. `stored`: what the store has under it; undefined: nothing. */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
 
-export interface Ownership {
-  readonly hostId: string;
-  readonly isOwn: IsOwn;
-  /** Whether other hosts may claim what was this host's own, once `written` has replaced `stored`. */
-  readonly isGivenUp: (key: string, stored: string, written: string | undefined) => boolean;
-  /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
-  readonly isAboutThisHost: (key: string, value: string) => boolean;
-  /** Whether the record is the same whichever host writes it. After a restore, every host puts it back. */
-  readonly isCommon: (key: string) => boolean;
-}
+export type Ownership = ReturnType<typeof ownershipOf>;
 
 /** Records that every host puts back. */
 const COMMON = [
@@ -40,23 +31,22 @@ export const ALWAYS_WATCHED = [
  * A host's own records are its endpoints, and the addresses and MACs that it has claimed. Not a resting address: its rest ends
  * by itself, and then any host may claim it. Not a free one.
  */
-export function ownershipOf(hostId: string): Ownership {
+export function ownershipOf(hostId: string) {
+  /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
+  const isAboutThisHost = (key: string, value: string | undefined) =>
+    value !== undefined && hostOf(key, value) === hostId;
   const isOwn: IsOwn = (key, stored, written) => {
-    if (key.startsWith(keys.endpoints())) {
-      return [stored, written].every((value) => value === undefined || isEndpointOf(hostId, key, value));
-    }
-    if (key.startsWith(keys.macs())) {
-      return stored !== undefined && findRecord(macRecord, { key, value: stored })?.hostId === hostId;
-    }
-    if (!key.startsWith(keys.addresses()) || stored === undefined) return false;
-    const record = findRecord(addressRecord, { key, value: stored });
-    return record?.hostId === hostId && stateOf(record) !== 'resting';
+    if (!key.startsWith(keys.endpoints())) return isUnder(key, CLAIMED) && isAboutThisHost(key, stored);
+    return [stored, written].every((value) => value === undefined || isAboutThisHost(key, value));
   };
-  const isGivenUp = (key: string, stored: string, written: string | undefined) =>
-    isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined);
-  const isAboutThisHost = (key: string, value: string) => hostOf(key, value) === hostId;
-  const isCommon = (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId;
-  return { hostId, isOwn, isGivenUp, isAboutThisHost, isCommon };
+  return {
+    ...{ hostId, isOwn, isAboutThisHost },
+    /** Whether other hosts may claim what was this host's own, once `written` has replaced `stored`. */
+    isGivenUp: (key: string, stored: string, written: string | undefined) =>
+      isUnder(key, CLAIMED) && isOwn(key, stored, written) && !isOwn(key, written, undefined),
+    /** Whether the record is the same whichever host writes it. After a restore, every host puts it back. */
+    isCommon: (key: string) => isUnder(key, COMMON) || hostOf(key, '') === CLUSTER.hostId,
+  };
 }
 
 /** Whether the key is never used again once its record is removed. */
@@ -74,12 +64,4 @@ export function hostOf(key: string, value: string): string | undefined {
   if (isUnder(key, BY_HOST)) return second;
   const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;
   return record && stateOf(record) !== 'resting' ? record.hostId : undefined;
-}
-
-function isUnder(key: string, prefixes: readonly string[]): boolean {
-  return prefixes.some((prefix) => key.startsWith(prefix));
-}
-
-function isEndpointOf(hostId: string, key: string, value: string): boolean {
-  return findRecord(endpointRecord, { key, value })?.hostId === hostId;
 }

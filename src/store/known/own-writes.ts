@@ -39,21 +39,17 @@ interface Journal {
 }
 
 export class OwnWrites implements AsyncDisposable {
-  readonly #path: string;
-  readonly #store: string;
-  readonly #writes: Map<string, OwnWrite>;
-  readonly #givenUp: Map<string, Revision>;
   readonly #spare: SpareRoom;
   /** Opened when there is something to be written. */
   #file: FileHandle | undefined;
   #work: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, store: string, { writes, givenUp }: Journal) {
-    this.#path = path;
+  private constructor(
+    private readonly path: string,
+    private readonly store: string,
+    private readonly journal: Journal,
+  ) {
     this.#spare = new SpareRoom(`${path}.spare`);
-    this.#store = store;
-    this.#writes = writes;
-    this.#givenUp = givenUp;
   }
 
   /** Reads the journal of an earlier run; ignores that of another store. Throws DISK. */
@@ -63,7 +59,7 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   get size(): number {
-    return this.#writes.size;
+    return this.journal.writes.size;
   }
 
   /**
@@ -71,29 +67,29 @@ export class OwnWrites implements AsyncDisposable {
    * these records as this host's.
    */
   get givenUp(): GivenUp {
-    return this.#givenUp;
+    return this.journal.givenUp;
   }
 
   /** The latest own write of a key. */
   find(key: string): OwnWrite | undefined {
-    return this.#writes.get(key);
+    return this.journal.writes.get(key);
   }
 
   /** The latest own write of each key, in the order in which the keys were first written. */
   list(prefix = ''): OwnWrite[] {
-    return [...this.#writes.values()].filter(({ key }) => key.startsWith(prefix));
+    return [...this.journal.writes.values()].filter(({ key }) => key.startsWith(prefix));
   }
 
   /** `find` and `list` have them at once; on disk when this resolves. Throws DISK, with nothing changed. */
   async keep(writes: readonly OwnWrite[]): Promise<void> {
-    const before = writes.map(({ key }) => [key, this.#writes.get(key)] as const);
-    for (const write of writes) this.#writes.set(write.key, write);
+    const before = writes.map(({ key }) => [key, this.journal.writes.get(key)] as const);
+    for (const write of writes) this.journal.writes.set(write.key, write);
     try {
       await this.#append(writes);
     } catch (error: unknown) {
       for (const [key, former] of before) {
-        if (former) this.#writes.set(key, former);
-        else this.#writes.delete(key);
+        if (former) this.journal.writes.set(key, former);
+        else this.journal.writes.delete(key);
       }
       throw error;
     }
@@ -101,19 +97,20 @@ export class OwnWrites implements AsyncDisposable {
 
   /** The store has the own write of `key`: it ends. Throws DISK. */
   async settle(key: string): Promise<void> {
-    this.#writes.delete(key);
+    this.journal.writes.delete(key);
     await (this.#isEmpty ? this.#clear() : this.#append([{ settled: key }]));
   }
 
   /** This host gives up `records`. On disk when this resolves. Throws DISK. */
   async giveUp(records: readonly Entry[]): Promise<void> {
-    for (const { key, revision } of records) this.#givenUp.set(key, revision);
+    for (const { key, revision } of records) this.journal.givenUp.set(key, revision);
     await this.#append(records.map(({ key, revision }) => ({ givenUp: key, revision })));
   }
 
   /** last-known.json does not have these records as this host's any more. Throws DISK. */
   async forgetGivenUp(known: GivenUp): Promise<void> {
-    for (const [key, revision] of known) if (this.#givenUp.get(key) === revision) this.#givenUp.delete(key);
+    for (const [key, revision] of known)
+      if (this.journal.givenUp.get(key) === revision) this.journal.givenUp.delete(key);
     if (known.size > 0 && this.#isEmpty) await this.#clear();
   }
 
@@ -129,7 +126,7 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   get #isEmpty(): boolean {
-    return this.#writes.size + this.#givenUp.size === 0;
+    return this.journal.writes.size + this.journal.givenUp.size === 0;
   }
 
   /** Empties the journal, unless something was appended meanwhile. */
@@ -149,7 +146,7 @@ export class OwnWrites implements AsyncDisposable {
   async #write(lines: readonly object[]): Promise<void> {
     const file = await this.#opened();
     const { size } = await file.stat();
-    const head = size === 0 ? [{ store: this.#store }] : [];
+    const head = size === 0 ? [{ store: this.store }] : [];
     try {
       // The empty line ends one that a crash has cut short.
       await file.appendFile(`\n${[...head, ...lines].map((each) => JSON.stringify(each)).join('\n')}\n`);
@@ -163,7 +160,7 @@ export class OwnWrites implements AsyncDisposable {
   #enqueue(task: () => Promise<void>): Promise<void> {
     const run = () =>
       task().catch((error: unknown) => {
-        throw isXnetError(error) ? error : diskError(this.#path, error);
+        throw isXnetError(error) ? error : diskError(this.path, error);
       });
     const done = this.#work.then(run, run);
     this.#work = done.catch(() => undefined);
@@ -171,7 +168,7 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   async #opened(): Promise<FileHandle> {
-    this.#file ??= await open(this.#path, 'a', 0o600);
+    this.#file ??= await open(this.path, 'a', 0o600);
     return this.#file;
   }
 }

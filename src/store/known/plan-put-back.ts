@@ -6,13 +6,13 @@ import { findRecord } from '../../model/record.js';
 import type { Entry, Revision } from '../store.js';
 import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
 import type { OwnWrite } from './own-writes.js';
-import type { Removal } from './removals.js';
+import type { Removal, Removals } from './removals.js';
 
 export interface Restored {
   /** What was known of the store before the restore, and what it has now. */
   readonly before: readonly Entry[];
   readonly now: readonly Entry[];
-  readonly findRemoval: (key: string) => Removal | undefined;
+  readonly removals: Removals;
 }
 
 /**
@@ -31,7 +31,7 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
     const [wanted, found] = [before.get(key), now.get(key)];
     if (wanted?.value === found?.value) return [];
     const base = found
-      ? baseOf(wanted, found, restored.findRemoval(key), ownership)
+      ? baseOf(wanted, found, restored.removals.find(key), ownership)
       : baseOfLost(wanted, ownership);
     if (base === undefined) return [];
     return { key, base, revision, ...(wanted && lasts(wanted) && { value: wanted.value }) };

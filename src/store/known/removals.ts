@@ -21,11 +21,13 @@ export class Removals {
   readonly #kinds = new Map<string, Map<string, Removal>>();
 
   constructor(removals: Iterable<Removal> = []) {
-    for (const removal of removals) this.#note(removal);
+    for (const removal of removals) this.note(removal, removal.removedAt);
   }
 
-  note({ key, createRevision }: Entry, removedAt: Revision): void {
-    this.#note({ key, createRevision, removedAt });
+  note({ key, createRevision }: Pick<Entry, 'key' | 'createRevision'>, removedAt: Revision): void {
+    const kind = this.#kinds.get(kindOf(key)) ?? new Map<string, Removal>();
+    this.#kinds.set(kindOf(key), kind);
+    setLatest(kind, key, { key, createRevision, removedAt }, MAX_PER_KIND);
   }
 
   find(key: string): Removal | undefined {
@@ -46,14 +48,12 @@ export class Removals {
     for (const { key, createRevision } of this.list())
       if (createRevision > revision) this.#kinds.get(kindOf(key))?.delete(key);
   }
+}
 
-  #note(removal: Removal): void {
-    const { key } = removal;
-    const kind = this.#kinds.get(kindOf(key)) ?? new Map<string, Removal>();
-    this.#kinds.set(kindOf(key), kind);
-    kind.delete(key);
-    kind.set(key, removal);
-    const [oldest] = kind.keys();
-    if (kind.size > MAX_PER_KIND && oldest !== undefined) kind.delete(oldest);
-  }
+/** Sets it as the latest. Above `most` the one that was set first goes. */
+export function setLatest<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [first] = map.keys();
+  if (map.size > most && first !== undefined) map.delete(first);
 }

@@ -1,4 +1,4 @@
-import { open, rm, stat } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { diskError, isFull } from '../../disk-errors.js';
 
 /** Some hundred records. */
@@ -6,17 +6,14 @@ const BYTES = 64 << 10;
 
 /** A file of the state directory that reserves room: what must be written also to a full disk is written in its place. */
 export class SpareRoom {
-  readonly #path: string;
   #isThere = false;
 
-  constructor(path: string) {
-    this.#path = path;
-  }
+  constructor(private readonly path: string) {}
 
   /** Costs nothing when the file is there. Throws DISK, with no room taken. */
   async ensure(): Promise<void> {
     if (this.#isThere) return;
-    const found = await stat(this.#path).catch(() => undefined);
+    const found = await stat(this.path).catch(() => undefined);
     if (found?.size !== BYTES) await this.#make();
     this.#isThere = true;
   }
@@ -28,24 +25,18 @@ export class SpareRoom {
     } catch (error: unknown) {
       if (!isFull(error)) throw error;
       this.#isThere = false;
-      await rm(this.#path, { force: true });
+      await rm(this.path, { force: true });
       await work();
     }
   }
 
   async #make(): Promise<void> {
     try {
-      const file = await open(this.#path, 'w', 0o600);
-      try {
-        await file.writeFile(Buffer.alloc(BYTES));
-        // Some file systems find out only then that there is no room.
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      // Some file systems find out only when it is flushed that there is no room.
+      await writeFile(this.path, Buffer.alloc(BYTES), { mode: 0o600, flush: true });
     } catch (error: unknown) {
-      await rm(this.#path, { force: true }).catch(() => undefined);
-      throw diskError(this.#path, error);
+      await rm(this.path, { force: true }).catch(() => undefined);
+      throw diskError(this.path, error);
     }
   }
 }

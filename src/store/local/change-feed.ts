@@ -40,11 +40,7 @@ async function* changesAfter(
     if (notice === undefined || notice === 'overflow') return;
     // A commit can be visible to the snapshot before it is published.
     if (notice.revision <= seen) continue;
-    const changes = notice.changes.filter((change) => changedKey(change).startsWith(prefix));
+    const changes = notice.changes.filter((change) => change.key.startsWith(prefix));
     if (changes.length > 0) yield { type: 'changes', revision: notice.revision, changes };
   }
-}
-
-function changedKey(change: Change): string {
-  return change.type === 'put' ? change.entry.key : change.key;
 }

@@ -1,8 +1,15 @@
 /** Applies commits to a local table, inside its transaction. */
 import { XnetError } from '../../errors.js';
-import type { Change, CommitResult, Condition, Entry, Revision, Write } from '../store.js';
+import {
+  type Change,
+  type CommitResult,
+  type Condition,
+  changesOf,
+  type Entry,
+  type Write,
+} from '../store.js';
 import { conditionHolds } from './commit-rules.js';
-import type { LocalTransaction, StoredEntry } from './local-table.js';
+import type { LocalTable, StoredEntry } from './local-table.js';
 
 export interface Applied {
   readonly result: CommitResult;
@@ -11,32 +18,33 @@ export interface Applied {
 
 /** Throws NOT_FOUND when a write names a lease that is gone; nothing is written then. */
 export function applyCommit(
-  transaction: LocalTransaction,
+  table: LocalTable,
   conditions: readonly Condition[],
   writes: readonly Write[],
 ): Applied {
-  const { revision } = transaction;
-  if (!conditions.every((condition) => conditionHolds(condition, transaction.get(condition.key)))) {
-    return {
-      result: { committed: false, revision, found: foundUnder(transaction, conditions) },
-      changes: [],
-    };
+  if (!conditions.every((condition) => conditionHolds(condition, table.get(condition.key)))) {
+    const found = foundUnder(table, conditions);
+    return { result: { committed: false, revision: table.revision, found }, changes: [] };
   }
-  requireLeases(transaction, writes);
-  const changes = writes.flatMap((write) => applyWrite(transaction, write, revision + 1));
-  if (changes.length > 0) transaction.setRevision(revision + 1);
-  return { result: { committed: true, revision: transaction.revision }, changes };
+  for (const lease of leasesOf(writes).values()) {
+    if (!table.hasLease(lease))
+      throw new XnetError('NOT_FOUND', `lease ${lease} has ended; grant a new one`, { lease });
+  }
+  return applyWrites(table, writes);
 }
 
-/** Removes what is still under the lease among `keys`, and the lease. */
-export function applyLeaseEnd(transaction: LocalTransaction, id: string, keys: Iterable<string>): Applied {
-  const revision = transaction.revision + 1;
-  transaction.removeLease(id);
-  const changes = [...keys]
-    .filter((key) => transaction.get(key)?.lease === id)
-    .flatMap((key) => applyWrite(transaction, { remove: key }, revision));
-  if (changes.length > 0) transaction.setRevision(revision);
-  return { result: { committed: true, revision: transaction.revision }, changes };
+/** Removes the lease, and what is under it: all is read, since leases of one host end seconds apart, and it has few entries. */
+export function applyLeaseEnd(table: LocalTable, id: string): Applied {
+  table.removeLease(id);
+  const under = table.list('').flatMap(({ key, lease }) => (lease === id ? { remove: key } : []));
+  return applyWrites(table, under);
+}
+
+/** The ids of leases by key. */
+function leasesOf(writes: readonly Write[]): Map<string, string> {
+  return new Map(
+    writes.flatMap((write) => ('put' in write && write.lease ? [[write.put, write.lease.id]] : [])),
+  );
 }
 
 /** The entry without what only the table needs to know. */
@@ -44,40 +52,20 @@ export function publicEntry({ key, value, revision, createRevision }: StoredEntr
   return { key, value, revision, createRevision };
 }
 
-function foundUnder(transaction: LocalTransaction, conditions: readonly Condition[]): Entry[] {
+function foundUnder(table: LocalTable, conditions: readonly Condition[]): Entry[] {
   const keys = [...new Set(conditions.map(({ key }) => key))];
-  return keys.flatMap((key) => transaction.get(key) ?? []).map(publicEntry);
+  return keys.flatMap((key) => table.get(key) ?? []).map(publicEntry);
 }
 
-function requireLeases(transaction: LocalTransaction, writes: readonly Write[]): void {
-  for (const write of writes) {
-    if ('put' in write && write.lease !== undefined && !transaction.hasLease(write.lease.id)) {
-      throw leaseGone(write.lease.id);
-    }
+function applyWrites(table: LocalTable, writes: readonly Write[]): Applied {
+  const leases = leasesOf(writes);
+  const revision = table.revision + 1;
+  const changes = changesOf(writes, revision, table).filter(({ key, entry }) => entry || table.get(key));
+  for (const { key, entry } of changes) {
+    const lease = leases.get(key);
+    if (entry) table.put(lease === undefined ? entry : { ...entry, lease });
+    else table.remove(key);
   }
-}
-
-/** Thrown by every store for a write under a lease that has ended. */
-export function leaseGone(id: string): XnetError {
-  return new XnetError('NOT_FOUND', `lease ${id} has ended; grant a new one`, { lease: id });
-}
-
-function applyWrite(transaction: LocalTransaction, write: Write, revision: Revision): Change[] {
-  if ('put' in write) {
-    const entry = {
-      key: write.put,
-      value: write.value,
-      revision,
-      createRevision: transaction.get(write.put)?.createRevision ?? revision,
-    };
-    transaction.put(write.lease === undefined ? entry : { ...entry, lease: write.lease.id });
-    return [{ type: 'put', entry }];
-  }
-  if ('removePrefix' in write) {
-    const keys = transaction.range(write.removePrefix).map(({ key }) => key);
-    return keys.flatMap((key) => applyWrite(transaction, { remove: key }, revision));
-  }
-  if (transaction.get(write.remove) === undefined) return [];
-  transaction.remove(write.remove);
-  return [{ type: 'remove', key: write.remove, revision }];
+  if (changes.length > 0) table.setRevision(revision);
+  return { result: { committed: true, revision: table.revision }, changes };
 }

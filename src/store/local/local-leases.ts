@@ -1,5 +1,5 @@
 /**
- * The leases of a store on one host: the keys of each, and when it ends.
+ * The leases of a store on one host, and when each ends.
  *
  * A lease that is kept alive does not end while the process runs; one of an earlier process ends `ttlSeconds` after the store
  * was opened again. A lease that is not kept alive ends at its time on the wall clock, also across a restart; but never later
@@ -7,40 +7,26 @@
  */
 import type { StoredLease } from './local-table.js';
 
-/** setTimeout's limit. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 interface Held {
-  readonly keys: Set<string>;
   readonly ended: () => void;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 export class LocalLeases {
   readonly #held = new Map<string, Held>();
-  readonly #expire: (id: string) => void;
 
   /** `expire` is called once for a lease whose time is over. */
-  constructor(expire: (id: string) => void) {
-    this.#expire = expire;
-  }
+  constructor(private readonly expire: (id: string) => void) {}
 
   /** Keeps the lease until `forget`; the promise resolves then. */
   follow(lease: StoredLease): Promise<void> {
     return new Promise((resolve) => {
-      const held: Held = { keys: new Set(), ended: resolve, timer: undefined };
-      this.#held.set(lease.id, held);
-      if (lease.expiresAt !== undefined) this.#arm(lease.id, held, remainingMs(lease, Date.now()));
+      const { id, expiresAt } = lease;
+      const expire = () => this.expire(id);
+      const timer =
+        expiresAt === undefined ? undefined : setTimeout(expire, remainingMs(lease, Date.now())).unref();
+      this.#held.set(id, { ended: resolve, timer });
     });
-  }
-
-  noteKey(id: string, key: string): void {
-    this.#held.get(id)?.keys.add(key);
-  }
-
-  /** Every key under the lease, and perhaps keys that are not under it any more. */
-  keysOf(id: string): Iterable<string> {
-    return this.#held.get(id)?.keys ?? [];
   }
 
   forget(id: string): void {
@@ -53,15 +39,6 @@ export class LocalLeases {
   /** Stops the clocks; the leases stay as they are. */
   close(): void {
     for (const held of this.#held.values()) clearTimeout(held.timer);
-  }
-
-  #arm(id: string, held: Held, ms: number): void {
-    const step = Math.min(ms, MAX_TIMER_MS);
-    held.timer = setTimeout(() => {
-      if (step < ms) this.#arm(id, held, ms - step);
-      else this.#expire(id);
-    }, step);
-    held.timer.unref();
   }
 }
 

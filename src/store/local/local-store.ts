@@ -16,37 +16,28 @@ import { ChangeFeed } from './change-feed.js';
 import { checkCommit } from './commit-rules.js';
 import { type Applied, applyCommit, applyLeaseEnd, publicEntry } from './local-commit.js';
 import { LocalLeases } from './local-leases.js';
-import type { LocalTable, LocalTransaction } from './local-table.js';
+import type { LocalTable } from './local-table.js';
 
 export class LocalStore implements Store {
-  readonly description: string;
   readonly away = false;
-  readonly #table: LocalTable;
   readonly #feed = new ChangeFeed();
   readonly #leases = new LocalLeases((id) => void this.#endLease(id).catch(() => this.#retryEnd(id)));
   readonly #closing = new AbortController();
 
-  constructor(table: LocalTable, description: string) {
-    this.#table = table;
-    this.description = description;
+  constructor(
+    private readonly table: LocalTable,
+    readonly description: string,
+  ) {
+    this.#adoptLeases();
   }
 
-  /** Takes over the leases that an earlier process left, before the first call. */
-  adoptLeases(): void {
-    const now = Date.now();
-    const leases = this.#table.leases();
-    for (const lease of leases) {
-      void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
-    }
-    if (leases.length === 0) return;
-    for (const entry of this.#table.snapshot('').entries) {
-      if (entry.lease !== undefined) this.#leases.noteKey(entry.lease, entry.key);
-    }
+  get diskProblem(): string | undefined {
+    return this.table.problem;
   }
 
   async get(key: string): Promise<Entry | undefined> {
     this.#requireOpen();
-    const entry = this.#table.get(key);
+    const entry = this.table.get(key);
     return entry && publicEntry(entry);
   }
 
@@ -58,11 +49,7 @@ export class LocalStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
-    return this.#apply((transaction) => {
-      const applied = applyCommit(transaction, conditions, writes);
-      if (applied.result.committed) this.#noteLeases(writes);
-      return applied;
-    });
+    return this.#apply(() => applyCommit(this.table, conditions, writes));
   }
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -76,7 +63,7 @@ export class LocalStore implements Store {
     const stored = keepAlive
       ? { id, ttlSeconds }
       : { id, ttlSeconds, expiresAt: Date.now() + ttlSeconds * 1000 };
-    await this.#table.transaction((transaction) => transaction.putLease(stored));
+    await this.table.transaction(() => this.table.putLease(stored));
     const lost = this.#leases.follow(stored);
     return { id, ttlSeconds, lost, revoke: () => this.#endLease(id) };
   }
@@ -85,35 +72,35 @@ export class LocalStore implements Store {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#leases.close();
-    await this.#table.close();
+    await this.table.close();
   }
 
   #snapshot(prefix: string): Snapshot {
-    const { revision, entries } = this.#table.snapshot(prefix);
-    return { revision, entries: entries.map(publicEntry) };
+    return { revision: this.table.revision, entries: this.table.list(prefix).map(publicEntry) };
   }
 
-  async #apply(work: (transaction: LocalTransaction) => Applied): Promise<CommitResult> {
-    const { result, changes } = await this.#table.transaction(work);
+  /** Takes over the leases that an earlier process left. */
+  #adoptLeases(): void {
+    const now = Date.now();
+    for (const lease of this.table.leases())
+      void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
+  }
+
+  async #apply(work: () => Applied): Promise<CommitResult> {
+    const { result, changes } = await this.table.transaction(work);
     if (changes.length > 0) this.#feed.publish(result.revision, changes);
     return result;
   }
 
   async #endLease(id: string): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#apply((transaction) => applyLeaseEnd(transaction, id, this.#leases.keysOf(id)));
+    await this.#apply(() => applyLeaseEnd(this.table, id));
     this.#leases.forget(id);
   }
 
   /** The disk may be full for a while: the end of an expired lease is tried again until it is written. */
   #retryEnd(id: string): void {
     setTimeout(() => void this.#endLease(id).catch(() => this.#retryEnd(id)), 1000).unref();
-  }
-
-  #noteLeases(writes: readonly Write[]): void {
-    for (const write of writes) {
-      if ('put' in write && write.lease !== undefined) this.#leases.noteKey(write.lease.id, write.put);
-    }
   }
 
   #requireOpen(): void {

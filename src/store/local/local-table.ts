@@ -16,30 +16,26 @@ export interface StoredLease {
   readonly expiresAt?: number;
 }
 
-/** Reads and writes of one moment; all synchronous. */
-export interface LocalTransaction {
+/** Reads are of one moment, as long as nothing is waited for in between. */
+export interface LocalTable {
   readonly revision: Revision;
   get(key: string): StoredEntry | undefined;
   /** In key order. */
-  range(prefix: string): StoredEntry[];
+  list(prefix: string): StoredEntry[];
+  leases(): StoredLease[];
+  hasLease(id: string): boolean;
+  /**
+   * Runs `work` alone; what it wrote is there for good when the promise resolves, and transactions resolve
+   * in the order of their revisions. `work` must not throw once it has written.
+   */
+  transaction<T>(work: () => T): Promise<T>;
+  /** These are called in a transaction only. */
   put(entry: StoredEntry): void;
   remove(key: string): void;
   setRevision(revision: Revision): void;
   putLease(lease: StoredLease): void;
   removeLease(id: string): void;
-  hasLease(id: string): boolean;
-}
-
-export interface LocalTable {
-  readonly revision: Revision;
-  get(key: string): StoredEntry | undefined;
-  /** Entries and revision of one moment. */
-  snapshot(prefix: string): { revision: Revision; entries: StoredEntry[] };
-  leases(): StoredLease[];
-  /**
-   * Runs `work` alone; what it wrote is there for good when the promise resolves, and transactions resolve
-   * in the order of their revisions. `work` must not throw once it has written.
-   */
-  transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T>;
+  /** Why the last transaction failed, for people; undefined when it did not. */
+  readonly problem?: string | undefined;
   close(): Promise<void>;
 }

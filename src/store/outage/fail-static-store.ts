@@ -2,21 +2,14 @@
  * A store of the cluster that goes on while the cluster's store, here called the inner one, does not answer. It reads what is
  * known (working-copy.ts), and commits own writes: those that change this host's own records only (own-keys.ts).
  *
- *                    a call got no answer, or a restore was found
- *     +-----------+                                                +------+
- *     | answering | ---------------------------------------------> | away | <---+
- *     +-----------+                                                +------+     |
- *           ^                           a read, tried every `probeMs`, |        | a step
- *           |                                              is answered |        | failed
- *           |                                                          v        |
- *           |  no own write is left,    +--------------------------------------------------------+
- *           +-------------------------- | coming back: 1. restore compare  2. replay  3. settle  |
- *              no restore is unsettled  +--------------------------------------------------------+
+ *   answering    until a call gets no answer, or a restore is found: then away
+ *   away         until a read, tried every `probeMs`, is answered: then coming back
+ *   coming back  away again if a step fails; then answering, if no own write is left and no restore is unsettled:
+ *                1. restore compare: if the inner store was restored from a backup, what it lost becomes an own write
+ *                   (restores.ts); 2. replay: the own writes are committed to the inner store (replay.ts); 3. settle: after
+ *                   a restore, the other hosts get time to put back their records
  *
  * It opens as answering; as away if an earlier run left own writes. Coming back, calls are answered as while away:
- * 1. Restore compare: if the inner store was restored from a backup, what it lost becomes an own write (restores.ts).
- * 2. Replay: the own writes are committed to the inner store (replay.ts).
- * 3. Settle: after a restore, the other hosts get time to put back their records.
  *
  *            answering                                      away, coming back
  *   get      the inner store's answer; what is known, if    what is known; STORE_UNAVAILABLE if `fresh`
@@ -39,8 +32,7 @@ import { withDeadline } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
-import { LastKnown } from '../known/last-known.js';
-import { LastKnownFile, readLastKnown } from '../known/last-known-file.js';
+import { LastKnownFile } from '../known/last-known-file.js';
 import type { Ownership } from '../known/own-keys.js';
 import { OwnWrites } from '../known/own-writes.js';
 import { checkCommit } from '../local/commit-rules.js';
@@ -50,15 +42,15 @@ import type {
   Entry,
   Lease,
   LeaseOptions,
-  Revision,
   Snapshot,
   Store,
   WatchBatch,
   Write,
 } from '../store.js';
+import { mayBeApplied } from '../transact.js';
 import { Outage, type OutageTiming, unavailable } from './outage.js';
 import { PromisedLease } from './promised-lease.js';
-import { type Replayed, replayOwnWrites } from './replay.js';
+import { replayOwnWrites } from './replay.js';
 import { Restores } from './restores.js';
 import { watchFailStatic } from './watch-fail-static.js';
 import { WorkingCopy } from './working-copy.js';
@@ -92,75 +84,51 @@ const RESTORED = 'was restored from an older backup; the hosts put back what it 
 const UNWRITABLE =
   'a restart while etcd is away may not know the latest, and when what is kept in reserve is used up, no address is given back and no container starts while etcd is away';
 
-interface Files {
-  readonly lastKnown: LastKnownFile;
-  readonly ownWrites: OwnWrites;
-}
-
 export class FailStaticStore implements Store {
   readonly description: string;
-  readonly #inner: Store;
-  readonly #options: FailStaticOptions;
   readonly #timing: FailStaticTiming;
   readonly #copy: WorkingCopy;
   readonly #outage: Outage;
-  readonly #files: Files;
   readonly #closing = new AbortController();
   readonly #restores: Restores;
-  #watching: readonly Promise<void>[] = [];
+  readonly #watching: readonly Promise<void>[];
 
-  private constructor(inner: Store, options: FailStaticOptions, copy: WorkingCopy, files: Files) {
-    this.description = inner.description;
-    this.#inner = inner;
-    this.#options = options;
-    this.#timing = { ...DEFAULTS, ...options.timing };
+  private constructor(
+    private readonly inner: Store,
+    { ownership, logger, timing, always = [] }: FailStaticOptions,
+    private readonly lastKnown: LastKnownFile,
+    private readonly ownWrites: OwnWrites,
+  ) {
+    const { description } = inner;
+    this.description = description;
+    this.#timing = { ...DEFAULTS, ...timing };
+    const copy = new WorkingCopy(lastKnown.known, ownWrites, ownership);
     this.#copy = copy;
-    this.#files = files;
-    const { logger } = options;
     const { settleMs, probeMs: retryMs } = this.#timing;
-    const onFound = () => this.#outage.begin(unavailable(`${inner.description} ${RESTORED}`), 0);
-    const restores = new Restores({ inner, copy, onFound, logger, settleMs, retryMs });
+    const onFound = () => this.#outage.begin(unavailable(`${description} ${RESTORED}`), 0);
+    const restores = new Restores(inner, copy, { onFound, logger, settleMs, retryMs });
     this.#restores = restores;
     const onBegin = () => {
-      files.lastKnown.flush();
+      lastKnown.flush();
       restores.noteAway();
     };
-    const comeBack = () => this.#comeBack();
-    const isDone = () => copy.size === 0 && restores.isOver;
+    const comeBack = () => this.#comeBack(logger);
+    const isDone = () => ownWrites.size === 0 && restores.isOver;
     this.#outage = new Outage({ onBegin, comeBack, isDone }, this.#timing, logger);
+    this.#watching = always.map((prefix) => this.#keepWatching(prefix));
+    if (ownWrites.size > 0) this.#outage.begin(unavailable(`${description} was not asked yet`), 0);
   }
 
   /** Reads what an earlier run left in the state directory. Throws DISK. */
   static async open(inner: Store, options: FailStaticOptions): Promise<FailStaticStore> {
-    const { stateDirectory, ownership, logger, always = [] } = options;
-    const { description } = inner;
-    const path = join(stateDirectory, 'last-known.json');
-    const content = await readLastKnown(path, description);
-    const known: LastKnown = new LastKnown(() => lastKnown.hint(), content);
-    const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), description);
-    // A record that this host has claimed again since it was given up is in last-known.json, with a later revision.
-    const isSince = (key: string, revision: Revision) => (known.find(key)?.revision ?? 0) > revision;
-    for (const [key, revision] of ownWrites.givenUp) if (!isSince(key, revision)) known.forget(key);
-    const onWriting = () => {
-      // Not one whose removal is not committed yet: last-known.json still has its record as this host's.
-      const isOver = (key: string, revision: Revision) =>
-        isSince(key, revision) || !ownership.isOwn(key, known.find(key)?.value, undefined);
-      const givenUp = new Map([...ownWrites.givenUp].filter((each) => isOver(...each)));
-      return async () => {
-        await ownWrites.forgetGivenUp(givenUp);
-        await ownWrites.keepSpareRoom();
-      };
-    };
-    const { behindMs } = { ...DEFAULTS, ...options.timing };
-    const onProblem = (problem: string | undefined) =>
-      problem ? logger.warn(problem) : logger.info('the state directory can be written again', { path });
-    const fileOptions = { behindMs, onWriting, onProblem };
-    const lastKnown = new LastKnownFile(path, description, () => known.content, fileOptions);
-    const copy = new WorkingCopy(known, ownWrites, ownership);
-    const store = new FailStaticStore(inner, options, copy, { lastKnown, ownWrites });
-    store.#watching = always.map((prefix) => store.#keepWatching(prefix));
-    if (ownWrites.size > 0) store.#outage.begin(unavailable(`${description} was not asked yet`), 0);
-    return store;
+    const { stateDirectory, logger, timing } = options;
+    const { isOwn } = options.ownership;
+    const { behindMs } = { ...DEFAULTS, ...timing };
+    const file = (name: string) => join(stateDirectory, name);
+    const ownWrites = await OwnWrites.open(file('own-writes.jsonl'), inner.description);
+    const fileOptions = { behindMs, ownWrites, isOwn, logger };
+    const lastKnown = await LastKnownFile.open(file('last-known.json'), inner.description, fileOptions);
+    return new FailStaticStore(inner, options, lastKnown, ownWrites);
   }
 
   get away(): boolean {
@@ -170,16 +138,16 @@ export class FailStaticStore implements Store {
   get problem(): string | undefined {
     const { reason } = this.#outage;
     if (!reason) return undefined;
-    const { size } = this.#copy;
+    const { size } = this.ownWrites;
     return `${reason.message}${size === 0 ? '' : `; ${size} records of this host are kept until it answers`}`;
   }
 
   get awaySince(): Date | undefined {
-    return this.away ? this.#outage.since : undefined;
+    return this.#outage.since;
   }
 
   get diskProblem(): string | undefined {
-    const { problem } = this.#files.lastKnown;
+    const { problem } = this.lastKnown;
     return problem && `${problem}; until then ${UNWRITABLE}`;
   }
 
@@ -188,7 +156,7 @@ export class FailStaticStore implements Store {
   }
 
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
-    const ask = () => this.#inner.get(key);
+    const ask = () => this.inner.get(key);
     const reason = this.#outage.reason;
     if (fresh && reason) throw unavailable(reason.message, { applied: false });
     return this.#read(key, ask, () => {
@@ -200,11 +168,11 @@ export class FailStaticStore implements Store {
   async list(prefix: string): Promise<Snapshot> {
     const ask = async () => {
       const lastSeen = this.#copy.known.revision;
-      const snapshot = await this.#inner.list(prefix);
+      const snapshot = await this.inner.list(prefix);
       await this.#restores.takeListed(prefix, snapshot, lastSeen, this.#closing.signal);
-      return this.away ? this.#recalled(prefix) : snapshot;
+      return this.away ? this.#copy.recalled(prefix) : snapshot;
     };
-    return this.#read(prefix, ask, () => this.#recalled(prefix));
+    return this.#read(prefix, ask, () => this.#copy.recalled(prefix));
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -217,7 +185,7 @@ export class FailStaticStore implements Store {
     } catch (error: unknown) {
       const unanswered = asUnanswered(error);
       this.#outage.begin(unanswered);
-      if (unanswered.fields.applied !== false) this.#copy.noteUnanswered(writes);
+      if (mayBeApplied(unanswered)) this.#copy.noteUnanswered(writes);
       if (!canCommitHere()) throw unanswered;
       return this.#commitHere(conditions, writes);
     }
@@ -225,21 +193,15 @@ export class FailStaticStore implements Store {
 
   async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
     using until = new LinkedAbort([signal, this.#closing.signal]);
-    const source = {
-      copy: this.#copy,
-      inner: this.#inner,
-      takeSnapshot: (snapshot: Snapshot, over: AbortSignal) =>
-        this.#restores.takeWatched(prefix, snapshot, over),
-      patienceMs: () => (this.away ? 0 : this.#timing.patienceMs),
-    };
-    yield* watchFailStatic(source, prefix, until.signal);
+    const patienceMs = this.away ? 0 : this.#timing.patienceMs;
+    yield* watchFailStatic(this.#restores, prefix, patienceMs, until.signal);
   }
 
   /** While the store is away, a lease that is not renewed is promised, to be granted later. */
   async grantLease(options: LeaseOptions): Promise<Lease> {
-    if (options.keepAlive ?? true) return this.#inner.grantLease(options);
+    if (options.keepAlive ?? true) return this.inner.grantLease(options);
     try {
-      if (!this.away) return await this.#withinPatience(this.#inner.grantLease(options));
+      if (!this.away) return await this.#withinPatience(this.inner.grantLease(options));
     } catch (error: unknown) {
       this.#outage.begin(asUnanswered(error));
     }
@@ -247,17 +209,17 @@ export class FailStaticStore implements Store {
   }
 
   reconnect(): void {
-    this.#inner.reconnect?.();
+    this.inner.reconnect?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     const ended = this.#outage[Symbol.asyncDispose]();
-    await this.#inner[Symbol.asyncDispose]();
+    await this.inner[Symbol.asyncDispose]();
     await Promise.all([ended, ...this.#watching]);
-    await this.#files.lastKnown[Symbol.asyncDispose]();
-    await this.#files.ownWrites[Symbol.asyncDispose]();
+    await this.lastKnown[Symbol.asyncDispose]();
+    await this.ownWrites[Symbol.asyncDispose]();
   }
 
   async #read<T>(prefix: string, ask: () => Promise<T>, answerHere: () => T): Promise<T> {
@@ -273,16 +235,12 @@ export class FailStaticStore implements Store {
     }
   }
 
-  #recalled(prefix: string): Snapshot {
-    return { ...this.#copy.snapshot(prefix), recalled: true };
-  }
-
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     const translated = conditions.map((condition) => this.#copy.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
     await this.#onDisk(this.#copy.noteGivenUp(writes));
     const lastSeen = this.#copy.known.revision;
-    const asked = this.#inner.commit(translated, granted);
+    const asked = this.inner.commit(translated, granted);
     const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(asked) : asked);
     this.#restores.noteAnswer(result.revision, lastSeen);
     if (result.committed) this.#copy.known.learnCommit(writes, result.revision);
@@ -298,14 +256,14 @@ export class FailStaticStore implements Store {
     try {
       return await work;
     } catch (error: unknown) {
-      if (isXnetError(error, 'DISK')) this.#files.lastKnown.hint();
+      if (isXnetError(error, 'DISK')) this.lastKnown.hint();
       throw error;
     }
   }
 
   async #granted(write: Write): Promise<Write> {
     if (!('put' in write) || !(write.lease instanceof PromisedLease)) return write;
-    return { ...write, lease: await write.lease.grantedBy(this.#inner) };
+    return { ...write, lease: await write.lease.grantedBy(this.inner) };
   }
 
   async #withinPatience<T>(work: Promise<T>): Promise<T> {
@@ -320,20 +278,18 @@ export class FailStaticStore implements Store {
   }
 
   /** Throws where the inner store does not answer. Returns the number of own writes that were replayed. */
-  async #comeBack(): Promise<number> {
-    await this.#inner.get('probe');
+  async #comeBack(logger: Logger): Promise<number> {
+    await this.inner.get('probe');
     await this.#restores.compareRest();
-    const { writes, isOwn } = this.#copy;
-    await replayOwnWrites(this.#inner, writes, isOwn, (replayed) => this.#settle(replayed));
+    const writes = this.ownWrites.list();
+    const { isOwn } = this.#copy.ownership;
+    await replayOwnWrites(this.inner, writes, isOwn, async (replayed) => {
+      if (replayed.lost) logger.error('a record of this host is another’s now', { key: replayed.write.key });
+      await this.#copy.settle(replayed);
+    });
     await this.#restores.settle(this.#closing.signal);
     this.#copy.noteAnswered();
     return writes.length;
-  }
-
-  async #settle(replayed: Replayed): Promise<void> {
-    const { write, lost } = replayed;
-    if (lost) this.#options.logger.error('a record of this host is another’s now', { key: write.key });
-    await this.#copy.settle(replayed);
   }
 
   async #keepWatching(prefix: string): Promise<void> {

@@ -6,7 +6,7 @@ import type { Condition, Entry, Lease, Revision, Store, Write } from '../store.j
 
 /** Own writes in one commit: less than half of what etcd allows. */
 const BATCH_SIZE = 50;
-/** An earlier commit of this host with an unknown fate may be applied in between; that often would be a defect. */
+/** An earlier commit of this host with an unknown outcome may be applied in between; that often would be a defect. */
 const MAX_TRIES = 10;
 
 /** What became of an own write: `stored` is what the store has now. */
@@ -23,10 +23,10 @@ export type Resolution = 'as-written' | 'write' | 'lost';
 
 /**
  * By what the store has under the key:
- * - The value already: an earlier commit, of unknown fate, was applied.
+ * - The value already: an earlier commit, of unknown outcome, was applied.
  * - The record that this host overwrote (revision `base`), or another value of this host: it is overwritten.
  * - Nothing, since it was restored from an older backup: the value is written.
- * - Another host's record: it stays. The store was restored, or this host had given the address up by a commit of unknown fate.
+ * - Another host's record: it stays. The store was restored, or this host had given the address up by a commit of unknown outcome.
  */
 export function resolveWrite(
   { key, value, base }: OwnWrite,

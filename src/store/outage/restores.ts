@@ -23,9 +23,7 @@ import type { WorkingCopy } from './working-copy.js';
  */
 const MARK_SECONDS = 600;
 
-export interface RestoresParts {
-  readonly inner: Store;
-  readonly copy: WorkingCopy;
+export interface RestoresOptions {
   /** Called when a restore is found. Until `compareRest` and `settle` have resolved, the store's content is not complete. */
   readonly onFound: () => void;
   readonly logger: Logger;
@@ -36,7 +34,6 @@ export interface RestoresParts {
 }
 
 export class Restores {
-  readonly #parts: RestoresParts;
   /** Prefixes that were known when the restore was found, and are not compared yet. */
   readonly #uncompared = new Set<string>();
   /** Prefixes whose past was compared since the store was last away. */
@@ -50,9 +47,12 @@ export class Restores {
   #settledAt = 0;
   #isSettling = false;
 
-  constructor(parts: RestoresParts) {
-    this.#parts = parts;
-  }
+  /** `copy`: of what is known of `inner`. */
+  constructor(
+    readonly inner: Store,
+    readonly copy: WorkingCopy,
+    private readonly options: RestoresOptions,
+  ) {}
 
   get isOver(): boolean {
     return this.#uncompared.size === 0 && !this.#isSettling;
@@ -66,7 +66,7 @@ export class Restores {
   /** Updates what is known by a watch's snapshot. Without effect when `signal` aborts. Never rejects. */
   async takeWatched(prefix: string, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
     await this.#check(prefix, snapshot.revision, signal);
-    if (!(await this.#compare(prefix, snapshot))) this.#parts.copy.known.learnWatched(prefix, snapshot);
+    if (!(await this.#compare(prefix, snapshot))) this.copy.known.learnWatched(prefix, snapshot);
   }
 
   /** Updates what is known by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
@@ -76,7 +76,7 @@ export class Restores {
     lastSeen: Revision,
     signal: AbortSignal,
   ): Promise<void> {
-    const { known } = this.#parts.copy;
+    const { known } = this.copy;
     this.noteAnswer(snapshot.revision, lastSeen);
     const isChecked = this.#checked.has(prefix) || known.isWatched(prefix);
     if (!isChecked) await this.#check(prefix, snapshot.revision, signal);
@@ -86,14 +86,14 @@ export class Restores {
   /** Compares the revision of an answer with `lastSeen`, the store's revision known before the request. */
   noteAnswer(revision: Revision, lastSeen: Revision): void {
     // Otherwise the restore was found since the request.
-    const isStillKnown = lastSeen <= this.#parts.copy.known.revision;
+    const isStillKnown = lastSeen <= this.copy.known.revision;
     if (revision < lastSeen && isStillKnown) this.#begin(revision);
   }
 
   /** Compares the prefixes that no watch and no list has compared since the restore. Throws the store's errors. */
   async compareRest(): Promise<void> {
     for (const kind of kindsOf(this.#uncompared)) {
-      const { revision, entries } = await this.#parts.inner.list(kind);
+      const { revision, entries } = await this.inner.list(kind);
       for (const prefix of [...this.#uncompared].filter((each) => each.startsWith(kind))) {
         const under = entries.filter(({ key }) => key.startsWith(prefix));
         await this.#compare(prefix, { revision, entries: under });
@@ -107,10 +107,11 @@ export class Restores {
    */
   async settle(signal: AbortSignal): Promise<void> {
     if (!this.#isSettling) return;
-    const { inner, copy, logger } = this.#parts;
+    const { inner, copy } = this;
+    const { logger } = this.options;
     const restoreCount = this.#restoreCount;
     const lease = await inner.grantLease({ ttlSeconds: MARK_SECONDS, keepAlive: false });
-    await inner.commit([], [{ put: keys.putBack(copy.hostId), value: lease.id, lease }]);
+    await inner.commit([], [{ put: keys.putBack(copy.ownership.hostId), value: lease.id, lease }]);
     await sleep(Math.max(0, this.#settledAt - performance.now()), signal);
     signal.throwIfAborted();
     const marks = (await inner.list(keys.putBacks())).entries;
@@ -126,8 +127,7 @@ export class Restores {
 
   /** What the store still misses of hosts that are not in `marks`, the keys of put-back marks. */
   async #missingOfUnmarked(marks: ReadonlySet<string>): Promise<Entry[]> {
-    const { inner } = this.#parts;
-    const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => inner.list(kind)));
+    const lists = await Promise.all(kindsOf(this.#lostOfOthers.keys()).map((kind) => this.inner.list(kind)));
     const present = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
     return [...this.#lostOfOthers.values()].filter(
       ({ key, value }) => !present.has(key) && !marks.has(keys.putBack(hostOf(key, value) ?? '')),
@@ -135,41 +135,40 @@ export class Restores {
   }
 
   #begin(revision: Revision): void {
-    const { copy, onFound, logger, inner, settleMs } = this.#parts;
-    logger.warn('the store was restored from an older backup', { store: inner.description, revision });
-    copy.known.goBackTo(Math.min(revision, copy.known.revision));
+    const { known } = this.copy;
+    const { onFound, logger, settleMs } = this.options;
+    logger.warn('the store was restored from an older backup', { store: this.inner.description, revision });
+    known.goBackTo(Math.min(revision, known.revision));
     this.#lostOfOthers.clear();
     this.#isSettling = true;
     this.#restoreCount += 1;
     this.#settledAt = performance.now() + settleMs;
-    for (const prefix of copy.known.prefixes) this.#uncompared.add(prefix);
+    for (const prefix of known.prefixes) this.#uncompared.add(prefix);
     onFound();
   }
 
   /** Finds a restore by the store's past under `prefix`. Not needed for a prefix that is compared anyway. */
   async #check(prefix: string, now: Revision, signal: AbortSignal): Promise<void> {
-    const { known } = this.#parts.copy;
+    const { known } = this.copy;
     const revision = known.knownAt(prefix);
     this.#checked.add(prefix);
     if (revision === undefined || this.#uncompared.has(prefix)) return;
     const restoreCount = this.#restoreCount;
     const entries = known.listAlone(prefix);
     const past = await this.#askPast(prefix, revision, signal);
-    const findRemoval = (key: string) => known.removals.find(key);
     // Else another prefix has found the restore meanwhile, and this one has been compared.
     if (past === undefined || restoreCount !== this.#restoreCount) return;
-    if (isContradicted({ revision, entries, findRemoval }, past)) this.#begin(now);
+    if (isContradicted({ revision, entries, removals: known.removals }, past)) this.#begin(now);
   }
 
   /** undefined: `signal` has aborted, or the store cannot answer. */
   async #askPast(prefix: string, revision: Revision, signal: AbortSignal): Promise<Past | undefined> {
-    const { inner, retryMs } = this.#parts;
     while (!signal.aborted) {
       try {
-        return await inner.past?.(prefix, revision);
+        return await this.inner.past?.(prefix, revision);
       } catch (error: unknown) {
         if (!isXnetError(error, 'STORE_UNAVAILABLE')) return undefined;
-        await sleep(retryMs, signal);
+        await sleep(this.options.retryMs, signal);
       }
     }
     return undefined;
@@ -178,9 +177,9 @@ export class Restores {
   /** False: no comparison was due, and nothing was done. True: what is known is updated by `snapshot`. */
   async #compare(prefix: string, snapshot: Snapshot): Promise<boolean> {
     if (!this.#uncompared.delete(prefix)) return false;
-    const { copy, logger } = this.#parts;
+    const { logger } = this.options;
     try {
-      const { count, lostOfOthers } = await copy.putBack(prefix, snapshot);
+      const { count, lostOfOthers } = await this.copy.putBack(prefix, snapshot);
       for (const entry of lostOfOthers) this.#lostOfOthers.set(entry.key, entry);
       if (count > 0) logger.info('records are put back as they were before the restore', { prefix, count });
     } catch (error: unknown) {

@@ -2,46 +2,42 @@
 import { sleepRunning } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { Mailbox } from '../mailbox.js';
-import type { Change, Snapshot, Store, WatchBatch } from '../store.js';
-import type { WorkingCopy } from './working-copy.js';
+import type { WatchBatch } from '../store.js';
+import type { Restores } from './restores.js';
 
-export interface FailStaticSource {
-  readonly copy: WorkingCopy;
-  readonly inner: Store;
-  /** Updates `copy` by a snapshot of the inner store. Resolves without effect when `signal` aborts. Never rejects. */
-  readonly takeSnapshot: (snapshot: Snapshot, signal: AbortSignal) => Promise<void>;
-  /** After this time without a snapshot of the inner store, what is known is yielded. */
-  readonly patienceMs: () => number;
-}
+type Batches = Mailbox<WatchBatch | 'overflow'>;
 
 /**
  * Yields the batches of the inner store's watch, and this host's own writes, which hide what the inner store has under their
  * keys. First a snapshot of what is known, if the inner store has yielded none within `patienceMs`.
  */
 export async function* watchFailStatic(
-  source: FailStaticSource,
+  restores: Restores,
   prefix: string,
+  patienceMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<WatchBatch> {
+  const { copy } = restores;
   using until = new LinkedAbort([signal]);
-  const mailbox = new Mailbox<WatchBatch | 'overflow'>('overflow');
-  const release = source.copy.known.watch(prefix);
+  const mailbox: Batches = new Mailbox('overflow');
+  const release = copy.known.watch(prefix);
   const answered = new AbortController();
-  void sleepRunning(source.patienceMs(), answered.signal).then(() => {
-    if (!answered.signal.aborted) pushKnown(source, prefix, mailbox);
+  void sleepRunning(patienceMs, answered.signal).then(() => {
+    if (answered.signal.aborted || !copy.known.covers(prefix)) return;
+    mailbox.push({ type: 'snapshot', snapshot: copy.recalled(prefix) });
   });
   const followed = [
-    followStore(source, prefix, until.signal, (batch) => {
+    followStore(restores, prefix, until.signal, (batch) => {
       answered.abort();
       mailbox.push(batch);
     }),
-    followOwn(source, prefix, until.signal, mailbox),
+    followOwn(restores, prefix, until.signal, mailbox),
   ];
   try {
     for (;;) {
       const batch = await mailbox.next(signal);
       if (batch === undefined) return;
-      yield batch === 'overflow' ? { type: 'snapshot', snapshot: source.copy.snapshot(prefix) } : batch;
+      yield batch === 'overflow' ? { type: 'snapshot', snapshot: copy.snapshot(prefix) } : batch;
     }
   } finally {
     until.abort();
@@ -51,39 +47,31 @@ export async function* watchFailStatic(
   }
 }
 
-function pushKnown(
-  source: FailStaticSource,
-  prefix: string,
-  mailbox: Mailbox<WatchBatch | 'overflow'>,
-): void {
-  if (source.copy.known.covers(prefix))
-    mailbox.push({ type: 'snapshot', snapshot: { ...source.copy.snapshot(prefix), recalled: true } });
-}
-
 async function followStore(
-  { copy, inner, takeSnapshot }: FailStaticSource,
+  restores: Restores,
   prefix: string,
   signal: AbortSignal,
   push: (batch: WatchBatch) => void,
 ): Promise<void> {
+  const { copy, inner } = restores;
   for await (const batch of inner.watch(prefix, signal)) {
     if (batch.type === 'snapshot') {
-      await takeSnapshot(batch.snapshot, signal);
+      await restores.takeWatched(prefix, batch.snapshot, signal);
       if (signal.aborted) return;
       push({ type: 'snapshot', snapshot: copy.snapshot(prefix) });
       continue;
     }
     copy.known.learnChanges(prefix, batch.changes, batch.revision);
-    const changes = batch.changes.filter((change) => !copy.hasOwn(changedKey(change)));
+    const changes = batch.changes.filter((change) => !copy.hasOwn(change.key));
     if (changes.length > 0) push({ ...batch, changes });
   }
 }
 
 async function followOwn(
-  { copy: { feed } }: FailStaticSource,
+  { copy: { feed } }: Restores,
   prefix: string,
   signal: AbortSignal,
-  mailbox: Mailbox<WatchBatch | 'overflow'>,
+  mailbox: Batches,
 ): Promise<void> {
   const nothing = () => ({ revision: 0, entries: [] });
   let begun = false;
@@ -92,8 +80,4 @@ async function followOwn(
     else if (begun) mailbox.push('overflow');
     begun = true;
   }
-}
-
-function changedKey(change: Change): string {
-  return change.type === 'put' ? change.entry.key : change.key;
 }

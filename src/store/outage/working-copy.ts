@@ -4,80 +4,58 @@
  */
 import { XnetError } from '../../errors.js';
 import type { LastKnown } from '../known/last-known.js';
-import type { IsOwn, Ownership } from '../known/own-keys.js';
+import type { Ownership } from '../known/own-keys.js';
 import { entryOf, isOwnRevision, type OwnWrite, type OwnWrites } from '../known/own-writes.js';
 import { lostOfOthers, planPutBack } from '../known/plan-put-back.js';
 import { ChangeFeed } from '../local/change-feed.js';
 import { conditionHolds } from '../local/commit-rules.js';
-import type { Change, CommitResult, Condition, Entry, Revision, Snapshot, Write } from '../store.js';
+import type { CommitResult, Condition, Entry, Revision, Snapshot, Write } from '../store.js';
 import type { Replayed } from './replay.js';
 
 /** Step of the revisions of own writes, which are fractions between two of the store's. Exact up to revision 2^33. */
 const OWN_STEP = 2 ** -20;
 
-export interface PutBack {
-  readonly count: number;
-  /** Records that the store has lost, and that other hosts put back. */
-  readonly lostOfOthers: readonly Entry[];
-}
-
 export class WorkingCopy {
-  readonly known: LastKnown;
   /** Yields own writes, and after the replay what the store has in their place. */
   readonly feed = new ChangeFeed();
-  readonly #own: OwnWrites;
-  readonly #ownership: Ownership;
   /** Of settled own writes, by key: the revision that readers may still have, and the store's. */
   readonly #settled = new Map<string, { readonly own: Revision; readonly stored: Revision }>();
   /** Keys that this host gave up by a commit that may have been applied. */
   readonly #perhapsGivenUp = new Set<string>();
   #lastOwnRevision: Revision = 0;
 
-  constructor(known: LastKnown, own: OwnWrites, ownership: Ownership) {
-    this.known = known;
-    this.#own = own;
-    this.#ownership = ownership;
-  }
-
-  /** The own writes that the store does not have yet. */
-  get writes(): OwnWrite[] {
-    return this.#own.list();
-  }
-
-  /** The number of `writes`. */
-  get size(): number {
-    return this.#own.size;
-  }
-
-  get hostId(): string {
-    return this.#ownership.hostId;
-  }
-
-  get isOwn(): IsOwn {
-    return this.#ownership.isOwn;
-  }
+  constructor(
+    readonly known: LastKnown,
+    /** The own writes that the store does not have yet. */
+    private readonly own: OwnWrites,
+    readonly ownership: Ownership,
+  ) {}
 
   /** This host has written the key, and the store does not have that yet. */
   hasOwn(key: string): boolean {
-    return this.#own.find(key) !== undefined;
+    return this.own.find(key) !== undefined;
   }
 
   find(key: string): Entry | undefined {
-    const own = this.#own.find(key);
-    const known = this.known.find(key);
+    const own = this.own.find(key);
+    const known = this.known.get(key);
     return own ? entryOf(own, known) : known;
   }
 
   snapshot(prefix: string): Snapshot {
-    const own = this.#own.list(prefix);
+    const own = this.own.list(prefix);
     const hidden = new Set(own.map(({ key }) => key));
     const entries = [
       ...this.known.list(prefix).filter(({ key }) => !hidden.has(key)),
-      ...own.flatMap((write) => entryOf(write, this.known.find(write.key)) ?? []),
+      ...own.flatMap((write) => entryOf(write, this.known.get(write.key)) ?? []),
     ];
     entries.sort((a, b) => (a.key < b.key ? -1 : 1));
     // Not a later one: a reader drops changes that are older than the snapshot it has.
     return { revision: this.known.revisionOf(prefix), entries };
+  }
+
+  recalled(prefix: string): Snapshot {
+    return { ...this.snapshot(prefix), recalled: true };
   }
 
   /** True: all keys of the conditions are known, and all writes are own writes. */
@@ -91,12 +69,12 @@ export class WorkingCopy {
   #canWrite(write: Write): boolean {
     if ('removePrefix' in write) return false;
     const key = 'put' in write ? write.put : write.remove;
-    const stored = this.known.find(key)?.value;
-    if (!this.isOwn(key, stored, 'put' in write ? write.value : undefined)) return false;
+    const stored = this.known.get(key)?.value;
+    if (!this.ownership.isOwn(key, stored, 'put' in write ? write.value : undefined)) return false;
     return !this.#perhapsGivenUp.has(key) || this.#givenUpBy([write]).length > 0;
   }
 
-  /** To be called for a commit of unknown fate: other hosts may have by now what this host gives up by it. */
+  /** To be called for a commit of unknown outcome: other hosts may have by now what this host gives up by it. */
   noteUnanswered(writes: readonly Write[]): void {
     for (const { key } of this.#givenUpBy(writes)) this.#perhapsGivenUp.add(key);
   }
@@ -126,15 +104,15 @@ export class WorkingCopy {
    */
   async noteGivenUp(writes: readonly Write[]): Promise<void> {
     const records = this.#givenUpBy(writes);
-    if (records.length > 0) await this.#own.giveUp(records);
+    if (records.length > 0) await this.own.giveUp(records);
   }
 
   #givenUpBy(writes: readonly Write[]): Entry[] {
     return writes.flatMap((write) => {
       const key = 'put' in write ? write.put : 'remove' in write ? write.remove : '';
-      const stored = this.known.find(key);
+      const stored = this.known.get(key);
       const written = 'put' in write ? write.value : undefined;
-      return stored && this.#ownership.isGivenUp(key, stored.value, written) ? [stored] : [];
+      return stored && this.ownership.isGivenUp(key, stored.value, written) ? [stored] : [];
     });
   }
 
@@ -149,36 +127,37 @@ export class WorkingCopy {
   /** Ends an own write: what the store has under its key now is known. */
   async settle({ write, revision, stored }: Replayed): Promise<void> {
     const { key } = write;
-    const change = changeTo(stored, key, revision);
+    const change = { key, revision, entry: stored };
     this.known.learn(change);
-    const later = this.#own.find(key);
+    const later = this.own.find(key);
     // Written again meanwhile: the later own write is replayed in the next round, on top of what the store has now.
     if (later && later.revision !== write.revision) {
-      await this.#own.keep([{ ...later, base: stored?.revision ?? 0 }]);
+      await this.own.keep([{ ...later, base: stored?.revision ?? 0 }]);
       return;
     }
     if (stored) this.#settled.set(key, { own: write.revision, stored: stored.revision });
-    await this.#own.settle(key);
+    await this.own.settle(key);
     this.feed.publish(revision, [change]);
   }
 
   /**
    * The store was restored from an older backup, and `restored` is what it has under `prefix` now. That is known from now on;
-   * what must be put back or removed again becomes own writes, on disk when this resolves. Throws the file system's errors.
+   * what must be put back or removed again becomes own writes, on disk when this resolves. Returns their count, and the records
+   * that the store has lost and other hosts put back. Throws the file system's errors.
    */
-  async putBack(prefix: string, restored: Snapshot): Promise<PutBack> {
+  async putBack(prefix: string, restored: Snapshot) {
     const { known } = this;
     const state = {
       before: this.snapshot(prefix).entries,
       now: restored.entries,
-      findRemoval: (key: string) => known.removals.find(key),
+      removals: known.removals,
     };
-    const writes = planPutBack(state, this.#ownership, this.#nextOwnRevision());
+    const writes = planPutBack(state, this.ownership, this.#nextOwnRevision());
     // Both in one turn of the event loop, so that no reader sees the restored content without the own writes.
-    const kept = writes.length > 0 ? this.#own.keep(writes) : undefined;
+    const kept = writes.length > 0 ? this.own.keep(writes) : undefined;
     known.learnWatched(prefix, restored);
     await kept;
-    return { count: writes.length, lostOfOthers: lostOfOthers(state, this.#ownership) };
+    return { count: writes.length, lostOfOthers: lostOfOthers(state, this.ownership) };
   }
 
   /** Makes `lost`, records of other hosts that a restored store does not have, own writes. Throws the file system's errors. */
@@ -192,29 +171,26 @@ export class WorkingCopy {
 
   async #keep(writes: readonly OwnWrite[], revision: Revision): Promise<void> {
     const before = new Map(writes.map(({ key }) => [key, this.find(key)]));
-    await this.#own.keep(writes);
-    const changes = writes.map((write) =>
-      changeTo(entryOf(write, before.get(write.key)), write.key, revision),
-    );
+    await this.own.keep(writes);
+    const changes = writes.map((write) => {
+      const { key } = write;
+      return { key, revision, entry: entryOf(write, before.get(key)) };
+    });
     this.feed.publish(revision, changes);
   }
 
   #ownWrite(write: Write, revision: Revision): OwnWrite {
     if ('removePrefix' in write) throw new XnetError('INTERNAL', 'a prefix is never of one host');
     const key = 'put' in write ? write.put : write.remove;
-    const base = this.#own.find(key)?.base ?? this.known.find(key)?.revision ?? 0;
+    const base = this.own.find(key)?.base ?? this.known.get(key)?.revision ?? 0;
     if ('remove' in write) return { key, base, revision };
     const { value, lease } = write;
     return { key, base, revision, value, ...(lease && { ttlSeconds: lease.ttlSeconds }) };
   }
 
   #nextOwnRevision(): Revision {
-    const own = this.#own.list().map(({ revision }) => revision);
+    const own = this.own.list().map(({ revision }) => revision);
     this.#lastOwnRevision = Math.max(this.#lastOwnRevision, this.known.revision, ...own) + OWN_STEP;
     return this.#lastOwnRevision;
   }
-}
-
-function changeTo(entry: Entry | undefined, key: string, revision: Revision): Change {
-  return entry ? { type: 'put', entry } : { type: 'remove', key, revision };
 }

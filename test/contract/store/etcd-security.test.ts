@@ -88,7 +88,7 @@ describe('user and password', () => {
     await watch.until(({ state }) => state.get('a') === '2');
     await cluster.member(0).kill();
     cluster.member(0).start();
-    // A commit on the connection that died just now would be of unknown fate; a read may be repeated.
+    // A commit on the connection that died just now would be of unknown outcome; a read may be repeated.
     await store.get('a');
     await store.commit([], [{ put: 'a', value: '3' }]);
     await watch.until(({ state }) => state.get('a') === '3');

@@ -255,8 +255,11 @@ describe.each([memory, lmdb, etcd(), failStatic()])('$name', (underTest) => {
       await watch.until(({ state }) => state.size === 0);
       const changes = watch.batches.flatMap((batch) => (batch.type === 'changes' ? batch.changes : []));
       expect(changes).toEqual([
-        { type: 'put', entry: { key: 'w/a', value: '2', revision: second, createRevision: first } },
-        { type: 'remove', key: 'w/a', revision: third },
+        {
+          ...{ key: 'w/a', revision: second },
+          entry: { key: 'w/a', value: '2', revision: second, createRevision: first },
+        },
+        { key: 'w/a', revision: third, entry: undefined },
       ]);
     });
 
@@ -326,7 +329,7 @@ function expectEveryStep(watch: WatchRecorder): void {
       continue;
     }
     for (const change of batch.changes) {
-      if (change.type !== 'put') throw new Error('nothing was removed');
+      if (!change.entry) throw new Error('nothing was removed');
       const { key, value } = change.entry;
       expect(Number(value)).toBe((last.get(key) ?? 0) + 1);
       expect(change.entry.revision).toBeGreaterThan(revision);

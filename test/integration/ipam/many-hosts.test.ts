@@ -98,16 +98,16 @@ async function cutAtRandom(proxies: TcpProxy[], signal: AbortSignal): Promise<vo
 /** Claims that were written over another's claim, as etcd saw them. */
 function findTheft(changes: readonly Change[]): string[] {
   const holders = new Map<string, AddressRecord>();
-  return changes.flatMap((change) => {
-    if (change.type === 'remove') {
-      holders.delete(change.key);
+  return changes.flatMap(({ key, entry }) => {
+    if (!entry) {
+      holders.delete(key);
       return [];
     }
-    const record = parseRecord(addressRecord, change.entry);
-    const before = holders.get(change.entry.key);
-    holders.set(change.entry.key, record);
+    const record = parseRecord(addressRecord, entry);
+    const before = holders.get(key);
+    holders.set(key, record);
     const isTheft = before?.state === 'claimed' && record.claim !== before.claim;
-    return isTheft ? [`${change.entry.key}: ${before.hostName} -> ${record.hostName}`] : [];
+    return isTheft ? [`${key}: ${before.hostName} -> ${record.hostName}`] : [];
   });
 }
 

@@ -227,7 +227,7 @@ test('a change of this host’s own is marked: what others wrote before it may s
   await recorder.until(({ state }) => state.has(endpointKey('e7')));
   const changes = recorder.batches.flatMap((batch) => (batch.type === 'changes' ? batch : []));
   const ofKey = (key: string) =>
-    changes.filter(({ changes: all }) => all.some((each) => each.type === 'put' && each.entry.key === key));
+    changes.filter(({ changes: all }) => all.some((each) => each.entry?.key === key));
   expect(ofKey(endpointKey('e1'))[0]?.isAhead).toBe(true);
   expect(ofKey(endpointKey('e7')).some(({ isAhead }) => isAhead === true)).toBe(false);
 });

@@ -165,12 +165,12 @@ export class AwayStore implements Store {
     if (!('put' in write)) {
       const key = 'remove' in write ? write.remove : '';
       this.#own.set(key, { entry: undefined, lease: undefined });
-      return { type: 'remove', key, revision };
+      return { key, revision, entry: undefined };
     }
     const { put: key, value, lease } = write;
     const entry = { key, value, revision, createRevision: this.#find(key)?.createRevision ?? revision };
     this.#own.set(key, { entry, lease });
-    return { type: 'put', entry };
+    return { key, revision, entry };
   }
 
   async #replay(key: string, { entry, lease }: OwnWrite): Promise<void> {

@@ -1,15 +1,10 @@
 /** A store in memory, gone with the process: the product's local store over a table without a disk. */
 
 import { LocalStore } from '../../../src/store/local/local-store.js';
-import type {
-  LocalTable,
-  LocalTransaction,
-  StoredEntry,
-  StoredLease,
-} from '../../../src/store/local/local-table.js';
+import type { LocalTable, StoredEntry, StoredLease } from '../../../src/store/local/local-table.js';
 import type { Past, Revision } from '../../../src/store/store.js';
 
-class MemoryTable implements LocalTable, LocalTransaction {
+class MemoryTable implements LocalTable {
   revision: Revision = 1;
   readonly #entries = new Map<string, StoredEntry>();
   readonly #leases = new Map<string, StoredLease>();
@@ -20,14 +15,10 @@ class MemoryTable implements LocalTable, LocalTransaction {
     return this.#entries.get(key);
   }
 
-  range(prefix: string): StoredEntry[] {
+  list(prefix: string): StoredEntry[] {
     this.#order ??= [...this.#entries.keys()].sort();
     const keys = this.#order.filter((key) => key.startsWith(prefix));
     return keys.flatMap((key) => this.#entries.get(key) ?? []);
-  }
-
-  snapshot(prefix: string): { revision: Revision; entries: StoredEntry[] } {
-    return { revision: this.revision, entries: this.range(prefix) };
   }
 
   leases(): StoredLease[] {
@@ -35,9 +26,9 @@ class MemoryTable implements LocalTable, LocalTransaction {
   }
 
   /** Yields to other callers first, as a store with a disk or a network does. */
-  async transaction<T>(work: (transaction: LocalTransaction) => T): Promise<T> {
+  async transaction<T>(work: () => T): Promise<T> {
     await Promise.resolve();
-    return work(this);
+    return work();
   }
 
   put(entry: StoredEntry): void {

@@ -60,7 +60,7 @@ function applyBatch(state: Map<string, string>, batch: WatchBatch): void {
     return;
   }
   for (const change of batch.changes) {
-    if (change.type === 'put') state.set(change.entry.key, change.entry.value);
+    if (change.entry) state.set(change.key, change.entry.value);
     else state.delete(change.key);
   }
 }

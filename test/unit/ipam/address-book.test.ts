@@ -85,7 +85,7 @@ describe('the address book', () => {
     expect(await bind(h1, address, 'e1')).toBe(true);
   });
 
-  test('reads anew until it has: what a view that is behind says of a commit of unknown fate is not believed', async () => {
+  test('reads anew until it has: what a view that is behind says of a commit of unknown outcome is not believed', async () => {
     await using cluster = new Cluster();
     let away = false;
     let answers = true;

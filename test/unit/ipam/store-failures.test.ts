@@ -111,7 +111,7 @@ describe('when the store does not answer', () => {
     expect((await h1.describePools()).map(({ references }) => references.length)).toEqual([1, 1]);
   });
 
-  test('a pool whose request failed with unknown fate is given back later', async () => {
+  test('a pool whose request failed with unknown outcome is given back later', async () => {
     await using cluster = new Cluster();
     const { store, line } = cuttable(cluster.store);
     const h1 = cluster.host('h1', { store, budgetMs: 50 });
@@ -123,7 +123,7 @@ describe('when the store does not answer', () => {
     await eventually(async () => (await cluster.keys()).length === 0);
   });
 
-  test('a claim that failed with unknown fate is given back later', async () => {
+  test('a claim that failed with unknown outcome is given back later', async () => {
     await using cluster = new Cluster();
     const { store, line } = cuttable(cluster.store);
     const h1 = cluster.host('h1', { store, budgetMs: 50 });

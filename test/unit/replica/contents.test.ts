@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Contents } from '../../../src/replica/contents.js';
+import { type Changed, Contents } from '../../../src/replica/contents.js';
 import type { Change, Entry } from '../../../src/store/store.js';
 
 const keyOf = (last: number) => `a/${last}`;
@@ -20,13 +20,14 @@ function play(history: { last: number; isPut: boolean }[]) {
     if (isPut) entries.set(key, entry);
     else entries.delete(key);
     states.push([...entries.values()]);
-    return isPut ? { type: 'put', entry } : { type: 'remove', key, revision };
+    return { key, revision, entry: isPut ? entry : undefined };
   });
   return { changes, states };
 }
 
-const revisionsOf = (contents: Contents) =>
-  [...contents.entries.values()].map(({ revision }) => revision).sort();
+const newContents = () => new Contents((entry) => entry);
+
+const revisionsOf = (contents: Contents<Entry>) => [...contents.all()].map(({ revision }) => revision).sort();
 
 const keysOf = (entries: readonly Entry[]) => entries.map(({ key }) => key).sort();
 
@@ -35,17 +36,17 @@ describe('what is known of a prefix', () => {
     fc.assert(
       fc.property(histories, fc.array(fc.nat(39)), fc.array(fc.nat(39)), (history, own, lists) => {
         const { changes, states } = play(history);
-        const contents = new Contents();
+        const contents = newContents();
         const changed = new Set<string>();
-        const note = (keys: readonly string[]) => {
-          for (const key of keys) changed.add(key);
+        const note = (all: readonly Changed<Entry>[]) => {
+          for (const { key } of all) changed.add(key);
         };
         note(contents.replace({ revision: 0, entries: [] }));
         for (const [index, change] of changes.entries()) {
           // Commits of this host are known before the watch has brought all that came before them.
           for (const ahead of changes.slice(index).filter((_, at) => own.includes(index + at) && at < 5)) {
-            if (ahead.type === 'put') note(contents.put(ahead.entry) ? [ahead.entry.key] : []);
-            else note(contents.remove(ahead.key, ahead.revision) ? [ahead.key] : []);
+            const { key, revision, entry } = ahead;
+            note(entry ? contents.put(entry) : contents.remove(key, revision));
           }
           const listed = Math.min(index + 3, history.length);
           if (lists.includes(index))
@@ -60,22 +61,24 @@ describe('what is known of a prefix', () => {
   });
 
   test('never goes back to an older state of a key', () => {
-    const contents = new Contents();
+    const contents = newContents();
     const entry = (revision: number) => ({ key: keyOf(2), value: '', revision, createRevision: 1 });
     contents.put(entry(5));
-    expect(contents.follow([{ type: 'put', entry: entry(3) }])).toEqual([]);
+    expect(contents.follow([{ key: keyOf(2), revision: 3, entry: entry(3) }])).toEqual([]);
     expect(contents.get(keyOf(2))?.revision).toBe(5);
     contents.remove(keyOf(2), 7);
-    expect(contents.put(entry(6))).toBe(false);
+    expect(contents.put(entry(6))).toEqual([]);
     expect(contents.get(keyOf(2))).toBeUndefined();
   });
 
   test('is nothing once it is forgotten, and then may begin anew at an earlier revision', () => {
-    const contents = new Contents();
+    const contents = newContents();
     const entry = (revision: number) => ({ key: keyOf(2), value: '', revision, createRevision: 1 });
     contents.replace({ revision: 9, entries: [entry(9)] });
     expect(contents.replace({ revision: 4, entries: [] })).toEqual([]);
-    expect(contents.forget()).toEqual([keyOf(2)]);
-    expect(contents.replace({ revision: 4, entries: [entry(3)] })).toEqual([keyOf(2)]);
+    expect(contents.forget()).toEqual([{ key: keyOf(2), before: entry(9), now: undefined }]);
+    expect(contents.replace({ revision: 4, entries: [entry(3)] })).toEqual([
+      { key: keyOf(2), before: undefined, now: entry(3) },
+    ]);
   });
 });

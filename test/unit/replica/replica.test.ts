@@ -3,17 +3,20 @@ import { z } from 'zod';
 import { XnetError } from '../../../src/errors.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Snapshot, Store, WatchBatch } from '../../../src/store/store.js';
+import type { Entry, Snapshot, Store, WatchBatch } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const schema = z.object({ n: z.number() });
+const changeTo = (entry: Entry) => ({ key: entry.key, revision: entry.revision, entry });
 const put = (key: string, n: number) => ({ put: key, value: JSON.stringify({ n }) });
 
 /** A store in memory whose watches bring the first snapshot alone. */
 class Still extends MemoryStore {
   answers = true;
+  /** Of the failure, while it does not answer. */
+  fields: Record<string, unknown> = {};
   first: Snapshot | undefined;
   /** In place of it. */
   batches: readonly WatchBatch[] | undefined;
@@ -26,7 +29,7 @@ class Still extends MemoryStore {
 
   override async commit(...args: Parameters<Store['commit']>) {
     const result = await super.commit(...args);
-    if (!this.answers) throw new XnetError('STORE_UNAVAILABLE', 'no answer');
+    if (!this.answers) throw new XnetError('STORE_UNAVAILABLE', 'no answer', this.fields);
     return result;
   }
 }
@@ -66,7 +69,7 @@ describe('a view', () => {
     expect(view.records).toEqual([]);
   });
 
-  test('is not certain of a key after a commit of unknown fate, until the key changes', async () => {
+  test('is not certain of a key after a commit of unknown outcome, until the key changes', async () => {
     await using store = new Still();
     const { replica, view } = await open(store);
     await using _ = replica;
@@ -76,6 +79,18 @@ describe('a view', () => {
     await view.refresh();
     expect(view.isCertain('a/1')).toBe(true);
     expect(view.records).toEqual([{ n: 1 }]);
+    await expect(replica.commit([], [{ removePrefix: 'a/' }])).rejects.toThrow('no answer');
+    expect(view.isCertain('a/1')).toBe(false);
+  });
+
+  test('is certain of a key after a commit that was certainly not applied', async () => {
+    await using store = new Still();
+    const { replica, view } = await open(store);
+    await using _ = replica;
+    store.answers = false;
+    store.fields = { applied: false };
+    await expect(replica.commit([], [put('a/1', 1)])).rejects.toThrow('no answer');
+    expect(view.isCertain('a/1')).toBe(true);
   });
 
   test('gives the keys that changed, with what was there before', async () => {
@@ -99,6 +114,29 @@ describe('a view', () => {
     forget();
     await replica.commit([], [put('a/1', 3)]);
     expect(seen).toHaveLength(3);
+  });
+
+  test('gives a key that changes twice at once with what was there before the first change', async () => {
+    await using store = new Still();
+    const entry = (n: number, revision: number) => ({
+      ...{ key: 'a/1', value: JSON.stringify({ n }), revision, createRevision: 5 },
+    });
+    store.batches = [
+      { type: 'snapshot', snapshot: { revision: 5, entries: [entry(1, 5)] } },
+      { type: 'changes', revision: 7, changes: [changeTo(entry(2, 6)), changeTo(entry(3, 7))] },
+    ];
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    const view = replica.follow('a/', schema);
+    const seen: unknown[] = [];
+    view.onChange((changes) => {
+      for (const { before, now } of changes.values()) seen.push([before?.record?.n, now?.record?.n]);
+    });
+    await eventually(() =>
+      expect(seen).toEqual([
+        [undefined, 1],
+        [1, 3],
+      ]),
+    );
   });
 
   test('leaves alone what it cannot read, and says so as long as it is there', async () => {
@@ -132,7 +170,7 @@ describe('a view', () => {
     });
     store.batches = [
       { type: 'snapshot', snapshot: { revision: 5, entries: [] } },
-      { type: 'changes', revision: 9, changes: [{ type: 'put', entry: entry('a/own', 9) }], isAhead: true },
+      { type: 'changes', revision: 9, changes: [changeTo(entry('a/own', 9))], isAhead: true },
       { type: 'snapshot', snapshot: { revision: 9, entries: [entry('a/other', 7), entry('a/own', 9)] } },
     ];
     const { replica, view } = await open(store);

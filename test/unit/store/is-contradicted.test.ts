@@ -9,13 +9,12 @@ const entry = (key: string, revision: number, value = 'v'): Entry => ({
 const removals = new Removals();
 removals.note(entry('names/gone', 3), 6);
 removals.note(entry('names/leaving', 4), 12);
-const findRemoval = (key: string) => removals.find(key);
 
 /** Known up to revision 10; the last is a commit of this host's that no watch has told yet. */
 const known = {
   revision: 10,
   entries: [entry('names/a', 2), entry('names/b', 9), entry('names/own', 11)],
-  findRemoval,
+  removals,
 };
 const told = [entry('names/a', 2), entry('names/b', 9)];
 

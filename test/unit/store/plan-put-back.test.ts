@@ -37,7 +37,7 @@ function plan({ before, now, removed }: Case) {
   const restored = {
     before: before ? [before] : [],
     now: now ? [now] : [],
-    findRemoval: (key: string) => removals.find(key),
+    removals,
   };
   return planPutBack(restored, ownership, REVISION).map(({ value = 'removed', base }) => [value, base]);
 }
@@ -121,7 +121,7 @@ test('what other hosts have to put back is all of theirs that was not there for 
       ([key, value]) => entry(key as string, value as string, 5),
     ),
     now: [entry(keys.host('other'), 'host', 3)],
-    findRemoval: () => undefined,
+    removals: new Removals(),
   };
   const expected = OTHERS.map(([key]) => key).filter((key) => !/^(alive|hosts)/.test(key));
   expect(lostOfOthers(restored, ownership).map(({ key }) => key)).toEqual(expected);

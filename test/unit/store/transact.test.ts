@@ -92,7 +92,7 @@ describe('transact', () => {
     expect(reads).toBeGreaterThan(2);
   });
 
-  test('does not wait for a read that hangs after a commit of unknown fate', async () => {
+  test('does not wait for a read that hangs after a commit of unknown outcome', async () => {
     await using store = new MemoryStore();
     const hang = new Promise<never>(() => undefined);
     let reads = 0;
