@@ -12,9 +12,8 @@ import { NOTHING_HELD } from './keeper/client/held-sockets.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger } from './observability/logger.js';
 import { createAdminServer, type Status } from './server/admin.js';
-import { ipamDriverMethods } from './server/ipam-driver.js';
-import { networkDriverMethods } from './server/network-driver.js';
-import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
+import { createPluginServer } from './server/plugin.js';
+import { closeServer } from './server/rpc.js';
 
 const DEADLINE_MS = 1000;
 
@@ -29,14 +28,10 @@ export async function refuseInPlugin(why: string, version: string, keeper: Keepe
   logger.error('every call is refused', { reason });
   const refuse = () => Promise.reject(new XnetError('INVALID', reason));
   const { socket, adminSocket, scope } = configSchema.parse({});
-  const methods = [
-    ...pluginMethods(),
-    ...networkDriverMethods(scope, refuse, refuse),
-    ...ipamDriverMethods(scope, refuse),
-  ];
+  const parts = { scope, ready: refuse, gatewayBridge: refuse, logger, deadlineMs: DEADLINE_MS };
   const plugin = {
     key: 'plugin',
-    server: createRpcServer({ methods, logger, deadlineMs: DEADLINE_MS }),
+    server: createPluginServer(parts),
     path: socket,
     ...(sockets.keeper && { behind: `${adminSocket}.calls` }),
   };

@@ -6,7 +6,7 @@ import { NamePublisher } from '../agent/names/name-publisher.js';
 import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
 import { PoolCreations } from '../agent/pools/pool-creations.js';
 import { PoolSweep } from '../agent/pools/pool-sweep.js';
-import type { DockerNetwork, Engine } from '../docker/engine.js';
+import type { DockerNetwork } from '../docker/engine.js';
 import { OUR_DRIVER } from '../docker/own-plugin.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../ipam/address-space.js';
@@ -20,16 +20,7 @@ import { ownProblems } from './own-problems.js';
 const GONE_FROM_SWARM_MS = 5_000;
 
 /** The agents that keep Docker and the cluster equal. */
-export interface DockerAgents {
-  readonly engine: Engine;
-  readonly mirror: Mirror;
-  readonly poolSweep: PoolSweep;
-  readonly names: NamePublisher;
-  /** Of all hosts. */
-  readonly problems: HostProblems;
-  /** Name of a network in this host's Docker, by the last list of its networks. */
-  readonly nameInDocker: (dockerNetworkId: string) => string | undefined;
-}
+export type DockerAgents = Awaited<ReturnType<typeof startDockerAgents>>;
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
@@ -48,7 +39,7 @@ export async function startDockerAgents(
   }: Forwarding,
   { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
-): Promise<DockerAgents> {
+) {
   // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
   const { DockerodeEngine } = await import('../docker/dockerode-engine.js');
   const engine = new DockerodeEngine(
@@ -77,6 +68,7 @@ export async function startDockerAgents(
     listed = dockerNetworks;
     creations.note(dockerNetworks);
   };
+  /** By the last list of its networks. */
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
@@ -108,7 +100,7 @@ export async function startDockerAgents(
   started.push(foreignHosts);
   foreignHosts.start();
 
-  const own = () => ownProblems({ follower, local, registration, changes }, { mirror, names });
+  const own = () => ownProblems({ follower, local, registration, changes, mirror, names });
   const problems = new HostProblems({ replica, hostId, logger, own });
   started.push(problems);
   await problems.start();

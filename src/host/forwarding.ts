@@ -19,8 +19,7 @@ import { Replica } from '../replica/replica.js';
 import type { View } from '../replica/view.js';
 import { RecordReader } from '../store/record-reader.js';
 import type { Foundation } from './foundation.js';
-import { namesLastKnown } from './names-last-known.js';
-import { virtualSubnetsOf } from './virtual-subnets.js';
+import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
 export interface Forwarding {

@@ -14,7 +14,7 @@ import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { poolBook } from './pool-book.js';
+import { poolBook } from './ipam.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
   /** As `removeHost` of agent/hosts/host-removal.ts. */

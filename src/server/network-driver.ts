@@ -13,7 +13,7 @@ import { command, method, type RpcMethod } from './method.js';
  */
 export type Scope = wire.NetworkDriverCapabilities['Scope'];
 
-interface Driver {
+export interface NetworkDriverParts {
   readonly networks: Networks;
   readonly swarmNetworks: SwarmNetworks;
   readonly endpoints: Endpoints;
@@ -36,7 +36,7 @@ const INTERFACE_PREFIX = 'eth';
  */
 export function networkDriverMethods(
   scope: Scope,
-  ready: Ready<Driver>,
+  ready: Ready<NetworkDriverParts>,
   gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
   const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true } as const;
@@ -54,7 +54,7 @@ export function networkDriverMethods(
   ];
 }
 
-function networkMethods(ready: Ready<Driver>): RpcMethod[] {
+function networkMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
     command('NetworkDriver.CreateNetwork', wire.createNetworkRequest, async (request) => {
       const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
@@ -78,7 +78,7 @@ function networkMethods(ready: Ready<Driver>): RpcMethod[] {
 }
 
 /** What swarm's managers ask. They free also what was allocated under another scope. */
-function managerMethods(scope: Scope, ready: Ready<Driver>): RpcMethod[] {
+function managerMethods(scope: Scope, ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
     method('NetworkDriver.AllocateNetwork', wire.allocateNetworkRequest, async (request) => {
       if (scope !== 'global') throw notAManagers();
@@ -101,7 +101,7 @@ function notAManagers(): XnetError {
   );
 }
 
-function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
+function endpointMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
     method('NetworkDriver.CreateEndpoint', wire.createEndpointRequest, async (request, signal) => {
       const given = request.Interface;

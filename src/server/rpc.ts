@@ -17,11 +17,6 @@ import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { LogFields, Logger } from '../observability/logger.js';
 import { CALL_HEADER, type Call, parseCall, type RpcMethod } from './method.js';
 
-/** The handshake of a Docker plugin: what it implements. Answered at once, whatever else is down. */
-export function pluginMethods(): RpcMethod[] {
-  return [{ name: 'Plugin.Activate', handle: () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }) }];
-}
-
 export interface RpcSettings {
   readonly methods: readonly RpcMethod[];
   readonly logger: Logger;

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { PoolRequests } from '../../../src/driver/pool-requests.js';
 import { SwarmNetworks } from '../../../src/driver/swarm-networks.js';
-import { poolBook } from '../../../src/host/pool-book.js';
+import { poolBook } from '../../../src/host/ipam.js';
 import { keys } from '../../../src/model/keys.js';
 import { Cluster, poolRequest } from '../../support/ipam/cluster.js';
 import { eventually } from '../../support/time/eventually.js';
