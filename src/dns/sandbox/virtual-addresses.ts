@@ -8,7 +8,7 @@ import { formatAddressQuery, parseQuery } from '../answers/query.js';
 import { formatResponse, readAddressAnswer } from '../answers/response.js';
 import { MOST_TCP_BYTES, TYPE } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
-import { UdpForwarder } from './udp-forwarder.js';
+import type { UdpForwarder } from './udp-forwarder.js';
 
 /** Docker's resolver knows at once what it knows itself; what it has to ask others for is not of a service. */
 const ASKED_MS = 1_000;
@@ -17,20 +17,10 @@ const ASKED_MS = 1_000;
 const UDP_BYTES = 60_000;
 
 export class VirtualAddresses {
-  readonly #docker: UdpForwarder<(answer: Buffer) => void>;
-
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
   constructor(
     private readonly zones: () => readonly NetworkZone[],
-    open: () => number,
-  ) {
-    this.#docker = new UdpForwarder(open, (answer, take) => take(answer));
-  }
-
-  /** Answers that are being looked for. */
-  get waiting(): number {
-    return this.#docker.waiting;
-  }
+    private readonly docker: UdpForwarder,
+  ) {}
 
   /**
    * What the client gets instead of this answer of Docker's: the tasks' addresses, or the same answer where Docker does not
@@ -51,10 +41,6 @@ export class VirtualAddresses {
     });
   }
 
-  close(): void {
-    this.#docker.close();
-  }
-
   /** None when Docker does not know them, or does not answer in time. */
   async #askForTasks(name: string): Promise<readonly Uint8Array[]> {
     const query = formatAddressQuery(`tasks.${name}`, UDP_BYTES);
@@ -62,7 +48,7 @@ export class VirtualAddresses {
     const answer = await new Promise<Buffer | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), ASKED_MS).unref();
       try {
-        this.#docker.forward(query, (message) => {
+        this.docker.forward(query, (message) => {
           clearTimeout(timer);
           resolve(message);
         });
