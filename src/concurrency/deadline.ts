@@ -5,7 +5,7 @@
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { XnetError } from '../errors.js';
 
 /** A limit is counted in so many slices: one that took longer than its length counts as its length. */
@@ -42,16 +42,7 @@ export function timeoutError(what: string, timeoutMs: number): XnetError {
 
 /** Waits `ms`, or less when `signal` aborts. Never rejects. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-  });
+  await setTimeout(ms, undefined, signal && { signal }).catch(() => undefined);
 }
 
 /** Waits until this process has run for `ms`, or `signal` aborts. What has come by then was read. Never rejects. */
