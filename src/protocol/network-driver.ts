@@ -52,20 +52,4 @@ export const joinRequest = z.object({
   Options: optionMap,
 });
 
-export const externalConnectivityRequest = z.object({
-  NetworkID: dockerId,
-  EndpointID: dockerId,
-  Options: optionMap,
-});
-
 export const discoveryRequest = z.object({ DiscoveryType: z.number().int(), DiscoveryData: z.unknown() });
-
-export interface NetworkDriverCapabilities {
-  Scope: 'local' | 'global';
-  ConnectivityScope: 'local' | 'global';
-  GwAllocChecker: boolean;
-}
-
-export interface JoinResponse {
-  InterfaceName: { SrcName: string; DstPrefix: string };
-}

@@ -15,7 +15,7 @@ import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { LogFields, Logger } from '../observability/logger.js';
-import { CALL_HEADER, type Call, parseCall, type RpcMethod } from './method.js';
+import { CALL_HEADER, parseCall, type RpcMethod } from './method.js';
 
 export interface RpcSettings {
   readonly methods: readonly RpcMethod[];
@@ -82,33 +82,21 @@ async function answer(
 ): Promise<void> {
   const started = performance.now();
   const body = typeof request.body === 'string' ? request.body : '';
-  const call = parseCall(request.get(CALL_HEADER));
+  const abort = new AbortController();
+  const call = parseCall(request.get(CALL_HEADER), abort.signal);
   const fields: Record<string, unknown> = call.repeated ? { repeated: true } : {};
   try {
-    const result = await run(method, body, { call, fields, deadlineMs });
-    response.json(result);
+    const parsed = method.request ? parseBody(method.name, method.request, body) : {};
+    Object.assign(fields, idsOf(parsed));
+    const work = Promise.resolve(method.handle(parsed as never, call));
+    const result = await withDeadline(work, deadlineMs, `${method.name} on this host`);
+    response.json(result ?? {});
     logAnswer(logger, method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
   } catch (error: unknown) {
+    abort.abort();
     const status = error instanceof UnreadableRequest ? 400 : 200;
     response.status(status).json({ [status === 400 ? 'Err' : errorKey(method)]: errorMessage(error) });
     logFailure(logger, method.name, { ...fields, ms: elapsed(started) }, error);
-  }
-}
-
-async function run(
-  method: RpcMethod,
-  body: string,
-  { call, fields, deadlineMs }: { call: Call; fields: Record<string, unknown>; deadlineMs: number },
-): Promise<object> {
-  const request = method.request ? parseBody(method.name, method.request, body) : {};
-  Object.assign(fields, idsOf(request));
-  const abort = new AbortController();
-  try {
-    const work = Promise.resolve(method.handle(request as never, abort.signal, call));
-    return await withDeadline(work, deadlineMs, `${method.name} on this host`);
-  } catch (error: unknown) {
-    abort.abort();
-    throw error;
   }
 }
 
