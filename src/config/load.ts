@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { errorMessage, XnetError } from '../errors.js';
 import { type Config, configSchema, listSettings } from './schema.js';
+import { readSettingFile } from './store-settings.js';
 import { describeUnknownVariables, readVariables, unknownText } from './variables.js';
 
 export const DEFAULT_CONFIG_FILE = '/etc/xnet/xnet.json';
@@ -94,10 +95,7 @@ function nameOf(key: string, what: 'flag' | 'variable'): string {
 }
 
 function withPasswordFile(config: Config): Config {
-  if (!config.etcdPasswordFile) return config;
-  try {
-    return { ...config, etcdPassword: readFileSync(config.etcdPasswordFile, 'utf8').trimEnd() };
-  } catch (error) {
-    throw new XnetError('INVALID', `etcdPasswordFile cannot be read: ${errorMessage(error)}`);
-  }
+  const { etcdPasswordFile: path } = config;
+  if (path === undefined) return config;
+  return { ...config, etcdPassword: readSettingFile('etcdPasswordFile', path).trimEnd() };
 }
