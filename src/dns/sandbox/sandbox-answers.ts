@@ -66,25 +66,18 @@ export class SandboxAnswers {
     return answer === 'wait' ? this.#findLater(query, transport) : this.#counted(answer);
   }
 
-  /**
-   * What the client gets instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. `query` is
-   * what a UDP client asked.
-   */
-  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+  /** What the client gets for this answer of Docker's: nearly always that answer, at once. `query` is what a UDP client asked. */
+  async replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> {
     if (isDenial(answer) && !this.parts.isCurrent() && this.#denied < MOST_WAITING) {
       return this.#replaceDenial(answer, transport, query ?? queryOf(answer));
     }
-    return this.#virtual.replace(answer, transport, query);
+    return this.#virtual.replace(answer, query);
   }
 
   /** Asks Docker's resolver over UDP, and gives the client its answer, or what `replace` makes of it. */
   passOn(query: Buffer, give: (answer: Buffer) => void): void {
     try {
-      this.#docker.forward(query, (answer) => {
-        const better = this.replace(answer, 'udp', query);
-        if (better === undefined) give(answer);
-        else void better.then(give);
-      });
+      this.#docker.forward(query, (answer) => void this.replace(answer, 'udp', query).then(give));
     } catch {
       // No socket to be had: the sandbox ends.
       this.parts.counts.dropped++;

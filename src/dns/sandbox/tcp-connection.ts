@@ -87,17 +87,12 @@ export class TcpConnection {
     const upstream = new Socket({ fd: this.open(), readable: true, writable: true });
     const frames = new FrameReader();
     upstream.on('data', (chunk: Buffer) => {
-      for (const response of frames.read(chunk)) this.#passBack(response);
+      for (const response of frames.read(chunk))
+        void this.answers.replace(response, 'tcp').then((message) => this.#reply(message));
     });
     const ended = () => this.#upstreamEnded(upstream);
     upstream.on('error', ended).on('end', ended).on('close', ended);
     return upstream;
-  }
-
-  #passBack(response: Buffer): void {
-    const better = this.answers.replace(response, 'tcp');
-    if (better === undefined) this.#reply(response);
-    else void better.then((message) => this.#reply(message));
   }
 
   #reply(response: Buffer): void {
