@@ -16,11 +16,6 @@ import { createPluginServer } from './server/plugin.js';
 import { closeServer } from './server/rpc.js';
 import { readStatus } from './status.js';
 
-/**
- * Time limit of a call. Docker itself has none, and holds locks while it waits. Only slow machines need this long; a call that
- * fails is answered sooner.
- */
-const RPC_DEADLINE_MS = 60_000;
 /** How long a call waits for a host that is still starting; then it is refused with the reason. */
 const READY_PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
 /** How long the creation of a network waits for this host's docker_gwbridge; `failingMs`: if Docker's API does not answer. */
@@ -51,7 +46,6 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     ready: () => waitForHost(readiness),
     gatewayBridge: () => waitForGatewayBridge(readiness),
     logger,
-    deadlineMs: RPC_DEADLINE_MS,
   });
   const admin: Admin = {
     status: () => readStatus(foundation, readiness),

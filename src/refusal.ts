@@ -15,8 +15,6 @@ import { createAdminServer, type Status } from './server/admin.js';
 import { createPluginServer } from './server/plugin.js';
 import { closeServer } from './server/rpc.js';
 
-const DEADLINE_MS = 1000;
-
 /** In a managed plugin: resolves, with true, at the order to stop. Elsewhere with false, at once. */
 export async function refuseInPlugin(why: string, version: string, keeper: KeeperLink): Promise<boolean> {
   if ((await findOwnPlugin()) === undefined) return false;
@@ -28,10 +26,9 @@ export async function refuseInPlugin(why: string, version: string, keeper: Keepe
   logger.error('every call is refused', { reason });
   const refuse = () => Promise.reject(new XnetError('INVALID', reason));
   const { socket, adminSocket, scope } = configSchema.parse({});
-  const parts = { scope, ready: refuse, gatewayBridge: refuse, logger, deadlineMs: DEADLINE_MS };
   const plugin = {
     key: 'plugin',
-    server: createPluginServer(parts),
+    server: createPluginServer({ scope, ready: refuse, gatewayBridge: refuse, logger }),
     path: socket,
     ...(sockets.keeper && { behind: `${adminSocket}.calls` }),
   };

@@ -10,16 +10,14 @@ export interface PluginParts {
   /** As `networkDriverMethods`. */
   readonly gatewayBridge: () => Promise<void>;
   readonly logger: Logger;
-  /** As RpcSettings. */
-  readonly deadlineMs: number;
 }
 
 /** The server that Docker calls. Its handshake, which says what the plugin implements, is answered whatever else is down. */
-export function createPluginServer({ scope, ready, gatewayBridge, logger, deadlineMs }: PluginParts): Server {
+export function createPluginServer({ scope, ready, gatewayBridge, logger }: PluginParts): Server {
   const methods = [
     { name: 'Plugin.Activate', handle: () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }) },
     ...networkDriverMethods(scope, ready, gatewayBridge),
     ...ipamDriverMethods(scope, ready),
   ];
-  return createRpcServer({ methods, logger, deadlineMs });
+  return createRpcServer(methods, logger);
 }

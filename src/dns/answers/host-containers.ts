@@ -64,8 +64,8 @@ export class HostContainers {
   readonly #zones = new Map<string, NetworkZone>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #clusterNetwork: ClusterNetworkOf = () => undefined;
-  /** Whether Docker has listed its containers; `unreachable`: it could not be asked. */
-  #listed: 'not yet' | 'unreachable' | 'once' = 'not yet';
+  /** Docker has listed its containers, or could not be asked. */
+  #hasLooked = false;
   readonly #lookEndsMs = performance.now() + FIRST_LOOK_MS;
 
   constructor(private readonly zoneOf: ZoneOf) {}
@@ -82,14 +82,14 @@ export class HostContainers {
       (container) => !isAsKnown(container, this.#containers.get(container.id)),
     );
     for (const { id } of changed) this.expect(id);
-    this.#listed = 'once';
+    this.#hasLooked = true;
     this.#changed();
     return changed;
   }
 
   /** Docker cannot be asked which containers there are. */
   unreachable(): void {
-    if (this.#listed === 'not yet') this.#listed = 'unreachable';
+    this.#hasLooked = true;
     this.#changed();
   }
 
@@ -141,7 +141,7 @@ export class HostContainers {
   }
 
   get #isLooking(): boolean {
-    return this.#listed === 'not yet' && performance.now() < this.#lookEndsMs;
+    return !this.#hasLooked && performance.now() < this.#lookEndsMs;
   }
 
   /** Whether it may be the one that has just been started in a sandbox with these networks. */

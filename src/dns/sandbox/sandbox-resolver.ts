@@ -83,14 +83,12 @@ export class SandboxResolver {
     answers: SandboxAnswers,
     rules: SandboxRules,
   ): Promise<SandboxResolver> {
-    const tcp = await listeningServer(descriptors).catch((error: unknown) => {
-      closeSync(descriptors.udp);
-      throw error;
-    });
+    let tcp: Server | undefined;
     try {
+      tcp = await listeningServer(descriptors);
       return new SandboxResolver(sandboxPath, descriptors, tcp, answers, rules);
     } catch (error) {
-      tcp.close();
+      tcp?.close();
       closeSync(descriptors.udp);
       throw error;
     }

@@ -70,7 +70,6 @@ describe.each(engines)('the requests of %s', (engine) => {
       ready: async () => parts,
       gatewayBridge: async () => undefined,
       logger: silent,
-      deadlineMs: 5000,
     });
     await listenHeld([{ server, key: 'plugin', path: socket }], NOTHING_HELD, () => undefined);
   });
