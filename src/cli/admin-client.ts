@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { XnetError } from '../errors.js';
 
 const TIMEOUT_MS = 15_000;
@@ -11,13 +12,12 @@ export async function askDaemon<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        if (response.statusCode === 200) resolve(JSON.parse(text) as T);
-        else reject(refusal(response.statusCode, text));
-      });
+      const read = async () => {
+        const answer = await text(response);
+        if (response.statusCode !== 200) throw refusal(response.statusCode, answer);
+        return JSON.parse(answer) as T;
+      };
+      resolve(read());
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     call.on('error', (error) => {
@@ -29,12 +29,12 @@ export async function askDaemon<T>(
 }
 
 /** An answer without a reason comes from no daemon of ours, or from an older one. */
-function refusal(code: number | undefined, text: string): XnetError {
+function refusal(code: number | undefined, answer: string): XnetError {
   try {
-    const { error } = JSON.parse(text) as { error: unknown };
+    const { error } = JSON.parse(answer) as { error: unknown };
     if (typeof error === 'string') return new XnetError(code === 409 ? 'IN_USE' : 'INTERNAL', error);
   } catch {
     // Shown whole.
   }
-  return new XnetError('INTERNAL', `xnet answered ${code}: ${text}`);
+  return new XnetError('INTERNAL', `xnet answered ${code}: ${answer}`);
 }
