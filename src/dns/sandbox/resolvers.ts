@@ -9,7 +9,6 @@ import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
-import { openForwardUdp } from '../../native/socket-sandbox.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type {
   IsCurrent,
@@ -229,7 +228,7 @@ export class SandboxResolvers {
       counts: this.#counts,
       random: Math.random,
     };
-    const answers = new SandboxAnswers(parts, () => openForwardUdp(sandboxPath));
+    const answers = new SandboxAnswers(sandboxPath, parts);
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;

@@ -46,12 +46,11 @@ export class SandboxAnswers {
   #denied = 0;
   #closed = false;
 
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
   constructor(
+    sandboxPath: string,
     private readonly parts: AnswerParts,
-    open: () => number,
   ) {
-    this.#docker = new UdpForwarder(open);
+    this.#docker = new UdpForwarder(sandboxPath);
     this.#virtual = new VirtualAddresses(parts.zones, this.#docker);
   }
 

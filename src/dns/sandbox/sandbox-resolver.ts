@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
 import { forgetConnections, rulesetGeneration } from '../../native/netfilter.js';
-import { boundPort, openForwardTcp, openSandboxSockets, RESOLVER_MARK } from '../../native/socket-sandbox.js';
+import { boundPort, openSandboxSockets, RESOLVER_MARK } from '../../native/socket-sandbox.js';
 import type { SandboxRules } from '../collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import type { SandboxAnswers, SureAnswer } from './sandbox-answers.js';
@@ -156,7 +156,7 @@ export class SandboxResolver {
   }
 
   #takeTcp(client: TcpSocket): void {
-    const connection = new TcpConnection(client, this.answers, () => openForwardTcp(this.sandboxPath));
+    const connection = new TcpConnection(client, this.answers, this.sandboxPath);
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
     connection.start();

@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { closeSync } from 'node:fs';
-import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
+import { openForwardUdp, RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
 import { formatFailure } from '../answers/response.js';
 import { HEADER_BYTES } from '../answers/wire.js';
 
@@ -40,8 +40,7 @@ export class UdpForwarder {
   #current: Upstream | undefined;
   #waiting = 0;
 
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
-  constructor(private readonly open: () => number) {}
+  constructor(private readonly sandboxPath: string) {}
 
   /** Queries that wait for an answer. */
   get waiting(): number {
@@ -70,7 +69,7 @@ export class UdpForwarder {
 
   #usable(): Upstream {
     if (this.#current && this.#current.waiting.size < MOST_WAITING) return this.#current;
-    const upstream = this.#start(this.open());
+    const upstream = this.#start(openForwardUdp(this.sandboxPath));
     this.#current = upstream;
     return upstream;
   }
