@@ -15,6 +15,7 @@ import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { ownProblems } from './own-problems.js';
+import { begin } from './started.js';
 
 /** How long Docker must be without a network of swarm's until it is gone. One just being created is bound by its first endpoint. */
 const GONE_FROM_SWARM_MS = 5_000;
@@ -72,38 +73,21 @@ export async function startDockerAgents(
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirror = new Mirror({
-    ...docker,
-    ...effects,
-    networks: clusterNetworks,
-    newNetworks,
-    onListed,
-    timing,
-  });
-  started.push(mirror);
-  await mirror.start();
+  const decided = { networks: clusterNetworks, newNetworks, onListed, timing };
+  const mirror = await begin(started, new Mirror({ ...docker, ...effects, ...decided }));
 
   const isOwner = () => registration.isOwner;
-  const poolSweep = new PoolSweep({ ...docker, pools: ipam, isOwner });
-  started.push(poolSweep);
-  poolSweep.start();
+  const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, isOwner }));
 
   const findEndpoint = (id: string) => local.findEndpoint(id);
   const findStored = ({ networkId, id }: EndpointRecord) => follower.findEndpoint(networkId, id);
   containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
-  const found = { findEndpoint, findStored };
-  const names = new NamePublisher({ store, engine, ...found, sandboxes, hostsFiles, containers, logger });
-  started.push(names);
-  names.start();
-
-  const foreignHosts = new ForeignHosts({ ...docker, hostsFiles });
-  started.push(foreignHosts);
-  foreignHosts.start();
+  const named = { findEndpoint, findStored, sandboxes, hostsFiles, containers };
+  const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
+  await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
   const own = () => ownProblems({ follower, local, registration, changes, mirror, names });
-  const problems = new HostProblems({ replica, hostId, logger, own });
-  started.push(problems);
-  await problems.start();
+  const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
   const catchUp = new LocalCatchUp({
     ...docker,
@@ -112,13 +96,10 @@ export async function startDockerAgents(
     recallEndpoint: (endpoint) => endpoints.recall(endpoint),
     caughtUp: () => names.hintAll(),
   });
-  started.push(catchUp);
-  if (!isLocalFresh) catchUp.start();
+  if (!isLocalFresh) await begin(started, catchUp);
 
   const remove = (id: string) => endpoints.delete(id);
-  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger });
-  started.push(forgotten);
-  forgotten.start();
+  await begin(started, new ForgottenEndpoints({ engine, dataplane, local, isOwner, remove, logger }));
 
   // Added last, so ended first: Docker may hold up a call of the others until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });

@@ -15,18 +15,22 @@ import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { poolBook, startIpam } from './ipam.js';
+import { createIpam, poolBook } from './ipam.js';
 import { listReachedAddresses } from './reached-addresses.js';
+import { begin } from './started.js';
 
 /** The parts that answer Docker's calls. */
-export type Driver = ReturnType<typeof createDriver>;
+export type Driver = Awaited<ReturnType<typeof createDriver>>;
 
 /** Adds what it starts to `started`. */
-export function createDriver(foundation: Foundation, forwarding: Forwarding, started: AsyncDisposable[]) {
+export async function createDriver(
+  foundation: Foundation,
+  forwarding: Forwarding,
+  started: AsyncDisposable[],
+) {
   const { config, logger, dataplane, hostId, resolvers, pluginId } = foundation;
   const { replica: store, changes, hosts, local, follower, guard, specOf } = forwarding;
-  const ipam = startIpam(foundation, forwarding);
-  started.push(ipam);
+  const ipam = await begin(started, createIpam(foundation, forwarding));
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
   };

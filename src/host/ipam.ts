@@ -10,8 +10,7 @@ import { formatPoolKey, parsePoolKey } from '../ipam/pool-name.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 
-/** Begins to hold addresses in advance. */
-export function startIpam(
+export function createIpam(
   { config, logger, hostId }: Foundation,
   { replica: store, records, local }: Forwarding,
 ): Ipam {
@@ -31,9 +30,7 @@ export function startIpam(
     onFailure: (error: unknown) =>
       logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
   };
-  const ipam = new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
-  ipam.start();
-  return ipam;
+  return new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
 }
 
 /** The pools of IPAM, as the network driver sees them. */
