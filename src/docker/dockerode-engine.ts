@@ -166,10 +166,8 @@ export class DockerodeEngine implements Engine {
     using connection = new LinkedAbort([signal]);
     const heartbeat = this.#checkLife(connection);
     try {
-      const { Version, ApiVersion } = await this.#read('version', (abortSignal) =>
-        this.#docker.version({ abortSignal }),
-      );
-      this.#calls.noteVersion(Version, ApiVersion);
+      const { Version } = await this.#read('version', (abortSignal) => this.#docker.version({ abortSignal }));
+      this.#calls.version = Version;
       const stream = await this.#read(
         'watch events',
         (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),
