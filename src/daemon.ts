@@ -1,7 +1,6 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
 import { listKnownHosts } from './agent/hosts/known-hosts.js';
-import { sleep } from './concurrency/deadline.js';
-import { type Patience, waitForWork } from './concurrency/patience.js';
+import { type Patience, sleep, waitForWork } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
