@@ -22,15 +22,13 @@ const ipamDataList = z
 
 export const gwAllocCheckRequest = z.object({ Options: optionMap });
 
+/** Of AllocateNetwork too, which has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
 export const createNetworkRequest = z.object({
   NetworkID: dockerId,
   Options: optionMap,
   IPv4Data: ipamDataList,
   IPv6Data: ipamDataList,
 });
-
-/** AllocateNetwork has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
-export const allocateNetworkRequest = createNetworkRequest;
 
 export const networkRequest = z.object({ NetworkID: dockerId });
 

@@ -80,7 +80,7 @@ function networkMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
 /** What swarm's managers ask. They free also what was allocated under another scope. */
 function managerMethods(scope: Scope, ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
-    method('NetworkDriver.AllocateNetwork', wire.allocateNetworkRequest, async (request) => {
+    method('NetworkDriver.AllocateNetwork', wire.createNetworkRequest, async (request) => {
       if (scope !== 'global') throw notAManagers();
       const subnets = [...request.IPv4Data, ...request.IPv6Data].map(({ Pool }) => Pool);
       const allocation = { dockerNetworkId: request.NetworkID, options: request.Options, subnets };
