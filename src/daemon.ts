@@ -1,55 +1,26 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
-import type { Server } from 'node:http';
-import { ensureHostId, readMachine } from './agent/hosts/host-identity.js';
 import { listKnownHosts } from './agent/hosts/known-hosts.js';
-import { IdentityClash } from './agent/hosts/records-owner.js';
-import { sleep } from './concurrency/deadline.js';
-import { type Patience, waitForWork } from './concurrency/patience.js';
+import { type Patience, sleep, waitForWork } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
-import { storeSettings } from './config/store-settings.js';
-import { LinuxDataplane, type LinuxDataplaneOptions } from './dataplane/linux-dataplane.js';
-import {
-  ensureSandboxRules,
-  removeSandboxRules,
-  repairSandboxRules,
-} from './dataplane/sandbox/sandbox-rules.js';
-import { HostContainers } from './dns/answers/host-containers.js';
-import { Zones } from './dns/answers/zones.js';
-import { SandboxResolvers } from './dns/sandbox/resolvers.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
+import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
-import { namesLastKnown } from './host/names-last-known.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger, type Logger } from './observability/logger.js';
 import { type Admin, createAdminServer } from './server/admin.js';
-import { ipamDriverMethods } from './server/ipam-driver.js';
-import { networkDriverMethods } from './server/network-driver.js';
-import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
+import { createPluginServer } from './server/plugin.js';
+import { closeServer } from './server/rpc.js';
 import { readStatus } from './status.js';
-import { ALWAYS_WATCHED, ownershipOf } from './store/known/own-keys.js';
-import { openStore } from './store/open-store.js';
-import { FailStaticStore } from './store/outage/fail-static-store.js';
-import type { Store } from './store/store.js';
 
-/**
- * Time limit of a call. Docker itself has none, and holds locks while it waits. Only slow machines need this long; a call that
- * fails is answered sooner.
- */
-const RPC_DEADLINE_MS = 60_000;
 /** How long a call waits for a host that is still starting; then it is refused with the reason. */
 const READY_PATIENCE: Patience = { failingMs: 8_000, workingMs: 45_000 };
 /** How long the creation of a network waits for this host's docker_gwbridge; `failingMs`: if Docker's API does not answer. */
 const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
 /** How long containers' queries wait for a daemon that starts; then they are answered by what the earlier daemon last knew. */
 const ADOPT_WAIT_MS = 500;
-const SANDBOX_RULES = {
-  ensure: ensureSandboxRules,
-  repair: repairSandboxRules,
-  remove: removeSandboxRules,
-};
 /** Between two searches for sandboxes that ended without a call of Docker. */
 const SWEEP_MS = 5000;
 
@@ -62,29 +33,24 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const pluginId = await findOwnPlugin();
   const logger = createDaemonLogger(config, pluginId);
   const sockets = await keeper.connect();
-  const hostId = await ensureHostId(config.stateDir);
-  await using store = await openHostsStore(config, hostId, logger);
-  await using dataplane = new LinuxDataplane(dataplaneOptions(config));
-  const zones = new Zones(namesLastKnown(store, hostId));
-  const zoneOf = (networkId: string) => zones.find(networkId);
-  // A host that cannot start learns nothing beyond what was last known.
-  const isCurrent = (id: string) => readiness.problem !== undefined || zones.isCurrent(id);
-  const containers = new HostContainers(zoneOf);
-  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
-  const identity = { hostId, machine: await readMachine(), clash: new IdentityClash() };
-  const names = { zones, containers, resolvers };
-  const foundation = { config, logger, store, dataplane, ...names, ...identity, version, pluginId };
+  const isFailing = () => readiness.problem !== undefined;
+  await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
+  const { store, hostId, resolvers } = foundation;
   const readiness: Readiness<Host> = new Readiness(
     () => startHost(foundation),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
+  const plugin = createPluginServer({
+    scope: config.scope,
+    ready: () => waitForHost(readiness),
+    gatewayBridge: () => waitForGatewayBridge(readiness),
+    logger,
+  });
   const admin: Admin = {
-    status: () => readStatus({ readiness, store, sockets, resolvers, hostId, version }),
+    status: () => readStatus(foundation, readiness),
     listHosts: () => listKnownHosts(store),
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   };
-
-  const plugin = createPluginServer(config, readiness, logger);
   const listeners = [
     { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },
     { key: 'admin', server: createAdminServer(admin), path: config.adminSocket },
@@ -129,26 +95,11 @@ function createDaemonLogger(
   return createLogger({ level, format, ...(pluginId !== undefined && { toStderr: ['error', 'warn'] }) });
 }
 
-function dataplaneOptions({ vtep, interface: name, vxlanPort }: Config): LinuxDataplaneOptions {
-  const underlay = vtep ?? name;
-  return { vxlanPort, ...(underlay !== undefined && { underlay }) };
-}
-
-function createPluginServer({ scope }: Config, readiness: Readiness<Host>, logger: Logger): Server {
-  const ready = async () => {
-    const host = await readiness.wait(READY_PATIENCE);
-    if (host.registration.refusal) throw host.registration.refusal;
-    return host;
-  };
-  return createRpcServer({
-    methods: [
-      ...pluginMethods(),
-      ...networkDriverMethods(scope, ready, () => waitForGatewayBridge(readiness)),
-      ...ipamDriverMethods(scope, ready),
-    ],
-    logger,
-    deadlineMs: RPC_DEADLINE_MS,
-  });
+/** Rejects with the reason when it is not ready in time, or another host has its place. */
+async function waitForHost(readiness: Readiness<Host>): Promise<Host> {
+  const host = await readiness.wait(READY_PATIENCE);
+  if (host.registration.refusal) throw host.registration.refusal;
+  return host;
 }
 
 /** Never rejects: without docker_gwbridge Docker may choose the subnet of another host's, which is refused with the remedy. */
@@ -161,13 +112,4 @@ async function waitForGatewayBridge(readiness: Readiness<Host>): Promise<void> {
     return docker?.connected === false ? docker.reason : readiness.problem;
   };
   await waitForWork(settled(), GATEWAY_PATIENCE, 'docker_gwbridge', findFailure).catch(() => undefined);
-}
-
-/** The cluster's store goes on while it is away, by what this host knows. The embedded store is never away. */
-async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
-  const store = await openStore(storeSettings(config));
-  if (config.store === 'embedded') return store;
-  const ownership = ownershipOf(hostId);
-  const options = { stateDirectory: config.stateDir, ownership, always: ALWAYS_WATCHED, logger };
-  return FailStaticStore.open(store, options);
 }

@@ -1,4 +1,5 @@
 /** Directories that must be there, and paths where sockets are to be. */
+import type { Stats } from 'node:fs';
 import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorMessage, XnetError } from './errors.js';
@@ -30,26 +31,16 @@ export async function refuseNoSocket(path: string): Promise<void> {
 }
 
 async function ensure(path: string): Promise<void> {
-  const failure = await tryMkdir(path);
-  if (failure === undefined) return;
   const above = dirname(path);
-  if (failure.code !== 'ENOENT' || above === path || (await exists(above))) throw failure;
-  await ensure(above);
-  const again = await tryMkdir(path);
-  if (again !== undefined) throw again;
-}
-
-async function tryMkdir(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  if (above !== path && (await findStat(above)) === undefined) await ensure(above);
   try {
     await mkdir(path, { mode: 0o700 });
-    return undefined;
   } catch (error: unknown) {
     // Also on a read-only file system: there mkdir looks for what exists first (mkdir(2), EEXIST before EROFS).
-    const isThere = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-    return isThere ? undefined : (error as NodeJS.ErrnoException);
+    if (!(await findStat(path))?.isDirectory()) throw error;
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+async function findStat(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
 }

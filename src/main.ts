@@ -3,7 +3,7 @@
  * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
  */
 import { readFileSync } from 'node:fs';
-import { type Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
 import { KeeperLink } from './keeper/client/keeper-link.js';
@@ -18,7 +18,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     serve: async (config) => (await import('./daemon.js')).runDaemon(config, version, keeper),
     refuse: async (reason) => void (await refuse(reason, version, keeper)),
   });
-  letThrow(program);
   try {
     if (argv.length <= 2) program.outputHelp();
     else await program.parseAsync(withoutKeeper(argv));
@@ -35,12 +34,6 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** The keeper asks before an upgrade; nothing is served. */
 function isCheck(argv: readonly string[]): boolean {
   return argv.includes('--check');
-}
-
-/** Instead of ending the process, with exit codes of its own. */
-function letThrow(command: Command): void {
-  command.exitOverride();
-  for (const inner of command.commands) letThrow(inner);
 }
 
 /**

@@ -12,11 +12,8 @@ import { NOTHING_HELD } from './keeper/client/held-sockets.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger } from './observability/logger.js';
 import { createAdminServer, type Status } from './server/admin.js';
-import { ipamDriverMethods } from './server/ipam-driver.js';
-import { networkDriverMethods } from './server/network-driver.js';
-import { closeServer, createRpcServer, pluginMethods } from './server/rpc.js';
-
-const DEADLINE_MS = 1000;
+import { createPluginServer } from './server/plugin.js';
+import { closeServer } from './server/rpc.js';
 
 /** In a managed plugin: resolves, with true, at the order to stop. Elsewhere with false, at once. */
 export async function refuseInPlugin(why: string, version: string, keeper: KeeperLink): Promise<boolean> {
@@ -29,14 +26,9 @@ export async function refuseInPlugin(why: string, version: string, keeper: Keepe
   logger.error('every call is refused', { reason });
   const refuse = () => Promise.reject(new XnetError('INVALID', reason));
   const { socket, adminSocket, scope } = configSchema.parse({});
-  const methods = [
-    ...pluginMethods(),
-    ...networkDriverMethods(scope, refuse, refuse),
-    ...ipamDriverMethods(scope, refuse),
-  ];
   const plugin = {
     key: 'plugin',
-    server: createRpcServer({ methods, logger, deadlineMs: DEADLINE_MS }),
+    server: createPluginServer({ scope, ready: refuse, gatewayBridge: refuse, logger }),
     path: socket,
     ...(sockets.keeper && { behind: `${adminSocket}.calls` }),
   };

@@ -1,13 +1,12 @@
 /** Gathers what `xnet status` shows. */
 import { hostname } from 'node:os';
 import type { Readiness } from './concurrency/readiness.js';
-import type { SandboxResolvers } from './dns/sandbox/resolvers.js';
 import { errorMessage } from './errors.js';
+import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
-import type { KeeperClient } from './keeper/client/held-sockets.js';
 import { keys } from './model/keys.js';
 import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
 import type { Store } from './store/store.js';
@@ -15,18 +14,11 @@ import type { Store } from './store/store.js';
 /** Longer than a restart or an upgrade of xnet takes, also on a loaded machine. */
 const TOLERATED_SILENCE_MS = 10_000;
 
-export interface StatusSources {
-  readonly readiness: Readiness<Host>;
-  readonly store: Store;
-  readonly sockets: KeeperClient;
-  readonly resolvers: SandboxResolvers;
-  readonly hostId: string;
-  readonly version: string;
-}
-
 /** Never rejects for a part that is down: that part is among the problems. */
-export async function readStatus(sources: StatusSources): Promise<Status> {
-  const { readiness, store, sockets, resolvers, hostId, version } = sources;
+export async function readStatus(
+  { store, sockets, resolvers, hostId, version }: Foundation,
+  readiness: Readiness<Host>,
+): Promise<Status> {
   const host = readiness.value;
   const storeStatus = await probeStore(store, hostId);
   const problems = [
@@ -55,7 +47,7 @@ function hostProblems(host: Host, store: Store, hostId: string): string[] {
   const { records, poolSweep, hostsFiles } = host;
   return [
     ...records.problems,
-    ...ownProblems(host, host),
+    ...ownProblems(host),
     ...poolSweep.problems,
     ...(hostsFiles.problem === undefined ? [] : [hostsFiles.problem]),
     ...familyProblems(host, hostId),
@@ -64,7 +56,7 @@ function hostProblems(host: Host, store: Store, hostId: string): string[] {
   ];
 }
 
-function upgradeProblem({ keeper }: KeeperClient): string | undefined {
+function upgradeProblem({ keeper }: Foundation['sockets']): string | undefined {
   if (!keeper?.refusedUpgrade) return undefined;
   const { reason, at } = keeper.refusedUpgrade;
   return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;

@@ -24,13 +24,13 @@ Exit code:
      or no daemon answers
   2  a wrong option`;
 
-/** The `xnet` command line. Alone it prints its help, which is no failure. */
+/** The `xnet` command line. Where commander would end the process, with an exit code of its own, it throws a CommanderError. */
 export function createProgram({ serve, refuse, version }: Actions): Command {
   const program = new Command('xnet')
     .description('networks for containers on many Docker hosts')
     .version(version)
     .showHelpAfterError('(xnet --help lists the commands)')
-    .showSuggestionAfterError();
+    .exitOverride();
   program
     .command('version')
     .description('print the version')

@@ -5,21 +5,50 @@
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { XnetError } from '../errors.js';
 
 /** A limit is counted in so many slices: one that took longer than its length counts as its length. */
 const SLICES = 15;
 const CLOCK_SLICE_MS = 100;
+/** What has failed is looked for so often. */
+const LOOK_MS = 500;
 
 /**
  * Resolves or rejects as `work` does, or rejects with TIMEOUT after `timeoutMs`. The work itself goes on:
  * whoever calls this must leave work that is safe to finish late (every driver verb is idempotent).
  */
 export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  return waitForWork(work, { failingMs: timeoutMs, workingMs: timeoutMs }, what, () => undefined);
+}
+
+/** For work of our own, which goes on whether it is waited for or not. */
+export interface Patience {
+  /** Once the work has failed, and is being tried again. */
+  readonly failingMs: number;
+  /** While nothing has failed: a slow machine is no failure. */
+  readonly workingMs: number;
+}
+
+/**
+ * Resolves or rejects as `work` does. Rejects with what `findFailure` finds from `failingMs` on, and with TIMEOUT
+ * after `workingMs`.
+ */
+export function waitForWork<T>(
+  work: Promise<T>,
+  { failingMs, workingMs }: Patience,
+  what: string,
+  findFailure: () => unknown | Promise<unknown>,
+): Promise<T> {
   return raceLimit(work, async (decided) => {
-    await sleepRunning(timeoutMs, decided);
-    throw timeoutError(what, timeoutMs);
+    await sleepRunning(failingMs, decided);
+    for (let waitedMs = failingMs; !decided.aborted; waitedMs += LOOK_MS) {
+      const failure = await findFailure();
+      if (failure !== undefined) throw failure;
+      if (waitedMs >= workingMs) break;
+      await sleepRunning(LOOK_MS, decided);
+    }
+    throw new XnetError('TIMEOUT', `${what} took longer than ${workingMs} ms`, { timeoutMs: workingMs });
   });
 }
 
@@ -36,22 +65,9 @@ export async function raceLimit<T, L>(
   }
 }
 
-export function timeoutError(what: string, timeoutMs: number): XnetError {
-  return new XnetError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs });
-}
-
 /** Waits `ms`, or less when `signal` aborts. Never rejects. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-  });
+  await setTimeout(ms, undefined, signal && { signal }).catch(() => undefined);
 }
 
 /** Waits until this process has run for `ms`, or `signal` aborts. What has come by then was read. Never rejects. */

@@ -1,14 +1,6 @@
 import pLimit from 'p-limit';
 
-/** At most `size` tasks at a time; the others wait in the order they came. */
-export class Limit {
-  readonly #run: ReturnType<typeof pLimit>;
+export type Limit = <T>(task: () => Promise<T>) => Promise<T>;
 
-  constructor(size: number) {
-    this.#run = pLimit(size);
-  }
-
-  run<T>(task: () => Promise<T>): Promise<T> {
-    return this.#run(task);
-  }
-}
+/** Runs tasks, at most `size` at a time; the others wait in the order they came. */
+export const limitTo: (size: number) => Limit = pLimit;

@@ -1,6 +1,5 @@
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
-import { sleep } from './deadline.js';
-import { type Patience, waitForWork } from './patience.js';
+import { type Patience, sleep, waitForWork } from './deadline.js';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;

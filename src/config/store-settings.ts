@@ -2,15 +2,16 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { errorMessage, XnetError } from '../errors.js';
-import type { Config } from './schema.js';
+import type { Config, ConfigKey } from './schema.js';
 
 /** What openStore needs, with certificates read from their files and tried. Throws INVALID naming setting and file. */
 export function storeSettings(config: Config) {
   const { store: url, stateDir: stateDirectory, prefix, etcdUser: user, etcdPassword: password } = config;
-  const tls = {
-    ...readPem(config, 'ca', 'etcdCa'),
-    ...readPem(config, 'cert', 'etcdCert'),
-    ...readPem(config, 'key', 'etcdKey'),
+  const [ca, cert, key] = [config.etcdCa, config.etcdCert, config.etcdKey];
+  const tls: Pems = {
+    ...(ca !== undefined && { ca: readSettingFile('etcdCa', ca) }),
+    ...(cert !== undefined && { cert: readSettingFile('etcdCert', cert) }),
+    ...(key !== undefined && { key: readSettingFile('etcdKey', key) }),
   };
   if ((user === undefined) !== (password === undefined)) {
     throw new XnetError('INVALID', 'etcdUser and etcdPassword (or etcdPasswordFile) must be given together');
@@ -26,11 +27,9 @@ interface Pems {
   readonly key?: string;
 }
 
-function readPem(config: Config, part: keyof Pems, setting: 'etcdCa' | 'etcdCert' | 'etcdKey'): Pems {
-  const path = config[setting];
-  if (path === undefined) return {};
+export function readSettingFile(setting: ConfigKey, path: string): string {
   try {
-    return { [part]: readFileSync(path, 'utf8') };
+    return readFileSync(path, 'utf8');
   } catch (error: unknown) {
     throw new XnetError('INVALID', `${setting} cannot be read: ${errorMessage(error)}`);
   }

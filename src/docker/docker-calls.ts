@@ -1,4 +1,5 @@
 /** One call of the Engine API after another: bounded in time, given up when xnet stops, its failure in xnet's words. */
+import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import { LinkedAbort } from '../concurrency/linked-abort.js';
@@ -26,19 +27,15 @@ export type Work<T> = (abortSignal: AbortSignal) => Promise<T>;
 export class DockerCalls {
   /** As the last call or the event stream found Docker. */
   state: EngineState = { connected: false, reason: 'not asked yet' };
+  /** Docker's. Once it is known, every answered call means that this Docker is connected. */
+  version: string | undefined;
   readonly #closed = new AbortController();
-  #version: { version: string; apiVersion: string } | undefined;
 
   constructor(private readonly socketPath: string) {}
 
   /** Gives up all calls, those under way and those to come, with DOCKER. */
   close(): void {
     this.#closed.abort();
-  }
-
-  /** From now on every answered call means that this Docker is connected. */
-  noteVersion(version: string, apiVersion: string): void {
-    this.#version = { version, apiVersion };
   }
 
   /** Bounds the time until the answer begins; a stream that is the answer goes on until `ended`. */
@@ -50,7 +47,7 @@ export class DockerCalls {
       attempt.signal.throwIfAborted();
       // docker-modem leaves a caller waiting when the connection breaks within an answer.
       const result = await Promise.race([work(attempt.signal), rejectOnAbort(attempt.signal)]);
-      if (this.#version) this.state = { connected: true, ...this.#version };
+      if (this.version !== undefined) this.state = { connected: true, version: this.version };
       return result;
     } catch (error: unknown) {
       const failure = this.#failure(error, call);
@@ -100,8 +97,7 @@ function connectionFailure(error: unknown): string {
   return errorMessage(error);
 }
 
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
+async function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  await once(signal, 'abort');
+  throw signal.reason;
 }

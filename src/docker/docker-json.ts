@@ -125,9 +125,8 @@ function signalOf(text: string | undefined): number | undefined {
   const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
   const realTime = /^SIGRTMIN\+(\d+)$/.exec(name)?.[1];
   if (realTime !== undefined) return SIGRTMIN + Number(realTime);
-  return (
-    Object.entries({ ...constants.signals, SIGRTMIN }).find(([each]) => each === name)?.[1] ?? Number(text)
-  );
+  const numbers: Readonly<Record<string, number>> = { ...constants.signals, SIGRTMIN };
+  return numbers[name] ?? Number(text);
 }
 
 /** As Docker and glibc count. */

@@ -40,13 +40,19 @@ export interface OwnPlugin {
 /** Events of the last seconds are asked for again: Docker answers a moment before it listens. */
 const OVERLAP_SECONDS = 2;
 
+/** What dockerode's types lack: the options of these calls. */
+type Abortable = Docker & {
+  version(options: { abortSignal: AbortSignal }): Promise<Docker.DockerVersion>;
+  ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
+};
+
 /**
  * Docker's Engine API on a Unix socket. Speaks the newest version that the Docker it meets has; no call keeps a
  * connection, so one that was restarted, upgraded or moved to a new socket file is found at the next call.
  */
 export class DockerodeEngine implements Engine {
   readonly #timing: typeof TIMING;
-  readonly #docker: Docker;
+  readonly #docker: Abortable;
   readonly #calls: DockerCalls;
   #names: DriverNames | undefined;
 
@@ -111,13 +117,8 @@ export class DockerodeEngine implements Engine {
     throw new XnetError('EXISTS', `Docker: network with name ${name} already exists`, { name });
   }
 
-  async listContainers({
-    networkId,
-    all = false,
-  }: {
-    networkId?: string;
-    all?: boolean;
-  } = {}): Promise<DockerContainer[]> {
+  async listContainers(options: { networkId?: string; all?: boolean } = {}): Promise<DockerContainer[]> {
+    const { networkId, all = false } = options;
     const filters = networkId === undefined ? {} : { network: [networkId] };
     const replies = await this.#read('list containers', (abortSignal) =>
       this.#docker.listContainers({ all, filters, abortSignal }),
@@ -165,10 +166,8 @@ export class DockerodeEngine implements Engine {
     using connection = new LinkedAbort([signal]);
     const heartbeat = this.#checkLife(connection);
     try {
-      const { Version, ApiVersion } = await this.#read('version', (abortSignal) =>
-        abortable(this.#docker.version, this.#docker, abortSignal),
-      );
-      this.#calls.noteVersion(Version, ApiVersion);
+      const { Version } = await this.#read('version', (abortSignal) => this.#docker.version({ abortSignal }));
+      this.#calls.version = Version;
       const stream = await this.#read(
         'watch events',
         (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),
@@ -188,8 +187,7 @@ export class DockerodeEngine implements Engine {
   /** Breaks the connection when Docker no longer answers. Never rejects. */
   async #checkLife(connection: LinkedAbort): Promise<void> {
     const { signal } = connection;
-    const ping = () =>
-      this.#read('ping', (abortSignal) => abortable(this.#docker.ping, this.#docker, abortSignal), signal);
+    const ping = () => this.#read('ping', (abortSignal) => this.#docker.ping({ abortSignal }), signal);
     await sleep(this.#timing.heartbeatMs, signal);
     while (!signal.aborted) {
       await ping().catch(connection.abort);
@@ -199,18 +197,17 @@ export class DockerodeEngine implements Engine {
 
   /** Only Docker knows how its user named the plugin. Once known, that stays: a plugin cannot be renamed. */
   async #driverNames(): Promise<DriverNames> {
-    if (this.#names) return this.#names;
-    const { id, plain = false } = this.plugin;
-    if (id === undefined) {
-      this.#names = new DriverNames([OUR_DRIVER]);
-      return this.#names;
-    }
-    const plugin = this.#docker.getPlugin(id, id);
-    const { Name } = await this.#read('inspect plugin', (abortSignal) =>
-      abortable(plugin.inspect as () => Promise<{ Name: string }>, plugin, abortSignal),
-    );
-    this.#names = new DriverNames(plain && isPlainNameFree(Name) ? [OUR_DRIVER, Name] : [Name]);
+    this.#names ??= new DriverNames(await this.#readDriverNames());
     return this.#names;
+  }
+
+  async #readDriverNames(): Promise<[string, ...string[]]> {
+    const { id, plain = false } = this.plugin;
+    if (id === undefined) return [OUR_DRIVER];
+    const { Name } = await this.#read('inspect plugin', (abortSignal) =>
+      this.#docker.getPlugin(id, id).inspect({ abortSignal }),
+    );
+    return plain && isPlainNameFree(Name) ? [OUR_DRIVER, Name] : [Name];
   }
 
   async #inspect(containerId: string): Promise<Docker.ContainerInspectInfo | undefined> {
@@ -234,11 +231,6 @@ function eventOptions(abortSignal: AbortSignal): Docker.GetEventsOptions {
   const options = { since, filters: EVENT_FILTERS, abortSignal };
   // dockerode's types lack some of Docker's events.
   return options as unknown as Docker.GetEventsOptions;
-}
-
-/** dockerode's types lack the options of these calls. */
-function abortable<T>(call: () => Promise<T>, of: object, abortSignal: AbortSignal): Promise<T> {
-  return (call as (this: object, options: object) => Promise<T>).call(of, { abortSignal });
 }
 
 async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {

@@ -137,7 +137,7 @@ export type EngineEvent =
     };
 
 export type EngineState =
-  | { readonly connected: true; readonly version: string; readonly apiVersion: string }
+  | { readonly connected: true; readonly version: string }
   | { readonly connected: false; readonly reason: string };
 
 export interface Engine {

@@ -6,28 +6,20 @@ import { NamePublisher } from '../agent/names/name-publisher.js';
 import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
 import { PoolCreations } from '../agent/pools/pool-creations.js';
 import { PoolSweep } from '../agent/pools/pool-sweep.js';
-import type { DockerNetwork, Engine } from '../docker/engine.js';
+import type { DockerNetwork } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { ADDRESS_SPACES } from '../model/pool.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { ownProblems } from './own-problems.js';
+import { begin } from './started.js';
 
 /** How long Docker must be without a network of swarm's until it is gone. One just being created is bound by its first endpoint. */
 const GONE_FROM_SWARM_MS = 5_000;
 
 /** The agents that keep Docker and the cluster equal. */
-export interface DockerAgents {
-  readonly engine: Engine;
-  readonly mirror: Mirror;
-  readonly poolSweep: PoolSweep;
-  readonly names: NamePublisher;
-  /** Of all hosts. */
-  readonly problems: HostProblems;
-  /** Name of a network in this host's Docker, by the last list of its networks. */
-  readonly nameInDocker: (dockerNetworkId: string) => string | undefined;
-}
+export type DockerAgents = Awaited<ReturnType<typeof startDockerAgents>>;
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
@@ -46,7 +38,7 @@ export async function startDockerAgents(
   }: Forwarding,
   { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   started: AsyncDisposable[],
-): Promise<DockerAgents> {
+) {
   // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
   const { DockerodeEngine } = await import('../docker/dockerode-engine.js');
   const engine = new DockerodeEngine(
@@ -64,40 +56,25 @@ export async function startDockerAgents(
     listed = dockerNetworks;
     creations.note(dockerNetworks);
   };
+  /** By the last list of its networks. */
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
   const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const mirrored = { networks, hosts, registration, newNetworks, ownActions };
-  const mirror = new Mirror({ ...docker, ...mirrored, onListed }, timing);
-  started.push(mirror);
-  await mirror.start();
-
-  const poolSweep = new PoolSweep({ ...docker, pools: ipam, registration });
-  started.push(poolSweep);
-  poolSweep.start();
+  const mirror = await begin(started, new Mirror({ ...docker, ...mirrored, onListed }, timing));
+  const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, registration }));
 
   containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
   const named = { local, follower, sandboxes, hostsFiles, containers };
-  const names = new NamePublisher({ store, engine, ...named, logger });
-  started.push(names);
-  names.start();
+  const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
+  await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const foreignHosts = new ForeignHosts({ ...docker, hostsFiles });
-  started.push(foreignHosts);
-  foreignHosts.start();
-
-  const own = () => ownProblems({ follower, local, registration, changes }, { mirror, names });
-  const problems = new HostProblems({ replica, hostId, logger, own });
-  started.push(problems);
-  await problems.start();
+  const own = () => ownProblems({ follower, local, registration, changes, mirror, names });
+  const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
   const catchingUp = catchUp({ ...docker, local, networks, endpoints, caughtUp: () => names.hintAll() });
-  started.push(catchingUp);
-  if (!isLocalFresh) catchingUp.start();
-
-  const forgotten = new ForgottenEndpoints({ engine, dataplane, local, registration, endpoints, logger });
-  started.push(forgotten);
-  forgotten.start();
+  if (!isLocalFresh) await begin(started, catchingUp);
+  await begin(started, new ForgottenEndpoints({ engine, dataplane, local, registration, endpoints, logger }));
 
   // Added last, so ended first: Docker may hold up a call of the others until the next daemon has answered it.
   started.push({ [Symbol.asyncDispose]: async () => engine.close() });

@@ -1,10 +1,8 @@
-import { hostname } from 'node:os';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
 import { EndpointSandboxes } from '../dns/sandbox/endpoint-sandboxes.js';
 import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/container-directories.js';
 import { HostsFiles } from '../docker/hosts-files.js';
-import type { ReachedAddress } from '../driver/collaborators.js';
 import { Endpoints } from '../driver/endpoints/endpoints.js';
 import { mayBeMirrored, Networks } from '../driver/networks/networks.js';
 import { NewNetworks } from '../driver/networks/new-networks.js';
@@ -12,51 +10,24 @@ import { OwnActions } from '../driver/networks/own-actions.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
-import { Ipam } from '../ipam/ipam.js';
-import type { Holder } from '../model/address.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { createIpam } from './ipam.js';
 import { listReachedAddresses } from './reached-addresses.js';
+import { begin } from './started.js';
 
 /** The parts that answer Docker's calls. */
-export interface Driver {
-  readonly networks: Networks;
-  /** Networks that the mirror has to decide on. */
-  readonly newNetworks: NewNetworks;
-  readonly swarmNetworks: SwarmNetworks;
-  /** Filled by the mirror. */
-  readonly ownActions: OwnActions;
-  readonly endpoints: Endpoints;
-  readonly sandboxes: EndpointSandboxes;
-  readonly hostsFiles: HostsFiles;
-  readonly ipam: Ipam;
-  readonly poolRequests: PoolRequests;
-  /** Addresses outside of their networks that containers of this host must reach. */
-  readonly reached: () => Promise<readonly ReachedAddress[]>;
-}
+export type Driver = Awaited<ReturnType<typeof createDriver>>;
 
 /** Adds what it starts to `started`. */
-export function createDriver(
-  { config, logger, dataplane, hostId, resolvers, pluginId }: Foundation,
-  { replica: store, changes, records, hosts, local, follower, guard, specOf }: Forwarding,
+export async function createDriver(
+  foundation: Foundation,
+  forwarding: Forwarding,
   started: AsyncDisposable[],
-): Driver {
-  const ipam = new Ipam({
-    store,
-    records,
-    host: holderHere(hostId),
-    defaultPools: config.defaultPools,
-    restSeconds: config.restSeconds,
-    reserves: {
-      // None where the store is embedded, which is never away; nor where swarm's manager gives the addresses out.
-      size: config.store === 'embedded' || config.scope === 'global' ? 0 : config.reserve,
-      isPoolHere: (poolKey) =>
-        local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
-      onFailure: (error) => logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
-    },
-  });
-  started.push(ipam);
-  ipam.start();
+) {
+  const { config, logger, dataplane, hostId, resolvers, pluginId } = foundation;
+  const { replica: store, changes, hosts, local, follower, guard, specOf } = forwarding;
+  const ipam = await begin(started, createIpam(foundation, forwarding));
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
   };
@@ -103,14 +74,4 @@ export function createDriver(
   const swarmNetworks = new SwarmNetworks(common);
   const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };
   return { ...networkDriver, ownActions, sandboxes, hostsFiles, ipam, poolRequests, reached };
-}
-
-/** The name is read at each use: it may change. */
-function holderHere(hostId: string): Holder {
-  return {
-    hostId,
-    get hostName() {
-      return hostname();
-    },
-  };
 }

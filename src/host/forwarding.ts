@@ -8,8 +8,7 @@ import type { NetworkRecord } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
-import { namesLastKnown } from './names-last-known.js';
-import { virtualSubnetsOf } from './virtual-subnets.js';
+import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
 export interface Forwarding extends Cluster {

@@ -1,19 +1,48 @@
 /** The parts that exist before the store and the underlay are reached. */
-import type { IdentityClash } from '../agent/hosts/records-owner.js';
+import { ensureHostId, readMachine } from '../agent/hosts/host-identity.js';
+import { IdentityClash } from '../agent/hosts/records-owner.js';
 import type { Config } from '../config/schema.js';
+import { storeSettings } from '../config/store-settings.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
-import type { HostContainers } from '../dns/answers/host-containers.js';
-import type { Zones } from '../dns/answers/zones.js';
-import type { SandboxResolvers } from '../dns/sandbox/resolvers.js';
+import { LinuxDataplane } from '../dataplane/linux-dataplane.js';
+import {
+  ensureSandboxRules,
+  removeSandboxRules,
+  repairSandboxRules,
+} from '../dataplane/sandbox/sandbox-rules.js';
+import { HostContainers } from '../dns/answers/host-containers.js';
+import { Zones } from '../dns/answers/zones.js';
+import { SandboxResolvers } from '../dns/sandbox/resolvers.js';
+import type { KeeperClient } from '../keeper/client/held-sockets.js';
 import type { Logger } from '../observability/logger.js';
+import { ALWAYS_WATCHED, ownershipOf } from '../store/known/own-keys.js';
+import { openStore } from '../store/open-store.js';
+import { FailStaticStore } from '../store/outage/fail-static-store.js';
 import type { Store } from '../store/store.js';
+import { namesLastKnown } from './names-last-known.js';
 
-export interface Foundation {
+const SANDBOX_RULES = {
+  ensure: ensureSandboxRules,
+  repair: repairSandboxRules,
+  remove: removeSandboxRules,
+};
+
+/** What the process is given from outside. */
+export interface Surroundings {
   readonly config: Config;
   readonly logger: Logger;
+  readonly sockets: KeeperClient;
+  readonly version: string;
+  /** Id of the managed plugin that this process is in; undefined: it is in none. */
+  readonly pluginId: string | undefined;
+  /** The host could not be started, and is being started again. */
+  readonly isFailing: () => boolean;
+}
+
+export interface Foundation extends Surroundings, AsyncDisposable {
   readonly store: Store;
   readonly dataplane: Dataplane;
-  /** Filled here; asked by `resolvers`. */
+  /** Filled by the host; asked by `resolvers`. */
   readonly zones: Zones;
   /** Filled by the publisher of names; asked by `resolvers`. */
   readonly containers: HostContainers;
@@ -23,7 +52,40 @@ export interface Foundation {
   /** As `readMachine` of agent/hosts/host-identity.ts. */
   readonly machine: string;
   readonly clash: IdentityClash;
-  readonly version: string;
-  /** Id of the managed plugin that this process is in; undefined: it is in none. */
-  readonly pluginId: string | undefined;
+}
+
+/** Throws what cannot be set right by waiting: a state directory or a file of the configuration that cannot be used. */
+export async function openFoundation(surroundings: Surroundings): Promise<Foundation> {
+  const { config, logger, sockets, isFailing } = surroundings;
+  const hostId = await ensureHostId(config.stateDir);
+  const machine = await readMachine();
+  const store = await openHostsStore(config, hostId, logger);
+  const dataplane = openDataplane(config);
+  const zones = new Zones(namesLastKnown(store, hostId));
+  const zoneOf = (networkId: string) => zones.find(networkId);
+  // A host that cannot start learns nothing beyond what was last known.
+  const isCurrent = (networkId: string) => isFailing() || zones.isCurrent(networkId);
+  const containers = new HostContainers(zoneOf);
+  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
+  const close = async () => {
+    await dataplane[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  };
+  const identity = { hostId, machine, clash: new IdentityClash() };
+  const parts = { ...surroundings, ...identity, store, dataplane, zones, containers, resolvers };
+  return { ...parts, [Symbol.asyncDispose]: close };
+}
+
+function openDataplane({ vtep, interface: name, vxlanPort }: Config): LinuxDataplane {
+  const underlay = vtep ?? name;
+  return new LinuxDataplane({ vxlanPort, ...(underlay !== undefined && { underlay }) });
+}
+
+/** The cluster's store goes on while it is away, by what this host knows. The embedded store is never away. */
+async function openHostsStore(config: Config, hostId: string, logger: Logger): Promise<Store> {
+  const store = await openStore(storeSettings(config));
+  if (config.store === 'embedded') return store;
+  const ownership = ownershipOf(hostId);
+  const options = { stateDirectory: config.stateDir, ownership, always: ALWAYS_WATCHED, logger };
+  return FailStaticStore.open(store, options);
 }

@@ -14,6 +14,7 @@ import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { begin, endAll } from './started.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
   /** As `removeHost` of agent/hosts/host-removal.ts. */
@@ -26,26 +27,25 @@ export async function startHost(foundation: Foundation): Promise<Host> {
   try {
     const forwarding = await startForwarding(foundation, started);
     await foundation.resolvers.adoptHeld();
-    const driver = createDriver(foundation, forwarding, started);
-    startRepairs(foundation, forwarding, driver, started);
+    const driver = await createDriver(foundation, forwarding, started);
+    await begin(started, driftRepairs(foundation, forwarding, driver));
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
-    const dispose = () => disposeAll(started);
+    const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
     return { ...forwarding, ...driver, ...agents, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
-    await disposeAll(started);
+    await endAll(started);
     throw error;
   }
 }
 
-function startRepairs(
+function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
   { local, guard, changes, repairs }: Forwarding,
   { sandboxes }: Driver,
-  started: AsyncDisposable[],
-): void {
-  const drift = new DriftRepairs({
+): DriftRepairs {
+  return new DriftRepairs({
     dataplane,
     local,
     sandboxPathOf: (endpointId) => sandboxes.pathOf(endpointId),
@@ -55,8 +55,6 @@ function startRepairs(
     repairs,
     logger,
   });
-  started.push(drift);
-  drift.start();
 }
 
 function hostRemovalParts(
@@ -70,9 +68,4 @@ function hostRemovalParts(
     return new Ipam({ store, host, records: new RecordReader(logger), defaultPools, restSeconds });
   };
   return { store, hostId, pools, ipamOf, logger };
-}
-
-/** In the reverse order of their start. */
-async function disposeAll(parts: readonly AsyncDisposable[]): Promise<void> {
-  for (const part of [...parts].reverse()) await part[Symbol.asyncDispose]();
 }

@@ -1,10 +1,9 @@
 import type { ZoneSources } from '../dns/answers/zones.js';
 import { endpointRecord } from '../model/endpoint.js';
 import { keys } from '../model/keys.js';
-import { networkRecord } from '../model/network.js';
+import { type NetworkRecord, networkRecord } from '../model/network.js';
 import { findRecord } from '../model/record.js';
 import type { Store } from '../store/store.js';
-import { virtualSubnetsOf } from './virtual-subnets.js';
 
 /**
  * The names as an earlier daemon of this host last knew them, by the state directory; in use until the store has answered.
@@ -25,4 +24,9 @@ export function namesLastKnown(store: Store, hostId: string): ZoneSources {
     isAlive: (id) => id === hostId || (alive?.includes(keys.alive(id)) ?? true),
     isCurrent: () => false,
   };
+}
+
+/** The subnets in which swarm gives services virtual addresses: those of the pools that swarm itself has. */
+export function virtualSubnetsOf(record: NetworkRecord | undefined): string[] {
+  return record?.swarm ? record.pools.map(({ subnet }) => subnet) : [];
 }

@@ -1,16 +1,14 @@
-import type { DockerAgents } from './docker-agents.js';
+import type { Mirror } from '../agent/mirror/mirror.js';
+import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
+interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes'> {
+  readonly mirror: Pick<Mirror, 'problems'>;
+  readonly names: Pick<NamePublisher, 'failures'>;
+}
+
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
-export function ownProblems(
-  {
-    follower,
-    local,
-    registration,
-    changes,
-  }: Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes'>,
-  { mirror, names }: Pick<DockerAgents, 'mirror' | 'names'>,
-): string[] {
+export function ownProblems({ follower, local, registration, changes, mirror, names }: Parts): string[] {
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;

@@ -3,11 +3,11 @@
  * not reach an address that is in a subnet of its network, since it looks for it in the network.
  */
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { HostsView } from '../agent/hosts/hosts-view.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { findHidden } from '../driver/networks/network-plan.js';
-import { IpAddress } from '../inet/ip-address.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 /** If the nameserver is systemd-resolved, Docker gives its containers those of `behind` (moby: resolvconf/path.go). */
@@ -42,21 +42,12 @@ export async function reachProblems({
 async function readNameservers(): Promise<string[]> {
   const own = parseNameservers(await readText(RESOLV_CONF));
   const all = own.includes(RESOLVED.nameserver) ? parseNameservers(await readText(RESOLVED.behind)) : own;
-  return all.filter(isAddress);
+  return all.filter((text) => isIP(text) !== 0);
 }
 
 /** resolv.conf(5); an IPv6 address may have a zone. */
 function parseNameservers(text: string): string[] {
   return [...text.matchAll(/^\s*nameserver\s+([^\s%]+)/gm)].map(([, address = '']) => address);
-}
-
-function isAddress(text: string): boolean {
-  try {
-    IpAddress.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function readText(path: string): Promise<string> {

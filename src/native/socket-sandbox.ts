@@ -37,23 +37,14 @@ const BACKLOG = 511;
 /** Tries to find one port that is free for both UDP and TCP. */
 const PORT_TRIES = 8;
 
-export interface SandboxSockets {
-  readonly udp: number;
-  /** Listens already. */
-  readonly tcp: number;
-  readonly udpPort: number;
-  readonly tcpPort: number;
-}
-
 /** A UDP and a listening TCP socket on 127.0.0.11 in the sandbox, on one free port where there is one. */
-export function openSandboxSockets(sandboxPath: string): SandboxSockets {
+export function openSandboxSockets(sandboxPath: string): { udp: number; tcp: number } {
   return inNamespace(sandboxPath, () => {
     let udp = udpSocket();
     try {
       for (let tried = 1; ; tried++) {
-        const udpPort = boundPort(udp);
-        const tcp = tcpListener(tried < PORT_TRIES ? udpPort : 0);
-        if (tcp !== undefined) return { udp, tcp, udpPort, tcpPort: boundPort(tcp) };
+        const tcp = tcpListener(tried < PORT_TRIES ? boundPort(udp) : 0);
+        if (tcp !== undefined) return { udp, tcp };
         // Opened before the other is closed, so that the kernel gives another port.
         const next = udpSocket();
         closeSync(udp);

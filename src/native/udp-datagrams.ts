@@ -20,7 +20,7 @@ export function peekDatagram(fd: number): Datagram | undefined {
   const flags = LINUX.MSG_PEEK | LINUX.MSG_DONTWAIT;
   const length = recvfrom(fd, message, message.length, flags, address, addressLength);
   if (length < 0) return undefined;
-  return { message: copy(message, length), sender: copy(address, ADDRESS_BYTES) };
+  return { message: Buffer.from(message.subarray(0, length)), sender: Buffer.from(address) };
 }
 
 /** Takes the one that was peeked at off the socket. */
@@ -31,10 +31,4 @@ export function dropDatagram(fd: number): void {
 /** False when it was not sent: a firewall forbids it, or the socket is full of what was sent before. */
 export function sendDatagram(fd: number, content: Buffer, to: SocketAddress): boolean {
   return sendto(fd, content, content.length, LINUX.MSG_DONTWAIT, to, ADDRESS_BYTES) >= 0;
-}
-
-function copy(from: Buffer, length: number): Buffer {
-  const to = Buffer.allocUnsafe(length);
-  from.copy(to, 0, 0, length);
-  return to;
 }

@@ -33,8 +33,3 @@ export const requestAddressRequest = z.object({ PoolID: poolId, Address: optiona
 export type RequestAddressRequest = z.infer<typeof requestAddressRequest>;
 
 export const releaseAddressRequest = z.object({ PoolID: poolId, Address: z.string().min(1).max(1024) });
-
-export interface IpamCapabilities {
-  RequiresMACAddress: boolean;
-  RequiresRequestReplay: boolean;
-}

@@ -22,15 +22,13 @@ const ipamDataList = z
 
 export const gwAllocCheckRequest = z.object({ Options: optionMap });
 
+/** Of AllocateNetwork too, which has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
 export const createNetworkRequest = z.object({
   NetworkID: dockerId,
   Options: optionMap,
   IPv4Data: ipamDataList,
   IPv6Data: ipamDataList,
 });
-
-/** AllocateNetwork has string options: the `-o` map itself (moby: api.go AllocateNetworkRequest). */
-export const allocateNetworkRequest = createNetworkRequest;
 
 export const networkRequest = z.object({ NetworkID: dockerId });
 
@@ -52,20 +50,4 @@ export const joinRequest = z.object({
   Options: optionMap,
 });
 
-export const externalConnectivityRequest = z.object({
-  NetworkID: dockerId,
-  EndpointID: dockerId,
-  Options: optionMap,
-});
-
 export const discoveryRequest = z.object({ DiscoveryType: z.number().int(), DiscoveryData: z.unknown() });
-
-export interface NetworkDriverCapabilities {
-  Scope: 'local' | 'global';
-  ConnectivityScope: 'local' | 'global';
-  GwAllocChecker: boolean;
-}
-
-export interface JoinResponse {
-  InterfaceName: { SrcName: string; DstPrefix: string };
-}

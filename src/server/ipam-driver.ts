@@ -15,7 +15,7 @@ import { parsePoolId } from '../ipam/hold.js';
 import type { Ipam } from '../ipam/ipam.js';
 import { ADDRESS_SPACES, parseAddressSpace, parsePoolKey } from '../model/pool.js';
 import * as wire from '../protocol/ipam-driver.js';
-import { type Call, command, method, type RpcMethod } from './method.js';
+import { type Call, method, type RpcMethod } from './method.js';
 import type { Ready, Scope } from './network-driver.js';
 
 export interface IpamDriverParts {
@@ -28,7 +28,7 @@ export interface IpamDriverParts {
 }
 
 /** No replay: what was given out stands in the store. No MAC needed: xnet derives it from the address. */
-const CAPABILITIES: wire.IpamCapabilities = { RequiresMACAddress: false, RequiresRequestReplay: false };
+const CAPABILITIES = { RequiresMACAddress: false, RequiresRequestReplay: false };
 
 const DEFAULT_SPACES = {
   LocalDefaultAddressSpace: ADDRESS_SPACES.local,
@@ -39,18 +39,18 @@ export function ipamDriverMethods(scope: Scope, ready: Ready<IpamDriverParts>): 
   return [
     { name: 'IpamDriver.GetCapabilities', handle: () => CAPABILITIES },
     { name: 'IpamDriver.GetDefaultAddressSpaces', handle: () => DEFAULT_SPACES },
-    method('IpamDriver.RequestPool', wire.requestPoolRequest, async (request, _signal, call) =>
+    method('IpamDriver.RequestPool', wire.requestPoolRequest, async (request, call) =>
       requestPool(scope, request, call, await ready()),
     ),
-    command('IpamDriver.ReleasePool', wire.releasePoolRequest, async ({ PoolID }) => {
+    method('IpamDriver.ReleasePool', wire.releasePoolRequest, async ({ PoolID }) => {
       const { ipam, poolRequests } = await ready();
       poolRequests.forget(holdOf(PoolID));
       await ipam.releasePool(PoolID);
     }),
-    method('IpamDriver.RequestAddress', wire.requestAddressRequest, async (request, _signal, call) =>
+    method('IpamDriver.RequestAddress', wire.requestAddressRequest, async (request, call) =>
       requestAddress(request, call, await ready()),
     ),
-    command('IpamDriver.ReleaseAddress', wire.releaseAddressRequest, async ({ PoolID, Address }) => {
+    method('IpamDriver.ReleaseAddress', wire.releaseAddressRequest, async ({ PoolID, Address }) => {
       const { ipam, endpoints } = await ready();
       const { boundTo } = await ipam.releaseAddress(PoolID, parseAddress(Address));
       if (boundTo !== undefined) await endpoints.deleteUnlessJoined(boundTo);

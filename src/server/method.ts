@@ -8,35 +8,23 @@ export interface RpcMethod {
   readonly name: string;
   /** Absent: the method takes no body. */
   readonly request?: z.ZodType;
-  handle(request: never, signal: AbortSignal, call: Call): object | Promise<object>;
+  /** The answer; undefined: it is done, and there is nothing to say. */
+  handle(request: never, call: Call): object | Promise<object | undefined>;
 }
-
-/** `signal` fires when the call has taken too long, and Docker has that for its answer. */
-type Handler<Request, Result> = (request: Request, signal: AbortSignal, call: Call) => Promise<Result>;
 
 /** A method whose handler gets what `request` makes of the body. */
 export function method<Schema extends z.ZodType>(
   name: string,
   request: Schema,
-  handle: Handler<z.infer<Schema>, object>,
+  handle: (request: z.infer<Schema>, call: Call) => Promise<object | undefined>,
 ): RpcMethod {
   return { name, request, handle };
 }
 
-/** A method with an empty answer: it is done. */
-export function command<Schema extends z.ZodType>(
-  name: string,
-  request: Schema,
-  handle: Handler<z.infer<Schema>, void>,
-): RpcMethod {
-  return method(name, request, async (...call) => {
-    await handle(...call);
-    return {};
-  });
-}
-
 /** A call as its handler knows it. */
 export interface Call {
+  /** Fires when the call has taken too long, and Docker has that for its answer. */
+  readonly signal: AbortSignal;
   /** 16 random hex digits; the same when the call is repeated. */
   readonly id: string;
   /** A daemon before this one may have done any part of the work. */
@@ -47,8 +35,8 @@ export interface Call {
 export const CALL_HEADER = 'x-xnet-call';
 
 /** The call of a request with this header. Without a keeper, or with another's header, it is a new one. */
-export function parseCall(header: string | undefined): Call {
+export function parseCall(header: string | undefined, signal: AbortSignal): Call {
   const [, id, repeats] = /^([0-9a-f]{16}) (\d+)$/.exec(header ?? '') ?? [];
-  if (id === undefined) return { id: randomBytes(8).toString('hex'), repeated: false };
-  return { id, repeated: Number(repeats) > 0 };
+  if (id === undefined) return { id: randomBytes(8).toString('hex'), repeated: false, signal };
+  return { id, repeated: Number(repeats) > 0, signal };
 }

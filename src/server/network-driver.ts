@@ -5,15 +5,15 @@ import type { Networks } from '../driver/networks/networks.js';
 import type { SwarmNetworks } from '../driver/swarm-networks.js';
 import { XnetError } from '../errors.js';
 import * as wire from '../protocol/network-driver.js';
-import { command, method, type RpcMethod } from './method.js';
+import { method, type RpcMethod } from './method.js';
 
 /**
  * Local scope: a network is this Docker's own, and its ids differ from host to host; xnet ties them together.
  * Global scope: on a swarm node only managers create networks, for all nodes, under one id.
  */
-export type Scope = wire.NetworkDriverCapabilities['Scope'];
+export type Scope = 'local' | 'global';
 
-interface Driver {
+export interface NetworkDriverParts {
   readonly networks: Networks;
   readonly swarmNetworks: SwarmNetworks;
   readonly endpoints: Endpoints;
@@ -36,12 +36,12 @@ const INTERFACE_PREFIX = 'eth';
  */
 export function networkDriverMethods(
   scope: Scope,
-  ready: Ready<Driver>,
+  ready: Ready<NetworkDriverParts>,
   gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
-  const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true } as const;
+  const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true };
   return [
-    { name: 'NetworkDriver.GetCapabilities', handle: (): wire.NetworkDriverCapabilities => capabilities },
+    { name: 'NetworkDriver.GetCapabilities', handle: () => capabilities },
     // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
     method('NetworkDriver.GwAllocCheck', wire.gwAllocCheckRequest, async () => {
       await gatewayBridge();
@@ -54,9 +54,9 @@ export function networkDriverMethods(
   ];
 }
 
-function networkMethods(ready: Ready<Driver>): RpcMethod[] {
+function networkMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
-    command('NetworkDriver.CreateNetwork', wire.createNetworkRequest, async (request) => {
+    method('NetworkDriver.CreateNetwork', wire.createNetworkRequest, async (request) => {
       const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
       const { networks } = await ready();
       await networks.create({
@@ -71,22 +71,22 @@ function networkMethods(ready: Ready<Driver>): RpcMethod[] {
         })),
       });
     }),
-    command('NetworkDriver.DeleteNetwork', wire.networkRequest, async ({ NetworkID }) => {
+    method('NetworkDriver.DeleteNetwork', wire.networkRequest, async ({ NetworkID }) => {
       await (await ready()).networks.delete(NetworkID);
     }),
   ];
 }
 
 /** What swarm's managers ask. They free also what was allocated under another scope. */
-function managerMethods(scope: Scope, ready: Ready<Driver>): RpcMethod[] {
+function managerMethods(scope: Scope, ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
-    method('NetworkDriver.AllocateNetwork', wire.allocateNetworkRequest, async (request) => {
+    method('NetworkDriver.AllocateNetwork', wire.createNetworkRequest, async (request) => {
       if (scope !== 'global') throw notAManagers();
       const subnets = [...request.IPv4Data, ...request.IPv6Data].map(({ Pool }) => Pool);
       const allocation = { dockerNetworkId: request.NetworkID, options: request.Options, subnets };
       return { Options: await (await ready()).swarmNetworks.allocate(allocation) };
     }),
-    command('NetworkDriver.FreeNetwork', wire.networkRequest, async ({ NetworkID }) => {
+    method('NetworkDriver.FreeNetwork', wire.networkRequest, async ({ NetworkID }) => {
       await (await ready()).swarmNetworks.free(NetworkID);
     }),
   ];
@@ -101,9 +101,9 @@ function notAManagers(): XnetError {
   );
 }
 
-function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
+function endpointMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
   return [
-    method('NetworkDriver.CreateEndpoint', wire.createEndpointRequest, async (request, signal) => {
+    method('NetworkDriver.CreateEndpoint', wire.createEndpointRequest, async (request, { signal }) => {
       const given = request.Interface;
       const { endpoints } = await ready();
       const wanted = {
@@ -116,7 +116,7 @@ function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
       // Only what Docker did not give: repeating its own values is an error to it.
       return { Interface: given?.MacAddress ? {} : { MacAddress: mac } };
     }),
-    method('NetworkDriver.Join', wire.joinRequest, async (request): Promise<wire.JoinResponse> => {
+    method('NetworkDriver.Join', wire.joinRequest, async (request) => {
       const { endpoints } = await ready();
       const joined = await endpoints.join(request.NetworkID, request.EndpointID, request.SandboxKey);
       return { InterfaceName: { SrcName: joined.interfaceName, DstPrefix: INTERFACE_PREFIX } };
@@ -126,10 +126,10 @@ function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
       return { Value: {} };
     }),
     // The interface is still in the container; DeleteEndpoint comes when Docker has taken it out.
-    command('NetworkDriver.Leave', wire.endpointRequest, async ({ EndpointID }) => {
+    method('NetworkDriver.Leave', wire.endpointRequest, async ({ EndpointID }) => {
       await (await ready()).endpoints.leave(EndpointID);
     }),
-    command('NetworkDriver.DeleteEndpoint', wire.endpointRequest, async ({ EndpointID }) => {
+    method('NetworkDriver.DeleteEndpoint', wire.endpointRequest, async ({ EndpointID }) => {
       await (await ready()).endpoints.delete(EndpointID);
     }),
   ];
@@ -139,9 +139,9 @@ function endpointMethods(ready: Ready<Driver>): RpcMethod[] {
 function emptyMethods(): RpcMethod[] {
   const nothing = async () => undefined;
   return [
-    command('NetworkDriver.ProgramExternalConnectivity', wire.externalConnectivityRequest, nothing),
-    command('NetworkDriver.RevokeExternalConnectivity', wire.endpointRequest, nothing),
-    command('NetworkDriver.DiscoverNew', wire.discoveryRequest, nothing),
-    command('NetworkDriver.DiscoverDelete', wire.discoveryRequest, nothing),
+    method('NetworkDriver.ProgramExternalConnectivity', wire.endpointRequest, nothing),
+    method('NetworkDriver.RevokeExternalConnectivity', wire.endpointRequest, nothing),
+    method('NetworkDriver.DiscoverNew', wire.discoveryRequest, nothing),
+    method('NetworkDriver.DiscoverDelete', wire.discoveryRequest, nothing),
   ];
 }

@@ -15,19 +15,13 @@ import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { LogFields, Logger } from '../observability/logger.js';
-import { CALL_HEADER, type Call, parseCall, type RpcMethod } from './method.js';
+import { CALL_HEADER, parseCall, type RpcMethod } from './method.js';
 
-/** The handshake of a Docker plugin: what it implements. Answered at once, whatever else is down. */
-export function pluginMethods(): RpcMethod[] {
-  return [{ name: 'Plugin.Activate', handle: () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }) }];
-}
-
-export interface RpcSettings {
-  readonly methods: readonly RpcMethod[];
-  readonly logger: Logger;
-  /** Docker itself never gives up waiting, and holds locks meanwhile. */
-  readonly deadlineMs: number;
-}
+/**
+ * Time limit of a call. Docker itself has none, and holds locks while it waits. Only slow machines need this long; a call that
+ * fails is answered sooner.
+ */
+const RPC_DEADLINE_MS = 60_000;
 
 /** Far above what Docker sends. The keeper refuses what is over 2 MB before it is read whole. */
 const BODY_LIMIT = '1mb';
@@ -40,8 +34,8 @@ const EVENTS = ['CreateNetwork', 'DeleteNetwork', 'AllocateNetwork', 'FreeNetwor
 /** A call that took as long is worth a line, whatever it was. */
 const SLOW_MS = 1000;
 
-export function createRpcServer(settings: RpcSettings): Server {
-  const server = createServer(createRpcApp(settings));
+export function createRpcServer(methods: readonly RpcMethod[], logger: Logger): Server {
+  const server = createServer(createRpcApp(methods, logger));
   // Root alone can call, and the keeper waits on a caller's behalf: there is nobody to be cut off for slowness.
   server.requestTimeout = 0;
   server.headersTimeout = 0;
@@ -56,8 +50,7 @@ export async function closeServer(server: Server): Promise<void> {
   clearInterval(sweep);
 }
 
-function createRpcApp(settings: RpcSettings): Express {
-  const { methods, logger } = settings;
+function createRpcApp(methods: readonly RpcMethod[], logger: Logger): Express {
   const app = express();
   app.disable('x-powered-by');
   // One call on a connection: a call that came on an idle one in the moment that we close it would be lost, and
@@ -69,7 +62,7 @@ function createRpcApp(settings: RpcSettings): Express {
   });
   app.use(express.text({ type: () => true, limit: BODY_LIMIT }));
   for (const method of methods) {
-    app.post(`/${method.name}`, async (request, response) => answer(method, request, response, settings));
+    app.post(`/${method.name}`, async (request, response) => answer(method, request, response, logger));
   }
   app.use((request, response) => {
     logger.warn('unknown method', { path: request.path.slice(0, 200) });
@@ -83,37 +76,25 @@ async function answer(
   method: RpcMethod,
   request: Request,
   response: Response,
-  { logger, deadlineMs }: RpcSettings,
+  logger: Logger,
 ): Promise<void> {
   const started = performance.now();
   const body = typeof request.body === 'string' ? request.body : '';
-  const call = parseCall(request.get(CALL_HEADER));
+  const abort = new AbortController();
+  const call = parseCall(request.get(CALL_HEADER), abort.signal);
   const fields: Record<string, unknown> = call.repeated ? { repeated: true } : {};
   try {
-    const result = await run(method, body, { call, fields, deadlineMs });
-    response.json(result);
+    const parsed = method.request ? parseBody(method.name, method.request, body) : {};
+    Object.assign(fields, idsOf(parsed));
+    const work = Promise.resolve(method.handle(parsed as never, call));
+    const result = await withDeadline(work, RPC_DEADLINE_MS, `${method.name} on this host`);
+    response.json(result ?? {});
     logAnswer(logger, method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
   } catch (error: unknown) {
+    abort.abort();
     const status = error instanceof UnreadableRequest ? 400 : 200;
     response.status(status).json({ [status === 400 ? 'Err' : errorKey(method)]: errorMessage(error) });
     logFailure(logger, method.name, { ...fields, ms: elapsed(started) }, error);
-  }
-}
-
-async function run(
-  method: RpcMethod,
-  body: string,
-  { call, fields, deadlineMs }: { call: Call; fields: Record<string, unknown>; deadlineMs: number },
-): Promise<object> {
-  const request = method.request ? parseBody(method.name, method.request, body) : {};
-  Object.assign(fields, idsOf(request));
-  const abort = new AbortController();
-  try {
-    const work = Promise.resolve(method.handle(request as never, abort.signal, call));
-    return await withDeadline(work, deadlineMs, `${method.name} on this host`);
-  } catch (error: unknown) {
-    abort.abort();
-    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Patience } from '../../concurrency/patience.js';
+import type { Patience } from '../../concurrency/deadline.js';
 import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';

@@ -3,7 +3,7 @@
  * and repairs drift. Traffic goes on while the store is away: nothing is removed because the store does not answer. Not
  * in here: how the kernel is changed (src/dataplane/).
  */
-import { type Patience, waitForWork } from '../../concurrency/patience.js';
+import { type Patience, waitForWork } from '../../concurrency/deadline.js';
 import type { NetworkSpec } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
 import type { EndpointRecord } from '../../model/endpoint.js';

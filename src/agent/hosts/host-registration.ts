@@ -1,5 +1,5 @@
 import { sleep } from '../../concurrency/deadline.js';
-import { Limit } from '../../concurrency/limit.js';
+import { limitTo } from '../../concurrency/limit.js';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
@@ -37,7 +37,7 @@ export class HostRegistration implements AsyncDisposable {
   /** Registers whenever there is no lease. */
   readonly #sweep: Sweep;
   /** Writes of the record, one after the other. */
-  readonly #writes = new Limit(1);
+  readonly #writes = limitTo(1);
   /** In this process. */
   #wasRegistered = false;
   /** Undefined while this host is not registered. */
@@ -80,7 +80,7 @@ export class HostRegistration implements AsyncDisposable {
 
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
-    await this.#writes.run(async () => {
+    await this.#writes(async () => {
       const host = { ...this.host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
       const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
       await changeRecord(this.store, keys.host(host.id), hostRecord, change);
@@ -93,7 +93,7 @@ export class HostRegistration implements AsyncDisposable {
    * alive has the address; after a failure the next registration writes the change.
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
-    await this.#writes.run(async () => {
+    await this.#writes(async () => {
       this.host = { ...this.host, ...fields };
       // While there is none, it is being registered.
       if (!this.#lease || this.#hasLeft) return;
@@ -179,7 +179,7 @@ export class HostRegistration implements AsyncDisposable {
     if (this.#lease || this.#hasLeft) return;
     const lease = await this.store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
-      await this.#writes.run(async () => {
+      await this.#writes(async () => {
         const { host, before } = await this.#write(lease);
         this.host = host;
         this.#owner.noteRegistered(before, host);

@@ -1,4 +1,4 @@
-import { Limit } from '../../concurrency/limit.js';
+import { limitTo } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { EngineEvent } from '../../docker/engine.js';
 import { errorMessage, isXnetError } from '../../errors.js';
@@ -135,8 +135,8 @@ export class Mirror extends Sweep {
   async #applyAll(steps: readonly MirrorStep[], database: string): Promise<void> {
     const planned = new Set(steps.map(stepKey));
     for (const key of this.#tried.keys()) if (!planned.has(key)) this.#tried.delete(key);
-    const limit = new Limit(STEPS_AT_ONCE);
-    await Promise.all(steps.map((step) => limit.run(() => this.#apply(step, database))));
+    const limit = limitTo(STEPS_AT_ONCE);
+    await Promise.all(steps.map((step) => limit(() => this.#apply(step, database))));
   }
 
   async #apply(step: MirrorStep, database: string): Promise<void> {

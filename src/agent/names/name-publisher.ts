@@ -3,7 +3,7 @@
  * networks of other drivers. Never on the path of a call of Docker's. Not in here: answers to queries (src/dns/).
  */
 import { isDeepStrictEqual } from 'node:util';
-import { Limit } from '../../concurrency/limit.js';
+import { limitTo } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '../../docker/engine.js';
 import type { HostsFiles } from '../../docker/hosts-files.js';
@@ -58,7 +58,7 @@ export class NamePublisher implements AsyncDisposable {
   readonly #sweepMs: number;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
-  readonly #limit = new Limit(INSPECTIONS_AT_ONCE);
+  readonly #limit = limitTo(INSPECTIONS_AT_ONCE);
   /** Containers being looked at -> true when another look was requested during this one. */
   readonly #looking = new Map<string, boolean>();
   readonly #failed = new Set<string>();
@@ -120,7 +120,7 @@ export class NamePublisher implements AsyncDisposable {
     }
     this.#looking.set(containerId, false);
     this.parts.containers.expect(containerId);
-    const work = this.#limit.run(() => this.#look(containerId)).finally(() => this.#work.delete(work));
+    const work = this.#limit(() => this.#look(containerId)).finally(() => this.#work.delete(work));
     this.#work.add(work);
   }
 

@@ -1,4 +1,4 @@
-import { Limit } from '../../concurrency/limit.js';
+import { limitTo } from '../../concurrency/limit.js';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
 import type { DockerContainer, Engine } from '../../docker/engine.js';
@@ -103,11 +103,9 @@ export class ForgottenEndpoints extends Sweep {
   /** Waits for all container starts under way. Resolves to the ids of all endpoints that Docker has. */
   async #awaitStarts(): Promise<ReadonlySet<string>> {
     const { engine } = this.#parts;
-    const limit = new Limit(INSPECTIONS_AT_ONCE);
+    const limit = limitTo(INSPECTIONS_AT_ONCE);
     const containers = await engine.listContainers({ all: true });
-    const inspected = await Promise.all(
-      containers.map(({ id }) => limit.run(() => engine.inspectContainer(id))),
-    );
+    const inspected = await Promise.all(containers.map(({ id }) => limit(() => engine.inspectContainer(id))));
     return new Set(inspected.flatMap((container) => (container ? endpointIdsOf(container) : [])));
   }
 

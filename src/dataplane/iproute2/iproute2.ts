@@ -3,7 +3,7 @@
  * failures come back with the line and the kernel's words. Nothing else of xnet reads what iproute2 prints.
  */
 import type { z } from 'zod';
-import { Limit } from '../../concurrency/limit.js';
+import { type Limit, limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { OwnWork } from './own-work.js';
 import { runProgram } from './program.js';
@@ -48,7 +48,7 @@ const INTERRUPTED = /^Dump was interrupted and may be inconsistent\.\n?/m;
 const MOST_DUMPS = 3;
 
 export class Iproute2 {
-  readonly #limits: Record<Lane, Limit> = { main: new Limit(CONCURRENCY), removal: new Limit(CONCURRENCY) };
+  readonly #limits: Record<Lane, Limit> = { main: limitTo(CONCURRENCY), removal: limitTo(CONCURRENCY) };
   readonly #standing = new StandingPrograms();
 
   /** `hostNamespace` names the namespace that `undefined` stands for; default: the one this process is in. */
@@ -70,7 +70,7 @@ export class Iproute2 {
   ): Promise<readonly BatchFailure[]> {
     if (lines.length === 0) return [];
     for (const line of lines) assertPlain(line);
-    return this.#limits[lane].run(async () => {
+    return this.#limits[lane](async () => {
       const run =
         namespace === undefined
           ? this.#runOnce(program, lines)
@@ -94,7 +94,7 @@ export class Iproute2 {
 
   /** Runs one command outside a batch, as `ip netns add`. Throws like `batch`. */
   async run(args: readonly string[], tolerate?: (failure: BatchFailure) => boolean): Promise<void> {
-    await this.#limits.main.run(async () => {
+    await this.#limits.main(async () => {
       const { command, exitCode, stderr } = await runProgram('ip', args);
       const failure = { line: args.join(' '), words: plainWords(stderr) };
       if (exitCode !== 0 && !tolerate?.(failure)) throw failed(command, failure);
@@ -108,7 +108,7 @@ export class Iproute2 {
     args: readonly string[],
     schema: z.ZodType<T[]>,
   ): Promise<T[]> {
-    return this.#limits.main.run(async () => {
+    return this.#limits.main(async () => {
       for (let tries = 1; ; tries += 1) {
         const { command, json, isWhole } =
           namespace === undefined

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import { Limit } from '../../concurrency/limit.js';
+import { limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
 import type { OwnWork } from '../iproute2/own-work.js';
@@ -26,7 +26,7 @@ const MOST_TRIES = 3;
  * is not what it was given.
  */
 export class GuardedFilter {
-  readonly #limit = new Limit(1);
+  readonly #limit = limitTo(1);
   /** What was set last, and what nft printed of it; no text: there was no table to be. */
   #last: { readonly lines: readonly string[]; readonly text: string | undefined } | undefined;
 
@@ -39,7 +39,7 @@ export class GuardedFilter {
   /** As Dataplane.setTunnelFilter. Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
   async set(filter: TunnelFilter): Promise<readonly Repair[]> {
     const lines = tunnelFilterLines(filter, this.port);
-    return this.#limit.run(async () => {
+    return this.#limit(async () => {
       const last = isDeepStrictEqual(lines, this.#last?.lines) ? this.#last : undefined;
       const repairs = last ? diffTable(await this.#read(), last.text) : [];
       if (!last || repairs.length > 0) await this.ownWork.run(TUNNEL_FILTER, () => this.#apply(lines));

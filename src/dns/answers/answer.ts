@@ -27,8 +27,7 @@ export function answerQuery(
   random: () => number,
 ): Answer {
   const query = parseQuery(packet);
-  if (query === 'drop') return 'drop';
-  if (query === 'unusual') return 'forward';
+  if (typeof query === 'string') return query;
   for (const { find, toAnswers } of lookUpsOf(query)) {
     const found = findInAll(possible, find);
     if (found === 'wait') return 'wait';

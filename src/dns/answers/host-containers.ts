@@ -3,7 +3,7 @@
  * the names in Docker's networks of this host alone. From these and the zones of xnet's networks comes what a
  * container's queries are answered from.
  */
-
+import { EventEmitter, once } from 'node:events';
 import type { DockerContainer, InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
 import type { ZoneOf } from '../collaborators.js';
 import {
@@ -15,7 +15,7 @@ import {
   type Scope,
   type Scopes,
 } from './scope.js';
-import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
+import { NetworkZone, type ZoneEndpoint } from './zone.js';
 
 /** A container, running or not. */
 export type HostContainer = Pick<
@@ -62,10 +62,10 @@ export class HostContainers {
   readonly #expected = new Set<string>();
   /** Of Docker's networks of this host, by name; undefined since a container in them changed. */
   readonly #zones = new Map<string, NetworkZone>();
-  readonly #waiting = new Set<() => void>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
   #clusterNetwork: ClusterNetworkOf = () => undefined;
-  /** Whether Docker has listed its containers; `unreachable`: it could not be asked. */
-  #listed: 'not yet' | 'unreachable' | 'once' = 'not yet';
+  /** Docker has listed its containers, or could not be asked. */
+  #hasLooked = false;
   readonly #lookEndsMs = performance.now() + FIRST_LOOK_MS;
 
   constructor(private readonly zoneOf: ZoneOf) {}
@@ -82,14 +82,14 @@ export class HostContainers {
       (container) => !isAsKnown(container, this.#containers.get(container.id)),
     );
     for (const { id } of changed) this.expect(id);
-    this.#listed = 'once';
+    this.#hasLooked = true;
     this.#changed();
     return changed;
   }
 
   /** Docker cannot be asked which containers there are. */
   unreachable(): void {
-    if (this.#listed === 'not yet') this.#listed = 'unreachable';
+    this.#hasLooked = true;
     this.#changed();
   }
 
@@ -136,19 +136,12 @@ export class HostContainers {
 
   /** Resolves at the next change of what is known here, or when `timeoutMs` have passed. */
   async change(timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, timeoutMs).unref();
-      this.#waiting.add(done);
-    });
+    const signal = AbortSignal.timeout(Math.ceil(timeoutMs));
+    await once(this.#changes, 'change', { signal }).catch(() => undefined);
   }
 
   get #isLooking(): boolean {
-    return this.#listed === 'not yet' && performance.now() < this.#lookEndsMs;
+    return !this.#hasLooked && performance.now() < this.#lookEndsMs;
   }
 
   /** Whether it may be the one that has just been started in a sandbox with these networks. */
@@ -213,7 +206,7 @@ export class HostContainers {
   }
 
   #changed(): void {
-    for (const done of [...this.#waiting]) done();
+    this.#changes.emit('change');
   }
 }
 
@@ -225,7 +218,7 @@ function zoneEndpoints({ id, name, exposedPorts, places }: Known, network: strin
       addresses,
       names: [...names, id.slice(0, 12)],
       containerName: name,
-      ports: exposedPorts.filter(isZonePort),
+      ports: exposedPorts,
       alive: true,
     }));
 }

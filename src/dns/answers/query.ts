@@ -31,21 +31,21 @@ export interface Query {
 }
 
 /**
- * `drop`: nothing that could be passed on or answered. `unusual`: not of the one form we answer (one question,
+ * `drop`: nothing that could be passed on or answered. `forward`: not of the one form we answer (one question,
  * class IN, plain query, at most an OPT record of version 0 besides); Docker's resolver shall judge.
  */
-export function parseQuery(packet: Buffer): Query | 'drop' | 'unusual' {
+export function parseQuery(packet: Buffer): Query | 'drop' | 'forward' {
   if (packet.length < HEADER_BYTES) return 'drop';
   const flags = packet.readUInt16BE(2);
   if (flags & FLAG.QR) return 'drop';
   const additionals = packet.readUInt16BE(10);
   const isPlain = (flags & (FLAG.OPCODE | FLAG.TC | FLAG.RCODE)) === 0;
   const isOneQuestion = packet.readUInt16BE(4) === 1 && packet.readUInt32BE(6) === 0;
-  if (!isPlain || !isOneQuestion || additionals > 1) return 'unusual';
+  if (!isPlain || !isOneQuestion || additionals > 1) return 'forward';
   const question = readQuestion(packet);
-  if (!question) return 'unusual';
+  if (!question) return 'forward';
   const edns = additionals === 0 ? undefined : readOpt(packet, HEADER_BYTES + question.bytes.length);
-  if (additionals > 0 && !edns) return 'unusual';
+  if (additionals > 0 && !edns) return 'forward';
   return {
     id: packet.readUInt16BE(0),
     flags,

@@ -7,11 +7,8 @@ import { Prefix } from '../../inet/prefix.js';
 
 export interface ZonePort {
   readonly port: number;
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-}
-
-export function isZonePort(port: { readonly port: number; readonly protocol: string }): port is ZonePort {
-  return ['tcp', 'udp', 'sctp'].includes(port.protocol);
+  /** `tcp`, `udp` or `sctp`. */
+  readonly protocol: string;
 }
 
 export interface ZoneEndpoint {

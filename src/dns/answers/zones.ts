@@ -1,6 +1,6 @@
 /** The zones of the networks that this host follows, made from their endpoints' records when first asked for. */
 import type { EndpointRecord } from '../../model/endpoint.js';
-import { isZonePort, NetworkZone, type ZoneEndpoint } from './zone.js';
+import { NetworkZone, type ZoneEndpoint } from './zone.js';
 
 export interface ZoneSources {
   /** The endpoints of a network on all hosts; undefined while they are not known. */
@@ -74,7 +74,7 @@ function zoneEndpoint({ addresses, names }: EndpointRecord, alive: boolean): Zon
     addresses,
     names: names?.names ?? [],
     containerName: names?.container,
-    ports: (names?.ports ?? []).filter(isZonePort),
+    ports: names?.ports ?? [],
     alive,
   };
 }

@@ -13,13 +13,12 @@ const READY_MS = 20_000;
 interface Stay {
   readonly networkId: string;
   readonly sandboxPath: string;
-  readonly entered: Promise<void>;
+  /** Resolves when the sandbox has its resolver; undefined: names are not answered there. */
+  entered: Promise<void> | undefined;
 }
 
 export class EndpointSandboxes {
   readonly #stays = new Map<string, Stay>();
-  /** Of every endpoint in a sandbox, also where names are not answered. */
-  readonly #paths = new Map<string, string>();
 
   constructor(
     private readonly resolvers: SandboxResolvers,
@@ -31,59 +30,57 @@ export class EndpointSandboxes {
    * namespace is at the path (Docker before 28 makes it after Join). Idempotent.
    */
   enter({ id, networkId }: { readonly id: string; readonly networkId: string }, sandboxPath: string): void {
-    this.#paths.set(id, sandboxPath);
-    if (this.#stays.get(id)?.sandboxPath === sandboxPath) return;
-    const entered = this.#enter(id, networkId, sandboxPath);
-    this.#stays.set(id, { networkId, sandboxPath, entered });
+    const known = this.#stays.get(id);
+    if (known?.entered !== undefined && known.sandboxPath === sandboxPath) return;
+    const stay: Stay = { networkId, sandboxPath, entered: undefined };
+    stay.entered = this.#enter(id, stay);
+    this.#stays.set(id, stay);
   }
 
   /** Resolves when the endpoint's sandbox has its resolver, or will not get one in time. Never rejects. */
   async ready(endpointId: string): Promise<void> {
-    const stay = this.#stays.get(endpointId);
-    if (stay) await raceLimit(stay.entered, (decided) => sleepRunning(READY_MS, decided));
+    const entered = this.#stays.get(endpointId)?.entered;
+    if (entered !== undefined) await raceLimit(entered, (decided) => sleepRunning(READY_MS, decided));
   }
 
   /** Whether the names of its network are answered in the endpoint's sandbox, as far as it went well. */
   has(endpointId: string): boolean {
-    return this.#stays.has(endpointId);
+    return this.#stays.get(endpointId)?.entered !== undefined;
   }
 
   /** The sandbox of the endpoint; undefined: in none, or not known to this daemon yet. */
   pathOf(endpointId: string): string | undefined {
-    return this.#paths.get(endpointId);
+    return this.#stays.get(endpointId)?.sandboxPath;
   }
 
   /** Unknown is success. Goes on behind: queries under way are still answered. */
   leave(endpointId: string): void {
-    this.#paths.delete(endpointId);
     const stay = this.#stays.get(endpointId);
-    if (!stay) return;
     this.#stays.delete(endpointId);
-    void this.#leave(stay);
+    if (stay?.entered !== undefined) void this.#leave(stay);
   }
 
   /** After it has entered: a resolver that comes later than it was given up would stay. */
   async #leave({ networkId, sandboxPath, entered }: Stay): Promise<void> {
     await entered;
-    const others = [...this.#stays.values()];
+    const others = [...this.#stays.values()].filter((other) => other.entered !== undefined);
     if (others.some((other) => other.sandboxPath === sandboxPath && other.networkId === networkId)) return;
     await this.resolvers.detach(sandboxPath, networkId);
   }
 
-  async #enter(endpointId: string, networkId: string, sandboxPath: string): Promise<void> {
-    const attached = (await isNamespace(sandboxPath))
-      ? await this.resolvers.attach(sandboxPath, networkId)
-      : undefined;
-    if (attached?.installed) return;
+  async #enter(endpointId: string, stay: Stay): Promise<void> {
+    const { sandboxPath, networkId } = stay;
+    const isThere = await isNamespace(sandboxPath);
+    const reason = isThere ? await this.resolvers.attach(sandboxPath, networkId) : undefined;
+    if (isThere && reason === undefined) return;
     // Tried again at Docker's event that the container has started, and at every sweep.
-    if (this.#stays.get(endpointId)?.sandboxPath === sandboxPath) this.#stays.delete(endpointId);
-    if (attached) {
-      this.logger.warn("a container's resolver is Docker's alone: it finds no names of other hosts", {
-        endpoint: endpointId,
-        sandbox: sandboxPath,
-        reason: attached.reason,
-      });
-    }
+    stay.entered = undefined;
+    if (reason === undefined) return;
+    this.logger.warn("a container's resolver is Docker's alone: it finds no names of other hosts", {
+      endpoint: endpointId,
+      sandbox: sandboxPath,
+      reason,
+    });
   }
 }
 

@@ -9,7 +9,6 @@ import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
-import { openForwardUdp } from '../../native/socket-sandbox.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type {
   IsCurrent,
@@ -39,8 +38,6 @@ const MOST_BETWEEN_MS = 100;
 /** Reasons kept, the latest last. */
 const REASONS_KEPT = 10;
 
-export type Attached = { readonly installed: true } | { readonly installed: false; readonly reason: string };
-
 interface Sandbox {
   /** In the order of attaching. */
   readonly networkIds: Set<string>;
@@ -63,27 +60,23 @@ export class SandboxResolvers {
     private readonly rules: SandboxRules,
     private readonly sockets: HeldSockets,
     private readonly isCurrent: IsCurrent = () => true,
-    private readonly random: () => number = Math.random,
   ) {}
 
   /**
-   * The names of `networkId` are answered in the sandbox from now on. Never throws; may be repeated, and tries
-   * a failed installation again.
+   * The names of `networkId` are answered in the sandbox from now on; otherwise resolves to the reason why not. Never
+   * rejects; may be repeated, and tries a failed installation again.
    */
-  async attach(sandboxPath: string, networkId: string): Promise<Attached> {
+  async attach(sandboxPath: string, networkId: string): Promise<string | undefined> {
     return this.#mutex.run(sandboxPath, async () => {
       const sandbox = this.#sandbox(sandboxPath);
       sandbox.networkIds.add(networkId);
-      const attached: Attached = sandbox.resolver
-        ? { installed: true }
-        : await this.#install(sandboxPath, sandbox, (answers) =>
-            SandboxResolver.install(sandboxPath, answers, this.rules),
-          );
+      const install = (answers: SandboxAnswers) => SandboxResolver.install(sandboxPath, answers, this.rules);
+      const reason = sandbox.resolver ? undefined : await this.#install(sandboxPath, sandbox, install);
       // Not awaited: the container's start would be slower. If it fails, the sandbox has no resolver after this daemon.
       const { descriptors } = sandbox.resolver ?? {};
       if (descriptors)
         void this.#noted(sandboxPath, holdSandbox(this.sockets, sandboxPath, networkId, descriptors));
-      return attached;
+      return reason;
     });
   }
 
@@ -219,12 +212,13 @@ export class SandboxResolvers {
     return sandbox;
   }
 
+  /** Resolves to the reason why not. */
   async #install(
     sandboxPath: string,
     sandbox: Sandbox,
     start: (answers: SandboxAnswers) => Promise<SandboxResolver>,
-  ): Promise<Attached> {
-    const { containers, random } = this;
+  ): Promise<string | undefined> {
+    const { containers } = this;
     const { networkIds } = sandbox;
     const parts = {
       possible: () => containers.possible(sandboxPath, networkIds),
@@ -232,18 +226,18 @@ export class SandboxResolvers {
       zones: () => [...networkIds].flatMap((networkId) => this.zoneOf(networkId) ?? []),
       isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
       counts: this.#counts,
-      random,
+      random: Math.random,
     };
-    const answers = new SandboxAnswers(parts, () => openForwardUdp(sandboxPath));
+    const answers = new SandboxAnswers(sandboxPath, parts);
     try {
       sandbox.inode = await namespaceInode(sandboxPath);
       const before = sandbox.resolver;
       sandbox.resolver = await start(answers);
       before?.release();
-      return { installed: true };
+      return undefined;
     } catch (error) {
       this.#failedInstalls++;
-      return { installed: false, reason: this.#note(sandboxPath, error) };
+      return this.#note(sandboxPath, error);
     }
   }
 

@@ -10,6 +10,7 @@ import { formatFailure, isDenial } from '../answers/response.js';
 import type { PossibleScopes } from '../answers/scope.js';
 import type { NetworkZone } from '../answers/zone.js';
 import type { QueryCounts } from '../collaborators.js';
+import { UdpForwarder } from './udp-forwarder.js';
 import { VirtualAddresses } from './virtual-addresses.js';
 
 /** Docker names a container some 10 ms after its first instruction, on a loaded machine later. */
@@ -39,22 +40,23 @@ export interface AnswerParts {
 export type SureAnswer = Exclude<Answer, 'wait'>;
 
 export class SandboxAnswers {
+  readonly #docker: UdpForwarder;
   readonly #virtual: VirtualAddresses;
   #waiting = 0;
   #denied = 0;
   #closed = false;
 
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
   constructor(
+    sandboxPath: string,
     private readonly parts: AnswerParts,
-    open: () => number,
   ) {
-    this.#virtual = new VirtualAddresses(parts.zones, open);
+    this.#docker = new UdpForwarder(sandboxPath);
+    this.#virtual = new VirtualAddresses(parts.zones, this.#docker);
   }
 
-  /** Queries that wait for an answer, and answers of Docker's that wait to be passed on. */
+  /** Queries that wait for an answer, ours or over UDP Docker's, and answers of Docker's that wait to be passed on. */
   get waiting(): number {
-    return this.#waiting + this.#denied + this.#virtual.waiting;
+    return this.#waiting + this.#denied + this.#docker.waiting;
   }
 
   /** At once in nearly all cases. Never rejects. */
@@ -63,26 +65,28 @@ export class SandboxAnswers {
     return answer === 'wait' ? this.#findLater(query, transport) : this.#counted(answer);
   }
 
-  /**
-   * What the client gets instead of this answer of Docker's. Undefined, which costs next to nothing: that answer. `query` is
-   * what a UDP client asked.
-   */
-  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+  /** What the client gets for this answer of Docker's: nearly always that answer, at once. `query` is what a UDP client asked. */
+  async replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> {
     if (isDenial(answer) && !this.parts.isCurrent() && this.#denied < MOST_WAITING) {
       return this.#replaceDenial(answer, transport, query ?? queryOf(answer));
     }
-    return this.#virtual.replace(answer, transport, query);
+    return this.#virtual.replace(answer, query);
   }
 
-  /** A query that could not be passed on. */
-  noteDropped(): void {
-    this.parts.counts.dropped++;
+  /** Asks Docker's resolver over UDP, and gives the client its answer, or what `replace` makes of it. */
+  passOn(query: Buffer, give: (answer: Buffer) => void): void {
+    try {
+      this.#docker.forward(query, (answer) => void this.replace(answer, 'udp', query).then(give));
+    } catch {
+      // No socket to be had: the sandbox ends.
+      this.parts.counts.dropped++;
+    }
   }
 
   /** What waits is dropped: the clients ask again. */
   close(): void {
     this.#closed = true;
-    this.#virtual.close();
+    this.#docker.close();
   }
 
   async #findLater(query: Buffer, transport: Transport): Promise<SureAnswer> {

@@ -7,17 +7,11 @@ import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
 import { forgetConnections, rulesetGeneration } from '../../native/netfilter.js';
-import {
-  openForwardTcp,
-  openForwardUdp,
-  openSandboxSockets,
-  RESOLVER_MARK,
-} from '../../native/socket-sandbox.js';
+import { boundPort, openSandboxSockets, RESOLVER_MARK } from '../../native/socket-sandbox.js';
 import type { SandboxRules } from '../collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
 import type { SandboxAnswers, SureAnswer } from './sandbox-answers.js';
 import { TcpConnection } from './tcp-connection.js';
-import { UdpForwarder } from './udp-forwarder.js';
 import { type UdpClient, UdpServer } from './udp-server.js';
 
 /** TCP clients of one sandbox at a time; another is refused. */
@@ -37,7 +31,6 @@ const DRAIN_LOOK_MS = 10;
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
-  readonly #forwarder: UdpForwarder<UdpClient>;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -50,10 +43,6 @@ export class SandboxResolver {
     private readonly rules: SandboxRules,
   ) {
     this.#udp = new UdpServer(descriptors.udp, (query, client) => this.#takeUdp(query, client));
-    this.#forwarder = new UdpForwarder(
-      () => openForwardUdp(sandboxPath),
-      (...passed) => this.#passBack(...passed),
-    );
     tcp.on('error', () => {});
     tcp.maxConnections = MOST_CONNECTIONS;
     tcp.on('connection', (client) => this.#takeTcp(client));
@@ -65,8 +54,12 @@ export class SandboxResolver {
     answers: SandboxAnswers,
     rules: SandboxRules,
   ): Promise<SandboxResolver> {
-    const { udp, tcp } = openSandboxSockets(sandboxPath);
-    const resolver = await SandboxResolver.adopt(sandboxPath, { udp, tcp }, answers, rules);
+    const resolver = await SandboxResolver.adopt(
+      sandboxPath,
+      openSandboxSockets(sandboxPath),
+      answers,
+      rules,
+    );
     try {
       // What a resolver before this one left behind goes to its port.
       forget(sandboxPath, RESOLVER_MARK);
@@ -90,14 +83,12 @@ export class SandboxResolver {
     answers: SandboxAnswers,
     rules: SandboxRules,
   ): Promise<SandboxResolver> {
-    const tcp = await listeningServer(descriptors).catch((error: unknown) => {
-      closeSync(descriptors.udp);
-      throw error;
-    });
+    let tcp: Server | undefined;
     try {
+      tcp = await listeningServer(descriptors);
       return new SandboxResolver(sandboxPath, descriptors, tcp, answers, rules);
     } catch (error) {
-      tcp.close();
+      tcp?.close();
       closeSync(descriptors.udp);
       throw error;
     }
@@ -136,7 +127,6 @@ export class SandboxResolver {
   /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
   release(): void {
     this.answers.close();
-    this.#forwarder.close();
     for (const connection of this.#connections) connection.close();
     this.tcp.close();
     this.#udp.close();
@@ -146,14 +136,12 @@ export class SandboxResolver {
     for (let waitedMs = 0; waitedMs < MOST_DRAIN_MS; waitedMs += DRAIN_LOOK_MS) {
       await sleep(DRAIN_LOOK_MS);
       this.#udp.readAll();
-      if (waitedMs >= DRAIN_MS && this.answers.waiting + this.#forwarder.waiting === 0) return;
+      if (waitedMs >= DRAIN_MS && this.answers.waiting === 0) return;
     }
   }
 
   #redirection() {
-    const address = this.tcp.address();
-    const tcpPort = typeof address === 'object' && address ? address.port : 0;
-    return { udpPort: this.#udp.port, tcpPort, mark: RESOLVER_MARK };
+    return { udpPort: this.#udp.port, tcpPort: boundPort(this.descriptors.tcp), mark: RESOLVER_MARK };
   }
 
   #takeUdp(query: Buffer, client: UdpClient): void {
@@ -163,27 +151,12 @@ export class SandboxResolver {
   }
 
   #giveUdp(answer: SureAnswer, query: Buffer, client: UdpClient): void {
-    if (answer === 'forward') this.#forward(query, client);
+    if (answer === 'forward') this.answers.passOn(query, (message) => this.#udp.reply(message, client));
     else if (answer !== 'drop') this.#udp.reply(answer, client);
   }
 
-  #forward(query: Buffer, client: UdpClient): void {
-    try {
-      this.#forwarder.forward(query, client);
-    } catch {
-      // No socket to be had: the sandbox ends.
-      this.answers.noteDropped();
-    }
-  }
-
-  #passBack(answer: Buffer, client: UdpClient, query: Buffer): void {
-    const better = this.answers.replace(answer, 'udp', query);
-    if (better === undefined) this.#udp.reply(answer, client);
-    else void better.then((message) => this.#udp.reply(message, client));
-  }
-
   #takeTcp(client: TcpSocket): void {
-    const connection = new TcpConnection(client, this.answers, () => openForwardTcp(this.sandboxPath));
+    const connection = new TcpConnection(client, this.answers, this.sandboxPath);
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
     connection.start();

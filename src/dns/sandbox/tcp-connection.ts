@@ -3,6 +3,7 @@
  * connection to Docker's resolver, opened when it is needed, byte for byte both ways.
  */
 import { Socket } from 'node:net';
+import { openForwardTcp } from '../../native/socket-sandbox.js';
 import type { SandboxAnswers, SureAnswer } from './sandbox-answers.js';
 
 /** RFC 7766 asks for "a few seconds"; Docker's resolver closes after 8. */
@@ -19,11 +20,10 @@ export class TcpConnection {
   #waiting = 0;
   #clientEnded = false;
 
-  /** `open` gives the descriptor of a TCP socket that connects to Docker's resolver. It throws when the sandbox is gone. */
   constructor(
     private readonly client: Socket,
     private readonly answers: SandboxAnswers,
-    private readonly open: () => number,
+    private readonly sandboxPath: string,
   ) {}
 
   /** Serves until either side ends; nothing is left open then. */
@@ -79,25 +79,21 @@ export class TcpConnection {
       this.#waiting++;
       this.#upstream.write(frame(query));
     } catch {
+      // No socket to be had: the sandbox ends.
       this.close();
     }
   }
 
   #connect(): Socket {
-    const upstream = new Socket({ fd: this.open(), readable: true, writable: true });
+    const upstream = new Socket({ fd: openForwardTcp(this.sandboxPath), readable: true, writable: true });
     const frames = new FrameReader();
     upstream.on('data', (chunk: Buffer) => {
-      for (const response of frames.read(chunk)) this.#passBack(response);
+      for (const response of frames.read(chunk))
+        void this.answers.replace(response, 'tcp').then((message) => this.#reply(message));
     });
     const ended = () => this.#upstreamEnded(upstream);
     upstream.on('error', ended).on('end', ended).on('close', ended);
     return upstream;
-  }
-
-  #passBack(response: Buffer): void {
-    const better = this.answers.replace(response, 'tcp');
-    if (better === undefined) this.#reply(response);
-    else void better.then((message) => this.#reply(message));
   }
 
   #reply(response: Buffer): void {

@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { closeSync } from 'node:fs';
-import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
+import { openForwardUdp, RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
 import { formatFailure } from '../answers/response.js';
 import { HEADER_BYTES } from '../answers/wire.js';
 
@@ -20,14 +20,14 @@ const USED_MS = 2_000;
 /** Docker asks up to three servers of 8 s each; clients give up after 10 s or so. */
 const WAITED_MS = 20_000;
 
-interface Waiting<Client> {
-  readonly client: Client;
+interface Waiting {
   readonly query: Buffer;
+  readonly give: (answer: Buffer) => void;
 }
 
-interface Upstream<Client> {
+interface Upstream {
   readonly socket: Socket;
-  readonly waiting: Map<number, Waiting<Client>>;
+  readonly waiting: Map<number, Waiting>;
   /** Messages to be sent once the socket is connected; undefined since then. */
   unsent: Buffer[] | undefined;
   timer: NodeJS.Timeout;
@@ -35,28 +35,27 @@ interface Upstream<Client> {
   retired: boolean;
 }
 
-export class UdpForwarder<Client> {
-  readonly #upstreams = new Set<Upstream<Client>>();
-  #current: Upstream<Client> | undefined;
+export class UdpForwarder {
+  readonly #upstreams = new Set<Upstream>();
+  #current: Upstream | undefined;
   #waiting = 0;
 
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
-  constructor(
-    private readonly open: () => number,
-    private readonly reply: (message: Buffer, client: Client, query: Buffer) => void,
-  ) {}
+  constructor(private readonly sandboxPath: string) {}
 
   /** Queries that wait for an answer. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** `query` has a whole DNS header. Throws when no socket can be had: the sandbox is gone. */
-  forward(query: Buffer, client: Client): void {
+  /**
+   * `query` has a whole DNS header. `give` is called with the answer, if one comes. Throws when no socket can be had: the
+   * sandbox is gone.
+   */
+  forward(query: Buffer, give: (answer: Buffer) => void): void {
     if (this.#waiting >= MOST_WAITING) this.#giveUpOldest();
     const upstream = this.#usable();
     const id = freeId(upstream.waiting);
-    upstream.waiting.set(id, { client, query });
+    upstream.waiting.set(id, { query, give });
     this.#waiting++;
     const message = Buffer.from(query);
     message.writeUInt16BE(id, 0);
@@ -68,17 +67,17 @@ export class UdpForwarder<Client> {
     for (const upstream of this.#upstreams) this.#close(upstream);
   }
 
-  #usable(): Upstream<Client> {
+  #usable(): Upstream {
     if (this.#current && this.#current.waiting.size < MOST_WAITING) return this.#current;
-    const upstream = this.#start(this.open());
+    const upstream = this.#start(openForwardUdp(this.sandboxPath));
     this.#current = upstream;
     return upstream;
   }
 
-  #start(fd: number): Upstream<Client> {
+  #start(fd: number): Upstream {
     const socket = createSocket('udp4');
     const timer = setTimeout(() => this.#retire(upstream), USED_MS).unref();
-    const upstream: Upstream<Client> = { socket, waiting: new Map(), unsent: [], timer, retired: false };
+    const upstream: Upstream = { socket, waiting: new Map(), unsent: [], timer, retired: false };
     this.#upstreams.add(upstream);
     socket.on('message', (message) => this.#answer(upstream, message));
     socket.on('error', () => this.#fail(upstream));
@@ -94,20 +93,20 @@ export class UdpForwarder<Client> {
     return upstream;
   }
 
-  #connected(upstream: Upstream<Client>): void {
+  #connected(upstream: Upstream): void {
     const unsent = upstream.unsent ?? [];
     upstream.unsent = undefined;
     for (const message of unsent) this.#send(upstream, message);
   }
 
-  #send(upstream: Upstream<Client>, message: Buffer): void {
+  #send(upstream: Upstream, message: Buffer): void {
     if (!this.#upstreams.has(upstream)) return;
     upstream.socket.send(message, (error) => {
       if (error) this.#fail(upstream);
     });
   }
 
-  #answer(upstream: Upstream<Client>, message: Buffer): void {
+  #answer(upstream: Upstream, message: Buffer): void {
     if (message.length < HEADER_BYTES) return;
     const id = message.readUInt16BE(0);
     const waiting = upstream.waiting.get(id);
@@ -115,18 +114,18 @@ export class UdpForwarder<Client> {
     upstream.waiting.delete(id);
     this.#waiting--;
     waiting.query.copy(message, 0, 0, 2);
-    this.reply(message, waiting.client, waiting.query);
+    waiting.give(message);
     if (upstream.retired && upstream.waiting.size === 0) this.#close(upstream);
   }
 
   /** Nobody listens: the clients get a failure at once, as they would without us. */
-  #fail(upstream: Upstream<Client>): void {
+  #fail(upstream: Upstream): void {
     const failed = [...upstream.waiting.values()];
     this.#close(upstream);
-    for (const { query, client } of failed) this.reply(formatFailure(query), client, query);
+    for (const { query, give } of failed) give(formatFailure(query));
   }
 
-  #retire(upstream: Upstream<Client>): void {
+  #retire(upstream: Upstream): void {
     upstream.retired = true;
     if (this.#current === upstream) this.#current = undefined;
     if (upstream.waiting.size === 0) this.#close(upstream);
@@ -143,7 +142,7 @@ export class UdpForwarder<Client> {
     }
   }
 
-  #close(upstream: Upstream<Client>): void {
+  #close(upstream: Upstream): void {
     if (!this.#upstreams.delete(upstream)) return;
     clearTimeout(upstream.timer);
     if (this.#current === upstream) this.#current = undefined;

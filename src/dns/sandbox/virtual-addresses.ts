@@ -3,12 +3,11 @@
  * which Docker puts a load balancer in networks of its own driver alone. In ours nobody has the address. The tasks'
  * addresses are what Docker's resolver knows as `tasks.NAME` (libnetwork's addServiceBinding).
  */
-import type { Transport } from '../answers/answer.js';
 import { formatAddressQuery, parseQuery } from '../answers/query.js';
 import { formatResponse, readAddressAnswer } from '../answers/response.js';
 import { MOST_TCP_BYTES, TYPE } from '../answers/wire.js';
 import type { NetworkZone } from '../answers/zone.js';
-import { UdpForwarder } from './udp-forwarder.js';
+import type { UdpForwarder } from './udp-forwarder.js';
 
 /** Docker's resolver knows at once what it knows itself; what it has to ask others for is not of a service. */
 const ASKED_MS = 1_000;
@@ -17,42 +16,27 @@ const ASKED_MS = 1_000;
 const UDP_BYTES = 60_000;
 
 export class VirtualAddresses {
-  readonly #docker: UdpForwarder<(answer: Buffer) => void>;
-
-  /** `open` gives the descriptor of a UDP socket in the sandbox that Docker's rule takes. */
   constructor(
     private readonly zones: () => readonly NetworkZone[],
-    open: () => number,
-  ) {
-    this.#docker = new UdpForwarder(open, (answer, take) => take(answer));
-  }
-
-  /** Answers that are being looked for. */
-  get waiting(): number {
-    return this.#docker.waiting;
-  }
+    private readonly docker: UdpForwarder,
+  ) {}
 
   /**
-   * What the client gets instead of this answer of Docker's: the tasks' addresses, or the same answer where Docker does not
-   * give them in time. Undefined, which costs next to nothing: it has no virtual address. `query` is what a UDP client asked.
+   * What the client gets for this answer of Docker's: the tasks' addresses in the place of a virtual one, or the same answer
+   * where it has none, or Docker does not give them in time. `query` is what a UDP client asked.
    */
-  replace(answer: Buffer, transport: Transport, query?: Buffer): Promise<Buffer> | undefined {
+  async replace(answer: Buffer, query?: Buffer): Promise<Buffer> {
     const zones = this.zones();
     // In no network of swarm's there are no such addresses, and no answer is read.
-    if (!zones.some((zone) => zone.hasVirtual)) return undefined;
+    if (!zones.some((zone) => zone.hasVirtual)) return answer;
     const found = readAddressAnswer(answer);
-    if (!found?.addresses.some((address) => isVirtual(zones, address))) return undefined;
-    const asked = transport === 'udp' && query ? parseQuery(query) : undefined;
-    if (typeof asked === 'string') return undefined;
-    return this.#askForTasks(found.query.name).then((addresses) => {
-      if (addresses.length === 0) return answer;
-      const answers = live(zones, addresses).map((content) => ({ type: TYPE.A, content }));
-      return formatResponse(found.query, { answers }, asked?.udpBytes ?? MOST_TCP_BYTES);
-    });
-  }
-
-  close(): void {
-    this.#docker.close();
+    if (!found?.addresses.some((address) => isVirtual(zones, address))) return answer;
+    const asked = query && parseQuery(query);
+    if (typeof asked === 'string') return answer;
+    const addresses = await this.#askForTasks(found.query.name);
+    if (addresses.length === 0) return answer;
+    const answers = live(zones, addresses).map((content) => ({ type: TYPE.A, content }));
+    return formatResponse(found.query, { answers }, asked?.udpBytes ?? MOST_TCP_BYTES);
   }
 
   /** None when Docker does not know them, or does not answer in time. */
@@ -62,7 +46,7 @@ export class VirtualAddresses {
     const answer = await new Promise<Buffer | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), ASKED_MS).unref();
       try {
-        this.#docker.forward(query, (message) => {
+        this.docker.forward(query, (message) => {
           clearTimeout(timer);
           resolve(message);
         });

@@ -13,8 +13,8 @@ import type { EndpointCreation } from '../../../src/driver/endpoints/endpoints.j
 import type { NetworkCreation } from '../../../src/driver/networks/network-creation.js';
 import { listenHeld } from '../../../src/keeper/client/held-listener.js';
 import { NOTHING_HELD } from '../../../src/keeper/client/held-sockets.js';
-import { networkDriverMethods } from '../../../src/server/network-driver.js';
-import { closeServer, createRpcServer, pluginMethods } from '../../../src/server/rpc.js';
+import { createPluginServer } from '../../../src/server/plugin.js';
+import { closeServer } from '../../../src/server/rpc.js';
 import { post } from '../../support/daemon/plugin-client.js';
 
 interface Recorded {
@@ -65,15 +65,12 @@ describe.each(engines)('the requests of %s', (engine) => {
     directory = await mkdtemp(join(tmpdir(), 'xnet-contract-'));
     socket = join(directory, 'xnet.sock');
     const parts = { networks: driver, endpoints: driver.endpoints } as never;
-    const methods = [
-      ...pluginMethods(),
-      ...networkDriverMethods(
-        'local',
-        async () => parts,
-        async () => undefined,
-      ),
-    ];
-    server = createRpcServer({ methods, logger: silent, deadlineMs: 5000 });
+    server = createPluginServer({
+      scope: 'local',
+      ready: async () => parts,
+      gatewayBridge: async () => undefined,
+      logger: silent,
+    });
     await listenHeld([{ server, key: 'plugin', path: socket }], NOTHING_HELD, () => undefined);
   });
   afterAll(async () => {

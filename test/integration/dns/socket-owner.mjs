@@ -34,8 +34,8 @@ function zoneOf() {
 const containers = new HostContainers(zoneOf);
 containers.unreachable();
 const resolvers = new SandboxResolvers(zoneOf, containers, { ensure, repair, remove }, sockets);
-const attached = await resolvers.attach(sandboxPath, 'n1');
-if (!attached.installed) throw new Error(attached.reason);
+const reason = await resolvers.attach(sandboxPath, 'n1');
+if (reason !== undefined) throw new Error(reason);
 const descriptor = (kind) => [...held].find(([key]) => key.includes(kind))[1];
 console.log(JSON.stringify({ udp: descriptor('udp'), tcp: descriptor('tcp') }));
 setInterval(() => {}, 60_000);

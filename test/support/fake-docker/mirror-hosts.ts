@@ -36,7 +36,7 @@ import { MemoryStore } from '../store/memory-store.js';
 import { eventually } from '../time/eventually.js';
 import { networkSpec } from './network-spec.js';
 
-const API_ANSWERS: EngineState = { connected: true, version: 'fake', apiVersion: '1.51' };
+const API_ANSWERS: EngineState = { connected: true, version: 'fake' };
 
 const newId = () => randomBytes(32).toString('hex');
 

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { RunningClock, withDeadline } from '../../../src/concurrency/deadline.js';
-import { waitForWork } from '../../../src/concurrency/patience.js';
+import { RunningClock, waitForWork, withDeadline } from '../../../src/concurrency/deadline.js';
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 

@@ -66,7 +66,7 @@ class Host {
       counts: { answered: 0, forwarded: 0, dropped: 0 },
       random: UNSHUFFLED,
     };
-    return new SandboxAnswers(parts, () => -1);
+    return new SandboxAnswers(PATH, parts);
   }
 }
 

@@ -1,0 +1,28 @@
+import { hostname } from 'node:os';
+import { errorMessage } from '../errors.js';
+import { Ipam } from '../ipam/ipam.js';
+import type { Forwarding } from './forwarding.js';
+import type { Foundation } from './foundation.js';
+
+export function createIpam(
+  { config, logger, hostId }: Foundation,
+  { replica: store, records, local }: Forwarding,
+): Ipam {
+  const host = {
+    hostId,
+    // Read at each use: it may change.
+    get hostName() {
+      return hostname();
+    },
+  };
+  const { defaultPools, restSeconds } = config;
+  const reserves = {
+    // None where the store is embedded, which is never away; nor where swarm's manager gives the addresses out.
+    size: config.store === 'embedded' || config.scope === 'global' ? 0 : config.reserve,
+    isPoolHere: (poolKey: string) =>
+      local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
+    onFailure: (error: unknown) =>
+      logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
+  };
+  return new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
+}
