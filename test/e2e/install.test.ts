@@ -54,6 +54,7 @@ describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
       await removeNetwork(lab, near, far);
       await lab.in('h1', ...uninstall);
       expect(await installed.changes()).toEqual([]);
+      await installed.isForgottenBy('h2');
     },
     SLOW,
   );
@@ -94,6 +95,7 @@ describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
       expect(await installed.settings()).toBe(settings);
       await lab.in('h1', 'dpkg', '-P', 'xnet');
       expect(await installed.changes()).toEqual([]);
+      await installed.isForgottenBy('h2');
     },
     SLOW,
   );
