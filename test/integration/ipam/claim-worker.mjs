@@ -34,7 +34,7 @@ const records = new RecordReader(console);
 const ipam = new Ipam({
   store: new Replica(store, records),
   records,
-  host: { id: settings.host, name: settings.host },
+  host: { hostId: settings.host, hostName: settings.host },
   defaultPools: [],
   unfinished: { everyMs: 100, forMs: 2500 },
   budgetMs: settings.budgetMs,
