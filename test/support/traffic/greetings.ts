@@ -1,11 +1,16 @@
 /** Containers that greet each other by name, at no cost: a `docker exec` takes 0.3 s, and bounds are measured with this. */
 import { once } from 'node:events';
+import { availableParallelism, loadavg } from 'node:os';
 import { type Container, GREETING_PORT } from '../containers/containers.js';
 import { findSandboxes, openSocketIn } from '../dns/lookup-load.js';
 import { Lookups } from '../dns/lookups.js';
 
-/** What was not answered after so long is asked again by those who wait for it. */
+/**
+ * What was not answered after so long is asked again by those who wait for it; longer where more programs want to run than there
+ * are processors, or many that greet each other at once would all be late, each time.
+ */
 const ANSWER_MS = 1000;
+const answerMs = () => ANSWER_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 
 export class Greeter {
   private constructor(
@@ -38,7 +43,7 @@ export class Greeter {
     if (address === undefined) return 'not found';
     const socket = await openSocketIn(this.sandbox);
     try {
-      const answer = once(socket, 'message', { signal: AbortSignal.timeout(ANSWER_MS) });
+      const answer = once(socket, 'message', { signal: AbortSignal.timeout(answerMs()) });
       socket.send('hello\n', GREETING_PORT, address, () => undefined);
       const [message] = (await answer.catch(() => [])) as [Buffer?];
       const greeting = message?.toString().trim();
