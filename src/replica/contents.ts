@@ -23,8 +23,14 @@ export class Contents<E extends Versioned> {
   /** The highest revision of which anything is known. */
   #newest: Revision = 0;
 
-  /** `read` makes what is kept of an entry, and is called for each that is taken in. */
-  constructor(private readonly read: (entry: Entry) => E) {}
+  /**
+   * `read` makes what is kept of an entry, and is called for each that is taken in. Of keys that are not wanted the revisions
+   * alone count: by them a restore of the store is recognized.
+   */
+  constructor(
+    private readonly read: (entry: Entry) => E,
+    private readonly isWanted: (key: string) => boolean = () => true,
+  ) {}
 
   get(key: string): E | undefined {
     return this.#entries.get(key);
@@ -84,6 +90,7 @@ export class Contents<E extends Versioned> {
     const { key, revision } = entry;
     if (this.#isPast(key, revision)) return [];
     this.#newest = Math.max(this.#newest, revision);
+    if (!this.isWanted(key)) return [];
     const [before, now] = [this.#entries.get(key), this.read(entry)];
     this.#entries.set(key, now);
     this.#tombstones.delete(key);
@@ -94,6 +101,7 @@ export class Contents<E extends Versioned> {
   remove(key: string, revision: Revision): Changed<E>[] {
     if (this.#isPast(key, revision)) return [];
     this.#newest = Math.max(this.#newest, revision);
+    if (!this.isWanted(key)) return [];
     this.#tombstones.set(key, revision);
     const before = this.#entries.get(key);
     this.#entries.delete(key);

@@ -55,6 +55,10 @@ export class Replica implements Store {
     return this.store.away;
   }
 
+  get problem(): string | undefined {
+    return this.store.problem;
+  }
+
   readonly get: Store['get'] = (...of) => this.store.get(...of);
   readonly list: Store['list'] = (...of) => this.store.list(...of);
   readonly watch: Store['watch'] = (...of) => this.store.watch(...of);

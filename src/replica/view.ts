@@ -5,7 +5,6 @@ import {
   type Condition,
   changesOf,
   type Entry,
-  type Snapshot,
   type Store,
   type WatchBatch,
   type Write,
@@ -46,7 +45,10 @@ export class View<T> implements AsyncDisposable {
   readonly ready = new Promise<void>((resolve) => {
     this.#setReady = resolve;
   });
-  readonly #contents = new Contents((entry) => this.#read(entry));
+  readonly #contents = new Contents(
+    (entry) => this.#read(entry),
+    (key) => this.parts.isWanted(key),
+  );
   /** Keys of commits of unknown outcome that have not changed since. */
   readonly #doubtful = new Set<string>();
   readonly #listeners = new Set<(changes: ViewChanges<T>) => void>();
@@ -104,7 +106,7 @@ export class View<T> implements AsyncDisposable {
   /** Lists the prefix again: afterwards every commit that was acknowledged before the call is known. Throws the store's errors. */
   async refresh(): Promise<void> {
     const { newest } = this.#contents;
-    const snapshot = this.#wanted(await this.parts.store.list(this.parts.prefix));
+    const snapshot = await this.parts.store.list(this.parts.prefix);
     // The store was restored from an older backup, and has no later revisions any more.
     const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
@@ -115,7 +117,8 @@ export class View<T> implements AsyncDisposable {
     const changes = result.committed
       ? changesOf(writes, result.revision, this.#contents)
       : conditions.map(({ key }) => foundUnder(key, result));
-    const changed = this.#learn(changes, true);
+    const here = changes.filter(({ key }) => key.startsWith(this.parts.prefix));
+    const changed = this.#contents.follow(here, true);
     if (changed.length > 0) this.#take(changed);
   }
 
@@ -142,28 +145,13 @@ export class View<T> implements AsyncDisposable {
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
     this.#isReady = true;
-    if (batch.type === 'changes') return this.#take(this.#learn(batch.changes, batch.isAhead === true));
+    if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes, batch.isAhead));
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
-    this.#take(this.#contents.replace(this.#wanted(batch.snapshot)));
+    this.#take(this.#contents.replace(batch.snapshot));
     // If the list fails, the watch fails as well, and begins anew with another snapshot.
     if (isOld) await this.refresh().catch(() => undefined);
-  }
-
-  #learn(changes: readonly Change[], isAhead: boolean): Changed<Known<T>>[] {
-    return this.#contents.follow(
-      changes.filter(({ key }) => this.#isWanted(key)),
-      isAhead,
-    );
-  }
-
-  #isWanted(key: string): boolean {
-    return key.startsWith(this.parts.prefix) && this.parts.isWanted(key);
-  }
-
-  #wanted({ revision, entries }: Snapshot): Snapshot {
-    return { revision, entries: entries.filter(({ key }) => this.#isWanted(key)) };
   }
 
   #take(changed: readonly Changed<Known<T>>[]): void {

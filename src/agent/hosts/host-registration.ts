@@ -1,7 +1,7 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { limitTo } from '../../concurrency/limit.js';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
-import { errorMessage, isXnetError, type XnetError } from '../../errors.js';
+import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
@@ -89,14 +89,14 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /**
-   * This host has another name or underlay address. Throws the store's errors, and IN_USE when another host that is
-   * alive has the address; after a failure the next registration writes the change.
+   * This host has another name or underlay address. Throws the store's errors, IN_USE when another host that is alive has
+   * the address, and why this host is not registered now; after a failure the next registration writes the change.
    */
   async change(fields: Pick<HostRecord, 'name' | 'vtep'>): Promise<void> {
     await this.#writes(async () => {
       this.host = { ...this.host, ...fields };
-      // While there is none, it is being registered.
-      if (!this.#lease || this.#hasLeft) return;
+      if (this.#hasLeft) return;
+      if (!this.#lease) throw this.#sweep.failure ?? notYetError();
       try {
         this.host = (await this.#write(this.#lease)).host;
       } catch (error: unknown) {
@@ -200,4 +200,8 @@ export class HostRegistration implements AsyncDisposable {
     const order = { host: this.host, lease, wasRegistered: this.#wasRegistered, clash: this.clash };
     return transact(this.store, registrationAttempt(this.store, order));
   }
+}
+
+function notYetError(): XnetError {
+  return new XnetError('STORE_UNAVAILABLE', 'this host is being registered');
 }

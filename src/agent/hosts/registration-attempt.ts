@@ -46,7 +46,7 @@ export function registrationAttempt(
     const former = own && parseRecord(hostRecord, own);
     const registered = { record: former, isAlive: alive !== undefined };
     checkSameMachine(registered, order);
-    // Else this registration has been committed already, with its fate unknown.
+    // Else this registration has been committed already, with its outcome unknown.
     if (alive?.value !== lease.id) before = registered;
     const taken = holder && holder.value !== id ? holder.value : undefined;
     if (taken !== undefined) await checkGone(store, taken, vtep);

@@ -171,6 +171,23 @@ describe('two machines with one host id', () => {
     expect(view.isAlive(host(1).id)).toBe(true);
   });
 
+  test('the first says that its new address is not known yet, as long as its record is taken', async () => {
+    await using store = new MemoryStore();
+    await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
+    await view.ready();
+    await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
+    await first.start();
+    view.onChange(() => first.noteRecord(view.find(host(1).id)));
+    {
+      await using taker = new HostRegistration(store, of('boot-2/1', '198.18.0.1'), silentLogger);
+      await taker.start();
+      await eventually(() => expect(first.problems).toHaveLength(1));
+      const changed = first.change({ name: 'h1', vtep: '198.18.0.5' });
+      await expect(changed).rejects.toThrow(/in use by another machine/);
+    }
+    await eventually(() => expect(view.vtepOf(host(1).id)).toBe('198.18.0.5'));
+  });
+
   test('the first gives up nothing of the other when it gets another address meanwhile', async () => {
     await using store = new MemoryStore();
     await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);

@@ -5,7 +5,7 @@ import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Store } from '../../../src/store/store.js';
+import type { Snapshot, Store } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 
@@ -38,6 +38,15 @@ function network(name: string, vni: number, hosts: readonly number[]) {
       ];
     }),
   ];
+}
+
+/** It tells what was last known. */
+class AwayMemory extends MemoryStore {
+  readonly problem = 'etcd at h1: connection refused';
+
+  override async list(prefix: string): Promise<Snapshot> {
+    return { ...(await super.list(prefix)), recalled: true };
+  }
 }
 
 async function remove(memory: Store, wanted: string) {
@@ -77,5 +86,11 @@ describe('a host that is removed', () => {
     const before = await store.list('');
     await expect(remove(store, 'h2')).rejects.toThrow(/cannot be read and are left alone: bindings\/own/);
     expect((await store.list('')).entries).toEqual(before.entries);
+  });
+
+  test('stays while the store is away, which is said with the reason', async () => {
+    await using store = new AwayMemory();
+    await store.commit([], [...host(1), ...host(2), ...network('own', 8, [2])]);
+    await expect(remove(store, 'h2')).rejects.toThrow('etcd at h1: connection refused');
   });
 });

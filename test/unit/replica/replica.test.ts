@@ -160,6 +160,23 @@ describe('a view', () => {
     expect(view.records).toEqual([{ n: 1 }]);
   });
 
+  test('goes back with a restored store, by the revisions of keys that are not wanted too', async () => {
+    await using store = new Still();
+    const entry = (key: string, n: number, revision: number) => ({
+      ...{ key, value: JSON.stringify({ n }), revision, createRevision: 2 },
+    });
+    const restored = { revision: 7, entries: [entry('a/me', 1, 2)] };
+    store.list = async () => restored;
+    store.batches = [
+      { type: 'snapshot', snapshot: { revision: 5, entries: [entry('a/me', 2, 4)] } },
+      { type: 'changes', revision: 9, changes: [changeTo(entry('a/you', 3, 9))] },
+      { type: 'snapshot', snapshot: restored },
+    ];
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    const view = replica.follow('a/', schema, (key) => key === 'a/me');
+    await eventually(() => expect(view.records).toEqual([{ n: 1 }]), 1_000);
+  });
+
   test('has what the watch brings late, though a change of this host’s own came before', async () => {
     await using store = new Still();
     const entry = (key: string, revision: number) => ({
