@@ -33,11 +33,14 @@ export function applyCommit(
   return applyWrites(table, writes);
 }
 
-/** Removes the lease, and what is under it: all is read, since leases of one host end seconds apart, and it has few entries. */
-export function applyLeaseEnd(table: LocalTable, id: string): Applied {
+/** Removes the lease, and what is still under it among `keys`. */
+export function applyLeaseEnd(table: LocalTable, id: string, keys: Iterable<string>): Applied {
   table.removeLease(id);
-  const under = table.list('').flatMap(({ key, lease }) => (lease === id ? { remove: key } : []));
-  return applyWrites(table, under);
+  const under = [...keys].filter((key) => table.get(key)?.lease === id);
+  return applyWrites(
+    table,
+    under.map((key) => ({ remove: key })),
+  );
 }
 
 /** The ids of leases by key. */

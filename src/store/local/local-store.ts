@@ -49,6 +49,9 @@ export class LocalStore implements Store {
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);
+    // Before: the lease may end right after the commit.
+    for (const write of writes)
+      if ('put' in write && write.lease) this.#leases.noteKey(write.lease.id, write.put);
     return this.#apply(() => applyCommit(this.table, conditions, writes));
   }
 
@@ -84,6 +87,8 @@ export class LocalStore implements Store {
     const now = Date.now();
     for (const lease of this.table.leases())
       void this.#leases.follow({ expiresAt: now + lease.ttlSeconds * 1000, ...lease });
+    for (const { key, lease } of this.table.list(''))
+      if (lease !== undefined) this.#leases.noteKey(lease, key);
   }
 
   async #apply(work: () => Applied): Promise<CommitResult> {
@@ -94,7 +99,7 @@ export class LocalStore implements Store {
 
   async #endLease(id: string): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#apply(() => applyLeaseEnd(this.table, id));
+    await this.#apply(() => applyLeaseEnd(this.table, id, this.#leases.keysOf(id)));
     this.#leases.forget(id);
   }
 
