@@ -45,7 +45,7 @@ export function changeAddress({ key, revision }: AddressEntry, record: AddressRe
  * (29 and later) or else from the endpoint's record, where it is published a moment after the start. Throws
  * STORE_UNAVAILABLE.
  */
-export async function findHolder(store: Store, record: AddressRecord): Promise<string> {
+export async function describeHolder(store: Store, record: AddressRecord): Promise<string> {
   const host = `host ${record.hostName}`;
   if (stateOf(record) === 'reserved') return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;

@@ -5,7 +5,7 @@
  * The holder is a host, or the cluster. A host's hold is for one Docker network: every RequestPool results in a new
  * one. In the global space a manager of swarm's requests a pool once for all hosts, and after a change of leader
  * another manager requests it again. So that hold belongs to the cluster, and all requests result in the same PoolID.
- * The cluster's hold differs from a host's in this (`isClusters`):
+ * The cluster's hold differs from a host's in this (`isOfCluster`):
  * - It is not given back while a network has the pool, nor because one request for it had no answer; it records the
  *   request that made it (pools.ts, pool-entries.ts).
  * - An address that it holds belongs to the cluster, also while an endpoint has it: a manager may request it again, and
@@ -30,7 +30,7 @@ export interface Hold extends PoolName {
   /** 16 hex digits: random, or of the cluster's hold derived from the pool. */
   readonly id: string;
   readonly poolKey: string;
-  readonly isClusters: boolean;
+  readonly isOfCluster: boolean;
   /** Automatic addresses come from here; without it from the whole subnet. */
   readonly range?: Prefix;
   /** Automatic addresses are the highest free ones: Docker's own IPAM takes the lowest, on another host. */
@@ -66,7 +66,7 @@ export function holdOn(
   const { space, networkName, subnet } = pool;
   return {
     ...{ space, subnet, id, poolKey: formatPoolKey(pool) },
-    isClusters: space === ADDRESS_SPACES.global && id === clusterHoldId(pool),
+    isOfCluster: space === ADDRESS_SPACES.global && id === clusterHoldId(pool),
     ...(networkName !== undefined && { networkName }),
     ...(range && { range }),
     ...(highestFirst && { highestFirst }),
@@ -83,8 +83,8 @@ export function clusterHoldId(pool: PoolName): string {
 }
 
 /** Who has the hold: this host, or the cluster. */
-export function holderOf({ isClusters }: Hold, host: Holder): Holder {
-  return isClusters ? CLUSTER : host;
+export function holderOf({ isOfCluster }: Hold, host: Holder): Holder {
+  return isOfCluster ? CLUSTER : host;
 }
 
 /** Where the hold is in the store. */

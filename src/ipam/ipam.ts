@@ -131,13 +131,13 @@ export class Ipam implements AsyncDisposable {
 }
 
 function describeHold(hold: Hold): PoolHold {
-  const { id, poolKey, isClusters, subnet, networkName } = hold;
+  const { id, poolKey, isOfCluster, subnet, networkName } = hold;
   return {
     poolId: formatPoolId(hold),
     hold: id,
     poolKey,
     // Hosts request also a pool of the global space in the local one.
-    addressSpace: isClusters ? ADDRESS_SPACES.global : ADDRESS_SPACES.local,
+    addressSpace: isOfCluster ? ADDRESS_SPACES.global : ADDRESS_SPACES.local,
     subnet: `${subnet}`,
     ...(networkName !== undefined && { networkName }),
   };

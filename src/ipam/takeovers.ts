@@ -30,8 +30,8 @@ export class Takeovers implements Disposable {
   readonly #pools: Pools;
   readonly #graceMs: number;
   /** Of the addresses of a pool, by its key; `requested`: addresses that were requested since. */
-  readonly #ofAddresses = new Map<string, { timer: NodeJS.Timeout; requested: Set<string> }>();
-  #ofPools: { readonly timer: NodeJS.Timeout; readonly begunAt: number } | undefined;
+  readonly #addressTakeovers = new Map<string, { timer: NodeJS.Timeout; requested: Set<string> }>();
+  #poolTakeovers: { readonly timer: NodeJS.Timeout; readonly begunAt: number } | undefined;
   /** Pool key -> when a manager last requested it from this daemon. */
   readonly #requestedAt = new Map<string, number>();
 
@@ -47,17 +47,17 @@ export class Takeovers implements Disposable {
    */
   begin(poolKey: string): void {
     this.#beginAddresses(poolKey);
-    if (this.#ofPools) this.#ofPools.timer.refresh();
+    if (this.#poolTakeovers) this.#poolTakeovers.timer.refresh();
     else this.#beginPools();
   }
 
   /** A manager has requested the pool, again or for the first time. Nothing else than the cluster's hold counts. */
-  notePool({ poolKey, isClusters }: Hold): void {
-    if (!isClusters) return;
+  notePool({ poolKey, isOfCluster }: Hold): void {
+    if (!isOfCluster) return;
     const now = performance.now();
     this.#requestedAt.delete(poolKey);
     this.#requestedAt.set(poolKey, now);
-    const since = (this.#ofPools?.begunAt ?? now) - BEFORE_MS;
+    const since = (this.#poolTakeovers?.begunAt ?? now) - BEFORE_MS;
     for (const [key, at] of this.#requestedAt) {
       if (at >= since) break;
       this.#requestedAt.delete(key);
@@ -65,38 +65,38 @@ export class Takeovers implements Disposable {
   }
 
   /** A manager has requested the address, or has just been given it. Nothing else than the cluster's hold counts. */
-  noteAddress({ poolKey, isClusters }: Hold, address: IpAddress): void {
-    if (isClusters) this.#ofAddresses.get(poolKey)?.requested.add(`${address}`);
+  noteAddress({ poolKey, isOfCluster }: Hold, address: IpAddress): void {
+    if (isOfCluster) this.#addressTakeovers.get(poolKey)?.requested.add(`${address}`);
   }
 
   [Symbol.dispose](): void {
-    for (const { timer } of this.#ofAddresses.values()) clearTimeout(timer);
-    this.#ofAddresses.clear();
-    clearTimeout(this.#ofPools?.timer);
-    this.#ofPools = undefined;
+    for (const { timer } of this.#addressTakeovers.values()) clearTimeout(timer);
+    this.#addressTakeovers.clear();
+    clearTimeout(this.#poolTakeovers?.timer);
+    this.#poolTakeovers = undefined;
   }
 
   #beginAddresses(poolKey: string): void {
-    clearTimeout(this.#ofAddresses.get(poolKey)?.timer);
+    clearTimeout(this.#addressTakeovers.get(poolKey)?.timer);
     const hold = clusterHold(parsePoolKey(poolKey));
     const requested = new Set<string>();
     const given = this.#listGiven(hold).catch(() => new Map<string, string>());
     const giveBack = async () => {
-      this.#ofAddresses.delete(poolKey);
+      this.#addressTakeovers.delete(poolKey);
       for (const [text, claim] of await given) {
         if (requested.has(text)) continue;
         await releaseClaim(this.#context, hold, IpAddress.parse(text), claim).catch(() => undefined);
       }
     };
     const timer = setTimeout(() => void giveBack(), this.#graceMs).unref();
-    this.#ofAddresses.set(poolKey, { timer, requested });
+    this.#addressTakeovers.set(poolKey, { timer, requested });
   }
 
   #beginPools(): void {
     const begunAt = performance.now();
     const held = this.#pools.listGlobalHolds().catch(() => new Map<string, Revision>());
     const giveBack = async () => {
-      this.#ofPools = undefined;
+      this.#poolTakeovers = undefined;
       for (const [poolKey, revision] of await held) {
         if ((this.#requestedAt.get(poolKey) ?? Number.NEGATIVE_INFINITY) >= begunAt - BEFORE_MS) continue;
         const hold = clusterHold(parsePoolKey(poolKey));
@@ -105,7 +105,7 @@ export class Takeovers implements Disposable {
     };
     // Swarm repeats refused requests every five minutes.
     const timer = setTimeout(() => void giveBack(), 2 * this.#graceMs).unref();
-    this.#ofPools = { timer, begunAt };
+    this.#poolTakeovers = { timer, begunAt };
   }
 
   /** Address -> claim, of those that the cluster has given out. */

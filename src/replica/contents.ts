@@ -64,9 +64,7 @@ export class Contents<E extends Versioned> {
     if (revision < this.#complete) return [];
     const put = entries.flatMap((entry) => this.put(entry));
     const present = new Set(entries.map(({ key }) => key));
-    const gone = [...this.all()].filter(
-      ({ key, ...known }) => !present.has(key) && known.revision <= revision,
-    );
+    const gone = [...this.all()].filter((known) => !present.has(known.key) && known.revision <= revision);
     for (const { key } of gone) this.#entries.delete(key);
     this.#completeUpTo(revision);
     return [...put, ...gone.map((before) => ({ key: before.key, before, now: undefined }))];

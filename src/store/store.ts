@@ -63,7 +63,7 @@ export interface Change {
   readonly entry: Entry | undefined;
 }
 
-/** What is under keys. */
+/** Entries by key, as far as `changesOf` needs them. */
 export interface Content {
   get(key: string): Pick<Entry, 'createRevision'> | undefined;
   list(prefix: string): readonly Pick<Entry, 'key'>[];
@@ -108,6 +108,7 @@ export interface Lease {
 }
 
 export interface LeaseOptions {
+  /** At most 24 days. */
   readonly ttlSeconds: number;
   /** false: nobody renews it, its keys vanish after `ttlSeconds` (used for resting addresses). Default true. */
   readonly keepAlive?: boolean;

@@ -4,7 +4,6 @@
  * The caller passes an `attempt` that reads what it needs, and returns what to write under which conditions. It is called
  * again when a condition does not hold, and when the outcome of its commit is unknown.
  */
-
 import type { z } from 'zod';
 import { RunningClock, sleep, withDeadline } from '../concurrency/deadline.js';
 import { isXnetError, XnetError } from '../errors.js';

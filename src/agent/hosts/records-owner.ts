@@ -95,7 +95,7 @@ export class RecordsOwner {
   }
 }
 
-/** Another machine, or another run of this one, has registered since. */
+/** Written by another machine, or by another run of this one. */
 export function isOthers(record: HostRecord, { machine }: HostRecord): boolean {
   return record.machine !== machine;
 }

@@ -54,7 +54,7 @@ export async function loadLocalState(
   networks: View<NetworkRecord>,
 ): Promise<boolean> {
   await Promise.all([networks.ready, parts.bindings.ready]);
-  const isCurrent = await fill(parts, (id) => networks.get(keys.network(id))?.record);
+  const isCurrent = await fillLocal(parts, (id) => networks.get(keys.network(id))?.record);
   return networks.isCurrent && isCurrent;
 }
 
@@ -71,7 +71,7 @@ export async function listLocalState(store: Store, hostId: string, logger: Logge
   const bound = { records: records.read(bindingRecord, keys.bindings(), own), isCurrent: !bindings.recalled };
   const local = new LocalNetworks();
   const parts = { store, hostId, bindings: bound, local, records };
-  const isCurrent = await fill(parts, (id) => known.find((network) => network.id === id));
+  const isCurrent = await fillLocal(parts, (id) => known.find((network) => network.id === id));
   if (networks.recalled || !isCurrent)
     throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
   const [problem] = records.problems;
@@ -80,7 +80,7 @@ export async function listLocalState(store: Store, hostId: string, logger: Logge
 }
 
 /** Resolves to whether the store itself has answered. */
-async function fill(
+async function fillLocal(
   parts: LocalStateParts,
   findNetwork: (networkId: string) => NetworkRecord | undefined,
 ): Promise<boolean> {
@@ -101,14 +101,14 @@ async function fill(
  */
 export function catchUp(parts: CatchUpParts): Sweep {
   return new Sweep({
-    look: () => readAgain(parts).then(() => NEVER_MS),
+    look: () => catchUpOnce(parts).then(() => NEVER_MS),
     retryMs: RETRY_MS,
     onFailure: (error) => parts.logger.debug('cannot catch up yet', { error: errorMessage(error) }),
   });
 }
 
 /** Throws STORE_UNAVAILABLE when it is not the store that answers. */
-async function readAgain(parts: CatchUpParts): Promise<void> {
+async function catchUpOnce(parts: CatchUpParts): Promise<void> {
   const { bindings, networks, endpoints, local, caughtUp, logger } = parts;
   if (!bindings.isCurrent) throw noAnswer();
   for (const binding of bindings.records) await networks.recall(binding);

@@ -171,7 +171,7 @@ export class HostContainers {
     const ordered = places.flatMap((place) => {
       const cluster = this.#clusterNetwork(place);
       if (!cluster && !HOST_NETWORK_ID.test(place.networkId)) return [];
-      return { place, cluster, isClusters: cluster !== undefined, isInternal: cluster?.internal ?? false };
+      return { place, cluster, isOfCluster: cluster !== undefined, isInternal: cluster?.internal ?? false };
     });
     if (ordered.length < 2) return ordered;
     return ordered.sort((one, other) =>

@@ -83,7 +83,7 @@ export interface OrderedNetwork {
   /** 0 to 2: for IPv4, for IPv6. */
   readonly gateways: number;
   /** Of xnet: containers of any host may be in it. */
-  readonly isClusters: boolean;
+  readonly isOfCluster: boolean;
   /** Of a network of xnet. Docker gives endpoints of its own internal networks no gateway. */
   readonly isInternal: boolean;
 }
@@ -96,7 +96,7 @@ export interface OrderedNetwork {
 export function compareNetworks(one: OrderedNetwork, other: OrderedNetwork): number {
   return (
     other.priority - one.priority ||
-    Number(one.isClusters) - Number(other.isClusters) ||
+    Number(one.isOfCluster) - Number(other.isOfCluster) ||
     Number(one.isInternal) - Number(other.isInternal) ||
     other.gateways - one.gateways ||
     (one.network < other.network ? -1 : 1)

@@ -13,7 +13,7 @@ import { keys } from '../../model/keys.js';
 import { ADDRESS_SPACES, parsePoolKey } from '../../model/pool.js';
 import type { CommitPart, Write } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
-import { type AddressEntry, changeAddress, findHolder, putAddress } from '../address-entry.js';
+import { type AddressEntry, changeAddress, describeHolder, putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { checkAddress } from '../pools/subnet-rules.js';
@@ -109,7 +109,7 @@ export class AddressBook {
 
   /** Docker's own IPAM takes the lowest address that it believes free, so another attempt fails the same way. */
   async #inUse({ poolKey, address }: AddressOfEndpoint, record: AddressRecord): Promise<XnetError> {
-    const holder = await findHolder(this.#context.store, record);
+    const holder = await describeHolder(this.#context.store, record);
     const isGlobal = parsePoolKey(poolKey).space === ADDRESS_SPACES.global;
     const remedy = isGlobal
       ? 'start the container again, with another --ip if it was given one'

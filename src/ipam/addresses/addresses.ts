@@ -1,8 +1,8 @@
-/** Addresses as Docker requests them: each held by one or more holds on its pool. */
+/** Addresses as Docker requests them: each given through one or more holds on its pool. */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { type AddressRecord, isTakeable, stateOf } from '../../model/address.js';
-import { addressKey, findHolder } from '../address-entry.js';
+import { addressKey, describeHolder } from '../address-entry.js';
 import type { Hold, Request } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import type { PoolView } from '../pools/pool-view.js';
@@ -128,7 +128,7 @@ export class Addresses {
     const { key, revision, record } = found;
     const isOwn = record.claim === requestId || unfinished.has(unfinishedKey(key, record.claim));
     if (isTakeable(record, host.hostId) || isOwn) return { ...free, over: revision };
-    const holder = await findHolder(store, record);
+    const holder = await describeHolder(store, record);
     throw new XnetError('IN_USE', `address ${address} is held by ${holder}; choose another`);
   }
 

@@ -71,7 +71,7 @@ async function releaseIf(
     first = undefined;
     if (!held || stateOf(held.record) === 'resting' || !isHeld(held.record)) return { result: {} };
     const { revision, record } = held;
-    if (record.endpointId !== undefined && !hold.isClusters)
+    if (record.endpointId !== undefined && !hold.isOfCluster)
       return { result: { boundTo: record.endpointId } };
     const write = await releaseWrite(context, held, hold);
     return { result: {}, conditions: [{ key, is: 'at', revision }], writes: [write] };
@@ -94,6 +94,6 @@ async function releaseWrite(
  * The cluster's gateway stays as long as the cluster's hold on the pool: a manager also releases it when it rolls back
  * a second network of the same subnet.
  */
-function isKeptGateway({ isClusters }: Hold, record: AddressRecord): boolean {
-  return isClusters && stateOf(record) === 'shared';
+function isKeptGateway({ isOfCluster }: Hold, record: AddressRecord): boolean {
+  return isOfCluster && stateOf(record) === 'shared';
 }

@@ -15,7 +15,7 @@ import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
-import { addressKey, findHolder, putAddress } from '../address-entry.js';
+import { addressKey, describeHolder, putAddress } from '../address-entry.js';
 import { type Hold, holderOf, holdKey, randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { chooseHighest } from '../pools/choose-address.js';
@@ -70,7 +70,7 @@ async function heldOtherwise(
   address: IpAddress,
 ): Promise<XnetError> {
   const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
-  const holder = record && (await findHolder(store, record));
+  const holder = record && (await describeHolder(store, record));
   return new XnetError('IN_USE', `address ${address} cannot ${wanted}: it is held by ${holder}`);
 }
 

@@ -18,7 +18,7 @@ export async function reuseSwarmAddress(
   address: IpAddress,
   isRepeatable: boolean,
 ): Promise<boolean> {
-  if (hold.space !== ADDRESS_SPACES.global || (hold.isClusters && !isRepeatable)) return false;
+  if (hold.space !== ADDRESS_SPACES.global || (hold.isOfCluster && !isRepeatable)) return false;
   const key = addressKey(hold, address);
   const holdId = clusterHoldId(hold);
   return context.transact<boolean>(async () => {
@@ -26,7 +26,7 @@ export async function reuseSwarmAddress(
     if (!found || !isHeldByCluster(found.record)) return { result: false };
     const { record } = found;
     const isHeld = record.references.includes(holdId);
-    if (!hold.isClusters) return { result: isHeld };
+    if (!hold.isOfCluster) return { result: isHeld };
     if (isHeld && !context.unfinished.has(unfinishedKey(key, record.claim))) return { result: true };
     const held = { ...record, claim: randomToken(), references: [holdId] };
     return { result: true, ...changeAddress(found, held) };

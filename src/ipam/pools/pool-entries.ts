@@ -60,7 +60,7 @@ export function createPoolWrites({ space, networkName, subnet, id, poolKey }: Ho
 export function holdWrites(hold: Hold, host: Holder, request: string): Write[] {
   const { poolKey, id: reference } = hold;
   const { hostId, hostName } = holderOf(hold, host);
-  const origin = hold.isClusters ? { request } : {};
+  const origin = hold.isOfCluster ? { request } : {};
   const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
   return [
     { put: keys.poolReferenceGuard(poolKey), value: reference },

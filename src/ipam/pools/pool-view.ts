@@ -65,7 +65,7 @@ export class PoolView implements AsyncDisposable {
     return this.#latest?.address;
   }
 
-  /** No other host or request is known to have the address. */
+  /** Nobody is known to have the address, and no request has chosen it. */
   isFree(address: bigint): boolean {
     return !this.addresses.has(address) && !this.inFlight.has(address);
   }

@@ -46,7 +46,7 @@ export class Pools {
     } catch (error: unknown) {
       if (isXnetError(error) && error.fields.outcome === 'unknown') {
         // Other managers may use the cluster's hold, so it stays; the next request for it finds it or creates it.
-        for (const hold of tried.values()) if (!hold.isClusters) this.#releaseLater(hold);
+        for (const hold of tried.values()) if (!hold.isOfCluster) this.#releaseLater(hold);
       }
       throw error;
     }
@@ -59,7 +59,7 @@ export class Pools {
    * creation of a second network with the first one's subnet. Throws INTERNAL for what a newer xnet wrote, which stays.
    */
   async release(hold: Hold): Promise<void> {
-    if (hold.isClusters && (await this.#isUsed(hold.poolKey))) return;
+    if (hold.isOfCluster && (await this.#isUsed(hold.poolKey))) return;
     try {
       await this.#release(hold);
     } catch (error: unknown) {
@@ -135,7 +135,7 @@ export class Pools {
   /** True when this request made the hold. The cluster's is one for all requests, so it records the one that made it. */
   async #isMade(hold: Hold, requestId: string): Promise<boolean> {
     const entry = await this.#context.store.get(this.#keyOf(hold));
-    if (!entry || !hold.isClusters) return entry !== undefined;
+    if (!entry || !hold.isOfCluster) return entry !== undefined;
     return findRecord(poolReferenceRecord, entry)?.request === requestId;
   }
 
@@ -158,7 +158,7 @@ export class Pools {
   /** With `revision`, removes only a hold that still has it. The result: whether the hold is gone. */
   async #attemptRelease(hold: Hold, revision?: Revision): Promise<Attempt<boolean>> {
     const { store } = this.#context;
-    const { poolKey, isClusters } = hold;
+    const { poolKey, isOfCluster } = hold;
     const own = this.#keyOf(hold);
     const holdGuard = await store.get(keys.poolReferenceGuard(poolKey));
     const holds = (await store.list(keys.poolReferencesOf(poolKey))).entries;
@@ -166,7 +166,7 @@ export class Pools {
     if (!entry) return { result: true };
     if (revision !== undefined && entry.revision !== revision) return { result: false };
     // After the guard was read: a network that takes the pool writes the guard.
-    if (isClusters && (await this.#isUsed(poolKey))) return { result: false };
+    if (isOfCluster && (await this.#isUsed(poolKey))) return { result: false };
     parseRecord(poolReferenceRecord, entry);
     const unchanged = asRead(keys.poolReferenceGuard(poolKey), holdGuard);
     const others = holds.filter(({ key }) => key !== own);
@@ -176,7 +176,7 @@ export class Pools {
       const there: Condition = { key: other.key, is: 'present' };
       return {
         result: true,
-        conditions: isClusters ? [there, unchanged] : [there],
+        conditions: isOfCluster ? [there, unchanged] : [there],
         writes: [{ remove: own }],
       };
     }
@@ -214,8 +214,8 @@ export class Pools {
 
 /** What the request results in, with this pool. */
 function requestedHold(pool: PoolName, request: PoolRequest, requestId: string): Hold {
-  const isClusters = pool.space === ADDRESS_SPACES.global && !request.joinsGlobal;
-  return holdOn(pool, isClusters ? clusterHoldId(pool) : requestId, request);
+  const isOfCluster = pool.space === ADDRESS_SPACES.global && !request.joinsGlobal;
+  return holdOn(pool, isOfCluster ? clusterHoldId(pool) : requestId, request);
 }
 
 /** The request, moved to the global space when that has the pool. */

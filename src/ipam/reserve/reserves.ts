@@ -103,7 +103,7 @@ export class Reserves implements AsyncDisposable {
     }
     for (const view of views.all()) {
       await view.ready();
-      for (const hold of view.holds.values()) if (!hold.isClusters) await this.#adjust(view, hold);
+      for (const hold of view.holds.values()) if (!hold.isOfCluster) await this.#adjust(view, hold);
       if (view.byDocker) await this.#adjustByDocker(view);
     }
     return this.#options.lookMs;

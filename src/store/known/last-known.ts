@@ -4,7 +4,7 @@
  *
  * A view of the replica (src/replica/contents.ts) has one prefix, and so a revision up to which all is known. Here prefixes lie
  * within others, each with a watch of its own, and a watch's snapshot holds even where it is older: whether the store was
- * restored is found out above (restores.ts).
+ * restored is found out by src/store/outage/restores.ts.
  */
 import { isUnder } from '../../model/keys.js';
 import { type Change, changesOf, type Entry, type Revision, type Snapshot, type Write } from '../store.js';

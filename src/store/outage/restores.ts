@@ -47,7 +47,7 @@ export class Restores {
   #settledAt = 0;
   #isSettling = false;
 
-  /** `copy`: of what is known of `inner`. */
+  /** `copy`: what this host knows of `inner`. */
   constructor(
     readonly inner: Store,
     readonly copy: WorkingCopy,
