@@ -73,6 +73,7 @@ test.each([
       ...LINES.slice(3, 5).map((line) => `add rule ip xnet output ${line.replace('1053', '1055')}`),
     ],
   ],
+  ['the table is dormant', ['add table ip xnet { flags dormant; }']],
   ['the policy is another', ['chain ip xnet output { policy drop; }']],
 ])('where %s, they are put right', async (_, changes) => {
   await using netns = await Netns.create('rules');
