@@ -54,9 +54,9 @@ test('nft reads them as it would write them itself', async () => {
 test('rules that are right are left as they are', async () => {
   await using netns = await Netns.create('rules');
   const sandbox = new Sandbox(netns);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(true);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('repaired');
   const generation = rulesetGeneration(sandbox.path);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(false);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('right');
   await ensureSandboxRules(sandbox.path, REDIRECTION);
   expect(rulesetGeneration(sandbox.path)).toBe(generation);
 });
@@ -80,9 +80,9 @@ test.each([
   const sandbox = new Sandbox(netns);
   await ensureSandboxRules(sandbox.path, REDIRECTION);
   await sandbox.nft(changes.join('; '));
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(true);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('repaired');
   expect(await sandbox.lines()).toEqual(LINES);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(false);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('right');
 });
 
 test('a chain of that name in another hook is refused in the words of nft', async () => {
