@@ -30,7 +30,7 @@ function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
   return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
 }
 
-/** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/shared-pools.ts). */
+/** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/network-pools.ts). */
 export function findSharedPools({ networks, bindings }: MirrorView): string[] {
   const here = networks.filter(
     ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
