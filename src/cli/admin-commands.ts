@@ -57,21 +57,31 @@ function stateOf(alive: boolean | undefined): string {
 
 /** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
 async function askDaemon<T>(socketPath: string, path: string, method: 'GET' | 'DELETE' = 'GET'): Promise<T> {
+  const { code, answer } = await call(socketPath, path, method);
+  if (code !== 200) throw refusal(code, answer);
+  return JSON.parse(answer) as T;
+}
+
+/** Resolves to the whole answer. */
+function call(
+  socketPath: string,
+  path: string,
+  method: string,
+): Promise<{ code: number | undefined; answer: string }> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
-      const read = async () => {
-        const answer = await text(response);
-        if (response.statusCode !== 200) throw refusal(response.statusCode, answer);
-        return JSON.parse(answer) as T;
-      };
-      resolve(read());
-    });
-    call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
-    call.on('error', (error) => {
+    const fail = (error: Error) => {
       const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
       reject(new XnetError('NOT_FOUND', message, {}, { cause: error }));
+    };
+    const asked = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
+      text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
     });
-    call.end();
+    asked.on('timeout', () => {
+      fail(new Error(`no answer within ${TIMEOUT_MS} ms`));
+      asked.destroy();
+    });
+    asked.on('error', fail);
+    asked.end();
   });
 }
 

@@ -18,12 +18,15 @@ interface Redirection {
   readonly mark: number;
 }
 
+/** `rewritten`: it reads as before, since this kernel, or nft, reads a rule that is right in other words than it was written. */
+export type RuleFound = 'right' | 'rewritten' | 'repaired';
+
 /** The rule in a sandbox that sends queries to our sockets (dataplane/sandbox/sandbox-rules.ts). */
 export interface SandboxRules {
   /** Made or replaced at once. */
   ensure(sandboxPath: string, redirection: Redirection): Promise<void>;
-  /** Made again where it is not as `ensure` made it; resolves to whether that was so. */
-  repair(sandboxPath: string, redirection: Redirection): Promise<boolean>;
+  /** Made again, by one change of the ruleset at most, where it is not known to be as `ensure` made it. */
+  repair(sandboxPath: string, redirection: Redirection): Promise<RuleFound>;
   /** Absent is success, of the rule and of the sandbox. */
   remove(sandboxPath: string): Promise<void>;
 }

@@ -20,17 +20,21 @@ const SUBSYSTEM = 10;
 const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
 const BATCH_END = { type: 17, resource: SUBSYSTEM } as const;
 const NEW_TABLE = SUBSYSTEM << 8;
+const GET_TABLE = (SUBSYSTEM << 8) | 1;
 const NEW_CHAIN = (SUBSYSTEM << 8) | 3;
 const NEW_RULE = (SUBSYSTEM << 8) | 6;
 const GET_CHAIN = (SUBSYSTEM << 8) | 4;
 const GET_RULE = (SUBSYSTEM << 8) | 7;
 const DELETE_RULE = (SUBSYSTEM << 8) | 8;
 
-/** Attributes (NFTA_CHAIN_..., NFTA_RULE_...). */
+/** Attributes (NFTA_TABLE_..., NFTA_CHAIN_..., NFTA_RULE_...). */
+const TABLE = { NAME: 1, FLAGS: 2 } as const;
 const CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7 } as const;
 const RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4 } as const;
 const IPV4 = 2;
 const ACCEPT = 1;
+/** No flags: of a dormant table no packet meets a rule. */
+const AWAKE = number32(TABLE.FLAGS, 0);
 
 /** A chain of type nat in the hook of packets that the namespace itself sends, in a table of family ip. */
 export interface NatOutputChain {
@@ -49,7 +53,7 @@ export type Expression = Buffer;
 export function replaceRules(path: string, where: NatOutputChain, rules: readonly Expression[][]): void {
   const inChain = chainOf(where);
   const messages: NetfilterMessage[] = [
-    { type: NEW_TABLE, flags: NLM_F.CREATE, attributes: [text(1, where.table)] },
+    { type: NEW_TABLE, flags: NLM_F.CREATE, attributes: [tableOf(where), AWAKE] },
     { type: NEW_CHAIN, flags: NLM_F.CREATE, attributes: chainAttributes(where) },
     { type: DELETE_RULE, attributes: inChain },
     ...rules.map((rule) => ({
@@ -72,15 +76,19 @@ export function replaceRules(path: string, where: NatOutputChain, rules: readonl
  * then `replaceRules` changes nothing that `readRules` reads.
  */
 export function hasRules(path: string, where: NatOutputChain, rules: readonly Expression[][]): boolean {
-  const wanted = [hookOf(where), number32(CHAIN.POLICY, ACCEPT), ...rules.map(expressionsOf)];
+  const wanted = [AWAKE, hookOf(where), number32(CHAIN.POLICY, ACCEPT), ...rules.map(expressionsOf)];
   return readRules(path, where).equals(Buffer.concat(wanted));
 }
 
-/** The chain's hook and policy, and the expressions of its rules, as the kernel writes them; empty where it is not there. */
+/**
+ * The table's flags, the chain's hook and policy, and the expressions of its rules, as the kernel writes them; empty where
+ * there is no such chain.
+ */
 export function readRules(path: string, where: NatOutputChain): Buffer {
   const chain = [text(CHAIN.TABLE, where.table), text(CHAIN.NAME, where.chain)];
   try {
     return Buffer.concat([
+      ...ask(path, where, { type: GET_TABLE, attributes: [tableOf(where)] }, [TABLE.FLAGS]),
       ...ask(path, where, { type: GET_CHAIN, attributes: chain }, [CHAIN.HOOK, CHAIN.POLICY]),
       ...ask(path, where, { type: GET_RULE, flags: NLM_F.DUMP, attributes: chainOf(where) }, [
         RULE.EXPRESSIONS,
@@ -154,6 +162,10 @@ function data(type: number, value: Buffer): Buffer {
 
 function expression(name: string, attributes: readonly Buffer[]): Expression {
   return nested(1, [text(1, name), nested(2, attributes)]);
+}
+
+function tableOf({ table }: NatOutputChain): Buffer {
+  return text(TABLE.NAME, table);
 }
 
 function chainAttributes(where: NatOutputChain): Buffer[] {

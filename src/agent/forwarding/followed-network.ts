@@ -115,6 +115,8 @@ export class FollowedNetwork implements AsyncDisposable {
     // Before the first await: what is asked for in the meantime is done at the next look.
     this.#isEnsured = true;
     this.#changed = new Set();
+    // Of a host without endpoints nothing is to be compared any more.
+    if (!changed) this.#vteps.clear();
     for (const key of changed ?? this.#allKeys()) this.#planAnew(key);
     if (!isEnsured) await dataplane.ensureNetwork(this.#network);
     const change = await dataplane.setForwarding(id, this.#remotes, changed);

@@ -47,6 +47,8 @@ export interface SandboxRedirection {
   readonly mark: number;
 }
 
+export type RulesFound = 'right' | 'rewritten' | 'repaired';
+
 /** The rules are made, or replaced in one transaction. Throws NOT_FOUND, KERNEL, UNSUPPORTED, TIMEOUT. */
 export async function ensureSandboxRules(
   sandboxPath: string,
@@ -55,11 +57,14 @@ export async function ensureSandboxRules(
   await repairSandboxRules(sandboxPath, redirection);
 }
 
-/** As `ensureSandboxRules`; resolves to whether the rules were others before. */
+/**
+ * As `ensureSandboxRules`, in one transaction at most. `rewritten`: rules that are right read otherwise here than they are
+ * written, so they were written once more.
+ */
 export async function repairSandboxRules(
   sandboxPath: string,
   redirection: SandboxRedirection,
-): Promise<boolean> {
+): Promise<RulesFound> {
   try {
     return repairOverNetlink(sandboxPath, redirection);
   } catch (error: unknown) {
@@ -115,18 +120,18 @@ function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
   ];
 }
 
-function repairOverNetlink(sandboxPath: string, redirection: SandboxRedirection): boolean {
+function repairOverNetlink(sandboxPath: string, redirection: SandboxRedirection): RulesFound {
   const rules = [rule(UDP, redirection.udpPort, redirection), rule(TCP, redirection.tcpPort, redirection)];
-  if (hasRules(sandboxPath, CHAIN, rules)) return false;
+  if (hasRules(sandboxPath, CHAIN, rules)) return 'right';
   const before = readRules(sandboxPath, CHAIN);
   replaceRules(sandboxPath, CHAIN, rules);
-  return !readRules(sandboxPath, CHAIN).equals(before);
+  return readRules(sandboxPath, CHAIN).equals(before) ? 'rewritten' : 'repaired';
 }
 
-async function repairByProgram(sandboxPath: string, redirection: SandboxRedirection): Promise<boolean> {
+async function repairByProgram(sandboxPath: string, redirection: SandboxRedirection): Promise<RulesFound> {
   const before = await readNftTable(sandboxPath, TABLE);
   await applyNft(sandboxPath, ruleLines(redirection));
-  return (await readNftTable(sandboxPath, TABLE)) !== before;
+  return (await readNftTable(sandboxPath, TABLE)) === before ? 'rewritten' : 'repaired';
 }
 
 function networkOrder(port: number): Buffer {

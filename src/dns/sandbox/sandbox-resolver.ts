@@ -106,11 +106,12 @@ export class SandboxResolver {
   async repairRule(): Promise<boolean> {
     const generation = rulesetGeneration(this.sandboxPath);
     if (generation !== undefined && generation === this.#generation) return false;
-    const repaired = await this.rules.repair(this.sandboxPath, this.#redirection());
-    this.#generation = repaired ? undefined : generation;
+    const found = await this.rules.repair(this.sandboxPath, this.#redirection());
+    this.#generation = found === 'right' ? generation : undefined;
+    if (found === 'rewritten') this.#generation = generationAfter(this.sandboxPath, generation);
     // A client that asked from one socket meanwhile would for ever ask Docker.
-    if (repaired) forget(this.sandboxPath, NO_MARK);
-    return repaired;
+    if (found === 'repaired') forget(this.sandboxPath, NO_MARK);
+    return found === 'repaired';
   }
 
   /** Docker's resolver alone again; what was asked before is still answered. Throws when the rule stays. */
@@ -179,6 +180,12 @@ function forget(sandboxPath: string, mark: number): void {
   } catch {
     // The sandbox is gone, or the kernel has no such call.
   }
+}
+
+/** The generation after one change of ours; undefined: others have changed something, too. */
+function generationAfter(sandboxPath: string, before: number | undefined): number | undefined {
+  const now = rulesetGeneration(sandboxPath);
+  return before !== undefined && now === before + 1 ? now : undefined;
 }
 
 async function listeningServer({ tcp: fd }: ResolverDescriptors): Promise<Server> {

@@ -54,9 +54,9 @@ test('nft reads them as it would write them itself', async () => {
 test('rules that are right are left as they are', async () => {
   await using netns = await Netns.create('rules');
   const sandbox = new Sandbox(netns);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(true);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('repaired');
   const generation = rulesetGeneration(sandbox.path);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(false);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('right');
   await ensureSandboxRules(sandbox.path, REDIRECTION);
   expect(rulesetGeneration(sandbox.path)).toBe(generation);
 });
@@ -73,15 +73,16 @@ test.each([
       ...LINES.slice(3, 5).map((line) => `add rule ip xnet output ${line.replace('1053', '1055')}`),
     ],
   ],
+  ['the table is dormant', ['add table ip xnet { flags dormant; }']],
   ['the policy is another', ['chain ip xnet output { policy drop; }']],
 ])('where %s, they are put right', async (_, changes) => {
   await using netns = await Netns.create('rules');
   const sandbox = new Sandbox(netns);
   await ensureSandboxRules(sandbox.path, REDIRECTION);
   await sandbox.nft(changes.join('; '));
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(true);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('repaired');
   expect(await sandbox.lines()).toEqual(LINES);
-  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe(false);
+  expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('right');
 });
 
 test('a chain of that name in another hook is refused in the words of nft', async () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
 import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/answers/zone.js';
-import type { ZoneOf } from '../../../src/dns/collaborators.js';
+import type { SandboxRules, ZoneOf } from '../../../src/dns/collaborators.js';
 import { holdSandbox } from '../../../src/dns/sandbox/held-sandboxes.js';
 import { SandboxResolvers } from '../../../src/dns/sandbox/resolvers.js';
 import { removeRedirection } from '../../../src/dns/sandbox/sandbox-resolver.js';
@@ -157,6 +157,25 @@ describe.each(['iptables', 'nftables'] as const)('beside Docker rules of %s', (f
     await repair();
     expect(repaired).toEqual([]);
     expect(resolvers.status().lastFailures).toEqual([]);
+  });
+
+  test('where rules read otherwise than they are written, they are written again only when something was altered', async () => {
+    await using sandbox = await createSandbox(firewall);
+    let writings = 0;
+    const repair: SandboxRules['repair'] = async () => {
+      writings += 1;
+      await sandbox.netns.exec('nft', 'add', 'rule', 'ip', 'xnet', 'output', 'counter');
+      return 'rewritten';
+    };
+    const resolvers = new SandboxResolvers(zones, noContainers(), { ...rules, repair }, new Held());
+    await resolvers.attach(sandbox.path, 'n1');
+    const look = () => resolvers.repairRules(() => undefined, new AbortController().signal);
+    for (let looks = 0; looks < 3; looks++) await look();
+    expect(writings).toBe(1);
+    await sandbox.netns.exec('nft', 'add', 'table', 'ip', 'strange');
+    for (let looks = 0; looks < 3; looks++) await look();
+    expect(writings).toBe(2);
+    await resolvers.close();
   });
 
   test('1000 queries at once, all with one id, get each its own answer', async () => {

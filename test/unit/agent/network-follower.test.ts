@@ -134,6 +134,18 @@ test.each<[string, (cluster: Cluster) => unknown, calls: string[]]>([
     },
     ['e9', 'all'],
   ],
+  [
+    'so are they once when that host is no longer in the network',
+    async ({ hosts, change, kernel, put }) => {
+      await change(...[1, 5].map((n) => ({ remove: keyOf(n) })));
+      await eventually('it was given', () => kernel.calls.includes('e1,e5'));
+      hosts.move('h1', '192.0.2.99');
+      await eventually('all were given', () => kernel.calls.includes('all'));
+      hosts.move('h2');
+      await change(put(9, 'h2'));
+    },
+    ['e1,e5', 'all', 'e9'],
+  ],
   ['when a host has another VTEP, all are given', ({ hosts }) => hosts.move('h1', '192.0.2.99'), ['all']],
   [
     'when the network has another spec, it is ensured, and all are given',
