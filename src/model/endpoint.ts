@@ -57,7 +57,7 @@ export function created(record: EndpointRecord): HostEndpoint {
   return { record, state: 'created' };
 }
 
-/** Unknown -> joined: an earlier daemon of the host created it. */
+/** Unknown -> joined: an earlier daemon of the host created it. It may never have been joined. */
 export function recalled(record: EndpointRecord): HostEndpoint {
   return { record, state: 'joined' };
 }
@@ -77,7 +77,8 @@ export function left({ record }: HostEndpoint): HostEndpoint {
   return { record, state: 'left' };
 }
 
-/** Being deleted: in no sandbox any more. Its state stays until the store has accepted that: Docker does not ask again. */
+/** Being deleted: in no sandbox any more. Its state stays as it was until the store has accepted the deletion, since Docker does not ask a
+ * second time. */
 export function deleting({ record, state }: HostEndpoint): HostEndpoint {
   return { record, state };
 }

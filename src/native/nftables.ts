@@ -1,6 +1,7 @@
 /**
  * nftables over netlink: rules in one transaction without starting `nft`, which costs more than all else of a container's start
- * (docs/decisions/0020). Each function takes about a millisecond, and throws what `askNetfilter` does. The names are those that
+ * (docs/decisions/0020). Each function takes about a millisecond, but for `replaceRules`
+ * where there were rules, and throws what `askNetfilter` does. The names are those that
  * `nft --debug=netlink` prints; the numbers are from linux/netfilter/nf_tables.h and nfnetlink.h. Attributes are in the order in
  * which the kernel writes them.
  */

@@ -1,5 +1,5 @@
 import { sleep } from '../../concurrency/deadline.js';
-import { Sweep } from '../../concurrency/sweep.js';
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, NetworkSpec, RemoteEndpoint } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
@@ -10,8 +10,6 @@ import type { View } from '../../replica/view.js';
 import type { HostsView } from '../hosts/hosts-view.js';
 import { planRemote } from './forwarding-plan.js';
 
-/** Nothing is to be done until something changes. */
-const PAUSE_MS = 3_600_000;
 /** A kernel that refuses is not asked more often, whatever changes. */
 const RETRY_MS = 1_000;
 
@@ -107,7 +105,7 @@ export class FollowedNetwork implements AsyncDisposable {
   async #look(): Promise<number> {
     const isFailing = this.failure !== undefined;
     if (isFailing) await sleep(RETRY_MS, this.#stop.signal);
-    if (this.#stop.signal.aborted) return PAUSE_MS;
+    if (this.#stop.signal.aborted) return NEVER_MS;
     const { dataplane, logger } = this.#parts;
     const { id } = this.#network;
     const isEnsured = this.#isEnsured && !isFailing;
@@ -122,7 +120,7 @@ export class FollowedNetwork implements AsyncDisposable {
     const change = await dataplane.setForwarding(id, this.#remotes, changed);
     if (change.added + change.removed > 0) logger.debug('forwarding set', { network: id, ...change });
     this.#resolveApplied();
-    return PAUSE_MS;
+    return NEVER_MS;
   }
 
   #allKeys(): string[] {

@@ -12,35 +12,51 @@ type Apply<S> = (parts: MirrorParts, step: S, database: string) => Promise<void>
 /** For messages: `create network shop`. */
 type Title<S> = (step: S) => string;
 
-const STEPS: { readonly [Verb in MirrorStep['do']]: readonly [Title<Step<Verb>>, Apply<Step<Verb>>] } = {
-  publish: [({ dockerNetwork }) => `mirror network ${dockerNetwork.name}`, publish],
-  join: [({ dockerNetwork }) => `tie network ${dockerNetwork.name} to that of the other hosts`, join],
-  replace: [
-    ({ dockerNetwork }) => `put network ${dockerNetwork.name} of the other hosts in the place of this host's`,
-    replace,
-  ],
-  see: [({ dockerNetwork }) => `note network ${dockerNetwork.name}`, see],
-  copy: [({ name }) => `create network ${name} on this host`, copy],
-  remove: [({ dockerNetwork }) => `remove network ${dockerNetwork.name} from this host`, remove],
-  bridge: [() => 'create docker_gwbridge', bridge],
-  announce: [
-    ({ facts }) => `publish the subnets of docker_gwbridge (${facts.gatewaySubnets.join(', ')})`,
-    ({ registration }, { facts }) => registration.publishDocker(facts),
-  ],
-  keep: [({ networkId }) => `undo the removal of network ${networkId}`, keep],
-  reconnect: [
-    ({ dockerNetwork }) => `tie containers that do not run to network ${dockerNetwork.name}`,
-    reconnect,
-  ],
-  unbind: [({ binding }) => `forget Docker network ${binding.dockerNetworkId}`, unbind],
+interface Work<S> {
+  readonly title: Title<S>;
+  readonly apply: Apply<S>;
+}
+
+const STEPS: { readonly [Verb in MirrorStep['do']]: Work<Step<Verb>> } = {
+  publish: { title: ({ dockerNetwork }) => `mirror network ${dockerNetwork.name}`, apply: publish },
+  join: {
+    title: ({ dockerNetwork }) => `tie network ${dockerNetwork.name} to that of the other hosts`,
+    apply: join,
+  },
+  replace: {
+    title: ({ dockerNetwork }) =>
+      `put network ${dockerNetwork.name} of the other hosts in the place of this host's`,
+    apply: replace,
+  },
+  see: { title: ({ dockerNetwork }) => `note network ${dockerNetwork.name}`, apply: see },
+  copy: { title: ({ name }) => `create network ${name} on this host`, apply: copy },
+  remove: {
+    title: ({ dockerNetwork }) => `remove network ${dockerNetwork.name} from this host`,
+    apply: remove,
+  },
+  bridge: { title: () => 'create docker_gwbridge', apply: bridge },
+  announce: {
+    title: ({ facts }) => `publish the subnets of docker_gwbridge (${facts.gatewaySubnets.join(', ')})`,
+    apply: ({ registration }, { facts }) => registration.publishDocker(facts),
+  },
+  keep: { title: ({ networkId }) => `undo the removal of network ${networkId}`, apply: keep },
+  reconnect: {
+    title: ({ dockerNetwork }) => `tie containers that do not run to network ${dockerNetwork.name}`,
+    apply: reconnect,
+  },
+  unbind: { title: ({ binding }) => `forget Docker network ${binding.dockerNetworkId}`, apply: unbind },
 };
 
 export function stepTitle(step: MirrorStep): string {
-  return (STEPS[step.do][0] as Title<MirrorStep>)(step);
+  return workOf(step).title(step);
 }
 
 export function applyMirrorStep(parts: MirrorParts, step: MirrorStep, database: string): Promise<void> {
-  return (STEPS[step.do][1] as Apply<MirrorStep>)(parts, step, database);
+  return workOf(step).apply(parts, step, database);
+}
+
+function workOf(step: MirrorStep): Work<MirrorStep> {
+  return STEPS[step.do] as Work<MirrorStep>;
 }
 
 /** Identifies a step: the same step of two plans has the same key. */

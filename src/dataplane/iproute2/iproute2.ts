@@ -41,8 +41,11 @@ export interface BatchOptions {
  */
 const CONCURRENCY = 2;
 
-/** What iproute2 says when devices or entries changed while it listed them, for itself too: no failure of a line. */
-const INTERRUPTED = /^Dump was interrupted and may be inconsistent\.\n?/m;
+/**
+ * What iproute2 says when devices or entries changed while it listed them, for itself too: no failure of a line. It may stand in the
+ * midst of a long list.
+ */
+const INTERRUPTED = /Dump was interrupted and may be inconsistent\.\n?/;
 
 /** How often a list is asked for that others change all the time. */
 const MOST_DUMPS = 3;
@@ -229,7 +232,7 @@ export function parseFailures(lines: readonly string[], stderr: string): BatchFa
 
 /** Less what iproute2 says of its own lists: a line that failed for it says so itself. */
 export function withoutNotes(stderr: string): string {
-  return stderr.replace(new RegExp(INTERRUPTED, 'gm'), '');
+  return stderr.replace(new RegExp(INTERRUPTED, 'g'), '');
 }
 
 function plainWords(stderr: string): string {

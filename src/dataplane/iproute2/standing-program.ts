@@ -44,6 +44,7 @@ export class StandingProgram {
       stdout: 'pipe',
       stderr: 'ignore',
     } as const;
+    // By sh, so that both outputs are one pipe, and stay in order.
     this.#child = execa('sh', ['-c', 'exec "$@" 2>&1', 'sh', program, ...args], options);
     this.#child.stdin.on('error', () => {});
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));

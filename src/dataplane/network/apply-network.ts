@@ -21,7 +21,10 @@ export async function applyDevices(
 ): Promise<void> {
   const isNew = changes.some(({ kind }) => kind === 'namespace');
   if (isNew) await namespace.make();
-  await namespace.batch(linesOf(changes, 'clear'), { tolerate: isAbsent });
+  const cleared = linesOf(changes, 'clear');
+  await namespace.batch(cleared, { tolerate: isAbsent });
+  // A standing program lists interfaces by the names that it has seen: another may get the index of one that is gone.
+  if (cleared.length > 0) await namespace.iproute2.leave(namespace.name);
   // A VXLAN device of a namespace that is gone may linger.
   const addTunnel = untilGone(async () => {
     const lines = linesOf(changes, 'host');

@@ -4,7 +4,7 @@
  * Docker made it. There is no IPv6 twin because Docker configures 127.0.0.11 alone, on IPv6-only networks too
  * (seen with 28.5).
  *
- * The rules are written over netlink; by the program nft where the kernel takes them from it alone.
+ * The rules are written over netlink. Where the kernel refuses that, the program nft writes them; its words are in the error.
  */
 import { access } from 'node:fs/promises';
 import { isXnetError, XnetError } from '../../errors.js';

@@ -149,8 +149,8 @@ export function refuseReserved(
  */
 export function checkApart(network: NetworkRecord, others: readonly NetworkRecord[]): void {
   for (const other of others) {
-    for (const one of prefixesOf(network)) {
-      const overlapped = prefixesOf(other).find((each) => each.overlaps(one));
+    for (const one of subnetsOf(network)) {
+      const overlapped = subnetsOf(other).find((each) => each.overlaps(one));
       if (!overlapped) continue;
       throw new XnetError(
         'IN_USE',
@@ -163,7 +163,7 @@ export function checkApart(network: NetworkRecord, others: readonly NetworkRecor
 }
 
 /** Without those of Docker's null IPAM. */
-export function prefixesOf({ pools }: NetworkRecord): Prefix[] {
+export function subnetsOf({ pools }: NetworkRecord): Prefix[] {
   return pools.flatMap(({ subnet }) => prefixOf(subnet) ?? []);
 }
 

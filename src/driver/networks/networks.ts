@@ -21,7 +21,7 @@ import {
 } from './network-creation.js';
 import { attemptMove, type Move } from './network-move.js';
 import type { NetworkReference } from './network-options.js';
-import { checkMtu, prefixesOf } from './network-plan.js';
+import { checkMtu, subnetsOf } from './network-plan.js';
 import { findGlobalPool } from './network-pools.js';
 import { attemptRemoval, type NetworkRemovalParts, releaseGlobalPools } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
@@ -169,7 +169,7 @@ export class Networks {
   async listSubnets(): Promise<Prefix[]> {
     const { entries } = await this.#parts.store.list(keys.networks());
     const records = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
-    return records.flatMap(prefixesOf);
+    return records.flatMap(subnetsOf);
   }
 
   async #remove(network: LocalNetwork, lost: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Gateways and auxiliary addresses. Several hosts create the same network with the same ones, so each is held by all
- * holds for which it was requested, and is freed with the last of them.
+ * Gateways and auxiliary addresses. Several hosts create the same network with the same ones, so each belongs to all
+ * holds that requested it, and is freed with the last of them.
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
