@@ -114,7 +114,7 @@ export function showPool({ networkName, subnet }: PoolName): string {
 
 /** A hold on a pool, in plain texts. */
 export interface PoolHold {
-  /** Without the range of addresses that Docker's own has: the hold is the same. */
+  /** With the range where it was just requested, without it where it was read from the store: the hold is the same. */
   readonly poolId: string;
   /** Its id: the part of the PoolID that is unique for each RequestPool. */
   readonly hold: string;
