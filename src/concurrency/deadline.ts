@@ -5,7 +5,7 @@
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { XnetError } from '../errors.js';
 
 /** A limit is counted in so many slices: one that took longer than its length counts as its length. */
@@ -13,6 +13,8 @@ const SLICES = 15;
 const CLOCK_SLICE_MS = 100;
 /** What has failed is looked for so often. */
 const LOOK_MS = 500;
+/** Why a limit ended. Without a reason of its own, each `abort` makes an error with a stack. */
+const DECIDED = 'decided';
 
 /**
  * Resolves or rejects as `work` does, or rejects with TIMEOUT after `timeoutMs`. The work itself goes on:
@@ -61,13 +63,22 @@ export async function raceLimit<T, L>(
   try {
     return await Promise.race([work, limit(decided.signal)]);
   } finally {
-    decided.abort();
+    decided.abort(DECIDED);
   }
 }
 
-/** Waits `ms`, or less when `signal` aborts. Never rejects. */
+/** Waits `ms`, or less when `signal` aborts. Never rejects: each call to etcd has such a wait, and an error costs its stack. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, signal && { signal }).catch(() => undefined);
+  if (signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+  });
 }
 
 /** Waits until this process has run for `ms`, or `signal` aborts. What has come by then was read. Never rejects. */

@@ -33,7 +33,8 @@ export class Sweep implements AsyncDisposable {
   /** Something may have changed: looks soon, and once more after a look that is under way. */
   hint(): void {
     this.#hinted = true;
-    this.#pause.abort();
+    // Without a reason it would make an error with a stack, at each hint.
+    this.#pause.abort('hinted');
   }
 
   /** Why the last look failed; undefined when it succeeded. */
