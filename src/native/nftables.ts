@@ -72,13 +72,10 @@ export function replaceRules(path: string, where: NatOutputChain, rules: readonl
   askNetfilter(path, [BATCH_BEGIN, ...batch, BATCH_END], askedFor(where));
 }
 
-/**
- * Whether the chain is as `replaceRules` makes it. False also where this kernel writes attributes in another order than here:
- * then `replaceRules` changes nothing that `readRules` reads.
- */
-export function hasRules(path: string, where: NatOutputChain, rules: readonly Expression[][]): boolean {
-  const wanted = [AWAKE, hookOf(where), number32(CHAIN.POLICY, ACCEPT), ...rules.map(expressionsOf)];
-  return readRules(path, where).equals(Buffer.concat(wanted));
+/** What `readRules` reads after `replaceRules`, unless this kernel writes attributes in another order than here. */
+export function writtenRules(where: NatOutputChain, rules: readonly Expression[][]): Buffer {
+  const policy = number32(CHAIN.POLICY, ACCEPT);
+  return Buffer.concat([AWAKE, hookOf(where), policy, ...rules.map(expressionsOf)]);
 }
 
 /**

@@ -12,7 +12,6 @@ import {
   compare,
   type Expression,
   FIRST_REGISTER,
-  hasRules,
   loadMark,
   loadPayload,
   loadProtocol,
@@ -24,7 +23,9 @@ import {
   setRegister,
   TRANSPORT_HEADER,
   translateDestination,
+  writtenRules,
 } from '../../native/nftables.js';
+import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
 import { applyNft, readNftTable } from '../nft/nft.js';
 
 const TABLE = 'ip xnet';
@@ -36,9 +37,7 @@ const TABLE = 'ip xnet';
  */
 const CHAIN = { table: 'xnet', chain: 'output', priority: -105 } as const;
 
-/** Where Docker's resolver listens, and so do we. */
-const RESOLVER = Buffer.from([127, 0, 0, 11]);
-const PORT = 53;
+const RESOLVER = Buffer.from(RESOLVER_ADDRESS.split('.').map(Number));
 
 export interface SandboxRedirection {
   readonly udpPort: number;
@@ -96,7 +95,7 @@ function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection):
     loadProtocol(),
     compare('equal', Buffer.from([number])),
     loadPayload(TRANSPORT_HEADER, 2, 2),
-    compare('equal', networkOrder(PORT)),
+    compare('equal', networkOrder(RESOLVER_PORT)),
     loadMark(),
     compare('unequal', machineOrder(mark)),
     setRegister(FIRST_REGISTER, machineOrder(mark)),
@@ -109,8 +108,8 @@ function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection):
 
 function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
   const line = ({ name }: Protocol, port: number) =>
-    `add rule ${TABLE} output ip daddr 127.0.0.11 ${name} dport ${PORT} meta mark != ${mark} ` +
-    `ct mark set ${mark} dnat to 127.0.0.11:${port}`;
+    `add rule ${TABLE} output ip daddr ${RESOLVER_ADDRESS} ${name} dport ${RESOLVER_PORT} meta mark != ${mark} ` +
+    `ct mark set ${mark} dnat to ${RESOLVER_ADDRESS}:${port}`;
   return [
     `add table ${TABLE}`,
     `add chain ${TABLE} output { type nat hook output priority ${CHAIN.priority}; policy accept; }`,
@@ -122,10 +121,11 @@ function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
 
 function repairOverNetlink(sandboxPath: string, redirection: SandboxRedirection): RulesFound {
   const rules = [rule(UDP, redirection.udpPort, redirection), rule(TCP, redirection.tcpPort, redirection)];
-  if (hasRules(sandboxPath, CHAIN, rules)) return 'right';
   const before = readRules(sandboxPath, CHAIN);
+  if (before.equals(writtenRules(CHAIN, rules))) return 'right';
   replaceRules(sandboxPath, CHAIN, rules);
-  return readRules(sandboxPath, CHAIN).equals(before) ? 'rewritten' : 'repaired';
+  const isSame = before.length > 0 && readRules(sandboxPath, CHAIN).equals(before);
+  return isSame ? 'rewritten' : 'repaired';
 }
 
 async function repairByProgram(sandboxPath: string, redirection: SandboxRedirection): Promise<RulesFound> {
