@@ -136,6 +136,15 @@ describe('the underlay address of another host', () => {
 describe('two machines with one host id', () => {
   const of = (machine: string, vtep: string) => ({ ...host(1), machine, vtep });
 
+  /** The first machine, which sees in `view` when its record is taken. */
+  async function registered(store: MemoryStore, view: HostsView): Promise<HostRegistration> {
+    await view.ready();
+    const first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
+    await first.start();
+    view.onChange(() => first.noteRecord(view.find(host(1).id)));
+    return first;
+  }
+
   test('the second takes nothing of the first, and gets the id when the first has left', async () => {
     await using store = new MemoryStore();
     const second = of('boot-2/1', '198.18.0.9');
@@ -154,10 +163,7 @@ describe('two machines with one host id', () => {
   test('the first says so when its record is taken, and has it again when the other has left', async () => {
     await using store = new MemoryStore();
     await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
-    await view.ready();
-    await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
-    await first.start();
-    view.onChange(() => first.noteRecord(view.find(host(1).id)));
+    await using first = await registered(store, view);
     {
       // Of the same address: a reboot could not be told from it.
       await using taker = new HostRegistration(store, of('boot-2/1', '198.18.0.1'), silentLogger);
@@ -174,10 +180,7 @@ describe('two machines with one host id', () => {
   test('the first says that its new address is not known yet, as long as its record is taken', async () => {
     await using store = new MemoryStore();
     await using view = new HostsView(new Replica(store, new RecordReader(silentLogger)));
-    await view.ready();
-    await using first = new HostRegistration(store, of('boot-1/1', '198.18.0.1'), silentLogger);
-    await first.start();
-    view.onChange(() => first.noteRecord(view.find(host(1).id)));
+    await using first = await registered(store, view);
     {
       await using taker = new HostRegistration(store, of('boot-2/1', '198.18.0.1'), silentLogger);
       await taker.start();
