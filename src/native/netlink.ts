@@ -81,8 +81,8 @@ export function* attributesOf(bytes: Buffer): Iterable<Attribute> {
 
 /**
  * Sends the messages as one to the netfilter of the namespace at `path`, and returns what it answers. Throws NOT_FOUND when no
- * namespace is at the path, UNSUPPORTED where this process may not ask, and KERNEL with `asked`, for people, when the kernel refuses one of them; the others are not done
- * then, if they are a batch.
+ * namespace is at the path, UNSUPPORTED where this process may not ask, and KERNEL with `asked`, for people, when the kernel
+ * refuses one of them; the others are not done then, if they are a batch.
  */
 export function askNetfilter(path: string, messages: readonly NetfilterMessage[], asked: string): Answer[] {
   return inNamespace(path, () => {

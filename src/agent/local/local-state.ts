@@ -117,7 +117,7 @@ async function catchUpOnce(parts: CatchUpParts): Promise<void> {
   for (const endpoint of read.endpoints)
     if (!local.findEndpoint(endpoint.id)) await endpoints.recall(endpoint);
   await forgetNetworks(parts);
-  logger.info('read what the store did not tell at the start');
+  logger.info('read from the store what was not known at the start');
   caughtUp();
 }
 

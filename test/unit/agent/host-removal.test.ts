@@ -40,7 +40,7 @@ function network(name: string, vni: number, hosts: readonly number[]) {
   ];
 }
 
-/** It tells what was last known. */
+/** It answers with what was last known. */
 class AwayMemory extends MemoryStore {
   readonly problem = 'etcd at h1: connection refused';
 
