@@ -1,16 +1,16 @@
 /** The composition root: what `xnet serve` starts, in this order, and stops in the reverse one. */
-import { listKnownHosts } from './agent/hosts/known-hosts.js';
 import { type Patience, sleep, waitForWork } from './concurrency/deadline.js';
 import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
+import { adminHandlers } from './host/admin-handlers.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger, type Logger } from './observability/logger.js';
-import { type Admin, createAdminServer } from './server/admin.js';
+import { createAdminServer } from './server/admin.js';
 import { createPluginServer } from './server/plugin.js';
 import { closeServer } from './server/rpc.js';
 import { readStatus } from './status.js';
@@ -46,11 +46,11 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     gatewayBridge: () => waitForGatewayBridge(readiness),
     logger,
   });
-  const admin: Admin = {
+  const admin = adminHandlers(foundation, {
+    version,
     status: () => readStatus(foundation, readiness),
-    listHosts: () => listKnownHosts(store),
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
-  };
+  });
   const listeners = [
     { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },
     { key: 'admin', server: createAdminServer(admin), path: config.adminSocket },

@@ -4,6 +4,8 @@
  * the reason, shows it in `xnet status`, and can be set right and enabled again.
  */
 import { hostname } from 'node:os';
+import { everyOperation } from './admin/operations.js';
+import type { Status } from './admin/status-answer.js';
 import { configSchema } from './config/schema.js';
 import { findOwnPlugin } from './docker/own-plugin.js';
 import { XnetError } from './errors.js';
@@ -11,7 +13,7 @@ import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
 import { NOTHING_HELD } from './keeper/client/held-sockets.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { createLogger } from './observability/logger.js';
-import { createAdminServer, type Status } from './server/admin.js';
+import { createAdminServer } from './server/admin.js';
 import { createPluginServer } from './server/plugin.js';
 import { closeServer } from './server/rpc.js';
 
@@ -32,7 +34,8 @@ export async function refuseInPlugin(why: string, version: string, keeper: Keepe
     path: socket,
     ...(sockets.keeper && { behind: `${adminSocket}.calls` }),
   };
-  const answers = { status: async () => statusOf(reason, version), listHosts: refuse, removeHost: refuse };
+  const known = { version: async () => ({ version }), status: async () => statusOf(reason, version) };
+  const answers = { ...everyOperation(refuse), ...known };
   const admin = { key: 'admin', server: createAdminServer(answers), path: adminSocket };
   const ignore = () => undefined;
   await listenHeld([plugin], sockets, ignore);

@@ -1,5 +1,6 @@
 /** Gathers what `xnet status` shows. */
 import { hostname } from 'node:os';
+import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
 import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
@@ -8,7 +9,6 @@ import { ownProblems } from './host/own-problems.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
-import type { NetworkStatus, PeerStatus, Status } from './server/admin.js';
 import type { Store } from './store/store.js';
 
 /** Longer than a restart or an upgrade of xnet takes, also on a loaded machine. */
@@ -97,6 +97,9 @@ function networkStatus(
     .listEndpoints(record.id)
     .filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);
   const name = record.name ?? host.nameInDocker(dockerNetworkId);
+  // As the store has them: their names come after they were created.
+  const published = host.follower.endpointsOf(record.id) ?? [];
+  const containers = new Map(published.map(({ id, names }) => [id, names?.container]));
   return {
     id: record.id,
     ...(name !== undefined && { name }),
@@ -104,7 +107,10 @@ function networkStatus(
     mtu: host.specOf(record).mtu,
     subnets: record.pools.map(({ subnet }) => subnet),
     dockerNetworkId,
-    endpoints: endpoints.map(({ id, addresses, mac }) => ({ id, addresses, mac })),
+    endpoints: endpoints.map(({ id, addresses, mac }) => {
+      const container = containers.get(id);
+      return { id, ...(container !== undefined && { container }), addresses, mac };
+    }),
   };
 }
 

@@ -1,97 +1,98 @@
 /** The commands that ask the daemon on this host. */
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
-import { XnetError } from '../errors.js';
-import type { KnownHost } from '../model/host.js';
-import { formatTable, shortName } from '../observability/layout.js';
-import type { Status } from '../server/admin.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answer, OperationName, Parameters } from '../admin/operations.js';
 import { formatStatus } from '../server/status-text.js';
+import { askDaemon } from './ask-daemon.js';
+import { type Column, type Format, formatAnswer, type Screen, screenOf, table } from './output.js';
+import { ADDRESSES, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
 
-const TIMEOUT_MS = 15_000;
-
-interface Options {
+export interface AskOptions {
   readonly adminSocket: string;
+  readonly output?: Format;
+  /** The former way to say `--output json`. */
   readonly json?: boolean;
+  /** Seconds between two answers; true: the default. Absent: one answer. */
+  readonly watch?: number | true;
 }
+
+const WATCH_SECONDS = 2;
+/** ANSI: the screen is cleared, with what was scrolled out of it. */
+const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
+const NOT_CURRENT = 'the store does not answer: this is what was last known of it\n';
 
 /** `xnet status`: one look at what works and what does not. */
-export async function printStatus(options: Options): Promise<void> {
-  const status = await askDaemon<Status>(options.adminSocket, '/status');
-  print(status, formatStatus, options);
-  if (status.problems.length > 0) process.exitCode = 1;
-}
-
-/** `xnet host ls`: the hosts of the cluster. */
-export async function printHosts(options: Options): Promise<void> {
-  const hosts = await askDaemon<KnownHost[]>(options.adminSocket, '/hosts');
-  print(hosts, formatHosts, options);
-  const isCurrent = hosts.every(({ alive }) => alive !== undefined);
-  if (!isCurrent) process.stderr.write('the store does not answer: this is what was last known of it\n');
-}
-
-/** `xnet host rm`: forgets a host that will not come back. */
-export async function removeHost(wanted: string, { adminSocket }: Options): Promise<void> {
-  const path = `/hosts/${encodeURIComponent(wanted)}`;
-  const { id, name, endpoints, networks } = await askDaemon<KnownHost>(adminSocket, path, 'DELETE');
-  process.stdout.write(`${name ?? id} removed, with ${endpoints} endpoints in ${networks} networks\n`);
-}
-
-/** The text for people; pure. */
-export function formatHosts(hosts: readonly KnownHost[]): string {
-  const rows = hosts.map(({ id, name, vtep, alive, networks, endpoints }) => [
-    ...[name === undefined ? '(removed)' : shortName(name), id, vtep ?? '-', stateOf(alive)],
-    ...[`${networks}`, `${endpoints}`],
-  ]);
-  const head = ['HOST', 'ID', 'UNDERLAY', 'STATE', 'NETWORKS', 'ENDPOINTS'];
-  return `${formatTable([head, ...rows]).join('\n')}\n`;
-}
-
-function print<T>(answer: T, format: (answer: T) => string, { json }: Options): void {
-  process.stdout.write(json ? `${JSON.stringify(answer, undefined, 2)}\n` : format(answer));
-}
-
-function stateOf(alive: boolean | undefined): string {
-  if (alive === undefined) return 'unknown';
-  return alive ? 'alive' : 'silent';
-}
-
-/** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
-async function askDaemon<T>(socketPath: string, path: string, method: 'GET' | 'DELETE' = 'GET'): Promise<T> {
-  const { code, answer } = await call(socketPath, path, method);
-  if (code !== 200) throw refusal(code, answer);
-  return JSON.parse(answer) as T;
-}
-
-/** Resolves to the whole answer. */
-function call(
-  socketPath: string,
-  path: string,
-  method: string,
-): Promise<{ code: number | undefined; answer: string }> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
-      reject(new XnetError('NOT_FOUND', message, {}, { cause: error }));
-    };
-    const asked = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
-      text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
-    });
-    asked.on('timeout', () => {
-      fail(new Error(`no answer within ${TIMEOUT_MS} ms`));
-      asked.destroy();
-    });
-    asked.on('error', fail);
-    asked.end();
+export async function printStatus(options: AskOptions): Promise<void> {
+  await printAnswer('status', {}, options, (status) => {
+    process.exitCode = status.problems.length > 0 ? 1 : 0;
+    return formatStatus(status);
   });
 }
 
-/** An answer without a reason comes from no daemon of ours, or from an older one. */
-function refusal(code: number | undefined, answer: string): XnetError {
-  try {
-    const { error } = JSON.parse(answer) as { error: unknown };
-    if (typeof error === 'string') return new XnetError(code === 409 ? 'IN_USE' : 'INTERNAL', error);
-  } catch {
-    // Shown whole.
+export async function printHosts(options: AskOptions): Promise<void> {
+  const warn = (hosts: Answer<'hosts'>) => hosts.some(({ alive }) => alive === undefined);
+  await printAnswer('hosts', {}, options, (hosts, screen) => table(hosts, HOSTS, screen), warn);
+}
+
+/** `xnet host rm`: forgets a host that will not come back. */
+export async function removeHost(
+  host: string,
+  { adminSocket }: Pick<AskOptions, 'adminSocket'>,
+): Promise<void> {
+  const { id, name, endpoints, networks } = await askDaemon(adminSocket, 'removeHost', { host });
+  process.stdout.write(`${name ?? id} removed, with ${endpoints} endpoints in ${networks} networks\n`);
+}
+
+export const printNetworks = (options: AskOptions) => printList('networks', {}, options, NETWORKS);
+
+export const printPools = (options: AskOptions) => printList('pools', {}, options, POOLS);
+
+export const printNetwork = (network: string, options: AskOptions) =>
+  printAnswer('network', { network }, options, networkText, isOld);
+
+export const printAddresses = (network: string, options: AskOptions) =>
+  printList('addresses', { network }, options, ADDRESSES);
+
+export const printNames = (of: string, options: AskOptions) => printList('names', { of }, options, NAMES);
+
+export const printEndpoints = (options: AskOptions & Parameters<'endpoints'>) => {
+  const { network, host } = options;
+  const wanted = { ...(network !== undefined && { network }), ...(host !== undefined && { host }) };
+  return printList('endpoints', wanted, options, ENDPOINTS);
+};
+
+function printList<N extends 'networks' | 'pools' | 'addresses' | 'names' | 'endpoints'>(
+  name: N,
+  parameters: Parameters<N>,
+  options: AskOptions,
+  columns: readonly Column<Answer<N>['items'][number]>[],
+): Promise<void> {
+  const asTable = (answer: Answer<N>, screen?: Screen) => table(answer.items, columns, screen);
+  return printAnswer(name, parameters, options, asTable, isOld);
+}
+
+function isOld({ asOf }: { readonly asOf: 'store' | 'last known' }): boolean {
+  return asOf === 'last known';
+}
+
+/** Once, or again and again until the process is ended. Throws as `askDaemon`; while it watches, a failure is shown. */
+async function printAnswer<N extends OperationName>(
+  name: N,
+  parameters: Parameters<N>,
+  options: AskOptions,
+  asTable: (answer: Answer<N>, screen?: Screen) => string,
+  isNotCurrent: (answer: Answer<N>) => boolean = () => false,
+): Promise<void> {
+  const { adminSocket, json, output = json ? 'json' : 'table', watch } = options;
+  const screen = screenOf(process.stdout);
+  const show = async () => {
+    const answer = await askDaemon(adminSocket, name, parameters);
+    const text = await formatAnswer(answer, output, (each) => asTable(each, screen));
+    process.stdout.write(watch && screen ? `${CLEAR}${text}` : text);
+    if (isNotCurrent(answer)) process.stderr.write(NOT_CURRENT);
+  };
+  if (watch === undefined) return show();
+  for (;;) {
+    await show().catch((error: Error) => process.stderr.write(`${error.message}\n`));
+    await sleep((watch === true ? WATCH_SECONDS : watch) * 1000);
   }
-  return new XnetError('INTERNAL', `xnet answered ${code}: ${answer}`);
 }

@@ -3,11 +3,23 @@
  * and 2 for a wrong option. Not in here: the daemon itself, which is not even loaded for the commands that ask it, and
  * anything that reads or changes state past the admin socket.
  */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkConfig } from '../config/check.js';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
-import { printHosts, printStatus, removeHost } from './admin-commands.js';
+import {
+  printAddresses,
+  printEndpoints,
+  printHosts,
+  printNames,
+  printNetwork,
+  printNetworks,
+  printPools,
+  printStatus,
+  removeHost,
+} from './admin-commands.js';
+import { addCompletion } from './completion.js';
+import { FORMATS } from './output.js';
 
 export interface Actions {
   /** Runs the daemon until it is ordered to stop. */
@@ -36,14 +48,20 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .description('print the version')
     .action(() => void process.stdout.write(`${version}\n`));
   addServe(program, serve);
-  program
-    .command('status')
+  asks(program.command('status'))
     .description('show this host, its store, networks, endpoints and peers')
-    .option('--json', 'print JSON')
-    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
     .addHelpText('after', STATUS_EXIT_CODES)
     .action(printStatus);
   addHost(program);
+  addLists(program);
+  program
+    .command('openapi')
+    .description('print the OpenAPI description of the admin API, on the admin socket')
+    .action(async () => {
+      const { describeApi } = await import('../admin/openapi.js');
+      process.stdout.write(`${JSON.stringify(describeApi(), undefined, 2)}\n`);
+    });
+  addCompletion(program, defaultAdminSocket());
   program
     .command('refuse <reason>', { hidden: true })
     .description("refuse all of Docker's calls, for the reason that the managed plugin's entrypoint found")
@@ -85,12 +103,7 @@ function addServe(program: Command, serve: Actions['serve']): void {
 
 function addHost(program: Command): void {
   const host = program.command('host').description('list the hosts of the cluster, or remove one for good');
-  host
-    .command('ls')
-    .description('list the hosts of the cluster, also silent ones')
-    .option('--json', 'print JSON')
-    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
-    .action(printHosts);
+  asks(host.command('ls')).description('list the hosts of the cluster, also silent ones').action(printHosts);
   host
     .command('rm <host>')
     .description(
@@ -98,6 +111,51 @@ function addHost(program: Command): void {
     )
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
     .action(removeHost);
+}
+
+/** Of the whole cluster, on any host. */
+function addLists(program: Command): void {
+  asks(program.command('hosts'))
+    .description('list the hosts of the cluster, also silent ones')
+    .action(printHosts);
+  asks(program.command('networks')).description('list the networks of the cluster').action(printNetworks);
+  const network = program.command('network').description('show one network of the cluster');
+  asks(network.command('show <network>'))
+    .description('show a network (name or id): its options, its Docker networks, its containers on all hosts')
+    .action(printNetwork);
+  asks(program.command('endpoints'))
+    .description('list the containers in networks of the cluster, with host, addresses and MAC')
+    .option('--network <network>', 'only those in the network (name or id)')
+    .option('--host <host>', 'only those on the host (name or id)')
+    .action(printEndpoints);
+  asks(program.command('addresses <network>'))
+    .description('list the addresses of a network (name or id) that are not free, and who has them')
+    .action(printAddresses);
+  asks(program.command('names <network|container>'))
+    .description('list the names that are answered in a network, or those of a container (names or ids)')
+    .action(printNames);
+  asks(program.command('pools'))
+    .description('list the subnets of the cluster, and how many of their addresses are in use')
+    .action(printPools);
+}
+
+/** The options of each command that shows an answer of the daemon. */
+function asks(command: Command): Command {
+  return command
+    .addOption(new Option('-o, --output <format>', 'how the answer is printed').choices(FORMATS))
+    .addOption(new Option('--json', 'the same as --output json').conflicts('output'))
+    .addOption(
+      new Option('-w, --watch [seconds]', 'ask again every so many seconds (2), until Ctrl-C').argParser(
+        parseSeconds,
+      ),
+    )
+    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket());
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= 0.1 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError('Give seconds, from 0.1 to 86400.');
 }
 
 function defaultAdminSocket(): string {

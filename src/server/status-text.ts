@@ -1,5 +1,5 @@
+import type { NetworkStatus, PeerStatus, Status } from '../admin/status-answer.js';
 import { formatTable, printable, shortName } from '../observability/layout.js';
-import type { NetworkStatus, PeerStatus, Status } from './admin.js';
 
 /** What `xnet status` shows to people; pure. */
 export function formatStatus(status: Status): string {
@@ -61,7 +61,10 @@ function formatKeeper(keeper: Status['keeper']): string[] {
 function formatNetwork(network: NetworkStatus): string[] {
   const { id, name, vni, mtu, subnets, dockerNetworkId, endpoints } = network;
   const title = name === undefined ? id : `${shortName(name)} (${id})`;
-  const rows = endpoints.map((each) => [each.id.slice(0, 12), each.addresses.join(', '), each.mac]);
+  const rows = endpoints.map(({ id, container, addresses, mac }) => [
+    ...[container === undefined ? '-' : shortName(container), id.slice(0, 12)],
+    ...[addresses.join(', '), mac],
+  ]);
   return [
     `  ${title}  vni ${vni}  mtu ${mtu}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
     ...formatTable(rows).map((line) => `    ${line}`),

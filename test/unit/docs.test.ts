@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
+import { OPERATIONS } from '../../src/admin/operations.js';
+import { createProgram } from '../../src/cli/program.js';
 import { listSettings } from '../../src/config/schema.js';
 import { NETWORK_OPTIONS } from '../../src/driver/networks/network-options.js';
 import { ERROR_CODES } from '../../src/errors.js';
@@ -10,6 +13,21 @@ import { ERROR_CODES } from '../../src/errors.js';
 function firstCells(page: string): string[] {
   const rows = readFileSync(page, 'utf8').matchAll(/^\| `?([^|`]+?)`? \|/gm);
   return [...rows].map((row) => row[1] as string);
+}
+
+/** Usage and description of each command that is for people. */
+function commandsOf(program: Command): [string, string][] {
+  const visible = program
+    .createHelp()
+    .visibleCommands(program)
+    .filter((each) => each.name() !== 'help');
+  return visible.flatMap((command) => {
+    const inner = commandsOf(command);
+    if (inner.length > 0) return inner;
+    const names = [command.parent?.parent && command.parent.name(), command.name()].filter(Boolean);
+    const given = command.registeredArguments.map((argument) => `<${argument.name().replace('|', '\\|')}>`);
+    return [[['xnet', ...names, ...given].join(' '), command.description()]];
+  });
 }
 
 describe('the documentation', () => {
@@ -22,6 +40,15 @@ describe('the documentation', () => {
   test('lists every setting of xnet serve, and none that is gone', () => {
     const flags = firstCells('docs/configuration.md').filter((cell) => cell.startsWith('--'));
     expect(flags).toEqual(listSettings().map(({ flag }) => flag));
+  });
+
+  test('lists every command, and every operation of the admin API, with what it does', () => {
+    const page = readFileSync('docs/commands.md', 'utf8');
+    const none = async () => undefined;
+    const commands = commandsOf(createProgram({ serve: none, refuse: none, version: '1' }));
+    for (const [usage, description] of commands) expect(page).toContain(`| \`${usage}\` | ${description} |`);
+    for (const { method, path, summary } of Object.values(OPERATIONS))
+      expect(page).toContain(`| \`${method.toUpperCase()} ${path}\` | ${summary} |`);
   });
 
   test('names tests of failures that there are', () => {

@@ -10,9 +10,10 @@ const SRC = resolve('src');
 const GROUND = ['errors', 'directories', 'disk-errors', 'concurrency', 'inet', 'observability'];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli', 'daemon', 'refusal', 'keeper'],
-  refusal: ['config', 'server', 'keeper', 'docker'],
+  refusal: ['admin', 'config', 'server', 'keeper', 'docker'],
   daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker'],
   host: [
+    'admin',
     'config',
     'agent',
     'driver',
@@ -25,9 +26,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'dataplane',
     'keeper',
   ],
-  status: ['host', 'server', 'store', 'model'],
-  cli: ['config', 'server', 'model'],
-  server: ['driver', 'ipam', 'model', 'protocol', 'dns', 'keeper'],
+  status: ['host', 'admin', 'store', 'model'],
+  cli: ['config', 'admin', 'server'],
+  server: ['admin', 'driver', 'ipam', 'model', 'protocol', 'dns', 'keeper'],
+  admin: ['ipam', 'store', 'model'],
   agent: ['driver', 'replica', 'store', 'model', 'dataplane', 'docker'],
   dns: ['native', 'model', 'keeper', 'docker'],
   keeper: ['native'],
@@ -62,13 +64,16 @@ const DOORS: Record<string, RegExp> = {
   'p-limit': /^concurrency\//,
   koffi: /^native\//,
   dockerode: /^docker\//,
+  yaml: /^cli\//,
 };
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
-  [/^(driver|agent|ipam|dns|replica)\//, /^store\//, /^store\/(store|record-reader|transact)\.js$/],
-  [/^cli\//, /^server\//, /^server\/(admin|status-text)\.js$/],
+  [/^(admin|driver|agent|ipam|dns|replica)\//, /^store\//, /^store\/(store|record-reader|transact)\.js$/],
+  [/^cli\//, /^server\//, /^server\/status-text\.js$/],
+  [/^(cli|server)\//, /^admin\//, /^admin\/(answers|status-answer|operations|openapi)\.js$/],
+  [/^admin\//, /^ipam\//, /^ipam\/pools\/describe-pools\.js$/],
   [/^host\//, /^keeper\//, /^keeper\/client\/held-sockets\.js$/],
   [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],
   [/^server\//, /^(dns|keeper)\//, /^(dns\/collaborators|keeper\/messages)\.js$/],

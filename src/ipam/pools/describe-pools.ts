@@ -24,7 +24,7 @@ export interface PoolDescription {
 }
 
 /** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
-export async function describePools(store: Store): Promise<PoolDescription[]> {
+export async function describePools(store: Pick<Store, 'list'>): Promise<PoolDescription[]> {
   const pools = await listPools(store);
   const holds = (await store.list(keys.poolReferences())).entries.flatMap(
     (entry) => findRecord(poolReferenceRecord, entry) ?? [],

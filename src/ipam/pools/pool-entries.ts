@@ -13,7 +13,7 @@ import type { Entry, Store, Write } from '../../store/store.js';
 import { type Hold, holderOf, holdKey, holdOn, parsePoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 
-export async function listPools(store: Store): Promise<PoolName[]> {
+export async function listPools(store: Pick<Store, 'list'>): Promise<PoolName[]> {
   return poolsOf((await store.list(keys.pools())).entries);
 }
 

@@ -274,7 +274,7 @@ describe('the daemon', () => {
 
   test('shows its status as text to those who have no xnet at hand', async () => {
     await using daemon = await TestDaemon.start(['--interface', 'nope']);
-    const curl = ['curl', '-sS', '--unix-socket', daemon.adminSocket, 'http://xnet/status.txt'];
+    const curl = ['curl', '-sS', '--unix-socket', daemon.adminSocket, 'http://xnet/v1/status.txt'];
     expect(daemon.in(...curl)).toMatch(/^host .*\nunderlay [\s\S]*^PROBLEM .*nope/m);
   });
 

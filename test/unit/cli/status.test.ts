@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatHosts } from '../../../src/cli/admin-commands.js';
-import type { Status } from '../../../src/server/admin.js';
+import type { Status } from '../../../src/admin/status-answer.js';
+import { table } from '../../../src/cli/output.js';
+import { HOSTS } from '../../../src/cli/tables.js';
 import { formatStatus } from '../../../src/server/status-text.js';
 
 const ESCAPE = '\u001b[31mred\u001b[0m\r\nPROBLEM   forged';
@@ -72,6 +73,6 @@ describe('the text of xnet status', () => {
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
     expect(text.match(/^PROBLEM/gm)).toHaveLength(1);
     const host = { id: 'id', name: ESCAPE, vtep: '192.0.2.2', alive: true, networks: 0, endpoints: 0 };
-    expect(formatHosts([host]).split('\n')).toHaveLength(3);
+    expect(table([host], HOSTS).split('\n')).toHaveLength(3);
   });
 });

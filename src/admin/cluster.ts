@@ -1,0 +1,123 @@
+/** What most answers need of the cluster: its networks and hosts, and how they are called. */
+import type { z } from 'zod';
+import { XnetError } from '../errors.js';
+import { quoted } from '../inet/quoted.js';
+import { bindingRecord } from '../model/binding.js';
+import { type HostRecord, hostRecord } from '../model/host.js';
+import { keys } from '../model/keys.js';
+import { type NetworkRecord, networkRecord } from '../model/network.js';
+import { findRecord } from '../model/record.js';
+import type { Entry, Store } from '../store/store.js';
+import type { HostOf } from './answers.js';
+
+export type Reader = Pick<Store, 'list'>;
+
+/** The records under a prefix that this xnet can read. */
+export interface Read<T> {
+  readonly records: readonly T[];
+  /** The store itself has answered. */
+  readonly isCurrent: boolean;
+}
+
+/** An id may be given by its beginning, if that has as many digits. */
+const SHORTEST_ID = 4;
+
+/** Throws the store's errors. */
+export async function readAll<T>(store: Reader, prefix: string, schema: z.ZodType<T>): Promise<Read<T>> {
+  const { entries, recalled } = await store.list(prefix);
+  const read = (entry: Entry) => findRecord(schema, entry) ?? [];
+  return { records: entries.flatMap(read), isCurrent: recalled !== true };
+}
+
+export class Cluster {
+  private constructor(
+    readonly networks: readonly NetworkRecord[],
+    /** Of networks without a name of their own: the one in a Docker, by the network's id. */
+    private readonly namesInDocker: ReadonlyMap<string, string>,
+    private readonly hosts: ReadonlyMap<string, HostRecord>,
+    /** Keys; undefined: the store is away. */
+    private readonly alive: ReadonlySet<string> | undefined,
+  ) {}
+
+  /** Throws the store's errors. */
+  static async read(store: Reader): Promise<Cluster> {
+    const [networks, hosts, alive] = await Promise.all([
+      readAll(store, keys.networks(), networkRecord),
+      readAll(store, keys.hosts(), hostRecord),
+      store.list(keys.aliveHosts()),
+    ]);
+    const isCurrent = networks.isCurrent && hosts.isCurrent && !alive.recalled;
+    return new Cluster(
+      networks.records,
+      await readNamesInDocker(store, networks.records),
+      new Map(hosts.records.map((host) => [host.id, host])),
+      isCurrent ? new Set(alive.entries.map(({ key }) => key)) : undefined,
+    );
+  }
+
+  /** The store itself has answered. */
+  get isCurrent(): boolean {
+    return this.alive !== undefined;
+  }
+
+  nameOf(networkId: string): string | undefined {
+    const network = this.networks.find(({ id }) => id === networkId);
+    return network?.name ?? this.namesInDocker.get(networkId);
+  }
+
+  hostOf(id: string): HostOf {
+    const name = this.hosts.get(id)?.name;
+    const state = !this.alive ? 'unknown' : this.alive.has(keys.alive(id)) ? 'alive' : 'silent';
+    return { id, ...(name !== undefined && { name }), state };
+  }
+
+  /** By name, id, or the beginning of an id; undefined: there is none. Throws INVALID when several are meant. */
+  findNetwork(wanted: string): NetworkRecord | undefined {
+    const called = this.networks.filter(({ id }) => id === wanted || this.nameOf(id) === wanted);
+    const found = called.length > 0 ? called : this.networks.filter(({ id }) => isBegun(id, wanted));
+    if (found.length <= 1) return found[0];
+    const ids = found.map(({ id }) => id).join(', ');
+    throw new XnetError(
+      'INVALID',
+      `${found.length} networks are called ${quoted(wanted)}; give the id of one: ${ids}`,
+    );
+  }
+
+  /** As `findNetwork`. Throws NOT_FOUND, too. */
+  getNetwork(wanted: string): NetworkRecord {
+    const network = this.findNetwork(wanted);
+    if (network) return network;
+    throw new XnetError(
+      'NOT_FOUND',
+      `the cluster has no network with the name or id ${quoted(wanted)}; \`xnet networks\` lists them`,
+    );
+  }
+
+  /** Ids of the hosts with this name or id. Throws NOT_FOUND. */
+  hostsCalled(wanted: string): string[] {
+    const found = [...this.hosts.values()].filter(({ id, name }) => id === wanted || name === wanted);
+    if (found.length > 0) return found.map(({ id }) => id);
+    throw new XnetError(
+      'NOT_FOUND',
+      `the cluster has no host with the name or id ${quoted(wanted)}; \`xnet hosts\` lists them`,
+    );
+  }
+}
+
+/** `wanted` is the beginning of the id. */
+export function isBegun(id: string, wanted: string): boolean {
+  return wanted.length >= SHORTEST_ID && id.startsWith(wanted);
+}
+
+async function readNamesInDocker(
+  store: Reader,
+  networks: readonly NetworkRecord[],
+): Promise<ReadonlyMap<string, string>> {
+  const nameless = networks.filter(({ name }) => name === undefined);
+  const names = nameless.map(async ({ id }): Promise<[string, string][]> => {
+    const { records } = await readAll(store, keys.bindingsOf(id), bindingRecord);
+    const seen = records.find((binding) => binding.seen)?.seen;
+    return seen ? [[id, seen.name]] : [];
+  });
+  return new Map((await Promise.all(names)).flat());
+}

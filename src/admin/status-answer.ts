@@ -1,0 +1,93 @@
+/** What `xnet status` shows: this host, and the others as it knows them. */
+import { z } from 'zod';
+
+const count = z.number().int();
+const texts = z.array(z.string()).readonly();
+/** ISO 8601. */
+const time = z.string();
+
+/** Another host, as this one knows it. */
+const peer = z.object({
+  name: z.string(),
+  vtep: z.string(),
+  alive: z.boolean(),
+  /** `unknown`: the store is away. */
+  state: z.enum(['alive', 'silent', 'unknown']),
+  /** Since when it is not alive, or not known to be. */
+  since: time.optional(),
+  /** The same of one that was silent already at this time, when this daemon began to look. */
+  before: time.optional(),
+});
+export type PeerStatus = z.infer<typeof peer>;
+
+const network = z.object({
+  id: z.string(),
+  name: z.string().optional(),
+  vni: count,
+  mtu: count,
+  subnets: texts,
+  dockerNetworkId: z.string(),
+  endpoints: z
+    .array(
+      z.object({
+        id: z.string(),
+        /** Its name; absent until Docker has answered. */
+        container: z.string().optional(),
+        addresses: texts,
+        mac: z.string(),
+      }),
+    )
+    .readonly(),
+});
+export type NetworkStatus = z.infer<typeof network>;
+
+const names = z.object({
+  /** Sandboxes with a resolver of xnet's. */
+  sandboxes: count,
+  /** Queries since the daemon's start; `forwarded`: to Docker's own resolver. */
+  answered: count,
+  forwarded: count,
+  dropped: count,
+  /** Sandboxes that were left to Docker's resolver, and the last of them. */
+  failedInstalls: count,
+  lastFailures: z.array(z.object({ sandboxPath: z.string(), reason: z.string(), at: time })).readonly(),
+  /** Containers whose names the other hosts do not know yet, because writing them failed. */
+  unpublished: count,
+});
+
+/** The process that starts the daemon again when it dies. */
+const keeper = z.object({
+  pid: count,
+  /** Ends of daemons that nobody had asked for, and how the last of them ended. */
+  deaths: count,
+  lastDeath: z.string().optional(),
+  refusedUpgrade: z.object({ reason: z.string(), at: time }).optional(),
+});
+
+export const statusAnswer = z.object({
+  version: z.string(),
+  host: z.object({
+    id: z.string(),
+    name: z.string(),
+    vtep: z.string().optional(),
+    interface: z.string().optional(),
+    mtu: count.optional(),
+  }),
+  store: z.object({
+    description: z.string(),
+    answerMs: z.number().optional(),
+    problem: z.string().optional(),
+  }),
+  /** Docker's Engine API: its version, or why it is not answering. */
+  docker: z.object({ version: z.string().optional(), problem: z.string().optional() }).optional(),
+  names,
+  /** Kernel objects that somebody had altered and that were put right, by kind, since the daemon's start. */
+  repairs: z.record(z.string(), count),
+  /** Absent: nobody starts the daemon again. */
+  keeper: keeper.optional(),
+  /** A problem is one sentence: what is wrong and what to do. */
+  problems: texts,
+  networks: z.array(network).readonly(),
+  peers: z.array(peer).readonly(),
+});
+export type Status = z.infer<typeof statusAnswer>;

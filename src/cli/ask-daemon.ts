@@ -1,0 +1,56 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
+import { ERROR_CODES, type ErrorCode, XnetError } from '../errors.js';
+
+const TIMEOUT_MS = 15_000;
+
+/** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
+export async function askDaemon<N extends OperationName>(
+  socketPath: string,
+  name: N,
+  parameters: Parameters<N>,
+): Promise<Answer<N>> {
+  const { method } = OPERATIONS[name];
+  const { code, answer } = await call(socketPath, pathOf(name, parameters), method.toUpperCase());
+  if (code !== 200) throw refusal(code, answer);
+  return JSON.parse(answer);
+}
+
+/** Resolves to the whole answer. */
+function call(
+  socketPath: string,
+  path: string,
+  method: string,
+): Promise<{ code: number | undefined; answer: string }> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
+      reject(new XnetError('NOT_FOUND', message, {}, { cause: error }));
+    };
+    const asked = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
+      text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
+    });
+    asked.on('timeout', () => {
+      fail(new Error(`no answer within ${TIMEOUT_MS} ms`));
+      asked.destroy();
+    });
+    asked.on('error', fail);
+    asked.end();
+  });
+}
+
+/** An answer without a reason comes from no daemon of ours, or from an older one. */
+function refusal(code: number | undefined, answer: string): XnetError {
+  try {
+    const { error, code: reason } = JSON.parse(answer) as { error: unknown; code: unknown };
+    if (typeof error === 'string') return new XnetError(isErrorCode(reason) ? reason : 'INTERNAL', error);
+  } catch {
+    // Shown whole.
+  }
+  return new XnetError('INTERNAL', `xnet answered ${code}: ${answer}`);
+}
+
+function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && text in ERROR_CODES;
+}

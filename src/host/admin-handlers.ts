@@ -1,0 +1,36 @@
+import {
+  answerAddresses,
+  answerEndpoints,
+  answerNames,
+  answerNetwork,
+  answerNetworks,
+  answerPools,
+} from '../admin/cluster-answers.js';
+import type { Handlers } from '../admin/operations.js';
+import type { Status } from '../admin/status-answer.js';
+import { listKnownHosts } from '../agent/hosts/known-hosts.js';
+import type { KnownHost } from '../model/host.js';
+import type { Foundation } from './foundation.js';
+
+export interface OfTheDaemon {
+  readonly version: string;
+  readonly status: () => Promise<Status>;
+  /** By name or id. */
+  readonly removeHost: (wanted: string) => Promise<KnownHost>;
+}
+
+/** What carries out each operation of the admin API. Lists are answered also while the host is not started. */
+export function adminHandlers({ store }: Foundation, { version, status, removeHost }: OfTheDaemon): Handlers {
+  return {
+    version: async () => ({ version }),
+    status,
+    hosts: () => listKnownHosts(store),
+    removeHost: ({ host }) => removeHost(host),
+    networks: () => answerNetworks(store),
+    network: (wanted) => answerNetwork(store, wanted),
+    addresses: (wanted) => answerAddresses(store, wanted),
+    endpoints: (wanted) => answerEndpoints(store, wanted),
+    names: (wanted) => answerNames(store, wanted),
+    pools: () => answerPools(store),
+  };
+}

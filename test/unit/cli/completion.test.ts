@@ -1,0 +1,44 @@
+import { describe, expect, test } from '@jest/globals';
+import { candidates, type NameKind } from '../../../src/cli/completion.js';
+import { createProgram } from '../../../src/cli/program.js';
+
+const none = async () => undefined;
+const program = createProgram({ serve: none, refuse: none, version: '1.0.0' });
+const NAMES: Record<NameKind, string[]> = { network: ['shop', 'store'], host: ['h1'], container: ['shelf'] };
+
+function complete(...words: string[]): Promise<string[]> {
+  return candidates(program, words, async (kind) => NAMES[kind]);
+}
+
+describe('completion', () => {
+  test.each([
+    [['net'], ['networks', 'network']],
+    [
+      ['network', ''],
+      ['show', 'help'],
+    ],
+    [
+      ['network', 'show', 's'],
+      ['shop', 'store'],
+    ],
+    [
+      ['names', 'sh'],
+      ['shop', 'shelf'],
+    ],
+    [['endpoints', '--host', ''], ['h1']],
+    [['endpoints', '--host', 'h1', '--n'], ['--network']],
+    [['pools', '-o', 'y'], ['yaml']],
+    [['host', 'rm', ''], ['h1']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh', 'fish'],
+    ],
+    [['nonsense', ''], []],
+  ])('of %j', async (words, expected) => {
+    expect(await complete(...words)).toEqual(expected);
+  });
+
+  test('does not offer what is not for people', async () => {
+    expect(await complete('')).toEqual(expect.not.arrayContaining(['complete', 'refuse']));
+  });
+});
