@@ -121,6 +121,16 @@ const nameItem = z.object({
 });
 export type NameItem = z.infer<typeof nameItem>;
 
+/** What one check of the doctor found: see src/doctor/finding.ts. */
+const finding = z.object({
+  check: z.string(),
+  verdict: z.enum(['ok', 'warning', 'failure']),
+  found: z.string(),
+  remedy: z.string().optional(),
+});
+export type FindingItem = z.infer<typeof finding>;
+
+export const doctorAnswer = z.object({ host: z.string(), findings: z.array(finding).readonly() });
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();
 export const networksAnswer = listOf(networkItem);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   addressesAnswer,
+  doctorAnswer,
   endpointsAnswer,
   hostItem,
   hostsAnswer,
@@ -40,6 +41,14 @@ export const OPERATIONS = {
     summary: 'This host: its store, Docker, networks, endpoints and peers, and what is wrong.',
     parameters: none,
     answer: statusAnswer,
+  },
+  doctor: {
+    method: 'get',
+    path: '/v1/doctor',
+    summary:
+      'What may be wrong on this host and in the cluster, each with its remedy; takes some seconds at most.',
+    parameters: none,
+    answer: doctorAnswer,
   },
   hosts: {
     method: 'get',

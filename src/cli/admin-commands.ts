@@ -4,7 +4,7 @@ import type { Answer, OperationName, Parameters } from '../admin/operations.js';
 import { formatStatus } from '../server/status-text.js';
 import { askDaemon } from './ask-daemon.js';
 import { type Column, type Format, formatAnswer, type Screen, screenOf, table } from './output.js';
-import { ADDRESSES, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
+import { ADDRESSES, doctorText, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
 
 export interface AskOptions {
   readonly adminSocket: string;
@@ -20,18 +20,34 @@ const WATCH_SECONDS = 2;
 const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
 const NOT_CURRENT = 'the store does not answer: this is what was last known of it\n';
 
-/** `xnet status`: one look at what works and what does not. */
-export async function printStatus(options: AskOptions): Promise<void> {
-  await printAnswer('status', {}, options, (status) => {
-    process.exitCode = status.problems.length > 0 ? 1 : 0;
-    return formatStatus(status);
-  });
+/** How an answer is shown. */
+interface Shown<T> {
+  readonly asTable: (answer: T, screen?: Screen) => string;
+  /** It is what was last known. */
+  readonly isOld?: (answer: T) => boolean;
+  /** There is something to mend: exit code 1. */
+  readonly isBad?: (answer: T) => boolean;
 }
 
-export async function printHosts(options: AskOptions): Promise<void> {
-  const warn = (hosts: Answer<'hosts'>) => hosts.some(({ alive }) => alive === undefined);
-  await printAnswer('hosts', {}, options, (hosts, screen) => table(hosts, HOSTS, screen), warn);
-}
+/** `xnet status`: one look at what works and what does not. */
+export const printStatus = (options: AskOptions) =>
+  printAnswer('status', {}, options, {
+    asTable: formatStatus,
+    isBad: ({ problems }) => problems.length > 0,
+  });
+
+/** `xnet doctor`: what may be wrong, each with its remedy. */
+export const printDoctor = (options: AskOptions) =>
+  printAnswer('doctor', {}, options, {
+    asTable: doctorText,
+    isBad: ({ findings }) => findings.some(({ verdict }) => verdict === 'failure'),
+  });
+
+export const printHosts = (options: AskOptions) =>
+  printAnswer('hosts', {}, options, {
+    asTable: (hosts, screen) => table(hosts, HOSTS, screen),
+    isOld: (hosts) => hosts.some(({ alive }) => alive === undefined),
+  });
 
 /** `xnet host rm`: forgets a host that will not come back. */
 export async function removeHost(
@@ -47,7 +63,7 @@ export const printNetworks = (options: AskOptions) => printList('networks', {}, 
 export const printPools = (options: AskOptions) => printList('pools', {}, options, POOLS);
 
 export const printNetwork = (network: string, options: AskOptions) =>
-  printAnswer('network', { network }, options, networkText, isOld);
+  printAnswer('network', { network }, options, { asTable: networkText, isOld });
 
 export const printAddresses = (network: string, options: AskOptions) =>
   printList('addresses', { network }, options, ADDRESSES);
@@ -67,7 +83,7 @@ function printList<N extends 'networks' | 'pools' | 'addresses' | 'names' | 'end
   columns: readonly Column<Answer<N>['items'][number]>[],
 ): Promise<void> {
   const asTable = (answer: Answer<N>, screen?: Screen) => table(answer.items, columns, screen);
-  return printAnswer(name, parameters, options, asTable, isOld);
+  return printAnswer(name, parameters, options, { asTable, isOld });
 }
 
 function isOld({ asOf }: { readonly asOf: 'store' | 'last known' }): boolean {
@@ -79,8 +95,7 @@ async function printAnswer<N extends OperationName>(
   name: N,
   parameters: Parameters<N>,
   options: AskOptions,
-  asTable: (answer: Answer<N>, screen?: Screen) => string,
-  isNotCurrent: (answer: Answer<N>) => boolean = () => false,
+  { asTable, isOld, isBad }: Shown<Answer<N>>,
 ): Promise<void> {
   const { adminSocket, json, output = json ? 'json' : 'table', watch } = options;
   const screen = screenOf(process.stdout);
@@ -88,7 +103,8 @@ async function printAnswer<N extends OperationName>(
     const answer = await askDaemon(adminSocket, name, parameters);
     const text = await formatAnswer(answer, output, (each) => asTable(each, screen));
     process.stdout.write(watch && screen ? `${CLEAR}${text}` : text);
-    if (isNotCurrent(answer)) process.stderr.write(NOT_CURRENT);
+    if (isOld?.(answer)) process.stderr.write(NOT_CURRENT);
+    process.exitCode = isBad?.(answer) ? 1 : 0;
   };
   if (watch === undefined) return show();
   for (;;) {

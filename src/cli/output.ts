@@ -57,6 +57,6 @@ function colour(line: string): string {
 }
 
 /** Whether there shall be colours is known by then: `styleText` looks at standard output itself else. */
-function style(format: 'bold' | 'red' | 'dim', text: string): string {
+export function style(format: 'bold' | 'red' | 'green' | 'yellow' | 'dim', text: string): string {
   return styleText(format, text, { validateStream: false });
 }

@@ -9,6 +9,7 @@ import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
 import { type Config, configSchema, listSettings } from '../config/schema.js';
 import {
   printAddresses,
+  printDoctor,
   printEndpoints,
   printHosts,
   printNames,
@@ -36,6 +37,12 @@ Exit code:
      or no daemon answers
   2  a wrong option`;
 
+const DOCTOR_EXIT_CODES = `
+Exit code:
+  0  no failure
+  1  failures, or no daemon answers
+  2  a wrong option`;
+
 /** The `xnet` command line. Where commander would end the process, with an exit code of its own, it throws a CommanderError. */
 export function createProgram({ serve, refuse, version }: Actions): Command {
   const program = new Command('xnet')
@@ -52,6 +59,10 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .description('show this host, its store, networks, endpoints and peers')
     .addHelpText('after', STATUS_EXIT_CODES)
     .action(printStatus);
+  asks(program.command('doctor'))
+    .description('look for what may be wrong on this host and in the cluster, each with its remedy')
+    .addHelpText('after', DOCTOR_EXIT_CODES)
+    .action(printDoctor);
   addHost(program);
   addLists(program);
   program

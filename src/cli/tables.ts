@@ -1,9 +1,16 @@
 /** The tables of the lists: which columns, and what is in them. Pure. */
 
-import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../admin/answers.js';
+import type {
+  AddressItem,
+  EndpointItem,
+  FindingItem,
+  NameItem,
+  NetworkAnswer,
+  NetworkItem,
+} from '../admin/answers.js';
 import type { Answer } from '../admin/operations.js';
-import { shortName } from '../observability/layout.js';
-import { type Column, type Screen, table } from './output.js';
+import { printable, shortName } from '../observability/layout.js';
+import { type Column, type Screen, style, table } from './output.js';
 
 type HostItem = Answer<'hosts'>[number];
 type PoolItem = Answer<'pools'>['items'][number];
@@ -71,6 +78,24 @@ const DOCKER_NETWORKS: readonly Column<NetworkAnswer['dockerNetworks'][number]>[
   ['DOCKER NETWORK', ({ id }) => id.slice(0, 12)],
   ['NAME THERE', ({ name }) => name && shortName(name)],
 ];
+
+/** `xnet doctor`: a line for each finding, and the remedy below it. */
+export function doctorText({ host, findings }: Answer<'doctor'>, screen?: Screen): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, verdict, found, remedy }) => [
+    `${verdictText(verdict, screen)}  ${check.padEnd(width)}  ${printable(found)}`,
+    ...(remedy === undefined ? [] : [`         ${' '.repeat(width)}  -> ${printable(remedy)}`]),
+  ]);
+  const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
+  const sum = `${shortName(host)}: ${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} ok`;
+  return `${[...lines, '', sum].join('\n')}\n`;
+}
+
+function verdictText(verdict: FindingItem['verdict'], screen?: Screen): string {
+  const text = verdict.padEnd(7);
+  const colours = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
+  return screen?.hasColors ? style(colours[verdict], text) : text;
+}
 
 /** `xnet network show`. */
 export function networkText(network: NetworkAnswer, screen?: Screen): string {

@@ -106,6 +106,23 @@ export interface TunnelFilter {
   readonly vnis: readonly number[];
 }
 
+/** A rule of another program's firewall that drops the tunnel's packets, or may. */
+export interface PacketDrop {
+  /** Where it is and what it says, for people. */
+  readonly rule: string;
+  /** false: it drops what no other rule accepts, and none names the port. */
+  readonly isCertain: boolean;
+  /** The command that takes it away, or lets the packets pass. */
+  readonly remedy: string;
+}
+
+/** A route of the host's main table. */
+export interface HostRoute {
+  /** An address, a prefix, or `default`. */
+  readonly destination: string;
+  readonly device: string;
+}
+
 export interface ObservedNetwork {
   readonly id: string;
   /**
@@ -167,4 +184,7 @@ export interface Dataplane extends AsyncDisposable {
    * as `endpointNames` are.
    */
   listOuterEnds(): Promise<readonly string[]>;
+  /** For `xnet doctor`: rules that drop packets of other hosts' tunnels. */
+  findPacketDrops(): Promise<readonly PacketDrop[]>;
+  listRoutes(): Promise<readonly HostRoute[]>;
 }

@@ -9,11 +9,13 @@ import type {
   Dataplane,
   EndpointSpec,
   ForwardingChange,
+  HostRoute,
   KernelHint,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
+  PacketDrop,
   Remotes,
   Repair,
   TunnelFilter,
@@ -23,11 +25,13 @@ import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
+import { listRoutes } from './kernel/host-routes.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
 import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
 import { OVERLAY } from './network/overlay.js';
+import { findDrops } from './nft/drops.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 
 export interface LinuxDataplaneOptions {
@@ -159,6 +163,15 @@ export class LinuxDataplane implements Dataplane {
 
   listOuterEnds(): Promise<readonly string[]> {
     return listOuterEnds(this.#host.iproute2);
+  }
+
+  findPacketDrops(): Promise<readonly PacketDrop[]> {
+    const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
+    return findDrops(hostNamespace, vxlanPort);
+  }
+
+  listRoutes(): Promise<readonly HostRoute[]> {
+    return listRoutes(this.#host.iproute2);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */

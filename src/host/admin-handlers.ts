@@ -9,7 +9,9 @@ import {
 import type { Handlers } from '../admin/operations.js';
 import type { Status } from '../admin/status-answer.js';
 import { listKnownHosts } from '../agent/hosts/known-hosts.js';
+import { examine } from '../doctor/finding.js';
 import type { KnownHost } from '../model/host.js';
+import { doctorChecks } from './doctor.js';
 import type { Foundation } from './foundation.js';
 
 export interface OfTheDaemon {
@@ -20,10 +22,18 @@ export interface OfTheDaemon {
 }
 
 /** What carries out each operation of the admin API. Lists are answered also while the host is not started. */
-export function adminHandlers({ store }: Foundation, { version, status, removeHost }: OfTheDaemon): Handlers {
+export function adminHandlers(
+  foundation: Foundation,
+  { version, status, removeHost }: OfTheDaemon,
+): Handlers {
+  const { store } = foundation;
   return {
     version: async () => ({ version }),
     status,
+    doctor: async () => {
+      const found = await status();
+      return { host: found.host.name, findings: await examine(doctorChecks(foundation, found)) };
+    },
     hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
     networks: () => answerNetworks(store),

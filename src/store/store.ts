@@ -114,6 +114,22 @@ export interface LeaseOptions {
   readonly keepAlive?: boolean;
 }
 
+/** A server of the store's, as this host sees it. */
+export interface StoreMember {
+  readonly url: string;
+  /** Why it does not answer; then nothing else is known of it. */
+  readonly problem?: string;
+  readonly answerMs?: number;
+  readonly version?: string;
+  readonly hasLeader: boolean;
+  /** Such as NOSPACE. */
+  readonly alarms: readonly string[];
+  /** Of its database, on disk. */
+  readonly bytes: number;
+  /** Its clock, in ms since 1970, to the second. */
+  readonly clockMs?: number | undefined;
+}
+
 export interface Store extends AsyncDisposable {
   /** For people: `embedded /var/lib/xnet/store` or `etcd https://h1:2379,...`; no secrets. */
   readonly description: string;
@@ -144,6 +160,8 @@ export interface Store extends AsyncDisposable {
   /** Runs until `signal` aborts. Goes on after every failure of the store, and never throws for one. */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch>;
   grantLease(options: LeaseOptions): Promise<Lease>;
+  /** Asks each server of the store by itself. Never rejects. Absent in stores that have none. */
+  members?(): Promise<readonly StoreMember[]>;
   /** An address of this host is gone: connections from it are given up at once, and watches begin anew. */
   reconnect?(): void;
 }

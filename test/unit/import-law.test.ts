@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker'],
   host: [
     'admin',
+    'doctor',
     'config',
     'agent',
     'driver',
@@ -31,6 +32,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   server: ['admin', 'driver', 'ipam', 'model', 'protocol', 'dns', 'keeper'],
   admin: ['ipam', 'store', 'model'],
   agent: ['driver', 'replica', 'store', 'model', 'dataplane', 'docker'],
+  doctor: ['admin', 'model', 'store', 'dataplane'],
   dns: ['native', 'model', 'keeper', 'docker'],
   keeper: ['native'],
   docker: [],
@@ -69,10 +71,14 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
-  [/^(admin|driver|agent|ipam|dns|replica)\//, /^store\//, /^store\/(store|record-reader|transact)\.js$/],
+  [/^(doctor|driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
+  [
+    /^(admin|doctor|driver|agent|ipam|dns|replica)\//,
+    /^store\//,
+    /^store\/(store|record-reader|transact)\.js$/,
+  ],
   [/^cli\//, /^server\//, /^server\/status-text\.js$/],
-  [/^(cli|server)\//, /^admin\//, /^admin\/(answers|status-answer|operations|openapi)\.js$/],
+  [/^(cli|server|doctor)\//, /^admin\//, /^admin\/(answers|status-answer|operations|openapi)\.js$/],
   [/^admin\//, /^ipam\//, /^ipam\/pools\/describe-pools\.js$/],
   [/^host\//, /^keeper\//, /^keeper\/client\/held-sockets\.js$/],
   [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],

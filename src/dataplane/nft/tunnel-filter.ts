@@ -10,7 +10,7 @@ import type { Repair, TunnelFilter } from '../dataplane.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
 
-const TABLE = 'inet xnet';
+export const TABLE = 'inet xnet';
 
 /** What OwnWork calls the work on it. */
 export const TUNNEL_FILTER = 'tunnel filter';

@@ -17,7 +17,7 @@ type Call<T> = (client: Etcd3, options: CallOptions) => Promise<T>;
 
 export class EtcdCalls {
   readonly timeouts: EtcdTimeouts;
-  readonly #endpoints: readonly EtcdEndpoint[];
+  readonly endpoints: readonly EtcdEndpoint[];
   readonly #user: string | undefined;
   #preferred = 0;
   #closed = false;
@@ -25,7 +25,7 @@ export class EtcdCalls {
 
   constructor(options: EtcdOptions) {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    this.#endpoints = options.endpoints.map((url) => new EtcdEndpoint(url, options));
+    this.endpoints = options.endpoints.map((url) => new EtcdEndpoint(url, options));
     this.#user = options.credentials?.user;
   }
 
@@ -41,7 +41,7 @@ export class EtcdCalls {
 
   /** The endpoint that a stream should use now. */
   preferred(): EtcdEndpoint {
-    const endpoint = this.#endpoints[this.#preferred];
+    const endpoint = this.endpoints[this.#preferred];
     if (!endpoint || this.#closed) throw new XnetError('STOPPING', 'the store is closed');
     return endpoint;
   }
@@ -49,8 +49,8 @@ export class EtcdCalls {
   /** To be called when `endpoint` failed: the next call or stream asks another one. */
   noteFailure(endpoint: EtcdEndpoint, kind: EtcdFailure['kind']): void {
     if (kind === 'stale-token') endpoint.forgetToken();
-    if (kind === 'unavailable' && this.#endpoints[this.#preferred] === endpoint) {
-      this.#preferred = (this.#preferred + 1) % this.#endpoints.length;
+    if (kind === 'unavailable' && this.endpoints[this.#preferred] === endpoint) {
+      this.#preferred = (this.#preferred + 1) % this.endpoints.length;
     }
   }
 
@@ -61,14 +61,14 @@ export class EtcdCalls {
 
   /** New calls get new connections, and watches begin anew. Calls under way end by their deadlines. */
   reconnect(): void {
-    for (const { calls, streams } of this.#endpoints) for (const each of [calls, streams]) each.renew();
+    for (const { calls, streams } of this.endpoints) for (const each of [calls, streams]) each.renew();
     this.#reconnected.abort();
     this.#reconnected = new AbortController();
   }
 
   close(): void {
     this.#closed = true;
-    for (const endpoint of this.#endpoints) endpoint.close();
+    for (const endpoint of this.endpoints) endpoint.close();
   }
 
   async #run<T>(call: Call<T>, tryMs: number, mayRepeat: (failure: EtcdFailure) => boolean): Promise<T> {
@@ -91,7 +91,7 @@ export class EtcdCalls {
         // A timeout of the last, shortened try does not replace an earlier reason.
         const isCutShort = failure.hung && timeoutMs < tryMs;
         if (!isCutShort || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
-        const pause = pauseMs(tries, this.#endpoints.length);
+        const pause = pauseMs(tries, this.endpoints.length);
         if (!mayRepeat(failure) || clock.ms + pause >= budgetMs)
           throw unavailableError(reasons, error, failure.notApplied);
         await sleep(pause);

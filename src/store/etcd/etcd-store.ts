@@ -12,6 +12,7 @@ import type {
   Revision,
   Snapshot,
   Store,
+  StoreMember,
   WatchBatch,
   Write,
 } from '../store.js';
@@ -19,6 +20,7 @@ import { EtcdCalls } from './etcd-calls.js';
 import { pastNotKept } from './etcd-failure.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
+import { askMember } from './etcd-members.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
 
@@ -31,7 +33,7 @@ export class EtcdStore implements Store {
   readonly #closing = new AbortController();
   #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
 
-  constructor(options: EtcdOptions) {
+  constructor(private readonly options: EtcdOptions) {
     this.description = `etcd ${options.endpoints.join(',')} under ${options.prefix}`;
     this.#calls = new EtcdCalls(options);
     this.#keys = new EtcdKeys(options.prefix);
@@ -88,6 +90,10 @@ export class EtcdStore implements Store {
   async grantLease(options: LeaseOptions): Promise<Lease> {
     this.#requireOpen();
     return grantEtcdLease(this.#calls, options, this.#closing.signal);
+  }
+
+  async members(): Promise<readonly StoreMember[]> {
+    return Promise.all(this.#calls.endpoints.map((endpoint) => askMember(endpoint, this.options.tls)));
   }
 
   reconnect(): void {

@@ -44,6 +44,7 @@ import type {
   LeaseOptions,
   Snapshot,
   Store,
+  StoreMember,
   WatchBatch,
   Write,
 } from '../store.js';
@@ -144,6 +145,10 @@ export class FailStaticStore implements Store {
 
   get awaySince(): Date | undefined {
     return this.#outage.since;
+  }
+
+  async members(): Promise<readonly StoreMember[]> {
+    return (await this.inner.members?.()) ?? [];
   }
 
   get diskProblem(): string | undefined {

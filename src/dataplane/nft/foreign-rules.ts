@@ -1,0 +1,111 @@
+/** Rules of other programs' firewalls that drop UDP packets to a port, as nft and iptables print them. Pure. */
+import { z } from 'zod';
+import type { PacketDrop } from '../dataplane.js';
+
+/** Tables that iptables makes in nftables: read by its own program, whose rules nft shows in part only. */
+const OF_IPTABLES = /^ip6? (raw|mangle|nat|filter|security)$/;
+
+const ruleset = z.object({
+  nftables: z.array(
+    z.object({
+      chain: z
+        .object({
+          ...{ family: z.string(), table: z.string(), name: z.string() },
+          ...{ hook: z.string().optional(), policy: z.string().optional() },
+        })
+        .optional(),
+      rule: z
+        .object({
+          ...{ family: z.string(), table: z.string(), chain: z.string(), handle: z.number() },
+          expr: z.array(z.record(z.string(), z.unknown())),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+/** Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out. */
+export function nftDrops(text: string, port: number, own: string): PacketDrop[] {
+  const items = ruleset.parse(JSON.parse(text)).nftables;
+  const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
+  const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
+  const certain = rules
+    .filter(({ expr }) => namesPort(expr, port) && expr.some((each) => 'drop' in each || 'reject' in each))
+    .map(({ family, table, chain, handle }) => ({
+      rule: `nft rule ${handle} in ${family} ${table}, chain ${chain}`,
+      isCertain: true,
+      remedy: `nft delete rule ${family} ${table} ${chain} handle ${handle}`,
+    }));
+  const closed = chains.filter(
+    ({ family, table, name, hook, policy }) =>
+      hook === 'input' &&
+      policy === 'drop' &&
+      !rules.some((rule) => rule.family === family && rule.table === table && namesPort(rule.expr, port)) &&
+      name !== '',
+  );
+  return [
+    ...certain,
+    ...closed.map(({ family, table, name }) => ({
+      rule: `nft chain ${name} of ${family} ${table} drops what no rule accepts, and no rule names the port`,
+      isCertain: false,
+      remedy: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept`,
+    })),
+  ];
+}
+
+/** Of the output of `iptables-save` and its like. */
+export function iptablesDrops(program: string, text: string, port: number): PacketDrop[] {
+  const drops: PacketDrop[] = [];
+  let table = 'filter';
+  const isNamed = text.split('\n').some((line) => line.startsWith('-A ') && listsPort(line, port));
+  for (const line of text.split('\n')) {
+    table = /^\*(\w+)/.exec(line)?.[1] ?? table;
+    if (table === 'filter' && /^:INPUT DROP/.test(line) && !isNamed) {
+      const rule = `${program} drops in INPUT what no rule accepts, and no rule names the port`;
+      drops.push({ rule, isCertain: false, remedy: `${program} -I INPUT -p udp --dport ${port} -j ACCEPT` });
+    }
+    const [, rule, target] = /^-A (.* -p udp .*)-j (\w+)/.exec(line) ?? [];
+    if (rule === undefined || !['DROP', 'REJECT'].includes(target ?? '') || !listsPort(rule, port)) continue;
+    drops.push({
+      rule: `${program} ${line.slice(3)} (table ${table})`,
+      isCertain: true,
+      remedy: `${program} -t ${table} -D ${line.slice(3)}`,
+    });
+  }
+  return drops;
+}
+
+function isForeign(
+  { family, table }: { readonly family: string; readonly table: string },
+  own: string,
+): boolean {
+  const name = `${family} ${table}`;
+  return name !== own && !OF_IPTABLES.test(name);
+}
+
+/** Whether a rule compares the UDP port with `port`, a range or a set that has it. */
+function namesPort(expressions: readonly Record<string, unknown>[], port: number): boolean {
+  return expressions.some(({ match }) => {
+    const { left, right, op } = (match ?? {}) as { left?: object; right?: unknown; op?: string };
+    const field = JSON.stringify(left ?? {});
+    return op !== '!=' && /"protocol":"(udp|th)","field":"dport"/.test(field) && hasPort(right, port);
+  });
+}
+
+function hasPort(right: unknown, port: number): boolean {
+  if (right === port) return true;
+  if (Array.isArray(right)) return right.some((each) => hasPort(each, port));
+  if (typeof right !== 'object' || right === null) return false;
+  const { set, range } = right as { set?: unknown; range?: [number, number] };
+  return hasPort(set, port) || (range !== undefined && range[0] <= port && port <= range[1]);
+}
+
+/** `--dport 4789`, `--dport 4000:5000`, `--dports 53,4789`. */
+function listsPort(rule: string, port: number): boolean {
+  const [, not, list = ''] = /(! )?--dports? (\S+)/.exec(rule) ?? [];
+  const isListed = list.split(',').some((each) => {
+    const [first = Number.NaN, last = first] = each.split(':').map(Number);
+    return first <= port && port <= last;
+  });
+  return not === undefined && isListed;
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { iptablesDrops, nftDrops } from '../../../src/dataplane/nft/foreign-rules.js';
+
+const DPORT = { payload: { protocol: 'udp', field: 'dport' } };
+
+function ruleset(...rules: object[]): string {
+  const chain = { family: 'inet', table: 'fw', name: 'input', handle: 1, hook: 'input', policy: 'drop' };
+  const numbered = rules.map((rule, index) => ({
+    rule: { family: 'inet', table: 'fw', chain: 'input', handle: index + 2, ...rule },
+  }));
+  return JSON.stringify({ nftables: [{ metainfo: {} }, { chain }, ...numbered] });
+}
+
+function rule(right: unknown, verdict: object = { drop: null }, op = '=='): object {
+  return { expr: [{ match: { op, left: DPORT, right } }, verdict] };
+}
+
+describe('rules that drop the tunnel’s packets', () => {
+  test.each([
+    ['the port', rule(4789)],
+    ['a set', rule({ set: [53, 4789] })],
+    ['a range in a set', rule({ set: [53, { range: [4000, 5000] }] })],
+    ['a range', rule({ range: [4789, 4790] })],
+    ['a rejection', rule(4789, { reject: {} })],
+  ])('nft: %s', (_, each) => {
+    expect(nftDrops(ruleset(each), 4789, 'inet xnet')).toEqual([
+      {
+        rule: 'nft rule 2 in inet fw, chain input',
+        isCertain: true,
+        remedy: 'nft delete rule inet fw input handle 2',
+      },
+    ]);
+  });
+
+  test.each([
+    ['another port', rule(53)],
+    ['all but the port', rule(4789, { drop: null }, '!=')],
+  ])('nft: %s leaves a chain that drops what no rule accepts', (_, each) => {
+    expect(nftDrops(ruleset(each), 4789, 'inet xnet')).toMatchObject([{ isCertain: false }]);
+  });
+
+  test('nft: a rule that accepts the port opens such a chain', () => {
+    expect(nftDrops(ruleset(rule(4789, { accept: null })), 4789, 'inet xnet')).toEqual([]);
+  });
+
+  test('nft: our own table and those of iptables are left to others', () => {
+    const own = { ...rule(4789), family: 'inet', table: 'xnet' };
+    const iptables = { ...rule(4789), family: 'ip', table: 'filter' };
+    const text = ruleset(own, iptables, rule(4789, { accept: null }));
+    expect(nftDrops(text, 4789, 'inet xnet')).toEqual([]);
+  });
+
+  test.each([
+    '-A INPUT -p udp -m udp --dport 4789 -j DROP',
+    '-A INPUT -i eth0 -p udp -m udp --dport 4000:5000 -j REJECT --reject-with icmp-port-unreachable',
+    '-A PREROUTING -p udp -m multiport --dports 53,4789 -j DROP',
+  ])('iptables: %s', (line) => {
+    const text = `*raw\n:INPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
+    const remedy = `iptables-legacy -t raw -D ${line.slice(3)}`;
+    expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([{ isCertain: true, remedy }]);
+  });
+
+  test.each([
+    '-A INPUT -p udp -m udp --dport 53 -j DROP',
+    '-A INPUT -p udp -m udp ! --dport 4789 -j DROP',
+    '-A INPUT -p tcp -m tcp --dport 4789 -j DROP',
+    '-A INPUT -p udp -m udp --dport 4789 -j ACCEPT',
+  ])('iptables: none by %s', (line) => {
+    expect(iptablesDrops('iptables-nft', `*filter\n:INPUT ACCEPT [0:0]\n${line}\n`, 4789)).toEqual([]);
+  });
+
+  test('iptables: a policy that drops what no rule accepts', () => {
+    const text = '*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n';
+    expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([
+      { isCertain: false, remedy: 'iptables-legacy -I INPUT -p udp --dport 4789 -j ACCEPT' },
+    ]);
+  });
+});
