@@ -5,6 +5,7 @@ import type { Config } from './config/schema.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
 import { adminHandlers } from './host/admin-handlers.js';
+import { DOCTOR, doctorHandler } from './host/doctor.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
@@ -36,8 +37,9 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const isFailing = () => readiness.problem !== undefined;
   await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
   const { store, hostId, resolvers } = foundation;
+  const status = () => readStatus(foundation, readiness);
   const readiness: Readiness<Host> = new Readiness(
-    () => startHost(foundation),
+    () => startHost(foundation, { [DOCTOR]: doctorHandler(foundation, status) }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
   const plugin = createPluginServer({
@@ -48,7 +50,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   });
   const admin = adminHandlers(foundation, {
     version,
-    status: () => readStatus(foundation, readiness),
+    status,
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
   const listeners = [

@@ -130,7 +130,21 @@ const finding = z.object({
 });
 export type FindingItem = z.infer<typeof finding>;
 
-export const doctorAnswer = z.object({ host: z.string(), findings: z.array(finding).readonly() });
+export const findings = z.array(finding).readonly();
+
+/** Of each host that was asked. */
+export const doctorAnswer = z.object({
+  hosts: z
+    .array(
+      z.object({
+        host: z.string(),
+        findings,
+        /** Why another host does not answer. */
+        refusal: z.string().optional(),
+      }),
+    )
+    .readonly(),
+});
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();
 export const networksAnswer = listOf(networkItem);

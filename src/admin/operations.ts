@@ -46,8 +46,8 @@ export const OPERATIONS = {
     method: 'get',
     path: '/v1/doctor',
     summary:
-      'What may be wrong on this host and in the cluster, each with its remedy; takes some seconds at most.',
-    parameters: none,
+      'What may be wrong on this host, or on all that are alive, and in the cluster, each with its remedy; takes seconds.',
+    parameters: z.strictObject({ all: z.enum(['true', 'false']).optional() }),
     answer: doctorAnswer,
   },
   hosts: {

@@ -37,10 +37,14 @@ export const printStatus = (options: AskOptions) =>
   });
 
 /** `xnet doctor`: what may be wrong, each with its remedy. */
-export const printDoctor = (options: AskOptions) =>
-  printAnswer('doctor', {}, options, {
+export const printDoctor = (options: AskOptions & { readonly all?: boolean }) =>
+  printAnswer('doctor', options.all ? { all: 'true' } : {}, options, {
     asTable: doctorText,
-    isBad: ({ findings }) => findings.some(({ verdict }) => verdict === 'failure'),
+    isBad: ({ hosts }) =>
+      hosts.some(
+        ({ refusal, findings }) =>
+          refusal !== undefined || findings.some(({ verdict }) => verdict === 'failure'),
+      ),
   });
 
 export const printHosts = (options: AskOptions) =>

@@ -61,6 +61,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .action(printStatus);
   asks(program.command('doctor'))
     .description('look for what may be wrong on this host and in the cluster, each with its remedy')
+    .option('--all', 'look on every host that is alive')
     .addHelpText('after', DOCTOR_EXIT_CODES)
     .action(printDoctor);
   addHost(program);

@@ -79,8 +79,17 @@ const DOCKER_NETWORKS: readonly Column<NetworkAnswer['dockerNetworks'][number]>[
   ['NAME THERE', ({ name }) => name && shortName(name)],
 ];
 
-/** `xnet doctor`: a line for each finding, and the remedy below it. */
-export function doctorText({ host, findings }: Answer<'doctor'>, screen?: Screen): string {
+/** `xnet doctor`: for each host a line for each finding, with the remedy below it. */
+export function doctorText({ hosts }: Answer<'doctor'>, screen?: Screen): string {
+  return hosts.map((each) => hostFindings(each, screen)).join('\n');
+}
+
+function hostFindings(
+  { host, findings, refusal }: Answer<'doctor'>['hosts'][number],
+  screen?: Screen,
+): string {
+  if (refusal !== undefined)
+    return `${verdictText('failure', screen)}  ${shortName(host)}: ${printable(refusal)}\n`;
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, verdict, found, remedy }) => [
     `${verdictText(verdict, screen)}  ${check.padEnd(width)}  ${printable(found)}`,
@@ -88,7 +97,7 @@ export function doctorText({ host, findings }: Answer<'doctor'>, screen?: Screen
   ]);
   const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
   const sum = `${shortName(host)}: ${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} ok`;
-  return `${[...lines, '', sum].join('\n')}\n`;
+  return `${[...lines, sum].join('\n')}\n`;
 }
 
 function verdictText(verdict: FindingItem['verdict'], screen?: Screen): string {

@@ -9,9 +9,8 @@ import {
 import type { Handlers } from '../admin/operations.js';
 import type { Status } from '../admin/status-answer.js';
 import { listKnownHosts } from '../agent/hosts/known-hosts.js';
-import { examine } from '../doctor/finding.js';
 import type { KnownHost } from '../model/host.js';
-import { doctorChecks } from './doctor.js';
+import { consultDoctor } from './doctor.js';
 import type { Foundation } from './foundation.js';
 
 export interface OfTheDaemon {
@@ -30,10 +29,7 @@ export function adminHandlers(
   return {
     version: async () => ({ version }),
     status,
-    doctor: async () => {
-      const found = await status();
-      return { host: found.host.name, findings: await examine(doctorChecks(foundation, found)) };
-    },
+    doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true'),
     hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
     networks: () => answerNetworks(store),

@@ -1,8 +1,12 @@
+import { findings } from '../admin/answers.js';
 import { Cluster, readAll } from '../admin/cluster.js';
+import type { Answer } from '../admin/operations.js';
 import type { Status } from '../admin/status-answer.js';
+import type { Handler } from '../agent/questions/answering.js';
+import { askHosts } from '../agent/questions/asking.js';
 import { storeSettings } from '../config/store-settings.js';
 import { judgeDoubles, judgeHosts } from '../doctor/cluster-checks.js';
-import { type Check, ok } from '../doctor/finding.js';
+import { type Check, examine, ok } from '../doctor/finding.js';
 import {
   judgeFirewall,
   judgeKernel,
@@ -16,7 +20,12 @@ import { certificatesOf, judgeCertificates, judgeClock, judgeMembers } from '../
 import { endpointRecord } from '../model/endpoint.js';
 import { hostRecord } from '../model/host.js';
 import { keys } from '../model/keys.js';
+import type { Store } from '../store/store.js';
 import type { Foundation } from './foundation.js';
+
+export const DOCTOR = 'doctor';
+/** Longer than a check may take there, on a busy machine. */
+const PATIENCE_MS = 9_000;
 
 /** What the doctor looks at on this host and in the cluster, in the order of its answer. */
 export function doctorChecks(foundation: Foundation, status: Status): Check[] {
@@ -80,4 +89,49 @@ function networksOf({ networks }: Status): { readonly name: string; readonly sub
 /** Docker's own are to its containers. */
 async function foreignRoutes({ dataplane }: Foundation) {
   return (await dataplane.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
+}
+
+/** This host's findings, and with `isAll` those of every other host that is alive. Throws the store's errors. */
+export async function consultDoctor(
+  foundation: Foundation,
+  status: Status,
+  isAll: boolean,
+): Promise<Answer<'doctor'>> {
+  const { store, hostId } = foundation;
+  const own = examine(doctorChecks(foundation, status));
+  const others = isAll ? await livingOthers(store, hostId) : [];
+  const question = {
+    kind: DOCTOR,
+    parameters: {},
+    hostIds: others.map(({ id }) => id),
+    patienceMs: PATIENCE_MS,
+  };
+  const answers = await askHosts(store, hostId, question);
+  const ofOthers = answers.map(({ values, refusal }, index) => {
+    const parsed = findings.safeParse(values[0] ?? []);
+    const unreadable = parsed.success ? undefined : 'its answer cannot be read; is its xnet newer?';
+    const reason = refusal ?? unreadable;
+    return {
+      host: others[index]?.name ?? '',
+      findings: parsed.data ?? [],
+      ...(reason !== undefined && { refusal: reason }),
+    };
+  });
+  return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers] };
+}
+
+/** Answers the doctor's question of another host. */
+export function doctorHandler(foundation: Foundation, readStatus: () => Promise<Status>): Handler {
+  return async function* () {
+    yield await examine(doctorChecks(foundation, await readStatus()));
+  };
+}
+
+async function livingOthers(
+  store: Store,
+  hostId: string,
+): Promise<{ readonly id: string; readonly name: string }[]> {
+  const cluster = await Cluster.read(store);
+  const others = (await readAll(store, keys.hosts(), hostRecord)).records.filter(({ id }) => id !== hostId);
+  return others.filter(({ id }) => cluster.hostOf(id).state === 'alive');
 }

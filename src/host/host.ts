@@ -7,6 +7,7 @@
  */
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
+import { Answering, type QuestionHandlers } from '../agent/questions/answering.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
 import { RecordReader } from '../store/record-reader.js';
@@ -21,8 +22,8 @@ export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable 
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
 
-/** Rejects, with all parts disposed of, when the store or the underlay is not there, or another host has this one's place. */
-export async function startHost(foundation: Foundation): Promise<Host> {
+/** `handlers`: of questions that other hosts ask. Rejects, with all parts disposed of, when the store or the underlay is not there, or another host has this one's place. */
+export async function startHost(foundation: Foundation, handlers: QuestionHandlers): Promise<Host> {
   const started: AsyncDisposable[] = [];
   try {
     const forwarding = await startForwarding(foundation, started);
@@ -30,6 +31,8 @@ export async function startHost(foundation: Foundation): Promise<Host> {
     const driver = await createDriver(foundation, forwarding, started);
     await begin(started, driftRepairs(foundation, forwarding, driver));
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
+    const { hostId, logger } = foundation;
+    started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);

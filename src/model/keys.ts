@@ -9,6 +9,7 @@ import { hostKeys } from './host.js';
 import { macKeys } from './mac.js';
 import { networkKeys } from './network.js';
 import { poolKeys } from './pool.js';
+import { questionKeys } from './question.js';
 
 export const keys = {
   ...hostKeys,
@@ -18,6 +19,7 @@ export const keys = {
   ...macKeys,
   ...poolKeys,
   ...addressKeys,
+  ...questionKeys,
 } as const;
 
 /** The prefix of all keys of the same kind: the first part. */

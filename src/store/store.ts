@@ -107,6 +107,11 @@ export interface Lease {
   revoke(): Promise<void>;
 }
 
+/** A lease that another process has granted and keeps, to put keys under. It cannot be revoked by this. */
+export function leaseOfAnother(id: string): Lease {
+  return { id, ttlSeconds: 0, lost: new Promise(() => undefined), revoke: async () => undefined };
+}
+
 export interface LeaseOptions {
   /** At most 24 days. */
   readonly ttlSeconds: number;

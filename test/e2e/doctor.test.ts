@@ -18,8 +18,8 @@ interface Finding {
 async function faults(lab: Lab, host: string): Promise<Finding[]> {
   // Exit code 1 when there is a failure.
   const text = await lab.in(host, 'sh', '-c', 'xnet doctor -o json || test $? = 1');
-  const { findings } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
-  return findings.filter(({ verdict }) => verdict !== 'ok');
+  const { hosts } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
+  return hosts.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict !== 'ok');
 }
 
 async function expectFault(lab: Lab, host: string, check: string, found: RegExp): Promise<Finding> {
@@ -36,13 +36,25 @@ async function expectHealthy(lab: Lab, hosts = lab.hosts): Promise<void> {
   for (const host of hosts) await eventually(async () => expect(await faults(lab, host)).toEqual([]));
 }
 
+/** With `--all`: the host and the check of each failure, or the reason why the host did not answer. */
+async function failuresEverywhere(lab: Lab, host: string): Promise<string[]> {
+  const text = await lab.in(host, 'sh', '-c', 'xnet doctor --all -o json || test $? = 1');
+  const { hosts } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
+  return hosts.flatMap(({ host: name, refusal, findings }) => [
+    ...(refusal === undefined ? [] : [`${name}: ${refusal}`]),
+    ...findings.filter(({ verdict }) => verdict === 'failure').map(({ check }) => `${name}: ${check}`),
+  ]);
+}
+
 describeInLab('doctor', { hosts: 2, etcd: 3 }, (test) => {
   test('finds nothing where all is well, ten times', async (lab) => {
     await createMirroredNetwork(lab, 'shop');
     await runContainer(lab, 'h1', 'shop', { name: 'db' });
     await expectHealthy(lab);
     for (let run = 0; run < 10; run += 1) expect(await faults(lab, 'h1')).toEqual([]);
-    expect(await lab.in('h1', 'xnet', 'doctor')).toMatch(/^h1: 0 failures, 0 warnings, \d+ ok$/m);
+    const text = await lab.in('h1', 'xnet', 'doctor', '--all');
+    for (const host of lab.hosts)
+      expect(text).toMatch(new RegExp(`^${host}: 0 failures, 0 warnings, \\d+ ok$`, 'm'));
   });
 
   test('names a firewall that drops the tunnel, and what it prints takes the rule away', async (lab) => {
@@ -113,6 +125,7 @@ describeInLab('doctor', { hosts: 2, etcd: 3 }, (test) => {
     await lab.etcd('start', 'etcd2');
     await lab.run(['dockerd', 'h2', 'stop']);
     await expectFault(lab, 'h2', 'docker', /Docker does not answer/);
+    expect(await failuresEverywhere(lab, 'h1')).toEqual(expect.arrayContaining(['h2: docker']));
     await lab.run(['dockerd', 'h2', 'start']);
     await lab.xnet('h2', 'stop');
     await expectFault(lab, 'h1', 'status', /host h2 .* is silent/);

@@ -1,0 +1,91 @@
+/**
+ * src/agent/questions: what people ask of all hosts (`xnet doctor --all`), through the store. A host answers what it has a
+ * handler for, and nothing that changes anything. Not in here: what is answered.
+ */
+import { errorMessage } from '../../errors.js';
+import { keys } from '../../model/keys.js';
+import { type AnswerRecord, type QuestionRecord, questionRecord } from '../../model/question.js';
+import { formatRecord } from '../../model/record.js';
+import type { Logger } from '../../observability/logger.js';
+import type { Replica } from '../../replica/replica.js';
+import type { View, ViewChanges } from '../../replica/view.js';
+import { leaseOfAnother } from '../../store/store.js';
+
+/** Answers a question of one kind, in one or more parts. Throws what is shown to the asker as the reason. */
+export type Handler = (parameters: unknown, signal: AbortSignal) => AsyncIterable<unknown>;
+
+export type QuestionHandlers = Readonly<Record<string, Handler>>;
+
+export interface AnsweringParts {
+  readonly replica: Replica;
+  readonly hostId: string;
+  readonly handlers: QuestionHandlers;
+  readonly logger: Logger;
+}
+
+/** Answers the questions of other hosts, until it is disposed of. A question that is gone is not answered any further. */
+export class Answering implements AsyncDisposable {
+  readonly #questions: View<QuestionRecord>;
+  /** Those that are being answered. */
+  readonly #running = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
+
+  constructor(private readonly parts: AnsweringParts) {
+    this.#questions = parts.replica.follow(keys.questions(), questionRecord);
+    this.#questions.onChange((changes) => this.#take(changes));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#questions[Symbol.asyncDispose]();
+    for (const { stop } of this.#running.values()) stop.abort();
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  #take(changes: ViewChanges<QuestionRecord>): void {
+    for (const { key, now } of changes.values()) {
+      if (!now) this.#running.get(key)?.stop.abort();
+      // What was last known is long over.
+      else if (now.record && this.#questions.isCurrent && this.#isForMe(now.record))
+        this.#begin(key, now.record);
+    }
+  }
+
+  #isForMe({ hostId: asker, hostIds }: QuestionRecord): boolean {
+    const { hostId } = this.parts;
+    return asker !== hostId && (hostIds?.includes(hostId) ?? true);
+  }
+
+  #begin(key: string, question: QuestionRecord): void {
+    if (this.#running.has(key)) return;
+    const stop = new AbortController();
+    const done = this.#answer(question, stop.signal)
+      .catch((error: unknown) => {
+        // The asker does not wait any more, and its lease has ended.
+        const fields = { kind: question.kind, error: errorMessage(error) };
+        if (!stop.signal.aborted) this.parts.logger.debug('a question could not be answered', fields);
+      })
+      .finally(() => this.#running.delete(key));
+    this.#running.set(key, { stop, done });
+  }
+
+  async #answer({ id, lease, kind, parameters }: QuestionRecord, signal: AbortSignal): Promise<void> {
+    let part = 0;
+    const write = async (answer: Omit<AnswerRecord, 'version' | 'hostId'>) => {
+      const { hostId, replica } = this.parts;
+      part += 1;
+      const value = formatRecord<AnswerRecord>({ version: 1, hostId, ...answer });
+      const put = { put: keys.answer(id, hostId, part), value, lease: leaseOfAnother(lease) };
+      await replica.commit([{ key: keys.question(id), is: 'present' }], [put]);
+    };
+    try {
+      const handler = this.parts.handlers[kind];
+      if (!handler) throw new Error(`its xnet does not know the question "${kind}": upgrade it`);
+      for await (const value of handler(parameters, signal)) {
+        if (signal.aborted) return;
+        await write({ value, isLast: false });
+      }
+      await write({ isLast: true });
+    } catch (error: unknown) {
+      if (!signal.aborted) await write({ refusal: errorMessage(error), isLast: true });
+    }
+  }
+}
