@@ -4,8 +4,9 @@ import { Readiness } from './concurrency/readiness.js';
 import type { Config } from './config/schema.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
-import { adminHandlers } from './host/admin-handlers.js';
-import { DOCTOR, doctorHandler } from './host/doctor.js';
+import { adminHandlers } from './host/answers/admin-handlers.js';
+import { DOCTOR, doctorHandler } from './host/answers/doctor.js';
+import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
@@ -39,7 +40,11 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const { store, hostId, resolvers } = foundation;
   const status = () => readStatus(foundation, readiness);
   const readiness: Readiness<Host> = new Readiness(
-    () => startHost(foundation, { [DOCTOR]: doctorHandler(foundation, status) }),
+    () =>
+      startHost(foundation, {
+        [DOCTOR]: doctorHandler(foundation, status),
+        [EVENTS]: eventsHandler(foundation.events),
+      }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
   const plugin = createPluginServer({
@@ -53,9 +58,12 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     status,
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
+  const streams = {
+    events: (isAll: boolean, signal: AbortSignal) => followEvents(foundation, isAll, signal),
+  };
   const listeners = [
     { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },
-    { key: 'admin', server: createAdminServer(admin), path: config.adminSocket },
+    { key: 'admin', server: createAdminServer(admin, streams), path: config.adminSocket },
   ];
   const onNotHeld = (error: unknown) =>
     logger.warn('a socket will not outlive this daemon', { error: errorMessage(error) });

@@ -7,6 +7,7 @@
  * is none.
  */
 import { z } from 'zod';
+import { hostEvent } from '../observability/event-log.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -144,6 +145,15 @@ export const doctorAnswer = z.object({
       }),
     )
     .readonly(),
+});
+const eventItem = hostEvent.extend({ host: z.string() });
+export type EventItem = z.infer<typeof eventItem>;
+export const eventsPart = z.array(eventItem);
+
+export const eventsAnswer = z.object({
+  items: eventsPart,
+  /** Hosts that did not answer, and why. */
+  refusals: z.array(z.object({ host: z.string(), refusal: z.string() })),
 });
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();

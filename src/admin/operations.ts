@@ -4,6 +4,7 @@ import {
   addressesAnswer,
   doctorAnswer,
   endpointsAnswer,
+  eventsAnswer,
   hostItem,
   hostsAnswer,
   namesAnswer,
@@ -23,6 +24,7 @@ export interface Operation {
   readonly answer: z.ZodType;
 }
 
+const flag = z.enum(['true', 'false']).optional();
 const none = z.strictObject({});
 /** Long enough for every name that Docker takes, with room. */
 const wanted = z.string().min(1).max(512);
@@ -47,8 +49,15 @@ export const OPERATIONS = {
     path: '/v1/doctor',
     summary:
       'What may be wrong on this host, or on all that are alive, and in the cluster, each with its remedy; takes seconds.',
-    parameters: z.strictObject({ all: z.enum(['true', 'false']).optional() }),
+    parameters: z.strictObject({ all: flag }),
     answer: doctorAnswer,
+  },
+  events: {
+    method: 'get',
+    path: '/v1/events',
+    summary: 'What has happened on this host, or on all that are alive, since then (ISO 8601).',
+    parameters: z.strictObject({ since: wanted.optional(), all: flag }),
+    answer: eventsAnswer,
   },
   hosts: {
     method: 'get',

@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
 import { ERROR_CODES, type ErrorCode, XnetError } from '../errors.js';
@@ -24,10 +25,7 @@ function call(
   method: string,
 ): Promise<{ code: number | undefined; answer: string }> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
-      reject(new XnetError('NOT_FOUND', message, {}, { cause: error }));
-    };
+    const fail = (error: Error) => reject(notThere(socketPath, error));
     const asked = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
       text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
     });
@@ -38,6 +36,29 @@ function call(
     asked.on('error', fail);
     asked.end();
   });
+}
+
+/** The objects that the daemon sends, a line each, until `signal` aborts. Throws as `askDaemon`. */
+export async function* followDaemon(
+  socketPath: string,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<object> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const fail = (error: Error) => reject(notThere(socketPath, error));
+    request({ socketPath, path, signal }, resolve).on('error', fail).end();
+  });
+  if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
+  for await (const line of createInterface({ input: response })) {
+    const item: object = JSON.parse(line);
+    if ('error' in item) throw refusal(undefined, line);
+    yield item;
+  }
+}
+
+function notThere(socketPath: string, error: Error): XnetError {
+  const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
+  return new XnetError('NOT_FOUND', message, {}, { cause: error });
 }
 
 /** An answer without a reason comes from no daemon of ours, or from an older one. */

@@ -20,6 +20,7 @@ import {
   removeHost,
 } from './admin-commands.js';
 import { addCompletion } from './completion.js';
+import { printEvents } from './events.js';
 import { FORMATS } from './output.js';
 
 export interface Actions {
@@ -64,6 +65,12 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .option('--all', 'look on every host that is alive')
     .addHelpText('after', DOCTOR_EXIT_CODES)
     .action(printDoctor);
+  asks(program.command('events'))
+    .description('list what has happened on this host, or follow what happens')
+    .option('--since <time>', 'how long ago (10m, 2h, 1d), or a time (ISO 8601); default: 1h')
+    .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
+    .option('--all', 'on every host that is alive')
+    .action(printEvents);
   addHost(program);
   addLists(program);
   program

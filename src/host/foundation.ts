@@ -1,4 +1,5 @@
 /** The parts that exist before the store and the underlay are reached. */
+import { join } from 'node:path';
 import { ensureHostId, readMachine } from '../agent/hosts/host-identity.js';
 import { IdentityClash } from '../agent/hosts/records-owner.js';
 import type { Config } from '../config/schema.js';
@@ -14,6 +15,7 @@ import { HostContainers } from '../dns/answers/host-containers.js';
 import { Zones } from '../dns/answers/zones.js';
 import { SandboxResolvers } from '../dns/sandbox/resolvers.js';
 import type { KeeperClient } from '../keeper/client/held-sockets.js';
+import { EventLog } from '../observability/event-log.js';
 import type { Logger } from '../observability/logger.js';
 import { ALWAYS_WATCHED, ownershipOf } from '../store/known/own-keys.js';
 import { openStore } from '../store/open-store.js';
@@ -49,6 +51,7 @@ export interface Foundation extends Surroundings, AsyncDisposable {
   /** They outlive the host: the sockets that an earlier daemon left with the keeper are served before the host starts. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
+  readonly events: EventLog;
   /** As `readMachine` of agent/hosts/host-identity.ts. */
   readonly machine: string;
   readonly clash: IdentityClash;
@@ -67,12 +70,14 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const isCurrent = (networkId: string) => isFailing() || zones.isCurrent(networkId);
   const containers = new HostContainers(zoneOf);
   const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
+  const events = new EventLog(join(config.stateDir, 'events.jsonl'), logger);
   const close = async () => {
+    await events[Symbol.asyncDispose]();
     await dataplane[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   };
   const identity = { hostId, machine, clash: new IdentityClash() };
-  const parts = { ...surroundings, ...identity, store, dataplane, zones, containers, resolvers };
+  const parts = { ...surroundings, ...identity, store, dataplane, zones, containers, resolvers, events };
   return { ...parts, [Symbol.asyncDispose]: close };
 }
 

@@ -11,6 +11,7 @@ import { Answering, type QuestionHandlers } from '../agent/questions/answering.j
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
 import { RecordReader } from '../store/record-reader.js';
+import { eventSources } from './answers/events.js';
 import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
@@ -32,6 +33,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     await begin(started, driftRepairs(foundation, forwarding, driver));
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
     const { hostId, logger } = foundation;
+    await begin(started, eventSources(foundation, forwarding, agents));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);

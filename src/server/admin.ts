@@ -15,7 +15,13 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   STOPPING: 503,
 };
 
-export function createAdminServer(handlers: Handlers): Server {
+/** What is answered line by line, until the caller goes. */
+export interface Streams {
+  /** Of all hosts that are alive: `isAll`. */
+  readonly events: (isAll: boolean, signal: AbortSignal) => AsyncIterable<readonly object[]>;
+}
+
+export function createAdminServer(handlers: Handlers, streams?: Streams): Server {
   const app = express();
   app.disable('x-powered-by');
   for (const [name, operation] of Object.entries<Operation>(OPERATIONS))
@@ -24,6 +30,11 @@ export function createAdminServer(handlers: Handlers): Server {
   app.get('/v1/status.txt', async (_request, response) => {
     response.type('text/plain').send(formatStatus(await handlers.status({})));
   });
+  if (streams) {
+    app.get('/v1/events/follow', (request, response) =>
+      streamLines(response, (signal) => streams.events(request.query.all === 'true', signal)),
+    );
+  }
   app.get('/v1/openapi.json', (_request, response) => {
     response.json(describeApi());
   });
@@ -33,6 +44,23 @@ export function createAdminServer(handlers: Handlers): Server {
   });
   app.use(refuse);
   return createServer(app);
+}
+
+/** JSON, an object a line. A failure is the last line. */
+async function streamLines(
+  response: Response,
+  items: (signal: AbortSignal) => AsyncIterable<readonly object[]>,
+): Promise<void> {
+  const closed = new AbortController();
+  response.on('close', () => closed.abort());
+  response.type('application/x-ndjson').flushHeaders();
+  try {
+    for await (const batch of items(closed.signal))
+      response.write(batch.map((item) => `${JSON.stringify(item)}\n`).join(''));
+  } catch (error: unknown) {
+    response.write(`${JSON.stringify(refusalOf(error))}\n`);
+  }
+  response.end();
 }
 
 type Handle = (parameters: unknown) => Promise<unknown>;
@@ -52,8 +80,13 @@ function parse(schema: z.ZodObject, given: unknown): unknown {
 
 /** Four parameters: by these express knows what handles errors. */
 function refuse(error: unknown, _request: Request, response: Response, _next: NextFunction): void {
+  const refusal = refusalOf(error);
+  response.status(STATUS_OF[refusal.code] ?? 500).json(refusal);
+}
+
+function refusalOf(error: unknown): { readonly code: ErrorCode; readonly error: string } {
   const code = isXnetError(error) ? error.code : isMalformed(error) ? 'INVALID' : 'INTERNAL';
-  response.status(STATUS_OF[code] ?? 500).json({ code, error: errorMessage(error) });
+  return { code, error: errorMessage(error) };
 }
 
 /** Of express: a path that cannot be decoded. */

@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { sleep } from '../../concurrency/deadline.js';
+import { sleepRunning } from '../../concurrency/deadline.js';
 import { keys } from '../../model/keys.js';
 import { type AnswerRecord, answerRecord, type QuestionRecord } from '../../model/question.js';
 import { findRecord, formatRecord } from '../../model/record.js';
-import type { Entry, Store } from '../../store/store.js';
+import type { Store, WatchBatch } from '../../store/store.js';
 
 export interface Question {
   readonly kind: string;
   readonly parameters: unknown;
   /** Ids of the hosts that are asked. */
   readonly hostIds: readonly string[];
-  /** How long their answers are waited for. */
-  readonly patienceMs: number;
 }
 
 /** What one host answers. */
@@ -22,52 +20,68 @@ export interface HostAnswer {
   readonly refusal?: string;
 }
 
+type AskingStore = Pick<Store, 'grantLease' | 'commit' | 'watch'>;
+
 /** Should the asker die, its question does not stay for long. */
 const TTL_SECONDS = 15;
 
-/** Resolves to what each of the hosts answers, in the order of `hostIds`. Throws the store's errors. */
+/** Resolves to what each of the hosts answers within `patienceMs`, in the order of `hostIds`. Throws the store's errors. */
 export async function askHosts(
-  store: Pick<Store, 'grantLease' | 'commit' | 'watch'>,
+  store: AskingStore,
   hostId: string,
-  { kind, parameters, hostIds, patienceMs }: Question,
+  question: Question,
+  patienceMs: number,
 ): Promise<HostAnswer[]> {
-  if (hostIds.length === 0) return [];
+  const { hostIds } = question;
+  const parts: AnswerRecord[] = [];
+  const stop = new AbortController();
+  void sleepRunning(patienceMs, stop.signal).then(() => stop.abort());
+  for await (const part of streamAnswers(store, hostId, question, stop.signal)) parts.push(part);
+  stop.abort();
+  return hostIds.map((each) => {
+    const own = parts.filter((part) => part.hostId === each);
+    return hostAnswer(each, own, patienceMs);
+  });
+}
+
+/** What the hosts answer, as it comes, until each has given its last part or `signal` aborts. Throws the store's errors. */
+export async function* streamAnswers(
+  store: AskingStore,
+  hostId: string,
+  { kind, parameters, hostIds }: Question,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerRecord> {
+  if (hostIds.length === 0) return;
   const id = randomUUID();
   const lease = await store.grantLease({ ttlSeconds: TTL_SECONDS });
   try {
     const fixed = { version: 1 as const, id, hostId, lease: lease.id };
     const value = formatRecord<QuestionRecord>({ ...fixed, kind, parameters, hostIds: [...hostIds] });
     await store.commit([], [{ put: keys.question(id), value, lease }]);
-    const answers = await collect(store, keys.answersTo(id), hostIds, patienceMs);
-    return hostIds.map((each) => hostAnswer(each, answers.get(each) ?? [], patienceMs));
+    const missing = new Set(hostIds);
+    const read = new Set<string>();
+    for await (const batch of store.watch(keys.answersTo(id), signal)) {
+      for (const { key, answer } of answersOf(batch)) {
+        if (read.has(key)) continue;
+        read.add(key);
+        yield answer;
+        if (answer.isLast) missing.delete(answer.hostId);
+      }
+      if (missing.size === 0) return;
+    }
   } finally {
     await lease.revoke().catch(() => undefined);
   }
 }
 
-/** By host; ends when all have given their last, or after `patienceMs`. */
-async function collect(
-  store: Pick<Store, 'watch'>,
-  prefix: string,
-  hostIds: readonly string[],
-  patienceMs: number,
-): Promise<ReadonlyMap<string, readonly AnswerRecord[]>> {
-  const found = new Map<string, AnswerRecord>();
-  const stop = new AbortController();
-  void sleep(patienceMs, stop.signal).then(() => stop.abort());
-  for await (const batch of store.watch(prefix, stop.signal)) {
-    const entries: (Entry | undefined)[] =
-      batch.type === 'snapshot' ? [...batch.snapshot.entries] : batch.changes.map(({ entry }) => entry);
-    for (const entry of entries) {
-      const answer = entry && findRecord(answerRecord, entry);
-      if (answer) found.set(entry.key, answer);
-    }
-    const ended = new Set([...found.values()].filter(({ isLast }) => isLast).map(({ hostId }) => hostId));
-    if (hostIds.every((hostId) => ended.has(hostId))) break;
-  }
-  stop.abort();
-  const inOrder = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, answer]) => answer);
-  return new Map(hostIds.map((hostId) => [hostId, inOrder.filter((answer) => answer.hostId === hostId)]));
+/** In the order of the keys, which is that of each host's parts, or as they were written. */
+function answersOf(batch: WatchBatch): { readonly key: string; readonly answer: AnswerRecord }[] {
+  const entries =
+    batch.type === 'snapshot' ? batch.snapshot.entries : batch.changes.map(({ entry }) => entry);
+  return entries.flatMap((entry) => {
+    const answer = entry && findRecord(answerRecord, entry);
+    return answer ? [{ key: entry.key, answer }] : [];
+  });
 }
 
 function hostAnswer(hostId: string, parts: readonly AnswerRecord[], patienceMs: number): HostAnswer {

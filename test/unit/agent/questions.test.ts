@@ -1,7 +1,7 @@
 /** Questions of one host to others, through a store that they share. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Answering, type QuestionHandlers } from '../../../src/agent/questions/answering.js';
-import { askHosts, type Question } from '../../../src/agent/questions/asking.js';
+import { askHosts } from '../../../src/agent/questions/asking.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { muteLogger } from '../../support/loggers.js';
@@ -33,8 +33,8 @@ function answering(hostId: string): void {
   open.push(new Answering({ replica, hostId, handlers: HANDLERS, logger: muteLogger }), replica);
 }
 
-function ask(kind: string, hostIds: readonly string[], more: Partial<Question> = {}) {
-  return askHosts(store, 'h1', { kind, parameters: 4, hostIds, patienceMs: 5_000, ...more });
+function ask(kind: string, hostIds: readonly string[], patienceMs = 5_000) {
+  return askHosts(store, 'h1', { kind, parameters: 4, hostIds }, patienceMs);
 }
 
 beforeEach(() => {
@@ -74,7 +74,7 @@ describe('a question', () => {
 
   test('is not waited for longer than that, and the host stops to work on it', async () => {
     const refusal = expect.stringMatching(/^no answer within 0.2 s/);
-    expect(await ask('wait', ['h2', 'nobody'], { patienceMs: 200 })).toEqual([
+    expect(await ask('wait', ['h2', 'nobody'], 200)).toEqual([
       { hostId: 'h2', values: [], refusal },
       { hostId: 'nobody', values: [], refusal },
     ]);

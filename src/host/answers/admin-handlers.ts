@@ -1,3 +1,4 @@
+/** src/host/answers: what people ask of a host, by its own commands or from another host. Not in here: how an answer is printed. */
 import {
   answerAddresses,
   answerEndpoints,
@@ -5,13 +6,14 @@ import {
   answerNetwork,
   answerNetworks,
   answerPools,
-} from '../admin/cluster-answers.js';
-import type { Handlers } from '../admin/operations.js';
-import type { Status } from '../admin/status-answer.js';
-import { listKnownHosts } from '../agent/hosts/known-hosts.js';
-import type { KnownHost } from '../model/host.js';
+} from '../../admin/cluster-answers.js';
+import type { Handlers } from '../../admin/operations.js';
+import type { Status } from '../../admin/status-answer.js';
+import { listKnownHosts } from '../../agent/hosts/known-hosts.js';
+import type { KnownHost } from '../../model/host.js';
+import type { Foundation } from '../foundation.js';
 import { consultDoctor } from './doctor.js';
-import type { Foundation } from './foundation.js';
+import { listEvents } from './events.js';
 
 export interface OfTheDaemon {
   readonly version: string;
@@ -30,6 +32,7 @@ export function adminHandlers(
     version: async () => ({ version }),
     status,
     doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true'),
+    events: ({ since = '', all }) => listEvents(foundation, since, all === 'true'),
     hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
     networks: () => answerNetworks(store),

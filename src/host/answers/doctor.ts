@@ -1,12 +1,12 @@
-import { findings } from '../admin/answers.js';
-import { Cluster, readAll } from '../admin/cluster.js';
-import type { Answer } from '../admin/operations.js';
-import type { Status } from '../admin/status-answer.js';
-import type { Handler } from '../agent/questions/answering.js';
-import { askHosts } from '../agent/questions/asking.js';
-import { storeSettings } from '../config/store-settings.js';
-import { judgeDoubles, judgeHosts } from '../doctor/cluster-checks.js';
-import { type Check, examine, ok } from '../doctor/finding.js';
+import { findings } from '../../admin/answers.js';
+import { Cluster, readAll } from '../../admin/cluster.js';
+import type { Answer } from '../../admin/operations.js';
+import type { Status } from '../../admin/status-answer.js';
+import type { Handler } from '../../agent/questions/answering.js';
+import { askHosts } from '../../agent/questions/asking.js';
+import { storeSettings } from '../../config/store-settings.js';
+import { judgeDoubles, judgeHosts } from '../../doctor/cluster-checks.js';
+import { type Check, examine, ok } from '../../doctor/finding.js';
 import {
   judgeFirewall,
   judgeKernel,
@@ -14,14 +14,14 @@ import {
   judgeSubnets,
   readKernelSettings,
   readNameServers,
-} from '../doctor/host-checks.js';
-import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../doctor/status-checks.js';
-import { certificatesOf, judgeCertificates, judgeClock, judgeMembers } from '../doctor/store-checks.js';
-import { endpointRecord } from '../model/endpoint.js';
-import { hostRecord } from '../model/host.js';
-import { keys } from '../model/keys.js';
-import type { Store } from '../store/store.js';
-import type { Foundation } from './foundation.js';
+} from '../../doctor/host-checks.js';
+import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../doctor/status-checks.js';
+import { certificatesOf, judgeCertificates, judgeClock, judgeMembers } from '../../doctor/store-checks.js';
+import { endpointRecord } from '../../model/endpoint.js';
+import { hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import type { Foundation } from '../foundation.js';
+import { livingOthers } from './living-hosts.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
@@ -100,13 +100,8 @@ export async function consultDoctor(
   const { store, hostId } = foundation;
   const own = examine(doctorChecks(foundation, status));
   const others = isAll ? await livingOthers(store, hostId) : [];
-  const question = {
-    kind: DOCTOR,
-    parameters: {},
-    hostIds: others.map(({ id }) => id),
-    patienceMs: PATIENCE_MS,
-  };
-  const answers = await askHosts(store, hostId, question);
+  const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
+  const answers = await askHosts(store, hostId, question, PATIENCE_MS);
   const ofOthers = answers.map(({ values, refusal }, index) => {
     const parsed = findings.safeParse(values[0] ?? []);
     const unreadable = parsed.success ? undefined : 'its answer cannot be read; is its xnet newer?';
@@ -125,13 +120,4 @@ export function doctorHandler(foundation: Foundation, readStatus: () => Promise<
   return async function* () {
     yield await examine(doctorChecks(foundation, await readStatus()));
   };
-}
-
-async function livingOthers(
-  store: Store,
-  hostId: string,
-): Promise<{ readonly id: string; readonly name: string }[]> {
-  const cluster = await Cluster.read(store);
-  const others = (await readAll(store, keys.hosts(), hostRecord)).records.filter(({ id }) => id !== hostId);
-  return others.filter(({ id }) => cluster.hostOf(id).state === 'alive');
 }

@@ -1,0 +1,118 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import type { Answer } from '../../admin/operations.js';
+import { EventSources } from '../../agent/events/event-sources.js';
+import type { Handler } from '../../agent/questions/answering.js';
+import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
+import { merge } from '../../concurrency/merge.js';
+import { type EventLog, type HostEvent, hostEvent } from '../../observability/event-log.js';
+import type { DockerAgents } from '../docker-agents.js';
+import type { Forwarding } from '../forwarding.js';
+import type { Foundation } from '../foundation.js';
+import { ownProblems } from '../own-problems.js';
+import { livingOthers } from './living-hosts.js';
+
+export const EVENTS = 'events';
+/** A question's answers are parts of so many events at most, below what the store takes as one value. */
+const MOST_IN_A_PART = 500;
+const PATIENCE_MS = 9_000;
+
+/** What another host wants. */
+const eventsWanted = z.object({
+  /** ISO 8601: those that have happened since. */
+  since: z.string().optional(),
+  /** Also those that happen from now on. */
+  follow: z.boolean().optional(),
+});
+
+/** Notes what happens on this host, from its start on. */
+export function eventSources(
+  { hostId, version, events }: Foundation,
+  forwarding: Forwarding,
+  { mirror, names, nameInDocker }: DockerAgents,
+): EventSources {
+  const { replica, local, hosts, repairs } = forwarding;
+  const nameOf = (id: string) => local.findRecord(id)?.name ?? id;
+  const state = () => ({
+    networks: new Map(
+      local.listNetworks().map(({ dockerNetworkId, record }) => {
+        return [dockerNetworkId, record.name ?? nameInDocker(dockerNetworkId) ?? record.id];
+      }),
+    ),
+    others:
+      replica.problem !== undefined
+        ? new Map<string, boolean>()
+        : new Map(
+            hosts.list().flatMap(({ host, alive }) => (host.id === hostId ? [] : [[host.name, alive]])),
+          ),
+    storeProblem: replica.problem,
+    problems: ownProblems({ ...forwarding, mirror, names }),
+    repairs: repairs.counts,
+  });
+  return new EventSources({ events, replica, hostId, networkName: nameOf, state, version });
+}
+
+/** Answers other hosts with this one's events. */
+export function eventsHandler(events: EventLog): Handler {
+  return (parameters, signal) => batchesOf(events, eventsWanted.parse(parameters), signal);
+}
+
+/** This host's events since then, and with `all` those of every other host that is alive, in the order of time. */
+export async function listEvents(
+  foundation: Foundation,
+  since: string,
+  isAll: boolean,
+): Promise<Answer<'events'>> {
+  const { store, hostId, events } = foundation;
+  const others = isAll ? await livingOthers(store, hostId) : [];
+  const question = { kind: EVENTS, parameters: { since }, hostIds: others.map(({ id }) => id) };
+  const answers = await askHosts(store, hostId, question, PATIENCE_MS);
+  const ofOthers = answers.flatMap(({ values }, index) =>
+    values.flatMap((batch) => itemsOf(others[index]?.name ?? '', batch)),
+  );
+  const own = itemsOf(hostname(), await events.list(since));
+  return {
+    items: [...own, ...ofOthers].sort((a, b) => (a.at < b.at ? -1 : 1)),
+    refusals: answers.flatMap(({ refusal }, index) =>
+      refusal === undefined ? [] : [{ host: others[index]?.name ?? '', refusal }],
+    ),
+  };
+}
+
+/** As they happen, in batches, until `signal` aborts. Throws the store's errors. */
+export async function* followEvents(
+  foundation: Foundation,
+  isAll: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Answer<'events'>['items']> {
+  const { store, hostId, events } = foundation;
+  const others = isAll ? await livingOthers(store, hostId) : [];
+  const names = new Map(others.map(({ id, name }) => [id, name]));
+  const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
+  const answers = streamAnswers(store, hostId, question, signal);
+  const own = batchesOf(events, { follow: true }, signal);
+  const ofOthers = mapEach(answers, (part) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value));
+  yield* merge([mapEach(own, (batch) => itemsOf(hostname(), batch)), ofOthers]);
+}
+
+async function* batchesOf(
+  events: EventLog,
+  { since, follow }: z.infer<typeof eventsWanted>,
+  signal: AbortSignal,
+): AsyncGenerator<HostEvent[]> {
+  const found = since === undefined ? [] : await events.list(since);
+  for (let first = 0; first < found.length; first += MOST_IN_A_PART)
+    yield found.slice(first, first + MOST_IN_A_PART);
+  if (!follow) return;
+  for await (const event of events.follow(signal)) yield [event];
+}
+
+/** None of a batch that cannot be read. */
+function itemsOf(host: string, batch: unknown): Answer<'events'>['items'] {
+  const parsed = z.array(hostEvent).safeParse(batch);
+  return (parsed.data ?? []).map((event) => ({ host, ...event }));
+}
+
+async function* mapEach<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of items) yield map(item);
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { differences, type HostState } from '../../../src/agent/events/differences.js';
+
+const NOTHING: HostState = {
+  networks: new Map(),
+  others: new Map(),
+  storeProblem: undefined,
+  problems: [],
+  repairs: {},
+};
+
+describe('what has happened between two states', () => {
+  test.each<[string, Partial<HostState>, Partial<HostState>, string[]]>([
+    ['nothing', {}, {}, []],
+    [
+      'a network came',
+      {},
+      { networks: new Map([['d0123456789abcdef', 'shop']]) },
+      ["network created shop (Docker's d0123456789a)"],
+    ],
+    ['a network went', { networks: new Map([['d1', 'shop']]) }, {}, ["network removed shop (Docker's d1)"]],
+    [
+      'a host fell silent',
+      { others: new Map([['h2', true]]) },
+      { others: new Map([['h2', false]]) },
+      ['host silent h2'],
+    ],
+    [
+      'a host came back',
+      { others: new Map([['h2', false]]) },
+      { others: new Map([['h2', true]]) },
+      ['host alive h2'],
+    ],
+    ['a host is new', {}, { others: new Map([['h2', false]]) }, []],
+    [
+      'nobody is known while the store is away',
+      { others: new Map([['h2', true]]) },
+      { storeProblem: 'etcd' },
+      ['store away etcd'],
+    ],
+    ['the store answers again', { storeProblem: 'etcd' }, {}, ['store back etcd']],
+    ['it is away for another reason', { storeProblem: 'etcd' }, { storeProblem: 'none' }, []],
+    [
+      'repairs',
+      { repairs: { veth: 1 } },
+      { repairs: { veth: 3, vxlan: 1 } },
+      ['repair veth: 2 that others had altered', 'repair vxlan: 1 that others had altered'],
+    ],
+    ['a problem', { problems: ['a'] }, { problems: ['b'] }, ['problem b', 'problem over a']],
+  ])('%s', (_, before, now, expected) => {
+    const events = differences({ ...NOTHING, ...before }, { ...NOTHING, ...now });
+    expect(events.map(({ kind, what }) => `${kind} ${what}`)).toEqual(expected);
+  });
+});
