@@ -21,6 +21,7 @@ import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
+import { RevisionReads } from './revision-reads.js';
 
 /** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {
@@ -29,12 +30,14 @@ export class EtcdStore implements Store {
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();
-  #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
+  readonly #revisions: RevisionReads;
 
   constructor(options: EtcdOptions) {
     this.description = `etcd ${options.endpoints.join(',')} under ${options.prefix}`;
     this.#calls = new EtcdCalls(options);
     this.#keys = new EtcdKeys(options.prefix);
+    const { watchCheckMs } = this.#calls.timeouts;
+    this.#revisions = new RevisionReads(() => this.#readRevision(), watchCheckMs, this.#closing.signal);
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -80,7 +83,7 @@ export class EtcdStore implements Store {
       calls: this.#calls,
       keys: this.#keys,
       list: (of: string) => this.list(of),
-      currentRevision: () => this.#currentRevision(),
+      nextRevision: () => this.#revisions.next(),
     };
     yield* watchEtcd(source, prefix, until.signal);
   }
@@ -98,15 +101,6 @@ export class EtcdStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#calls.close();
-  }
-
-  /** All watches that ask within a second share one read. No watch gets a read that began before its last check. */
-  #currentRevision(): Promise<Revision> {
-    const sharedMs = Math.min(1000, this.#calls.timeouts.watchCheckMs / 2);
-    if (!this.#probe || Date.now() - this.#probe.at > sharedMs) {
-      this.#probe = { at: Date.now(), revision: this.#readRevision() };
-    }
-    return this.#probe.revision;
   }
 
   async #readRevision(): Promise<Revision> {
