@@ -164,6 +164,7 @@ export class LinuxDataplane implements Dataplane {
   /** Waits for removals under way; the kernel's state stays, containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
+    this.#filter[Symbol.dispose]();
     await this.#host.iproute2.close();
     await this.#host.namespace[Symbol.asyncDispose]();
   }

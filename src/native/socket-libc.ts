@@ -28,8 +28,8 @@ export const getsockname = libc.func(
   'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)',
 ) as (fd: number, address: Buffer, length: [number]) => number;
 export const send = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)') as DataCall;
-export const recv = libc.func('long recv(int fd, _Out_ uint8_t *data, size_t length, int flags)') as DataCall;
-/** Its buffers are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+/** Buffers of these two are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+export const recv = libc.func('long recv(int fd, uint8_t *data, size_t length, int flags)') as DataCall;
 export const recvfrom = libc.func(
   'long recvfrom(int fd, uint8_t *data, size_t length, int flags, uint8_t *address, uint8_t *addressLength)',
 ) as AddressedCall<Buffer>;
@@ -46,6 +46,7 @@ export const LINUX = {
   CLONE_NEWNET: 0x40000000,
   AF_INET: 2,
   AF_NETLINK: 16,
+  NETLINK_ROUTE: 0,
   NETLINK_NETFILTER: 12,
   SOCK_STREAM: 1,
   SOCK_DGRAM: 2,
@@ -72,7 +73,7 @@ export function lastErrno(): string {
 export function checked(result: number, call: string): number {
   if (result >= 0) return result;
   const errno = lastErrno();
-  throw new XnetError(failureCode(errno), `the kernel refused ${call} in a sandbox: ${errno}`, {
+  throw new XnetError(failureCode(errno), `the kernel refused ${call}: ${errno}`, {
     call,
     errno,
   });

@@ -59,6 +59,8 @@ describe('the tunnel filter', () => {
       ['altered', 'flush', 'chain', 'inet', 'xnet', 'prerouting'],
       ['altered', 'add', 'element', 'inet', 'xnet', 'vteps4', '{', '10.99.0.66', '}'],
       ['altered', 'insert', 'rule', 'inet', 'xnet', 'from_peers', 'accept'],
+      ['altered', 'add', 'chain', 'inet', 'xnet', 'output', '{', 'policy', 'drop', ';', '}'],
+      ['altered', 'add', 'table', 'inet', 'xnet', '{', 'flags', 'dormant', ';', '}'],
       ['missing', 'flush', 'ruleset'],
     ] as const) {
       await netns.exec('nft', ...words);
