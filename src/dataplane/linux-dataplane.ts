@@ -158,7 +158,7 @@ export class LinuxDataplane implements Dataplane {
   }
 
   listOuterEnds(): Promise<readonly string[]> {
-    return listOuterEnds(this.#host.iproute2);
+    return listOuterEnds(this.options.hostNamespace);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */

@@ -73,7 +73,7 @@ export class KernelWatch implements AsyncDisposable {
   /** Of namespaces that were there before us; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
     if (!this.#names) this.#watchNames();
-    const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);
+    const list = this.#parts.iproute2.show(['netns', 'list-id'], numbersSchema);
     const numbers = await list.catch(() => []);
     for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
   }

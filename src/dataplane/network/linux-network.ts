@@ -130,7 +130,7 @@ export class LinuxNetwork {
     return { ...state, ports };
   }
 
-  /** Beside other work: it takes a program for each container, though but once. Never rejects. */
+  /** Beside other work: it looks into each container, though but once. Never rejects. */
   async learnNames(endpoints: readonly LocalEndpoint[]): Promise<void> {
     if (this.#spec) await this.#sandboxNames.learn(endpoints);
   }
@@ -217,7 +217,7 @@ export class LinuxNetwork {
   }
 
   #observeForwarding(): Promise<ForwardingState> {
-    return this.host.mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
+    return this.host.mode.forwarding.observe(this.#namespace.name);
   }
 
   #forget(): void {

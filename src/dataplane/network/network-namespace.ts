@@ -1,12 +1,20 @@
 /** The namespace of a network, and the devices in it. */
 import { access, readdir } from 'node:fs/promises';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
+import { listLinks } from '../../native/netlink/links.js';
 import type { ObservedNetwork } from '../dataplane.js';
-import { endpointNameOf, GROUPS, NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
+import {
+  endpointNameOf,
+  GROUPS,
+  NAMESPACES,
+  namespaceName,
+  namespacePath,
+  networkIdOf,
+} from '../interface-names.js';
 import { type BatchOptions, type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import { runProgram } from '../iproute2/program.js';
 import { inodeOfNamespace } from '../iproute2/standing-programs.js';
-import { type Link, linksSchema } from './links.js';
+import type { Link } from './links.js';
 
 /** Settings of br_netfilter, which each namespace has of its own, on by default. */
 const BRIDGE_NETFILTER = ['iptables', 'ip6tables', 'arptables'].map(
@@ -30,13 +38,13 @@ export class NetworkNamespace {
 
   /** The devices of the group, or all; undefined when there is no such (usable) namespace. Throws KERNEL. */
   async findLinks(group?: number): Promise<Link[] | undefined> {
-    if ((await inodeOfNamespace(this.name)) === undefined) return undefined;
-    const ofGroup = group === undefined ? [] : ['group', String(group)];
-    const args = ['link', 'show', ...ofGroup];
-    return this.iproute2.show('ip', this.name, args, linksSchema).catch((error: unknown) => {
+    try {
+      const links = await listLinks(namespacePath(this.name));
+      return group === undefined ? links : links.filter((link) => link.group === `${group}`);
+    } catch (error: unknown) {
       if (isXnetError(error, 'NOT_FOUND')) return undefined;
       throw error;
-    });
+    }
   }
 
   async make(): Promise<void> {
@@ -98,9 +106,13 @@ export async function listNetworks(iproute2: Iproute2): Promise<ObservedNetwork[
   );
 }
 
-/** Endpoints whose outer end is in the host's namespace: in no container (yet, or any more). Throws KERNEL. */
-export async function listOuterEnds(iproute2: Iproute2): Promise<string[]> {
-  return endpointNamesOf(await iproute2.show('ip', undefined, ['link', 'show', 'type', 'veth'], linksSchema));
+/**
+ * Endpoints whose outer end is in the host's namespace, of this name or the one this process is in: in no container (yet, or
+ * any more). Throws KERNEL.
+ */
+export async function listOuterEnds(hostNamespace: string | undefined): Promise<string[]> {
+  const links = await listLinks(hostNamespace === undefined ? undefined : namespacePath(hostNamespace));
+  return endpointNamesOf(links.filter(({ linkinfo }) => linkinfo?.info_kind === 'veth'));
 }
 
 function endpointNamesOf(links: readonly Link[]): string[] {

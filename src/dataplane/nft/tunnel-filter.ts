@@ -9,7 +9,7 @@ import { XnetError } from '../../errors.js';
 import { RulesetGeneration } from '../../native/netlink/netfilter.js';
 import { readInetTable } from '../../native/netlink/nft-table.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
-import { NAMESPACES } from '../interface-names.js';
+import { namespacePath } from '../interface-names.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
 
@@ -49,7 +49,7 @@ export class GuardedFilter implements Disposable {
     private readonly port: number,
     private readonly ownWork: OwnWork,
   ) {
-    this.#path = hostNamespace === undefined ? undefined : `${NAMESPACES}/${hostNamespace}`;
+    this.#path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
   }
 
   /** As Dataplane.setTunnelFilter. Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */

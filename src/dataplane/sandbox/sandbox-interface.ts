@@ -4,16 +4,15 @@
  */
 import { statfs } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
-import { z } from 'zod';
 import { XnetError } from '../../errors.js';
+import { type ListedLink, listLinks } from '../../native/netlink/links.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { runProgram } from '../iproute2/program.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
 import { untilGone } from '../kernel/until-gone.js';
 
-const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
-type SandboxLinks = z.infer<typeof linksSchema>;
+type SandboxLinks = readonly Pick<ListedLink, 'ifname' | 'address'>[];
 
 /** Type of the file system that namespaces are files of (statfs(2)). */
 const NSFS_MAGIC = 0x6e736673;
@@ -36,7 +35,7 @@ export async function isSandbox(path: string): Promise<boolean> {
 export async function awaitVanished(path: string, mac: string): Promise<SandboxLinks> {
   let links: SandboxLinks = [];
   const name = await untilGone(async () => {
-    links = await readSandboxLinks(path);
+    links = await listLinks(path);
     return nameOf(links, mac);
   });
   if (name === undefined) return links;
@@ -86,10 +85,6 @@ function nameOf(links: SandboxLinks, mac: string): string | undefined {
   return links.find(({ address }) => address === mac)?.ifname;
 }
 
-async function readSandboxLinks(path: string): Promise<SandboxLinks> {
-  return linksSchema.parse(JSON.parse(await runIn(path, ['ip', '-j', 'link', 'show'])));
-}
-
 async function runIn(path: string, words: readonly string[], input?: string): Promise<string> {
   const { command, exitCode, stdout, stderr } = await runProgram(
     'nsenter',
@@ -134,7 +129,7 @@ export class SandboxNames {
 
 async function look(sandboxPath: string, mac: string): Promise<string | undefined> {
   if (!(await isSandbox(sandboxPath))) return undefined;
-  const name = nameOf(await readSandboxLinks(sandboxPath).catch(() => []), mac);
+  const name = nameOf(await listLinks(sandboxPath).catch(() => []), mac);
   // Docker has moved it in, and is about to name it.
   return name !== undefined && endpointNameOf(name) ? undefined : name;
 }

@@ -3,10 +3,9 @@
  * send: the answer is there when send returns, and nothing waits. Headers are in the machine's byte order (little-endian, see
  * socket-sandbox.ts).
  */
-import { setImmediate } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { checked, LINUX, recv, send, socket } from '../socket-libc.js';
+import { checked, LINUX, recv, recvLater, send, sendLater, socket } from '../socket-libc.js';
 import { inNamespace } from '../socket-namespace.js';
 
 /** linux/netlink.h */
@@ -21,8 +20,10 @@ const TYPE_MASK = 0x3fff;
 /** Of nlmsghdr. */
 const HEADER = 16;
 
-/** The kernel sends no more at once (NLMSG_GOODSIZE, and 32 kB of a dump). All that is read is copied or decoded at once. */
-const received = Buffer.alloc(64 << 10);
+/** The kernel sends no more at once (NLMSG_GOODSIZE, and 32 kB of a dump). */
+const MOST_BYTES = 64 << 10;
+/** Of requests that are answered at once; what is read is copied at once. */
+const received = Buffer.alloc(MOST_BYTES);
 
 export interface Message {
   readonly type: number;
@@ -64,6 +65,16 @@ export function* attributesOf(bytes: Buffer): Iterable<Attribute> {
   }
 }
 
+/** Calls `take` with each attribute: for long lists, since it makes no object for it. */
+export function eachAttribute(bytes: Buffer, take: (type: number, value: Buffer) => void): void {
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt16LE(at);
+    if (length < 4) return;
+    take(bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + 4, at + length));
+    at += padded(length);
+  }
+}
+
 /**
  * A socket of the namespace at `path`, or of this process's own; it keeps the namespace alive until whoever opened it closes
  * it. Throws NOT_FOUND when no namespace is at the path, UNSUPPORTED and KERNEL.
@@ -79,7 +90,8 @@ export function openNetlink(protocol: number, path: string | undefined): number 
  * with `asked`, for people, when the kernel refuses one of them; the others are not done then, if they are a batch.
  */
 export function askKernel(fd: number, messages: readonly Message[], asked: string): Answer[] {
-  sendMessages(fd, messages, asked);
+  const request = Buffer.concat(messages.map(encoded));
+  checked(send(fd, request, request.length, 0), `send to ${asked}`);
   const answers: Answer[] = [];
   for (;;) {
     for (const { type, flags, body } of receive(fd, asked)) {
@@ -95,9 +107,9 @@ export function askKernel(fd: number, messages: readonly Message[], asked: strin
 }
 
 /**
- * Asks for a list, and calls `take` with each of its messages, whose body is to be decoded at once. Other work goes on between
- * its parts, of 32 kB. Resolves to false when something came or went in the midst of it, and the list may lack what is there.
- * Throws as `askKernel`.
+ * Asks for a list, and calls `take` with each of its messages, whose body is to be decoded at once. The kernel may wait for a
+ * lock that others hold for long, as that of all devices: the daemon goes on meanwhile. Resolves to false when something came or
+ * went in the midst of it, and the list may lack what is there. Throws KERNEL.
  */
 export async function dumpKernel(
   fd: number,
@@ -105,36 +117,39 @@ export async function dumpKernel(
   asked: string,
   take: (body: Buffer) => void,
 ): Promise<boolean> {
-  sendMessages(fd, [{ ...message, flags: NLM_F.DUMP }], asked);
+  const request = encoded({ ...message, flags: NLM_F.DUMP });
+  if ((await sendLater(fd, request, request.length, 0)) < 0) throw refused(asked);
+  const buffer = Buffer.allocUnsafe(MOST_BYTES);
   let isWhole = true;
   for (;;) {
-    for (const { type, flags, body } of receive(fd, asked)) {
+    const length = await recvLater(fd, buffer, buffer.length, LINUX.MSG_DONTWAIT);
+    if (length < 0) throw refused(asked);
+    for (const { type, flags, body } of messagesIn(buffer.subarray(0, length))) {
       if ((flags & NLM_F_DUMP_INTR) !== 0) isWhole = false;
       if (type === NLMSG_ERROR) throwRefusal(body.readInt32LE(0), asked);
       if (type === NLMSG_DONE || type === NLMSG_ERROR) return isWhole;
       take(body);
     }
-    await setImmediate();
   }
 }
 
-/** What waits in a socket that nobody has asked; empty when nothing does. Throws KERNEL when the kernel dropped some of it. */
-export function receiveWaiting(fd: number, asked: string): Answer[] {
-  return [...receive(fd, asked)].map(({ type, body }) => ({ type, body: Buffer.from(body) }));
-}
-
-function sendMessages(fd: number, messages: readonly Message[], asked: string): void {
-  const request = Buffer.concat(messages.map(encoded));
-  checked(send(fd, request, request.length, 0), `send to ${asked}`);
-}
-
 /** With MSG_DONTWAIT, so that a kernel that does not answer at once cannot hold the daemon. */
-function* receive(fd: number, asked: string): Iterable<{ type: number; flags: number; body: Buffer }> {
+function receive(fd: number, asked: string): Iterable<Received> {
   const length = checked(recv(fd, received, received.length, LINUX.MSG_DONTWAIT), `recv from ${asked}`);
-  for (let at = 0; at + HEADER <= length; ) {
-    const size = received.readUInt32LE(at);
-    const body = received.subarray(at + HEADER, at + size);
-    yield { type: received.readUInt16LE(at + 4), flags: received.readUInt16LE(at + 6), body };
+  return messagesIn(received.subarray(0, length));
+}
+
+interface Received {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: Buffer;
+}
+
+function* messagesIn(bytes: Buffer): Iterable<Received> {
+  for (let at = 0; at + HEADER <= bytes.length; ) {
+    const size = bytes.readUInt32LE(at);
+    const body = bytes.subarray(at + HEADER, at + size);
+    yield { type: bytes.readUInt16LE(at + 4), flags: bytes.readUInt16LE(at + 6), body };
     at += padded(size);
   }
 }
@@ -144,6 +159,11 @@ function throwRefusal(code: number, asked: string): void {
   if (code === 0) return;
   const errno = getSystemErrorName(code);
   throw new XnetError('KERNEL', `the kernel refused ${asked}: ${errno}`, { asked, errno });
+}
+
+/** A thread of the pool keeps its errno to itself. */
+function refused(asked: string): XnetError {
+  return new XnetError('KERNEL', `the kernel refused ${asked}`, { asked });
 }
 
 function encoded({ type, flags = 0, header, attributes = [] }: Message): Buffer {

@@ -66,9 +66,9 @@ export function readInetTable(path: string | undefined, table: string): string |
 
 /** In one order: the kernel lists the members of a set as it has hashed them. */
 function keysOf(answers: readonly NetfilterAnswer[]): Buffer[] {
-  const lists = answers.flatMap((answer) => valueOf(answer.attributes, ELEMENTS) ?? []);
+  const lists = answers.flatMap((answer) => valueIn(answer.attributes, ELEMENTS) ?? []);
   const keys = lists.flatMap((list) =>
-    [...attributesOf(list)].flatMap(({ value }) => valueOf(value, ELEMENT_KEY) ?? []),
+    [...attributesOf(list)].flatMap(({ value }) => valueIn(value, ELEMENT_KEY) ?? []),
   );
   return keys.sort(Buffer.compare);
 }
@@ -79,7 +79,7 @@ function findAttribute({ attributes }: NetfilterAnswer, wanted: number): Buffer 
   return undefined;
 }
 
-function valueOf(bytes: Buffer, wanted: number): Buffer | undefined {
+function valueIn(bytes: Buffer, wanted: number): Buffer | undefined {
   for (const { type, value } of attributesOf(bytes)) if (type === wanted) return value;
   return undefined;
 }
