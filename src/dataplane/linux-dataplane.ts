@@ -10,6 +10,7 @@ import type {
   EndpointSpec,
   ForwardingChange,
   KernelHint,
+  KernelReports,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
@@ -146,7 +147,7 @@ export class LinuxDataplane implements Dataplane {
     return this.#filter.set(filter);
   }
 
-  watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {
+  watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
     const { iproute2, ownWork } = this.#host;
     const underlay = () => this.#underlay.current;
@@ -154,10 +155,10 @@ export class LinuxDataplane implements Dataplane {
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
-    return listNetworks(this.#host.iproute2);
+    return listNetworks();
   }
 
-  listOuterEnds(): Promise<readonly string[]> {
+  async listOuterEnds(): Promise<readonly string[]> {
     return listOuterEnds(this.options.hostNamespace);
   }
 

@@ -32,6 +32,10 @@ export class KernelEvents {
     return networkId !== undefined && this.#isNews(where, text) ? networkId : undefined;
   }
 
+  knows(networkId: string): boolean {
+    return [...this.#networks.values()].includes(networkId);
+  }
+
   /** What is known without an event. */
   note(number: string, namespace: string): void {
     const networkId = networkIdOf(namespace);

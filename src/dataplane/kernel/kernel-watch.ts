@@ -1,7 +1,7 @@
-/** What others do in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
+/** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
-import type { KernelHint, Underlay } from '../dataplane.js';
+import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
 import { NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import { monitorProgram } from '../iproute2/monitor-program.js';
@@ -21,7 +21,10 @@ export interface KernelWatchParts {
   readonly listener: (hint: KernelHint) => void;
 }
 
-export class KernelWatch implements AsyncDisposable {
+/** What `ip` says when the kernel had no room for events: some are lost, and it goes on. */
+const LOST = /^netlink receive error/;
+
+export class KernelWatch implements KernelReports {
   readonly #parts: KernelWatchParts;
   readonly #events = new KernelEvents();
   readonly #stop = new AbortController();
@@ -38,6 +41,7 @@ export class KernelWatch implements AsyncDisposable {
     const onStart = () => {
       this.#learning = this.#learnNumbers();
       parts.listener('underlay');
+      parts.listener('networks');
     };
     const { signal } = this.#stop;
     this.#monitoring = Promise.all([
@@ -53,8 +57,18 @@ export class KernelWatch implements AsyncDisposable {
     await this.#learning;
   }
 
+  /** Of a network whose namespace has no number here, nothing is. */
+  isReported(networkId: string): boolean {
+    return this.#events.knows(networkId);
+  }
+
   #takeEvent(line: string): void {
     if (!this.#names) this.#watchNames();
+    if (LOST.test(line)) {
+      this.#parts.listener('underlay');
+      this.#parts.listener('networks');
+      return;
+    }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const networkId = this.#events.take(line);
@@ -67,7 +81,8 @@ export class KernelWatch implements AsyncDisposable {
   }
 
   #hintNetwork(networkId: string, event?: string): void {
-    if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
+    const isOwn = this.#parts.ownWork.isOwn(namespaceName(networkId), event);
+    this.#parts.listener({ networkId, isOwn });
   }
 
   /** Of namespaces that were there before us; the monitor reports those that come. */

@@ -1,6 +1,8 @@
 /** The namespace of a network, and the devices in it. */
 import { access, readdir } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
+import { listInterfaceNames } from '../../native/interface-names.js';
 import { listLinks } from '../../native/netlink/links.js';
 import type { ObservedNetwork } from '../dataplane.js';
 import {
@@ -91,30 +93,37 @@ export class NetworkNamespace {
 }
 
 /** What of ours is in the kernel, whoever made it. Throws KERNEL. */
-export async function listNetworks(iproute2: Iproute2): Promise<ObservedNetwork[]> {
+export async function listNetworks(): Promise<ObservedNetwork[]> {
   const names = await readdir(NAMESPACES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     const message = `${NAMESPACES} cannot be read: ${errorMessage(error)}`;
     throw new XnetError('KERNEL', message, {}, { cause: error });
   });
-  const ids = names.flatMap((name) => networkIdOf(name) ?? []);
-  return Promise.all(
-    ids.map(async (id) => {
-      const links = await new NetworkNamespace(id, iproute2).findLinks(GROUPS.endpoint);
-      return { id, endpointNames: endpointNamesOf(links ?? []) };
-    }),
-  );
+  const networks: ObservedNetwork[] = [];
+  for (const name of names) {
+    const id = networkIdOf(name);
+    if (id === undefined) continue;
+    networks.push({ id, endpointNames: endpointNamesIn(namespacePath(name)) });
+    // A host may have hundreds.
+    await setImmediate();
+  }
+  return networks;
 }
 
 /**
  * Endpoints whose outer end is in the host's namespace, of this name or the one this process is in: in no container (yet, or
  * any more). Throws KERNEL.
  */
-export async function listOuterEnds(hostNamespace: string | undefined): Promise<string[]> {
-  const links = await listLinks(hostNamespace === undefined ? undefined : namespacePath(hostNamespace));
-  return endpointNamesOf(links.filter(({ linkinfo }) => linkinfo?.info_kind === 'veth'));
+export function listOuterEnds(hostNamespace: string | undefined): string[] {
+  return endpointNamesIn(hostNamespace === undefined ? undefined : namespacePath(hostNamespace));
 }
 
-function endpointNamesOf(links: readonly Link[]): string[] {
-  return links.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
+/** None where no namespace is. */
+function endpointNamesIn(path: string | undefined): string[] {
+  try {
+    return listInterfaceNames(path).flatMap((name) => endpointNameOf(name) ?? []);
+  } catch (error: unknown) {
+    if (isXnetError(error, 'NOT_FOUND')) return [];
+    throw error;
+  }
 }

@@ -21,7 +21,7 @@ const NSFS_MAGIC = 0x6e736673;
 const PREFIX = 'eth';
 
 /** Looks into containers that one check may cost, and looks for one name before it is given up. */
-const MOST_LOOKS = 10;
+const MOST_LOOKS = 100;
 const MOST_TRIES = 5;
 
 export async function isSandbox(path: string): Promise<boolean> {
