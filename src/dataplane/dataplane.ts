@@ -91,6 +91,8 @@ export interface NetworkCheck {
   readonly repairs: readonly Repair[];
   /** Ports of endpoints that nobody knows, named as `endpointNames` are. */
   readonly strangers: readonly string[];
+  /** What containers call their interfaces is not known of all yet: the network is to be looked at again. */
+  readonly isLearning?: boolean;
   /** Why the rest could not be repaired, or looked at. */
   readonly failure?: unknown;
 }

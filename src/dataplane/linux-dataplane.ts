@@ -136,10 +136,10 @@ export class LinuxDataplane implements Dataplane {
     networkId: string,
     endpointsNow: () => readonly LocalEndpoint[],
   ): Promise<NetworkCheck> {
-    await this.#networks.get(networkId)?.learnNames(endpointsNow());
+    const isLearning = await this.#networks.get(networkId)?.learnNames(endpointsNow());
     return this.#mutex.run(networkId, async () => {
       const check = await this.#networks.get(networkId)?.repair(endpointsNow());
-      return check ?? { repairs: [], strangers: [] };
+      return { repairs: [], strangers: [], ...check, ...(isLearning && { isLearning }) };
     });
   }
 
@@ -149,9 +149,12 @@ export class LinuxDataplane implements Dataplane {
 
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
-    const { iproute2, ownWork } = this.#host;
-    const underlay = () => this.#underlay.current;
-    return new KernelWatch({ iproute2, hostNamespace, ownWork, underlay, listener });
+    return new KernelWatch({
+      ...this.#host,
+      hostNamespace,
+      underlay: () => this.#underlay.current,
+      listener,
+    });
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {

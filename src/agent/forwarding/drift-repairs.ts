@@ -132,7 +132,7 @@ export class DriftRepairs implements AsyncDisposable {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
       repairs.note(check.repairs, { network: networkId });
       if (check.failure !== undefined) throw check.failure;
-      if (check.strangers.length > 0) this.#due.touch(networkId);
+      if (check.isLearning || check.strangers.length > 0) this.#due.touch(networkId);
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
     } catch (error: unknown) {

@@ -57,7 +57,7 @@ export class KernelWatch implements KernelReports {
     await this.#learning;
   }
 
-  /** Of a network whose namespace has no number here, nothing is. */
+  /** As KernelEvents.knows. */
   isReported(networkId: string): boolean {
     return this.#events.knows(networkId);
   }

@@ -111,8 +111,11 @@ export class SandboxNames {
     return this.#sought.get(endpointId)?.name;
   }
 
-  /** Looks for those that are not known, some at a time, and forgets all others. Never rejects. */
-  async learn(endpoints: readonly LocalEndpoint[]): Promise<void> {
+  /**
+   * Looks for those that are not known, some at a time, and forgets all others. Resolves to whether it is worth looking again.
+   * Never rejects.
+   */
+  async learn(endpoints: readonly LocalEndpoint[]): Promise<boolean> {
     const sought = new Map<string, Sought>();
     let looks = 0;
     for (const { id, mac, sandboxPath } of endpoints) {
@@ -124,6 +127,7 @@ export class SandboxNames {
       sought.set(id, { name: found, tries: isDue ? tries + 1 : tries });
     }
     this.#sought = sought;
+    return [...sought.values()].some(({ name, tries }) => name === undefined && tries < MOST_TRIES);
   }
 }
 
