@@ -13,8 +13,9 @@ import { namespacePath } from '../interface-names.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
 
-const NAME = 'xnet';
-const TABLE = `inet ${NAME}`;
+/** Of family inet. */
+export const TUNNEL_FILTER_TABLE = 'xnet';
+const TABLE = `inet ${TUNNEL_FILTER_TABLE}`;
 
 /** What OwnWork calls the work on it. */
 export const TUNNEL_FILTER = 'tunnel filter';
@@ -102,7 +103,7 @@ export class GuardedFilter implements Disposable {
   /** By nft where the kernel refuses: its words are in the error. */
   async #read(): Promise<string | undefined> {
     try {
-      return readInetTable(this.#path, NAME);
+      return readInetTable(this.#path, TUNNEL_FILTER_TABLE);
     } catch {
       return readNftTable(this.hostNamespace, TABLE);
     }

@@ -133,6 +133,11 @@ export async function dumpKernel(
   }
 }
 
+/** What waits in a socket for somebody to read it, at most 64 kB. Throws KERNEL when nothing does, or some of it was lost. */
+export function receiveWaiting(fd: number, asked: string): Answer[] {
+  return [...receive(fd, asked)].map(({ type, body }) => ({ type, body: Buffer.from(body) }));
+}
+
 /** With MSG_DONTWAIT, so that a kernel that does not answer at once cannot hold the daemon. */
 function receive(fd: number, asked: string): Iterable<Received> {
   const length = checked(recv(fd, received, received.length, LINUX.MSG_DONTWAIT), `recv from ${asked}`);
