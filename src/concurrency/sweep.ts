@@ -74,10 +74,18 @@ export class Sweep implements AsyncDisposable {
       this.#hinted = false;
       this.#pause = new AbortController();
       const pauseMs = await this.#look();
-      const { leastRetryMs = LEAST_PAUSE_MS } = this.parts;
-      await sleep(this.#failure === undefined ? LEAST_PAUSE_MS : leastRetryMs, this.#stop.signal);
-      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
+      await this.#rest(pauseMs);
     }
+  }
+
+  /** One timer while no hint comes: an idle host is woken as rarely as can be. */
+  async #rest(pauseMs: number): Promise<void> {
+    const leastMs =
+      this.#failure === undefined ? LEAST_PAUSE_MS : (this.parts.leastRetryMs ?? LEAST_PAUSE_MS);
+    const since = performance.now();
+    if (!this.#hinted) await sleep(Math.max(pauseMs, leastMs), this.#pause.signal);
+    const leftMs = leastMs - (performance.now() - since);
+    if (leftMs > 0) await sleep(leftMs, this.#stop.signal);
   }
 
   /** Never rejects. */
