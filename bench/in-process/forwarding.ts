@@ -22,11 +22,11 @@ const iproute2 = {
     lines += batch.length;
     return [];
   },
-  show: async () => [],
 };
+const nothing = { remotes: new Map(), flood: new Map(), neighbours: new Map(), ports: new Map() };
 const host = {
   iproute2,
-  mode: OVERLAY,
+  mode: { ...OVERLAY, forwarding: { ...OVERLAY.forwarding, observe: async () => nothing } },
   tunnel: async () => ({ vtep: '192.0.2.1', port: 4789 }),
 } as unknown as LinuxHost;
 

@@ -3,14 +3,21 @@ import { sleep } from './deadline.js';
 
 /** The least time between two looks: hints mostly come many at once. */
 const LEAST_PAUSE_MS = 20;
+/** Whoever alters something goes on for a while, and what is replaced is gone for a moment. */
+const SETTLE_MS = 200;
 /** For a look that is repeated after a hint alone. */
 export const NEVER_MS = 2 ** 31 - 1;
 
 export interface SweepParts {
-  /** Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. */
-  readonly look: () => Promise<number>;
+  /**
+   * Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. `isSuspected`:
+   * `suspect` was called since the look before.
+   */
+  readonly look: (isSuspected: boolean) => Promise<number>;
   /** The longest pause after a look that failed. */
   readonly retryMs: number;
+  /** The shortest such pause, whatever hints come. Default 20 ms, as after any look. */
+  readonly leastRetryMs?: number;
   /** Called when a look fails: again only when the reason is another, or when looks succeeded in between. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -19,6 +26,8 @@ export interface SweepParts {
 export class Sweep implements AsyncDisposable {
   readonly #stop = new AbortController();
   #hinted = false;
+  #isSuspected = false;
+  #suspicion: NodeJS.Timeout | undefined;
   #pause = new AbortController();
   #failure: unknown;
   #running: Promise<void> | undefined;
@@ -37,6 +46,16 @@ export class Sweep implements AsyncDisposable {
     this.#pause.abort('hinted');
   }
 
+  /** Something may have been altered by others: looks when they may be done, 200 ms later; many calls are one look. */
+  suspect(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#suspicion ??= setTimeout(() => {
+      this.#suspicion = undefined;
+      this.#isSuspected = true;
+      this.hint();
+    }, SETTLE_MS);
+  }
+
   /** Why the last look failed; undefined when it succeeded. */
   get failure(): unknown {
     return this.#failure;
@@ -45,6 +64,7 @@ export class Sweep implements AsyncDisposable {
   /** Resolves when the look under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    clearTimeout(this.#suspicion);
     this.#pause.abort();
     await this.#running;
   }
@@ -54,15 +74,26 @@ export class Sweep implements AsyncDisposable {
       this.#hinted = false;
       this.#pause = new AbortController();
       const pauseMs = await this.#look();
-      await sleep(LEAST_PAUSE_MS, this.#stop.signal);
-      if (!this.#hinted) await sleep(pauseMs, this.#pause.signal);
+      await this.#rest(pauseMs);
     }
+  }
+
+  /** One timer while no hint comes: an idle host is woken as rarely as can be. */
+  async #rest(pauseMs: number): Promise<void> {
+    const leastMs =
+      this.#failure === undefined ? LEAST_PAUSE_MS : (this.parts.leastRetryMs ?? LEAST_PAUSE_MS);
+    const since = performance.now();
+    if (!this.#hinted) await sleep(Math.max(pauseMs, leastMs), this.#pause.signal);
+    const leftMs = leastMs - (performance.now() - since);
+    if (leftMs > 0) await sleep(leftMs, this.#stop.signal);
   }
 
   /** Never rejects. */
   async #look(): Promise<number> {
+    const isSuspected = this.#isSuspected;
+    this.#isSuspected = false;
     try {
-      const pauseMs = await this.parts.look();
+      const pauseMs = await this.parts.look(isSuspected);
       this.#failure = undefined;
       return pauseMs;
     } catch (error: unknown) {

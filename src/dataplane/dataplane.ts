@@ -91,12 +91,26 @@ export interface NetworkCheck {
   readonly repairs: readonly Repair[];
   /** Ports of endpoints that nobody knows, named as `endpointNames` are. */
   readonly strangers: readonly string[];
+  /** What containers call their interfaces is not known of all yet: the network is to be looked at again. */
+  readonly isLearning?: boolean;
   /** Why the rest could not be repaired, or looked at. */
   readonly failure?: unknown;
 }
 
-/** What happened in the kernel that xnet did not do itself. A hint: it may be nothing, and one may be lost. */
-export type KernelHint = { readonly networkId: string } | 'tunnel filter' | 'underlay';
+/**
+ * What happened in the kernel. A hint: it may be nothing, and one may be lost. `isOwn`: xnet itself was at work in the network, so
+ * that what others did at the same time is not told apart. 'networks': something may have happened in any of them.
+ */
+export type KernelHint =
+  | { readonly networkId: string; readonly isOwn: boolean }
+  | 'networks'
+  | 'tunnel filter'
+  | 'underlay';
+
+export interface KernelReports extends AsyncDisposable {
+  /** False: what happens in the network may not be reported. */
+  isReported(networkId: string): boolean;
+}
 
 /**
  * Whose VXLAN packets the host takes: those of `vnis` only from `vteps`. Other VNIs are not ours to judge.
@@ -175,8 +189,8 @@ export interface Dataplane extends AsyncDisposable {
   repairNetwork(networkId: string, endpoints: () => readonly LocalEndpoint[]): Promise<NetworkCheck>;
   /** Applied whole. No VNIs: no filter. Resolves to what others have altered since the same filter was set. */
   setTunnelFilter(filter: TunnelFilter): Promise<readonly Repair[]>;
-  /** Calls `listener` for what others do in the kernel, until disposed of. Never throws. */
-  watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable;
+  /** Calls `listener` for what happens in the kernel, until disposed of. Never throws. */
+  watchKernel(listener: (hint: KernelHint) => void): KernelReports;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */
   listNetworks(): Promise<readonly ObservedNetwork[]>;
   /**

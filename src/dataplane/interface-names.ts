@@ -21,6 +21,11 @@ export function namespaceName(networkId: string): string {
   return `${NAMESPACE_PREFIX}${networkId}`;
 }
 
+/** The file of a namespace with a name. */
+export function namespacePath(name: string): string {
+  return `${NAMESPACES}/${name}`;
+}
+
 /** The network id behind a namespace name; undefined when the namespace is not ours. */
 export function networkIdOf(namespace: string): string | undefined {
   return /^xnet-([0-9a-f]{12})$/.exec(namespace)?.[1];

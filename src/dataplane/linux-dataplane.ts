@@ -11,6 +11,7 @@ import type {
   ForwardingChange,
   HostRoute,
   KernelHint,
+  KernelReports,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
@@ -139,10 +140,10 @@ export class LinuxDataplane implements Dataplane {
     networkId: string,
     endpointsNow: () => readonly LocalEndpoint[],
   ): Promise<NetworkCheck> {
-    await this.#networks.get(networkId)?.learnNames(endpointsNow());
+    const isLearning = await this.#networks.get(networkId)?.learnNames(endpointsNow());
     return this.#mutex.run(networkId, async () => {
       const check = await this.#networks.get(networkId)?.repair(endpointsNow());
-      return check ?? { repairs: [], strangers: [] };
+      return { repairs: [], strangers: [], ...check, ...(isLearning && { isLearning }) };
     });
   }
 
@@ -150,19 +151,22 @@ export class LinuxDataplane implements Dataplane {
     return this.#filter.set(filter);
   }
 
-  watchKernel(listener: (hint: KernelHint) => void): AsyncDisposable {
+  watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
-    const { iproute2, ownWork } = this.#host;
-    const underlay = () => this.#underlay.current;
-    return new KernelWatch({ iproute2, hostNamespace, ownWork, underlay, listener });
+    return new KernelWatch({
+      ...this.#host,
+      hostNamespace,
+      underlay: () => this.#underlay.current,
+      listener,
+    });
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
-    return listNetworks(this.#host.iproute2);
+    return listNetworks();
   }
 
-  listOuterEnds(): Promise<readonly string[]> {
-    return listOuterEnds(this.#host.iproute2);
+  async listOuterEnds(): Promise<readonly string[]> {
+    return listOuterEnds(this.options.hostNamespace);
   }
 
   findPacketDrops(): Promise<readonly PacketDrop[]> {
@@ -177,6 +181,7 @@ export class LinuxDataplane implements Dataplane {
   /** Waits for removals under way; the kernel's state stays, containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
+    this.#filter[Symbol.dispose]();
     await this.#host.iproute2.close();
     await this.#host.namespace[Symbol.asyncDispose]();
   }

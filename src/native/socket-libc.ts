@@ -5,6 +5,7 @@
  * Each function is synchronous, takes a fraction of a millisecond, and leaves no descriptor open when it throws. Not in
  * here: decisions, DNS, retries; anything that Node's own modules can do.
  */
+import { promisify } from 'node:util';
 import koffi from 'koffi';
 import { XnetError } from '../errors.js';
 
@@ -27,9 +28,11 @@ export const setsockopt = libc.func(
 export const getsockname = libc.func(
   'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)',
 ) as (fd: number, address: Buffer, length: [number]) => number;
-export const send = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)') as DataCall;
-export const recv = libc.func('long recv(int fd, _Out_ uint8_t *data, size_t length, int flags)') as DataCall;
-/** Its buffers are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+const sendFunction = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)');
+export const send = sendFunction as DataCall;
+/** Buffers of these two are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+const recvFunction = libc.func('long recv(int fd, uint8_t *data, size_t length, int flags)');
+export const recv = recvFunction as DataCall;
 export const recvfrom = libc.func(
   'long recvfrom(int fd, uint8_t *data, size_t length, int flags, uint8_t *address, uint8_t *addressLength)',
 ) as AddressedCall<Buffer>;
@@ -41,11 +44,18 @@ type AddressCall = (fd: number, address: Buffer, length: number) => number;
 type DataCall = (fd: number, data: Buffer, length: number, flags: number) => number;
 type AddressedCall<Length> = (...call: [...Parameters<DataCall>, address: Buffer, length: Length]) => number;
 
+/** The same by a thread of Node's pool, for what may wait in the kernel; the buffer must not be used meanwhile. */
+export const sendLater = promisify(sendFunction.async) as LaterDataCall;
+export const recvLater = promisify(recvFunction.async) as LaterDataCall;
+
+type LaterDataCall = (...call: Parameters<DataCall>) => Promise<number>;
+
 /** Linux's numbers (asm-generic; the same on x86-64 and arm64). */
 export const LINUX = {
   CLONE_NEWNET: 0x40000000,
   AF_INET: 2,
   AF_NETLINK: 16,
+  NETLINK_ROUTE: 0,
   NETLINK_NETFILTER: 12,
   SOCK_STREAM: 1,
   SOCK_DGRAM: 2,
@@ -72,7 +82,7 @@ export function lastErrno(): string {
 export function checked(result: number, call: string): number {
   if (result >= 0) return result;
   const errno = lastErrno();
-  throw new XnetError(failureCode(errno), `the kernel refused ${call} in a sandbox: ${errno}`, {
+  throw new XnetError(failureCode(errno), `the kernel refused ${call}: ${errno}`, {
     call,
     errno,
   });

@@ -1,12 +1,13 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { Sweep } from '../../concurrency/sweep.js';
-import type { Dataplane, KernelHint, LocalEndpoint } from '../../dataplane/dataplane.js';
+import type { Dataplane, KernelHint, KernelReports, LocalEndpoint } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 import type { RepairLog } from '../../observability/repair-log.js';
 import { Absences } from '../local/absences.js';
 import { localEndpoints } from '../local/local-endpoints.js';
+import { DueNetworks } from './due-networks.js';
 
 export interface DriftRepairsParts {
   readonly dataplane: Dataplane;
@@ -45,19 +46,20 @@ const BETWEEN_MS = 20;
 const ORPHAN_MS = 20_000;
 
 /**
- * Finds and repairs what others altered in the kernel: with a sweep over all networks with endpoints here, and soon
- * after the kernel reported a change that was not ours. No call of Docker's waits for it.
+ * Finds and repairs what others altered in the kernel: soon after the kernel reported a change that was not ours, and with a
+ * sweep over the networks with endpoints here in which anything has happened. No call of Docker's waits for it.
  */
 export class DriftRepairs implements AsyncDisposable {
   readonly #parts: DriftRepairsParts;
   readonly #stop = new AbortController();
   readonly #sweeps: readonly Sweep[];
+  readonly #due = new DueNetworks();
   readonly #hinted = new Map<string, NodeJS.Timeout>();
   readonly #orphans = new Map<string, Absences>();
   /** Network -> why the last look failed, and whether that is in the log. */
   readonly #failures = new Map<string, { readonly reason: string; readonly isLogged: boolean }>();
   readonly #work = new Set<Promise<void>>();
-  #watch: AsyncDisposable | undefined;
+  #watch: KernelReports | undefined;
   #first: NodeJS.Timeout | undefined;
 
   constructor(parts: DriftRepairsParts) {
@@ -91,6 +93,8 @@ export class DriftRepairs implements AsyncDisposable {
   #take(hint: KernelHint): void {
     if (hint === 'tunnel filter') this.#parts.suspectFilter();
     else if (hint === 'underlay') this.#parts.suspectUnderlay();
+    else if (hint === 'networks') this.#due.touchAll();
+    else if (hint.isOwn) this.#due.touch(hint.networkId);
     else this.#hint(hint.networkId);
   }
 
@@ -108,7 +112,7 @@ export class DriftRepairs implements AsyncDisposable {
     const { local } = this.#parts;
     const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
     for (const networkId of this.#orphans.keys()) if (!used.has(networkId)) this.#orphans.delete(networkId);
-    for (const networkId of used) {
+    for (const networkId of this.#due.take(used, (id) => this.#watch?.isReported(id) ?? false)) {
       if (this.#stop.signal.aborted) return;
       await this.#check(networkId);
       await sleep(BETWEEN_MS, this.#stop.signal);
@@ -128,6 +132,7 @@ export class DriftRepairs implements AsyncDisposable {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
       repairs.note(check.repairs, { network: networkId });
       if (check.failure !== undefined) throw check.failure;
+      if (check.isLearning || check.strangers.length > 0) this.#due.touch(networkId);
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
     } catch (error: unknown) {
@@ -137,6 +142,7 @@ export class DriftRepairs implements AsyncDisposable {
 
   /** The first failure in a row is mostly due to a change during the look, so the look is repeated soon. */
   #noteFailure(networkId: string, error: string): void {
+    this.#due.touch(networkId);
     const former = this.#failures.get(networkId);
     this.#failures.set(networkId, { reason: error, isLogged: former !== undefined });
     if (!former) this.#hint(networkId, AGAIN_MS);

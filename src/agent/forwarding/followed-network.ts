@@ -1,4 +1,3 @@
-import { sleep } from '../../concurrency/deadline.js';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, NetworkSpec, RemoteEndpoint } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
@@ -55,6 +54,7 @@ export class FollowedNetwork implements AsyncDisposable {
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: 0,
+      leastRetryMs: RETRY_MS,
       onFailure: (error) => this.#logFailure(error),
     });
     this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
@@ -104,8 +104,6 @@ export class FollowedNetwork implements AsyncDisposable {
 
   async #look(): Promise<number> {
     const isFailing = this.failure !== undefined;
-    if (isFailing) await sleep(RETRY_MS, this.#stop.signal);
-    if (this.#stop.signal.aborted) return NEVER_MS;
     const { dataplane, logger } = this.#parts;
     const { id } = this.#network;
     const isEnsured = this.#isEnsured && !isFailing;

@@ -9,8 +9,6 @@ import type { HostsView } from '../hosts/hosts-view.js';
 const RETRY_MS = 1_000;
 /** `nft flush ruleset`, as many a firewall script has it, takes the filter away. */
 const CHECK_MS = 20_000;
-/** Such a script goes on for a while. */
-const SWARM_MS = 200;
 
 export interface TunnelGuardParts {
   readonly dataplane: Pick<Dataplane, 'setTunnelFilter'>;
@@ -27,7 +25,6 @@ export interface TunnelGuardParts {
 export class TunnelGuard implements AsyncDisposable {
   readonly #parts: TunnelGuardParts;
   readonly #sweep: Sweep;
-  #suspicion: NodeJS.Timeout | undefined;
 
   constructor(parts: TunnelGuardParts) {
     this.#parts = parts;
@@ -50,14 +47,10 @@ export class TunnelGuard implements AsyncDisposable {
 
   /** Somebody may have altered it: it is looked at soon. */
   suspect(): void {
-    this.#suspicion ??= setTimeout(() => {
-      this.#suspicion = undefined;
-      this.#sweep.hint();
-    }, SWARM_MS);
+    this.#sweep.suspect();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#suspicion);
     await this.#sweep[Symbol.asyncDispose]();
   }
 

@@ -18,8 +18,6 @@ export interface HostChangesParts {
   readonly logger: Logger;
 }
 
-/** An address that is replaced is gone for a moment. */
-const SWARM_MS = 200;
 /** The kernel has no event for a new host name, so it is polled; that starts no program. */
 const EVERY_MS = 2_000;
 
@@ -32,12 +30,12 @@ export class HostChanges extends Sweep {
   #underlay: Underlay;
   /** As the cluster has them. */
   #published: { readonly name: string; readonly vtep: string };
-  #suspected = false;
-  #suspicion: NodeJS.Timeout | undefined;
+  /** The underlay may not be what it was: suspected, and not looked at yet. */
+  #isDoubtful = false;
 
   constructor(parts: HostChangesParts) {
     super({
-      look: () => this.#followChanges().then(() => EVERY_MS),
+      look: (isSuspected) => this.#followChanges(isSuspected).then(() => EVERY_MS),
       retryMs: EVERY_MS,
       onFailure: (error) => parts.logger.warn(errorMessage(error)),
     });
@@ -55,22 +53,9 @@ export class HostChanges extends Sweep {
     return this.failure === undefined ? [] : [errorMessage(this.failure)];
   }
 
-  /** The underlay may not be what it was: it is looked at soon. */
-  suspect(): void {
-    this.#suspicion ??= setTimeout(() => {
-      this.#suspicion = undefined;
-      this.#suspected = true;
-      this.hint();
-    }, SWARM_MS);
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#suspicion);
-    await super[Symbol.asyncDispose]();
-  }
-
-  async #followChanges(): Promise<void> {
-    if (this.#suspected) await this.#followUnderlay();
+  async #followChanges(isSuspected: boolean): Promise<void> {
+    this.#isDoubtful ||= isSuspected;
+    if (this.#isDoubtful) await this.#followUnderlay();
     await this.#publish();
   }
 
@@ -78,7 +63,7 @@ export class HostChanges extends Sweep {
     const { dataplane, reconnect, refresh, logger } = this.#parts;
     const before = this.#underlay;
     this.#underlay = await dataplane.followUnderlay();
-    this.#suspected = false;
+    this.#isDoubtful = false;
     const { vtep, mtu } = this.#underlay;
     if (vtep === before.vtep && mtu === before.mtu && this.#underlay.interface === before.interface) return;
     logger.warn('the underlay of this host has changed', { from: before, to: this.#underlay });

@@ -1,37 +1,28 @@
 /** The forwarding entries that are in the kernel now. */
-import { z } from 'zod';
-import { BRIDGE, endpointNameOf, VXLAN } from '../interface-names.js';
-import type { Iproute2 } from '../iproute2/iproute2.js';
+import { listLinks } from '../../native/netlink/links.js';
+import { type ListedNeighbour, listFdb, listNeighbours } from '../../native/netlink/neighbours.js';
+import { BRIDGE, endpointNameOf, namespacePath, VXLAN } from '../interface-names.js';
 import { FLOOD_MAC, type ForwardingState } from './forwarding-state.js';
 
-const fdbSchema = z.array(
-  z.object({
-    mac: z.string(),
-    ifname: z.string(),
-    dst: z.string().optional(),
-    state: z.string().optional(),
-    master: z.string().optional(),
-  }),
-);
-const neighboursSchema = z.array(
-  z.object({ dst: z.string(), dev: z.string(), lladdr: z.string().optional(), state: z.array(z.string()) }),
-);
-
 /** Throws NOT_FOUND when the namespace does not exist. */
-export async function readForwarding(iproute2: Iproute2, namespace: string): Promise<ForwardingState> {
-  const [fdb, neighbours] = await Promise.all([
-    iproute2.show('bridge', namespace, ['fdb', 'show'], fdbSchema),
-    iproute2.show('ip', namespace, ['neigh', 'show', 'nud', 'permanent'], neighboursSchema),
-  ]);
-  // A container's own group addresses have no MAC worth knowing; the kernel lists them as NOARP, not here.
-  const ofBridge = neighbours.filter(({ dev }) => dev === BRIDGE);
-  return {
-    ...sortFdb(fdb),
-    neighbours: new Map(ofBridge.map(({ dst, lladdr = '' }) => [dst, lladdr])),
-  };
+export async function readForwarding(namespace: string): Promise<ForwardingState> {
+  const path = namespacePath(namespace);
+  const [fdb, neighbours, links] = await Promise.all([listFdb(path), listNeighbours(path), listLinks(path)]);
+  const names = new Map(links.map(({ index, ifname }) => [index, ifname]));
+  const nameOf = (index: number | undefined) => (index === undefined ? undefined : names.get(index));
+  // A container's own group addresses have no MAC worth knowing; the kernel lists them as NOARP.
+  const ofBridge = neighbours.flatMap(({ address, mac = '', state, interface: index }) =>
+    address !== undefined && state === 'permanent' && nameOf(index) === BRIDGE
+      ? [[address, mac] as const]
+      : [],
+  );
+  return { ...sortFdb(fdb, nameOf), neighbours: new Map(ofBridge) };
 }
 
-function sortFdb(fdb: z.infer<typeof fdbSchema>): Omit<ForwardingState, 'neighbours'> {
+function sortFdb(
+  fdb: readonly ListedNeighbour[],
+  nameOf: (index: number | undefined) => string | undefined,
+): Omit<ForwardingState, 'neighbours'> {
   const remotes = new Map<string, { bridged: boolean; vteps: Set<string> }>();
   const flood = new Map<string, true>();
   const ports = new Map<string, string>();
@@ -40,13 +31,15 @@ function sortFdb(fdb: z.infer<typeof fdbSchema>): Omit<ForwardingState, 'neighbo
     remotes.set(mac, entry);
     return entry;
   };
-  for (const { mac, ifname, dst, state, master } of fdb) {
-    if (ifname === VXLAN && dst !== undefined) {
-      if (mac === FLOOD_MAC) flood.set(dst, true);
-      else remote(mac).vteps.add(dst);
-    } else if (master !== BRIDGE || state !== 'static') continue;
-    else if (ifname === VXLAN) remote(mac).bridged = true;
-    else if (endpointNameOf(ifname)) ports.set(mac, ifname);
+  for (const { interface: index, master, address: vtep, mac, state } of fdb) {
+    const name = nameOf(index);
+    if (name === undefined || mac === undefined) continue;
+    if (name === VXLAN && vtep !== undefined) {
+      if (mac === FLOOD_MAC) flood.set(vtep, true);
+      else remote(mac).vteps.add(vtep);
+    } else if (nameOf(master) !== BRIDGE || state !== 'static') continue;
+    else if (name === VXLAN) remote(mac).bridged = true;
+    else if (endpointNameOf(name)) ports.set(mac, name);
   }
   return { remotes, flood, ports };
 }

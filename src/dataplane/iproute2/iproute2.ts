@@ -16,13 +16,6 @@ export interface BatchFailure {
   readonly words: string;
 }
 
-interface List {
-  readonly command: string;
-  readonly json: string;
-  /** False: something came or went in the midst of it, and what is printed may lack what is there. */
-  readonly isWhole: boolean;
-}
-
 interface BatchOutcome {
   readonly command: string;
   readonly failures: readonly BatchFailure[];
@@ -104,51 +97,20 @@ export class Iproute2 {
     });
   }
 
-  /** The list that `-j`, in a namespace `-j -d`, prints, checked against `schema`. Throws like `batch`, UNSUPPORTED. */
-  async show<T>(
-    program: Iproute2Program,
-    namespace: string | undefined,
-    args: readonly string[],
-    schema: z.ZodType<T[]>,
-  ): Promise<T[]> {
+  /** The list that `ip -j` prints in the host's namespace, checked against `schema`. Throws like `batch`, UNSUPPORTED. */
+  async show<T>(args: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> {
     return this.#limits.main(async () => {
       for (let tries = 1; ; tries += 1) {
-        const { command, json, isWhole } =
-          namespace === undefined
-            ? await this.#listOnce(program, args)
-            : await this.#listStanding(program, namespace, args);
-        if (isWhole || tries >= MOST_DUMPS) return parseJson(command, json, schema);
+        const words = [...this.#namespaceArgs(), '-j', ...args];
+        const { command, exitCode, stdout, stderr } = await runProgram('ip', words);
+        if (exitCode !== 0) throw failed(command, { line: args.join(' '), words: plainWords(stderr) });
+        if (!INTERRUPTED.test(stderr) || tries >= MOST_DUMPS) return parseJson(command, stdout, schema);
       }
     });
   }
 
-  async #listOnce(program: Iproute2Program, args: readonly string[]): Promise<List> {
-    const words = [...this.#namespaceArgs(undefined), '-j', ...args];
-    const { command, exitCode, stdout, stderr } = await runProgram(program, words);
-    if (exitCode === 0) return { command, json: stdout, isWhole: !INTERRUPTED.test(stderr) };
-    throw failed(command, { line: args.join(' '), words: plainWords(stderr) });
-  }
-
-  async #listStanding(
-    program: Iproute2Program,
-    namespace: string,
-    args: readonly string[],
-    isFresh = false,
-  ): Promise<List> {
-    const line = args.join(' ');
-    const standing = await this.#standing.take(program, namespace, 'main', isFresh);
-    const used = standing.lines > 0;
-    const printed = await standing.run([line]);
-    const json = withoutNotes(printed);
-    if (standing.usable && !/^Command failed/m.test(json))
-      return { command: standing.command, json, isWhole: json === printed };
-    if (used && !isFresh) return this.#listStanding(program, namespace, args, true);
-    const [failure] = parseFailures([line], json);
-    throw failed(standing.command, failure ?? { line, words: json });
-  }
-
   async #runOnce(program: Iproute2Program, lines: readonly string[]): Promise<BatchOutcome> {
-    const args = [...this.#namespaceArgs(undefined), '-force', '-batch', '-'];
+    const args = [...this.#namespaceArgs(), '-force', '-batch', '-'];
     const { command, exitCode, stderr } = await runProgram(program, args, `${lines.join('\n')}\n`);
     return { command, failures: exitCode === 0 ? [] : parseFailures(lines, stderr) };
   }
@@ -176,9 +138,8 @@ export class Iproute2 {
     return { command: fresh.command, failures: believed };
   }
 
-  #namespaceArgs(namespace: string | undefined): string[] {
-    const name = namespace ?? this.hostNamespace;
-    return name === undefined ? [] : ['-n', name];
+  #namespaceArgs(): string[] {
+    return this.hostNamespace === undefined ? [] : ['-n', this.hostNamespace];
   }
 }
 

@@ -7,7 +7,7 @@ const RESTART_MS = 5_000;
 const WITH_US = ['--pdeathsig', 'KILL'];
 
 /**
- * Runs a program that reports line by line, until `signal` aborts; again when it ends before. `onStart`: each time that it
+ * Runs a program that reports line by line, its complaints too, until `signal` aborts; again when it ends before. `onStart`: each time that it
  * is started, since what came before is not reported. Rejects only as `take` throws.
  */
 export async function monitorProgram(
@@ -19,11 +19,11 @@ export async function monitorProgram(
 ): Promise<void> {
   while (!signal.aborted) {
     const child = execa('setpriv', [...WITH_US, program, ...args], {
-      ...{ reject: false, buffer: false, stdin: 'ignore', stderr: 'ignore' },
+      ...{ reject: false, buffer: false, stdin: 'ignore', all: true },
       ...{ cancelSignal: signal, killSignal: 'SIGKILL' },
     });
     onStart();
-    for await (const line of child) take(line);
+    for await (const line of child.iterable({ from: 'all' })) take(line);
     await sleep(RESTART_MS, signal);
   }
 }

@@ -12,10 +12,7 @@ interface Run {
   readonly timer: NodeJS.Timeout;
 }
 
-/**
- * No command of iproute2: its complaint marks the end of a run. It comes as soon as the lines before are done, and after
- * what they printed: standard error is not buffered, a list in JSON is flushed at its end, and both are one pipe.
- */
+/** No command of iproute2: its complaint marks the end of a run. It comes as soon as the lines before are done. */
 const MARK = 'xnet';
 const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
 
@@ -41,13 +38,12 @@ export class StandingProgram {
       reject: false,
       buffer: false,
       stdin: 'pipe',
-      stdout: 'pipe',
-      stderr: 'ignore',
+      stdout: 'ignore',
+      stderr: 'pipe',
     } as const;
-    // By sh, so that both outputs are one pipe, and stay in order.
-    this.#child = execa('sh', ['-c', 'exec "$@" 2>&1', 'sh', program, ...args], options);
+    this.#child = execa(program, args, options);
     this.#child.stdin.on('error', () => {});
-    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     void this.#child.then(() => this.#end());
   }
 
@@ -62,8 +58,7 @@ export class StandingProgram {
   }
 
   /**
-   * Does the lines, all of them, and returns what a batch of just these would have printed; for lines that print nothing, an
-   * empty text is success. Throws TIMEOUT when the program hangs; it is killed then.
+   * Does the lines, all of them, and returns what a batch of just these would have complained of; an empty text is success. Throws TIMEOUT when the program hangs; it is killed then.
    */
   run(lines: readonly string[]): Promise<string> {
     if (this.#ended) return Promise.resolve(this.#lastWords());

@@ -15,17 +15,11 @@ interface Standing {
   readonly idle: NodeJS.Timeout;
 }
 
-/**
- * How long one stands unused. Containers of one network are started close together (Compose, boot), and drift is looked for
- * every 22 s.
- */
+/** How long one stands unused. Containers of one network are started close together (Compose, boot). */
 const IDLE_MS = 60_000;
 
 /** At most, of 0.9 MB each; the one unused for longest goes first. */
 const CAPACITY = 32;
-
-/** What is listed is listed in JSON, and by `ip` with details, which `bridge` prints anyway. */
-const OPTIONS: Readonly<Record<Iproute2Program, readonly string[]>> = { ip: ['-j', '-d'], bridge: ['-j'] };
 
 /** Lines after which one is replaced: it remembers the name of every interface that it ever saw. */
 const MOST_LINES = 20_000;
@@ -47,7 +41,7 @@ export class StandingPrograms {
     const found = this.#remove(key);
     if (found && !fresh && isUsable(found, inode)) return this.#put(key, found.program, namespace, inode);
     void found?.program.stop();
-    const args = ['-n', namespace, ...OPTIONS[program], '-force', '-batch', '-'];
+    const args = ['-n', namespace, '-force', '-batch', '-'];
     const started = new StandingProgram(program, args);
     return this.#put(key, started, namespace, inode);
   }

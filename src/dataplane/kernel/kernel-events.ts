@@ -23,13 +23,23 @@ export class KernelEvents {
   /** Number of a namespace in the host's -> network id. */
   readonly #networks = new Map<string, string>();
   readonly #devices = new Map<string, string>();
+  #isOfOthers = false;
 
   /** The network whose namespace the line is of, when it may have been altered. */
   take(line: string): string | undefined {
     const [, where = '', text = ''] = /^\[nsid (\w+)\](.*)$/.exec(line) ?? [];
     if (where === 'current') return this.#takeNamespace(text);
+    this.#isOfOthers ||= where !== '';
     const networkId = this.#networks.get(where);
     return networkId !== undefined && this.#isNews(where, text) ? networkId : undefined;
+  }
+
+  /**
+   * True when events of the network come: its namespace has a number, and events of others than the host's have come, as they
+   * do not without CAP_NET_BROADCAST.
+   */
+  knows(networkId: string): boolean {
+    return this.#isOfOthers && [...this.#networks.values()].includes(networkId);
   }
 
   /** What is known without an event. */

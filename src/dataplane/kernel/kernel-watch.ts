@@ -1,13 +1,13 @@
-/** What others do in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
+/** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
-import type { KernelHint, Underlay } from '../dataplane.js';
-import { NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
+import { InetTableEvents } from '../../native/netlink/nft-events.js';
+import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
+import { NAMESPACES, namespaceName, namespacePath, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import { monitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
-import { enterCommand } from '../nft/nft.js';
-import { TUNNEL_FILTER } from '../nft/tunnel-filter.js';
+import { TUNNEL_FILTER, TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
 import { concernsUnderlay, KernelEvents } from './kernel-events.js';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
@@ -21,11 +21,15 @@ export interface KernelWatchParts {
   readonly listener: (hint: KernelHint) => void;
 }
 
-export class KernelWatch implements AsyncDisposable {
+/** What `ip` says when the kernel had no room for events: some are lost, and it goes on. */
+const LOST = /^netlink receive error/;
+
+export class KernelWatch implements KernelReports {
   readonly #parts: KernelWatchParts;
   readonly #events = new KernelEvents();
   readonly #stop = new AbortController();
   readonly #monitoring: Promise<unknown>;
+  readonly #rules: Disposable | undefined;
   #learning: Promise<void> | undefined;
   #names: FSWatcher | undefined;
 
@@ -34,46 +38,55 @@ export class KernelWatch implements AsyncDisposable {
     const { hostNamespace: host } = parts;
     const inHost = host === undefined ? [] : ['-n', host];
     const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
-    const [nft = '', ...args] = [...enterCommand(host), 'nft', 'monitor'];
     const onStart = () => {
       this.#learning = this.#learnNumbers();
       parts.listener('underlay');
+      parts.listener('networks');
     };
     const { signal } = this.#stop;
-    this.#monitoring = Promise.all([
-      monitorProgram('ip', monitor, signal, (line) => this.#takeEvent(line), onStart),
-      monitorProgram(nft, args, signal, (line) => this.#takeRule(line)),
-    ]);
+    this.#monitoring = monitorProgram('ip', monitor, signal, (line) => this.#takeEvent(line), onStart);
+    this.#rules = watchRules(host, () => this.#takeRule());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#names?.close();
+    this.#rules?.[Symbol.dispose]();
     this.#stop.abort();
     await this.#monitoring;
     await this.#learning;
   }
 
+  /** As KernelEvents.knows. */
+  isReported(networkId: string): boolean {
+    return this.#events.knows(networkId);
+  }
+
   #takeEvent(line: string): void {
     if (!this.#names) this.#watchNames();
+    if (LOST.test(line)) {
+      this.#parts.listener('underlay');
+      this.#parts.listener('networks');
+      return;
+    }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
   }
 
-  #takeRule(line: string): void {
-    if (/\binet xnet\b/.test(line) && !this.#parts.ownWork.isOwn(TUNNEL_FILTER))
-      this.#parts.listener('tunnel filter');
+  #takeRule(): void {
+    if (!this.#parts.ownWork.isOwn(TUNNEL_FILTER)) this.#parts.listener('tunnel filter');
   }
 
   #hintNetwork(networkId: string, event?: string): void {
-    if (!this.#parts.ownWork.isOwn(namespaceName(networkId), event)) this.#parts.listener({ networkId });
+    const isOwn = this.#parts.ownWork.isOwn(namespaceName(networkId), event);
+    this.#parts.listener({ networkId, isOwn });
   }
 
   /** Of namespaces that were there before us; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
     if (!this.#names) this.#watchNames();
-    const list = this.#parts.iproute2.show('ip', undefined, ['netns', 'list-id'], numbersSchema);
+    const list = this.#parts.iproute2.show(['netns', 'list-id'], numbersSchema);
     const numbers = await list.catch(() => []);
     for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
   }
@@ -89,5 +102,15 @@ export class KernelWatch implements AsyncDisposable {
     } catch {
       // No namespace was ever made on this host: tried again with the first event.
     }
+  }
+}
+
+/** Undefined where the kernel has no such events: the filter is looked at again and again all the same. */
+function watchRules(hostNamespace: string | undefined, onChange: () => void): Disposable | undefined {
+  try {
+    const path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
+    return new InetTableEvents(path, TUNNEL_FILTER_TABLE, onChange);
+  } catch {
+    return undefined;
   }
 }

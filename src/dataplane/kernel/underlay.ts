@@ -67,9 +67,9 @@ interface HostInterfaces {
 
 async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterfaces> {
   const [interfaces, ipv4Routes, ipv6Routes] = await Promise.all([
-    iproute2.show('ip', undefined, ['addr', 'show'], interfacesSchema),
-    iproute2.show('ip', undefined, ['-4', 'route', 'show', 'default'], routesSchema),
-    iproute2.show('ip', undefined, ['-6', 'route', 'show', 'default'], routesSchema),
+    iproute2.show(['addr', 'show'], interfacesSchema),
+    iproute2.show(['-4', 'route', 'show', 'default'], routesSchema),
+    iproute2.show(['-6', 'route', 'show', 'default'], routesSchema),
   ]);
   const byMetric = (routes: z.infer<typeof routesSchema>) =>
     routes

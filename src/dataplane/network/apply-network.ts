@@ -23,7 +23,7 @@ export async function applyDevices(
   if (isNew) await namespace.make();
   const cleared = linesOf(changes, 'clear');
   await namespace.batch(cleared, { tolerate: isAbsent });
-  // A standing program lists interfaces by the names that it has seen: another may get the index of one that is gone.
+  // A standing program knows interfaces by the numbers that it has seen: another may get the number of one that is gone.
   if (cleared.length > 0) await namespace.iproute2.leave(namespace.name);
   // A VXLAN device of a namespace that is gone may linger.
   const addTunnel = untilGone(async () => {

@@ -1,28 +1,24 @@
 /**
- * What a device of a network's namespace is, as `ip -d -j link show` prints it, and what it shall be: settings, from which come both
- * the comparison and the lines that set them.
+ * What a device of a network's namespace is, in the words of `ip -d -j link show`, and what it shall be: settings, from which come
+ * both the comparison and the lines that set them.
  */
-import { z } from 'zod';
-
-const linkSchema = z.object({
-  ifname: z.string(),
-  flags: z.array(z.string()),
-  mtu: z.number(),
-  group: z.string().optional(),
-  master: z.string().optional(),
-  address: z.string().optional(),
-  inet6_addr_gen_mode: z.string().optional(),
-  linkinfo: z
-    .object({
-      info_kind: z.string().optional(),
-      info_data: z.record(z.string(), z.unknown()).optional(),
-      info_slave_data: z.record(z.string(), z.unknown()).optional(),
-    })
-    .optional(),
-});
-export type Link = z.infer<typeof linkSchema>;
-
-export const linksSchema = z.array(linkSchema);
+/** As native/netlink/links.ts lists it. */
+export interface Link {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly group?: string | undefined;
+  readonly master?: string | undefined;
+  readonly address?: string | undefined;
+  readonly inet6_addr_gen_mode?: string | undefined;
+  readonly linkinfo?:
+    | {
+        readonly info_kind?: string | undefined;
+        readonly info_data?: Readonly<Record<string, unknown>> | undefined;
+        readonly info_slave_data?: Readonly<Record<string, unknown>> | undefined;
+      }
+    | undefined;
+}
 
 /** Every device is up as well, and has no IPv6 address of its own making. */
 export interface Settings {
@@ -53,12 +49,12 @@ export function isRight(link: Link, { mtu, address, master, flags = {}, bridge =
     link.flags.includes('UP') &&
     // A kernel without IPv6 has no mode and makes no address.
     (link.inet6_addr_gen_mode ?? 'none') === 'none' &&
-    // Of which group cannot be compared: their names are the host's affair (/etc/iproute2/group).
+    // A port that is being removed is in a group of its own.
     link.group !== 'default' &&
     (master === undefined ? link.mtu === mtu : passes(link, mtu)) &&
     holds(link, { ...(address && { address }), ...(master && { master }) }) &&
     holds(link.linkinfo?.info_data, bridge) &&
-    // An older iproute2 does not print them all.
+    // An older kernel does not have them all.
     holds({ ...flags, ...link.linkinfo?.info_slave_data }, flags)
   );
 }
@@ -73,11 +69,8 @@ function passes(link: Link, mtu: number): boolean {
 }
 
 /** True when every key of `wanted` has that value in `actual`. */
-export function holds(
-  actual: Record<string, unknown> | undefined,
-  wanted: Readonly<Record<string, unknown>>,
-): boolean {
-  return Object.entries(wanted).every(([key, value]) => actual?.[key] === value);
+export function holds(actual: object | undefined, wanted: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => (actual as Record<string, unknown>)?.[key] === value);
 }
 
 function phrase(words: Readonly<Record<string, string | number | boolean>>): string {

@@ -130,9 +130,9 @@ export class LinuxNetwork {
     return { ...state, ports };
   }
 
-  /** Beside other work: it takes a program for each container, though but once. Never rejects. */
-  async learnNames(endpoints: readonly LocalEndpoint[]): Promise<void> {
-    if (this.#spec) await this.#sandboxNames.learn(endpoints);
+  /** As SandboxNames.learn, beside other work. */
+  async learnNames(endpoints: readonly LocalEndpoint[]): Promise<boolean> {
+    return this.#spec ? this.#sandboxNames.learn(endpoints) : false;
   }
 
   /** As Dataplane.repairNetwork; what was not ensured is left alone. */
@@ -217,7 +217,7 @@ export class LinuxNetwork {
   }
 
   #observeForwarding(): Promise<ForwardingState> {
-    return this.host.mode.forwarding.observe(this.host.iproute2, this.#namespace.name);
+    return this.host.mode.forwarding.observe(this.#namespace.name);
   }
 
   #forget(): void {

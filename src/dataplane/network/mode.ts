@@ -7,7 +7,6 @@ import type { Change, Steps } from '../changes.js';
 import type { EndpointSpec, NetworkSpec, RepairKind, Underlay } from '../dataplane.js';
 import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
-import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { Link, Settings } from './links.js';
 
 export interface NetworkMode {
@@ -52,6 +51,6 @@ export interface Attachment {
 export interface ForwardingEntries {
   /** As long as there are no endpoints on other hosts. */
   desired(ownVtep: string, ipv6: boolean): DesiredForwarding;
-  observe(iproute2: Iproute2, namespace: string): Promise<ForwardingState>;
+  observe(namespace: string): Promise<ForwardingState>;
   diff(observed: ForwardingState, desired: ForwardingState): Change[];
 }

@@ -1,12 +1,22 @@
 /** The namespace of a network, and the devices in it. */
 import { access, readdir } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
+import { listInterfaceNames } from '../../native/interface-names.js';
+import { listLinks } from '../../native/netlink/links.js';
 import type { ObservedNetwork } from '../dataplane.js';
-import { endpointNameOf, GROUPS, NAMESPACES, namespaceName, networkIdOf } from '../interface-names.js';
+import {
+  endpointNameOf,
+  GROUPS,
+  NAMESPACES,
+  namespaceName,
+  namespacePath,
+  networkIdOf,
+} from '../interface-names.js';
 import { type BatchOptions, type Iproute2, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import { runProgram } from '../iproute2/program.js';
 import { inodeOfNamespace } from '../iproute2/standing-programs.js';
-import { type Link, linksSchema } from './links.js';
+import type { Link } from './links.js';
 
 /** Settings of br_netfilter, which each namespace has of its own, on by default. */
 const BRIDGE_NETFILTER = ['iptables', 'ip6tables', 'arptables'].map(
@@ -30,13 +40,13 @@ export class NetworkNamespace {
 
   /** The devices of the group, or all; undefined when there is no such (usable) namespace. Throws KERNEL. */
   async findLinks(group?: number): Promise<Link[] | undefined> {
-    if ((await inodeOfNamespace(this.name)) === undefined) return undefined;
-    const ofGroup = group === undefined ? [] : ['group', String(group)];
-    const args = ['link', 'show', ...ofGroup];
-    return this.iproute2.show('ip', this.name, args, linksSchema).catch((error: unknown) => {
+    try {
+      const links = await listLinks(namespacePath(this.name));
+      return group === undefined ? links : links.filter((link) => link.group === `${group}`);
+    } catch (error: unknown) {
       if (isXnetError(error, 'NOT_FOUND')) return undefined;
       throw error;
-    });
+    }
   }
 
   async make(): Promise<void> {
@@ -83,26 +93,37 @@ export class NetworkNamespace {
 }
 
 /** What of ours is in the kernel, whoever made it. Throws KERNEL. */
-export async function listNetworks(iproute2: Iproute2): Promise<ObservedNetwork[]> {
+export async function listNetworks(): Promise<ObservedNetwork[]> {
   const names = await readdir(NAMESPACES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     const message = `${NAMESPACES} cannot be read: ${errorMessage(error)}`;
     throw new XnetError('KERNEL', message, {}, { cause: error });
   });
-  const ids = names.flatMap((name) => networkIdOf(name) ?? []);
-  return Promise.all(
-    ids.map(async (id) => {
-      const links = await new NetworkNamespace(id, iproute2).findLinks(GROUPS.endpoint);
-      return { id, endpointNames: endpointNamesOf(links ?? []) };
-    }),
-  );
+  const networks: ObservedNetwork[] = [];
+  for (const name of names) {
+    const id = networkIdOf(name);
+    if (id === undefined) continue;
+    networks.push({ id, endpointNames: endpointNamesIn(namespacePath(name)) });
+    // A host may have hundreds.
+    await setImmediate();
+  }
+  return networks;
 }
 
-/** Endpoints whose outer end is in the host's namespace: in no container (yet, or any more). Throws KERNEL. */
-export async function listOuterEnds(iproute2: Iproute2): Promise<string[]> {
-  return endpointNamesOf(await iproute2.show('ip', undefined, ['link', 'show', 'type', 'veth'], linksSchema));
+/**
+ * Endpoints whose outer end is in the host's namespace, of this name or the one this process is in: in no container (yet, or
+ * any more). Throws KERNEL.
+ */
+export function listOuterEnds(hostNamespace: string | undefined): string[] {
+  return endpointNamesIn(hostNamespace === undefined ? undefined : namespacePath(hostNamespace));
 }
 
-function endpointNamesOf(links: readonly Link[]): string[] {
-  return links.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
+/** None where no namespace is. */
+function endpointNamesIn(path: string | undefined): string[] {
+  try {
+    return listInterfaceNames(path).flatMap((name) => endpointNameOf(name) ?? []);
+  } catch (error: unknown) {
+    if (isXnetError(error, 'NOT_FOUND')) return [];
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import type { PacketDrop } from '../dataplane.js';
 import { runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
 import { enterCommand } from './nft.js';
-import { TABLE } from './tunnel-filter.js';
+import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
 const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'ip6tables-nft'] as const;
 
@@ -15,7 +15,7 @@ export async function findDrops(namespace: string | undefined, port: number): Pr
     ...SAVE_PROGRAMS.map((program) => read(namespace, `${program}-save`, []).catch(unlessMissing)),
   ]);
   return [
-    ...nftDrops(inNft, port, TABLE),
+    ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`),
     ...SAVE_PROGRAMS.flatMap((program, index) => iptablesDrops(program, inIptables[index] ?? '', port)),
   ];
 }

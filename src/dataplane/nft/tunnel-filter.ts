@@ -6,11 +6,16 @@ import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
+import { RulesetGeneration } from '../../native/netlink/netfilter.js';
+import { readInetTable } from '../../native/netlink/nft-table.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
+import { namespacePath } from '../interface-names.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
 
-export const TABLE = 'inet xnet';
+/** Of family inet. */
+export const TUNNEL_FILTER_TABLE = 'xnet';
+const TABLE = `inet ${TUNNEL_FILTER_TABLE}`;
 
 /** What OwnWork calls the work on it. */
 export const TUNNEL_FILTER = 'tunnel filter';
@@ -21,41 +26,67 @@ const VNI = '@th,96,24';
 /** A script that sets up a firewall flushes once. */
 const MOST_TRIES = 3;
 
+/** What was set last, and what was read of the table then; no text: there was no table to be. */
+interface Known {
+  readonly lines: readonly string[];
+  readonly text: string | undefined;
+  /** At which the table was last seen to be as it was set. */
+  generation: number | undefined;
+}
+
 /**
- * The host's nft table, and whether it is as it was set: what nft printed of it then is compared, since what it prints
- * is not what it was given.
+ * The host's nft table, and whether it is as it was set: what was read of it then is compared. It is written by nft, for which
+ * the daemon does not wait, as it would for the kernel over netlink; it is looked at over netlink, as long as nobody changes
+ * the host's ruleset by its generation alone.
  */
-export class GuardedFilter {
+export class GuardedFilter implements Disposable {
   readonly #limit = limitTo(1);
-  /** What was set last, and what nft printed of it; no text: there was no table to be. */
-  #last: { readonly lines: readonly string[]; readonly text: string | undefined } | undefined;
+  readonly #path: string | undefined;
+  #ruleset: RulesetGeneration | undefined;
+  #known: Known | undefined;
 
   constructor(
     private readonly hostNamespace: string | undefined,
     private readonly port: number,
     private readonly ownWork: OwnWork,
-  ) {}
+  ) {
+    this.#path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
+  }
 
   /** As Dataplane.setTunnelFilter. Throws INVALID, KERNEL, UNSUPPORTED, TIMEOUT. */
   async set(filter: TunnelFilter): Promise<readonly Repair[]> {
     const lines = tunnelFilterLines(filter, this.port);
     return this.#limit(async () => {
-      const last = isDeepStrictEqual(lines, this.#last?.lines) ? this.#last : undefined;
-      const repairs = last ? diffTable(await this.#read(), last.text) : [];
-      if (!last || repairs.length > 0) await this.ownWork.run(TUNNEL_FILTER, () => this.#apply(lines));
+      const known = isDeepStrictEqual(lines, this.#known?.lines) ? this.#known : undefined;
+      const repairs = known ? await this.#look(known) : [];
+      if (!known || repairs.length > 0) await this.ownWork.run(TUNNEL_FILTER, () => this.#apply(lines));
       return repairs;
     });
   }
 
+  [Symbol.dispose](): void {
+    this.#ruleset?.[Symbol.dispose]();
+    this.#ruleset = undefined;
+  }
+
+  async #look(known: Known): Promise<Repair[]> {
+    const generation = this.#generation();
+    if (generation !== undefined && generation === known.generation) return [];
+    const repairs = diffTable(await this.#read(), known.text);
+    // Read before the table: what came in between makes for another look.
+    if (repairs.length === 0) known.generation = generation;
+    return repairs;
+  }
+
   async #apply(lines: readonly string[]): Promise<void> {
-    this.#last = undefined;
+    this.#known = undefined;
     const isTable = lines.some((line) => line.startsWith('add rule'));
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
       await applyNft(this.hostNamespace, lines);
       const text = await this.#read();
       // Otherwise others took it away before it was read, which must not pass for right.
       if (isTable !== (text !== undefined)) continue;
-      this.#last = { lines, text };
+      this.#known = { lines, text, generation: undefined };
       return;
     }
     throw new XnetError(
@@ -64,12 +95,22 @@ export class GuardedFilter {
     );
   }
 
-  #read(): Promise<string | undefined> {
-    return readNftTable(this.hostNamespace, TABLE);
+  #generation(): number | undefined {
+    this.#ruleset ??= new RulesetGeneration(this.#path);
+    return this.#ruleset.read();
+  }
+
+  /** By nft where the kernel refuses: its words are in the error. */
+  async #read(): Promise<string | undefined> {
+    try {
+      return readInetTable(this.#path, TUNNEL_FILTER_TABLE);
+    } catch {
+      return readNftTable(this.hostNamespace, TABLE);
+    }
   }
 }
 
-/** Of what nft prints of the table, which is one object; undefined: there is none. Pure. */
+/** Of what is read of the table, which is one object; undefined: there is none. Pure. */
 export function diffTable(observed: string | undefined, desired: string | undefined): Repair[] {
   if (observed === desired) return [];
   const was = observed === undefined ? 'missing' : desired === undefined ? 'extra' : 'altered';

@@ -4,16 +4,15 @@
  */
 import { statfs } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
-import { z } from 'zod';
 import { XnetError } from '../../errors.js';
+import { type ListedLink, listLinks } from '../../native/netlink/links.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { runProgram } from '../iproute2/program.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
 import { untilGone } from '../kernel/until-gone.js';
 
-const linksSchema = z.array(z.object({ ifname: z.string(), address: z.string().optional() }));
-type SandboxLinks = z.infer<typeof linksSchema>;
+type SandboxLinks = readonly Pick<ListedLink, 'ifname' | 'address'>[];
 
 /** Type of the file system that namespaces are files of (statfs(2)). */
 const NSFS_MAGIC = 0x6e736673;
@@ -22,7 +21,7 @@ const NSFS_MAGIC = 0x6e736673;
 const PREFIX = 'eth';
 
 /** Looks into containers that one check may cost, and looks for one name before it is given up. */
-const MOST_LOOKS = 10;
+const MOST_LOOKS = 100;
 const MOST_TRIES = 5;
 
 export async function isSandbox(path: string): Promise<boolean> {
@@ -36,7 +35,7 @@ export async function isSandbox(path: string): Promise<boolean> {
 export async function awaitVanished(path: string, mac: string): Promise<SandboxLinks> {
   let links: SandboxLinks = [];
   const name = await untilGone(async () => {
-    links = await readSandboxLinks(path);
+    links = await listLinks(path);
     return nameOf(links, mac);
   });
   if (name === undefined) return links;
@@ -86,10 +85,6 @@ function nameOf(links: SandboxLinks, mac: string): string | undefined {
   return links.find(({ address }) => address === mac)?.ifname;
 }
 
-async function readSandboxLinks(path: string): Promise<SandboxLinks> {
-  return linksSchema.parse(JSON.parse(await runIn(path, ['ip', '-j', 'link', 'show'])));
-}
-
 async function runIn(path: string, words: readonly string[], input?: string): Promise<string> {
   const { command, exitCode, stdout, stderr } = await runProgram(
     'nsenter',
@@ -116,8 +111,11 @@ export class SandboxNames {
     return this.#sought.get(endpointId)?.name;
   }
 
-  /** Looks for those that are not known, some at a time, and forgets all others. Never rejects. */
-  async learn(endpoints: readonly LocalEndpoint[]): Promise<void> {
+  /**
+   * Looks for those that are not known, some at a time, and forgets all others. Resolves to whether it is worth looking again.
+   * Never rejects.
+   */
+  async learn(endpoints: readonly LocalEndpoint[]): Promise<boolean> {
     const sought = new Map<string, Sought>();
     let looks = 0;
     for (const { id, mac, sandboxPath } of endpoints) {
@@ -129,12 +127,13 @@ export class SandboxNames {
       sought.set(id, { name: found, tries: isDue ? tries + 1 : tries });
     }
     this.#sought = sought;
+    return [...sought.values()].some(({ name, tries }) => name === undefined && tries < MOST_TRIES);
   }
 }
 
 async function look(sandboxPath: string, mac: string): Promise<string | undefined> {
   if (!(await isSandbox(sandboxPath))) return undefined;
-  const name = nameOf(await readSandboxLinks(sandboxPath).catch(() => []), mac);
+  const name = nameOf(await listLinks(sandboxPath).catch(() => []), mac);
   // Docker has moved it in, and is about to name it.
   return name !== undefined && endpointNameOf(name) ? undefined : name;
 }

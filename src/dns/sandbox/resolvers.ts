@@ -3,8 +3,7 @@
  * could not be installed, Docker's resolver answers as it does without xnet, and the reason is kept for
  * `xnet status`.
  */
-import { closeSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { closeSync, statSync } from 'node:fs';
 import { sleep } from '../../concurrency/deadline.js';
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { errorMessage, isXnetError } from '../../errors.js';
@@ -34,6 +33,8 @@ const ENDING_MS = 1_000;
 /** How long a look at all rules may take, and the longest pause between two of them. */
 const LOOK_MS = 5_000;
 const MOST_BETWEEN_MS = 100;
+/** Looks between two pauses: one takes some ten microseconds while nobody has touched the rules, a pause more. */
+const AT_ONCE = 10;
 
 /** Reasons kept, the latest last. */
 const REASONS_KEPT = 10;
@@ -114,7 +115,7 @@ export class SandboxResolvers {
    */
   async sweep(): Promise<void> {
     for (const [sandboxPath, { inode }] of [...this.#sandboxes]) {
-      const found = await namespaceInode(sandboxPath);
+      const found = namespaceInode(sandboxPath);
       if (found !== undefined && found === inode) continue;
       await this.#mutex.run(sandboxPath, async () => {
         const sandbox = this.#sandboxes.get(sandboxPath);
@@ -133,10 +134,10 @@ export class SandboxResolvers {
   async repairRules(repaired: (sandboxPath: string) => void, signal: AbortSignal): Promise<void> {
     const paths = [...this.#sandboxes.keys()];
     const pauseMs = Math.min(MOST_BETWEEN_MS, LOOK_MS / paths.length);
-    for (const path of paths) {
+    for (const [index, path] of paths.entries()) {
       if (signal.aborted) return;
       await this.#mutex.run(path, () => this.#repairRule(path, repaired));
-      await sleep(pauseMs, signal);
+      if (index % AT_ONCE === 0) await sleep(AT_ONCE * pauseMs, signal);
     }
   }
 
@@ -172,7 +173,7 @@ export class SandboxResolvers {
     const { sandboxPath, networkIds } = held;
     await this.#mutex.run(sandboxPath, async () => {
       const descriptors = takeSandbox(this.sockets, held);
-      if (!descriptors || (await namespaceInode(sandboxPath)) === undefined) {
+      if (!descriptors || namespaceInode(sandboxPath) === undefined) {
         for (const fd of Object.values(descriptors ?? {})) closeSync(fd);
         await this.#noted(sandboxPath, removeRedirection(sandboxPath, this.rules));
         await this.#letGo(sandboxPath, networkIds);
@@ -191,7 +192,7 @@ export class SandboxResolvers {
   async #repairRule(sandboxPath: string, repaired: (sandboxPath: string) => void): Promise<void> {
     const sandbox = this.#sandboxes.get(sandboxPath);
     // One that ended is for `sweep`; another may be at its path.
-    if (!sandbox?.resolver || (await namespaceInode(sandboxPath)) !== sandbox.inode) return;
+    if (!sandbox?.resolver || namespaceInode(sandboxPath) !== sandbox.inode) return;
     try {
       if (await sandbox.resolver.repairRule()) repaired(sandboxPath);
     } catch (error: unknown) {
@@ -230,7 +231,7 @@ export class SandboxResolvers {
     };
     const answers = new SandboxAnswers(sandboxPath, parts);
     try {
-      sandbox.inode = await namespaceInode(sandboxPath);
+      sandbox.inode = namespaceInode(sandboxPath);
       const before = sandbox.resolver;
       sandbox.resolver = await start(answers);
       before?.release();
@@ -257,14 +258,16 @@ export class SandboxResolvers {
   async #drop(sandboxPath: string, sandbox: Sandbox): Promise<void> {
     if (this.#sandboxes.get(sandboxPath) === sandbox) this.#sandboxes.delete(sandboxPath);
     const { resolver, inode } = sandbox;
-    if ((await namespaceInode(sandboxPath)) !== inode) resolver?.release();
+    if (namespaceInode(sandboxPath) !== inode) resolver?.release();
     else await this.#noted(sandboxPath, resolver?.remove());
   }
 }
 
-async function namespaceInode(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ ino }) => ino,
-    () => undefined,
-  );
+/** Synchronous, which takes some microseconds: hundreds are asked for every few seconds. */
+function namespaceInode(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino;
+  } catch {
+    return undefined;
+  }
 }

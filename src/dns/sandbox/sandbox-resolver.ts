@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
-import { forgetConnections, rulesetGeneration } from '../../native/netfilter.js';
+import { forgetConnections, RulesetGeneration } from '../../native/netlink/netfilter.js';
 import { boundPort, openSandboxSockets, RESOLVER_MARK } from '../../native/socket-sandbox.js';
 import type { SandboxRules } from '../collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';
@@ -31,6 +31,8 @@ const DRAIN_LOOK_MS = 10;
 export class SandboxResolver {
   readonly #connections = new Set<TcpConnection>();
   readonly #udp: UdpServer;
+  /** Opened at the first look at the rule: a start does without. */
+  #ruleset: RulesetGeneration | undefined;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -104,11 +106,12 @@ export class SandboxResolver {
    * touched the sandbox's rules. Throws NOT_FOUND when the sandbox is gone, and what `ensureRule` throws.
    */
   async repairRule(): Promise<boolean> {
-    const generation = rulesetGeneration(this.sandboxPath);
+    this.#ruleset ??= new RulesetGeneration(this.sandboxPath);
+    const generation = this.#ruleset.read();
     if (generation !== undefined && generation === this.#generation) return false;
     const found = await this.rules.repair(this.sandboxPath, this.#redirection());
     this.#generation = found === 'right' ? generation : undefined;
-    if (found === 'rewritten') this.#generation = generationAfter(this.sandboxPath, generation);
+    if (found === 'rewritten') this.#generation = generationAfter(this.#ruleset, generation);
     // A client that asked from one socket meanwhile would for ever ask Docker.
     if (found === 'repaired') forget(this.sandboxPath, NO_MARK);
     return found === 'repaired';
@@ -127,6 +130,8 @@ export class SandboxResolver {
 
   /** Closes this process's sockets and leaves the rule: for a successor that has them, or a sandbox that is gone. */
   release(): void {
+    this.#ruleset?.[Symbol.dispose]();
+    this.#ruleset = undefined;
     this.answers.close();
     for (const connection of this.#connections) connection.close();
     this.tcp.close();
@@ -183,8 +188,8 @@ function forget(sandboxPath: string, mark: number): void {
 }
 
 /** The generation after one change of ours; undefined: others have changed something, too. */
-function generationAfter(sandboxPath: string, before: number | undefined): number | undefined {
-  const now = rulesetGeneration(sandboxPath);
+function generationAfter(ruleset: RulesetGeneration, before: number | undefined): number | undefined {
+  const now = ruleset.read();
   return before !== undefined && now === before + 1 ? now : undefined;
 }
 

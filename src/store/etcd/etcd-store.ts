@@ -23,6 +23,7 @@ import { grantEtcdLease } from './etcd-lease.js';
 import { askMember } from './etcd-members.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { watchEtcd } from './etcd-watch.js';
+import { RevisionReads } from './revision-reads.js';
 
 /** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {
@@ -31,12 +32,14 @@ export class EtcdStore implements Store {
   readonly #calls: EtcdCalls;
   readonly #keys: EtcdKeys;
   readonly #closing = new AbortController();
-  #probe: { readonly at: number; readonly revision: Promise<Revision> } | undefined;
+  readonly #revisions: RevisionReads;
 
   constructor(private readonly options: EtcdOptions) {
     this.description = `etcd ${options.endpoints.join(',')} under ${options.prefix}`;
     this.#calls = new EtcdCalls(options);
     this.#keys = new EtcdKeys(options.prefix);
+    const { watchCheckMs } = this.#calls.timeouts;
+    this.#revisions = new RevisionReads(() => this.#readRevision(), watchCheckMs, this.#closing.signal);
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -82,7 +85,7 @@ export class EtcdStore implements Store {
       calls: this.#calls,
       keys: this.#keys,
       list: (of: string) => this.list(of),
-      currentRevision: () => this.#currentRevision(),
+      nextRevision: () => this.#revisions.next(),
     };
     yield* watchEtcd(source, prefix, until.signal);
   }
@@ -104,15 +107,6 @@ export class EtcdStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#calls.close();
-  }
-
-  /** All watches that ask within a second share one read. No watch gets a read that began before its last check. */
-  #currentRevision(): Promise<Revision> {
-    const sharedMs = Math.min(1000, this.#calls.timeouts.watchCheckMs / 2);
-    if (!this.#probe || Date.now() - this.#probe.at > sharedMs) {
-      this.#probe = { at: Date.now(), revision: this.#readRevision() };
-    }
-    return this.#probe.revision;
   }
 
   async #readRevision(): Promise<Revision> {

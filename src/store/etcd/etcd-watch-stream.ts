@@ -28,6 +28,8 @@ export class EtcdWatchStream {
     cause: new Error('the reader is too slow'),
     fault: 'none',
   });
+  /** Called after each answer of the endpoint. */
+  onAnswer: (() => void) | undefined;
   #seen: Revision;
   #answered = false;
 
@@ -86,6 +88,7 @@ export class EtcdWatchStream {
     this.#seen = revision;
     const last = changes.at(-1);
     if (last) this.events.push({ type: 'changes', revision: last.revision, changes });
+    this.onAnswer?.();
   }
 
   #change({ type, kv }: IEvent): Change {

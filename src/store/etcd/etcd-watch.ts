@@ -15,8 +15,8 @@ export interface EtcdWatchSource {
   readonly calls: EtcdCalls;
   readonly keys: EtcdKeys;
   list(prefix: string): Promise<Snapshot>;
-  /** The store's revision now, by a linearizable read. */
-  currentRevision(): Promise<Revision>;
+  /** The store's revision in some seconds, as RevisionReads has it. */
+  nextRevision(): Promise<Revision | undefined>;
 }
 
 /** How long an endpoint has, to show the revision of a read on the stream. */
@@ -96,21 +96,35 @@ async function openStream(
  */
 async function guard(source: EtcdWatchSource, stream: EtcdWatchStream, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
-    // Seconds before the read, so that the read cannot be the earlier one, even if watches share it (EtcdStore).
+    // Before the read, so that the read cannot be the earlier one.
     const { seen } = stream;
-    await sleep(source.calls.timeouts.watchCheckMs * (0.75 + Math.random() / 4), over);
-    const revision = await source.currentRevision().catch(() => undefined);
+    const revision = await source.nextRevision();
     if (revision === undefined || over.aborted) continue;
     if (revision < seen) {
       stream.end({ cause: new Error('etcd was put back to an earlier revision'), fault: 'none' });
       return;
     }
-    stream.askProgress();
-    await sleepRunning(REPLY_MS, over);
-    if (over.aborted || (stream.answered && stream.seen >= revision)) continue;
+    if ((await shows(stream, revision, over)) || over.aborted) continue;
     stream.end({ cause: new Error('the watch fell silent'), fault: 'hung' });
     return;
   }
+}
+
+/**
+ * Resolves as soon as the endpoint has shown the revision; to false when it has not within REPLY_MS. It is asked only where
+ * it has not shown it anyway: while nothing changes in etcd, a watch costs nothing.
+ */
+async function shows(stream: EtcdWatchStream, revision: Revision, over: AbortSignal): Promise<boolean> {
+  const isShown = () => stream.answered && stream.seen >= revision;
+  if (isShown()) return true;
+  using waiting = new LinkedAbort([over]);
+  stream.onAnswer = () => {
+    if (isShown()) waiting.abort();
+  };
+  stream.askProgress();
+  await sleepRunning(REPLY_MS, waiting.signal);
+  stream.onAnswer = undefined;
+  return isShown();
 }
 
 function blame(calls: EtcdCalls, endpoint: EtcdEndpoint, { cause, fault }: StreamEnd): void {

@@ -10,6 +10,7 @@ import { EtcdCalls } from '../../../src/store/etcd/etcd-calls.js';
 import { EtcdKeys } from '../../../src/store/etcd/etcd-keys.js';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.js';
 import { watchEtcd } from '../../../src/store/etcd/etcd-watch.js';
+import { RevisionReads } from '../../../src/store/etcd/revision-reads.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
@@ -78,10 +79,12 @@ test('a watch that begins after what was listed just before notices, and lists a
   await cluster.restore(backup);
   const calls = new EtcdCalls(options());
   const snapshots = [before];
+  const revisionNow = async () => (await store.list('')).revision;
+  const reads = new RevisionReads(revisionNow, calls.timeouts.watchCheckMs, new AbortController().signal);
   const source = {
     ...{ calls, keys: new EtcdKeys(prefix) },
     list: async () => snapshots.pop() ?? store.list(''),
-    currentRevision: async () => (await store.list('')).revision,
+    nextRevision: () => reads.next(),
     reconnected: () => new AbortController().signal,
   };
   await using watch = new WatchRecorder({ watch: (of, signal) => watchEtcd(source, of, signal) }, '');

@@ -5,7 +5,7 @@ import {
   removeSandboxRules,
   repairSandboxRules,
 } from '../../../src/dataplane/sandbox/sandbox-rules.js';
-import { rulesetGeneration } from '../../../src/native/netfilter.js';
+import { RulesetGeneration } from '../../../src/native/netlink/netfilter.js';
 import { Netns } from '../../support/kernel/netns.js';
 
 const REDIRECTION = { udpPort: 1053, tcpPort: 40_000, mark: 0x786e6574 };
@@ -55,10 +55,11 @@ test('rules that are right are left as they are', async () => {
   await using netns = await Netns.create('rules');
   const sandbox = new Sandbox(netns);
   expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('repaired');
-  const generation = rulesetGeneration(sandbox.path);
+  using ruleset = new RulesetGeneration(sandbox.path);
+  const generation = ruleset.read();
   expect(await repairSandboxRules(sandbox.path, REDIRECTION)).toBe('right');
   await ensureSandboxRules(sandbox.path, REDIRECTION);
-  expect(rulesetGeneration(sandbox.path)).toBe(generation);
+  expect(ruleset.read()).toBe(generation);
 });
 
 test.each([

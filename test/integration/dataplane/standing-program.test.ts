@@ -1,6 +1,5 @@
 /** A real `ip` that stays: its answers are those of a batch of its own. */
 import { describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
 import { Iproute2, isAbsent, isPresent } from '../../../src/dataplane/iproute2/iproute2.js';
 import { StandingProgram } from '../../../src/dataplane/iproute2/standing-program.js';
 import { Netns } from '../../support/kernel/netns.js';
@@ -57,55 +56,6 @@ describe('batches over standing programs', () => {
     expect(
       await iproute2.batch('ip', netns.name, ['link add d0 type bridge'], { tolerate: isPresent }),
     ).toEqual([]);
-    await iproute2.close();
-  });
-});
-
-describe('lists over standing programs', () => {
-  const schema = z.array(z.object({ ifname: z.string(), master: z.string().optional() }));
-
-  test('are those of now, one after the other and at once', async () => {
-    await using netns = await Netns.create('standing');
-    const iproute2 = new Iproute2(undefined);
-    const names = async () =>
-      (await iproute2.show('ip', netns.name, ['link', 'show'], schema)).map(({ ifname }) => ifname);
-    expect(await names()).toEqual(['lo']);
-    await netns.ip('link add d0 type bridge');
-    expect(await Promise.all([names(), names(), names()])).toEqual(Array(3).fill(['lo', 'd0']));
-    await netns.ip('link set d0 name d1');
-    expect(await names()).toEqual(['lo', 'd1']);
-    expect(await iproute2.show('ip', netns.name, ['route', 'show'], z.array(z.unknown()))).toEqual([]);
-    await iproute2.close();
-  });
-
-  test('of a thousand entries are whole', async () => {
-    await using netns = await Netns.create('standing');
-    const iproute2 = new Iproute2(undefined);
-    const mac = (n: number) =>
-      `02:00:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
-    const lines = Array.from(
-      { length: 1000 },
-      (_, n) => `fdb add ${mac(n)} dev d0 dst 10.0.0.1 self permanent`,
-    );
-    await netns.ip('link add d0 type vxlan id 7 dstport 4789 local 127.0.0.1');
-    await iproute2.batch('bridge', netns.name, lines);
-    expect(
-      await iproute2.show('bridge', netns.name, ['fdb', 'show', 'dev', 'd0'], z.array(z.unknown())),
-    ).toHaveLength(1000);
-    await iproute2.close();
-  });
-
-  test('of what is absent are refused in the words of ip, by a program that did others before as well', async () => {
-    await using netns = await Netns.create('standing');
-    const iproute2 = new Iproute2(undefined);
-    const show = (device: string) => iproute2.show('ip', netns.name, ['link', 'show', 'dev', device], schema);
-    expect(await show('lo')).toHaveLength(1);
-    await expect(show('d0')).rejects.toThrow('Device "d0" does not exist');
-    await netns.ip('link add d0 type bridge');
-    expect(await show('d0')).toHaveLength(1);
-    await expect(iproute2.show('ip', 'xnet-none', ['link', 'show'], schema)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    });
     await iproute2.close();
   });
 });

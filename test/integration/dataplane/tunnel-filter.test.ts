@@ -1,6 +1,8 @@
 /** Whose VXLAN packets a host takes. */
 import { describe, expect, test } from '@jest/globals';
+import type { KernelHint } from '../../../src/dataplane/dataplane.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { eventually } from '../../support/time/eventually.js';
 import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const FORGED = /ethertype Unknown \(0x88b5\)/;
@@ -59,6 +61,8 @@ describe('the tunnel filter', () => {
       ['altered', 'flush', 'chain', 'inet', 'xnet', 'prerouting'],
       ['altered', 'add', 'element', 'inet', 'xnet', 'vteps4', '{', '10.99.0.66', '}'],
       ['altered', 'insert', 'rule', 'inet', 'xnet', 'from_peers', 'accept'],
+      ['altered', 'add', 'chain', 'inet', 'xnet', 'output', '{', 'policy', 'drop', ';', '}'],
+      ['altered', 'add', 'table', 'inet', 'xnet', '{', 'flags', 'dormant', ';', '}'],
       ['missing', 'flush', 'ruleset'],
     ] as const) {
       await netns.exec('nft', ...words);
@@ -72,6 +76,30 @@ describe('the tunnel filter', () => {
     expect(await dataplane.setTunnelFilter(filter)).toEqual([]);
     for (let time = 1; time <= 2; time++)
       expect(await dataplane.setTunnelFilter({ ...filter, vnis: [] })).toEqual([]);
+  });
+
+  test('that others alter is reported by the kernel, but not what xnet does itself, nor other tables', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const { dataplane, netns } = underlay.hosts[0]!;
+    const reports: KernelHint[] = [];
+    await using _ = dataplane.watchKernel((hint) => {
+      if (hint === 'tunnel filter') reports.push(hint);
+    });
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 300));
+    await dataplane.setTunnelFilter({ vteps: ['10.99.0.9'], vnis: [77] });
+    await netns.exec('nft', 'add', 'table', 'ip', 'xnet');
+    await netns.exec('nft', 'add', 'table', 'inet', 'mine');
+    await pause();
+    expect(reports).toEqual([]);
+    for (const words of [
+      ['add', 'element', 'inet', 'xnet', 'vteps4', '{', '10.99.0.66', '}'],
+      ['flush', 'chain', 'inet', 'xnet', 'prerouting'],
+      ['flush', 'ruleset'],
+    ]) {
+      reports.length = 0;
+      await netns.exec('nft', ...words);
+      await eventually(`a report of nft ${words.join(' ')}`, () => reports.length > 0, 2_000);
+    }
   });
 
   test('is not taken for right when it is flushed as it is set', async () => {

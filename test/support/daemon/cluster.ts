@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly first?: boolean;
   /** More arguments of `xnet serve`. */
   readonly args?: readonly string[];
+  /** Of another xnet than this checkout's. */
+  readonly program?: string;
 }
 
 /** Of util-linux: a real-time priority, which what a process starts has too. */
@@ -123,7 +125,8 @@ export class Cluster implements AsyncDisposable {
       await host.ip('link set eth0 up');
       await host.ip(`route add default via ${ETCD}`);
     };
-    const daemon = await TestDaemon.start([...STORE, ...(this.options.args ?? [])], {}, plug);
+    const { args = [], program } = this.options;
+    const daemon = await TestDaemon.start([...STORE, ...args], {}, plug, program);
     this.#undo.push(() => daemon[Symbol.asyncDispose]());
     if (this.options.first) {
       for (const pid of [daemon.keeperPid, daemon.daemonPid])

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { Sweep } from '../../../src/concurrency/sweep.js';
+import { Sweep, type SweepParts } from '../../../src/concurrency/sweep.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const LONG_MS = 60_000;
@@ -9,15 +9,22 @@ const LONG_MS = 60_000;
 class Counted implements AsyncDisposable {
   readonly sweep: Sweep;
   readonly failures: string[] = [];
+  readonly suspicions: boolean[] = [];
   looks = 0;
 
-  constructor(look: (count: number) => number | Promise<number>, retryMs = LONG_MS) {
+  constructor(
+    look: (count: number) => number | Promise<number>,
+    retryMs = LONG_MS,
+    options: Pick<SweepParts, 'leastRetryMs'> = {},
+  ) {
     this.sweep = new Sweep({
-      look: async () => {
+      look: async (isSuspected) => {
         this.looks += 1;
+        this.suspicions.push(isSuspected);
         return look(this.looks);
       },
       retryMs,
+      ...options,
       onFailure: (error) => this.failures.push(String(error)),
     });
     this.sweep.start();
@@ -70,6 +77,43 @@ describe('a sweep', () => {
     }, 1);
     await eventually(() => expect(swept.looks).toBe(6));
     expect(swept.failures).toEqual(['Error: away', 'Error: denied', 'Error: denied']);
+  });
+
+  test('waits after a failure as long as it shall, whatever hints come', async () => {
+    const failing = (count: number) => {
+      if (count === 1) throw new Error('away');
+      return LONG_MS;
+    };
+    await using patient = new Counted(failing, LONG_MS, { leastRetryMs: 300 });
+    await using other = new Counted(failing);
+    for (const { sweep } of [patient, other]) sweep.hint();
+    await eventually(() => expect(other.looks).toBe(2));
+    expect(patient.looks).toBe(1);
+    await eventually(() => expect(patient.looks).toBe(2));
+    patient.sweep.hint();
+    await eventually(() => expect(patient.looks).toBe(3));
+  });
+
+  test('looks once for many suspicions, when they have settled', async () => {
+    await using swept = new Counted(() => LONG_MS);
+    await pause(30);
+    const began = performance.now();
+    for (let count = 0; count < 10; count++) swept.sweep.suspect();
+    await pause(30);
+    expect(swept.looks).toBe(1);
+    await eventually(() => expect(swept.looks).toBe(2));
+    expect(performance.now() - began).toBeGreaterThan(190);
+    swept.sweep.hint();
+    await eventually(() => expect(swept.suspicions).toEqual([false, true, false]));
+  });
+
+  test('ends in the midst of a suspicion', async () => {
+    const swept = new Counted(() => LONG_MS);
+    swept.sweep.suspect();
+    await swept[Symbol.asyncDispose]();
+    swept.sweep.suspect();
+    await pause(250);
+    expect(swept.looks).toBe(1);
   });
 
   test('ends when the look under way has ended, and looks no more', async () => {

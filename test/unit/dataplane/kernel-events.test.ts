@@ -22,6 +22,16 @@ describe('a line of the monitor', () => {
     expect(events.take('netlink receive error No buffer space available (105)')).toBeUndefined();
   });
 
+  test('of another namespace shows that events of all those with a number come', () => {
+    const events = listening();
+    expect(events.knows(ID)).toBe(false);
+    events.take(port('UP').replace('nsid 3', 'nsid 4'));
+    expect(events.knows(ID)).toBe(true);
+    expect(events.knows('ba9876543210')).toBe(false);
+    events.take('[nsid current]Deleted nsid 3');
+    expect(events.knows(ID)).toBe(false);
+  });
+
   test('is a hint when a device is new, altered or gone, and not when it only has a carrier', () => {
     const events = listening();
     expect(events.take(port('NO-CARRIER,BROADCAST,UP'))).toBe(ID);

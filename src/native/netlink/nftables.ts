@@ -5,17 +5,9 @@
  * `nft --debug=netlink` prints; the numbers are from linux/netfilter/nf_tables.h and nfnetlink.h. Attributes are in the order in
  * which the kernel writes them.
  */
-import { isXnetError } from '../errors.js';
-import {
-  askNetfilter,
-  attribute,
-  attributesOf,
-  type NetfilterMessage,
-  NLM_F,
-  nested,
-  number32,
-  text,
-} from './netlink.js';
+import { isXnetError } from '../../errors.js';
+import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
+import { attribute, attributesOf, NLM_F } from './netlink.js';
 
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
@@ -203,5 +195,5 @@ function ask(
 }
 
 function askedFor({ table }: NatOutputChain): string {
-  return `nftables' table ip ${table}`;
+  return `nftables' table ip ${table} in a sandbox`;
 }

@@ -1,0 +1,133 @@
+/** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
+import { eachAttribute } from './netlink.js';
+import { listKernel } from './route.js';
+import { ipText, macText } from './texts.js';
+
+export interface ListedLink {
+  readonly index: number;
+  readonly ifname: string;
+  /** UP alone. */
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  /** Its number; "default" for 0. */
+  readonly group: string;
+  /** Name of the bridge that it is a port of; undefined also when that is in another namespace. */
+  readonly master?: string;
+  readonly address?: string;
+  readonly inet6_addr_gen_mode?: string;
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: Readonly<Record<string, unknown>>;
+    readonly info_slave_data?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** linux/rtnetlink.h and if_link.h */
+const GET_LINK = 18;
+/** struct ifinfomsg. */
+const HEADER = 16;
+const IFF_UP = 1;
+const EXTENSIONS = { type: 29, SKIP_STATISTICS: 1 << 3 } as const;
+const LINK = { ADDRESS: 1, NAME: 3, MTU: 4, MASTER: 10, INFO: 18, OF_FAMILY: 26, GROUP: 27 } as const;
+const INFO = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
+const AF_INET6 = 10;
+const ADDRESS_MODE = 8;
+const ADDRESS_MODES = ['eui64', 'none', 'stable_secret', 'random'];
+
+type Decoder = readonly [name: string, decode: (value: Buffer) => unknown];
+
+const flag = (value: Buffer) => value.readUInt8() !== 0;
+
+/** By IFLA_BR_..., IFLA_VXLAN_... and IFLA_BRPORT_... */
+const BRIDGE: Readonly<Record<number, Decoder>> = {
+  5: ['stp_state', (value) => value.readUInt32LE()],
+  23: ['mcast_snooping', (value) => value.readUInt8()],
+};
+const VXLAN: Readonly<Record<number, Decoder>> = {
+  1: ['id', (value) => value.readUInt32LE()],
+  4: ['local', ipText],
+  7: ['learning', flag],
+  15: ['port', (value) => value.readUInt16BE()],
+  17: ['local6', ipText],
+};
+const BRIDGE_PORT: Readonly<Record<number, Decoder>> = {
+  4: ['hairpin', flag],
+  5: ['guard', flag],
+  8: ['learning', flag],
+  9: ['flood', flag],
+  27: ['mcast_flood', flag],
+  32: ['neigh_suppress', flag],
+  33: ['isolated', flag],
+};
+const KINDS: Readonly<Record<string, Readonly<Record<number, Decoder>>>> = { bridge: BRIDGE, vxlan: VXLAN };
+
+/** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
+export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
+  const mask = Buffer.alloc(8);
+  mask.writeUInt16LE(mask.length, 0);
+  mask.writeUInt16LE(EXTENSIONS.type, 2);
+  mask.writeUInt32LE(EXTENSIONS.SKIP_STATISTICS, 4);
+  const message = { type: GET_LINK, header: Buffer.alloc(HEADER), attributes: [mask] };
+  const decoded = await listKernel(path, message, 'the list of devices', decodeLink);
+  const names = new Map(decoded.map(({ link }) => [link.index, link.ifname]));
+  return decoded.map(({ link, masterIndex }) => {
+    const master = names.get(masterIndex);
+    return master === undefined ? link : { ...link, master };
+  });
+}
+
+function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
+  const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
+    ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
+    flags: (body.readUInt32LE(8) & IFF_UP) === 0 ? [] : ['UP'],
+  };
+  let masterIndex = 0;
+  eachAttribute(body.subarray(HEADER), (type, value) => {
+    if (type === LINK.NAME) link.ifname = value.toString('latin1', 0, value.length - 1);
+    else if (type === LINK.MTU) link.mtu = value.readUInt32LE();
+    else if (type === LINK.GROUP && value.readUInt32LE() !== 0) link.group = `${value.readUInt32LE()}`;
+    else if (type === LINK.ADDRESS) link.address = macText(value);
+    else if (type === LINK.MASTER) masterIndex = value.readInt32LE();
+    else if (type === LINK.OF_FAMILY) Object.assign(link, decodeFamilies(value));
+    else if (type === LINK.INFO) link.linkinfo = decodeInfo(value);
+  });
+  return { link, masterIndex };
+}
+
+function decodeFamilies(bytes: Buffer): Pick<ListedLink, 'inet6_addr_gen_mode'> {
+  let mode: number | undefined;
+  eachAttribute(bytes, (family, ofFamily) => {
+    if (family !== AF_INET6) return;
+    eachAttribute(ofFamily, (type, value) => {
+      if (type === ADDRESS_MODE) mode = value.readUInt8();
+    });
+  });
+  return mode === undefined ? {} : { inet6_addr_gen_mode: ADDRESS_MODES[mode] ?? `${mode}` };
+}
+
+function decodeInfo(bytes: Buffer): NonNullable<ListedLink['linkinfo']> {
+  const parts = new Map<number, Buffer>();
+  eachAttribute(bytes, (type, value) => parts.set(type, value));
+  const [kind, portKind] = [INFO.KIND, INFO.PORT_KIND].map((type) => wordOf(parts.get(type)));
+  const [data, portData] = [parts.get(INFO.DATA), parts.get(INFO.PORT_DATA)];
+  const decoders = KINDS[kind ?? ''];
+  return {
+    ...(kind !== undefined && { info_kind: kind }),
+    ...(data && decoders && { info_data: decodeAll(data, decoders) }),
+    ...(portData && portKind === 'bridge' && { info_slave_data: decodeAll(portData, BRIDGE_PORT) }),
+  };
+}
+
+function decodeAll(bytes: Buffer, decoders: Readonly<Record<number, Decoder>>): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  eachAttribute(bytes, (type, value) => {
+    const decoder = decoders[type];
+    if (decoder) values[decoder[0]] = decoder[1](value);
+  });
+  return values;
+}
+
+/** Some are without the zero at their end. */
+function wordOf(bytes: Buffer | undefined): string | undefined {
+  return bytes?.toString('latin1').replace(/\0$/, '');
+}
