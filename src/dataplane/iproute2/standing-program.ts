@@ -17,6 +17,9 @@ interface Run {
  * what they printed: standard error is not buffered, a list in JSON is flushed at its end, and both are one pipe.
  */
 const MARK = 'xnet';
+const FAILED = 'Command failed -:';
+/** FAILED, the number of a line, and the end of the line. */
+const MOST_OF_MARK = FAILED.length + 12;
 const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
 
 /**
@@ -32,6 +35,8 @@ export class StandingProgram {
   readonly #child;
   readonly #runs: Run[] = [];
   #printed = '';
+  /** As much of its end as may be part of a mark. */
+  #tail = '';
   #lines = 0;
   #ended = false;
 
@@ -84,8 +89,12 @@ export class StandingProgram {
 
   #read(text: string): void {
     this.#printed += text;
+    // A long list comes in many parts: the whole is searched when an end may be in it, not at each of them.
+    const recent = this.#tail + text;
+    this.#tail = recent.slice(-MOST_OF_MARK);
+    if (!recent.includes(FAILED)) return;
     for (let run = this.#runs[0]; run; run = this.#runs[0]) {
-      const mark = `Command failed -:${run.end}\n`;
+      const mark = `${FAILED}${run.end}\n`;
       const at = this.#printed.indexOf(mark);
       if (at < 0) return;
       const printed = this.#printed.slice(0, at).replace(COMPLAINT, '');
