@@ -87,10 +87,10 @@ export class FollowedNetwork implements AsyncDisposable {
     return this.#sweep.failure;
   }
 
-  /** As `failure`; where nothing could be looked at, of reading the store. */
+  /** As `failure`; where nothing could be looked at, of reading a key of the endpoints': a list of all may be long. */
   async findFailure(): Promise<unknown> {
     if (this.failure !== undefined || this.view.isReady) return this.failure;
-    return this.#parts.replica.list(keys.endpointsOf(this.#network.id)).then(
+    return this.#parts.replica.get(keys.endpointsOf(this.#network.id)).then(
       () => undefined,
       (error: unknown) => error,
     );

@@ -89,11 +89,11 @@ export class NetworkForwarding {
       return [...this.#left, ...this.#differences(withPorts(before, attached), after)];
     }
     const next = forwarding.desired((await this.parts.tunnel()).vtep, await hasIpv6());
-    next.change(remotes, remotes.keys());
+    const { after } = next.change(remotes, remotes.keys());
     const isKnown = wanted !== undefined && this.#left?.length === 0;
     this.#wanted = next;
     const before = isKnown ? withPorts(wanted.state, attached) : await this.observe();
-    return this.#differences(before, next.state);
+    return this.#differences(before, after);
   }
 
   #differences(before: ForwardingState, after: ForwardingState): Change[] {
