@@ -2,11 +2,12 @@
  * What a query is answered with: names and addresses of the networks that the asking container is in, from the
  * endpoints of every host. Pure. Everything else is not ours and is passed on as it came.
  */
+
+import type { NamedEndpoint } from './named-endpoint.js';
 import { parseQuery, type Query } from './query.js';
 import { type DnsAnswers, type DnsRecord, formatResponse } from './response.js';
 import { type Found, findByName, findByReverseName, type PossibleScopes, type Scopes } from './scope.js';
 import { MOST_TCP_BYTES, nameBytes, TYPE } from './wire.js';
-import type { NamedEndpoint } from './zone.js';
 
 export type Transport = 'udp' | 'tcp';
 

@@ -1,5 +1,5 @@
 /** The forms in which names and addresses are compared with what queries ask for. Pure. */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import { IpAddress } from '../../inet/ip-address.js';
 
 /** Such names are compared as they are. */
@@ -12,6 +12,11 @@ const FOLDED_ASCII = /^[\x20-@[-~]*$/;
 export function nameKey(name: string): string {
   const bytes = FOLDED_ASCII.test(name) ? name : foldCase(Buffer.from(name, 'utf8').toString('latin1'));
   return bytes.endsWith('.') ? bytes.slice(0, -1) : bytes;
+}
+
+/** What a name has at its end where it is said which network it is of. */
+export function suffixOf(network: string): string {
+  return `.${nameKey(network)}`;
 }
 
 export function foldCase(bytes: string): string {
@@ -38,6 +43,11 @@ export function reverseNameOf4([a, b, c, d]: Uint8Array): string {
 }
 
 function digitsOf6(text: string): string | undefined {
-  if (!isIPv6(text) || text.includes('%')) return undefined;
-  return IpAddress.parse(text).value.toString(16).padStart(32, '0');
+  try {
+    const { family, value } = IpAddress.parse(text);
+    return family === 6 ? value.toString(16).padStart(32, '0') : undefined;
+  } catch {
+    // Another host's record; the rest of the zone is right.
+    return undefined;
+  }
 }

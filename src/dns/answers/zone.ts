@@ -4,48 +4,17 @@
  */
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import { addressBytes, nameKey, reverseName, reverseNameOf4 } from './names.js';
-
-export interface ZonePort {
-  readonly port: number;
-  /** `tcp`, `udp` or `sctp`. */
-  readonly protocol: string;
-}
-
-export interface ZoneEndpoint {
-  /** Plain IPv4 and IPv6 addresses; what is none is left out. */
-  readonly addresses: readonly string[];
-  /** Container name, aliases, Compose service, short id, hostname. */
-  readonly names: readonly string[];
-  /** What PTR and SRV answer with; without it the first of `names` serves. */
-  readonly containerName?: string | undefined;
-  /** A name of the network on the endpoint's host, for NAME.NETWORK of all endpoints. */
-  readonly network?: string | undefined;
-  /** Exposed ports, for SRV. */
-  readonly ports: readonly ZonePort[];
-  /** false: its host is silent. It is answered where no other is. Asked at every query. */
-  readonly alive: boolean;
-}
-
-export interface NamedEndpoint {
-  /** `<container>.<network>` as queries are compared; undefined for an endpoint without any name. */
-  readonly fullName: string | undefined;
-  /** Wire form: 4 bytes each. */
-  readonly ipv4: readonly Uint8Array[];
-  /** Wire form: 16 bytes each. */
-  readonly ipv6: readonly Uint8Array[];
-  readonly ports: readonly ZonePort[];
-  readonly alive: boolean;
-}
+import { IndexedEndpoint, type NamedEndpoint, type ZoneEndpoint } from './named-endpoint.js';
+import { reverseNameOf4, suffixOf } from './names.js';
 
 const NOBODY: readonly NamedEndpoint[] = [];
 
 export class NetworkZone {
   /** By what they were added with. */
-  readonly #endpoints = new Map<object, Indexed>();
+  readonly #endpoints = new Map<object, IndexedEndpoint>();
   /** Without a network's name. */
-  readonly #byName = new Map<string, Indexed[]>();
-  readonly #byReverseName = new Map<string, Indexed[]>();
+  readonly #byName = new Map<string, IndexedEndpoint[]>();
+  readonly #byReverseName = new Map<string, IndexedEndpoint[]>();
   /** `.` and a name that the network has on hosts of its endpoints, with the number of those. */
   readonly #suffixesOfHosts = new Map<string, number>();
   readonly #ownSuffixes: readonly string[];
@@ -75,7 +44,7 @@ export class NetworkZone {
   /** `key` stands for it in `remove`; nothing is done where one with this key is in the zone. */
   add(endpoint: ZoneEndpoint, key: object = endpoint): void {
     if (this.#endpoints.has(key)) return;
-    const indexed = new Indexed(endpoint, this.#fullSuffix);
+    const indexed = new IndexedEndpoint(endpoint, this.#fullSuffix);
     this.#endpoints.set(key, indexed);
     for (const name of indexed.names) put(this.#byName, name, indexed);
     for (const name of indexed.reverseNames) put(this.#byReverseName, name, indexed);
@@ -143,61 +112,13 @@ export class NetworkZone {
   }
 }
 
-/** Large networks have many, of which few are ever asked for: what only an answer needs is made when it is first needed. */
-class Indexed implements NamedEndpoint {
-  readonly names: readonly string[];
-  readonly reverseNames: readonly string[];
-  readonly suffix: string | undefined;
-  #wire: readonly Uint8Array[] | undefined;
-
-  constructor(
-    private readonly endpoint: ZoneEndpoint,
-    private readonly fullSuffix: () => string,
-  ) {
-    const { containerName, network, names, addresses } = endpoint;
-    const all = containerName ? [containerName, ...names] : names;
-    this.names = [...new Set(all.map(nameKey))].filter((name) => name !== '');
-    this.reverseNames = [...new Set(addresses.flatMap((address) => reverseName(address) ?? []))];
-    this.suffix = network === undefined ? undefined : suffixOf(network);
-  }
-
-  get fullName(): string | undefined {
-    return this.names[0] === undefined ? undefined : `${this.names[0]}${this.fullSuffix()}`;
-  }
-
-  get ipv4(): readonly Uint8Array[] {
-    return this.#addresses.filter(({ length }) => length === 4);
-  }
-
-  get ipv6(): readonly Uint8Array[] {
-    return this.#addresses.filter(({ length }) => length === 16);
-  }
-
-  get ports(): readonly ZonePort[] {
-    return this.endpoint.ports;
-  }
-
-  get alive(): boolean {
-    return this.endpoint.alive;
-  }
-
-  get #addresses(): readonly Uint8Array[] {
-    this.#wire ??= this.endpoint.addresses.flatMap((address) => addressBytes(address) ?? []);
-    return this.#wire;
-  }
-}
-
-function suffixOf(network: string): string {
-  return `.${nameKey(network)}`;
-}
-
-function put(index: Map<string, Indexed[]>, key: string, endpoint: Indexed): void {
+function put(index: Map<string, IndexedEndpoint[]>, key: string, endpoint: IndexedEndpoint): void {
   const present = index.get(key);
   if (present) present.push(endpoint);
   else index.set(key, [endpoint]);
 }
 
-function drop(index: Map<string, Indexed[]>, key: string, endpoint: Indexed): void {
+function drop(index: Map<string, IndexedEndpoint[]>, key: string, endpoint: IndexedEndpoint): void {
   const present = index.get(key) ?? [];
   const at = present.indexOf(endpoint);
   if (at >= 0) present.splice(at, 1);

@@ -3,7 +3,8 @@
  * the records that change from then on.
  */
 import type { EndpointRecord } from '../../model/endpoint.js';
-import { NetworkZone, type ZoneEndpoint } from './zone.js';
+import type { ZoneEndpoint } from './named-endpoint.js';
+import { NetworkZone } from './zone.js';
 
 export interface ZoneSources {
   /** The endpoints of a network on all hosts; undefined while they are not known. */

@@ -1,7 +1,7 @@
 /** A zone that is changed with the records that change, against one that is made of all of them. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { NamedEndpoint } from '../../../src/dns/answers/zone.js';
+import type { NamedEndpoint } from '../../../src/dns/answers/named-endpoint.js';
 import { type EndpointChange, type ZoneSources, Zones } from '../../../src/dns/answers/zones.js';
 import type { EndpointRecord } from '../../../src/model/endpoint.js';
 
