@@ -53,6 +53,8 @@ export type Remotes = ReadonlyMap<string, RemoteEndpoint>;
 export interface ForwardingChange {
   readonly added: number;
   readonly removed: number;
+  /** How many are still to be touched, by further calls; meanwhile other work on the network goes on. */
+  readonly left: number;
 }
 
 /** An endpoint of this host, with what is needed to make its interface anew. */
@@ -171,8 +173,9 @@ export interface Dataplane extends AsyncDisposable {
   removeEndpoint(networkId: string, endpointId: string): Promise<void>;
   /**
    * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set
-   * last is remembered, and only the difference is applied. `changed`: no other ids differ from the last call that succeeded,
-   * so that it costs what these need; it is ignored where the kernel's entries are not known for certain.
+   * last is remembered, and only the difference is applied, of a large one the first part: `left` says how many entries are
+   * left for further calls. `changed`: no other ids differ from the last call that succeeded, so that it costs what these need;
+   * it is ignored where the kernel's entries are not known for certain.
    */
   setForwarding(
     networkId: string,
@@ -182,7 +185,8 @@ export interface Dataplane extends AsyncDisposable {
   /**
    * Compares a network with the kernel and repairs what differs from what was last set, and from `endpoints`, which is
    * asked in the midst, when nothing is under way. What hung on an object that was made anew is put back with it and
-   * not listed separately. A network that was not ensured by this process, or is gone, is left alone. Containers
+   * not listed separately. A network that was not ensured by this process, is gone, or has forwarding entries left to be set
+   * is left alone. Containers
    * whose interface was deleted get one again, named, addressed and up as Docker made it. Never rejects for the
    * kernel's sake.
    */

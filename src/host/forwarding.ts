@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { adoptKernelState } from '../agent/forwarding/adoption.js';
+import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
@@ -38,7 +39,7 @@ export async function startForwarding(
 
   const lastKnown = namesLastKnown(foundation.store, hostId);
   let isAdopting = true;
-  const changed = (networkId: string) => zones.changed(networkId);
+  const changed: FollowerParts['changed'] = (networkId, changes) => zones.changed(networkId, changes);
   const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
   started.push(follower);
   zones.connect({
@@ -49,7 +50,6 @@ export async function startForwarding(
     // Once all is adopted, a network that is not followed stays as it is: nothing more will be known of it.
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
-  hosts.onChange(() => zones.hostsChanged());
 
   const specOf = ({ id, vni, multicast, mtu: asked }: NetworkRecord) => ({
     id,

@@ -15,13 +15,14 @@ export function namesLastKnown(store: Store, hostId: string): ZoneSources {
     const entry = recall(keys.network(networkId))?.find(({ key }) => key === keys.network(networkId));
     return entry && findRecord(networkRecord, entry);
   };
-  const alive = recall(keys.aliveHosts())?.map(({ key }) => key);
+  const signsOfLife = recall(keys.aliveHosts());
+  const alive = signsOfLife && new Set(signsOfLife.map(({ key }) => key));
   return {
     endpointsOf: (networkId) =>
       recall(keys.endpointsOf(networkId))?.flatMap((entry) => findRecord(endpointRecord, entry) ?? []),
     nameOf: (networkId) => recallNetwork(networkId)?.name,
     virtualSubnetsOf: (networkId) => virtualSubnetsOf(recallNetwork(networkId)),
-    isAlive: (id) => id === hostId || (alive?.includes(keys.alive(id)) ?? true),
+    isAlive: (id) => id === hostId || (alive?.has(keys.alive(id)) ?? true),
     isCurrent: () => false,
   };
 }

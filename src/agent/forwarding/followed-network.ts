@@ -5,7 +5,7 @@ import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
-import type { View } from '../../replica/view.js';
+import type { View, ViewChanges } from '../../replica/view.js';
 import type { HostsView } from '../hosts/hosts-view.js';
 import { planRemote } from './forwarding-plan.js';
 
@@ -18,14 +18,24 @@ export interface FollowerParts {
   readonly hosts: Pick<HostsView, 'vtepOf' | 'onChange'>;
   readonly hostId: string;
   readonly logger: Logger;
-  /** Called when the endpoints of a network have changed, in the store or because it is not followed any more. */
-  readonly changed: (networkId: string) => void;
+  /**
+   * Called when endpoints of a network have changed in the store: these alone, or, without `changes`, any: the network is
+   * followed for the first time, or not any more.
+   */
+  readonly changed: (networkId: string, changes?: readonly EndpointChange[]) => void;
+}
+
+/** What the view had of an endpoint, the very object, and what it has now. */
+export interface EndpointChange {
+  readonly before: EndpointRecord | undefined;
+  readonly now: EndpointRecord | undefined;
 }
 
 /**
  * Keeps this host's forwarding for one network equal to the store, until it is disposed of. A look computes what this host
- * needs of each endpoint that has changed since the last one; of all of them at the first look, after a failure, and after the
- * network's spec or a host's VTEP has changed.
+ * needs of each endpoint that has changed since the last one, or whose host has another VTEP; of all of them at the first look,
+ * after a failure, and after the network's spec or this host's VTEP has changed. What is much is set in steps: changes that
+ * come meanwhile are taken with the next step.
  */
 export class FollowedNetwork implements AsyncDisposable {
   readonly view: View<EndpointRecord>;
@@ -36,6 +46,8 @@ export class FollowedNetwork implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #forgetHosts: () => void;
   #network: NetworkSpec;
+  /** The view has had a first batch. */
+  #isBegun = false;
   /** The kernel had it when it was last looked at. */
   #isEnsured = false;
   readonly #remotes = new Map<string, RemoteEndpoint>();
@@ -58,21 +70,16 @@ export class FollowedNetwork implements AsyncDisposable {
       onFailure: (error) => this.#logFailure(error),
     });
     this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
-    this.view.onChange((changes) => {
-      parts.changed(network.id);
-      for (const key of changes.keys()) this.#changed?.add(key);
-      this.#sweep.hint();
-    });
-    this.#forgetHosts = parts.hosts.onChange(() => {
-      if ([...this.#vteps].some(([id, vtep]) => parts.hosts.vtepOf(id) !== vtep)) this.#changeAll();
-    });
+    this.view.onChange((changes) => this.#take(changes));
+    this.#forgetHosts = parts.hosts.onChange(() => this.#followHosts());
     void this.view.ready.then(() => this.#sweep.start());
   }
 
   refresh(network = this.#network): void {
     this.#network = network;
     this.#isEnsured = false;
-    this.#changeAll();
+    this.#changed = undefined;
+    this.#sweep.hint();
   }
 
   /** Why the last look failed; undefined when it succeeded. */
@@ -80,10 +87,10 @@ export class FollowedNetwork implements AsyncDisposable {
     return this.#sweep.failure;
   }
 
-  /** As `failure`; where nothing could be looked at, of reading the store. */
+  /** As `failure`; where nothing could be looked at, of reading a key of the endpoints': a list of all may be long. */
   async findFailure(): Promise<unknown> {
     if (this.failure !== undefined || this.view.isReady) return this.failure;
-    return this.#parts.replica.list(keys.endpointsOf(this.#network.id)).then(
+    return this.#parts.replica.get(keys.endpointsOf(this.#network.id)).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -97,28 +104,57 @@ export class FollowedNetwork implements AsyncDisposable {
     await this.view[Symbol.asyncDispose]();
   }
 
-  #changeAll(): void {
-    this.#changed = undefined;
+  #take(changes: ViewChanges<EndpointRecord>): void {
+    const endpoints = [...changes.values()].map(({ before, now }) => ({
+      before: before?.record,
+      now: now?.record,
+    }));
+    this.#parts.changed(this.#network.id, this.#isBegun ? endpoints : undefined);
+    this.#isBegun = true;
+    for (const key of changes.keys()) this.#changed?.add(key);
+    this.#sweep.hint();
+  }
+
+  /** Endpoints of hosts that have another VTEP have changed. This host's own decides which it can send to at all. */
+  #followHosts(): void {
+    const { hosts, hostId } = this.#parts;
+    const moved = new Set([...this.#vteps].flatMap(([id, vtep]) => (hosts.vtepOf(id) === vtep ? [] : [id])));
+    if (moved.size === 0) return;
+    if (moved.has(hostId)) this.#changed = undefined;
+    for (const id of moved) this.#vtepOf(id);
+    for (const { key, record } of this.view.all())
+      if (record && moved.has(record.hostId)) this.#changed?.add(key);
     this.#sweep.hint();
   }
 
   async #look(): Promise<number> {
-    const isFailing = this.failure !== undefined;
+    if (this.failure !== undefined) {
+      this.#isEnsured = false;
+      this.#changed = undefined;
+    }
+    while (!this.#stop.signal.aborted) {
+      if ((await this.#step()) > 0) continue;
+      this.#resolveApplied();
+      break;
+    }
+    return NEVER_MS;
+  }
+
+  /** Resolves to how many entries are left for the next steps. */
+  async #step(): Promise<number> {
     const { dataplane, logger } = this.#parts;
-    const { id } = this.#network;
-    const isEnsured = this.#isEnsured && !isFailing;
-    const changed = isFailing ? undefined : this.#changed;
-    // Before the first await: what is asked for in the meantime is done at the next look.
+    const network = this.#network;
+    const [isEnsured, changed] = [this.#isEnsured, this.#changed];
+    // Before the first await: what is asked for in the meantime is done in the next step, or at the next look.
     this.#isEnsured = true;
     this.#changed = new Set();
     // Of a host without endpoints nothing is to be compared any more.
     if (!changed) this.#vteps.clear();
     for (const key of changed ?? this.#allKeys()) this.#planAnew(key);
-    if (!isEnsured) await dataplane.ensureNetwork(this.#network);
-    const change = await dataplane.setForwarding(id, this.#remotes, changed);
-    if (change.added + change.removed > 0) logger.debug('forwarding set', { network: id, ...change });
-    this.#resolveApplied();
-    return NEVER_MS;
+    if (!isEnsured) await dataplane.ensureNetwork(network);
+    const change = await dataplane.setForwarding(network.id, this.#remotes, changed);
+    if (change.added + change.removed > 0) logger.debug('forwarding set', { network: network.id, ...change });
+    return change.left;
   }
 
   #allKeys(): string[] {

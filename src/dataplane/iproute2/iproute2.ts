@@ -218,9 +218,13 @@ function parseJson<T>(command: string, stdout: string, schema: z.ZodType<T[]>): 
   try {
     // Some versions print nothing when there is nothing to show, and {} for what a filter hides.
     const entries: unknown[] = JSON.parse(stdout.trim() === '' ? '[]' : stdout);
-    return schema.parse(entries.filter((entry) => JSON.stringify(entry) !== '{}'));
+    return schema.parse(entries.filter((entry) => !isEmptyObject(entry)));
   } catch (error: unknown) {
     const message = `"${command}" printed what this version of xnet cannot read; is iproute2 5.0 or later?`;
     throw new XnetError('UNSUPPORTED', message, { command }, { cause: error });
   }
+}
+
+function isEmptyObject(entry: unknown): boolean {
+  return typeof entry === 'object' && entry !== null && Object.keys(entry).length === 0;
 }

@@ -2,8 +2,8 @@
 const ECHO_MS = 100;
 
 interface Work {
-  /** Of iproute2's batch; undefined: anything may be done. */
-  readonly lines: readonly string[] | undefined;
+  /** Undefined: anything may be done. */
+  readonly lines: BatchLines | undefined;
   endedAt?: number;
 }
 
@@ -24,7 +24,7 @@ export class OwnWork {
   async run<T>(namespace: string, work: () => Promise<T>, lines?: readonly string[]): Promise<T> {
     const works = this.#works.get(namespace) ?? new Set();
     this.#works.set(namespace, works);
-    const entry: Work = { lines };
+    const entry: Work = { lines: lines && new BatchLines(lines) };
     works.add(entry);
     try {
       return await work();
@@ -41,8 +41,7 @@ export class OwnWork {
   isOwn(namespace: string, event = ''): boolean {
     this.#forgetOld();
     const works = [...(this.#works.get(namespace) ?? [])];
-    const isNamedBy = findMention(event);
-    return works.some(({ lines }) => !lines || !isNamedBy || lines.some(isNamedBy));
+    return works.some(({ lines }) => lines?.mayCause(event) ?? true);
   }
 
   #forgetOld(): void {
@@ -54,16 +53,38 @@ export class OwnWork {
   }
 }
 
-/** Whether a line of a batch does what the event reports; undefined for an event that names nothing. */
-function findMention(event: string): ((line: string) => boolean) | undefined {
-  const [, address, mac] = ENTRY.exec(event) ?? [];
-  // Of a forwarding entry the address is the other host's, which many lines name.
-  if (address !== undefined && mac !== undefined)
-    return (line) => names(line, mac) || (line.startsWith('neigh ') && names(line, address));
-  const device = GONE_DEVICE.exec(event)?.[1];
-  return device === undefined ? undefined : (line) => names(line, device);
+/** The lines of one batch. They may be thousands, with as many events: they are taken apart once, at the first event. */
+class BatchLines {
+  #named: Named | undefined;
+
+  constructor(private readonly lines: readonly string[]) {}
+
+  /** False for an event of an entry or a device that no line names. */
+  mayCause(event: string): boolean {
+    this.#named ??= namedIn(this.lines);
+    const { words, ofNeighbours } = this.#named;
+    const [, address, mac] = ENTRY.exec(event) ?? [];
+    // Of a forwarding entry the address is the other host's, which many lines name.
+    if (address !== undefined && mac !== undefined) return words.has(mac) || ofNeighbours.has(address);
+    const device = GONE_DEVICE.exec(event)?.[1];
+    return device === undefined || words.has(device);
+  }
 }
 
-function names(line: string, word: string): boolean {
-  return line.split(' ').includes(word);
+interface Named {
+  readonly words: ReadonlySet<string>;
+  /** Of lines that are of neighbours. */
+  readonly ofNeighbours: ReadonlySet<string>;
+}
+
+function namedIn(lines: readonly string[]): Named {
+  const [words, ofNeighbours] = [new Set<string>(), new Set<string>()];
+  for (const line of lines) {
+    const isOfNeighbour = line.startsWith('neigh ');
+    for (const word of line.split(' ')) {
+      words.add(word);
+      if (isOfNeighbour) ofNeighbours.add(word);
+    }
+  }
+  return { words, ofNeighbours };
 }

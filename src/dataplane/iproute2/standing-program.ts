@@ -14,6 +14,9 @@ interface Run {
 
 /** No command of iproute2: its complaint marks the end of a run. It comes as soon as the lines before are done. */
 const MARK = 'xnet';
+const FAILED = 'Command failed -:';
+/** FAILED, the number of a line, and the end of the line. */
+const MOST_OF_MARK = FAILED.length + 12;
 const COMPLAINT = new RegExp(`^Object "${MARK}" is unknown.*\\n`, 'm');
 
 /**
@@ -29,6 +32,8 @@ export class StandingProgram {
   readonly #child;
   readonly #runs: Run[] = [];
   #printed = '';
+  /** As much of its end as may be part of a mark. */
+  #tail = '';
   #lines = 0;
   #ended = false;
 
@@ -79,8 +84,12 @@ export class StandingProgram {
 
   #read(text: string): void {
     this.#printed += text;
+    // A long list comes in many parts: the whole is searched when an end may be in it, not at each of them.
+    const recent = this.#tail + text;
+    this.#tail = recent.slice(-MOST_OF_MARK);
+    if (!recent.includes(FAILED)) return;
     for (let run = this.#runs[0]; run; run = this.#runs[0]) {
-      const mark = `Command failed -:${run.end}\n`;
+      const mark = `${FAILED}${run.end}\n`;
       const at = this.#printed.indexOf(mark);
       if (at < 0) return;
       const printed = this.#printed.slice(0, at).replace(COMPLAINT, '');

@@ -1,4 +1,4 @@
-import { type Change, isExtra, linesOf, repairsOf } from '../changes.js';
+import { type Change, linesOf, repairsOf } from '../changes.js';
 import type {
   EndpointSpec,
   ForwardingChange,
@@ -8,19 +8,17 @@ import type {
   Remotes,
   Repair,
 } from '../dataplane.js';
-import { applyForwarding, isOfVanishedPort } from '../forwarding/apply-forwarding.js';
-import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
-import type { ForwardingState } from '../forwarding/forwarding-state.js';
+import { isOfVanishedPort } from '../forwarding/apply-forwarding.js';
 import { GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
-import { hasIpv6 } from '../kernel/kernel-support.js';
 import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
 import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Link } from './links.js';
 import type { NetworkMode, Tunnel } from './mode.js';
+import { NetworkForwarding } from './network-forwarding.js';
 import { NetworkNamespace } from './network-namespace.js';
 
 /** What the networks of a host have in common. */
@@ -43,16 +41,14 @@ export class LinuxNetwork {
   #spec: NetworkSpec | undefined;
   /** MAC -> port of the endpoints that are attached. */
   #ports = new Map<string, string>();
-  /** What was asked for last, whether the kernel has it or not. */
-  #wanted: DesiredForwarding | undefined;
-  /** The kernel has what is wanted. False: it has to be observed. */
-  #isForwarding = false;
+  readonly #forwarding: NetworkForwarding;
 
   constructor(
     id: string,
     private readonly host: LinuxHost,
   ) {
     this.#namespace = new NetworkNamespace(id, host.iproute2);
+    this.#forwarding = new NetworkForwarding(this.#namespace.name, host);
   }
 
   isLike({ vni, mtu, multicast }: NetworkSpec): boolean {
@@ -75,7 +71,7 @@ export class LinuxNetwork {
     await this.host.ownWork.run(this.#namespace.name, work);
     // What hung on a device that had to be made again hangs there no more.
     if (changes.length > 0 || !isKnown) this.#forget();
-    if (!links || !isKnown) this.#wanted = undefined;
+    if (!links || !isKnown) this.#forwarding.reset();
     this.#spec = spec;
   }
 
@@ -98,36 +94,8 @@ export class LinuxNetwork {
   }
 
   /** As Dataplane.setForwarding. */
-  async setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
-    const applied = this.#isForwarding ? this.#wanted : undefined;
-    if (applied && changed) {
-      const { before, after } = applied.change(remotes, changed);
-      return this.#applyForwarding(this.#withPorts(before), after);
-    }
-    const wanted = this.host.mode.forwarding.desired((await this.host.tunnel()).vtep, await hasIpv6());
-    wanted.change(remotes, remotes.keys());
-    this.#wanted = wanted;
-    const before = applied ? this.#withPorts(applied.state) : await this.#observeForwarding();
-    return this.#applyForwarding(before, wanted.state);
-  }
-
-  async #applyForwarding(before: ForwardingState, after: ForwardingState): Promise<ForwardingChange> {
-    const changes = this.host.mode.forwarding.diff(before, { ...after, ports: before.ports });
-    this.#isForwarding = false;
-    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
-    this.#isForwarding = true;
-    const removed = changes.filter(isExtra).length;
-    return { added: changes.length - removed, removed };
-  }
-
-  /** With the ports to which its MACs go back when no other host has them any more. */
-  #withPorts(state: ForwardingState): ForwardingState {
-    const ports = new Map<string, string>();
-    for (const mac of state.remotes.keys()) {
-      const port = this.#ports.get(mac);
-      if (port !== undefined) ports.set(mac, port);
-    }
-    return { ...state, ports };
+  setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
+    return this.#forwarding.set(remotes, this.#ports, changed);
   }
 
   /** As SandboxNames.learn, beside other work. */
@@ -135,10 +103,10 @@ export class LinuxNetwork {
     return this.#spec ? this.#sandboxNames.learn(endpoints) : false;
   }
 
-  /** As Dataplane.repairNetwork; what was not ensured is left alone. */
+  /** As Dataplane.repairNetwork; what was not ensured, or is still being filled, is left alone. */
   async repair(endpoints: readonly LocalEndpoint[]): Promise<NetworkCheck> {
     const network = this.#spec;
-    if (!network) return { repairs: [], strangers: [] };
+    if (!network || this.#forwarding.isIncomplete) return { repairs: [], strangers: [] };
     const attached = this.#ports;
     // Until all is done, nothing is known for certain.
     this.#forget();
@@ -147,7 +115,7 @@ export class LinuxNetwork {
     try {
       const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
       this.#ports = new Map(ports);
-      this.#isForwarding = this.#wanted !== undefined;
+      this.#forwarding.confirm();
       return { repairs, strangers };
     } catch (failure: unknown) {
       return { repairs, strangers: [], failure };
@@ -162,7 +130,7 @@ export class LinuxNetwork {
     note: (changes: readonly Change[]) => void,
   ): Promise<Pick<PortsDiff, 'strangers' | 'ports'>> {
     const links = await this.#namespace.findLinks();
-    const entries = links && (await this.#observeForwarding());
+    const entries = links && (await this.#forwarding.observe());
 
     const devices = await this.#repairDevices(network, links);
     note(devices);
@@ -175,8 +143,8 @@ export class LinuxNetwork {
     const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
 
     const isUntouched = devices.length + diff.altered.length + again.size === 0;
-    const observed = isUntouched && entries ? entries : await this.#observeForwarding();
-    const forwarding = await this.#repairForwarding(observed, ports);
+    const observed = isUntouched && entries ? entries : await this.#forwarding.observe();
+    const forwarding = await this.#forwarding.repair(observed, ports);
     if (isUntouched) note(forwarding);
     return { strangers: diff.strangers, ports };
   }
@@ -206,23 +174,9 @@ export class LinuxNetwork {
     return again;
   }
 
-  /** What was never set somebody else is about to set. Entries that lead to ports of strangers are left to them. */
-  async #repairForwarding(observed: ForwardingState, ports: ReadonlyMap<string, string>): Promise<Change[]> {
-    const own = new Set(ports.values());
-    const left = [...observed.ports].filter(([, port]) => !own.has(port));
-    const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...left, ...ports]) };
-    const changes = this.host.mode.forwarding.diff(observed, desired);
-    await applyForwarding(this.host.iproute2, this.#namespace.name, changes);
-    return changes;
-  }
-
-  #observeForwarding(): Promise<ForwardingState> {
-    return this.host.mode.forwarding.observe(this.#namespace.name);
-  }
-
   #forget(): void {
     this.#ports = new Map();
-    this.#isForwarding = false;
+    this.#forwarding.doubt();
   }
 }
 

@@ -2,11 +2,12 @@
  * What a query is answered with: names and addresses of the networks that the asking container is in, from the
  * endpoints of every host. Pure. Everything else is not ours and is passed on as it came.
  */
+
+import type { NamedEndpoint } from './named-endpoint.js';
 import { parseQuery, type Query } from './query.js';
 import { type DnsAnswers, type DnsRecord, formatResponse } from './response.js';
 import { type Found, findByName, findByReverseName, type PossibleScopes, type Scopes } from './scope.js';
 import { MOST_TCP_BYTES, nameBytes, TYPE } from './wire.js';
-import type { NamedEndpoint } from './zone.js';
 
 export type Transport = 'udp' | 'tcp';
 
@@ -41,7 +42,7 @@ export function answerQuery(
 interface LookUp {
   find(scopes: Scopes): Found;
   /** Undefined: that was not what was asked for. */
-  toAnswers(endpoints: readonly NamedEndpoint[]): DnsAnswers | undefined;
+  toAnswers(endpoints: Iterable<NamedEndpoint>): DnsAnswers | undefined;
 }
 
 function lookUpsOf({ name, type }: Query): LookUp[] {
@@ -82,37 +83,34 @@ function findInAll({ each, isOpen }: PossibleScopes, find: LookUp['find']): Foun
   return isOpen && found !== undefined ? 'wait' : found;
 }
 
-function liveShuffled(found: readonly NamedEndpoint[], random: () => number): readonly NamedEndpoint[] {
-  if (found.length < 2) return found;
-  const live = found.filter(({ alive }) => alive);
-  return shuffled(live.length > 0 ? live : found, random);
+/** Drawn one by one: of the thousands that a name may have, an answer needs as many as fit. */
+function* liveShuffled(found: readonly NamedEndpoint[], random: () => number): Iterable<NamedEndpoint> {
+  const isAnyAlive = found.some(({ alive }) => alive);
+  for (const endpoint of shuffled(found, random)) if (endpoint.alive || !isAnyAlive) yield endpoint;
 }
 
 /** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const result = [...items];
-  for (let last = result.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [result[last], result[other]] = [result[other] as T, result[last] as T];
+function* shuffled<T>(items: readonly T[], random: () => number): Iterable<T> {
+  const left = [...items];
+  for (let first = 0; first < left.length; first++) {
+    const other = left.length - 1 - Math.floor(random() * (left.length - first));
+    const drawn = left[other] as T;
+    left[other] = left[first] as T;
+    yield drawn;
   }
-  return result;
 }
 
-function addresses(endpoints: readonly NamedEndpoint[], type: number, owner?: string): DnsRecord[] {
-  const records: DnsRecord[] = [];
-  const add = (family: number, contents: readonly Uint8Array[]) => {
-    if (type !== family && type !== TYPE.ANY) return;
-    for (const content of contents) records.push({ owner, type: family, content });
-  };
+function* addresses(endpoints: Iterable<NamedEndpoint>, type: number, owner?: string): Iterable<DnsRecord> {
   for (const { ipv4, ipv6 } of endpoints) {
-    add(TYPE.A, ipv4);
-    add(TYPE.AAAA, ipv6);
+    if (type === TYPE.A || type === TYPE.ANY)
+      for (const content of ipv4) yield { owner, type: TYPE.A, content };
+    if (type === TYPE.AAAA || type === TYPE.ANY)
+      for (const content of ipv6) yield { owner, type: TYPE.AAAA, content };
   }
-  return records;
 }
 
-function pointers(endpoints: readonly NamedEndpoint[]): DnsRecord[] {
-  return endpoints.flatMap(({ fullName }) => {
+function pointers(endpoints: Iterable<NamedEndpoint>): DnsRecord[] {
+  return [...endpoints].flatMap(({ fullName }) => {
     const content = fullName === undefined ? undefined : nameBytes(fullName);
     return content ? [{ type: TYPE.PTR, content }] : [];
   });
@@ -132,7 +130,7 @@ function parseService(text: string): ServiceName | undefined {
   return Number(port) < 65_536 ? { port: Number(port), protocol, name } : undefined;
 }
 
-function services(endpoints: readonly NamedEndpoint[], { port, protocol }: ServiceName): DnsAnswers {
+function services(endpoints: Iterable<NamedEndpoint>, { port, protocol }: ServiceName): DnsAnswers {
   const answers: DnsRecord[] = [];
   const additionals: DnsRecord[] = [];
   const targets = new Set<string>();

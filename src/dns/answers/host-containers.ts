@@ -6,6 +6,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { DockerContainer, InspectedContainer, InspectedEndpoint } from '../../docker/engine.js';
 import type { ZoneOf } from '../collaborators.js';
+import type { ZoneEndpoint } from './named-endpoint.js';
 import {
   compareNetworks,
   type Links,
@@ -15,7 +16,7 @@ import {
   type Scope,
   type Scopes,
 } from './scope.js';
-import { NetworkZone, type ZoneEndpoint } from './zone.js';
+import { NetworkZone } from './zone.js';
 
 /** A container, running or not. */
 export type HostContainer = Pick<

@@ -1,4 +1,6 @@
 /** Queries: reading a client's, no further than our answers need it, and making our own to Docker's resolver. */
+
+import { foldCase } from './names.js';
 import {
   CLASS_IN,
   type Edns,
@@ -10,7 +12,6 @@ import {
   readQuestion,
   TYPE,
 } from './wire.js';
-import { foldCase } from './zone.js';
 
 /** The least a client takes over UDP (RFC 1035), and the most we make use of. */
 const LEAST_UDP_BYTES = 512;

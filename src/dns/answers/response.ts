@@ -30,7 +30,8 @@ export interface DnsRecord {
 }
 
 export interface DnsAnswers {
-  readonly answers: readonly DnsRecord[];
+  /** Taken until one does not fit. */
+  readonly answers: Iterable<DnsRecord>;
   /** Left out, without TC, where they do not fit. */
   readonly additionals?: readonly DnsRecord[];
 }
@@ -50,9 +51,8 @@ export function formatResponse(
   const fixed = HEADER_BYTES + question.length;
   const room = limit - fixed - (edns ? OPT_BYTES : 0);
   const records: Buffer[] = [];
-  const left = addFitting(records, answers, room);
+  const { left, isTruncated } = addFitting(records, answers, room);
   const answered = records.length;
-  const isTruncated = answered < answers.length;
   if (!isTruncated) addFitting(records, additionals, left);
   const added = records.length - answered;
   if (edns) records.push(optRecord({ udpBytes: OUR_UDP_BYTES, dnssecOk: edns.dnssecOk }));
@@ -74,15 +74,19 @@ export function formatFailure(packet: Buffer): Buffer {
 }
 
 /** In wire form, from the first record until one does not fit. Returns the room that is left. */
-function addFitting(to: Buffer[], records: readonly DnsRecord[], room: number): number {
+function addFitting(
+  to: Buffer[],
+  records: Iterable<DnsRecord>,
+  room: number,
+): { readonly left: number; readonly isTruncated: boolean } {
   let left = room;
   for (const record of records) {
     const bytes = recordBytes(record);
-    if (bytes.length > left) break;
+    if (bytes.length > left) return { left, isTruncated: true };
     to.push(bytes);
     left -= bytes.length;
   }
-  return left;
+  return { left, isTruncated: false };
 }
 
 /** A pointer to the question's name, which follows the header. */

@@ -1,5 +1,8 @@
 /** The networks of one container as places to look a name up, in the order in which they are asked. Pure. */
-import { type NamedEndpoint, type NetworkZone, nameKey } from './zone.js';
+
+import type { NamedEndpoint } from './named-endpoint.js';
+import { nameKey } from './names.js';
+import type { NetworkZone } from './zone.js';
 
 /** What `--link NAME:ALIAS` gives a container in one network: ALIAS is NAME, for it alone. */
 export interface Link {

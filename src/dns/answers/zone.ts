@@ -1,75 +1,84 @@
 /**
- * What is known of the names of one network, indexed so that a query costs a map look-up. A zone is never
- * changed: when the network's records change, another is built and takes its place.
+ * What is known of the names of one network, indexed so that a query costs a few map look-ups, and one endpoint that comes or
+ * goes costs its own names, however many others there are.
  */
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
+import { IndexedEndpoint, type NamedEndpoint, type ZoneEndpoint } from './named-endpoint.js';
+import { reverseNameOf4, suffixOf } from './names.js';
 
-export interface ZonePort {
-  readonly port: number;
-  /** `tcp`, `udp` or `sctp`. */
-  readonly protocol: string;
-}
-
-export interface ZoneEndpoint {
-  /** Plain IPv4 and IPv6 addresses; what is none is left out. */
-  readonly addresses: readonly string[];
-  /** Container name, aliases, Compose service, short id, hostname. */
-  readonly names: readonly string[];
-  /** What PTR and SRV answer with; without it the first of `names` serves. */
-  readonly containerName?: string | undefined;
-  /** Exposed ports, for SRV. */
-  readonly ports: readonly ZonePort[];
-  /** false: its host is silent. It is answered where no other is. */
-  readonly alive: boolean;
-}
-
-export interface NamedEndpoint {
-  /** `<container>.<network>` as queries are compared; undefined for an endpoint without any name. */
-  readonly fullName: string | undefined;
-  /** Wire form: 4 bytes each. */
-  readonly ipv4: readonly Uint8Array[];
-  /** Wire form: 16 bytes each. */
-  readonly ipv6: readonly Uint8Array[];
-  readonly ports: readonly ZonePort[];
-  readonly alive: boolean;
-}
+const NOBODY: readonly NamedEndpoint[] = [];
 
 export class NetworkZone {
-  private constructor(
-    private readonly byName: ReadonlyMap<string, readonly NamedEndpoint[]>,
-    private readonly byReverseName: ReadonlyMap<string, readonly NamedEndpoint[]>,
-    private readonly virtualSubnets: readonly Prefix[],
-  ) {}
+  /** By what they were added with. */
+  readonly #endpoints = new Map<object, IndexedEndpoint>();
+  /** Without a network's name. */
+  readonly #byName = new Map<string, IndexedEndpoint[]>();
+  readonly #byReverseName = new Map<string, IndexedEndpoint[]>();
+  /** `.` and a name that the network has on hosts of its endpoints, with the number of those. */
+  readonly #suffixesOfHosts = new Map<string, number>();
+  readonly #ownSuffixes: readonly string[];
+  readonly #virtualSubnets: readonly Prefix[];
+  /** Those who have a name in more than one way: the same array until something changes. */
+  readonly #merged = new Map<string, readonly NamedEndpoint[]>();
 
-  /** Each name also stands with `.network` for every one of `networkNames`; the first is that of full names. */
+  /** Of several names on hosts, always the same. */
+  readonly #fullSuffix = () => this.#ownSuffixes[0] ?? [...this.#suffixesOfHosts.keys()].sort()[0] ?? '';
+
+  private constructor(networkNames: readonly string[], virtualSubnets: readonly string[]) {
+    this.#ownSuffixes = networkNames.map(suffixOf);
+    this.#virtualSubnets = virtualSubnets.map(Prefix.parse);
+  }
+
+  /** Each name also stands with `.network` for every one of `networkNames` and of the endpoints' networks; the first is that of full names. */
   static build(
     networkNames: readonly string[],
     endpoints: Iterable<ZoneEndpoint>,
     virtualSubnets: readonly string[] = [],
   ): NetworkZone {
-    const byName = new Map<string, NamedEndpoint[]>();
-    const byReverseName = new Map<string, NamedEndpoint[]>();
-    const suffixes = networkNames.map((name) => `.${nameKey(name)}`);
-    for (const endpoint of endpoints) {
-      const addresses = endpoint.addresses.flatMap(parsedAddress);
-      const named = namedEndpoint(endpoint, addresses, suffixes[0] ?? '');
-      for (const name of namesOf(endpoint)) {
-        for (const suffix of ['', ...suffixes]) add(byName, `${name}${suffix}`, named);
-      }
-      for (const address of addresses) add(byReverseName, reverseName(address), named);
-    }
-    return new NetworkZone(byName, byReverseName, virtualSubnets.map(Prefix.parse));
+    const zone = new NetworkZone(networkNames, virtualSubnets);
+    for (const endpoint of endpoints) zone.add(endpoint);
+    return zone;
   }
 
-  /** Endpoints with this name, given as `nameKey` makes it; none for a name that is not known. */
+  /** `key` stands for it in `remove`; nothing is done where one with this key is in the zone. */
+  add(endpoint: ZoneEndpoint, key: object = endpoint): void {
+    if (this.#endpoints.has(key)) return;
+    const indexed = new IndexedEndpoint(endpoint, this.#fullSuffix);
+    this.#endpoints.set(key, indexed);
+    for (const name of indexed.names) put(this.#byName, name, indexed);
+    for (const name of indexed.reverseNames) put(this.#byReverseName, name, indexed);
+    this.#count(indexed.suffix, 1);
+    this.#merged.clear();
+  }
+
+  /** Returns false where none was added with this key. */
+  remove(key: object): boolean {
+    const indexed = this.#endpoints.get(key);
+    if (!indexed) return false;
+    this.#endpoints.delete(key);
+    for (const name of indexed.names) drop(this.#byName, name, indexed);
+    for (const name of indexed.reverseNames) drop(this.#byReverseName, name, indexed);
+    this.#count(indexed.suffix, -1);
+    this.#merged.clear();
+    return true;
+  }
+
+  /** Endpoints with this name, given as `nameKey` makes it; none for a name that is not known. The same array until something changes. */
   find(name: string): readonly NamedEndpoint[] {
-    return this.byName.get(name) ?? [];
+    const [first = NOBODY, ...others] = [name, ...this.#withoutNetwork(name)].flatMap((each) => {
+      const found = this.#byName.get(each);
+      return found ? [found] : [];
+    });
+    if (others.length === 0) return first;
+    const merged = this.#merged.get(name) ?? [...new Set([first, ...others].flat())];
+    this.#merged.set(name, merged);
+    return merged;
   }
 
   /** Endpoints with the address of this name below in-addr.arpa or ip6.arpa. */
   findByReverseName(name: string): readonly NamedEndpoint[] {
-    return this.byReverseName.get(name) ?? [];
+    return this.#byReverseName.get(name) ?? NOBODY;
   }
 
   /** Endpoints with this IPv4 address, in wire form. */
@@ -78,80 +87,40 @@ export class NetworkZone {
   }
 
   get hasVirtual(): boolean {
-    return this.virtualSubnets.length > 0;
+    return this.#virtualSubnets.length > 0;
   }
 
   /** Whether this IPv4 address, in wire form, may be a virtual one of swarm's: it is one where no endpoint has it. */
   mayBeVirtual(address: Uint8Array): boolean {
     const value = BigInt(Buffer.from(address).readUInt32BE());
-    return this.virtualSubnets.some(
+    return this.#virtualSubnets.some(
       (subnet) => subnet.family === 4 && subnet.contains(IpAddress.of(4, value)),
     );
   }
-}
 
-/**
- * The form in which names are compared: a character a byte of its UTF-8 text, as it comes in a query, with
- * ASCII's upper case folded (RFC 4343) and nothing else.
- */
-export function nameKey(name: string): string {
-  return foldCase(Buffer.from(name, 'utf8').toString('latin1').replace(/\.$/, ''));
-}
+  /** The name without each of the network's names that it ends with. */
+  *#withoutNetwork(name: string): Iterable<string> {
+    for (const suffix of new Set([...this.#ownSuffixes, ...this.#suffixesOfHosts.keys()]))
+      if (name.endsWith(suffix)) yield name.slice(0, -suffix.length);
+  }
 
-export function foldCase(bytes: string): string {
-  return /[A-Z]/.test(bytes) ? bytes.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : bytes;
-}
-
-function namesOf(endpoint: ZoneEndpoint): Set<string> {
-  const names = endpoint.containerName ? [endpoint.containerName, ...endpoint.names] : endpoint.names;
-  return new Set(names.map(nameKey).filter((name) => name !== ''));
-}
-
-function namedEndpoint(
-  endpoint: ZoneEndpoint,
-  addresses: readonly IpAddress[],
-  suffix: string,
-): NamedEndpoint {
-  const [first] = namesOf(endpoint);
-  const wire = (family: 4 | 6) =>
-    addresses.filter((address) => address.family === family).map((address) => addressBytes(address));
-  return {
-    fullName: first === undefined ? undefined : `${first}${suffix}`,
-    ipv4: wire(4),
-    ipv6: wire(6),
-    ports: endpoint.ports,
-    alive: endpoint.alive,
-  };
-}
-
-function parsedAddress(text: string): IpAddress[] {
-  try {
-    return [IpAddress.parse(text)];
-  } catch {
-    // Another host's record; the rest of the zone is right.
-    return [];
+  #count(suffix: string | undefined, more: number): void {
+    if (suffix === undefined) return;
+    const count = (this.#suffixesOfHosts.get(suffix) ?? 0) + more;
+    if (count > 0) this.#suffixesOfHosts.set(suffix, count);
+    else this.#suffixesOfHosts.delete(suffix);
   }
 }
 
-function hexDigits(address: IpAddress): string {
-  return address.value.toString(16).padStart(address.family === 4 ? 8 : 32, '0');
-}
-
-function addressBytes(address: IpAddress): Uint8Array {
-  return Uint8Array.from(Buffer.from(hexDigits(address), 'hex'));
-}
-
-function reverseName(address: IpAddress): string {
-  if (address.family === 4) return reverseNameOf4(addressBytes(address));
-  return `${[...hexDigits(address)].reverse().join('.')}.ip6.arpa`;
-}
-
-function reverseNameOf4(bytes: Uint8Array): string {
-  return `${[...bytes].reverse().join('.')}.in-addr.arpa`;
-}
-
-function add(index: Map<string, NamedEndpoint[]>, key: string, endpoint: NamedEndpoint): void {
+function put(index: Map<string, IndexedEndpoint[]>, key: string, endpoint: IndexedEndpoint): void {
   const present = index.get(key);
-  if (!present) index.set(key, [endpoint]);
-  else if (!present.includes(endpoint)) present.push(endpoint);
+  if (present) present.push(endpoint);
+  else index.set(key, [endpoint]);
+}
+
+function drop(index: Map<string, IndexedEndpoint[]>, key: string, endpoint: IndexedEndpoint): void {
+  const present = index.get(key) ?? [];
+  const at = present.indexOf(endpoint);
+  if (at >= 0) present.splice(at, 1);
+  if (present.length === 0) index.delete(key);
 }

@@ -1,6 +1,10 @@
-/** The zones of the networks that this host follows, made from their endpoints' records when first asked for. */
+/**
+ * The zones of the networks that this host follows: made from their endpoints' records when first asked for, and changed with
+ * the records that change from then on.
+ */
 import type { EndpointRecord } from '../../model/endpoint.js';
-import { NetworkZone, type ZoneEndpoint } from './zone.js';
+import type { ZoneEndpoint } from './named-endpoint.js';
+import { NetworkZone } from './zone.js';
 
 export interface ZoneSources {
   /** The endpoints of a network on all hosts; undefined while they are not known. */
@@ -15,8 +19,20 @@ export interface ZoneSources {
   readonly isCurrent: (networkId: string) => boolean;
 }
 
+/** What `endpointsOf` had of one endpoint, the very object, and what it has now. */
+export interface EndpointChange {
+  readonly before: EndpointRecord | undefined;
+  readonly now: EndpointRecord | undefined;
+}
+
+interface MadeZone {
+  readonly zone: NetworkZone;
+  /** The network's name and virtual subnets, of which it was made. */
+  readonly network: string;
+}
+
 export class Zones {
-  readonly #zones = new Map<string, NetworkZone>();
+  readonly #zones = new Map<string, MadeZone>();
   #sources: ZoneSources;
 
   constructor(sources: ZoneSources) {
@@ -29,14 +45,18 @@ export class Zones {
     this.#zones.clear();
   }
 
-  /** As it is now. Costs a map look-up, but for the first time after a change. */
+  /** As it is now. Costs a few map look-ups, but for the first time. */
   find(networkId: string): NetworkZone | undefined {
+    const { nameOf, virtualSubnetsOf, endpointsOf, isAlive } = this.#sources;
+    const [name, subnets] = [nameOf(networkId), virtualSubnetsOf(networkId)];
+    const network = [name, ...subnets].join(' ');
     const known = this.#zones.get(networkId);
-    if (known) return known;
-    const endpoints = this.#sources.endpointsOf(networkId);
-    if (!endpoints) return undefined;
-    const zone = buildZone(this.#sources, networkId, endpoints);
-    this.#zones.set(networkId, zone);
+    if (known?.network === network) return known.zone;
+    const records = endpointsOf(networkId);
+    if (!records) return undefined;
+    const zone = NetworkZone.build(name === undefined ? [] : [name], [], subnets);
+    for (const record of records) zone.add(new RecordedEndpoint(record, isAlive), record);
+    this.#zones.set(networkId, { zone, network });
     return zone;
   }
 
@@ -45,36 +65,52 @@ export class Zones {
     return this.#sources.isCurrent(networkId);
   }
 
-  /** The records of the network have changed. */
-  changed(networkId: string): void {
+  /** Records of the network have changed: these alone, or, without `changes`, any. */
+  changed(networkId: string, changes?: Iterable<EndpointChange>): void {
+    const zone = this.#zones.get(networkId)?.zone;
+    if (!zone || (changes && this.#follow(zone, changes))) return;
     this.#zones.delete(networkId);
   }
 
-  /** Hosts have come, gone or fallen silent. */
-  hostsChanged(): void {
-    this.#zones.clear();
+  /** Returns false where the zone was not made of these records. */
+  #follow(zone: NetworkZone, changes: Iterable<EndpointChange>): boolean {
+    for (const { before, now } of changes) {
+      if (before && !zone.remove(before)) return false;
+      if (now) zone.add(new RecordedEndpoint(now, this.#sources.isAlive), now);
+    }
+    return true;
   }
 }
 
-function buildZone(
-  { nameOf, virtualSubnetsOf, isAlive }: ZoneSources,
-  networkId: string,
-  endpoints: readonly EndpointRecord[],
-): NetworkZone {
-  const name = nameOf(networkId);
-  // Where a Docker network has another name than the cluster's, its containers may use that as well.
-  const dockerNames = endpoints.flatMap(({ names }) => names?.network ?? []);
-  const networkNames = [...new Set([...(name === undefined ? [] : [name]), ...dockerNames])];
-  const zoneEndpoints = endpoints.map((endpoint) => zoneEndpoint(endpoint, isAlive(endpoint.hostId)));
-  return NetworkZone.build(networkNames, zoneEndpoints, virtualSubnetsOf(networkId));
-}
+/** A record as a zone has it. */
+class RecordedEndpoint implements ZoneEndpoint {
+  constructor(
+    private readonly record: EndpointRecord,
+    private readonly isAlive: ZoneSources['isAlive'],
+  ) {}
 
-function zoneEndpoint({ addresses, names }: EndpointRecord, alive: boolean): ZoneEndpoint {
-  return {
-    addresses,
-    names: names?.names ?? [],
-    containerName: names?.container,
-    ports: names?.ports ?? [],
-    alive,
-  };
+  get addresses() {
+    return this.record.addresses;
+  }
+
+  get names() {
+    return this.record.names?.names ?? [];
+  }
+
+  get containerName() {
+    return this.record.names?.container;
+  }
+
+  /** Where a Docker network has another name than the cluster's, its containers may use that as well. */
+  get network() {
+    return this.record.names?.network;
+  }
+
+  get ports() {
+    return this.record.names?.ports ?? [];
+  }
+
+  get alive() {
+    return this.isAlive(this.record.hostId);
+  }
 }

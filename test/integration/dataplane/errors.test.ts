@@ -128,7 +128,7 @@ test('a value that is no MAC or address changes nothing', async () => {
     });
   }
   const change = await host.dataplane.setForwarding(network.id, new Map());
-  expect(change).toEqual({ added: 0, removed: 0 });
+  expect(change).toEqual({ added: 0, removed: 0, left: 0 });
 });
 
 describe('what the kernel refuses of a change of forwarding', () => {

@@ -1,8 +1,9 @@
 /** DNS messages made and read by another codec than ours. */
 import dnsPacket, { type Answer, type DecodedPacket, type RecordType } from 'dns-packet';
 import { answerQuery, type Transport } from '../../../src/dns/answers/answer.js';
+import type { ZoneEndpoint } from '../../../src/dns/answers/named-endpoint.js';
 import { NO_LINKS, type PossibleScopes } from '../../../src/dns/answers/scope.js';
-import { NetworkZone, type ZoneEndpoint } from '../../../src/dns/answers/zone.js';
+import { NetworkZone } from '../../../src/dns/answers/zone.js';
 
 export const RD = 0x0100;
 

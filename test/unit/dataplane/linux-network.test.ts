@@ -8,6 +8,7 @@ import { type LinuxHost, LinuxNetwork } from '../../../src/dataplane/network/lin
 import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { XnetError } from '../../../src/errors.js';
 import { KernelModel } from '../../support/kernel/kernel-model.js';
+import { randomFrom } from '../../support/random.js';
 
 const OWN_VTEP = '192.0.2.1';
 const NETWORK = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
@@ -113,17 +114,48 @@ test("a MAC that no other host has any more is this host's again", async () => {
   expect([...door.kernel.forwarding().ports]).toEqual([[macOf(1), 'xc000000000001']]);
 });
 
+/** One of many, with a MAC and an address of its own. */
+function remoteOf(n: number, vtep = '192.0.2.2'): RemoteEndpoint {
+  const [high, low] = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
+  return { mac: `02:00:00:00:${high}:${low}`, addresses: [`10.1.${n >> 8}.${n & 255}`], vtep, since: n };
+}
+
+function remotesUpTo(count: number): Map<string, RemoteEndpoint> {
+  return new Map(Array.from({ length: count }, (_, n) => [`e${n}`, remoteOf(n)]));
+}
+
 test.each([10, 1_000])('one endpoint more among %i costs its own three lines', async (count) => {
   const door = new Door();
   const network = networkBehind(door);
-  const remoteOf = (n: number): RemoteEndpoint => {
-    const [high, low] = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
-    return { mac: `02:00:00:00:${high}:${low}`, addresses: [], vtep: '192.0.2.2', since: n };
-  };
-  const remotes = new Map(Array.from({ length: count }, (_, n) => [`e${n}`, remoteOf(n)]));
-  await network.setForwarding(remotes);
+  const remotes = remotesUpTo(count);
+  let { left } = await network.setForwarding(remotes);
+  while (left > 0) ({ left } = await network.setForwarding(remotes, new Set()));
   door.lines = [];
-  remotes.set('new', { ...remoteOf(count), addresses: ['10.0.0.9'], vtep: '192.0.2.3' });
-  expect(await network.setForwarding(remotes, new Set(['new']))).toEqual({ added: 3, removed: 0 });
+  remotes.set('new', remoteOf(count, '192.0.2.3'));
+  expect(await network.setForwarding(remotes, new Set(['new']))).toEqual({ added: 3, removed: 0, left: 0 });
   expect(door.lines).toHaveLength(3);
+});
+
+test('a large network is filled in steps, between which endpoints change, and is looked at once', async () => {
+  const door = new Door();
+  const network = networkBehind(door);
+  const remotes = remotesUpTo(3_000);
+  const next = randomFrom(3);
+  let changed: Set<string> | undefined;
+  for (let [left, step] = [1, 0]; left > 0; step++) {
+    ({ left } = await network.setForwarding(remotes, changed));
+    changed = new Set();
+    for (let i = 0; i < 20 && step < 6; i++) {
+      const n = Math.floor(next() * 3_100);
+      if (next() < 0.3) remotes.delete(`e${n}`);
+      else remotes.set(`e${n}`, remoteOf(n, `192.0.2.${3 + (n % 5)}`));
+      changed.add(`e${n}`);
+    }
+    expect(door.lines.splice(0).length).toBeLessThanOrEqual(1_000);
+  }
+  const wanted = new DesiredForwarding(OWN_VTEP, true);
+  wanted.change(remotes, remotes.keys());
+  const { neighbours, flood, remotes: entries } = wanted.state;
+  expect(door.kernel.forwarding()).toMatchObject({ neighbours, flood, remotes: entries });
+  expect(door.looks).toBe(2);
 });

@@ -42,6 +42,23 @@ describe('an event in the midst of own work', () => {
     expect(await ownOf(events)).toEqual(events);
   });
 
+  test('reads the lines of its batch once, whatever the number of events', async () => {
+    const macs = Array.from({ length: 100 }, (_, n) => `02:00:00:00:00:${n}`);
+    let reads = 0;
+    const lines = new Proxy(
+      macs.map((mac) => `fdb replace ${mac} dev vxlan0 dst 198.18.1.2 self master static`),
+      {
+        get: (target, key) => {
+          if (typeof key === 'string' && /^\d+$/.test(key)) reads += 1;
+          return Reflect.get(target, key);
+        },
+      },
+    );
+    const events = macs.map((mac) => `198.18.1.2 dev eth0 lladdr ${mac} REACHABLE NOARP `);
+    expect(await ownOf(events, lines)).toHaveLength(events.length);
+    expect(reads).toBe(lines.length);
+  });
+
   test('of another namespace is not own', async () => {
     const work = new OwnWork();
     expect(await work.run('xnet-1', async () => work.isOwn(NAMESPACE))).toBe(false);

@@ -216,6 +216,17 @@ describe('several endpoints under one name', () => {
     expect(tcp.answers).toHaveLength(500);
   });
 
+  test('cost what the answer holds, however many there are', () => {
+    let draws = 0;
+    const random = () => {
+      draws += 1;
+      return Math.random();
+    };
+    expect(ask([alias(5_000)], queryFor('pool'), 'udp', random)).toMatchObject({ flag_tc: true });
+    // 16 bytes a record, of at most 512 bytes.
+    expect(draws).toBeLessThan(512 / 16);
+  });
+
   test('beyond what one TCP message holds are cut there', () => {
     const tcp = answerQuery(queryFor('pool'), 'tcp', certainly([alias(5000)]), UNSHUFFLED) as Buffer;
     expect(tcp.length).toBeLessThanOrEqual(65_535);
