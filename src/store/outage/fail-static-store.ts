@@ -65,7 +65,7 @@ export interface FailStaticOptions {
 }
 
 export interface FailStaticTiming extends OutageTiming {
-  /** How far last-known.json may be behind while the store answers. */
+  /** How far last-known.jsonl may be behind while the store answers. */
   readonly behindMs: number;
   /** Time limit of the inner store's answer, where the call can be answered without it. */
   readonly patienceMs: number;
@@ -124,10 +124,9 @@ export class FailStaticStore implements Store {
     const { stateDirectory, logger, timing } = options;
     const { isOwn } = options.ownership;
     const { behindMs } = { ...DEFAULTS, ...timing };
-    const file = (name: string) => join(stateDirectory, name);
-    const ownWrites = await OwnWrites.open(file('own-writes.jsonl'), inner.description);
+    const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), inner.description);
     const fileOptions = { behindMs, ownWrites, isOwn, logger };
-    const lastKnown = await LastKnownFile.open(file('last-known.json'), inner.description, fileOptions);
+    const lastKnown = await LastKnownFile.open(stateDirectory, inner.description, fileOptions);
     return new FailStaticStore(inner, options, lastKnown, ownWrites);
   }
 

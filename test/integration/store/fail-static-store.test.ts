@@ -159,8 +159,8 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
   test('what had been read is on disk at once, also for a daemon whose forerunner is killed', async () => {
     expect(await valueAt(store, addressKey(3))).toBe(address('other'));
     await eventually(async () => {
-      const { entries } = JSON.parse(await readFile(join(directory, 'last-known.json'), 'utf8'));
-      expect(entries).toContainEqual(
+      const lines = (await readFile(join(directory, 'last-known.jsonl'), 'utf8')).trim().split('\n');
+      expect(lines.map((line) => JSON.parse(line))).toContainEqual(
         expect.objectContaining({ key: addressKey(3), value: address('other') }),
       );
     });
@@ -236,13 +236,13 @@ test('an address given up just before a power cut is not taken for this host’s
   const lease = await store.grantLease({ ttlSeconds: 60, keepAlive: false });
   await restart();
   store = await open();
-  const before = await readFile(join(directory, 'last-known.json'));
+  const before = await readFile(join(directory, 'last-known.jsonl'));
   expect(before.includes('10.1.0.2')).toBe(true);
   await store.commit([], [{ ...put(addressKey(2), address('me', 'resting')), lease }]);
   const journal = await readFile(join(directory, 'own-writes.jsonl'));
   await restart();
   // What the power cut leaves: the file of what is known is seconds old.
-  await writeFile(join(directory, 'last-known.json'), before);
+  await writeFile(join(directory, 'last-known.jsonl'), before);
   await writeFile(join(directory, 'own-writes.jsonl'), journal);
   etcd.mode = 'refuses';
   store = await open();
