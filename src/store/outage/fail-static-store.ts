@@ -28,7 +28,7 @@
  * finds out.
  */
 import { join } from 'node:path';
-import { withDeadline } from '../../concurrency/deadline.js';
+import { withSilenceLimit } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
@@ -67,7 +67,7 @@ export interface FailStaticOptions {
 export interface FailStaticTiming extends OutageTiming {
   /** How far last-known.jsonl may be behind while the store answers. */
   readonly behindMs: number;
-  /** Time limit of the inner store's answer, where the call can be answered without it. */
+  /** Time limit of the inner store's answer, or of a part of it, where the call can be answered without it. */
   readonly patienceMs: number;
   /** Time that the other hosts get after a restore, to put back their records: a watch begins anew within 3 s. */
   readonly settleMs: number;
@@ -155,7 +155,7 @@ export class FailStaticStore implements Store {
   }
 
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
-    const ask = () => this.inner.get(key);
+    const ask = async () => this.inner.get(key);
     const reason = this.#outage.reason;
     if (fresh && reason) throw unavailable(reason.message, { applied: false });
     return this.#read(key, ask, () => {
@@ -165,10 +165,11 @@ export class FailStaticStore implements Store {
   }
 
   async list(prefix: string): Promise<Snapshot> {
-    const ask = async () => {
+    const ask = async (onProgress: () => void) => {
       const lastSeen = this.#copy.known.revision;
-      const snapshot = await this.inner.list(prefix);
-      await this.#restores.takeListed(prefix, snapshot, lastSeen, this.#closing.signal);
+      const snapshot = await this.inner.list(prefix, { onProgress });
+      const waiting = { signal: this.#closing.signal, onProgress };
+      await this.#restores.takeListed(prefix, snapshot, lastSeen, waiting);
       return this.away ? this.#copy.recalled(prefix) : snapshot;
     };
     return this.#read(prefix, ask, () => this.#copy.recalled(prefix));
@@ -200,7 +201,7 @@ export class FailStaticStore implements Store {
   async grantLease(options: LeaseOptions): Promise<Lease> {
     if (options.keepAlive ?? true) return this.inner.grantLease(options);
     try {
-      if (!this.away) return await this.#withinPatience(this.inner.grantLease(options));
+      if (!this.away) return await this.#withinPatience(() => this.inner.grantLease(options));
     } catch (error: unknown) {
       this.#outage.begin(asUnanswered(error));
     }
@@ -221,12 +222,16 @@ export class FailStaticStore implements Store {
     await this.ownWrites[Symbol.asyncDispose]();
   }
 
-  async #read<T>(prefix: string, ask: () => Promise<T>, answerHere: () => T): Promise<T> {
+  async #read<T>(
+    prefix: string,
+    ask: (onProgress: () => void) => Promise<T>,
+    answerHere: () => T,
+  ): Promise<T> {
     const isKnown = this.#copy.known.covers(prefix);
     if (!isKnown) await this.#outage.wait();
     if (this.away) return answerHere();
     try {
-      return await (isKnown ? this.#withinPatience(ask()) : ask());
+      return await (isKnown ? this.#withinPatience(ask) : ask(() => undefined));
     } catch (error: unknown) {
       this.#outage.begin(asUnanswered(error));
       if (!isKnown) throw asUnanswered(error);
@@ -239,8 +244,8 @@ export class FailStaticStore implements Store {
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
     await this.#onDisk(this.#copy.noteGivenUp(writes));
     const lastSeen = this.#copy.known.revision;
-    const asked = this.inner.commit(translated, granted);
-    const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(asked) : asked);
+    const ask = () => this.inner.commit(translated, granted);
+    const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(ask) : ask());
     this.#restores.noteAnswer(result.revision, lastSeen);
     if (result.committed) this.#copy.known.learnCommit(writes, result.revision);
     return result;
@@ -265,10 +270,10 @@ export class FailStaticStore implements Store {
     return { ...write, lease: await write.lease.grantedBy(this.inner) };
   }
 
-  async #withinPatience<T>(work: Promise<T>): Promise<T> {
+  async #withinPatience<T>(ask: (onProgress: () => void) => Promise<T>): Promise<T> {
     const { patienceMs } = this.#timing;
     try {
-      return await withDeadline(work, patienceMs, 'an answer');
+      return await withSilenceLimit(ask, patienceMs, 'an answer');
     } catch (error: unknown) {
       if (!isXnetError(error, 'TIMEOUT')) throw error;
       const remedy = 'see that most of its members run, and that this host reaches them';

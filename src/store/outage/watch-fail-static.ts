@@ -1,6 +1,7 @@
 /** A watch that goes on while the store is away: see fail-static-store.ts. */
 import { sleepRunning } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
+import { nextTurn } from '../../concurrency/turns.js';
 import { Mailbox } from '../mailbox.js';
 import type { WatchBatch } from '../store.js';
 import type { Restores } from './restores.js';
@@ -57,6 +58,8 @@ async function followStore(
   for await (const batch of inner.watch(prefix, signal)) {
     if (batch.type === 'snapshot') {
       await restores.takeWatched(prefix, batch.snapshot, signal);
+      // With many entries each of these steps takes long.
+      await nextTurn();
       if (signal.aborted) return;
       push({ type: 'snapshot', snapshot: copy.snapshot(prefix) });
       continue;

@@ -7,7 +7,7 @@ import { keys } from '../../../src/model/keys.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
-import type { Entry, Store } from '../../../src/store/store.js';
+import type { Entry, ListOptions, Store } from '../../../src/store/store.js';
 import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
@@ -202,6 +202,20 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
     await backAgain();
     expect(await cluster.get(endpointKey('e1'))).toBeUndefined();
   });
+});
+
+test('a long list is no absence as long as its parts come', async () => {
+  const list = cluster.list.bind(cluster);
+  cluster.list = async (prefix: string, { onProgress }: ListOptions = {}) => {
+    for (let part = 0; part < 6; part += 1) {
+      await pause(TIMING.patienceMs / 2);
+      onProgress?.();
+    }
+    return list(prefix);
+  };
+  await write(cluster, addressKey(9), address('other'));
+  expect((await store.list(keys.addressesOf(POOL))).recalled).toBeUndefined();
+  expect(store.away).toBe(false);
 });
 
 test('a revision known from before the store’s return is as good after it', async () => {

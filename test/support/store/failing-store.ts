@@ -2,6 +2,7 @@ import { XnetError } from '../../../src/errors.js';
 import type {
   Condition,
   LeaseOptions,
+  ListOptions,
   Revision,
   Store,
   WatchBatch,
@@ -49,8 +50,8 @@ export class FailingStore implements Store {
     return this.#call(() => this.inner.get(key), true);
   }
 
-  list(prefix: string) {
-    return this.#call(() => this.inner.list(prefix), true);
+  list(prefix: string, options?: ListOptions) {
+    return this.#call(() => this.inner.list(prefix, options), true);
   }
 
   past(prefix: string, revision: Revision) {
