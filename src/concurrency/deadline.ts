@@ -33,17 +33,27 @@ export function withSilenceLimit<T>(
   silentMs: number,
   what: string,
 ): Promise<T> {
-  let progress = 0;
-  const onProgress = () => {
-    progress += 1;
-  };
-  return raceLimit(work(onProgress), async (decided) => {
-    for (let seen = -1; seen < progress && !decided.aborted; ) {
-      seen = progress;
-      await sleepRunning(silentMs, decided);
-    }
+  const progress = new Progress();
+  return raceLimit(work(progress.note), async (decided) => {
+    await progress.untilSilent(silentMs, decided);
     throw timedOut(what, silentMs);
   });
+}
+
+export class Progress {
+  #noted = 0;
+
+  readonly note = (): void => {
+    this.#noted += 1;
+  };
+
+  /** Waits until nothing was noted for `silentMs`, or for up to twice that; or `signal` aborts. Never rejects. */
+  async untilSilent(silentMs: number, signal: AbortSignal): Promise<void> {
+    for (let seen = -1; seen < this.#noted && !signal.aborted; ) {
+      seen = this.#noted;
+      await sleepRunning(silentMs, signal);
+    }
+  }
 }
 
 /** For work of our own, which goes on whether it is waited for or not. */

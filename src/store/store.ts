@@ -115,7 +115,7 @@ export interface LeaseOptions {
 }
 
 export interface ListOptions {
-  /** Called when a part of a long answer has come: the store is not silent. */
+  /** Called when a part of a long answer, or of a watch's snapshot, has come: the store is not silent. */
   readonly onProgress?: () => void;
 }
 
@@ -147,7 +147,7 @@ export interface Store extends AsyncDisposable {
   /** Writes all, if all `conditions` hold, or nothing. A commit may write a key once. */
   commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult>;
   /** Runs until `signal` aborts. Goes on after every failure of the store, and never throws for one. */
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch>;
+  watch(prefix: string, signal: AbortSignal, options?: ListOptions): AsyncIterable<WatchBatch>;
   grantLease(options: LeaseOptions): Promise<Lease>;
   /** An address of this host is gone: connections from it are given up at once, and watches begin anew. */
   reconnect?(): void;

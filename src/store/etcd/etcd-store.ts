@@ -64,12 +64,12 @@ export class EtcdStore implements Store {
     return this.#keys.result(response);
   }
 
-  async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+  async *watch(prefix: string, signal: AbortSignal, options: ListOptions = {}): AsyncIterable<WatchBatch> {
     using until = new LinkedAbort([signal, this.#closing.signal]);
     const source = {
       calls: this.#calls,
       keys: this.#keys,
-      list: (of: string) => this.list(of),
+      list: (of: string) => this.list(of, options),
       currentRevision: () => this.#currentRevision(),
     };
     yield* watchEtcd(source, prefix, until.signal);

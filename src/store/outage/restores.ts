@@ -35,7 +35,7 @@ export interface RestoresOptions {
 }
 
 /** How long an answer is waited for. */
-interface Waiting extends ListOptions {
+export interface Waiting extends ListOptions {
   readonly signal: AbortSignal;
 }
 
@@ -69,9 +69,9 @@ export class Restores {
     this.#checked.clear();
   }
 
-  /** Updates what is known by a watch's snapshot. Without effect when `signal` aborts. Never rejects. */
-  async takeWatched(prefix: string, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
-    await this.#check(prefix, snapshot.revision, { signal });
+  /** Updates what is known by a watch's snapshot. Without effect when `waiting`'s signal aborts. Never rejects. */
+  async takeWatched(prefix: string, snapshot: Snapshot, waiting: Waiting): Promise<void> {
+    await this.#check(prefix, snapshot.revision, waiting);
     await nextTurn();
     if (!(await this.#compare(prefix, snapshot))) this.copy.known.learnWatched(prefix, snapshot);
   }
