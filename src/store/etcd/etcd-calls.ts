@@ -78,7 +78,7 @@ export class EtcdCalls {
       const endpoint = this.preferred();
       const timeoutMs = Math.min(tryMs, Math.max(1, budgetMs - clock.ms));
       try {
-        return await endpoint.call(timeoutMs, call);
+        return await endpoint.call(clock, timeoutMs, call);
       } catch (error: unknown) {
         const failure = describeFailure(error);
         this.noteFailure(endpoint, failure.kind);

@@ -5,6 +5,7 @@
  * between its connects; and it repeats a call without end while a token is refused.
  */
 import type { Etcd3 } from 'etcd3';
+import { RunningClock } from '../../concurrency/deadline.js';
 import { EtcdConnection } from './etcd-connection.js';
 import { CallLimit, type CallOptions, type Interceptor } from './etcd-limit.js';
 import type { EtcdCredentials, EtcdOptions } from './etcd-options.js';
@@ -27,10 +28,14 @@ export class EtcdEndpoint {
     this.streams = new EtcdConnection(url, options.tls ?? {}, 'streams');
   }
 
-  /** Calls `use` with the client, and with the time limit and the session token in the options. Never retries. */
-  async call<T>(timeoutMs: number, use: (client: Etcd3, options: CallOptions) => Promise<T>): Promise<T> {
+  /** Calls `use` with the client, and with a time limit by `clock` and the session token in the options. Never retries. */
+  async call<T>(
+    clock: RunningClock,
+    timeoutMs: number,
+    use: (client: Etcd3, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
     const { client } = this.calls;
-    using limit = new CallLimit(timeoutMs, await client.watchConnection());
+    using limit = new CallLimit(clock, timeoutMs, await client.watchConnection());
     const session = await this.#session(client, limit);
     const interceptors = [limit.interceptor, ...(session ? [withMetadata(session)] : [])];
     return await use(client, { interceptors });
@@ -38,7 +43,8 @@ export class EtcdEndpoint {
 
   /** Options for a stream without a deadline. The member ends the stream when it loses the cluster's leader. */
   async streamOptions(timeoutMs: number): Promise<CallOptions> {
-    using limit = new CallLimit(timeoutMs, () => false);
+    using clock = new RunningClock();
+    using limit = new CallLimit(clock, timeoutMs, () => false);
     const session = await this.#session(this.calls.client, limit);
     return { interceptors: [withMetadata({ hasleader: 'true', ...session })] };
   }

@@ -3,7 +3,7 @@
  * after a moment in which this process did not run, an answer that is there would be taken for none (docs/decisions/0018-time-limits.md).
  */
 import type { KVClient } from 'etcd3';
-import { sleepRunning } from '../../concurrency/deadline.js';
+import type { RunningClock } from '../../concurrency/deadline.js';
 import { NO_ANSWER, NOT_SENT } from './etcd-failure.js';
 
 export type CallOptions = NonNullable<Parameters<KVClient['range']>[1]>;
@@ -13,35 +13,47 @@ type GrpcCall = ReturnType<Interceptor>;
 /** DEADLINE_EXCEEDED of gRPC. */
 const LATE = 4;
 
-/** Ends the calls with its interceptor when this process has run for `timeoutMs`, unless it is disposed of before. */
+/** Ends the calls with its interceptor when `clock` has gone on by `timeoutMs`, unless it is disposed of before. */
 export class CallLimit implements Disposable {
   readonly #calls: GrpcCall[] = [];
-  readonly #disposed = new AbortController();
+  readonly #untilMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #isOver = false;
 
   /** `isSent`: whether a request to which there is no answer may have been carried out. */
   constructor(
+    private readonly clock: RunningClock,
     timeoutMs: number,
     private readonly isSent: () => boolean,
   ) {
-    void this.#endAfter(timeoutMs);
+    this.#untilMs = clock.ms + timeoutMs;
+    this.#look();
   }
 
   readonly interceptor: Interceptor = (...[options, nextCall]: Parameters<Interceptor>) => {
     const call = nextCall(options) as GrpcCall;
     this.#calls.push(call);
+    // grpc-js starts it in this turn.
+    if (this.#isOver) queueMicrotask(() => this.#end());
     return call;
   };
 
   [Symbol.dispose](): void {
-    this.#disposed.abort('disposed');
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
   }
 
-  async #endAfter(timeoutMs: number): Promise<void> {
-    const { signal } = this.#disposed;
-    await sleepRunning(timeoutMs, signal);
-    // Once more where a call began only now.
-    for (; !signal.aborted; await sleepRunning(timeoutMs, signal))
-      for (const call of this.#calls.splice(0))
-        call.cancelWithStatus(LATE, this.isSent() ? NO_ANSWER : NOT_SENT);
+  #look(): void {
+    const leftMs = this.#untilMs - this.clock.ms;
+    if (leftMs > 0) this.#timer = setTimeout(() => this.#look(), leftMs);
+    // What has come is read before that.
+    else this.#immediate = setImmediate(() => this.#end());
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    for (const call of this.#calls.splice(0))
+      call.cancelWithStatus(LATE, this.isSent() ? NO_ANSWER : NOT_SENT);
   }
 }
