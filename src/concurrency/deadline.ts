@@ -24,6 +24,38 @@ export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: strin
   return waitForWork(work, { failingMs: timeoutMs, workingMs: timeoutMs }, what, () => undefined);
 }
 
+/**
+ * Resolves or rejects as `work` does, or rejects with TIMEOUT when it has not called what it is given for `silentMs`, or for up
+ * to twice that once it has called it.
+ */
+export function withSilenceLimit<T>(
+  work: (onProgress: () => void) => Promise<T>,
+  silentMs: number,
+  what: string,
+): Promise<T> {
+  const progress = new Progress();
+  return raceLimit(work(progress.note), async (decided) => {
+    await progress.untilSilent(silentMs, decided);
+    throw timedOut(what, silentMs);
+  });
+}
+
+export class Progress {
+  #noted = 0;
+
+  readonly note = (): void => {
+    this.#noted += 1;
+  };
+
+  /** Waits until nothing was noted for `silentMs`, or for up to twice that; or `signal` aborts. Never rejects. */
+  async untilSilent(silentMs: number, signal: AbortSignal): Promise<void> {
+    for (let seen = -1; seen < this.#noted && !signal.aborted; ) {
+      seen = this.#noted;
+      await sleepRunning(silentMs, signal);
+    }
+  }
+}
+
 /** For work of our own, which goes on whether it is waited for or not. */
 export interface Patience {
   /** Once the work has failed, and is being tried again. */
@@ -50,8 +82,12 @@ export function waitForWork<T>(
       if (waitedMs >= workingMs) break;
       await sleepRunning(LOOK_MS, decided);
     }
-    throw new XnetError('TIMEOUT', `${what} took longer than ${workingMs} ms`, { timeoutMs: workingMs });
+    throw timedOut(what, workingMs);
   });
+}
+
+function timedOut(what: string, timeoutMs: number): XnetError {
+  return new XnetError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs });
 }
 
 /** Resolves or rejects as the first of `work` and `limit` does, and aborts `limit`'s signal then. */

@@ -1,3 +1,4 @@
+import { forEachInTurns } from '../concurrency/turns.js';
 import type { RecordReader } from '../store/record-reader.js';
 import {
   type Change,
@@ -5,6 +6,7 @@ import {
   type Condition,
   changesOf,
   type Entry,
+  type Snapshot,
   type Store,
   type WatchBatch,
   type Write,
@@ -45,8 +47,10 @@ export class View<T> implements AsyncDisposable {
   readonly ready = new Promise<void>((resolve) => {
     this.#setReady = resolve;
   });
+  /** Records of a snapshot that is about to be taken in. */
+  readonly #prepared = new Map<Entry, Known<T>>();
   readonly #contents = new Contents(
-    (entry) => this.#read(entry),
+    (entry) => this.#prepared.get(entry) ?? this.#read(entry),
     (key) => this.parts.isWanted(key),
   );
   /** Keys of commits of unknown outcome that have not changed since. */
@@ -108,8 +112,10 @@ export class View<T> implements AsyncDisposable {
     const { newest } = this.#contents;
     const snapshot = await this.parts.store.list(this.parts.prefix);
     // The store was restored from an older backup, and has no later revisions any more.
-    const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
-    this.#take([...forgotten, ...this.#contents.replace(snapshot)]);
+    const isOlder = snapshot.revision < newest;
+    await this.#prepare(snapshot, isOlder);
+    const forgotten = isOlder ? this.#contents.forget() : [];
+    this.#take([...forgotten, ...this.#replace(snapshot)]);
   }
 
   /** Takes in the result of this host's commit: what it has written, or what was found where a condition did not hold. */
@@ -144,14 +150,30 @@ export class View<T> implements AsyncDisposable {
   }
 
   async #takeBatch(batch: WatchBatch): Promise<void> {
+    if (batch.type === 'snapshot') await this.#prepare(batch.snapshot);
     this.#isReady = true;
     if (batch.type === 'changes') return this.#take(this.#contents.follow(batch.changes, batch.isAhead));
     // A snapshot older than what is known was listed earlier, or the store was restored: another list decides which.
     const isOld = batch.snapshot.revision < this.#contents.newest;
     this.#isCurrent = batch.snapshot.recalled !== true;
-    this.#take(this.#contents.replace(batch.snapshot));
+    this.#take(this.#replace(batch.snapshot));
     // If the list fails, the watch fails as well, and begins anew with another snapshot.
     if (isOld) await this.refresh().catch(() => undefined);
+  }
+
+  /** Parses what is not known yet, without blocking the event loop. Nothing is taken in before all is parsed. */
+  async #prepare({ entries }: Snapshot, isAllNew = false): Promise<void> {
+    await forEachInTurns(entries, (entry) => {
+      const known = isAllNew ? undefined : this.#contents.get(entry.key);
+      if ((known?.revision ?? 0) < entry.revision && this.parts.isWanted(entry.key))
+        this.#prepared.set(entry, this.#read(entry));
+    });
+  }
+
+  #replace(snapshot: Snapshot): Changed<Known<T>>[] {
+    const changed = this.#contents.replace(snapshot);
+    for (const entry of snapshot.entries) this.#prepared.delete(entry);
+    return changed;
   }
 
   #take(changed: readonly Changed<Known<T>>[]): void {

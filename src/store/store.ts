@@ -135,6 +135,11 @@ export interface StoreMember {
   readonly clockMs?: number | undefined;
 }
 
+export interface ListOptions {
+  /** Called when a part of a long answer, or of a watch's snapshot, has come: the store is not silent. */
+  readonly onProgress?: () => void;
+}
+
 export interface Store extends AsyncDisposable {
   /** For people: `embedded /var/lib/xnet/store` or `etcd https://h1:2379,...`; no secrets. */
   readonly description: string;
@@ -154,16 +159,16 @@ export interface Store extends AsyncDisposable {
   /** Linearizable while the store answers. `fresh`: throws STORE_UNAVAILABLE instead of returning what was last known. */
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
   /** Linearizable while the store answers: has every commit that was acknowledged before the call. */
-  list(prefix: string): Promise<Snapshot>;
+  list(prefix: string, options?: ListOptions): Promise<Snapshot>;
   /**
    * What was under `prefix` at an earlier revision, by what the store has today. Absent in stores that cannot be restored
    * from a backup while they are used.
    */
-  past?(prefix: string, revision: Revision): Promise<Past>;
+  past?(prefix: string, revision: Revision, options?: ListOptions): Promise<Past>;
   /** Writes all, if all `conditions` hold, or nothing. A commit may write a key once. */
   commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult>;
   /** Runs until `signal` aborts. Goes on after every failure of the store, and never throws for one. */
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch>;
+  watch(prefix: string, signal: AbortSignal, options?: ListOptions): AsyncIterable<WatchBatch>;
   grantLease(options: LeaseOptions): Promise<Lease>;
   /** Asks each server of the store by itself. Never rejects. Absent in stores that have none. */
   members?(): Promise<readonly StoreMember[]>;

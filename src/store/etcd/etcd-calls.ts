@@ -3,8 +3,7 @@
  *
  * One endpoint is preferred until it fails, beginning with the first of the list; then the next one is. Within the budget of
  * a call, two things are repeated: a request that may be carried out twice, and a commit that certainly was not carried out.
- * A commit that may have been carried out ends as STORE_UNAVAILABLE at once: only its caller can find out, by reading. A
- * deadline that passed while this process did not run is not counted against the endpoint.
+ * A commit that may have been carried out ends as STORE_UNAVAILABLE at once: only its caller can find out, by reading.
  */
 import type { Etcd3 } from 'etcd3';
 import { RunningClock, sleep } from '../../concurrency/deadline.js';
@@ -77,14 +76,11 @@ export class EtcdCalls {
     const reasons = new Map<string, string>();
     for (let tries = 1; ; tries += 1) {
       const endpoint = this.preferred();
-      const begunMs = clock.ms;
-      const timeoutMs = Math.min(tryMs, Math.max(1, budgetMs - begunMs));
+      const timeoutMs = Math.min(tryMs, Math.max(1, budgetMs - clock.ms));
       try {
-        return await endpoint.call(timeoutMs, call);
+        return await endpoint.call(clock, timeoutMs, call);
       } catch (error: unknown) {
         const failure = describeFailure(error);
-        // grpc-js counts by the wall clock, and before it reads what has come.
-        if (failure.hung && mayRepeat(failure) && clock.ms - begunMs < timeoutMs / 2) continue;
         this.noteFailure(endpoint, failure.kind);
         if (failure.hung) endpoint.calls.renew();
         if (isFinal(failure, tries)) throw finalError(failure, endpoint.url, this.#user, error);

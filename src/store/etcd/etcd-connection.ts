@@ -1,10 +1,10 @@
 /**
  * One TCP connection to one etcd endpoint. It is opened when it is first used, and can be replaced.
  *
- * Calls and streams have a connection each: when a call fails, etcd3 closes all channels of its client. The other calls on
- * them go on; but grpc-js (1.14) takes a keepalive ping on a closing connection as failed, and drops these calls (seen: the
- * end of one watch lost commits on the same connection). So the connection of the calls, which have deadlines, sends no
- * pings, and a failed call does not disturb the watches.
+ * Calls and streams have a connection each: when a call fails, etcd3 closes all channels of its client, and that must not
+ * disturb the watches. grpc-js's keepalive pings are not used. It drops a connection whose ping was answered while this process
+ * did not run, and the calls on a closing one (seen, with 1.14). A dead connection is found by what is asked on it: calls have
+ * limits, and a watch is asked for its progress (etcd-watch.ts).
  */
 import { rootCertificates } from 'node:tls';
 import { noop } from 'cockatiel';
@@ -15,7 +15,7 @@ type Purpose = 'calls' | 'streams';
 type GrpcOptions = NonNullable<NonNullable<ConstructorParameters<typeof Etcd3>[0]>['grpcOptions']>;
 
 export class EtcdConnection {
-  #client: Etcd3 | undefined;
+  #client: Client | undefined;
   #made = 0;
   #renewedAt = 0;
 
@@ -25,17 +25,16 @@ export class EtcdConnection {
     private readonly purpose: Purpose,
   ) {}
 
-  get client(): Etcd3 {
+  get client(): Client {
     if (!this.#client) {
       this.#made += 1;
-      this.#client = new Etcd3({
+      this.#client = new Client({
         hosts: this.url,
         ...(this.url.startsWith('https:') && { credentials: tlsCredentials(this.tls) }),
         // Retries and the choice of an endpoint are ours (etcd-calls.ts): only there is known what may be repeated.
         faultHandling: { global: noop, host: () => noop },
         grpcOptions: {
           ...COMMON,
-          ...(this.purpose === 'streams' && PINGS),
           // grpc-js shares connections between channels of equal options: this makes another one.
           'grpc.primary_user_agent': `xnet-${this.purpose}/${this.#made}`,
         },
@@ -57,6 +56,23 @@ export class EtcdConnection {
   }
 }
 
+/** States of a gRPC channel in which a request of it has gone nowhere, unless it had a connection before. */
+const UNCONNECTED = [0, 1, 3];
+
+class Client extends Etcd3 {
+  /** Whether a request that begins now, and still waits when the result is called, may have been sent. */
+  async watchConnection(): Promise<() => boolean> {
+    const channels = await this.pool.withConnection('KV', ({ resource }) =>
+      (['KV', 'Lease'] as const).map((service) => resource.getServiceClient(service).getChannel()),
+    );
+    // Where a connection is lost, grpc-js ends the requests that were sent on it.
+    const isConnected = () =>
+      channels.some((channel) => !UNCONNECTED.includes(channel.getConnectivityState(false)));
+    const wasConnected = isConnected();
+    return () => wasConnected || isConnected();
+  }
+}
+
 const COMMON: GrpcOptions = {
   // grpc-js would wait 1 s to 120 s between connects.
   'grpc.initial_reconnect_backoff_ms': 100,
@@ -64,16 +80,6 @@ const COMMON: GrpcOptions = {
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,
   'grpc.enable_http_proxy': 0,
-};
-
-/**
- * They find a dead connection under a watch. etcd closes a connection with more than one ping in 5 s, or with pings while no
- * call is open (its --grpc-keepalive-min-time).
- */
-const PINGS: GrpcOptions = {
-  'grpc.keepalive_time_ms': 6000,
-  'grpc.keepalive_timeout_ms': 2500,
-  'grpc.keepalive_permit_without_calls': 0,
 };
 
 function tlsCredentials({ ca, cert, key }: EtcdTls) {

@@ -4,12 +4,13 @@
  * etcd3's own authentication is not used: it opens a channel for each login, never closes it, and waits up to two minutes
  * between its connects; and it repeats a call without end while a token is refused.
  */
-import type { Etcd3, KVClient } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
+import { RunningClock } from '../../concurrency/deadline.js';
 import { EtcdConnection } from './etcd-connection.js';
+import { CallLimit, type CallOptions, type Interceptor } from './etcd-limit.js';
 import type { EtcdCredentials, EtcdOptions } from './etcd-options.js';
 
-export type CallOptions = NonNullable<Parameters<KVClient['range']>[1]>;
-type Interceptor = NonNullable<CallOptions['interceptors']>[number];
+export type { CallOptions } from './etcd-limit.js';
 
 export class EtcdEndpoint {
   /** For requests with a deadline. */
@@ -27,17 +28,24 @@ export class EtcdEndpoint {
     this.streams = new EtcdConnection(url, options.tls ?? {}, 'streams');
   }
 
-  /** Calls `use` with the client, and with the deadline and the session token in the options. Never retries. */
-  async call<T>(timeoutMs: number, use: (client: Etcd3, options: CallOptions) => Promise<T>): Promise<T> {
+  /** Calls `use` with the client, and with a time limit by `clock` and the session token in the options. Never retries. */
+  async call<T>(
+    clock: RunningClock,
+    timeoutMs: number,
+    use: (client: Etcd3, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
     const { client } = this.calls;
-    const deadline = new Date(Date.now() + timeoutMs);
-    const session = await this.#session(client, deadline);
-    return use(client, session ? { deadline, interceptors: [withMetadata(session)] } : { deadline });
+    using limit = new CallLimit(clock, timeoutMs, await client.watchConnection());
+    const session = await this.#session(client, limit);
+    const interceptors = [limit.interceptor, ...(session ? [withMetadata(session)] : [])];
+    return await use(client, { interceptors });
   }
 
   /** Options for a stream without a deadline. The member ends the stream when it loses the cluster's leader. */
   async streamOptions(timeoutMs: number): Promise<CallOptions> {
-    const session = await this.#session(this.calls.client, new Date(Date.now() + timeoutMs));
+    using clock = new RunningClock();
+    using limit = new CallLimit(clock, timeoutMs, () => false);
+    const session = await this.#session(this.calls.client, limit);
     return { interceptors: [withMetadata({ hasleader: 'true', ...session })] };
   }
 
@@ -52,16 +60,20 @@ export class EtcdEndpoint {
   }
 
   /** Logs in if that has not been done. undefined: there are no credentials. */
-  async #session(client: Etcd3, deadline: Date): Promise<{ readonly token: string } | undefined> {
+  async #session(client: Etcd3, limit: CallLimit): Promise<{ readonly token: string } | undefined> {
     const { credentials } = this.options;
     if (!credentials) return undefined;
-    this.#token ??= this.#logIn(client, credentials, deadline);
+    this.#token ??= this.#logIn(client, credentials, limit);
     return { token: await this.#token };
   }
 
-  async #logIn(client: Etcd3, { user: name, password }: EtcdCredentials, deadline: Date): Promise<string> {
+  async #logIn(
+    client: Etcd3,
+    { user: name, password }: EtcdCredentials,
+    { interceptor }: CallLimit,
+  ): Promise<string> {
     try {
-      return (await client.auth.authenticate({ name, password }, { deadline })).token;
+      return (await client.auth.authenticate({ name, password }, { interceptors: [interceptor] })).token;
     } catch (error: unknown) {
       this.forgetToken();
       throw error;

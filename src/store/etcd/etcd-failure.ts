@@ -13,6 +13,10 @@ import {
 } from 'etcd3';
 import { errorMessage, XnetError } from '../../errors.js';
 
+/** Details of a call that our own limit has ended (etcd-limit.ts). */
+export const NO_ANSWER = 'no answer in time';
+export const NOT_SENT = 'no connection in time';
+
 export interface EtcdFailure {
   readonly kind: 'unavailable' | 'denied' | 'stale-token' | 'lease-gone' | 'no-space' | 'refused';
   /** For people, without endpoint. */
@@ -31,14 +35,8 @@ export function describeFailure(error: unknown): EtcdFailure {
   // The alarm is set in the whole cluster: no other member takes writes either.
   if (text.includes('space exceeded')) return failure('no-space', 'it has no space left');
   if (error instanceof GRPCDeadlineExceededError) {
-    // grpc-js names the remote address once the request has been given to a connection.
-    const notApplied = !text.includes('remote_addr=');
-    return {
-      kind: 'unavailable',
-      reason: notApplied ? 'no connection in time' : 'no answer in time',
-      notApplied,
-      hung: true,
-    };
+    const notApplied = text.includes(NOT_SENT);
+    return { kind: 'unavailable', reason: notApplied ? NOT_SENT : NO_ANSWER, notApplied, hung: true };
   }
   if (error instanceof GRPCInvalidArgumentError) return failure('refused', plainReason(text));
   return { kind: 'unavailable', reason: plainReason(text), notApplied: isUnsent(text), hung: false };

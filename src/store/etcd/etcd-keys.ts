@@ -3,7 +3,11 @@ import type { ICompare, IKeyValue, IRequestOp, ITxnRequest, ITxnResponse } from 
 import type { CommitResult, Condition, Entry, Write } from '../store.js';
 
 export class EtcdKeys {
-  constructor(private readonly prefix: string) {}
+  readonly #prefixBytes: number;
+
+  constructor(private readonly prefix: string) {
+    this.#prefixBytes = Buffer.byteLength(prefix);
+  }
 
   key(key: string): Buffer {
     return Buffer.from(this.prefix + key);
@@ -15,9 +19,14 @@ export class EtcdKeys {
     return key.length === 0 ? { key: ZERO, range_end: ZERO } : { key, range_end: endOfPrefix(key) };
   }
 
-  /** Our key of one of etcd's. */
+  /** The first key after one of etcd's. */
+  after(key: Buffer): Buffer {
+    return Buffer.concat([key, ZERO]);
+  }
+
+  /** Our key of one of etcd's. Not a slice of a string, which would keep the whole in memory. */
   ours(key: Buffer): string {
-    return key.toString().slice(this.prefix.length);
+    return key.toString('utf8', this.#prefixBytes);
   }
 
   entry(kv: IKeyValue): Entry {

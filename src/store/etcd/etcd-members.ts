@@ -1,5 +1,6 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
+import { RunningClock } from '../../concurrency/deadline.js';
 import type { StoreMember } from '../store.js';
 import type { EtcdEndpoint } from './etcd-endpoint.js';
 import { describeFailure } from './etcd-failure.js';
@@ -31,9 +32,11 @@ export async function askMember(endpoint: EtcdEndpoint, tls: EtcdTls | undefined
 }
 
 async function askStatus(endpoint: EtcdEndpoint) {
-  const started = performance.now();
-  const status = await endpoint.call(TIMEOUT_MS, (client, options) => client.maintenance.status(options));
-  return { status, ms: performance.now() - started };
+  using clock = new RunningClock();
+  const status = await endpoint.call(clock, TIMEOUT_MS, (client, options) =>
+    client.maintenance.status(options),
+  );
+  return { status, ms: clock.ms };
 }
 
 /** The time of the member's clock, to the second: the header `Date` of its HTTP answers. undefined: it sends none. */

@@ -8,6 +8,7 @@ import type {
   Entry,
   Lease,
   LeaseOptions,
+  ListOptions,
   Past,
   Revision,
   Snapshot,
@@ -17,11 +18,11 @@ import type {
   Write,
 } from '../store.js';
 import { EtcdCalls } from './etcd-calls.js';
-import { pastNotKept } from './etcd-failure.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { grantEtcdLease } from './etcd-lease.js';
 import { askMember } from './etcd-members.js';
 import type { EtcdOptions } from './etcd-options.js';
+import { listInPages, pastInPages } from './etcd-pages.js';
 import { watchEtcd } from './etcd-watch.js';
 import { RevisionReads } from './revision-reads.js';
 
@@ -50,25 +51,14 @@ export class EtcdStore implements Store {
     return kvs[0] && this.#keys.entry(kvs[0]);
   }
 
-  async list(prefix: string): Promise<Snapshot> {
+  async list(prefix: string, options: ListOptions = {}): Promise<Snapshot> {
     this.#requireOpen();
-    const { header, kvs } = await this.#calls.repeatable((client, options) =>
-      client.kv.range(this.#keys.range(prefix), options),
-    );
-    return { revision: Number(header.revision), entries: kvs.map((kv) => this.#keys.entry(kv)) };
+    return listInPages(this.#pages(prefix, options));
   }
 
-  async past(prefix: string, revision: Revision): Promise<Past> {
+  async past(prefix: string, revision: Revision, options: ListOptions = {}): Promise<Past> {
     this.#requireOpen();
-    return this.#calls.repeatable(async (client, options) => {
-      try {
-        const request = { ...this.#keys.range(prefix), revision: `${revision}` };
-        const { kvs } = await client.kv.range(request, options);
-        return kvs.map((kv) => this.#keys.entry(kv));
-      } catch (error: unknown) {
-        return pastNotKept(error);
-      }
-    });
+    return pastInPages(this.#pages(prefix, options), revision);
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -79,12 +69,12 @@ export class EtcdStore implements Store {
     return this.#keys.result(response);
   }
 
-  async *watch(prefix: string, signal: AbortSignal): AsyncIterable<WatchBatch> {
+  async *watch(prefix: string, signal: AbortSignal, options: ListOptions = {}): AsyncIterable<WatchBatch> {
     using until = new LinkedAbort([signal, this.#closing.signal]);
     const source = {
       calls: this.#calls,
       keys: this.#keys,
-      list: (of: string) => this.list(of),
+      list: (of: string) => this.list(of, options),
       nextRevision: () => this.#revisions.next(),
     };
     yield* watchEtcd(source, prefix, until.signal);
@@ -107,6 +97,10 @@ export class EtcdStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#calls.close();
+  }
+
+  #pages(prefix: string, { onProgress = () => undefined }: ListOptions) {
+    return { calls: this.#calls, keys: this.#keys, prefix, onProgress };
   }
 
   async #readRevision(): Promise<Revision> {

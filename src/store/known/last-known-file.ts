@@ -1,35 +1,21 @@
-/** Writes what is last known of the store to a file of the state directory, at most `behindMs` late. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { z } from 'zod';
+/** Has what is last known of the store written to the state directory as it changes, at most `behindMs` late. */
+import { join } from 'node:path';
 import { ensureDirectory } from '../../directories.js';
 import { diskError } from '../../disk-errors.js';
 import { isXnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Revision } from '../store.js';
-import { LastKnown, type LastKnownContent } from './last-known.js';
+import { FormerLastKnown } from './disk/former-last-known.js';
+import type { KnownContent } from './disk/known-content.js';
+import { KnownJournal } from './disk/known-journal.js';
+import { LastKnown } from './last-known.js';
 import type { IsOwn } from './own-keys.js';
 import type { OwnWrites } from './own-writes.js';
 
-const entry = z.object({
-  key: z.string(),
-  value: z.string(),
-  revision: z.number(),
-  createRevision: z.number(),
-});
-const removal = z.object({ key: z.string(), createRevision: z.number(), removedAt: z.number() });
-const content = z.object({
-  version: z.literal(1),
-  /** Description of the store; a file of another store is ignored. */
-  store: z.string(),
-  revision: z.number(),
-  prefixes: z.array(z.tuple([z.string(), z.number()])),
-  entries: z.array(entry),
-  removed: z.array(removal).default([]),
-});
+const NAME = 'last-known.jsonl';
 
 export interface LastKnownFileOptions {
-  /** How far the file may be behind. Changes come in bursts, and one write of the file serves a burst. */
+  /** How far the file may be behind. Changes come in bursts, and one write serves a burst. */
   readonly behindMs: number;
   /** Notes what the file may still have as this host's though it is given up. */
   readonly ownWrites: OwnWrites;
@@ -48,19 +34,30 @@ export class LastKnownFile implements AsyncDisposable {
   #closed = false;
 
   private constructor(
-    private readonly path: string,
-    private readonly store: string,
+    private readonly directory: string,
+    private readonly journal: KnownJournal,
+    /** Undefined once it is removed. */
+    private former: FormerLastKnown | undefined,
     private readonly options: LastKnownFileOptions,
-    content: LastKnownContent | undefined,
+    content: KnownContent | undefined,
   ) {
     this.known = new LastKnown(() => this.hint(), content);
     for (const [key, revision] of options.ownWrites.givenUp)
       if (!this.#isKnownSince(key, revision)) this.known.forget(key);
   }
 
-  /** Reads what an earlier run has written; nothing is known if that is absent, unreadable or of another store than `store`. */
-  static async open(path: string, store: string, options: LastKnownFileOptions): Promise<LastKnownFile> {
-    return new LastKnownFile(path, store, options, await readContent(path, store));
+  /** Reads what an earlier run has written; nothing is known if that is absent, damaged or of another store than `store`. */
+  static async open(directory: string, store: string, options: LastKnownFileOptions): Promise<LastKnownFile> {
+    const path = join(directory, NAME);
+    const former = new FormerLastKnown(directory);
+    if (await former.isThere()) {
+      const content = await former.read(store);
+      const file = new LastKnownFile(directory, KnownJournal.anew(path, store), former, options, content);
+      file.hint();
+      return file;
+    }
+    const { content, journal } = await KnownJournal.open(path, store);
+    return new LastKnownFile(directory, journal, undefined, options, content);
   }
 
   /** The content has changed: it is written within `behindMs`. */
@@ -86,22 +83,25 @@ export class LastKnownFile implements AsyncDisposable {
     this.#closed = true;
     this.flush();
     await this.#writing;
+    await this.journal.close();
   }
 
-  /** Whole or not at all: the file is replaced. Never rejects. */
+  /** Never rejects. */
   async #write(): Promise<void> {
-    const { path, store } = this;
+    const { journal, directory } = this;
+    const { facts } = this.known;
     const { ownWrites } = this.options;
     const givenUp = new Map([...ownWrites.givenUp].filter(([key, revision]) => this.#isOver(key, revision)));
-    const text = JSON.stringify({ version: 1, store, ...this.known.content });
     try {
-      await ensureDirectory(dirname(path));
-      await replaceFile(path, text);
+      await ensureDirectory(directory);
+      await facts.writeChanges((changes) => journal.write(changes, facts.size, () => facts.content));
+      await this.former?.remove();
+      this.former = undefined;
       await ownWrites.forgetGivenUp(givenUp);
       await ownWrites.keepSpareRoom();
       this.#note(undefined);
     } catch (error: unknown) {
-      this.#note((isXnetError(error) ? error : diskError(path, error)).message);
+      this.#note((isXnetError(error) ? error : diskError(join(directory, NAME), error)).message);
       if (!this.#closed) this.#timer ??= setTimeout(() => this.flush(), RETRY_MS).unref();
     }
   }
@@ -121,28 +121,7 @@ export class LastKnownFile implements AsyncDisposable {
     const { logger } = this.options;
     if (problem && !this.#problem) logger.warn(problem);
     if (!problem && this.#problem)
-      logger.info('the state directory can be written again', { path: this.path });
+      logger.info('the state directory can be written again', { path: this.directory });
     this.#problem = problem;
-  }
-}
-
-/** When a write fails, its part is removed: on a full disk other files need the room. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const next = `${path}.new`;
-  try {
-    await writeFile(next, text, { mode: 0o600, flush: true });
-    await rename(next, path);
-  } catch (error: unknown) {
-    await rm(next, { force: true }).catch(() => undefined);
-    throw error;
-  }
-}
-
-async function readContent(path: string, store: string): Promise<LastKnownContent | undefined> {
-  try {
-    const parsed = content.parse(JSON.parse(await readFile(path, 'utf8')));
-    return parsed.store === store ? parsed : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -9,7 +9,7 @@ import { ensureDirectory } from '../../directories.js';
 import { diskError } from '../../disk-errors.js';
 import { isXnetError } from '../../errors.js';
 import type { Entry, Revision } from '../store.js';
-import { SpareRoom } from './spare-room.js';
+import { SpareRoom } from './disk/spare-room.js';
 
 const ownWrite = z.object({
   key: z.string(),
@@ -63,7 +63,7 @@ export class OwnWrites implements AsyncDisposable {
   }
 
   /**
-   * Keys that this host gave up, or was about to give up, each with the revision of the record. last-known.json may still have
+   * Keys that this host gave up, or was about to give up, each with the revision of the record. last-known.jsonl may still have
    * these records as this host's.
    */
   get givenUp(): GivenUp {
@@ -107,7 +107,7 @@ export class OwnWrites implements AsyncDisposable {
     await this.#append(records.map(({ key, revision }) => ({ givenUp: key, revision })));
   }
 
-  /** last-known.json does not have these records as this host's any more. Throws DISK. */
+  /** last-known.jsonl does not have these records as this host's any more. Throws DISK. */
   async forgetGivenUp(known: GivenUp): Promise<void> {
     for (const [key, revision] of known)
       if (this.journal.givenUp.get(key) === revision) this.journal.givenUp.delete(key);

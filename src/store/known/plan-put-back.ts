@@ -4,9 +4,10 @@ import { addressRecord, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Revision } from '../store.js';
+import type { Removal } from './disk/known-content.js';
 import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
 import type { OwnWrite } from './own-writes.js';
-import type { Removal, Removals } from './removals.js';
+import type { Removals } from './removals.js';
 
 export interface Restored {
   /** What was known of the store before the restore, and what it has now. */

@@ -1,17 +1,10 @@
 /**
  * The removals of records that this host has seen: a store that is restored from an older backup has the records again. In
- * memory; last-known-file.ts writes them to disk.
+ * memory; last-known-file.ts has them written to disk.
  */
 import { kindOf } from '../../model/keys.js';
 import type { Entry, Revision } from '../store.js';
-
-/** The last removal of a record under `key`. */
-export interface Removal {
-  readonly key: string;
-  readonly createRevision: Revision;
-  /** Revision of the commit that removed it, or a later one. */
-  readonly removedAt: Revision;
-}
+import type { Removal } from './disk/known-content.js';
 
 /** Removals that are remembered of each kind of record (first part of its key). Any more since a backup are not undone. */
 const MAX_PER_KIND = 500;
@@ -20,18 +13,26 @@ export class Removals {
   /** By kind and key, the latest last. */
   readonly #kinds = new Map<string, Map<string, Removal>>();
 
-  constructor(removals: Iterable<Removal> = []) {
-    for (const removal of removals) this.note(removal, removal.removedAt);
+  /** `onChange` is called with the removal that is remembered from now on; undefined: with none. */
+  constructor(
+    removals: Iterable<Removal> = [],
+    private readonly onChange: (key: string, removal: Removal | undefined) => void = () => undefined,
+  ) {
+    for (const removal of removals) this.#set(removal);
   }
 
   note({ key, createRevision }: Pick<Entry, 'key' | 'createRevision'>, removedAt: Revision): void {
-    const kind = this.#kinds.get(kindOf(key)) ?? new Map<string, Removal>();
-    this.#kinds.set(kindOf(key), kind);
-    setLatest(kind, key, { key, createRevision, removedAt }, MAX_PER_KIND);
+    const removal = { key, createRevision, removedAt };
+    this.#set(removal);
+    this.onChange(key, removal);
   }
 
   find(key: string): Removal | undefined {
     return this.#kinds.get(kindOf(key))?.get(key);
+  }
+
+  get size(): number {
+    return [...this.#kinds.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   list(): Removal[] {
@@ -40,13 +41,23 @@ export class Removals {
 
   /** The store has this record: its removal is forgotten. */
   retract({ key, createRevision }: Entry): void {
-    if (this.find(key)?.createRevision === createRevision) this.#kinds.get(kindOf(key))?.delete(key);
+    if (this.find(key)?.createRevision === createRevision) this.#forget(key);
   }
 
   /** The store was restored to `revision`: it never had the records that were created later. */
   goBackTo(revision: Revision): void {
-    for (const { key, createRevision } of this.list())
-      if (createRevision > revision) this.#kinds.get(kindOf(key))?.delete(key);
+    for (const { key, createRevision } of this.list()) if (createRevision > revision) this.#forget(key);
+  }
+
+  #set(removal: Removal): void {
+    const kind = this.#kinds.get(kindOf(removal.key)) ?? new Map<string, Removal>();
+    this.#kinds.set(kindOf(removal.key), kind);
+    setLatest(kind, removal.key, removal, MAX_PER_KIND);
+  }
+
+  #forget(key: string): void {
+    this.#kinds.get(kindOf(key))?.delete(key);
+    this.onChange(key, undefined);
   }
 }
 

@@ -28,7 +28,7 @@
  * finds out.
  */
 import { join } from 'node:path';
-import { withDeadline } from '../../concurrency/deadline.js';
+import { withSilenceLimit } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
@@ -66,9 +66,9 @@ export interface FailStaticOptions {
 }
 
 export interface FailStaticTiming extends OutageTiming {
-  /** How far last-known.json may be behind while the store answers. */
+  /** How far last-known.jsonl may be behind while the store answers. */
   readonly behindMs: number;
-  /** Time limit of the inner store's answer, where the call can be answered without it. */
+  /** Time limit of the inner store's answer, or of a part of it, where the call can be answered without it. */
   readonly patienceMs: number;
   /** Time that the other hosts get after a restore, to put back their records: a watch begins anew within 3 s. */
   readonly settleMs: number;
@@ -125,10 +125,9 @@ export class FailStaticStore implements Store {
     const { stateDirectory, logger, timing } = options;
     const { isOwn } = options.ownership;
     const { behindMs } = { ...DEFAULTS, ...timing };
-    const file = (name: string) => join(stateDirectory, name);
-    const ownWrites = await OwnWrites.open(file('own-writes.jsonl'), inner.description);
+    const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), inner.description);
     const fileOptions = { behindMs, ownWrites, isOwn, logger };
-    const lastKnown = await LastKnownFile.open(file('last-known.json'), inner.description, fileOptions);
+    const lastKnown = await LastKnownFile.open(stateDirectory, inner.description, fileOptions);
     return new FailStaticStore(inner, options, lastKnown, ownWrites);
   }
 
@@ -161,7 +160,7 @@ export class FailStaticStore implements Store {
   }
 
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
-    const ask = () => this.inner.get(key);
+    const ask = async () => this.inner.get(key);
     const reason = this.#outage.reason;
     if (fresh && reason) throw unavailable(reason.message, { applied: false });
     return this.#read(key, ask, () => {
@@ -171,10 +170,11 @@ export class FailStaticStore implements Store {
   }
 
   async list(prefix: string): Promise<Snapshot> {
-    const ask = async () => {
+    const ask = async (onProgress: () => void) => {
       const lastSeen = this.#copy.known.revision;
-      const snapshot = await this.inner.list(prefix);
-      await this.#restores.takeListed(prefix, snapshot, lastSeen, this.#closing.signal);
+      const snapshot = await this.inner.list(prefix, { onProgress });
+      const waiting = { signal: this.#closing.signal, onProgress };
+      await this.#restores.takeListed(prefix, snapshot, lastSeen, waiting);
       return this.away ? this.#copy.recalled(prefix) : snapshot;
     };
     return this.#read(prefix, ask, () => this.#copy.recalled(prefix));
@@ -206,7 +206,7 @@ export class FailStaticStore implements Store {
   async grantLease(options: LeaseOptions): Promise<Lease> {
     if (options.keepAlive ?? true) return this.inner.grantLease(options);
     try {
-      if (!this.away) return await this.#withinPatience(this.inner.grantLease(options));
+      if (!this.away) return await this.#withinPatience(() => this.inner.grantLease(options));
     } catch (error: unknown) {
       this.#outage.begin(asUnanswered(error));
     }
@@ -227,12 +227,16 @@ export class FailStaticStore implements Store {
     await this.ownWrites[Symbol.asyncDispose]();
   }
 
-  async #read<T>(prefix: string, ask: () => Promise<T>, answerHere: () => T): Promise<T> {
+  async #read<T>(
+    prefix: string,
+    ask: (onProgress: () => void) => Promise<T>,
+    answerHere: () => T,
+  ): Promise<T> {
     const isKnown = this.#copy.known.covers(prefix);
     if (!isKnown) await this.#outage.wait();
     if (this.away) return answerHere();
     try {
-      return await (isKnown ? this.#withinPatience(ask()) : ask());
+      return await (isKnown ? this.#withinPatience(ask) : ask(() => undefined));
     } catch (error: unknown) {
       this.#outage.begin(asUnanswered(error));
       if (!isKnown) throw asUnanswered(error);
@@ -245,8 +249,8 @@ export class FailStaticStore implements Store {
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
     await this.#onDisk(this.#copy.noteGivenUp(writes));
     const lastSeen = this.#copy.known.revision;
-    const asked = this.inner.commit(translated, granted);
-    const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(asked) : asked);
+    const ask = () => this.inner.commit(translated, granted);
+    const result = await (this.#copy.canCommit(conditions, writes) ? this.#withinPatience(ask) : ask());
     this.#restores.noteAnswer(result.revision, lastSeen);
     if (result.committed) this.#copy.known.learnCommit(writes, result.revision);
     return result;
@@ -271,10 +275,10 @@ export class FailStaticStore implements Store {
     return { ...write, lease: await write.lease.grantedBy(this.inner) };
   }
 
-  async #withinPatience<T>(work: Promise<T>): Promise<T> {
+  async #withinPatience<T>(ask: (onProgress: () => void) => Promise<T>): Promise<T> {
     const { patienceMs } = this.#timing;
     try {
-      return await withDeadline(work, patienceMs, 'an answer');
+      return await withSilenceLimit(ask, patienceMs, 'an answer');
     } catch (error: unknown) {
       if (!isXnetError(error, 'TIMEOUT')) throw error;
       const remedy = 'see that most of its members run, and that this host reaches them';

@@ -1,4 +1,4 @@
-import { sleep } from '../../concurrency/deadline.js';
+import { sleep, sleepRunning } from '../../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 
@@ -53,7 +53,7 @@ export class Outage implements AsyncDisposable {
   /** Resolves when the store answers. Throws STORE_UNAVAILABLE with the reason after `returnMs`. */
   async wait(): Promise<void> {
     if (!this.#reason) return;
-    await Promise.race([this.#over, sleep(this.timing.returnMs, this.#closing.signal)]);
+    await Promise.race([this.#over, sleepRunning(this.timing.returnMs, this.#closing.signal)]);
     // The caller's request was not sent: a commit certainly was not applied.
     if (this.#reason) throw unavailable(this.#reason.message, { applied: false });
   }

@@ -8,12 +8,13 @@
  * have got beyond those that were known.
  */
 import { sleep } from '../../concurrency/deadline.js';
+import { nextTurn } from '../../concurrency/turns.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import { keys, kindOf } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import { isContradicted } from '../known/is-contradicted.js';
 import { hostOf } from '../known/own-keys.js';
-import type { Entry, Past, Revision, Snapshot, Store } from '../store.js';
+import type { Entry, ListOptions, Past, Revision, Snapshot, Store } from '../store.js';
 import type { WorkingCopy } from './working-copy.js';
 
 /**
@@ -31,6 +32,11 @@ export interface RestoresOptions {
   readonly settleMs: number;
   /** Between two requests to a store that does not answer. */
   readonly retryMs: number;
+}
+
+/** How long an answer is waited for. */
+export interface Waiting extends ListOptions {
+  readonly signal: AbortSignal;
 }
 
 export class Restores {
@@ -63,23 +69,19 @@ export class Restores {
     this.#checked.clear();
   }
 
-  /** Updates what is known by a watch's snapshot. Without effect when `signal` aborts. Never rejects. */
-  async takeWatched(prefix: string, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
-    await this.#check(prefix, snapshot.revision, signal);
+  /** Updates what is known by a watch's snapshot. Without effect when `waiting`'s signal aborts. Never rejects. */
+  async takeWatched(prefix: string, snapshot: Snapshot, waiting: Waiting): Promise<void> {
+    await this.#check(prefix, snapshot.revision, waiting);
+    await nextTurn();
     if (!(await this.#compare(prefix, snapshot))) this.copy.known.learnWatched(prefix, snapshot);
   }
 
   /** Updates what is known by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
-  async takeListed(
-    prefix: string,
-    snapshot: Snapshot,
-    lastSeen: Revision,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async takeListed(prefix: string, snapshot: Snapshot, lastSeen: Revision, waiting: Waiting): Promise<void> {
     const { known } = this.copy;
     this.noteAnswer(snapshot.revision, lastSeen);
     const isChecked = this.#checked.has(prefix) || known.isWatched(prefix);
-    if (!isChecked) await this.#check(prefix, snapshot.revision, signal);
+    if (!isChecked) await this.#check(prefix, snapshot.revision, waiting);
     if (!(await this.#compare(prefix, snapshot))) known.learnListed(prefix, snapshot);
   }
 
@@ -148,24 +150,25 @@ export class Restores {
   }
 
   /** Finds a restore by the store's past under `prefix`. Not needed for a prefix that is compared anyway. */
-  async #check(prefix: string, now: Revision, signal: AbortSignal): Promise<void> {
+  async #check(prefix: string, now: Revision, waiting: Waiting): Promise<void> {
     const { known } = this.copy;
     const revision = known.knownAt(prefix);
     this.#checked.add(prefix);
     if (revision === undefined || this.#uncompared.has(prefix)) return;
     const restoreCount = this.#restoreCount;
     const entries = known.listAlone(prefix);
-    const past = await this.#askPast(prefix, revision, signal);
+    const past = await this.#askPast(prefix, revision, waiting);
     // Else another prefix has found the restore meanwhile, and this one has been compared.
     if (past === undefined || restoreCount !== this.#restoreCount) return;
     if (isContradicted({ revision, entries, removals: known.removals }, past)) this.#begin(now);
   }
 
   /** undefined: `signal` has aborted, or the store cannot answer. */
-  async #askPast(prefix: string, revision: Revision, signal: AbortSignal): Promise<Past | undefined> {
+  async #askPast(prefix: string, revision: Revision, waiting: Waiting): Promise<Past | undefined> {
+    const { signal } = waiting;
     while (!signal.aborted) {
       try {
-        return await this.inner.past?.(prefix, revision);
+        return await this.inner.past?.(prefix, revision, waiting);
       } catch (error: unknown) {
         if (!isXnetError(error, 'STORE_UNAVAILABLE')) return undefined;
         await sleep(this.options.retryMs, signal);

@@ -1,15 +1,15 @@
 /** A watch that goes on while the store is away: see fail-static-store.ts. */
-import { sleepRunning } from '../../concurrency/deadline.js';
+import { Progress } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { Mailbox } from '../mailbox.js';
 import type { WatchBatch } from '../store.js';
-import type { Restores } from './restores.js';
+import type { Restores, Waiting } from './restores.js';
 
 type Batches = Mailbox<WatchBatch | 'overflow'>;
 
 /**
  * Yields the batches of the inner store's watch, and this host's own writes, which hide what the inner store has under their
- * keys. First a snapshot of what is known, if the inner store has yielded none within `patienceMs`.
+ * keys. First a snapshot of what is known, if the inner store is silent for `patienceMs` before it has yielded one.
  */
 export async function* watchFailStatic(
   restores: Restores,
@@ -22,12 +22,13 @@ export async function* watchFailStatic(
   const mailbox: Batches = new Mailbox('overflow');
   const release = copy.known.watch(prefix);
   const answered = new AbortController();
-  void sleepRunning(patienceMs, answered.signal).then(() => {
+  const progress = new Progress();
+  void progress.untilSilent(patienceMs, answered.signal).then(() => {
     if (answered.signal.aborted || !copy.known.covers(prefix)) return;
     mailbox.push({ type: 'snapshot', snapshot: copy.recalled(prefix) });
   });
   const followed = [
-    followStore(restores, prefix, until.signal, (batch) => {
+    followStore(restores, prefix, { signal: until.signal, onProgress: progress.note }, (batch) => {
       answered.abort();
       mailbox.push(batch);
     }),
@@ -50,14 +51,16 @@ export async function* watchFailStatic(
 async function followStore(
   restores: Restores,
   prefix: string,
-  signal: AbortSignal,
+  waiting: Waiting,
   push: (batch: WatchBatch) => void,
 ): Promise<void> {
   const { copy, inner } = restores;
-  for await (const batch of inner.watch(prefix, signal)) {
+  const { signal } = waiting;
+  for await (const batch of inner.watch(prefix, signal, waiting)) {
     if (batch.type === 'snapshot') {
-      await restores.takeWatched(prefix, batch.snapshot, signal);
+      await restores.takeWatched(prefix, batch.snapshot, waiting);
       if (signal.aborted) return;
+      // In the same turn of the event loop: later commits of this host come with the watch's changes.
       push({ type: 'snapshot', snapshot: copy.snapshot(prefix) });
       continue;
     }

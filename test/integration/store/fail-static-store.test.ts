@@ -7,7 +7,7 @@ import { keys } from '../../../src/model/keys.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
-import type { Entry, Store } from '../../../src/store/store.js';
+import type { Entry, ListOptions, Store } from '../../../src/store/store.js';
 import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
@@ -159,8 +159,8 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
   test('what had been read is on disk at once, also for a daemon whose forerunner is killed', async () => {
     expect(await valueAt(store, addressKey(3))).toBe(address('other'));
     await eventually(async () => {
-      const { entries } = JSON.parse(await readFile(join(directory, 'last-known.json'), 'utf8'));
-      expect(entries).toContainEqual(
+      const lines = (await readFile(join(directory, 'last-known.jsonl'), 'utf8')).trim().split('\n');
+      expect(lines.map((line) => JSON.parse(line))).toContainEqual(
         expect.objectContaining({ key: addressKey(3), value: address('other') }),
       );
     });
@@ -204,6 +204,20 @@ describe.each<StoreMode>(['refuses', 'hangs', 'forgets to answer'])('while the s
   });
 });
 
+test('a long list is no absence as long as its parts come', async () => {
+  const list = cluster.list.bind(cluster);
+  cluster.list = async (prefix: string, { onProgress }: ListOptions = {}) => {
+    for (let part = 0; part < 6; part += 1) {
+      await pause(TIMING.patienceMs / 2);
+      onProgress?.();
+    }
+    return list(prefix);
+  };
+  await write(cluster, addressKey(9), address('other'));
+  expect((await store.list(keys.addressesOf(POOL))).recalled).toBeUndefined();
+  expect(store.away).toBe(false);
+});
+
 test('a revision known from before the store’s return is as good after it', async () => {
   etcd.mode = 'refuses';
   await write(store, addressKey(2), address('me', 'claimed', 'one'));
@@ -236,13 +250,13 @@ test('an address given up just before a power cut is not taken for this host’s
   const lease = await store.grantLease({ ttlSeconds: 60, keepAlive: false });
   await restart();
   store = await open();
-  const before = await readFile(join(directory, 'last-known.json'));
+  const before = await readFile(join(directory, 'last-known.jsonl'));
   expect(before.includes('10.1.0.2')).toBe(true);
   await store.commit([], [{ ...put(addressKey(2), address('me', 'resting')), lease }]);
   const journal = await readFile(join(directory, 'own-writes.jsonl'));
   await restart();
   // What the power cut leaves: the file of what is known is seconds old.
-  await writeFile(join(directory, 'last-known.json'), before);
+  await writeFile(join(directory, 'last-known.jsonl'), before);
   await writeFile(join(directory, 'own-writes.jsonl'), journal);
   etcd.mode = 'refuses';
   store = await open();

@@ -2,6 +2,7 @@ import { XnetError } from '../../../src/errors.js';
 import type {
   Condition,
   LeaseOptions,
+  ListOptions,
   Revision,
   Store,
   WatchBatch,
@@ -49,8 +50,8 @@ export class FailingStore implements Store {
     return this.#call(() => this.inner.get(key), true);
   }
 
-  list(prefix: string) {
-    return this.#call(() => this.inner.list(prefix), true);
+  list(prefix: string, options?: ListOptions) {
+    return this.#call(() => this.inner.list(prefix, options), true);
   }
 
   past(prefix: string, revision: Revision) {
@@ -65,10 +66,10 @@ export class FailingStore implements Store {
     return this.#call(() => this.inner.grantLease(options), false);
   }
 
-  async *watch(prefix: string, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+  async *watch(prefix: string, signal: AbortSignal, options?: ListOptions): AsyncGenerator<WatchBatch> {
     while (!signal.aborted) {
       const until = AbortSignal.any([signal, this.#changed.signal]);
-      if (READS.includes(this.#mode)) yield* this.inner.watch(prefix, until);
+      if (READS.includes(this.#mode)) yield* this.inner.watch(prefix, until, options);
       else await new Promise((resolve) => until.addEventListener('abort', resolve));
     }
   }

@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { RunningClock, waitForWork, withDeadline } from '../../../src/concurrency/deadline.js';
+import {
+  RunningClock,
+  waitForWork,
+  withDeadline,
+  withSilenceLimit,
+} from '../../../src/concurrency/deadline.js';
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -44,4 +49,22 @@ test('work that goes on is waited for, longer than work that fails', async () =>
   const failed = waitForWork(delay(300), PATIENCE, 'working', () => new Error('it cannot'));
   await expect(failed).rejects.toThrow('it cannot');
   await expect(waitForWork(delay(2_500), PATIENCE, 'working', none)).rejects.toThrow('took longer than 1200');
+});
+
+test('work whose parts come is waited for; work that falls silent is not', async () => {
+  const inParts = async (parts: number, onProgress: () => void) => {
+    for (let part = 0; part < parts; part += 1) {
+      await delay(50);
+      onProgress();
+    }
+  };
+  await expect(
+    withSilenceLimit((onProgress) => inParts(8, onProgress), 150, 'a list'),
+  ).resolves.toBeUndefined();
+  const silent = async (onProgress: () => void) => {
+    await inParts(2, onProgress);
+    await delay(5_000);
+  };
+  await expect(withSilenceLimit(silent, 150, 'a list')).rejects.toThrow('a list took longer than 150 ms');
+  await expect(withSilenceLimit(async () => 1, 150, 'a list')).resolves.toBe(1);
 });

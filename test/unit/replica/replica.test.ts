@@ -42,6 +42,28 @@ async function open(store: Store) {
   return { replica, view, records };
 }
 
+test('many records are parsed in several turns of the event loop, and are there all at once', async () => {
+  await using store = new Still();
+  const entries = Array.from({ length: 30_000 }, (_, n) => ({
+    ...{ key: `a/${n}`, value: JSON.stringify({ n }), revision: n + 1, createRevision: n + 1 },
+  }));
+  store.first = { revision: entries.length, entries };
+  await using replica = new Replica(store, new RecordReader(muteLogger));
+  const view = replica.follow('a/', schema);
+  const seen = new Set<number>();
+  let turns = 0;
+  const look = () => {
+    turns += 1;
+    seen.add([...view.all()].length);
+    if (!view.isReady) setImmediate(look);
+  };
+  setImmediate(look);
+  await view.ready;
+  look();
+  expect(turns).toBeGreaterThan(2);
+  expect([...seen]).toEqual([0, entries.length]);
+});
+
 describe('a view', () => {
   test('has what this host commits when the commit resolves, before its watch brings it', async () => {
     await using store = new Still();

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { GRPCDeadlineExceededError } from 'etcd3';
 import { sleep } from '../../../src/concurrency/deadline.js';
 import { EtcdCalls } from '../../../src/store/etcd/etcd-calls.js';
+import { NOT_SENT } from '../../../src/store/etcd/etcd-failure.js';
 
 const ENDPOINT = 'http://etcd.test:2379';
 const REFUSED = '14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED';
@@ -10,11 +11,11 @@ const REFUSED = '14 UNAVAILABLE: No connection established. Last error: connect 
 async function reasonOf(timeouts: { budgetMs: number; tryMs: number }): Promise<unknown> {
   const calls = new EtcdCalls({ endpoints: [ENDPOINT], prefix: '/xnet/', timeouts });
   let tries = 0;
-  const failing = calls.repeatable(async (_client, { deadline }) => {
+  const failing = calls.repeatable(async () => {
     tries += 1;
     if (tries === 1) throw new Error(REFUSED);
-    await sleep(Number(deadline) - Date.now());
-    throw new GRPCDeadlineExceededError('4 DEADLINE_EXCEEDED: Deadline exceeded');
+    await sleep(timeouts.tryMs);
+    throw new GRPCDeadlineExceededError(`4 DEADLINE_EXCEEDED: ${NOT_SENT}`);
   });
   return failing.catch((error: unknown) => error).finally(() => calls.close());
 }

@@ -1,5 +1,5 @@
 import { rm, stat, writeFile } from 'node:fs/promises';
-import { diskError, isFull } from '../../disk-errors.js';
+import { diskError, isFull } from '../../../disk-errors.js';
 
 /** Some hundred records. */
 const BYTES = 64 << 10;
