@@ -28,7 +28,8 @@ export async function* watchFailStatic(
   });
   const followed = [
     followStore(restores, prefix, until.signal, (batch) => {
-      answered.abort();
+      // Without the question each batch would make an error, with its stack.
+      if (!answered.signal.aborted) answered.abort();
       mailbox.push(batch);
     }),
     followOwn(restores, prefix, until.signal, mailbox),
