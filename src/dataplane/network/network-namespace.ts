@@ -30,7 +30,7 @@ export class NetworkNamespace {
 
   /** The devices of the group, or all; undefined when there is no such (usable) namespace. Throws KERNEL. */
   async findLinks(group?: number): Promise<Link[] | undefined> {
-    if ((await inodeOfNamespace(this.name)) === undefined) return undefined;
+    if (inodeOfNamespace(this.name) === undefined) return undefined;
     const ofGroup = group === undefined ? [] : ['group', String(group)];
     const args = ['link', 'show', ...ofGroup];
     return this.iproute2.show('ip', this.name, args, linksSchema).catch((error: unknown) => {
@@ -43,7 +43,7 @@ export class NetworkNamespace {
     // Programs that stand in a namespace without a name keep it, and the VNI in it, alive.
     await this.iproute2.leave(this.name);
     // A name left in /run/netns that is no namespace (any more) would stay in the way.
-    if ((await inodeOfNamespace(this.name)) !== undefined) await this.remove();
+    if (inodeOfNamespace(this.name) !== undefined) await this.remove();
     await this.iproute2.run(['netns', 'add', this.name], isPresent);
   }
 
