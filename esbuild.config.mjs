@@ -32,7 +32,7 @@ const fit = {
     onLoad({ filter: notCalled }, () => ({ contents: 'export {};' }));
     onLoad({ filter: /\/etcd3\/lib\/connection-pool\.js$/ }, async ({ path }) => {
       const [before, after, ...others] = (await readFile(path, 'utf8')).split(
-        '`${__dirname}/../proto/rpc.proto`',
+        /`\$\{__dirname\}\/\.\.\/proto\/rpc\.proto`/,
       );
       if (after === undefined || others.length > 0) throw new Error(`${path} looks elsewhere for ${PROTO}`);
       return { contents: `${before}require.resolve('${PROTO}')${after}` };
@@ -50,6 +50,10 @@ const { metafile } = await build({
   ...{ platform: 'node', format: 'esm', target: 'node20.11', logLevel: 'warning' },
   ...{ external: NOT_BUNDLED, plugins: [fit], banner: { js: REQUIRE } },
 });
+
+const isRead = (part) => Object.keys(metafile.inputs).some((path) => new RegExp(`/${part}\\.js$`).test(path));
+const moved = [...NOT_CALLED, 'etcd3/lib/connection-pool'].filter((part) => !isRead(part));
+if (moved.length > 0) throw new Error(`these are elsewhere in their library by now: ${moved.join(', ')}`);
 
 // What earlier builds left; not before: a daemon that starts meanwhile finds its files.
 const made = new Set(Object.keys(metafile.outputs).map((path) => relative(DIST, path)));
