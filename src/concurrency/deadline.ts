@@ -5,7 +5,6 @@
  * Time limits. They count only time in which this process ran (docs/decisions/0018-time-limits.md): what has come
  * but could not be read yet, since others or work of our own had the processor, is not late.
  */
-import { setImmediate } from 'node:timers/promises';
 import { XnetError } from '../errors.js';
 
 /** A limit is counted in so many slices: one that took longer than its length counts as its length. */
@@ -21,7 +20,11 @@ const DECIDED = 'decided';
  * whoever calls this must leave work that is safe to finish late (every driver verb is idempotent).
  */
 export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  return waitForWork(work, { failingMs: timeoutMs, workingMs: timeoutMs }, what, () => undefined);
+  // Each call of Docker's and each commit passes here, so this makes no more than a promise and a timer.
+  return new Promise((resolve, reject) => {
+    const cancel = afterRunning(timeoutMs, () => reject(tookLonger(what, timeoutMs)));
+    void work.then(resolve, reject).then(cancel);
+  });
 }
 
 /**
@@ -36,7 +39,7 @@ export function withSilenceLimit<T>(
   const progress = new Progress();
   return raceLimit(work(progress.note), async (decided) => {
     await progress.untilSilent(silentMs, decided);
-    throw timedOut(what, silentMs);
+    throw tookLonger(what, silentMs);
   });
 }
 
@@ -79,14 +82,14 @@ export function waitForWork<T>(
     for (let waitedMs = failingMs; !decided.aborted; waitedMs += LOOK_MS) {
       const failure = await findFailure();
       if (failure !== undefined) throw failure;
-      if (waitedMs >= workingMs) break;
+      if (waitedMs >= workingMs) throw tookLonger(what, workingMs);
       await sleepRunning(LOOK_MS, decided);
     }
-    throw timedOut(what, workingMs);
+    return work;
   });
 }
 
-function timedOut(what: string, timeoutMs: number): XnetError {
+function tookLonger(what: string, timeoutMs: number): XnetError {
   return new XnetError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs });
 }
 
@@ -119,9 +122,33 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 
 /** Waits until this process has run for `ms`, or `signal` aborts. What has come by then was read. Never rejects. */
 export async function sleepRunning(ms: number, signal?: AbortSignal): Promise<void> {
-  for (let slice = 0; slice < SLICES && !signal?.aborted; slice += 1) await sleep(ms / SLICES, signal);
-  // In a turn of Node's event loop timers come before input and output (nodejs.org, "The Node.js Event Loop").
-  if (!signal?.aborted) await setImmediate();
+  if (signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = afterRunning(ms, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Calls `done` when this process has run for `ms`, and what has come by then was read. Returns what prevents that. */
+function afterRunning(ms: number, done: () => void): () => void {
+  let left = SLICES;
+  let immediate: NodeJS.Immediate | undefined;
+  const next = () => {
+    left -= 1;
+    if (left > 0) timer = setTimeout(next, ms / SLICES);
+    // In a turn of Node's event loop timers come before input and output (nodejs.org, "The Node.js Event Loop").
+    else immediate = setImmediate(done);
+  };
+  let timer = setTimeout(next, ms / SLICES);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
 }
 
 /** A clock that stands still while this process does not run. */

@@ -1,5 +1,8 @@
 import { setMaxListeners } from 'node:events';
 
+/** The reason that `abort` has by itself, made once: each error costs its stack. */
+const ABORTED = new DOMException('This operation was aborted', 'AbortError');
+
 /**
  * Aborts by itself, or when one of `sources` does. Once disposed of it leaves nothing behind on them: what
  * AbortSignal.any makes is kept by Node as long as its sources, of which some live as long as the process.
@@ -20,7 +23,7 @@ export class LinkedAbort implements Disposable {
     return this.#controller.signal;
   }
 
-  readonly abort = (): void => this.#controller.abort();
+  readonly abort = (): void => this.#controller.abort(ABORTED);
 
   [Symbol.dispose](): void {
     for (const source of this.#sources) source.removeEventListener('abort', this.abort);

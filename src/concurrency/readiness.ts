@@ -53,6 +53,7 @@ export class Readiness<T> {
 
   /** Waits as `patience` says, then rejects with the last failure's code and reason. */
   async wait(patience: Patience): Promise<T> {
+    if (this.#value !== undefined) return this.#value;
     try {
       return await waitForWork(this.#prepared, patience, 'starting', () => this.#failure);
     } catch {

@@ -39,11 +39,11 @@ export class ContainerDirectories {
 
   /**
    * Of running containers, and of those that Docker is about to start; the youngest process first. Not of a container with a
-   * hosts file of its user's. Throws when Docker's directory cannot be seen from here.
+   * hosts file of its user's. Of at most so many processes. Throws when Docker's directory cannot be seen from here.
    */
-  async *listYoungestFirst(): AsyncIterable<ContainerDirectory> {
+  async *listYoungestFirst(processes = Number.POSITIVE_INFINITY): AsyncIterable<ContainerDirectory> {
     const seen = new Set<string>();
-    const pids = await this.#listProcesses();
+    const pids = (await this.#listProcesses()).slice(0, processes);
     for (let first = 0; first < pids.length; first += AT_ONCE) {
       const batch = pids.slice(first, first + AT_ONCE);
       for (const mount of await Promise.all(batch.map((pid) => this.#hostsMount(pid)))) {

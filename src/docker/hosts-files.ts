@@ -15,6 +15,8 @@ const WAIT_MS = 1_000;
 /** Containers that are looked at before Docker has written the line, besides as many as are being started: at most so many. */
 const SPARE = 2;
 const MOST = 16;
+/** Processes that are looked at for these: the container's is among the youngest of the host. All are, should it not be. */
+const YOUNG = 32;
 
 interface Stay {
   readonly sandboxPath: string;
@@ -114,7 +116,7 @@ export class HostsFiles {
   async #listYoungest(count: number): Promise<string[]> {
     const paths: string[] = [];
     try {
-      for await (const { path } of this.directories.listYoungestFirst())
+      for await (const { path } of this.directories.listYoungestFirst(YOUNG))
         if (paths.push(path) === count) break;
     } catch {
       return [];

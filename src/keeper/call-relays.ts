@@ -3,10 +3,12 @@
  * and what came on it, are the keeper's: a daemon that ends before it has answered leaves the call to the next one, and
  * Docker only waits. Without that, Docker would repeat the call with an empty body (moby: pkg/plugins/client.go).
  */
-import { randomBytes } from 'node:crypto';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
 import { XnetError } from '../errors.js';
 import { BACKLOG } from '../native/backlog.js';
+import { type DaemonConnection, DaemonConnections, type Outcome } from './daemon-connections.js';
+import { messageLength, withHeaders } from './http-length.js';
 import type { HeldEntry } from './messages.js';
 
 /** Calls that came before a socket's path was removed are taken within so long. */
@@ -22,11 +24,16 @@ const MOST_REPEATS = 3;
 const PAUSE_MS = 50;
 /** Above what the daemon takes. */
 const MOST_BYTES = 2 << 20;
+/** For the daemon: the end of the answer is seen without the end of the connection. Earlier daemons close it all the same. */
+const KEEP_OPEN = 'x-xnet-keep: yes\r\n';
+/** For Docker: a call that came on an idle connection in the moment that it is closed would be lost. */
+const ONE_CALL = 'Connection: close\r\n';
 
 interface Relay {
   readonly entry: HeldEntry;
   readonly to: string;
   readonly server: Server;
+  readonly daemon: DaemonConnections;
 }
 
 export class CallRelays {
@@ -40,15 +47,16 @@ export class CallRelays {
   start(entry: HeldEntry, to: string, duplicate: () => number): void {
     const before = this.#relays.get(entry.key);
     if (before?.entry === entry && before.to === to) return;
-    const server = createServer((client) => new RelayedCall(client, to));
+    const daemon = new DaemonConnections(to);
+    const server = createServer((client) => new RelayedCall(client, daemon));
     // Of one connection (no descriptor was free): its caller sees it closed.
     server.on('error', () => undefined);
     server.listen({ fd: duplicate() }, BACKLOG);
     // The keeper ends when its last daemon has.
     server.unref();
     if (!server.listening) throw new XnetError('KERNEL', `cannot take calls on ${entry.key}`);
-    this.#relays.set(entry.key, { entry, to, server });
-    before?.server.close();
+    this.#relays.set(entry.key, { entry, to, server, daemon });
+    before?.server.close(() => before.daemon.close());
   }
 
   /** Takes no new calls and resolves when those under way are answered. Nothing there is success. */
@@ -58,74 +66,68 @@ export class CallRelays {
     this.#relays.delete(key);
     await new Promise((resolve) => setTimeout(resolve, LAST_CALLS_MS));
     await new Promise<void>((resolve) => relay.server.close(() => resolve()));
+    relay.daemon.close();
   }
 }
 
 /** One call on its way from Docker to the daemon and back. */
 class RelayedCall {
-  readonly #id = randomBytes(8).toString('hex');
+  /** 16 hex digits, of which 62 bits are random. */
+  readonly #id = randomUUID().slice(19).replace('-', '');
   readonly #deadline: NodeJS.Timeout;
   /** All that came so far. */
-  #request = Buffer.alloc(0);
-  #daemon: Socket | undefined;
+  #request: Buffer = Buffer.alloc(0);
+  #connection: DaemonConnection | undefined;
   /** How much of the request the daemon has been sent. */
   #sent = 0;
   #repeats = 0;
   #pause: NodeJS.Timeout | undefined;
 
-  /** Takes over the connection `client`. `to`: the path of the daemon's socket. */
+  /** Takes over the connection `client`. */
   constructor(
     private readonly client: Socket,
-    private readonly to: string,
+    private readonly daemon: DaemonConnections,
   ) {
     this.#deadline = setTimeout(() => this.#giveUp(`within ${GIVEN_UP_S} s`), GIVEN_UP_S * 1000);
     client.on('data', (bytes) => this.#take(bytes));
     client.on('error', ignore);
     client.on('close', () => this.#end());
-    this.#ask();
   }
 
   #take(bytes: Buffer): void {
-    this.#request = Buffer.concat([this.#request, bytes]);
-    if (this.#request.length <= MOST_BYTES) this.#send();
-    else this.#refuse('413 Content Too Large', `the request is too large: over ${MOST_BYTES} bytes`);
+    this.#request = this.#request.length === 0 ? bytes : Buffer.concat([this.#request, bytes]);
+    if (this.#request.length > MOST_BYTES) {
+      this.#refuse('413 Content Too Large', `the request is too large: over ${MOST_BYTES} bytes`);
+    } else if (this.#connection) this.#send();
+    else if (!this.#pause) this.#ask();
   }
 
   #ask(): void {
-    const daemon = connect(this.to);
-    const answer: Buffer[] = [];
-    let connected = false;
-    daemon.on('connect', () => {
-      connected = true;
-    });
-    daemon.on('data', (bytes) => answer.push(bytes));
-    daemon.on('error', ignore);
-    daemon.on('close', () => this.#takeAnswer(Buffer.concat(answer), connected));
-    this.#daemon = daemon;
+    this.#pause = undefined;
     this.#sent = 0;
+    this.#connection = this.daemon.take((outcome) => this.#takeOutcome(outcome));
     this.#send();
   }
 
-  /** With our header after the first line. */
+  /** With our headers after the first line. */
   #send(): void {
-    if (!this.#daemon) return;
-    const parts = [this.#request.subarray(this.#sent)];
-    if (this.#sent === 0) {
-      const line = this.#request.indexOf('\n') + 1;
-      if (line === 0) return;
-      const header = Buffer.from(`x-xnet-call: ${this.#id} ${this.#repeats}\r\n`);
-      parts.splice(0, 1, this.#request.subarray(0, line), header, this.#request.subarray(line));
-    }
-    this.#daemon.write(Buffer.concat(parts));
+    const bytes =
+      this.#sent > 0
+        ? this.#request.subarray(this.#sent)
+        : withHeaders(this.#request, `x-xnet-call: ${this.#id} ${this.#repeats}\r\n${KEEP_OPEN}`);
+    if (!bytes) return;
+    this.#connection?.send(bytes);
     this.#sent = this.#request.length;
   }
 
-  /** The daemon closes a connection when it has answered; one that was killed, without a word. */
-  #takeAnswer(answer: Buffer, connected: boolean): void {
-    this.#daemon = undefined;
-    if (this.client.destroyed) return;
-    if (answer.length > 0) this.#answer(answer);
-    else if (!connected) this.#pause = setTimeout(() => this.#ask(), PAUSE_MS);
+  #takeOutcome(outcome: Outcome): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (typeof outcome !== 'string') {
+      if (connection) this.daemon.giveBack(connection, messageLength(this.#request) === this.#sent);
+      this.#answer(withHeaders(outcome, ONE_CALL) ?? outcome);
+    } else if (outcome === 'unread') this.#ask();
+    else if (outcome === 'absent') this.#pause = setTimeout(() => this.#ask(), PAUSE_MS);
     else if (this.#repeats === MOST_REPEATS) this.#giveUp(`and ended, ${MOST_REPEATS + 1} times in a row`);
     else {
       this.#repeats += 1;
@@ -146,6 +148,7 @@ class RelayedCall {
   }
 
   #answer(bytes: Buffer): void {
+    this.#end();
     this.client.removeAllListeners('data');
     this.client.write(bytes);
     this.client.destroySoon();
@@ -155,8 +158,8 @@ class RelayedCall {
   #end(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#pause);
-    this.#daemon?.destroy();
-    this.#daemon = undefined;
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 }
 

@@ -16,23 +16,30 @@ export interface Logger {
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export const LOG_FORMATS = ['json', 'pretty'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LogSettings {
-  readonly level: (typeof LOG_LEVELS)[number];
+  readonly level: LogLevel;
   readonly format: (typeof LOG_FORMATS)[number];
   /** Levels that go to standard error, the others to standard output; default: all. */
-  readonly toStderr?: readonly (typeof LOG_LEVELS)[number][];
+  readonly toStderr?: readonly LogLevel[];
 }
 
 /** A logger that writes one line an event: JSON objects, or text for people. */
 export function createLogger({ level, format, toStderr = LOG_LEVELS }: LogSettings): Logger {
   const { combine, timestamp, json, printf } = winston.format;
-  return winston.createLogger({
+  const logger = winston.createLogger({
     level,
     format: combine(timestamp(), format === 'json' ? json() : printf(prettyLine)),
     transports: [new winston.transports.Console({ stderrLevels: [...toStderr] })],
   });
+  // winston makes a line of everything, and asks only then whether it is wanted.
+  const write = (of: LogLevel): Logger[LogLevel] =>
+    LOG_LEVELS.indexOf(of) <= LOG_LEVELS.indexOf(level) ? (...line) => void logger.log(of, ...line) : ignore;
+  return { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') };
 }
+
+function ignore(): void {}
 
 function prettyLine({ timestamp, level, message, ...fields }: winston.Logform.TransformableInfo): string {
   const details = Object.entries(fields).map(([key, value]) => `${key}=${formatValue(value)}`);

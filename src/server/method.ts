@@ -33,6 +33,8 @@ export interface Call {
 
 /** The keeper's header of a call (keeper/call-relays.ts): its id, and how many daemons were asked before. */
 export const CALL_HEADER = 'x-xnet-call';
+/** The keeper's, where it uses connections again: the answer does not end this one. */
+export const KEEP_HEADER = 'x-xnet-keep';
 
 /** The call of a request with this header. Without a keeper, or with another's header, it is a new one. */
 export function parseCall(header: string | undefined, signal: AbortSignal): Call {

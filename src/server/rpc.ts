@@ -15,16 +15,14 @@ import type { z } from 'zod';
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import type { LogFields, Logger } from '../observability/logger.js';
-import { CALL_HEADER, parseCall, type RpcMethod } from './method.js';
+import { CALL_HEADER, KEEP_HEADER, parseCall, type RpcMethod } from './method.js';
+import { readBody } from './request-body.js';
 
 /**
  * Time limit of a call. Docker itself has none, and holds locks while it waits. Only slow machines need this long; a call that
  * fails is answered sooner.
  */
 const RPC_DEADLINE_MS = 60_000;
-
-/** Far above what Docker sends. The keeper refuses what is over 2 MB before it is read whole. */
-const BODY_LIMIT = '1mb';
 
 /** What a person cares about when all goes well: networks and containers that come and go. Docker asks all else by the way. */
 const EVENTS = ['CreateNetwork', 'DeleteNetwork', 'AllocateNetwork', 'FreeNetwork', 'Join', 'Leave'].map(
@@ -39,6 +37,8 @@ export function createRpcServer(methods: readonly RpcMethod[], logger: Logger): 
   // Root alone can call, and the keeper waits on a caller's behalf: there is nobody to be cut off for slowness.
   server.requestTimeout = 0;
   server.headersTimeout = 0;
+  // The keeper's: it closes them.
+  server.keepAliveTimeout = 0;
   return server;
 }
 
@@ -51,22 +51,17 @@ export async function closeServer(server: Server): Promise<void> {
 }
 
 function createRpcApp(methods: readonly RpcMethod[], logger: Logger): Express {
+  const byName = new Map(methods.map((method) => [method.name, method]));
   const app = express();
   app.disable('x-powered-by');
-  // One call on a connection: a call that came on an idle one in the moment that we close it would be lost, and
-  // Docker repeats it without its body. A connection to a unix socket costs next to nothing. The keeper takes the
-  // close for the answer's end.
-  app.use((_request, response, next) => {
-    response.set('Connection', 'close');
-    next();
+  app.post('/:method', (request, response, next) => {
+    const method = byName.get(request.params.method);
+    return method ? answer(method, request, response, logger) : next();
   });
-  app.use(express.text({ type: () => true, limit: BODY_LIMIT }));
-  for (const method of methods) {
-    app.post(`/${method.name}`, async (request, response) => answer(method, request, response, logger));
-  }
   app.use((request, response) => {
     logger.warn('unknown method', { path: request.path.slice(0, 200) });
-    response.status(404).json({ Err: `xnet has no method ${request.method} ${request.path.slice(0, 200)}` });
+    const Err = `xnet has no method ${request.method} ${request.path.slice(0, 200)}`;
+    send(response, 404, { Err }, isKept(request));
   });
   app.use(unreadable(logger));
   return app;
@@ -78,8 +73,8 @@ async function answer(
   response: Response,
   logger: Logger,
 ): Promise<void> {
+  const body = await readBody(request);
   const started = performance.now();
-  const body = typeof request.body === 'string' ? request.body : '';
   const abort = new AbortController();
   const call = parseCall(request.get(CALL_HEADER), abort.signal);
   const fields: Record<string, unknown> = call.repeated ? { repeated: true } : {};
@@ -88,14 +83,36 @@ async function answer(
     Object.assign(fields, idsOf(parsed));
     const work = Promise.resolve(method.handle(parsed as never, call));
     const result = await withDeadline(work, RPC_DEADLINE_MS, `${method.name} on this host`);
-    response.json(result ?? {});
+    send(response, 200, result ?? {}, isKept(request));
     logAnswer(logger, method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
   } catch (error: unknown) {
     abort.abort();
     const status = error instanceof UnreadableRequest ? 400 : 200;
-    response.status(status).json({ [status === 400 ? 'Err' : errorKey(method)]: errorMessage(error) });
+    const key = status === 400 ? 'Err' : errorKey(method);
+    send(response, status, { [key]: errorMessage(error) }, isKept(request));
     logFailure(logger, method.name, { ...fields, ms: elapsed(started) }, error);
   }
+}
+
+/**
+ * Without a keeper, one call on a connection: a call that came on an idle one in the moment that we close it would be lost,
+ * and Docker repeats it without its body. A connection to a unix socket costs next to nothing.
+ */
+function isKept(request: Request): boolean {
+  return request.headers[KEEP_HEADER] !== undefined;
+}
+
+/** By hand, since express computes much for each answer that Docker does not look at. */
+function send(response: Response, status: number, body: object, isKept: boolean): void {
+  const text = JSON.stringify(body);
+  response.sendDate = false;
+  if (isKept) response.removeHeader('Connection');
+  else response.setHeader('Connection', 'close');
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
 }
 
 class UnreadableRequest extends XnetError {
@@ -153,12 +170,12 @@ function logFailure(logger: Logger, name: string, fields: Record<string, unknown
   else logger.error(name, all);
 }
 
-/** Bodies that express could not read: too large, broken off, or of an unknown encoding. */
+/** Bodies, and paths, that could not be read. What is left of them goes with the connection. */
 function unreadable(logger: Logger): ErrorRequestHandler {
   return (error: Error & { status?: number }, request, response, _next) => {
     const status = error.status ?? 500;
     logger.warn('unreadable request', { path: request.path.slice(0, 200), status, error: error.message });
-    response.status(status).json({ Err: `xnet cannot read the request: ${error.message}` });
+    send(response, status, { Err: `xnet cannot read the request: ${error.message}` }, false);
   };
 }
 

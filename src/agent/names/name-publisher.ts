@@ -45,6 +45,12 @@ export interface NamePublisherParts {
 
 type ContainerEvent = EngineEvent & { readonly type: 'container' };
 
+/**
+ * `unless running`: it was started during this look. Docker answers an inspection before or after a start, not within it, so
+ * one that finds the container running has seen all of the start.
+ */
+type NextLook = 'none' | 'unless running' | 'yes';
+
 /** Inspections wait for containers that are being started: enough of them at once not to wait for each other. */
 const INSPECTIONS_AT_ONCE = 64;
 const RETRY_MS = 1000;
@@ -59,8 +65,8 @@ export class NamePublisher implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   readonly #limit = limitTo(INSPECTIONS_AT_ONCE);
-  /** Containers being looked at -> true when another look was requested during this one. */
-  readonly #looking = new Map<string, boolean>();
+  /** Containers being looked at, and whether there is to be another look after this one. */
+  readonly #looking = new Map<string, NextLook>();
   readonly #failed = new Set<string>();
   /** What tasks of a swarm were sent since they were started, by container. */
   readonly #signals = new Map<string, Set<number>>();
@@ -112,13 +118,14 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   /** Publishes the container's names, soon; several hints while it is looked at are one more look. */
-  hint(containerId: string): void {
+  hint(containerId: string, next: NextLook = 'yes'): void {
     if (this.#stop.signal.aborted) return;
-    if (this.#looking.has(containerId)) {
-      this.#looking.set(containerId, true);
+    const planned = this.#looking.get(containerId);
+    if (planned !== undefined) {
+      if (planned !== 'yes') this.#looking.set(containerId, next);
       return;
     }
-    this.#looking.set(containerId, false);
+    this.#looking.set(containerId, 'none');
     this.parts.containers.expect(containerId);
     const work = this.#limit(() => this.#look(containerId)).finally(() => this.#work.delete(work));
     this.#work.add(work);
@@ -135,13 +142,21 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   #takeContainer({ action, containerId, service, signal }: ContainerEvent): void {
-    if (action !== 'kill' && action !== 'health_status') this.hint(containerId);
-    if (action === 'destroy') this.#failed.delete(containerId);
+    if (action === 'destroy') this.#forget(containerId);
+    else if (action === 'start') this.hint(containerId, 'unless running');
+    else if (action !== 'kill' && action !== 'health_status') this.hint(containerId);
     if (action === 'die' || action === 'destroy') this.#signals.delete(containerId);
     if (service === undefined) return;
     if (action === 'kill' && signal !== undefined)
       this.#signals.set(containerId, new Set(this.#signals.get(containerId)).add(signal));
     if (action === 'kill' || action === 'health_status') this.hint(containerId);
+  }
+
+  /** Docker has removed it. A look that is under way may still find it, and is followed by another. */
+  #forget(containerId: string): void {
+    this.#failed.delete(containerId);
+    if (this.#looking.has(containerId)) this.hint(containerId);
+    else this.parts.containers.forget(containerId);
   }
 
   /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
@@ -170,10 +185,11 @@ export class NamePublisher implements AsyncDisposable {
 
   /** Never rejects. */
   async #look(containerId: string): Promise<void> {
+    let isRunning = false;
     do {
-      this.#looking.set(containerId, false);
+      this.#looking.set(containerId, 'none');
       try {
-        await this.#publish(containerId);
+        isRunning = await this.#publish(containerId);
         this.#failed.delete(containerId);
       } catch (error: unknown) {
         if (!this.#failed.has(containerId)) {
@@ -182,16 +198,26 @@ export class NamePublisher implements AsyncDisposable {
             error: errorMessage(error),
           });
         }
+        isRunning = false;
         this.#failed.add(containerId);
         this.parts.containers.failed(containerId);
       }
-    } while (this.#looking.get(containerId) && !this.#stop.signal.aborted);
+    } while (this.#isAgain(containerId, isRunning) && !this.#stop.signal.aborted);
     this.#looking.delete(containerId);
   }
 
-  async #publish(containerId: string): Promise<void> {
+  #isAgain(containerId: string, isRunning: boolean): boolean {
+    const next = this.#looking.get(containerId);
+    return next === 'yes' || (next === 'unless running' && !isRunning);
+  }
+
+  /** Resolves to whether it runs. */
+  async #publish(containerId: string): Promise<boolean> {
     const container = await this.parts.engine.inspectContainer(containerId);
-    if (!container) return this.parts.containers.forget(containerId);
+    if (!container) {
+      this.parts.containers.forget(containerId);
+      return false;
+    }
     this.parts.containers.learn(container);
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
@@ -201,6 +227,7 @@ export class NamePublisher implements AsyncDisposable {
         this.parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
       }
     await Promise.all(named.map((each) => this.#write(...each)));
+    return sandboxPath !== undefined;
   }
 
   #namedEndpoints(container: InspectedContainer): [EndpointRecord, EndpointNames][] {

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { NAMESPACES } from '../interface-names.js';
 import { StandingProgram } from './standing-program.js';
 
@@ -37,7 +37,7 @@ export class StandingPrograms {
     fresh = false,
   ): Promise<StandingProgram> {
     const key = `${program} ${namespace} ${lane}`;
-    const inode = await inodeOfNamespace(namespace);
+    const inode = inodeOfNamespace(namespace);
     const found = this.#remove(key);
     if (found && !fresh && isUsable(found, inode)) return this.#put(key, found.program, namespace, inode);
     void found?.program.stop();
@@ -72,10 +72,10 @@ function isUsable({ program, inode }: Standing, now: number | undefined): boolea
   return program.usable && program.lines < MOST_LINES && inode !== undefined && inode === now;
 }
 
-/** Distinguishes a namespace from the next of that name; undefined when there is none. */
-export async function inodeOfNamespace(namespace: string): Promise<number | undefined> {
-  return stat(`${NAMESPACES}/${namespace}`).then(
-    ({ ino }) => ino,
-    () => undefined,
-  );
+/**
+ * Distinguishes a namespace from the next of that name; undefined when there is none. Synchronous: the file is in memory, and
+ * each container's start would wait for its turn among other work.
+ */
+export function inodeOfNamespace(namespace: string): number | undefined {
+  return statSync(`${NAMESPACES}/${namespace}`, { throwIfNoEntry: false })?.ino;
 }

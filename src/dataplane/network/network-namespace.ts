@@ -53,7 +53,7 @@ export class NetworkNamespace {
     // Programs that stand in a namespace without a name keep it, and the VNI in it, alive.
     await this.iproute2.leave(this.name);
     // A name left in /run/netns that is no namespace (any more) would stay in the way.
-    if ((await inodeOfNamespace(this.name)) !== undefined) await this.remove();
+    if (inodeOfNamespace(this.name) !== undefined) await this.remove();
     await this.iproute2.run(['netns', 'add', this.name], isPresent);
   }
 

@@ -212,9 +212,11 @@ export class Endpoints {
     const { local, dataplane, follower, specOf } = this.#parts;
     const spec = specOf(network);
     const attach = () => dataplane.ensureEndpoint(spec, endpoint);
+    // Side by side only when the addresses are certain: the MAC of one that is another's would draw its traffic here. The kernel
+    // first: it works while this process speaks with the store.
+    const attachedBeside = this.#records.isClaimed(network, endpoint) ? attach() : undefined;
     const recorded = this.#records.commit(network, endpoint);
-    // Side by side only when the addresses are certain: the MAC of one that is another's would draw its traffic here.
-    const attached = this.#records.isClaimed(network, endpoint) ? attach() : recorded.then(attach);
+    const attached = attachedBeside ?? recorded.then(attach);
     const done = await Promise.allSettled([recorded, attached]);
     const failure = done.find((outcome) => outcome.status === 'rejected');
     const mayBeRecorded = done[0].status === 'rejected' && isXnetError(done[0].reason, 'STORE_UNAVAILABLE');

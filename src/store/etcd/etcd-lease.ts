@@ -1,11 +1,12 @@
 /** Leases in etcd, kept alive on whichever endpoint answers. */
-import { castGrpcError, type Etcd3 } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import { sleep } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
 import type { CallOptions } from './etcd-endpoint.js';
+import { RenewalStream } from './renewal-stream.js';
 
 /** Once `closing` aborts, the lease is not renewed any more: it ends `ttlSeconds` after its last renewal. */
 export async function grantEtcdLease(
@@ -25,6 +26,7 @@ export async function grantEtcdLease(
 class EtcdLease implements Lease {
   readonly lost: Promise<void>;
   readonly #ended = new AbortController();
+  #stream: RenewalStream | undefined;
 
   constructor(
     private readonly calls: EtcdCalls,
@@ -60,28 +62,31 @@ class EtcdLease implements Lease {
       const pauseMs = renewed === 'renewed' ? intervalMs - (Date.now() - startedAt) : 200;
       await sleep(Math.max(0, pauseMs), until);
     }
+    this.#stream?.close();
   }
 
   async #renew(): Promise<'renewed' | 'gone' | 'unknown'> {
     try {
-      const ttl = await this.calls.repeatable((client, options) => renewOnce(client, options, this.id));
+      const ttl = await this.calls.repeatable((client, options) => this.#renewOn(client, options));
       return ttl > 0 ? 'renewed' : 'gone';
     } catch (error: unknown) {
       return isXnetError(error, 'NOT_FOUND') ? 'gone' : 'unknown';
     }
   }
-}
 
-/** The time to live that etcd granted; 0 when the lease is gone. A stream of one message each way. */
-async function renewOnce(client: Etcd3, options: CallOptions, id: string): Promise<number> {
-  const stream = await client.leaseClient.leaseKeepAlive(options);
-  return new Promise((resolve, reject) => {
-    stream.on('data', (response) => {
-      resolve(Number(response.TTL));
-      stream.end();
-    });
-    stream.on('error', (error) => reject(castGrpcError(error)));
-    stream.on('end', () => reject(new Error('etcd ended the stream')));
-    stream.write({ ID: id });
-  });
+  /** On the stream of the last renewal, unless that failed, or was on another connection. */
+  async #renewOn(client: Etcd3, options: CallOptions): Promise<number> {
+    const kept = this.#stream?.client === client ? this.#stream : undefined;
+    if (!kept) this.#stream?.close();
+    this.#stream = undefined;
+    const stream = kept ?? (await RenewalStream.open(client, options));
+    try {
+      const ttl = await stream.renew(this.id, Number(options.deadline ?? 0));
+      this.#stream = stream;
+      return ttl;
+    } catch (error: unknown) {
+      stream.close();
+      throw error;
+    }
+  }
 }

@@ -29,7 +29,8 @@ export async function* watchFailStatic(
   });
   const followed = [
     followStore(restores, prefix, { signal: until.signal, onProgress: progress.note }, (batch) => {
-      answered.abort();
+      // Without the question each batch would make an error, with its stack.
+      if (!answered.signal.aborted) answered.abort();
       mailbox.push(batch);
     }),
     followOwn(restores, prefix, until.signal, mailbox),

@@ -14,6 +14,14 @@ afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
+/** Streams of renewals that the member has taken since its start, by its own count. */
+async function startedStreams({ members: [member] }: EtcdCluster): Promise<number> {
+  const metrics = await (await fetch(`http://${member?.address}/metrics`)).text();
+  return Number(
+    /^grpc_server_started_total\{grpc_method="LeaseKeepAlive",.* (\d+)$/m.exec(metrics)?.[1] ?? 0,
+  );
+}
+
 describe('a lease', () => {
   test('that is kept alive survives a disconnection shorter than its time', async () => {
     await using opened = await openBehindProxy(cluster);
@@ -26,6 +34,16 @@ describe('a lease', () => {
     await proxy.accept();
     await delay(5000);
     expect(await direct.get('a')).toBeDefined();
+  });
+
+  test('is renewed on one stream, as long as that works', async () => {
+    await using opened = await openBehindProxy(cluster);
+    const opens = () => startedStreams(cluster);
+    const before = await opens();
+    const lease = await opened.store.grantLease({ ttlSeconds: 2 });
+    await delay(5000);
+    expect((await opens()) - before).toBe(1);
+    await lease.revoke();
   });
 
   test('is known to be lost when etcd says so', async () => {

@@ -1,10 +1,11 @@
 /** `xnet serve` is two processes: what its callers see when one or both of them end. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon/daemon.js';
 import type { Answer } from '../../support/daemon/plugin-client.js';
@@ -90,15 +91,29 @@ describe('the daemon killed with -9', () => {
   });
 });
 
-/** Connections on which the daemon that runs has a call of the keeper's. */
-const callsIn = (daemon: TestDaemon) =>
-  daemon
-    .in('ss', '-xHp')
+/** Of a process, its connections among those that `ss` has listed: how many bytes it has not read of each. */
+const unreadOf = (listed: string, socket: string, pid: number | undefined) =>
+  listed
     .split('\n')
-    .filter((line) => line.includes('admin.sock.calls') && line.includes(`pid=${daemon.daemonPid},`)).length;
+    .filter(
+      (line) => line.includes(' ESTAB ') && line.includes(`/${socket} `) && line.includes(`pid=${pid},`),
+    )
+    .map((line) => Number(line.trim().split(/\s+/)[2]));
 
-/** Resolves when the daemon that runs has one call. */
-const hasCall = (daemon: TestDaemon) => eventually(() => expect(callsIn(daemon)).toBe(1), 15_000);
+/** Calls that the keeper has not answered. Their connections belong to the network namespace of their caller. */
+const callsIn = (daemon: TestDaemon) =>
+  unreadOf(execFileSync('ss', ['-xHp']).toString(), 'xnet.sock', daemon.keeperPid).length;
+
+/** Resolves when there is one call, and the daemon that runs has it whole. */
+const hasCall = (daemon: TestDaemon) =>
+  eventually(async () => {
+    expect(callsIn(daemon)).toBe(1);
+    // This process, which is the caller, has yet to send it.
+    await delay(100);
+    const unread = unreadOf(daemon.in('ss', '-xHp'), 'admin.sock.calls', daemon.daemonPid);
+    expect(unread.length).toBeGreaterThan(0);
+    expect(unread.every((bytes) => bytes === 0)).toBe(true);
+  }, 15_000);
 
 /** Kills the daemon and resolves when it is gone: one that dies may still show the connections that it had. */
 async function crashWhole(daemon: TestDaemon): Promise<void> {

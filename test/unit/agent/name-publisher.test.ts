@@ -227,6 +227,37 @@ describe('the publisher of names', () => {
     expect((await fixture.store.get(KEY))?.revision).toBe(revision);
   });
 
+  test('asks Docker once of a start that an inspection under way has seen, again where it has not, and not of a removal', async () => {
+    await using fixture = new Fixture();
+    const { docker } = fixture;
+    const settled = () => new Promise((resolve) => setTimeout(resolve, 60));
+    fixture.publisher.start();
+    await eventually(() => expect(docker.inspections).toBe(1));
+    await settled();
+    for (const [sandboxPath, inspections] of [
+      ['/run/docker/netns/f00d', 1],
+      [undefined, 2],
+    ] as const) {
+      docker.container = containerNamed('one', { sandboxPath });
+      docker.inspections = 0;
+      docker.tell({
+        type: 'network',
+        action: 'connect',
+        networkId: 'n',
+        name: '',
+        driver: 'xnet',
+        containerId: ID,
+      });
+      fixture.start();
+      await settled();
+      expect(docker.inspections).toBe(inspections);
+    }
+    docker.inspections = 0;
+    fixture.tell({ action: 'destroy' });
+    await settled();
+    expect(docker.inspections).toBe(0);
+  });
+
   test('asks the store for one write, however often Docker tells of the start', async () => {
     await using fixture = new Fixture();
     await fixture.putEndpoint();
