@@ -1,11 +1,11 @@
 import { forEachInTurns } from '../concurrency/turns.js';
 import type { RecordReader } from '../store/record-reader.js';
 import {
-  type Change,
   type CommitResult,
   type Condition,
   changesOf,
   type Entry,
+  foundUnder,
   type Snapshot,
   type Store,
   type WatchBatch,
@@ -112,9 +112,8 @@ export class View<T> implements AsyncDisposable {
     const { newest } = this.#contents;
     const snapshot = await this.parts.store.list(this.parts.prefix);
     // The store was restored from an older backup, and has no later revisions any more.
-    const isOlder = snapshot.revision < newest;
-    await this.#prepare(snapshot, isOlder);
-    const forgotten = isOlder ? this.#contents.forget() : [];
+    await this.#prepare(snapshot);
+    const forgotten = snapshot.revision < newest ? this.#contents.forget() : [];
     this.#take([...forgotten, ...this.#replace(snapshot)]);
   }
 
@@ -161,18 +160,21 @@ export class View<T> implements AsyncDisposable {
     if (isOld) await this.refresh().catch(() => undefined);
   }
 
-  /** Parses what is not known yet, without blocking the event loop. Nothing is taken in before all is parsed. */
-  async #prepare({ entries }: Snapshot, isAllNew = false): Promise<void> {
+  /** Parses what is new, without blocking the event loop. Nothing is taken in before all is parsed. */
+  async #prepare({ entries }: Snapshot): Promise<void> {
     await forEachInTurns(entries, (entry) => {
-      const known = isAllNew ? undefined : this.#contents.get(entry.key);
-      if ((known?.revision ?? 0) < entry.revision && this.parts.isWanted(entry.key))
-        this.#prepared.set(entry, this.#read(entry));
+      const isNew = (this.#contents.get(entry.key)?.revision ?? 0) < entry.revision;
+      if (isNew && this.parts.isWanted(entry.key)) this.#prepared.set(entry, this.#read(entry));
     });
   }
 
   #replace(snapshot: Snapshot): Changed<Known<T>>[] {
     const changed = this.#contents.replace(snapshot);
-    for (const entry of snapshot.entries) this.#prepared.delete(entry);
+    for (const entry of snapshot.entries) {
+      const wasPrepared = this.#prepared.delete(entry);
+      // Removed while the others were parsed.
+      if (wasPrepared && !this.#contents.get(entry.key)) this.parts.records.forgetKey(entry.key);
+    }
     return changed;
   }
 
@@ -194,10 +196,4 @@ export class View<T> implements AsyncDisposable {
     const { key, revision, createRevision } = entry;
     return { key, revision, createRevision, record: this.parts.records.readOne(this.parts.read, entry) };
   }
-}
-
-/** What the refused commit found under the key of a condition. */
-function foundUnder(key: string, { found, revision }: Extract<CommitResult, { committed: false }>): Change {
-  const entry = found.find((each) => each.key === key);
-  return { key, revision: entry?.revision ?? revision, entry };
 }

@@ -82,6 +82,15 @@ export function changesOf(writes: readonly Write[], revision: Revision, content:
   });
 }
 
+/** What a commit whose conditions did not hold has found under the key of one. */
+export function foundUnder(
+  key: string,
+  { found, revision }: Extract<CommitResult, { readonly committed: false }>,
+): Change {
+  const entry = found.find((each) => each.key === key);
+  return { key, revision: entry?.revision ?? revision, entry };
+}
+
 /**
  * What a watch yields: first a snapshot, then batches of changes that follow it without a gap. When a change may have been
  * missed (lost connection, compaction, lost member), it yields another snapshot, which replaces all that was yielded before.
