@@ -153,12 +153,8 @@ export class LinuxDataplane implements Dataplane {
 
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
-    return new KernelWatch({
-      ...this.#host,
-      hostNamespace,
-      underlay: () => this.#underlay.current,
-      listener,
-    });
+    const underlay = () => this.#underlay.current;
+    return new KernelWatch({ ...this.#host, hostNamespace, underlay, listener });
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
