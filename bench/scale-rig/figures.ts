@@ -46,7 +46,7 @@ export const FIGURES: readonly FigureKind[] = [
   figure('delayMs', 'meanwhile the longest delay of the event loop', 'ms'),
   figure('bigStartMs', 'big network: RequestAddress, CreateEndpoint and Join of the first container', 'ms'),
   figure('bigJoinMs', 'big network: of that Join', 'ms'),
-  figure('bigReachedMs', 'big network: from the interface to the last endpoint’s answer to a ping', 'ms'),
+  figure('bigReachedMs', "big network: from the interface to the last endpoint's answer to a ping", 'ms'),
   figure('bigCompleteMs', 'big network: from the interface to the last forwarding entry', 'ms'),
   figure('bigJoinDelayMs', 'big network: meanwhile the longest delay of the event loop', 'ms'),
   figure('bigChangeMs', 'big network: one change: processor time', 'ms'),
