@@ -25,6 +25,7 @@ export class TestDaemon implements AsyncDisposable {
     private keeper: ChildProcess,
     private readonly logPath: string,
     private readonly program: string,
+    private readonly environment: NodeJS.ProcessEnv,
   ) {}
 
   /**
@@ -46,7 +47,7 @@ export class TestDaemon implements AsyncDisposable {
     await writeFile(logPath, '');
     const holder = await holdMounts(namespace);
     const keeper = spawnKeeper(program, holder, directory, logPath, args, environment);
-    const daemon = new TestDaemon(namespace, directory, holder, keeper, logPath, program);
+    const daemon = new TestDaemon(namespace, directory, holder, keeper, logPath, program, environment);
     await daemon.waitForSocket();
     return daemon;
   }
@@ -166,7 +167,8 @@ export class TestDaemon implements AsyncDisposable {
 
   async restart(args: readonly string[] = []): Promise<void> {
     await this.stop();
-    this.keeper = spawnKeeper(this.program, this.holder, this.directory, this.logPath, args, {});
+    const { program, holder, directory, logPath, environment } = this;
+    this.keeper = spawnKeeper(program, holder, directory, logPath, args, environment);
     await this.waitForSocket();
   }
 

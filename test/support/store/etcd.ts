@@ -38,6 +38,11 @@ export class EtcdMember {
     return `127.0.0.1:${this.clientPort}`;
   }
 
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   start(): void {
     const child = spawn(this.#command, this.#arguments, { stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (text: Buffer) => {
