@@ -130,10 +130,17 @@ export interface Store extends AsyncDisposable {
    * in stores that keep no copy on this host.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
+  /** Nobody on this host lists `prefix` any more: what is known by it alone is dropped. */
+  forget?(prefix: string): void;
   /** Linearizable while the store answers. `fresh`: throws STORE_UNAVAILABLE instead of returning what was last known. */
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
-  /** Linearizable while the store answers: has every commit that was acknowledged before the call. */
-  list(prefix: string): Promise<Snapshot>;
+  /**
+   * Linearizable while the store answers: has every commit that was acknowledged before the call. `once`: it is not kept for
+   * times when the store is away; for what only grows old, and for what grows with the cluster.
+   */
+  list(prefix: string, options?: { readonly once?: boolean }): Promise<Snapshot>;
+  /** The number of entries under `prefix`: as many requests as a list, and none of its content. */
+  count(prefix: string): Promise<number>;
   /**
    * What was under `prefix` at an earlier revision, by what the store has today. Absent in stores that cannot be restored
    * from a backup while they are used.

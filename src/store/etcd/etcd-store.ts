@@ -53,6 +53,13 @@ export class EtcdStore implements Store {
     return { revision: Number(header.revision), entries: kvs.map((kv) => this.#keys.entry(kv)) };
   }
 
+  async count(prefix: string): Promise<number> {
+    this.#requireOpen();
+    const request = { ...this.#keys.range(prefix), count_only: true };
+    const { count } = await this.#calls.repeatable((client, options) => client.kv.range(request, options));
+    return Number(count);
+  }
+
   async past(prefix: string, revision: Revision): Promise<Past> {
     this.#requireOpen();
     return this.#calls.repeatable(async (client, options) => {

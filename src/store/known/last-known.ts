@@ -137,6 +137,14 @@ export class LastKnown {
     this.#entries.delete(key);
   }
 
+  /** Not all under `prefix` is known any more, unless it is watched; what is known by other prefixes stays. */
+  forgetPrefix(prefix: string): void {
+    if (this.#watched.has(prefix) || !this.#prefixes.delete(prefix)) return;
+    for (const key of this.#entries.keys())
+      if (key.startsWith(prefix) && !this.covers(key)) this.#entries.delete(key);
+    this.#changed(0);
+  }
+
   /** Takes in the change of one key. */
   learn(change: Change): void {
     this.#learnChange(change);
