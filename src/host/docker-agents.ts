@@ -72,7 +72,14 @@ export async function startDockerAgents(
   const own = () => ownProblems({ follower, local, registration, changes, mirror, names });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
-  const catchingUp = catchUp({ ...docker, local, networks, endpoints, caughtUp: () => names.hintAll() });
+  const catchingUp = catchUp({
+    ...docker,
+    local,
+    registration,
+    networks,
+    endpoints,
+    caughtUp: () => names.hintAll(),
+  });
   if (!isLocalFresh) await begin(started, catchingUp);
   await begin(started, new ForgottenEndpoints({ engine, dataplane, local, registration, endpoints, logger }));
 

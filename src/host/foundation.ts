@@ -17,7 +17,7 @@ import { SandboxResolvers } from '../dns/sandbox/resolvers.js';
 import type { KeeperClient } from '../keeper/client/held-sockets.js';
 import { EventLog } from '../observability/event-log.js';
 import type { Logger } from '../observability/logger.js';
-import { ALWAYS_WATCHED, ownershipOf } from '../store/known/own-keys.js';
+import { alwaysWatched, ownershipOf } from '../store/known/own-keys.js';
 import { openStore } from '../store/open-store.js';
 import { FailStaticStore } from '../store/outage/fail-static-store.js';
 import type { Store } from '../store/store.js';
@@ -91,6 +91,6 @@ async function openHostsStore(config: Config, hostId: string, logger: Logger): P
   const store = await openStore(storeSettings(config));
   if (config.store === 'embedded') return store;
   const ownership = ownershipOf(hostId);
-  const options = { stateDirectory: config.stateDir, ownership, always: ALWAYS_WATCHED, logger };
+  const options = { stateDirectory: config.stateDir, ownership, always: alwaysWatched(hostId), logger };
   return FailStaticStore.open(store, options);
 }

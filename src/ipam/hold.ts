@@ -92,6 +92,11 @@ export function holdKey(hold: Hold, host: Holder): string {
   return keys.poolReference(hold.poolKey, holderOf(hold, host).hostId, hold.id);
 }
 
+/** Where this host looks for the hold, also while the store is away: its own under its own id. */
+export function ownHoldKey(hold: Hold, host: Holder): string {
+  return hold.isOfCluster ? holdKey(hold, host) : keys.holdTwin(hold.poolKey, host.hostId, hold.id);
+}
+
 /** `SPACE~NAME~SUBNET~RANGE~ID`, then `~top` with `highestFirst`; name and range may be empty. */
 export function formatPoolId(hold: Hold): string {
   const { space, networkName = '', subnet, range = '', id, highestFirst } = hold;

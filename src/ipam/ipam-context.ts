@@ -3,6 +3,7 @@ import type { Holder } from '../model/address.js';
 import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { type Attempt, type TransactOptions, transact } from '../store/transact.js';
+import { OwnHolds } from './pools/own-holds.js';
 import { PoolViews } from './pools/pool-view.js';
 import { RestLeases } from './reserve/rest-leases.js';
 
@@ -28,6 +29,7 @@ export class IpamContext implements AsyncDisposable {
   readonly host: Holder;
   readonly records: RecordReader;
   readonly views: PoolViews;
+  readonly holds: OwnHolds;
   readonly rests: RestLeases;
   readonly unfinished: Unfinished;
   readonly #transactions: TransactOptions;
@@ -37,6 +39,7 @@ export class IpamContext implements AsyncDisposable {
     this.host = host;
     this.records = records;
     this.views = new PoolViews(store);
+    this.holds = new OwnHolds(store, host.hostId);
     this.rests = new RestLeases(store, restSeconds);
     this.unfinished = new Unfinished(unfinished ?? GIVING_BACK);
     this.#transactions = budgetMs === undefined ? {} : { budgetMs };
@@ -53,6 +56,7 @@ export class IpamContext implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.unfinished[Symbol.asyncDispose]();
     await this.views[Symbol.asyncDispose]();
+    await this.holds[Symbol.asyncDispose]();
   }
 }
 

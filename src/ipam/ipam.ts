@@ -11,7 +11,15 @@ import { ADDRESS_SPACES, formatPoolKey, type PoolHold, parsePoolKey } from '../m
 import { AddressBook } from './addresses/address-book.js';
 import { Addresses, type AddressRequest } from './addresses/addresses.js';
 import { type Released, releaseAddress } from './addresses/release-address.js';
-import { clusterHold, formatPoolId, type Hold, newRequest, parsePoolId, type Request } from './hold.js';
+import {
+  clusterHold,
+  formatPoolId,
+  type Hold,
+  holdOn,
+  newRequest,
+  parsePoolId,
+  type Request,
+} from './hold.js';
 import { IpamContext, type IpamContextOptions } from './ipam-context.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool, PoolRequest } from './pools/plan-pool.js';
@@ -65,6 +73,11 @@ export class Ipam implements AsyncDisposable {
   /** Gives the hold back, with what it alone has. Idempotent. Throws INVALID and the store's errors. */
   async releasePool(poolId: string): Promise<void> {
     await this.#pools.release(parsePoolId(poolId));
+  }
+
+  /** As `releasePool`, for a hold by what its record has. */
+  async releaseHold({ poolKey, reference }: { poolKey: string; reference: string }): Promise<void> {
+    await this.#pools.release(holdOn(parsePoolKey(poolKey), reference));
   }
 
   /** Keys of the pools of the global space with this subnet. Throws the store's errors. */

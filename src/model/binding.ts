@@ -9,6 +9,9 @@ export const bindingKeys = {
   /** One host's Docker network -> its network. */
   binding: (networkId: string, hostId: string, dockerNetworkId: string) =>
     `bindings/${keyPart(networkId)}/${keyPart(hostId)}/${keyPart(dockerNetworkId)}`,
+  /** Of one host. */
+  bindingsOfHostIn: (networkId: string, hostId: string) =>
+    `bindings/${keyPart(networkId)}/${keyPart(hostId)}/`,
   bindingsOf: (networkId: string) => `bindings/${keyPart(networkId)}/`,
   bindings: () => 'bindings/',
 } as const;

@@ -35,6 +35,8 @@ export const hostRecord = versioned({
   machine: z.string().optional(),
   /** Identity of its Docker's network database (see `MirrorView.database`). Absent: not seen yet. */
   dockerDatabase: z.string().optional(),
+  /** All its records have their twins (`by-host.ts`). Absent: not yet, or an older xnet has registered since. */
+  twins: z.literal(true).optional(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 

@@ -4,6 +4,7 @@
  */
 import { addressKeys } from './address.js';
 import { bindingKeys } from './binding.js';
+import { byHostKeys } from './by-host.js';
 import { endpointKeys } from './endpoint.js';
 import { hostKeys } from './host.js';
 import { macKeys } from './mac.js';
@@ -20,11 +21,13 @@ export const keys = {
   ...poolKeys,
   ...addressKeys,
   ...questionKeys,
+  ...byHostKeys,
 } as const;
 
-/** The prefix of all keys of the same kind: the first part. */
+/** The prefix of all keys of the same kind: the first part; of a twin, which lies under its host: with the host and its kind. */
 export function kindOf(key: string): string {
-  return key.slice(0, key.indexOf('/') + 1) || key;
+  const [twins] = /^by-host\/[^/]+\/([^/]+\/)?/.exec(key) ?? [];
+  return twins ?? (key.slice(0, key.indexOf('/') + 1) || key);
 }
 
 export function isUnder(key: string, prefixes: Iterable<string>): boolean {

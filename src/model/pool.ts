@@ -17,6 +17,11 @@ export const poolKeys = {
     `pool-references/${keyPart(poolKey)}/${keyPart(hostId)}/${keyPart(reference)}`,
   poolReferencesOf: (poolKey: string) => `pool-references/${keyPart(poolKey)}/`,
   poolReferences: () => 'pool-references/',
+  /** Of one host. */
+  poolReferencesOfHost: (poolKey: string, hostId: string) =>
+    `pool-references/${keyPart(poolKey)}/${keyPart(hostId)}/`,
+  /** On the pools of the global space; the cluster's are among them. */
+  globalPoolReferences: () => 'pool-references/xnet-global~',
 } as const;
 
 export const poolRecord = versioned({
@@ -39,6 +44,12 @@ export const poolReferenceRecord = versioned({
   /** Of the cluster's hold: the request that made it. */
   request: z.string().optional(),
 });
+export type PoolReferenceRecord = z.infer<typeof poolReferenceRecord>;
+
+/** Whether it is the key of a hold of the host. */
+export function isHoldOf(key: string, hostId: string): boolean {
+  return key.startsWith(poolKeys.poolReferences()) && key.split('/')[2] === keyPart(hostId);
+}
 
 /** What `keys.pool` was made of. Throws URIError for a key that is no such. */
 export function parsePoolRecordKey(key: string): string {

@@ -147,6 +147,8 @@ export interface StoreMember {
 export interface ListOptions {
   /** Called when a part of a long answer, or of a watch's snapshot, has come: the store is not silent. */
   readonly onProgress?: () => void;
+  /** It is not kept for times when the store is away: for what only grows old, and for what grows with the cluster. */
+  readonly once?: boolean;
 }
 
 export interface Store extends AsyncDisposable {
@@ -165,10 +167,14 @@ export interface Store extends AsyncDisposable {
    * in stores that keep no copy on this host.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
+  /** Nobody on this host lists `prefix` any more: what is known by it alone is dropped. */
+  forget?(prefix: string): void;
   /** Linearizable while the store answers. `fresh`: throws STORE_UNAVAILABLE instead of returning what was last known. */
   get(key: string, options?: { readonly fresh?: boolean }): Promise<Entry | undefined>;
   /** Linearizable while the store answers: has every commit that was acknowledged before the call. */
   list(prefix: string, options?: ListOptions): Promise<Snapshot>;
+  /** The number of entries under `prefix`: one request, and none of its content. */
+  count(prefix: string): Promise<number>;
   /**
    * What was under `prefix` at an earlier revision, by what the store has today. Absent in stores that cannot be restored
    * from a backup while they are used.

@@ -84,20 +84,20 @@ export async function transact<T>(
 
 /**
  * Writes what `change` makes of a record, unless the record is absent or `change` returns undefined. Throws INTERNAL when it
- * cannot be read, and as `transact`.
+ * cannot be read, and as `transact`. `write`: of a record with a twin, writes both.
  */
 export async function changeRecord<T extends { version: number }>(
   store: Pick<Store, 'get' | 'commit'>,
   key: string,
   schema: z.ZodType<T>,
   change: (record: T) => T | undefined,
+  write: (record: T) => readonly Write[] = (record) => [{ put: key, value: formatRecord(record) }],
 ): Promise<void> {
   await transact(store, async (): Promise<Attempt<void>> => {
     const entry = await store.get(key);
     const changed = entry && change(parseRecord(schema, entry));
     if (!changed) return { result: undefined };
-    const write = { put: key, value: formatRecord(changed) };
-    return { result: undefined, conditions: [asRead(key, entry)], writes: [write] };
+    return { result: undefined, conditions: [asRead(key, entry)], writes: write(changed) };
   });
 }
 

@@ -33,7 +33,7 @@ export class EventSources extends Sweep {
     super({ look: async () => this.#compare(), retryMs: LOOK_MS, onFailure: () => undefined });
     this.#parts = parts;
     this.#before = { ...parts.state(), problems: [] };
-    this.#endpoints = parts.replica.follow(keys.endpoints(), endpointRecord);
+    this.#endpoints = parts.replica.follow(keys.endpointsOfHost(parts.hostId), endpointRecord);
   }
 
   /** What is there at the start has not happened now. */

@@ -5,12 +5,17 @@ import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { findRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
 import { changeRecord, transact } from '../../store/transact.js';
+import { completeTwins, forgetAllHosts } from '../local/complete-twins.js';
 import { IdentityClash, isOthers, otherAliveError, RecordsOwner } from './records-owner.js';
-import { attemptGiveUp, type Registration, registrationAttempt } from './registration-attempt.js';
+import {
+  attemptGiveUp,
+  findKnownRecord,
+  type Registration,
+  registrationAttempt,
+} from './registration-attempt.js';
 
 /** How long the store is waited for when this host leaves. */
 const LEAVE_MS = 1000;
@@ -62,14 +67,22 @@ export class HostRegistration implements AsyncDisposable {
 
   /**
    * Registers, and from then on registers again whenever the store has lost the sign of life. While the store is away,
-   * a host that was registered with the same VTEP goes on, and registers when the store is back.
+   * a host that was registered with the same VTEP goes on, and registers when the store is back. When this resolves, the
+   * twins of this host's records are there, as far as these are known.
    */
   async start(): Promise<void> {
-    if (!(await this.#isKnown())) {
+    const known = await findKnownRecord(this.store, this.host);
+    if (known) await this.#goOn(known);
+    else {
       if (this.clash.other) throw otherAliveError(this.clash.other);
       await this.#ensureRegistered();
     }
     this.#sweep.start();
+  }
+
+  /** False while the store may have records of this host without twins, which an older xnet wrote. */
+  get hasTwins(): boolean {
+    return this.host.twins === true;
   }
 
   /** What the cluster knows of this host's Docker. */
@@ -80,12 +93,7 @@ export class HostRegistration implements AsyncDisposable {
 
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
-    await this.#writes(async () => {
-      const host = { ...this.host, gatewaySubnets: [...gatewaySubnets], dockerDatabase };
-      const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
-      await changeRecord(this.store, keys.host(host.id), hostRecord, change);
-      this.host = host;
-    });
+    await this.#changeRecord({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
   }
 
   /**
@@ -159,24 +167,37 @@ export class HostRegistration implements AsyncDisposable {
     await Promise.race([Promise.all([revoked, this.#sweep[Symbol.asyncDispose]()]), sleep(LEAVE_MS)]);
   }
 
-  /**
-   * True when the store is away and was last known to have this host with this VTEP: only then is the registration done
-   * later.
-   */
-  async #isKnown(): Promise<boolean> {
-    const key = keys.host(this.host.id);
-    try {
-      await this.store.get(key, { fresh: true });
-      return false;
-    } catch (error: unknown) {
-      if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-      const entry = await this.store.get(key);
-      return entry !== undefined && findRecord(hostRecord, entry)?.vtep === this.host.vtep;
-    }
+  async #goOn({ twins }: HostRecord): Promise<void> {
+    this.host = { ...this.host, twins };
+    if (!twins) await completeTwins(this.store, this.host.id, { byKnown: true });
   }
 
   async #ensureRegistered(): Promise<void> {
-    if (this.#lease || this.#hasLeft) return;
+    if (this.#hasLeft) return;
+    if (!this.#lease) await this.#register();
+    await this.#completeTwins();
+  }
+
+  async #completeTwins(): Promise<void> {
+    const { id } = this.host;
+    if (!this.hasTwins) {
+      await completeTwins(this.store, id);
+      await this.#changeRecord({ twins: true });
+    }
+    forgetAllHosts(this.store);
+  }
+
+  /** Throws the store's errors. */
+  #changeRecord(fields: Partial<HostRecord>): Promise<void> {
+    return this.#writes(async () => {
+      const host = { ...this.host, ...fields };
+      const change = (record: HostRecord) => (isOthers(record, host) ? undefined : host);
+      await changeRecord(this.store, keys.host(host.id), hostRecord, change);
+      this.host = host;
+    });
+  }
+
+  async #register(): Promise<void> {
     const lease = await this.store.grantLease({ ttlSeconds: ALIVE_TTL_SECONDS });
     try {
       await this.#writes(async () => {

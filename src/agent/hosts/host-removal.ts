@@ -1,12 +1,14 @@
 import type { AddressBook, PoolBook } from '../../driver/collaborators.js';
 import { EndpointRecords } from '../../driver/endpoints/endpoint-records.js';
-import type { LocalNetwork, LocalNetworks } from '../../driver/local-networks.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
 import { attemptRemoval, releaseGlobalPools } from '../../driver/networks/network-removal.js';
 import { OwnActions } from '../../driver/networks/own-actions.js';
 import { XnetError } from '../../errors.js';
-import { isBindingOf } from '../../model/binding.js';
+import type { BindingReference } from '../../model/binding.js';
+import { twinKeyOf } from '../../model/by-host.js';
 import type { KnownHost } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
+import type { PoolReferenceRecord } from '../../model/pool.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Condition, Entry, Store } from '../../store/store.js';
 import { type Attempt, asRead, transact } from '../../store/transact.js';
@@ -25,12 +27,11 @@ export interface HostRemovalParts {
 
 interface HostIpam extends AsyncDisposable {
   readonly addressBook: AddressBook;
-  listHoldsExcept(poolIds: readonly string[]): Promise<readonly { readonly poolId: string }[]>;
-  releasePool(poolId: string): Promise<void>;
+  releaseHold(hold: PoolReferenceRecord): Promise<void>;
 }
 
-/** Below the number of operations that a store takes in one commit. */
-const BATCH = 100;
+/** With their twins: below the number of operations that a store takes in one commit. */
+const BATCH = 50;
 
 /**
  * Forgets a host that will not come back: its endpoints, addresses, pools and networks, then itself, as if it had taken
@@ -63,16 +64,15 @@ class HostRemoval {
   async run(): Promise<void> {
     const { id, name = id } = this.host;
     await this.#requireSilent();
-    const local = await listLocalState(this.parts.store, id, this.parts.logger);
+    const { local, bindings, holds } = await listLocalState(this.parts.store, id, this.parts.logger);
     await using ipam = this.parts.ipamOf({ id, name });
     await this.#removeEndpoints(local, ipam);
-    await this.#releaseHolds(ipam);
+    await this.#releaseHolds(holds, ipam);
     await this.#removeEach(keys.addresses(), HOST_OF.address);
-    for (const network of local.listNetworks()) await this.#removeNetwork(network);
+    for (const binding of bindings) await this.#unbind(binding);
     // Of networks that are gone.
     await this.#removeEach(keys.endpoints(), HOST_OF.endpoint);
     await this.#removeEach(keys.macs(), HOST_OF.mac);
-    await this.#removeEach(keys.bindings(), ({ key }) => (isBindingOf(key, id) ? id : undefined));
     await this.#transact(() => this.#attemptEnd());
   }
 
@@ -86,32 +86,31 @@ class HostRemoval {
     }
   }
 
-  async #releaseHolds(ipam: HostIpam): Promise<void> {
-    for (const { poolId } of await ipam.listHoldsExcept([])) {
+  async #releaseHolds(holds: readonly PoolReferenceRecord[], ipam: HostIpam): Promise<void> {
+    for (const hold of holds) {
       await this.#requireSilent();
-      await ipam.releasePool(poolId);
+      await ipam.releaseHold(hold);
     }
   }
 
-  async #removeNetwork({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
+  async #unbind(binding: BindingReference): Promise<void> {
     const { store, pools } = this.parts;
     const removal = { store, ownActions: new OwnActions() };
-    const binding = { networkId: record.id, hostId: this.host.id, dockerNetworkId };
     const removed = await this.#transact(() => attemptRemoval(removal, binding, true));
     await releaseGlobalPools(pools, removed);
   }
 
-  /** Removes what is under `prefix` and, by `hostIdOf`, the host's. */
+  /** Removes what is under `prefix` and, by `hostIdOf`, the host's, with its twins. */
   async #removeEach(prefix: string, hostIdOf: (entry: Entry) => string | undefined): Promise<void> {
     const { store } = this.parts;
     const isMoreLeft = await this.#transact(async () => {
-      const { entries } = await store.list(prefix);
+      const { entries } = await store.list(prefix, { once: true });
       const found = entries.filter((entry) => hostIdOf(entry) === this.host.id);
       const batch = found.slice(0, BATCH);
       return {
         result: found.length > BATCH,
         conditions: batch.map((entry) => asRead(entry.key, entry)),
-        writes: batch.map(({ key }) => ({ remove: key })),
+        writes: batch.flatMap((entry) => withTwin(entry).map((key) => ({ remove: key }))),
       };
     });
     if (isMoreLeft) await this.#removeEach(prefix, hostIdOf);
@@ -124,7 +123,13 @@ class HostRemoval {
     return {
       result: undefined,
       conditions: [],
-      writes: [{ remove: keys.host(id) }, { remove: keys.hostProblems(id) }, ...own],
+      writes: [
+        { remove: keys.host(id) },
+        { remove: keys.hostProblems(id) },
+        // An older xnet has removed records of it without their twins.
+        { removePrefix: keys.ofHost(id) },
+        ...own,
+      ],
     };
   }
 
@@ -145,6 +150,11 @@ class HostRemoval {
       `${titleOf(this.host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,
     );
   }
+}
+
+function withTwin(entry: Entry): string[] {
+  const twin = twinKeyOf(entry);
+  return twin === undefined ? [entry.key] : [entry.key, twin];
 }
 
 function titleOf({ id, name }: KnownHost): string {

@@ -1,10 +1,11 @@
-import { XnetError } from '../../errors.js';
+import { isXnetError, XnetError } from '../../errors.js';
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Lease, Store } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
-import { listKnownHosts } from './known-hosts.js';
+import { listHostRecords } from '../local/host-records.js';
+import { HOST_OF } from './known-hosts.js';
 import {
   type IdentityClash,
   isOtherAlive,
@@ -52,7 +53,7 @@ export function registrationAttempt(
     if (taken !== undefined) await checkGone(store, taken, vtep);
     const isEmpty = taken !== undefined && (await hasNothing(store, taken));
     const formerClaim = await findFormerClaim(store, former, vtep);
-    const host = withDockerFacts(order.host, former);
+    const host = withFormerFacts(order.host, former);
     return {
       result: { host, before },
       conditions: [
@@ -69,6 +70,25 @@ export function registrationAttempt(
       ],
     };
   };
+}
+
+/**
+ * The record of `host`, when the store is away and was last known to have it with this VTEP: only then is the registration
+ * done later. Throws the store's errors.
+ */
+export async function findKnownRecord(
+  store: Store,
+  { id, vtep }: HostRecord,
+): Promise<HostRecord | undefined> {
+  try {
+    await store.get(keys.host(id), { fresh: true });
+    return undefined;
+  } catch (error: unknown) {
+    if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+    const entry = await store.get(keys.host(id));
+    const known = entry && findRecord(hostRecord, entry);
+    return known?.vtep === vtep ? known : undefined;
+  }
 }
 
 function checkSameMachine(registered: Registered, { host, wasRegistered, clash }: RegistrationOrder): void {
@@ -89,16 +109,19 @@ async function checkGone(store: Store, otherId: string, vtep: string): Promise<v
   );
 }
 
-/** Docker has not been looked at yet when xnet starts. */
-function withDockerFacts(host: HostRecord, former: HostRecord | undefined): HostRecord {
+/**
+ * Docker has not been looked at yet when xnet starts. Whether the twins are complete the store alone knows: an older xnet may
+ * have registered since, or another host have removed this one.
+ */
+function withFormerFacts(host: HostRecord, former: HostRecord | undefined): HostRecord {
   const { gatewaySubnets = former?.gatewaySubnets, dockerDatabase = former?.dockerDatabase } = host;
-  return { ...host, gatewaySubnets, dockerDatabase };
+  return { ...host, gatewaySubnets, dockerDatabase, twins: former?.twins };
 }
 
 /** For example a machine that was installed anew after xnet was removed from it. */
 async function hasNothing(store: Store, hostId: string): Promise<boolean> {
-  const host = (await listKnownHosts(store)).find(({ id }) => id === hostId);
-  return (host?.networks ?? 0) + (host?.endpoints ?? 0) === 0;
+  const { bindings, endpoints } = await listHostRecords(store, hostId);
+  return bindings.length === 0 && endpoints.every((entry) => HOST_OF.endpoint(entry) !== hostId);
 }
 
 /**

@@ -8,16 +8,18 @@ import type { Engine } from '../../docker/engine.js';
 import type { Endpoints } from '../../driver/endpoints/endpoints.js';
 import { LocalNetworks } from '../../driver/local-networks.js';
 import type { Networks } from '../../driver/networks/networks.js';
-import { errorMessage, isXnetError, XnetError } from '../../errors.js';
-import { type BindingRecord, bindingRecord, isBindingOf } from '../../model/binding.js';
+import { errorMessage, XnetError } from '../../errors.js';
+import { type BindingRecord, bindingRecord } from '../../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { type PoolReferenceRecord, poolReferenceRecord } from '../../model/pool.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
 import { RecordReader } from '../../store/record-reader.js';
-import type { Snapshot, Store } from '../../store/store.js';
+import type { Store } from '../../store/store.js';
+import { listHostRecords } from './host-records.js';
 
 export interface LocalStateParts {
   readonly store: Pick<Store, 'list'>;
@@ -31,6 +33,7 @@ export interface LocalStateParts {
 export interface CatchUpParts extends LocalStateParts {
   readonly engine: Pick<Engine, 'listNetworks'>;
   readonly networks: Pick<Networks, 'recall'>;
+  readonly registration: { readonly hasTwins: boolean };
   readonly endpoints: Pick<Endpoints, 'recall'>;
   /** Called when all is read: containers may have lacked their resolvers and names until now. */
   readonly caughtUp: () => void;
@@ -40,9 +43,8 @@ export interface CatchUpParts extends LocalStateParts {
 /** To the next try, while the store or Docker does not answer. */
 const RETRY_MS = 500;
 
-/** The bindings of one host: the others' are not worth reading. */
 export function followOwnBindings(replica: Replica, hostId: string): View<BindingRecord> {
-  return replica.follow(keys.bindings(), bindingRecord, (key) => isBindingOf(key, hostId));
+  return replica.follow(keys.bindingsOfHost(hostId), bindingRecord);
 }
 
 /**
@@ -53,45 +55,54 @@ export async function loadLocalState(
   parts: LocalStateParts & { readonly bindings: View<BindingRecord> },
   networks: View<NetworkRecord>,
 ): Promise<boolean> {
-  await Promise.all([networks.ready, parts.bindings.ready]);
-  const isCurrent = await fillLocal(parts, (id) => networks.get(keys.network(id))?.record);
+  const { local, bindings } = parts;
+  await Promise.all([networks.ready, bindings.ready]);
+  const { endpoints, isCurrent } = await readEndpoints(parts);
+  fillLocal(local, bindings.records, endpoints, (id) => networks.get(keys.network(id))?.record);
   return networks.isCurrent && isCurrent;
+}
+
+/** What another host has. */
+export interface OtherLocalState {
+  readonly local: LocalNetworks;
+  /** Also to networks that are gone. */
+  readonly bindings: readonly BindingRecord[];
+  readonly holds: readonly PoolReferenceRecord[];
 }
 
 /**
  * What the store has of another host. Throws INTERNAL when a newer xnet wrote any of it (nobody here knows what it means),
  * STORE_UNAVAILABLE also where it is known what the store had, and the store's other errors.
  */
-export async function listLocalState(store: Store, hostId: string, logger: Logger): Promise<LocalNetworks> {
+export async function listLocalState(store: Store, hostId: string, logger: Logger): Promise<OtherLocalState> {
   const records = new RecordReader(logger);
   const networks = await store.list(keys.networks());
-  const bindings = await store.list(keys.bindings());
+  const { isRecalled, ...found } = await listHostRecords(store, hostId);
   const known = records.read(networkRecord, keys.networks(), networks.entries);
-  const own = bindings.entries.filter(({ key }) => isBindingOf(key, hostId));
-  const bound = { records: records.read(bindingRecord, keys.bindings(), own), isCurrent: !bindings.recalled };
-  const local = new LocalNetworks();
-  const parts = { store, hostId, bindings: bound, local, records };
-  const isCurrent = await fillLocal(parts, (id) => known.find((network) => network.id === id));
-  if (networks.recalled || !isCurrent)
+  const bindings = records.read(bindingRecord, keys.bindings(), found.bindings);
+  const holds = records.read(poolReferenceRecord, keys.poolReferences(), found.holds);
+  const endpoints = records.read(endpointRecord, keys.endpoints(), found.endpoints);
+  if (networks.recalled || isRecalled)
     throw new XnetError('STORE_UNAVAILABLE', store.problem ?? `${store.description} did not answer`);
   const [problem] = records.problems;
   if (problem !== undefined) throw new XnetError('INTERNAL', problem);
-  return local;
+  const local = new LocalNetworks();
+  const own = endpoints.filter((endpoint) => endpoint.hostId === hostId);
+  fillLocal(local, bindings, own, (id) => known.find((network) => network.id === id));
+  return { local, bindings, holds };
 }
 
-/** Resolves to whether the store itself has answered. */
-async function fillLocal(
-  parts: LocalStateParts,
+function fillLocal(
+  local: LocalNetworks,
+  bindings: readonly BindingRecord[],
+  endpoints: readonly EndpointRecord[],
   findNetwork: (networkId: string) => NetworkRecord | undefined,
-): Promise<boolean> {
-  const { bindings, local } = parts;
-  for (const { networkId, dockerNetworkId } of bindings.records) {
+): void {
+  for (const { networkId, dockerNetworkId } of bindings) {
     const record = findNetwork(networkId);
     if (record) local.addNetwork({ dockerNetworkId, record });
   }
-  const { endpoints, isCurrent } = await readEndpoints(parts);
   for (const endpoint of endpoints) local.recallEndpoint(endpoint);
-  return isCurrent;
 }
 
 /**
@@ -109,8 +120,8 @@ export function catchUp(parts: CatchUpParts): Sweep {
 
 /** Throws STORE_UNAVAILABLE when it is not the store that answers. */
 async function catchUpOnce(parts: CatchUpParts): Promise<void> {
-  const { bindings, networks, endpoints, local, caughtUp, logger } = parts;
-  if (!bindings.isCurrent) throw noAnswer();
+  const { bindings, registration, networks, endpoints, local, caughtUp, logger } = parts;
+  if (!bindings.isCurrent || !registration.hasTwins) throw noAnswer();
   for (const binding of bindings.records) await networks.recall(binding);
   const read = await readEndpoints(parts);
   if (!read.isCurrent) throw noAnswer();
@@ -136,37 +147,20 @@ async function forgetNetworks({ local, bindings, engine, hostId, networks }: Cat
       await networks.recall({ networkId: record.id, hostId, dockerNetworkId });
 }
 
-/** The host's endpoints in its networks. `isCurrent`: the store itself has answered for all of them. */
-async function readEndpoints(
-  parts: LocalStateParts,
-): Promise<{ readonly endpoints: EndpointRecord[]; readonly isCurrent: boolean }> {
-  const { bindings, records, hostId } = parts;
+/** This host's endpoints in its networks. `isCurrent`: the store itself has answered. */
+async function readEndpoints({
+  store,
+  bindings,
+  records,
+  hostId,
+}: LocalStateParts): Promise<{ readonly endpoints: EndpointRecord[]; readonly isCurrent: boolean }> {
+  const prefix = keys.endpointsOfHost(hostId);
+  const { entries, recalled } = await store.list(prefix);
   const networkIds = new Set(bindings.records.map(({ networkId }) => networkId));
-  const read = await Promise.all(
-    [...networkIds].map(async (networkId) => {
-      const prefix = keys.endpointsOf(networkId);
-      const { entries, recalled } = await listEndpoints(parts, prefix);
-      return { endpoints: records.read(endpointRecord, prefix, entries), recalled };
-    }),
-  );
   return {
-    endpoints: read.flatMap(({ endpoints }) => endpoints).filter((endpoint) => endpoint.hostId === hostId),
-    isCurrent: bindings.isCurrent && read.every(({ recalled }) => !recalled),
+    endpoints: records
+      .read(endpointRecord, prefix, entries)
+      .filter(({ networkId }) => networkIds.has(networkId)),
+    isCurrent: bindings.isCurrent && !recalled,
   };
-}
-
-/**
- * While the store is away, the list is empty for a network whose endpoints this host has never read: it has none there,
- * since it follows each network in which it has one.
- */
-async function listEndpoints(
-  { store, bindings }: LocalStateParts,
-  prefix: string,
-): Promise<Pick<Snapshot, 'entries' | 'recalled'>> {
-  try {
-    return await store.list(prefix);
-  } catch (error: unknown) {
-    if (bindings.isCurrent || !isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
-    return { entries: [], recalled: true };
-  }
 }

@@ -1,7 +1,8 @@
 /** What the mirror writes into the store: each one idempotent, by compare-and-commit on the records it concerns. */
 import { isDeepStrictEqual } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
+import { type BindingRecord, type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
+import { putBinding } from '../../model/by-host.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type MirrorRecord, type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -42,7 +43,7 @@ export async function publishMirror(
       writes: [
         { put: network.key, value: formatRecord({ ...record, name: mirror.name, mirror }) },
         { put: keys.name(mirror.name), value: record.id },
-        { put: own.key, value: formatRecord({ ...parseRecord(bindingRecord, own), seen }) },
+        ...putBinding({ ...parseRecord(bindingRecord, own), seen }),
       ],
     };
   });
@@ -60,9 +61,9 @@ export function relabel(store: Store, networkId: string, labels: MirrorRecord['l
 
 /** Notes that Docker has the network. A binding that is gone stays so. */
 export function noteSeen(store: Store, binding: BindingReference, seen: Seen): Promise<void> {
-  return changeRecord(store, bindingKey(binding), bindingRecord, (record) =>
-    isDeepStrictEqual(record.seen, seen) ? undefined : { ...record, seen },
-  );
+  const change = (record: BindingRecord) =>
+    isDeepStrictEqual(record.seen, seen) ? undefined : { ...record, seen };
+  return changeRecord(store, bindingKey(binding), bindingRecord, change, putBinding);
 }
 
 /** The network as the store has it now. */

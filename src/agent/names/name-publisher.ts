@@ -9,9 +9,9 @@ import type { DockerContainer, Engine, EngineEvent, InspectedContainer } from '.
 import type { HostsFiles } from '../../docker/hosts-files.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
+import { putEndpoint } from '../../model/by-host.js';
 import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
-import { formatRecord } from '../../model/record.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
 import type { NetworkFollower } from '../forwarding/network-follower.js';
@@ -244,7 +244,6 @@ export class NamePublisher implements AsyncDisposable {
     const { networkId, id } = endpoint;
     if (isDeepStrictEqual(follower.findEndpoint(networkId, id)?.names, names)) return;
     const key = keys.endpoint(networkId, id);
-    const value = formatRecord({ ...endpoint, names });
-    await store.commit([{ key, is: 'present' }], [{ put: key, value }]);
+    await store.commit([{ key, is: 'present' }], putEndpoint({ ...endpoint, names }));
   }
 }

@@ -2,11 +2,12 @@ import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { AddressOfEndpoint } from '../../model/address.js';
+import { putEndpoint, removeEndpoint } from '../../model/by-host.js';
 import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import type { NetworkRecord } from '../../model/network.js';
-import { formatRecord, parseRecord } from '../../model/record.js';
-import type { CommitPart, Write } from '../../store/store.js';
+import { parseRecord } from '../../model/record.js';
+import type { CommitPart } from '../../store/store.js';
 import { type Attempt, transact } from '../../store/transact.js';
 import type { AddressBook } from '../collaborators.js';
 import type { LocalNetworks } from '../local-networks.js';
@@ -54,7 +55,7 @@ export class EndpointRecords {
       const plans = await Promise.all([mac, ...addresses]);
       const record: CommitPart = {
         conditions: [{ key: keys.network(network.id), is: 'present' }],
-        writes: [{ put: keys.endpoint(network.id, endpoint.id), value: formatRecord(endpoint) }],
+        writes: putEndpoint(endpoint),
       };
       return { result: undefined, ...merge([record, ...plans]) };
     });
@@ -77,8 +78,8 @@ export class EndpointRecords {
     const addresses = network ? addressesOf(network, endpoint, isRepeated) : [];
     const plans = await Promise.all(addresses.map((each) => addressBook.restPlan(each)));
     const mac = await planMacRelease(store, endpoint);
-    const removal: Write = { remove: keys.endpoint(endpoint.networkId, endpoint.id) };
-    return { result: undefined, ...merge([{ conditions: [], writes: [removal] }, mac, ...plans]) };
+    const removal = { conditions: [], writes: removeEndpoint(endpoint) };
+    return { result: undefined, ...merge([removal, mac, ...plans]) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** What the creation of a network writes to the store. */
 import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../../errors.js';
+import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ownPoolKey } from '../../model/pool.js';
@@ -186,10 +187,7 @@ function bindingWrites(
 ): Write[] {
   const poolIds = given.flatMap(({ poolId }) => poolId ?? []);
   const binding = { version: 1 as const, networkId, hostId, dockerNetworkId, poolIds };
-  return [
-    { put: keys.binding(networkId, hostId, dockerNetworkId), value: formatRecord(binding) },
-    { put: keys.bindingGuard(networkId), value: dockerNetworkId },
-  ];
+  return [...putBinding(binding), { put: keys.bindingGuard(networkId), value: dockerNetworkId }];
 }
 
 /** The network that `--ipam-opt` names; `-o` takes precedence. */

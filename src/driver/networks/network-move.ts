@@ -1,6 +1,7 @@
 /** What is written when a Docker network of this host turns out to be one that the cluster has already. */
 import { XnetError } from '../../errors.js';
 import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
+import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
@@ -46,15 +47,16 @@ export async function attemptMove(
   ];
   const writes: Write[] = [
     ...removalWrites(parseRecord(networkRecord, former)),
+    { remove: keys.bindingTwin({ networkId, hostId, dockerNetworkId }) },
     { put: target.key, value: formatRecord(result) },
-    { put: keys.binding(to, hostId, dockerNetworkId), value: formatRecord(moved) },
+    ...putBinding(moved),
     { put: keys.bindingGuard(to), value: dockerNetworkId },
   ];
   return { result, conditions, writes };
 }
 
 async function requireUnused(store: Store, networkId: string, binding: string): Promise<void> {
-  const bindings = await store.list(keys.bindingsOf(networkId));
+  const bindings = await store.list(keys.bindingsOf(networkId), { once: true });
   const endpoints = await store.list(keys.endpointsOf(networkId));
   const isAlone = bindings.entries.every(({ key }) => key === binding);
   if (isAlone && endpoints.entries.length === 0) return;

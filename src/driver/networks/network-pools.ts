@@ -112,7 +112,7 @@ function titleOfGlobal({ id, name, swarm }: NetworkRecord): string {
 /** The network's name, or its name in Docker on the host that has it. */
 async function titleOf({ store, hostName }: NetworkPoolsParts, { id, name }: NetworkRecord): Promise<string> {
   if (name !== undefined) return `network ${name}`;
-  const { entries } = await store.list(keys.bindingsOf(id));
+  const { entries } = await store.list(keys.bindingsOf(id), { once: true });
   const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
   const [binding] = bindings.filter(({ seen }) => seen).concat(bindings);
   if (!binding) return `network ${id}`;

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { addressRecord } from '../../model/address.js';
 import { type BindingReference, bindingRecord, type Seen } from '../../model/binding.js';
+import { removeBinding } from '../../model/by-host.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -31,27 +32,28 @@ export async function attemptRemoval(
   lost: boolean,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const { store, ownActions } = parts;
+  const binds = { networkId: id, hostId, dockerNetworkId };
   const own = keys.binding(id, hostId, dockerNetworkId);
   // The guard may be absent: a backup of the store may lack it.
   const guardKey = keys.bindingGuard(id);
   const guard = await store.get(guardKey);
-  const bindings = await store.list(keys.bindingsOf(id));
+  const bindings = await store.list(keys.bindingsOf(id), { once: true });
   // Read anew: the agent changes it.
   const entry = await store.get(keys.network(id));
   const binding = bindings.entries.find(({ key }) => key === own);
   // Read after the store, so that it is at least as new.
   const isOwn = ownActions.isRemoving(dockerNetworkId);
   const seen = (binding && parseRecord(bindingRecord, binding).seen) ?? ownActions.made.get(dockerNetworkId);
-  if (!entry) return leftoverRemoval(binding);
+  if (!entry) return leftoverRemoval(binding, binds);
   if (!binding && !seen) return { result: undefined };
   if (!seen && !lost && !isOwn) ownActions.noteUnboundUnseen(dockerNetworkId);
   const record = parseRecord(networkRecord, entry);
   const last = bindings.entries.every(({ key }) => key === own);
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
-  if (end === 'remove') await requireReadable(store, record);
+  const users = end === 'remove' ? await requireReadable(store, record) : [];
   if (end === 'mark') ownActions.noteMarked(id);
   const unbound: Write[] = [
-    { remove: own },
+    ...removeBinding(binds),
     // So that of two hosts that unbind at once, one sees that it is the last.
     { put: guardKey, value: dockerNetworkId },
     ...(seen && !isOwn ? noteWrites(end, record, { hostId, dockerNetworkId }) : []),
@@ -59,7 +61,8 @@ export async function attemptRemoval(
   return {
     result: end === 'remove' ? record : undefined,
     conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
-    writes: end === 'remove' ? removalWrites(record) : unbound,
+    writes:
+      end === 'remove' ? [...removalWrites(record, users), { remove: keys.bindingTwin(binds) }] : unbound,
   };
 }
 
@@ -85,10 +88,13 @@ function planUnbinding(
 }
 
 /** The network is gone, so nothing else removes its binding. */
-function leftoverRemoval(binding: Entry | undefined): Attempt<undefined> {
+function leftoverRemoval(binding: Entry | undefined, binds: BindingReference): Attempt<undefined> {
   if (!binding) return { result: undefined };
-  const { key } = binding;
-  return { result: undefined, conditions: [asRead(key, binding)], writes: [{ remove: key }] };
+  return {
+    result: undefined,
+    conditions: [asRead(binding.key, binding)],
+    writes: removeBinding(binds),
+  };
 }
 
 /**
@@ -100,17 +106,17 @@ export async function attemptFreeing(
   networkId: string,
 ): Promise<Attempt<NetworkRecord | undefined>> {
   const guard = await store.get(keys.bindingGuard(networkId));
-  const bindings = await store.list(keys.bindingsOf(networkId));
+  const bindings = await store.list(keys.bindingsOf(networkId), { once: true });
   const entry = await store.get(keys.network(networkId));
   if (!entry) return { result: undefined };
   const { swarm, ...record } = parseRecord(networkRecord, entry);
   if (!swarm) return { result: undefined };
   const isLast = bindings.entries.length === 0;
-  if (isLast) await requireReadable(store, record);
+  const users = isLast ? await requireReadable(store, record) : [];
   return {
     result: isLast ? record : undefined,
     conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
-    writes: isLast ? removalWrites(record) : [{ put: entry.key, value: formatRecord(record) }],
+    writes: isLast ? removalWrites(record, users) : [{ put: entry.key, value: formatRecord(record) }],
   };
 }
 
@@ -123,15 +129,18 @@ export async function releaseGlobalPools(
 }
 
 /**
- * Throws INTERNAL when a newer xnet wrote a record that would be removed with the network: this one does not know what
- * it means.
+ * Resolves to the ids of the hosts that have endpoints left in the network. Throws INTERNAL when a newer xnet wrote a record
+ * that would be removed with the network: this one does not know what it means.
  */
-async function requireReadable(store: Store, record: NetworkRecord): Promise<void> {
-  const read = async (schema: z.ZodType, prefix: string) => {
-    for (const entry of (await store.list(prefix)).entries) parseRecord(schema, entry);
-  };
+async function requireReadable(store: Store, record: NetworkRecord): Promise<string[]> {
+  const read = async <T>(schema: z.ZodType<T>, prefix: string) =>
+    (await store.list(prefix)).entries.map((entry) => parseRecord(schema, entry));
   const addresses = ownPoolKeys(record).map((poolKey) => read(addressRecord, keys.addressesOf(poolKey)));
-  await Promise.all([read(endpointRecord, keys.endpointsOf(record.id)), ...addresses]);
+  const [endpoints] = await Promise.all([
+    read(endpointRecord, keys.endpointsOf(record.id)),
+    Promise.all(addresses),
+  ]);
+  return [...new Set(endpoints.map(({ hostId }) => hostId))];
 }
 
 /** Of the pools that belong to this network alone. */
@@ -141,8 +150,11 @@ function ownPoolKeys({ id, pools }: NetworkRecord): string[] {
     .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
 }
 
-export function removalWrites(record: NetworkRecord): Write[] {
+/** Without the twins of bindings. `users`: hosts that have endpoints left in it. */
+export function removalWrites(record: NetworkRecord, users: readonly string[] = []): Write[] {
+  const twins = users.map((hostId) => ({ removePrefix: keys.hostEndpointsOf(hostId, record.id) }));
   return [
+    ...twins,
     { remove: keys.network(record.id) },
     { remove: keys.vni(record.vni) },
     { remove: keys.bindingGuard(record.id) },

@@ -2,10 +2,11 @@ import type { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
 import type { Prefix } from '../../inet/prefix.js';
 import { type BindingReference, bindingRecord } from '../../model/binding.js';
+import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ADDRESS_SPACES } from '../../model/pool.js';
-import { findRecord, formatRecord, parseRecord } from '../../model/record.js';
+import { findRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
 import type { GivenPool, NetworkFollower, PoolBook } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
@@ -113,7 +114,7 @@ export class Networks {
   async recall({ networkId, hostId, dockerNetworkId }: BindingReference): Promise<void> {
     const { local, mutex, store } = this.#parts;
     await mutex.run(dockerNetworkId, async () => {
-      const isBound = await store.get(keys.binding(networkId, hostId, dockerNetworkId));
+      const isBound = await store.get(keys.bindingTwin({ networkId, hostId, dockerNetworkId }));
       const entry = isBound && (await store.get(keys.network(networkId)));
       const record = entry && findRecord(networkRecord, entry);
       const known = local.findNetwork(dockerNetworkId);
@@ -211,7 +212,7 @@ export class Networks {
       return {
         result: binding.poolIds ?? [],
         conditions: [{ key, is: 'at', revision: entry.revision }],
-        writes: [{ put: key, value: formatRecord({ ...binding, poolIds: fresh }) }],
+        writes: putBinding({ ...binding, poolIds: fresh }),
       };
     });
     await Promise.all(former.filter((id) => !fresh.includes(id)).map((poolId) => pools.releasePool(poolId)));
@@ -219,7 +220,7 @@ export class Networks {
 
   async #releasePools({ dockerNetworkId, record }: LocalNetwork): Promise<void> {
     const { store, hostId, pools } = this.#parts;
-    const binding = await store.get(keys.binding(record.id, hostId, dockerNetworkId));
+    const binding = await store.get(keys.bindingTwin({ networkId: record.id, hostId, dockerNetworkId }));
     const { poolIds = [] } = binding ? parseRecord(bindingRecord, binding) : {};
     await Promise.all(poolIds.map((poolId) => pools.releasePool(poolId)));
   }

@@ -11,7 +11,7 @@ import { showPool } from '../../model/pool.js';
 import type { CommitResult, Condition, Entry, Revision, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import { addressKey, findAddress, putAddress } from '../address-entry.js';
-import { type Hold, holderOf, holdKey } from '../hold.js';
+import { type Hold, holderOf, ownHoldKey } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
 
@@ -48,7 +48,7 @@ export class Claim {
     this.hold = hold;
     this.#context = context;
     this.#options = options;
-    this.#holdKey = holdKey(hold, context.host);
+    this.#holdKey = ownHoldKey(hold, context.host);
   }
 
   /**

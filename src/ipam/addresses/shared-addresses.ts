@@ -16,7 +16,7 @@ import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
 import { addressKey, describeHolder, putAddress } from '../address-entry.js';
-import { type Hold, holderOf, holdKey, randomToken } from '../hold.js';
+import { type Hold, holderOf, ownHoldKey, randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { chooseHighest } from '../pools/choose-address.js';
 import { automaticSpan, checkAddress, firstHost } from '../pools/subnet-rules.js';
@@ -46,7 +46,7 @@ export async function claimShared(
   const { store, host } = context;
   checkAddress(address, hold.subnet);
   const key = addressKey(hold, address);
-  const ownKey = holdKey(hold, host);
+  const ownKey = ownHoldKey(hold, host);
   const claim = randomToken();
   return context.transact<IpAddress>(async () => {
     const [found, own] = await Promise.all([readOrRequest(context, key), store.get(ownKey)]);

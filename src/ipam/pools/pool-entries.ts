@@ -1,16 +1,11 @@
 /** The store's entries of pools and of the holds on them: how they are read, and the writes that make and remove them. */
 import type { Holder } from '../../model/address.js';
+import { putHold } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
-import {
-  type PoolName,
-  type PoolRecord,
-  parsePoolKey,
-  parsePoolRecordKey,
-  poolReferenceRecord,
-} from '../../model/pool.js';
+import { type PoolName, type PoolRecord, parsePoolKey, parsePoolRecordKey } from '../../model/pool.js';
 import { formatRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
-import { type Hold, holderOf, holdKey, holdOn, parsePoolId } from '../hold.js';
+import { type Hold, holderOf, holdOn, parsePoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 
 export async function listPools(store: Pick<Store, 'list'>): Promise<PoolName[]> {
@@ -33,15 +28,12 @@ export function poolsOf(entries: readonly Entry[]): PoolName[] {
 
 /** This host's holds, except those that the PoolIDs name. Without the ranges, which the store does not have. */
 export async function listHoldsExcept(
-  { store, host: { hostId: ownId }, records }: IpamContext,
+  { holds }: Pick<IpamContext, 'holds'>,
   poolIds: readonly string[],
 ): Promise<Hold[]> {
   const named = new Set(poolIds.map((poolId) => parsePoolId(poolId).id));
-  const { entries } = await store.list(keys.poolReferences());
-  const own = entries.filter(({ key }) => key.includes(`/${ownId}/`));
-  return records
-    .read(poolReferenceRecord, keys.poolReferences(), own)
-    .filter(({ hostId, reference }) => hostId === ownId && !named.has(reference))
+  return (await holds.list())
+    .filter(({ reference }) => !named.has(reference))
     .map(({ poolKey, reference }) => holdOn(parsePoolKey(poolKey), reference));
 }
 
@@ -62,10 +54,7 @@ export function holdWrites(hold: Hold, host: Holder, request: string): Write[] {
   const { hostId, hostName } = holderOf(hold, host);
   const origin = hold.isOfCluster ? { request } : {};
   const record = { version: 1 as const, poolKey, hostId, hostName, reference, ...origin };
-  return [
-    { put: keys.poolReferenceGuard(poolKey), value: reference },
-    { put: holdKey(hold, host), value: formatRecord(record) },
-  ];
+  return [{ put: keys.poolReferenceGuard(poolKey), value: reference }, ...putHold(record)];
 }
 
 /** `isLast`: the cluster has no other pool, so the guard is removed, too. */

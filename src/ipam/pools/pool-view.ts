@@ -1,5 +1,3 @@
-import { withDeadline } from '../../concurrency/deadline.js';
-import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { type AddressRecord, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
@@ -7,8 +5,8 @@ import type { Replica } from '../../replica/replica.js';
 import type { Known, View, ViewChanges } from '../../replica/view.js';
 import type { Revision } from '../../store/store.js';
 import type { Hold } from '../hold.js';
+import { readyInTime } from './ready-in-time.js';
 
-const FIRST_SNAPSHOT_MS = 4_500;
 const WIDEST_SPREAD = 64;
 
 export interface KnownAddress extends Known<AddressRecord> {
@@ -42,16 +40,8 @@ export class PoolView implements AsyncDisposable {
   }
 
   /** Resolves once the pool's addresses are known. Throws STORE_UNAVAILABLE when that takes too long. */
-  async ready(): Promise<void> {
-    try {
-      await withDeadline(this.#view.ready, FIRST_SNAPSHOT_MS, `reading pool ${this.poolKey}`);
-    } catch (error: unknown) {
-      if (!isXnetError(error, 'TIMEOUT')) throw error;
-      throw new XnetError(
-        'STORE_UNAVAILABLE',
-        `the store (${this.#store.description}) did not tell the addresses of pool ${this.poolKey} in time`,
-      );
-    }
+  ready(): Promise<void> {
+    return readyInTime(this.#view, `the addresses of pool ${this.poolKey}`, this.#store);
   }
 
   /** What is known for certain of an address: undefined also after a commit of unknown outcome. */

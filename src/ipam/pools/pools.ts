@@ -6,6 +6,7 @@
  * revision of the guard of its holds, so that none is added in between.
  */
 import { isXnetError, XnetError } from '../../errors.js';
+import { removeHold } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import { networkRecord } from '../../model/network.js';
 import {
@@ -161,13 +162,13 @@ export class Pools {
     const { poolKey, isOfCluster } = hold;
     const own = this.#keyOf(hold);
     const holdGuard = await store.get(keys.poolReferenceGuard(poolKey));
-    const holds = (await store.list(keys.poolReferencesOf(poolKey))).entries;
+    const holds = (await store.list(keys.poolReferencesOf(poolKey), { once: true })).entries;
     const entry = holds.find(({ key }) => key === own);
     if (!entry) return { result: true };
     if (revision !== undefined && entry.revision !== revision) return { result: false };
     // After the guard was read: a network that takes the pool writes the guard.
     if (isOfCluster && (await this.#isUsed(poolKey))) return { result: false };
-    parseRecord(poolReferenceRecord, entry);
+    const removal = removeHold(parseRecord(poolReferenceRecord, entry));
     const unchanged = asRead(keys.poolReferenceGuard(poolKey), holdGuard);
     const others = holds.filter(({ key }) => key !== own);
     const other = others[Math.floor(Math.random() * others.length)];
@@ -177,7 +178,7 @@ export class Pools {
       return {
         result: true,
         conditions: isOfCluster ? [there, unchanged] : [there],
-        writes: [{ remove: own }],
+        writes: removal,
       };
     }
     const guard = await store.get(keys.poolGuard());
@@ -187,7 +188,7 @@ export class Pools {
     return {
       result: true,
       conditions: [unchanged, asRead(keys.poolGuard(), guard)],
-      writes: [{ remove: own }, ...removePoolWrites(hold, isLast)],
+      writes: [...removal, ...removePoolWrites(hold, isLast)],
     };
   }
 
@@ -200,7 +201,12 @@ export class Pools {
   }
 
   async #overlap({ subnet }: PoolRequest, overlapped: PoolName): Promise<XnetError> {
-    const { entries } = await this.#context.store.list(keys.poolReferencesOf(formatPoolKey(overlapped)));
+    const holds = keys.poolReferencesOf(formatPoolKey(overlapped));
+    // Only for the message: the subnet overlaps whether or not its hosts are known.
+    const { entries } = await this.#context.store.list(holds, { once: true }).catch((error: unknown) => {
+      if (isXnetError(error, 'STORE_UNAVAILABLE')) return { entries: [] };
+      throw error;
+    });
     const hosts = entries.flatMap((entry) => findRecord(poolReferenceRecord, entry)?.hostName ?? []);
     const held = hosts.length > 0 ? `, in use on ${[...new Set(hosts)].join(', ')}` : '';
     return new XnetError(

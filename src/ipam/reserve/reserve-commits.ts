@@ -7,7 +7,7 @@ import { reserved } from '../../model/address.js';
 import type { PoolName } from '../../model/pool.js';
 import type { CommitResult, Condition } from '../../store/store.js';
 import { type AddressEntry, addressKey, putAddress } from '../address-entry.js';
-import { type Hold, holdKey, randomToken } from '../hold.js';
+import { type Hold, ownHoldKey, randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import type { PoolView } from '../pools/pool-view.js';
 
@@ -27,7 +27,7 @@ export async function claimReserve(
 ): Promise<CommitResult> {
   const chosenKeys = chosen.map((address) => addressKey(pool, address));
   const free = chosenKeys.map((key): Condition => ({ key, is: 'absent' }));
-  const held: Condition[] = hold ? [{ key: holdKey(hold, host), is: 'present' }] : [];
+  const held: Condition[] = hold ? [{ key: ownHoldKey(hold, host), is: 'present' }] : [];
   const holdIds = hold ? [hold.id] : [];
   const writes = chosenKeys.map((key) => putAddress(key, reserved(host, randomToken(), holdIds)));
   for (const address of chosen) inFlight.add(address);

@@ -7,16 +7,11 @@
  * take it, and this host can give it out again. When the store answers again, the surplus is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
-import { parseAddressKey, stateOf } from '../../model/address.js';
-import { bindingRecord } from '../../model/binding.js';
-import { keys } from '../../model/keys.js';
+import { stateOf } from '../../model/address.js';
 import { parsePoolKey } from '../../model/pool.js';
-import { findRecord } from '../../model/record.js';
-import type { Entry } from '../../store/store.js';
-import { type AddressEntry, addressKey, findAddress } from '../address-entry.js';
-import { type Hold, holdKey, parsePoolId } from '../hold.js';
+import { addressKey } from '../address-entry.js';
+import { type Hold, ownHoldKey } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { listHoldsExcept } from '../pools/pool-entries.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, type Span } from '../pools/subnet-rules.js';
 import { followRequests } from './address-requests.js';
@@ -29,6 +24,7 @@ import {
   reserveSize,
   surveyPool,
 } from './reserve-plan.js';
+import { findOwn, UnseenPools } from './unseen-pools.js';
 
 export interface ReservesOptions {
   /**
@@ -65,15 +61,15 @@ export class Reserves implements AsyncDisposable {
    * again.
    */
   readonly #givenUp = new Map<string, number>();
+  readonly #unseen: UnseenPools;
   #following: Promise<void> = Promise.resolve();
-  /** True when this host may have addresses in pools without a view: from a former daemon, or from an outage. */
-  #mayBeUnseen = true;
 
   /** Default: nothing is held in advance. */
   constructor(context: IpamContext, options: Partial<ReservesOptions> = {}) {
     this.#context = context;
     this.#options = { ...NONE, ...options };
-    const { lookMs, onFailure } = this.#options;
+    const { lookMs, onFailure, isPoolHere } = this.#options;
+    this.#unseen = new UnseenPools(context, isPoolHere);
     this.#sweep = new Sweep({ look: () => this.#look(), retryMs: lookMs, onFailure });
   }
 
@@ -93,16 +89,14 @@ export class Reserves implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { store, views, rests } = this.#context;
-    if (rests.takeKept() || store.away) this.#mayBeUnseen = true;
+    const { store, views } = this.#context;
     if (store.away) return this.#options.lookMs;
     await this.#grantRequests();
-    if (this.#mayBeUnseen) {
-      await this.#openHeldPools();
-      this.#mayBeUnseen = false;
-    }
+    await this.#unseen.openSome();
     for (const view of views.all()) {
       await view.ready();
+      // It may be away since the look began: then nothing of a reserve is given back.
+      if (store.away) break;
       for (const hold of view.holds.values()) if (!hold.isOfCluster) await this.#adjust(view, hold);
       if (view.byDocker) await this.#adjustByDocker(view);
     }
@@ -116,44 +110,9 @@ export class Reserves implements AsyncDisposable {
       this.#requested.delete(key);
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
-      const own = entry && this.#findOwn(entry);
+      const own = entry && findOwn(entry, this.#context.host);
       if (own && stateOf(own.record) === 'reserved') await removeOwn(this.#context, [own]);
     }
-  }
-
-  /** Opens the views of the pools in which this host has addresses, and frees reserved addresses of all other pools. */
-  async #openHeldPools(): Promise<void> {
-    const { store, views } = this.#context;
-    const { entries } = await store.list(keys.addresses());
-    const own = entries.flatMap((entry) => this.#findOwn(entry) ?? []);
-    const held = new Set(own.flatMap(({ record }) => record.references));
-    for (const hold of await this.#listHolds()) if (held.has(hold.id)) await views.open(hold);
-    for (const each of own) if (this.#isByDocker(each)) views.beginByDocker(poolKeyOf(each));
-    const open = new Set(views.all().flatMap(({ holds }) => [...holds.keys()]));
-    const isUnused = (each: AddressEntry) =>
-      !this.#isByDocker(each) && !each.record.references.some((holdId) => open.has(holdId));
-    const unused = own.filter((each) => stateOf(each.record) === 'reserved' && isUnused(each));
-    await removeOwn(this.#context, unused);
-  }
-
-  /** An address that this host holds. */
-  #findOwn(entry: Entry): AddressEntry | undefined {
-    const found = findAddress(entry);
-    const isOwn = found?.record.hostId === this.#context.host.hostId && stateOf(found.record) !== 'resting';
-    return isOwn ? found : undefined;
-  }
-
-  #isByDocker(own: AddressEntry): boolean {
-    return own.record.references.length === 0 && this.#options.isPoolHere(poolKeyOf(own));
-  }
-
-  /** This host's holds on pools. Of a pool that serves another driver's network the range is not known. */
-  async #listHolds(): Promise<Hold[]> {
-    const { store, host } = this.#context;
-    const { entries } = await store.list(keys.bindings());
-    const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
-    const poolIds = bindings.flatMap(({ hostId, poolIds = [] }) => (hostId === host.hostId ? poolIds : []));
-    return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.#context, poolIds))];
   }
 
   async #adjust(view: PoolView, hold: Hold): Promise<void> {
@@ -170,7 +129,7 @@ export class Reserves implements AsyncDisposable {
     const isTaken = (address: bigint) => !view.isFree(address) || this.#isGivenUp(addressKey(hold, address));
     const chosen = chooseForReserve(span, isTaken, count, Math.random());
     const result = await claimReserve(this.#context, view, hold, chosen, hold);
-    const key = holdKey(hold, this.#context.host);
+    const key = ownHoldKey(hold, this.#context.host);
     const isGone = !result.committed && !result.found.some((entry) => entry.key === key);
     if (isGone) await this.#context.views.close(hold);
   }
@@ -205,8 +164,4 @@ export class Reserves implements AsyncDisposable {
   #shareOf({ addresses }: PoolView, span: Span): number {
     return reserveSize(this.#options.size, surveyPool(addresses.values(), span));
   }
-}
-
-function poolKeyOf({ key }: AddressEntry): string {
-  return parseAddressKey(key)?.poolKey ?? '';
 }

@@ -1,4 +1,4 @@
-import { type AddressRecord, reserved, resting } from '../../model/address.js';
+import { type AddressRecord, parseAddressKey, reserved, resting } from '../../model/address.js';
 import type { Lease, Store, Write } from '../../store/store.js';
 import { putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
@@ -16,7 +16,7 @@ const SHARED_SECONDS = 10;
 export class RestLeases {
   readonly #store: Store;
   readonly #restSeconds: number;
-  #kept = false;
+  readonly #kept = new Set<string>();
   #current: { readonly lease: Promise<Lease>; readonly endMs: number } | undefined;
 
   /** `restSeconds` 0: released addresses are free at once. */
@@ -34,10 +34,15 @@ export class RestLeases {
     return { ...putAddress(key, resting(record)), lease };
   }
 
-  /** Returns whether an address has been put in reserve since the last call. */
-  takeKept(): boolean {
-    const kept = this.#kept;
-    this.#kept = false;
+  /** Addresses have been put in reserve since the last `takeKept`. */
+  get hasKept(): boolean {
+    return this.#kept.size > 0;
+  }
+
+  /** Keys of the pools of which addresses have been put in reserve since the last call. */
+  takeKept(): string[] {
+    const kept = [...this.#kept];
+    this.#kept.clear();
     return kept;
   }
 
@@ -53,7 +58,7 @@ export class RestLeases {
 
   /** The write that puts the address under `key` into this host's reserve. */
   keepWrite(key: string, record: AddressRecord): Write {
-    this.#kept = true;
+    this.#kept.add(parseAddressKey(key)?.poolKey ?? '');
     return putAddress(key, reserved(record, randomToken(), record.references));
   }
 

@@ -56,6 +56,13 @@ export class EtcdStore implements Store {
     return listInPages(this.#pages(prefix, options));
   }
 
+  async count(prefix: string): Promise<number> {
+    this.#requireOpen();
+    const request = { ...this.#keys.range(prefix), count_only: true };
+    const { count } = await this.#calls.repeatable((client, options) => client.kv.range(request, options));
+    return Number(count);
+  }
+
   async past(prefix: string, revision: Revision, options: ListOptions = {}): Promise<Past> {
     this.#requireOpen();
     return pastInPages(this.#pages(prefix, options), revision);

@@ -18,7 +18,8 @@ export class KnownFacts {
     this.removals = new Removals(removals, (key, removal) => this.#unwritten.removals.set(key, removal));
     if (!content) return;
     this.revision = content.revision;
-    for (const [prefix, revision] of content.prefixes) this.#prefixes.set(prefix, revision);
+    for (const [prefix, revision] of content.prefixes)
+      if (revision !== undefined) this.#prefixes.set(prefix, revision);
     for (const entry of content.entries.values()) if (entry) this.#entries.set(entry);
   }
 
@@ -51,6 +52,13 @@ export class KnownFacts {
     this.#unwritten.prefixes.set(prefix, revision);
   }
 
+  /** False: it was not known. */
+  deletePrefix(prefix: string): boolean {
+    if (!this.#prefixes.delete(prefix)) return false;
+    this.#unwritten.prefixes.set(prefix, undefined);
+    return true;
+  }
+
   setEntry(entry: Entry): void {
     // A watch that begins anew yields mostly what is known.
     if (isSame(this.#entries.get(entry.key), entry)) return;
@@ -78,7 +86,7 @@ export class KnownFacts {
 /** The latest of each. undefined: it is not known any more. */
 class Unwritten {
   readonly entries = new Map<string, Entry | undefined>();
-  readonly prefixes = new Map<string, Revision>();
+  readonly prefixes = new Map<string, Revision | undefined>();
   readonly removals = new Map<string, Removal | undefined>();
 
   addEarlier({ entries, prefixes, removals }: Unwritten): void {

@@ -122,6 +122,13 @@ export class LastKnown {
     this.facts.deleteEntry(key);
   }
 
+  /** Not all under `prefix` is known any more, unless it is watched; what is known by other prefixes stays. */
+  forgetPrefix(prefix: string): void {
+    if (this.#watched.has(prefix) || !this.facts.deletePrefix(prefix)) return;
+    for (const { key } of this.list(prefix)) if (!this.covers(key)) this.facts.deleteEntry(key);
+    this.#changed(0);
+  }
+
   /** Takes in the change of one key. */
   learn(change: Change): void {
     this.#learnChange(change);

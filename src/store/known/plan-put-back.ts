@@ -1,6 +1,7 @@
 /** What this host puts back, and removes again, after a restore of the store. Pure. */
 
 import { addressRecord, stateOf } from '../../model/address.js';
+import { recordKeyOf } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry, Revision } from '../store.js';
@@ -22,6 +23,7 @@ export interface Restored {
  * - Records that are common are written where they are missing. One that is there stays, since it may have been written after
  *   the restore; unless it is known to have been changed or removed between the backup and the restore.
  * - An address that another host has claimed since the restore stays that host's.
+ * - With a twin goes the record of which it is: that is not known otherwise.
  *
  * `revision`: of the own writes.
  */
@@ -35,7 +37,10 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
       ? baseOf(wanted, found, restored.removals.find(key), ownership)
       : baseOfLost(wanted, ownership);
     if (base === undefined) return [];
-    return { key, base, revision, ...(wanted && lasts(wanted) && { value: wanted.value }) };
+    const write = { key, base, revision, ...(wanted && lasts(wanted) && { value: wanted.value }) };
+    const record = recordKeyOf(key);
+    // What the store has under its key the replay finds out.
+    return record === undefined ? [write] : [write, { ...write, key: record, base: 0 }];
   });
 }
 

@@ -46,6 +46,11 @@ export class LocalStore implements Store {
     return this.#snapshot(prefix);
   }
 
+  async count(prefix: string): Promise<number> {
+    this.#requireOpen();
+    return this.table.list(prefix).length;
+  }
+
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     this.#requireOpen();
     checkCommit(conditions, writes);

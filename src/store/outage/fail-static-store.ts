@@ -14,7 +14,7 @@
  *            answering                                      away, coming back
  *   get      the inner store's answer; what is known, if    what is known; STORE_UNAVAILABLE if `fresh`
  *            that takes longer than `patienceMs`
- *   list     as get                                         what is known, marked as recalled
+ *   list     as get (count, too)                            what is known, marked as recalled
  *   commit   to the inner store; an own write that is not   an own write: to the journal on disk; any other waits,
  *            answered is committed as while away            see below
  *   watch    the inner store's batches; own writes hide     first what is known, marked as recalled; then own writes;
@@ -32,6 +32,7 @@ import { withSilenceLimit } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
+import { noteNoTwins } from '../known/former-state.js';
 import { LastKnownFile } from '../known/last-known-file.js';
 import type { Ownership } from '../known/own-keys.js';
 import { OwnWrites } from '../known/own-writes.js';
@@ -42,6 +43,8 @@ import type {
   Entry,
   Lease,
   LeaseOptions,
+  ListOptions,
+  Revision,
   Snapshot,
   Store,
   StoreMember,
@@ -123,11 +126,12 @@ export class FailStaticStore implements Store {
   /** Reads what an earlier run left in the state directory. Throws DISK. */
   static async open(inner: Store, options: FailStaticOptions): Promise<FailStaticStore> {
     const { stateDirectory, logger, timing } = options;
-    const { isOwn } = options.ownership;
+    const { isOwn, hostId } = options.ownership;
     const { behindMs } = { ...DEFAULTS, ...timing };
     const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), inner.description);
     const fileOptions = { behindMs, ownWrites, isOwn, logger };
     const lastKnown = await LastKnownFile.open(stateDirectory, inner.description, fileOptions);
+    noteNoTwins(lastKnown.known, hostId);
     return new FailStaticStore(inner, options, lastKnown, ownWrites);
   }
 
@@ -159,6 +163,10 @@ export class FailStaticStore implements Store {
     return this.#copy.known.covers(prefix) ? this.#copy.snapshot(prefix).entries : undefined;
   }
 
+  forget(prefix: string): void {
+    this.#copy.known.forgetPrefix(prefix);
+  }
+
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
     const ask = async () => this.inner.get(key);
     const reason = this.#outage.reason;
@@ -169,15 +177,24 @@ export class FailStaticStore implements Store {
     });
   }
 
-  async list(prefix: string): Promise<Snapshot> {
+  async list(prefix: string, { once = false }: ListOptions = {}): Promise<Snapshot> {
     const ask = async (onProgress: () => void) => {
       const lastSeen = this.#copy.known.revision;
       const snapshot = await this.inner.list(prefix, { onProgress });
+      if (once && !this.#copy.known.covers(prefix)) return this.#takeOnce(prefix, snapshot, lastSeen);
       const waiting = { signal: this.#closing.signal, onProgress };
       await this.#restores.takeListed(prefix, snapshot, lastSeen, waiting);
       return this.away ? this.#copy.recalled(prefix) : snapshot;
     };
     return this.#read(prefix, ask, () => this.#copy.recalled(prefix));
+  }
+
+  async count(prefix: string): Promise<number> {
+    return this.#read(
+      prefix,
+      () => this.inner.count(prefix),
+      () => this.#copy.snapshot(prefix).entries.length,
+    );
   }
 
   async commit(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
@@ -244,6 +261,14 @@ export class FailStaticStore implements Store {
     }
   }
 
+  /** A store that turns out to be restored has all only when that is settled. */
+  async #takeOnce(prefix: string, snapshot: Snapshot, lastSeen: Revision): Promise<Snapshot> {
+    this.#restores.noteAnswer(snapshot.revision, lastSeen);
+    if (!this.away) return snapshot;
+    await this.#outage.wait();
+    return this.inner.list(prefix);
+  }
+
   async #commitToStore(conditions: readonly Condition[], writes: readonly Write[]): Promise<CommitResult> {
     const translated = conditions.map((condition) => this.#copy.translate(condition));
     const granted = await Promise.all(writes.map((write) => this.#granted(write)));
@@ -291,8 +316,8 @@ export class FailStaticStore implements Store {
     await this.inner.get('probe');
     await this.#restores.compareRest();
     const writes = this.ownWrites.list();
-    const { isOwn } = this.#copy.ownership;
-    await replayOwnWrites(this.inner, writes, isOwn, async (replayed) => {
+    const { isReplaced } = this.#copy.ownership;
+    await replayOwnWrites(this.inner, writes, isReplaced, async (replayed) => {
       if (replayed.lost) logger.error('a record of this host is another’s now', { key: replayed.write.key });
       await this.#copy.settle(replayed);
     });

@@ -24,7 +24,8 @@ export type Resolution = 'as-written' | 'write' | 'lost';
 /**
  * By what the store has under the key:
  * - The value already: an earlier commit, of unknown outcome, was applied.
- * - The record that this host overwrote (revision `base`), or another value of this host: it is overwritten.
+ * - The record that this host overwrote (revision `base`), or another value of this host: it is overwritten. `isOwn` is
+ *   `isReplaced` of own-keys.ts.
  * - Nothing, since it was restored from an older backup: the value is written.
  * - Another host's record: it stays. The store was restored, or this host had given the address up by a commit of unknown outcome.
  */

@@ -94,13 +94,7 @@ export class Restores {
 
   /** Compares the prefixes that no watch and no list has compared since the restore. Throws the store's errors. */
   async compareRest(): Promise<void> {
-    for (const kind of kindsOf(this.#uncompared)) {
-      const { revision, entries } = await this.inner.list(kind);
-      for (const prefix of [...this.#uncompared].filter((each) => each.startsWith(kind))) {
-        const under = entries.filter(({ key }) => key.startsWith(prefix));
-        await this.#compare(prefix, { revision, entries: under });
-      }
-    }
+    for (const prefix of this.#uncompared) await this.#compare(prefix, await this.inner.list(prefix));
   }
 
   /**

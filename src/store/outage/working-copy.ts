@@ -3,6 +3,7 @@
  * away, it is read, and own writes are committed to it. See fail-static-store.ts.
  */
 import { XnetError } from '../../errors.js';
+import { twinKeyOf } from '../../model/by-host.js';
 import type { LastKnown } from '../known/last-known.js';
 import type { Ownership } from '../known/own-keys.js';
 import { entryOf, isOwnRevision, type OwnWrite, type OwnWrites } from '../known/own-writes.js';
@@ -163,8 +164,12 @@ export class WorkingCopy {
   /** Makes `lost`, records of other hosts that a restored store does not have, own writes. Throws the file system's errors. */
   async putBackForOthers(lost: readonly Entry[]): Promise<void> {
     const revision = this.#nextOwnRevision();
+    const withTwins = lost.flatMap((entry) => {
+      const twin = twinKeyOf(entry);
+      return [entry, ...(twin === undefined ? [] : [{ ...entry, key: twin }])];
+    });
     await this.#keep(
-      lost.map(({ key, value }) => ({ key, value, base: 0, revision })),
+      withTwins.map(({ key, value }) => ({ key, value, base: 0, revision })),
       revision,
     );
   }

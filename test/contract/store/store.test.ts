@@ -59,6 +59,15 @@ describe.each([memory, lmdb, etcd(), failStatic()])('$name', (underTest) => {
       expect(await keysOf(opened.store, 'n/a')).toEqual(['n/a', 'n/a/1']);
     });
 
+    test('counts what is under a prefix', async () => {
+      await using opened = await underTest.open();
+      for (const key of ['n/b', 'n/a/1', 'n0', 'm/z']) await write(opened.store, key, key);
+      const { store } = opened;
+      expect(await Promise.all(['n/', 'n', 'x', ''].map((prefix) => store.count(prefix)))).toEqual([
+        2, 3, 0, 4,
+      ]);
+    });
+
     test.each([
       ['unicode', 'Grüße, 世界, 🛰️ \u0000 "\\\n'],
       ['nothing', ''],

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { keys } from '../../../src/model/keys.js';
 import { FakeCluster, type FakeHost, mirroredNames } from '../../support/fake-docker/mirror-hosts.js';
 import type { MemoryStore } from '../../support/store/memory-store.js';
+import { contentOf, expectTwins } from '../../support/store/twins.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const NAMES = ['shop', 'bank', 'mill'];
@@ -71,6 +72,7 @@ describe('the mirror, whatever users do on several hosts', () => {
           const names = await mirroredNames(store);
           for (const host of hosts) expect([host.names(), host.problems]).toEqual([names, []]);
           await expectNothingPending(store, names.length);
+          expectTwins(contentOf((await store.list('')).entries));
         });
         for (const name of await mirroredNames(store)) {
           await performOrBeRefused(hosts[0] as FakeHost, { host: 0, name, what: 'remove', pauseMs: 0 });
@@ -78,6 +80,7 @@ describe('the mirror, whatever users do on several hosts', () => {
         await eventually(async () => {
           for (const host of hosts) expect(host.names()).toEqual([]);
           await expectNothingPending(store, 0);
+          expectTwins(contentOf((await store.list('')).entries));
         });
       }),
       { numRuns: 25, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },

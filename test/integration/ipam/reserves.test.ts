@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
+import { putBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
-import { formatRecord } from '../../../src/model/record.js';
 import {
   Cluster,
   type HostOptions,
@@ -238,8 +238,7 @@ describe('the reserve of a host', () => {
     const range = prefix('10.1.0.64/26');
     const { poolId, poolKey } = await ipam.requestPool(poolRequest('10.1.0.0/24', { range }));
     const binding = { networkId: 'n', hostId: 'id-of-h1', dockerNetworkId: 'd', poolIds: [poolId] };
-    const key = keys.binding('n', 'id-of-h1', 'd');
-    await cluster.store.commit([], [{ put: key, value: formatRecord({ version: 1, ...binding }) }]);
+    await cluster.store.commit([], putBinding({ version: 1, ...binding }));
     expect(await next(ipam, poolId)).toBe('10.1.0.64');
     await ipam[Symbol.asyncDispose]();
     const restarted = cluster.host('h1', { store, reserves: RESERVES });

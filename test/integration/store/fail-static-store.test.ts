@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { completeTwins } from '../../../src/agent/local/complete-twins.js';
+import { putBinding, removeBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
@@ -355,6 +357,110 @@ test('a store restored from an older backup gets back what it lost, and what was
   for (const recorder of recorders) await recorder.stop();
 });
 
+describe('bindings, of which this host watches the twins', () => {
+  const binding = (networkId: string, more = {}) => ({
+    ...{ version: 1 as const, networkId, hostId: 'me', dockerNetworkId: 'd', ...more },
+  });
+  const recordKey = (networkId: string) => keys.binding(networkId, 'me', 'd');
+
+  test('are put back, changed and removed again with their twins after a restore', async () => {
+    await store.commit([], [...putBinding(binding('old')), ...putBinding(binding('kept'))]);
+    const backup = (await cluster.list('')).entries;
+    const recorder = new WatchRecorder(store, keys.ofHost('me'));
+    await recorder.until(({ state }) => state.size === 2);
+    await store.commit([], removeBinding(binding('old')));
+    const changed = binding('kept', { poolIds: ['p'] });
+    await store.commit([], putBinding(changed));
+    await store.commit([], putBinding(binding('new')));
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await recorder.until(({ state }) => state.has(keys.bindingTwin(binding('new'))));
+    const restored = await restoreFrom(backup);
+    await eventually(async () => {
+      for (const [networkId, wanted] of [
+        ['new', binding('new')],
+        ['kept', changed],
+      ] as const) {
+        expect(await valueAt(restored, recordKey(networkId))).toBe(JSON.stringify(wanted));
+        expect(await valueAt(restored, keys.bindingTwin(wanted))).toBe(JSON.stringify(wanted));
+      }
+      expect(await restored.get(recordKey('old'))).toBeUndefined();
+      expect(await restored.get(keys.bindingTwin(binding('old')))).toBeUndefined();
+      expect(store.away).toBe(false);
+    });
+    await recorder.stop();
+  });
+
+  test('have their twins too after a restore of a backup of an older xnet, which has none', async () => {
+    const outdated = JSON.stringify(binding('kept'));
+    await write(cluster, recordKey('kept'), outdated);
+    const backup = (await cluster.list('')).entries;
+    const recorder = new WatchRecorder(store, keys.ofHost('me'));
+    const changed = binding('kept', { poolIds: ['p'] });
+    await store.commit([], putBinding(changed));
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await recorder.until(({ state }) => state.size === 1);
+    const restored = await restoreFrom(backup);
+    await eventually(async () => {
+      expect(await valueAt(restored, recordKey('kept'))).toBe(JSON.stringify(changed));
+      expect(await valueAt(restored, keys.bindingTwin(changed))).toBe(JSON.stringify(changed));
+      expect(store.away).toBe(false);
+    });
+    await recorder.stop();
+  });
+
+  test('of an older xnet get their twins while the store is away, and these are in the store when it answers', async () => {
+    await write(cluster, recordKey('n1'), JSON.stringify(binding('n1')));
+    for (const prefix of [keys.bindings(), keys.poolReferences(), keys.pools()]) await store.list(prefix);
+    await restart();
+    etcd.mode = 'refuses';
+    store = await open();
+    await completeTwins(store, 'me', { byKnown: true });
+    expect((await store.list(keys.bindingsOfHost('me'))).entries).toMatchObject([
+      { key: keys.bindingTwin(binding('n1')), value: JSON.stringify(binding('n1')) },
+    ]);
+    await backAgain();
+    expect(await valueAt(cluster, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
+    expect(warnings).not.toContain(RESTORED);
+  });
+});
+
+test('an endpoint that an older xnet wrote or removed while the store was away has its twin, or none, after an upgrade', async () => {
+  await write(
+    cluster,
+    keys.binding(NET, 'me', 'd'),
+    JSON.stringify({ version: 1, networkId: NET, hostId: 'me', dockerNetworkId: 'd' }),
+  );
+  for (const prefix of [keys.bindings(), keys.poolReferences(), keys.pools()]) await store.list(prefix);
+  await write(store, endpointKey('e1'), endpoint('e1'));
+  etcd.mode = 'refuses';
+  await write(store, endpointKey('e2'), endpoint('e2'));
+  await store.commit([], [{ remove: endpointKey('e1') }]);
+  await restart();
+  etcd.mode = 'refuses';
+  store = await open();
+  await completeTwins(store, 'me', { byKnown: true });
+  const twins = async (from: Store) =>
+    (await from.list(keys.endpointsOfHost('me'))).entries.map(({ key }) => key);
+  const wanted = [keys.endpointTwin(JSON.parse(endpoint('e2')))];
+  expect(await twins(store)).toEqual(wanted);
+  await backAgain();
+  expect(await twins(cluster)).toEqual(wanted);
+});
+
+test('a list that is read once is not known when the store is away', async () => {
+  await store.list(keys.bindings(), { once: true });
+  etcd.mode = 'refuses';
+  await expect(store.list(keys.bindings())).rejects.toThrow(/switched off/);
+});
+
+test('what is forgotten is not known any more, but for what is known by another prefix', async () => {
+  await store.list(keys.addresses());
+  store.forget(keys.addresses());
+  etcd.mode = 'refuses';
+  expect((await store.list(keys.addressesOf(POOL))).entries).toHaveLength(3);
+  await expect(store.list(keys.addresses())).rejects.toThrow(/switched off/);
+});
+
 test('what a silent host has lost is put back for it; a host that has put back its own knows best', async () => {
   const backup = (await cluster.list('')).entries;
   const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
@@ -367,6 +473,9 @@ test('what a silent host has lost is put back for it; a host that has put back i
   await recorder.until(({ state }) => state.size === 1);
   await eventually(() => expect(store.away).toBe(false));
   expect(await restored.get(endpointKey('e8'))).toBeUndefined();
+  expect(await valueAt(restored, keys.endpointTwin(JSON.parse(endpoint('e7', 'silent'))))).toBe(
+    endpoint('e7', 'silent'),
+  );
   expect(await restored.get(keys.putBack('me'))).toBeDefined();
   await recorder.stop();
 });

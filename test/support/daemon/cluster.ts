@@ -89,6 +89,15 @@ export class Cluster implements AsyncDisposable {
     await this.#ctl('put', `/xnet/${key}`, value);
   }
 
+  async remove(key: string): Promise<void> {
+    await this.#ctl('del', `/xnet/${key}`);
+  }
+
+  /** Of `xnet serve`. */
+  get args(): readonly string[] {
+    return STORE;
+  }
+
   /** The store's records under `prefix`. */
   async records(prefix: string): Promise<Record<string, unknown>[]> {
     return [...(await this.entries(prefix)).values()].map((value) => JSON.parse(value));
@@ -183,6 +192,11 @@ export class ClusterHost {
     const sandbox = new Sandbox(this.daemon, name);
     await sandbox.make();
     return sandbox;
+  }
+
+  /** What `docker run` does of the network. */
+  attachNext(sandbox: Sandbox): Promise<Attached> {
+    return this.attach(sandbox, '');
   }
 
   /** What `docker run --ip --mac-address` does of the network: resolves when the container's interface is up. */

@@ -76,6 +76,7 @@ export function replacing(store: Store, calls: Partial<Store>): Store {
     away: store.away,
     get: (key) => store.get(key),
     list: (under) => store.list(under),
+    count: (under) => store.count(under),
     commit: (conditions, writes) => store.commit(conditions, writes),
     watch: (under, signal) => store.watch(under, signal),
     grantLease: (options) => store.grantLease(options),

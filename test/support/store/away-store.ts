@@ -90,6 +90,10 @@ export class AwayStore implements Store {
     return this.#last ? this.#find(key) : this.#inner.get(key);
   }
 
+  async count(prefix: string): Promise<number> {
+    return (await this.list(prefix)).entries.length;
+  }
+
   async list(prefix: string): Promise<Snapshot> {
     return this.#last ? this.#snapshot(prefix) : this.#inner.list(prefix);
   }

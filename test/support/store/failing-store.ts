@@ -54,6 +54,10 @@ export class FailingStore implements Store {
     return this.#call(() => this.inner.list(prefix, options), true);
   }
 
+  count(prefix: string) {
+    return this.#call(() => this.inner.count(prefix), true);
+  }
+
   past(prefix: string, revision: Revision) {
     return this.#call(async () => (await this.inner.past?.(prefix, revision)) ?? 'forgotten', true);
   }

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { listKnownHosts } from '../../../src/agent/hosts/known-hosts.js';
+import { putBinding, putEndpoint } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 
@@ -13,4 +14,43 @@ test('what the cluster holds for swarm is of no host, and what is left of a remo
   };
   await store.commit([], [put('cluster'), put(HOST)]);
   expect(await listKnownHosts(store)).toEqual([{ id: HOST, alive: false, endpoints: 0, networks: 0 }]);
+});
+
+test('a host of which an older xnet has left the twins when it removed it is shown, and so can be removed again', async () => {
+  await using store = new MemoryStore();
+  const twin = keys.bindingTwin({ networkId: 'n', hostId: HOST, dockerNetworkId: 'd' });
+  await store.commit([], [{ put: twin, value: '{}' }]);
+  expect(await listKnownHosts(store)).toEqual([{ id: HOST, alive: false, endpoints: 0, networks: 0 }]);
+});
+
+test('in a cluster with too many records for one list the networks and endpoints of each host are counted', async () => {
+  class Large extends MemoryStore {
+    override async count(prefix: string): Promise<number> {
+      return prefix.startsWith(keys.byHost()) && prefix !== keys.byHost() ? super.count(prefix) : 1_000_000;
+    }
+  }
+  await using store = new Large();
+  const [newer, older] = [HOST, HOST.replace('c', 'd')];
+  const host = (id: string, twins: object) => ({
+    put: keys.host(id),
+    value: JSON.stringify({ id, name: id, vtep: id, vxlanPort: 4789, xnetVersion: 'test', ...twins }),
+  });
+  const endpoint = {
+    ...{ version: 1 as const, id: 'e', networkId: 'n', dockerNetworkId: 'd' },
+    addresses: [],
+    mac: '',
+  };
+  const binding = { version: 1 as const, networkId: 'n', dockerNetworkId: 'd' };
+  await store.commit(
+    [],
+    [
+      ...[host(newer, { twins: true }), host(older, {}), { put: keys.network('n'), value: '{}' }],
+      ...[...putBinding({ ...binding, hostId: newer }), ...putEndpoint({ ...endpoint, hostId: newer })],
+      ...putBinding({ ...binding, hostId: older }).slice(0, 1),
+    ],
+  );
+  expect(await listKnownHosts(store)).toMatchObject([
+    { id: newer, networks: 1, endpoints: 1 },
+    { id: older, networks: 1, endpoints: 0 },
+  ]);
 });

@@ -197,6 +197,11 @@ describe('the publisher of names', () => {
     fixture.docker.container = containerNamed('two');
     fixture.start('rename');
     await eventually(async () => expect((await fixture.read())?.names?.names).toContain('two'));
+    const [record, twin] = [
+      await fixture.store.get(KEY),
+      await fixture.store.get(keys.endpointTwin(ENDPOINT)),
+    ];
+    expect(twin?.value).toBe(record?.value);
   });
 
   test('gives the container a resolver that has none', async () => {

@@ -4,8 +4,8 @@ import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { findUnusedHolds } from '../../../src/agent/pools/unused-holds.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
+import { putBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
-import { formatRecord } from '../../../src/model/record.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import { silentLogger } from '../../support/loggers.js';
@@ -61,10 +61,7 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
   const [, bound] = [await ipam.requestPool(request), await ipam.requestPool(request)];
   await other.requestPool(request);
   const binding = { version: 1 as const, networkId: 'n', hostId: 'h1', dockerNetworkId: 'a' };
-  await store.commit(
-    [],
-    [{ put: keys.binding('n', 'h1', 'a'), value: formatRecord({ ...binding, poolIds: [bound.poolId] }) }],
-  );
+  await store.commit([], putBinding({ ...binding, poolIds: [bound.poolId] }));
   await using sweep = new PoolSweep({
     ...{ pools: ipam, bindings: followOwnBindings(replica, 'h1'), logger: silentLogger },
     ...{ sweepMs: 5, graceMs: 20, registration: { isOwner: true } },

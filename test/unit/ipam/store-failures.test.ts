@@ -118,7 +118,7 @@ describe('when the store does not answer', () => {
     line.cutNext = 'after';
     line.cutThen = true;
     await expect(h1.requestPool(poolRequest())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    expect(await cluster.keys()).toHaveLength(4);
+    expect(await cluster.keys()).toHaveLength(5);
     line.cut = undefined;
     await eventually(async () => (await cluster.keys()).length === 0);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { putBinding, putHold } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
 import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
@@ -95,6 +96,28 @@ describe.each(MINE)('a record of this host: %s', (key, value) => {
     expect(plan({ before: entry(key, value, 5) })).toEqual([[value, 0]]);
     expect(plan({ now: entry(key, value, 5) })).toEqual([['removed', 5]]);
     expect(plan({ before: entry(key, value, 5), now: entry(key, value, 5) })).toEqual([]);
+  });
+});
+
+describe.each([
+  putBinding({ version: 1, networkId: 'n', hostId: 'me', dockerNetworkId: 'd' }),
+  putHold({ version: 1, poolKey: POOL, hostId: 'me', hostName: 'me', reference: 'r' }),
+])('what this host knows by its twin: %p', ({ put: key, value }, { put: twin }) => {
+  const keysOf = (restored: { before?: Entry[]; now?: Entry[] }) =>
+    planPutBack({ before: [], now: [], removals: new Removals(), ...restored }, ownership, REVISION);
+
+  test('lost with it: both are put back', () => {
+    expect(keysOf({ before: [entry(twin, value, 5)] })).toEqual([
+      { key: twin, base: 0, revision: REVISION, value },
+      { key, base: 0, revision: REVISION, value },
+    ]);
+  });
+
+  test('back with it: both are removed again', () => {
+    expect(keysOf({ now: [entry(twin, value, 5)] })).toEqual([
+      { key: twin, base: 5, revision: REVISION },
+      { key, base: 0, revision: REVISION },
+    ]);
   });
 });
 

@@ -15,7 +15,7 @@ export interface KnownContent {
   /** The highest revision of the store that is known. */
   readonly revision: Revision;
   /** Each with the revision up to which all under it is known. */
-  readonly prefixes: ReadonlyMap<string, Revision>;
+  readonly prefixes: ReadonlyMap<string, Revision | undefined>;
   readonly entries: ReadonlyMap<string, Entry | undefined>;
   readonly removals: ReadonlyMap<string, Removal | undefined>;
 }
@@ -32,6 +32,7 @@ const line = z.union([
   entryLine,
   removalLine,
   z.object({ prefix: z.string(), revision: z.number() }),
+  z.object({ unknown: z.string() }),
   z.object({ gone: z.string() }),
   z.object({ retracted: z.string() }),
   /** Ends what was written together. */
@@ -53,7 +54,8 @@ export function parseLine(text: string): Line | undefined {
 export function* linesOf({ revision, prefixes, entries, removals }: KnownContent): Generator<Line> {
   for (const [key, entry] of entries) yield entry ?? { gone: key };
   for (const [key, removal] of removals) yield removal ?? { retracted: key };
-  for (const [prefix, at] of prefixes) yield { prefix, revision: at };
+  for (const [prefix, at] of prefixes)
+    yield at === undefined ? { unknown: prefix } : { prefix, revision: at };
   yield { upTo: revision };
 }
 
@@ -67,6 +69,7 @@ export class ReadContent implements KnownContent {
   take(read: Line): void {
     if ('upTo' in read) this.revision = read.upTo;
     else if ('prefix' in read) this.prefixes.set(read.prefix, read.revision);
+    else if ('unknown' in read) this.prefixes.delete(read.unknown);
     else if ('gone' in read) this.entries.delete(read.gone);
     else if ('retracted' in read) this.removals.delete(read.retracted);
     else if ('removedAt' in read) this.#takeRemoval(read);
