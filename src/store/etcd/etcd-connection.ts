@@ -4,7 +4,7 @@
  * Calls and streams have a connection each: when a call fails, etcd3 closes all channels of its client, and that must not
  * disturb the watches. grpc-js's keepalive pings are not used. It drops a connection whose ping was answered while this process
  * did not run, and the calls on a closing one (seen, with 1.14). A dead connection is found by what is asked on it: calls have
- * limits, and a watch is asked for its progress (etcd-watch.ts).
+ * limits, and a watch is asked for its progress (watch/etcd-watch.ts).
  */
 import { rootCertificates } from 'node:tls';
 import { noop } from 'cockatiel';

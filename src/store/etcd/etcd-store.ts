@@ -23,8 +23,8 @@ import { grantEtcdLease } from './etcd-lease.js';
 import { askMember } from './etcd-members.js';
 import type { EtcdOptions } from './etcd-options.js';
 import { listInPages, pastInPages } from './etcd-pages.js';
-import { watchEtcd } from './etcd-watch.js';
-import { RevisionReads } from './revision-reads.js';
+import { watchEtcd } from './watch/etcd-watch.js';
+import { RevisionReads } from './watch/revision-reads.js';
 
 /** Connects when it is first used, and again when a connection is lost. The constructor does no input or output. */
 export class EtcdStore implements Store {

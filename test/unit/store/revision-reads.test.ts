@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { RevisionReads } from '../../../src/store/etcd/revision-reads.js';
+import { RevisionReads } from '../../../src/store/etcd/watch/revision-reads.js';
 
 const EVERY_MS = 40;
 

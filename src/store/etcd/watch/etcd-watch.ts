@@ -1,14 +1,16 @@
 /**
+ * src/store/etcd/watch: watches of etcd that miss nothing. Not in here: what a change means.
+ *
  * A watch that survives every failure of etcd: whenever a change may be missing, it lists the prefix again, yields that as a
  * snapshot, and opens a new stream, perhaps on another endpoint.
  */
-import { sleep, sleepRunning } from '../../concurrency/deadline.js';
-import { LinkedAbort } from '../../concurrency/linked-abort.js';
-import type { Revision, Snapshot, WatchBatch } from '../store.js';
-import type { EtcdCalls } from './etcd-calls.js';
-import type { EtcdEndpoint } from './etcd-endpoint.js';
-import { describeFailure } from './etcd-failure.js';
-import type { EtcdKeys } from './etcd-keys.js';
+import { sleep, sleepRunning } from '../../../concurrency/deadline.js';
+import { LinkedAbort } from '../../../concurrency/linked-abort.js';
+import type { Revision, Snapshot, WatchBatch } from '../../store.js';
+import type { EtcdCalls } from '../etcd-calls.js';
+import type { EtcdEndpoint } from '../etcd-endpoint.js';
+import { describeFailure } from '../etcd-failure.js';
+import type { EtcdKeys } from '../etcd-keys.js';
 import { EtcdWatchStream, type StreamEnd } from './etcd-watch-stream.js';
 
 export interface EtcdWatchSource {

@@ -1,5 +1,5 @@
-import { sleep } from '../../concurrency/deadline.js';
-import type { Revision } from '../store.js';
+import { sleep } from '../../../concurrency/deadline.js';
+import type { Revision } from '../../store.js';
 
 /**
  * Reads of the store's revision, by which watches prove that they still see everything. All watches share them, so that they
