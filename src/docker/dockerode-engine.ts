@@ -16,6 +16,7 @@ import type {
 } from './engine.js';
 import { EVENT_FILTERS, readEvents } from './event-stream.js';
 import { DriverNames, isPlainNameFree, OUR_DRIVER } from './own-plugin.js';
+import { SharedEvents } from './shared-events.js';
 
 const TIMING = {
   /** Of a call that only reads. */
@@ -52,6 +53,7 @@ type Abortable = Docker & {
  */
 export class DockerodeEngine implements Engine {
   readonly #timing: typeof TIMING;
+  readonly #events = new SharedEvents((signal) => this.#openEvents(signal));
   readonly #docker: Abortable;
   readonly #calls: DockerCalls;
   #names: DriverNames | undefined;
@@ -143,7 +145,11 @@ export class DockerodeEngine implements Engine {
     );
   }
 
-  async *watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
+  watchEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    return this.#events.watch(signal);
+  }
+
+  async *#openEvents(signal: AbortSignal): AsyncIterable<EngineEvent> {
     const { firstPauseMs, longestPauseMs } = this.#timing;
     let pauseMs = firstPauseMs;
     while (!signal.aborted) {

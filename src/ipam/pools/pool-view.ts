@@ -40,8 +40,9 @@ export class PoolView implements AsyncDisposable {
   }
 
   /** Resolves once the pool's addresses are known. Throws STORE_UNAVAILABLE when that takes too long. */
-  ready(): Promise<void> {
-    return readyInTime(this.#view, `the addresses of pool ${this.poolKey}`, this.#store);
+  async ready(): Promise<void> {
+    if (this.#view.isReady) return;
+    await readyInTime(this.#view, `the addresses of pool ${this.poolKey}`, this.#store);
   }
 
   /** What is known for certain of an address: undefined also after a commit of unknown outcome. */

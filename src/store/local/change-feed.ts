@@ -1,5 +1,5 @@
 /** Passes the changes of a store on one host to its watches. */
-import { Mailbox } from '../mailbox.js';
+import { Mailbox } from '../../concurrency/mailbox.js';
 import type { Change, Revision, Snapshot, WatchBatch } from '../store.js';
 
 type Notice = { readonly revision: Revision; readonly changes: readonly Change[] } | 'overflow';

@@ -1,7 +1,7 @@
 /** A watch that goes on while the store is away: see fail-static-store.ts. */
 import { Progress } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
-import { Mailbox } from '../mailbox.js';
+import { Mailbox } from '../../concurrency/mailbox.js';
 import type { WatchBatch } from '../store.js';
 import type { Restores, Waiting } from './restores.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Mailbox } from '../../../src/store/mailbox.js';
+import { Mailbox } from '../../../src/concurrency/mailbox.js';
 
 const open = new AbortController().signal;
 

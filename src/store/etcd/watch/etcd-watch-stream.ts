@@ -5,7 +5,7 @@
  * loses changes that were on their way. Each watch is a gRPC stream of its own; all share the endpoint's connection.
  */
 import { castGrpcError, type Etcd3, type IEvent, type IWatchResponse } from 'etcd3';
-import { Mailbox } from '../../mailbox.js';
+import { Mailbox } from '../../../concurrency/mailbox.js';
 import type { Change, Revision } from '../../store.js';
 import type { EtcdKeys } from '../etcd-keys.js';
 

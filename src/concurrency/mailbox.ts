@@ -1,5 +1,5 @@
 /**
- * A queue from many writers to one reader, used by the watches. Holds at most `limit` items: when it is full, all are dropped,
+ * A queue from many writers to one reader. Holds at most `limit` items: when it is full, all are dropped,
  * and the reader gets `overflow` in their place, so that it begins anew.
  */
 export class Mailbox<T> {
