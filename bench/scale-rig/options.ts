@@ -35,6 +35,7 @@ const NUMBERS = {
   daemons: 1,
   rounds: 1,
   seconds: 20,
+  settle: 5,
   rate: 100,
   timed: 100,
   patience: 300,
@@ -55,7 +56,7 @@ export function parseOptions(args: readonly string[]): RigOptions {
   const full = {
     windowMs,
     idleMs: IDLE_WINDOWS * windowMs,
-    settleMs: 5_000,
+    settleMs: number('settle') * 1000,
     timed: number('timed'),
     foreignPerSecond: number('rate'),
   };
