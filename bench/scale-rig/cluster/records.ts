@@ -1,7 +1,4 @@
-/**
- * The records of a cluster as xnet writes them, by the model of this tree: one function for each kind of record. A record
- * that gets a copy under another key gets it here.
- */
+/** The records of a cluster as xnet writes them, with their twins, by the model of this tree: one function for each kind of record. */
 import { derivedMac } from '../../../src/driver/endpoints/mac-claims.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import type { Hold } from '../../../src/ipam/hold.js';
@@ -9,6 +6,7 @@ import { formatPoolId } from '../../../src/ipam/hold.js';
 import { createPoolWrites, holdWrites } from '../../../src/ipam/pools/pool-entries.js';
 import { type AddressRecord, bound, claimed, reserved, resting } from '../../../src/model/address.js';
 import type { BindingRecord } from '../../../src/model/binding.js';
+import { putBinding, putEndpoint, removeEndpoint } from '../../../src/model/by-host.js';
 import type { EndpointNames, EndpointRecord } from '../../../src/model/endpoint.js';
 import type { HostRecord } from '../../../src/model/host.js';
 import { keys } from '../../../src/model/keys.js';
@@ -50,7 +48,7 @@ export function databaseOf(host: PlannedHost): string {
 export function hostWrites(host: PlannedHost, xnetVersion = '0.1.0'): Write[] {
   const record: HostRecord = {
     ...{ version: 1, ...host, vxlanPort: 4789, xnetVersion },
-    ...{ gatewaySubnets: ['172.18.0.0/16'], dockerDatabase: databaseOf(host) },
+    ...{ gatewaySubnets: ['172.18.0.0/16'], dockerDatabase: databaseOf(host), twins: true },
   };
   return [
     { put: keys.host(host.id), value: formatRecord(record) },
@@ -90,10 +88,7 @@ export function bindingWrites(network: PlannedNetwork, host: PlannedHost): Write
     poolIds: [formatPoolId(network.holdOf(host))],
     seen: { name: network.name, database: databaseOf(host) },
   };
-  return [
-    { put: keys.binding(network.id, host.id, dockerNetworkId), value: formatRecord(record) },
-    { put: keys.bindingGuard(network.id), value: dockerNetworkId },
-  ];
+  return [...putBinding(record), { put: keys.bindingGuard(network.id), value: dockerNetworkId }];
 }
 
 export function poolHoldWrites(network: PlannedNetwork, host: PlannedHost): Write[] {
@@ -102,13 +97,11 @@ export function poolHoldWrites(network: PlannedNetwork, host: PlannedHost): Writ
 
 /** Without names: as CreateEndpoint leaves it, until Docker's API has reported them. */
 export function endpointWrites(endpoint: PlannedEndpoint, { named }: { readonly named: boolean }): Write[] {
-  const { id, network } = endpoint;
-  const record = { ...endpointRecordOf(endpoint), ...(named && { names: endpoint.names }) };
-  return [{ put: keys.endpoint(network.id, id), value: formatRecord(record) }];
+  return putEndpoint({ ...endpointRecordOf(endpoint), ...(named && { names: endpoint.names }) });
 }
 
-export function endpointRemovals({ id, network }: PlannedEndpoint): Write[] {
-  return [{ remove: keys.endpoint(network.id, id) }];
+export function endpointRemovals(endpoint: PlannedEndpoint): Write[] {
+  return removeEndpoint(endpointRecordOf(endpoint));
 }
 
 export function macOf(endpoint: PlannedEndpoint): string {
