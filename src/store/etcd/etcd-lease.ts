@@ -5,7 +5,7 @@ import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
 import type { EtcdCalls } from './etcd-calls.js';
-import type { CallOptions } from './etcd-endpoint.js';
+import type { CallOptions } from './etcd-limit.js';
 import { RenewalStream } from './renewal-stream.js';
 
 /** Once `closing` aborts, the lease is not renewed any more: it ends `ttlSeconds` after its last renewal. */
@@ -81,7 +81,7 @@ class EtcdLease implements Lease {
     this.#stream = undefined;
     const stream = kept ?? (await RenewalStream.open(client, options));
     try {
-      const ttl = await stream.renew(this.id, Number(options.deadline ?? 0));
+      const ttl = await stream.renew(this.id, this.calls.timeouts.tryMs);
       this.#stream = stream;
       return ttl;
     } catch (error: unknown) {

@@ -1,6 +1,8 @@
 /** The stream on which a lease is renewed, a message each way for each renewal. To open one costs more than the messages. */
 import { castGrpcError, type Etcd3, GRPCDeadlineExceededError } from 'etcd3';
-import type { CallOptions } from './etcd-endpoint.js';
+import { sleepRunning } from '../../concurrency/deadline.js';
+import { NO_ANSWER } from './etcd-failure.js';
+import type { CallOptions } from './etcd-limit.js';
 
 type Stream = Awaited<ReturnType<Etcd3['leaseClient']['leaseKeepAlive']>>;
 
@@ -17,26 +19,28 @@ export class RenewalStream {
     stream.on('end', () => this.#fail(new Error('etcd ended the stream')));
   }
 
-  /** On a connection of `client`. It has no deadline; each renewal has. */
-  static async open(client: Etcd3, { deadline: _, ...options }: CallOptions): Promise<RenewalStream> {
+  /** On a connection of `client`. The time limit in `options` is that of the first renewal, and has no effect after that. */
+  static async open(client: Etcd3, options: CallOptions): Promise<RenewalStream> {
     return new RenewalStream(client, await client.leaseClient.leaseKeepAlive(options));
   }
 
   /**
    * The time to live that etcd granted, in seconds; 0 when the lease is gone. One at a time. Rejects with etcd's reason, and with
-   * GRPCDeadlineExceededError when there is no answer by `deadlineMs` (as of Date.now); after that only `close` is left.
+   * GRPCDeadlineExceededError when this process has run for `timeoutMs` without an answer; after that only `close` is left.
    */
-  async renew(id: string, deadlineMs: number): Promise<number> {
+  async renew(id: string, timeoutMs: number): Promise<number> {
     if (this.#failure !== undefined) throw this.#failure;
-    const late = new GRPCDeadlineExceededError('no answer in time, remote_addr=that of the stream');
-    const timer = setTimeout(() => this.#fail(late), deadlineMs - Date.now());
+    const answered = new AbortController();
+    void sleepRunning(timeoutMs, answered.signal).then(() => {
+      if (!answered.signal.aborted) this.#fail(new GRPCDeadlineExceededError(NO_ANSWER));
+    });
     try {
       return await new Promise((resolve, reject) => {
         this.#answer = { resolve, reject };
         this.stream.write({ ID: id });
       });
     } finally {
-      clearTimeout(timer);
+      answered.abort('answered');
       this.#answer = undefined;
     }
   }

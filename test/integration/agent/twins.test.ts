@@ -1,9 +1,10 @@
 /** The twins of hosts' records, with real daemons and a real etcd: in use, and after an xnet that has none. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recordKeyOf } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
+import { readKnownJournal } from '../../../src/store/known/disk/read-known-journal.js';
 import { Cluster } from '../../support/daemon/cluster.js';
 import { expectTwins, withoutTwins } from '../../support/store/twins.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -33,25 +34,25 @@ async function makeOlder(): Promise<void> {
   for (const [key, value] of older) if (value !== all.get(key)) await cluster.put(key, value);
 }
 
-interface LastKnown {
-  prefixes: [string, number][];
-  entries: { key: string; value: string }[];
-}
-
-/** The state directory becomes that of an older xnet, which watches all bindings and holds. */
+/** The state directory becomes that of an older xnet: it watches all bindings and holds, and writes what it knows whole. */
 async function makeStateOlder(directory: string): Promise<void> {
-  const path = join(directory, 'state', 'last-known.json');
-  const known = JSON.parse(await readFile(path, 'utf8')) as LastKnown;
-  const [, revision = 0] = known.prefixes.find(([prefix]) => prefix === keys.hosts()) ?? [];
-  known.prefixes = known.prefixes.filter(([prefix]) => !prefix.startsWith(keys.byHost()));
-  for (const prefix of [keys.bindings(), keys.poolReferences()]) known.prefixes.push([prefix, revision]);
-  const endpoints = known.entries.filter(({ key }) => key.startsWith(keys.endpoints()));
-  known.entries = known.entries
+  const journal = join(directory, 'state', 'last-known.jsonl');
+  const [first = ''] = (await readFile(journal, 'utf8')).split('\n');
+  const { store } = JSON.parse(first) as { store: string };
+  const known = (await readKnownJournal(journal, store))?.content;
+  if (!known) throw new Error('the journal cannot be read');
+  const prefixes = [...known.prefixes].filter(([prefix]) => !prefix.startsWith(keys.byHost()));
+  for (const prefix of [keys.bindings(), keys.poolReferences()]) prefixes.push([prefix, known.revision]);
+  const entries = [...known.entries.values()].flatMap((entry) => entry ?? []);
+  const endpoints = entries.filter(({ key }) => key.startsWith(keys.endpoints()));
+  const older = entries
     .map((entry) => ({ ...entry, key: recordKeyOf(entry.key) ?? entry.key }))
     .map((entry) => ({ ...entry, value: entry.value.replace(/,"twins":true/, '') }))
     .filter(({ key }) => !key.startsWith(keys.endpoints()));
-  known.entries.push(...endpoints);
-  await writeFile(path, JSON.stringify(known));
+  const { revision } = known;
+  const former = { version: 1, store, revision, prefixes, entries: [...older, ...endpoints] };
+  await writeFile(join(directory, 'state', 'last-known.json'), JSON.stringify(former));
+  await rm(journal);
 }
 
 describe('bindings, holds and endpoints', () => {
