@@ -167,6 +167,8 @@ export interface Store extends AsyncDisposable {
    * in stores that keep no copy on this host.
    */
   recall?(prefix: string): readonly Entry[] | undefined;
+  /** As `recall`, also where not all of it is known: for people, while the store is away. */
+  recallPart?(prefix: string): readonly Entry[];
   /** Nobody on this host lists `prefix` any more: what is known by it alone is dropped. */
   forget?(prefix: string): void;
   /** Linearizable while the store answers. `fresh`: throws STORE_UNAVAILABLE instead of returning what was last known. */

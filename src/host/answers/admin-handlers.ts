@@ -14,6 +14,7 @@ import type { KnownHost } from '../../model/host.js';
 import type { Foundation } from '../foundation.js';
 import { consultDoctor } from './doctor.js';
 import { listEvents } from './events.js';
+import { knownReader } from './known-reader.js';
 
 export interface OfTheDaemon {
   readonly version: string;
@@ -27,7 +28,7 @@ export function adminHandlers(
   foundation: Foundation,
   { version, status, removeHost }: OfTheDaemon,
 ): Handlers {
-  const { store } = foundation;
+  const store = knownReader(foundation.store);
   return {
     version: async () => ({ version }),
     status,

@@ -21,6 +21,7 @@ import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
+import { knownReader } from './known-reader.js';
 import { livingOthers } from './living-hosts.js';
 
 export const DOCTOR = 'doctor';
@@ -63,8 +64,8 @@ function storeChecks({ store, config }: Foundation): Check[] {
   ];
 }
 
-/** Throws the store's errors. */
-function clusterChecks({ store, hostId, config, version }: Foundation): Check[] {
+function clusterChecks({ store: all, hostId, config, version }: Foundation): Check[] {
+  const store = knownReader(all);
   const own = { id: hostId, vxlanPort: config.vxlanPort, xnetVersion: version };
   const hosts = async () => judgeHosts(own, (await readAll(store, keys.hosts(), hostRecord)).records);
   const doubles = async () => {

@@ -36,7 +36,8 @@ export class EtcdStore implements Store {
   readonly #revisions: RevisionReads;
 
   constructor(private readonly options: EtcdOptions) {
-    this.description = `etcd ${options.endpoints.join(',')} under ${options.prefix}`;
+    // In whatever order: by it a later start recognizes what an earlier one has kept of the store.
+    this.description = `etcd ${[...options.endpoints].sort().join(',')} under ${options.prefix}`;
     this.#calls = new EtcdCalls(options);
     this.#keys = new EtcdKeys(options.prefix);
     const { watchCheckMs } = this.#calls.timeouts;

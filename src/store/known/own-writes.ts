@@ -10,6 +10,7 @@ import { diskError } from '../../disk-errors.js';
 import { isXnetError } from '../../errors.js';
 import type { Entry, Revision } from '../store.js';
 import { SpareRoom } from './disk/spare-room.js';
+import { isSameStore } from './same-store.js';
 
 const ownWrite = z.object({
   key: z.string(),
@@ -190,7 +191,7 @@ async function readJournal(path: string, store: string): Promise<Journal> {
     const parsed = parseLine(text);
     if (parsed === undefined) continue;
     if ('store' in parsed) {
-      if (parsed.store !== store) break;
+      if (!isSameStore(parsed.store, store)) break;
     } else if ('settled' in parsed) journal.writes.delete(parsed.settled);
     else if ('givenUp' in parsed) journal.givenUp.set(parsed.givenUp, parsed.revision);
     else journal.writes.set(parsed.key, parsed);

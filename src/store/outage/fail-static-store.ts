@@ -163,6 +163,10 @@ export class FailStaticStore implements Store {
     return this.#copy.known.covers(prefix) ? this.#copy.snapshot(prefix).entries : undefined;
   }
 
+  recallPart(prefix: string): readonly Entry[] {
+    return this.#copy.snapshot(prefix).entries;
+  }
+
   forget(prefix: string): void {
     this.#copy.known.forgetPrefix(prefix);
   }

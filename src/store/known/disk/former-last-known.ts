@@ -5,6 +5,7 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isSameStore } from '../same-store.js';
 import { entryLine, type KnownContent, removalLine } from './known-content.js';
 
 const content = z.object({
@@ -32,7 +33,7 @@ export class FormerLastKnown {
   async read(store: string): Promise<KnownContent | undefined> {
     try {
       const parsed = content.parse(JSON.parse(await readFile(this.#path, 'utf8')));
-      if (parsed.store !== store) return undefined;
+      if (!isSameStore(parsed.store, store)) return undefined;
       return {
         revision: parsed.revision,
         prefixes: new Map(parsed.prefixes),

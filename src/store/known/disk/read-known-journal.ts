@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { isSameStore } from '../same-store.js';
 import { type KnownContent, type Line, parseLine, ReadContent } from './known-content.js';
 
 export interface ReadJournal {
@@ -23,7 +24,7 @@ export async function readKnownJournal(path: string, store: string): Promise<Rea
   for await (const { text, end } of linesIn(path)) {
     const line = parseLine(text);
     lines += 1;
-    if (lines === 1 && !(line && 'store' in line && line.store === store)) return undefined;
+    if (lines === 1 && !(line && 'store' in line && isSameStore(line.store, store))) return undefined;
     if (line) together.push(line);
     else isDamaged = true;
     if (!line || !('upTo' in line)) continue;
