@@ -94,6 +94,17 @@ describeInLab('lists', { hosts: 3 }, (test) => {
         const { asOf, items } = await ask(lab, 'h1', 'endpoints', 'endpoints', '--network', 'shop');
         expect([asOf, ...items.map(({ host }) => host.state)]).toEqual(['last known', 'unknown']);
       });
+      // Also those of which this host knows a part alone.
+      expect((await ask(lab, 'h1', 'endpoints', 'endpoints')).items).toHaveLength(1);
+      expect((await ask(lab, 'h1', 'networks', 'networks')).items.map(({ name }) => name)).toEqual(['shop']);
+      expect((await ask(lab, 'h1', 'hosts', 'hosts')).map(({ name }) => name).sort()).toEqual([...lab.hosts]);
+      for (const list of ['pools', 'addresses'] as const) {
+        const words = list === 'pools' ? ['pools'] : ['addresses', 'shop'];
+        expect((await ask(lab, 'h1', list, ...words)).items).not.toEqual([]);
+      }
+      await expect(lab.in('h1', 'xnet', 'doctor', '--all')).rejects.toThrow(
+        /the other hosts cannot be asked: etcd/,
+      );
     } finally {
       await lab.etcd('start', 'etcd1');
     }
