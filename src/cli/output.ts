@@ -26,7 +26,7 @@ export async function formatAnswer<T>(
   asTable: (answer: T) => string,
 ): Promise<string> {
   if (format === 'json') return `${JSON.stringify(answer, undefined, 2)}\n`;
-  if (format === 'yaml') return (await import('yaml')).stringify(answer);
+  if (format === 'yaml') return (await import('./yaml.js')).formatYaml(answer);
   return asTable(answer);
 }
 
