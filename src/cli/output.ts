@@ -19,6 +19,18 @@ export function screenOf(stream: NodeJS.WriteStream): Screen | undefined {
   return stream.isTTY ? { columns: stream.columns || 80, hasColors: stream.hasColors() } : undefined;
 }
 
+/**
+ * Ends the process when nobody reads any more (`xnet ... | head`): that is no failure. An answer that cannot be printed
+ * otherwise, as on a full disk, is one. To be called before anything is printed.
+ */
+export function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`xnet: cannot print the answer: ${error.message}\n`);
+    process.exit(1);
+  });
+}
+
 /** Pure, but for the library that YAML needs. */
 export async function formatAnswer<T>(
   answer: T,
