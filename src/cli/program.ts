@@ -75,7 +75,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
   addLists(program);
   program
     .command('openapi')
-    .description('print the OpenAPI description of the admin API, on the admin socket')
+    .description('print a description of the admin API (OpenAPI)')
     .action(async () => {
       const { describeApi } = await import('../admin/openapi.js');
       process.stdout.write(`${JSON.stringify(describeApi(), undefined, 2)}\n`);
