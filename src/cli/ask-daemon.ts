@@ -13,9 +13,16 @@ export async function askDaemon<N extends OperationName>(
   parameters: Parameters<N>,
 ): Promise<Answer<N>> {
   const { method } = OPERATIONS[name];
+  requireGiven(socketPath, Object.values(parameters));
   const { code, answer } = await call(socketPath, pathOf(name, parameters), method.toUpperCase());
   if (code !== 200) throw refusal(code, answer);
   return JSON.parse(answer);
+}
+
+/** An empty path of a socket would be TCP port 80, an empty name another operation. */
+function requireGiven(socketPath: string, names: readonly unknown[]): void {
+  if (socketPath === '') throw new XnetError('INVALID', '--admin-socket is empty; give the path of a socket');
+  if (names.includes('')) throw new XnetError('INVALID', 'a name or id is empty; give one that is not');
 }
 
 /** Resolves to the whole answer. */
@@ -40,6 +47,7 @@ function call(
 
 /** The objects that the daemon sends, a line each, without end. Throws as `askDaemon`, also when the daemon breaks off. */
 export async function* followDaemon(socketPath: string, path: string): AsyncGenerator<object> {
+  requireGiven(socketPath, []);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const fail = (error: Error) => reject(notThere(socketPath, error));
     request({ socketPath, path }, resolve).on('error', fail).end();

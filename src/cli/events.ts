@@ -75,7 +75,8 @@ function identity({ host, at, kind, what }: EventItem): string {
 export function parseSince(text: string, nowMs: number): string {
   const [, number, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const ago = number === undefined ? undefined : nowMs - Number(number) * (UNIT_MS[unit] ?? 0);
-  const time = new Date(ago ?? text);
+  // Date would read 5 as May of 2001.
+  const time = new Date(ago ?? (/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN));
   if (!Number.isNaN(time.getTime())) return time.toISOString();
   throw new XnetError(
     'INVALID',

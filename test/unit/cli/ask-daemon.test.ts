@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { removeHost } from '../../../src/cli/admin-commands.js';
-import { followDaemon } from '../../../src/cli/ask-daemon.js';
+import { askDaemon, followDaemon } from '../../../src/cli/ask-daemon.js';
 
 const NOT_THERE = {
   code: 'NOT_FOUND',
@@ -46,3 +46,9 @@ test.each(['', '{"kind":"repair"}\n', '{"kind":'])(
     await expect(asked).rejects.toMatchObject(NOT_THERE);
   },
 );
+
+test('what is empty is asked of nobody', async () => {
+  await expect(askDaemon('', 'removeHost', { host: 'h2' })).rejects.toMatchObject({ code: 'INVALID' });
+  await expect(followDaemon('', '/').next()).rejects.toMatchObject({ code: 'INVALID' });
+  await expect(askDaemon('/nowhere', 'names', { of: '' })).rejects.toMatchObject({ code: 'INVALID' });
+});
