@@ -3,7 +3,9 @@
  * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
  */
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
+import { endWithReader } from './cli/output.js';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
 import { KeeperLink } from './keeper/client/keeper-link.js';
@@ -18,9 +20,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     serve: async (config) => (await import('./daemon.js')).runDaemon(config, version, keeper),
     refuse: async (reason) => void (await refuse(reason, version, keeper)),
   });
+  if (!isServing(argv)) endWithReader(process.stdout);
   try {
     if (argv.length <= 2) program.outputHelp();
     else await program.parseAsync(withoutKeeper(argv));
+    // By then it is known whether the last of what was printed could be written.
+    await setImmediate();
     return Number(process.exitCode ?? 0);
   } catch (error: unknown) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -29,6 +34,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`xnet: ${errorMessage(error)}\n`);
     return isXnetError(error, 'INVALID') ? 2 : 1;
   }
+}
+
+/** Its output is the log, and nobody's to end it with. */
+function isServing([, , command = '', ...args]: readonly string[]): boolean {
+  const isQuestion = args.some((arg) => ['--help', '-h', '--check'].includes(arg));
+  return ['serve', 'daemon', 'refuse'].includes(command) && !isQuestion;
 }
 
 /** The keeper asks before an upgrade; nothing is served. */

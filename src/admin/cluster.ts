@@ -93,9 +93,11 @@ export class Cluster {
     );
   }
 
-  /** Ids of the hosts with this name or id. Throws NOT_FOUND. */
+  /** Ids of the hosts with this name, id, or beginning of an id. Throws NOT_FOUND. */
   hostsCalled(wanted: string): string[] {
-    const found = [...this.hosts.values()].filter(({ id, name }) => id === wanted || name === wanted);
+    const hosts = [...this.hosts.values()];
+    const called = hosts.filter(({ id, name }) => id === wanted || name === wanted);
+    const found = called.length > 0 ? called : hosts.filter(({ id }) => isBegun(id, wanted));
     if (found.length > 0) return found.map(({ id }) => id);
     throw new XnetError(
       'NOT_FOUND',

@@ -1,4 +1,4 @@
-/** The admin API as an OpenAPI 3.1 document (docs/openapi.json, GET /v1/openapi.json). Pure. */
+/** The admin API as an OpenAPI 3.1 document (`xnet openapi`, GET /v1/openapi.json). Pure. */
 import { z } from 'zod';
 import { OPERATIONS, type Operation } from './operations.js';
 

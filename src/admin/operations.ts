@@ -56,7 +56,7 @@ export const OPERATIONS = {
     method: 'get',
     path: '/v1/events',
     summary: 'What has happened on this host, or on all that are alive, since then (ISO 8601).',
-    parameters: z.strictObject({ since: wanted.optional(), all: flag }),
+    parameters: z.strictObject({ since: z.iso.datetime({ offset: true }).optional(), all: flag }),
     answer: eventsAnswer,
   },
   hosts: {

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
-import { ERROR_CODES, type ErrorCode, XnetError } from '../errors.js';
+import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../errors.js';
 
 const TIMEOUT_MS = 15_000;
 
@@ -13,9 +13,16 @@ export async function askDaemon<N extends OperationName>(
   parameters: Parameters<N>,
 ): Promise<Answer<N>> {
   const { method } = OPERATIONS[name];
+  requireGiven(socketPath, Object.values(parameters));
   const { code, answer } = await call(socketPath, pathOf(name, parameters), method.toUpperCase());
   if (code !== 200) throw refusal(code, answer);
   return JSON.parse(answer);
+}
+
+/** An empty path of a socket would be TCP port 80, an empty name another operation. */
+function requireGiven(socketPath: string, names: readonly unknown[]): void {
+  if (socketPath === '') throw new XnetError('INVALID', '--admin-socket is empty; give the path of a socket');
+  if (names.includes('')) throw new XnetError('INVALID', 'a name or id is empty; give one that is not');
 }
 
 /** Resolves to the whole answer. */
@@ -38,22 +45,28 @@ function call(
   });
 }
 
-/** The objects that the daemon sends, a line each, until `signal` aborts. Throws as `askDaemon`. */
-export async function* followDaemon(
-  socketPath: string,
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<object> {
+/** The objects that the daemon sends, a line each, without end. Throws as `askDaemon`, also when the daemon breaks off. */
+export async function* followDaemon(socketPath: string, path: string): AsyncGenerator<object> {
+  requireGiven(socketPath, []);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const fail = (error: Error) => reject(notThere(socketPath, error));
-    request({ socketPath, path, signal }, resolve).on('error', fail).end();
+    request({ socketPath, path }, resolve).on('error', fail).end();
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
-  for await (const line of createInterface({ input: response })) {
-    const item: object = JSON.parse(line);
-    if ('error' in item) throw refusal(undefined, line);
-    yield item;
+  try {
+    for await (const line of createInterface({ input: response })) {
+      const item: object = JSON.parse(line);
+      if ('error' in item) throw refusal(undefined, line);
+      yield item;
+    }
+  } catch (error: unknown) {
+    throw isXnetError(error) ? error : brokenOff(socketPath, error);
   }
+  throw brokenOff(socketPath);
+}
+
+function brokenOff(socketPath: string, cause?: unknown): XnetError {
+  return notThere(socketPath, new Error('it broke off within its answer', { cause }));
 }
 
 function notThere(socketPath: string, error: Error): XnetError {

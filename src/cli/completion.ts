@@ -7,8 +7,7 @@ import { askDaemon } from './ask-daemon.js';
 
 const SCRIPTS = {
   bash: `_xnet() {
-  local IFS=$'\\n'
-  COMPREPLY=($(xnet complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  mapfile -t COMPREPLY < <(xnet complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o default -F _xnet xnet
 `,
@@ -45,14 +44,18 @@ export function addCompletion(program: Command, adminSocket: string): void {
 /** What argument or option may be completed with names of the cluster. */
 export type NameKind = 'network' | 'host' | 'container';
 
-/** The candidates for the last of `words`. `ask`: all names of that kind. */
+/**
+ * The candidates for the last of `words`; `--network=shop` is one word, or, as bash has it, three. `ask`: all names of that kind.
+ * Names that a shell would not take as they are, are left out.
+ */
 export async function candidates(
   program: Command,
   words: readonly string[],
   ask: (kind: NameKind) => Promise<string[]>,
 ): Promise<string[]> {
   const [last = '', ...before] = [...words].reverse();
-  const { command, option, argumentsGiven } = follow(program, before.reverse());
+  const [, begin = '', flag, value] = /^((--[\w-]+)=)(.*)$/s.exec(last) ?? [];
+  const { command, option, argumentsGiven } = follow(program, [...before.reverse(), ...(flag ? [flag] : [])]);
   const all = option
     ? await valuesOf(option.argChoices, option.attributeName(), ask)
     : [
@@ -60,8 +63,11 @@ export async function candidates(
         ...(argumentsGiven === 0 ? commandsOf(command) : []),
         ...(await argumentValues(command.registeredArguments[argumentsGiven], ask)),
       ];
-  return all.filter((each) => each.startsWith(last));
+  const wanted = value ?? (option && last === '=' ? '' : last);
+  return all.filter((each) => each.startsWith(wanted) && PLAIN.test(each)).map((each) => begin + each);
 }
+
+const PLAIN = /^[\p{L}\p{N}_.@%+,/-]+$/u;
 
 function commandsOf(command: Command): string[] {
   const visible = command.createHelp().visibleCommands(command);
@@ -82,6 +88,7 @@ function follow(program: Command, words: readonly string[]): Place {
     const [name, value] = word.split('=', 2);
     const begun = command.options.find(({ long, short }) => name === long || name === short);
     const inner = command.commands.find((each) => each.name() === word);
+    if (option && word === '=') continue;
     if (option) place = { command, argumentsGiven };
     else if (begun?.required && value === undefined) place = { command, argumentsGiven, option: begun };
     else if (inner) place = { command: inner, argumentsGiven: 0 };

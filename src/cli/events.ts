@@ -1,4 +1,5 @@
 import type { EventItem } from '../admin/answers.js';
+import type { Answer } from '../admin/operations.js';
 import { XnetError } from '../errors.js';
 import { quoted } from '../inet/quoted.js';
 import { printable, shortName } from '../observability/layout.js';
@@ -24,34 +25,58 @@ const EVENTS: readonly Column<EventItem>[] = [
 
 /** `xnet events`: what has happened since then, and with `--follow` what happens from now on, until Ctrl-C. */
 export async function printEvents({ all = false, follow, since, ...options }: EventsOptions): Promise<void> {
-  if (since !== undefined || !follow)
-    await printPast(parseSince(since ?? DEFAULT_SINCE, Date.now()), all, options);
-  if (follow) await printComing(all, options);
+  if (!follow) return printPast(parseSince(since ?? DEFAULT_SINCE, Date.now()), all, options);
+  const { adminSocket } = options;
+  const coming = followDaemon(adminSocket, `/v1/events/follow?all=${all}`);
+  // Asked for before the past is, so that nothing is missed in between; what comes with both is printed once.
+  const first = coming.next();
+  first.catch(() => undefined);
+  const past = since === undefined ? [] : await askPast(parseSince(since, Date.now()), all, adminSocket);
+  for (const event of past) await printEvent(event, options);
+  const printed = new Set(past.map(identity));
+  for (let next = await first; !next.done; next = await coming.next()) {
+    const event = next.value as EventItem;
+    if (!printed.delete(identity(event))) await printEvent(event, options);
+  }
 }
 
 async function printPast(since: string, isAll: boolean, options: AskOptions): Promise<void> {
   const { adminSocket, json, output = json ? 'json' : 'table' } = options;
-  const answer = await askDaemon(adminSocket, 'events', { since, all: isAll ? 'true' : 'false' });
+  const answer = await askDaemon(adminSocket, 'events', { since, all: `${isAll}` });
   const screen = screenOf(process.stdout);
   process.stdout.write(await formatAnswer(answer, output, ({ items }) => table(items, EVENTS, screen)));
-  for (const { host, refusal } of answer.refusals) process.stderr.write(`${host}: ${refusal}\n`);
+  printRefusals(answer);
 }
 
-async function printComing(isAll: boolean, { adminSocket, json, output }: AskOptions): Promise<void> {
-  const stop = new AbortController();
-  const path = `/v1/events/follow?all=${isAll}`;
-  for await (const item of followDaemon(adminSocket, path, stop.signal)) {
-    const event = item as EventItem;
-    const line = EVENTS.map(([, cell]) => printable(`${cell(event) ?? '-'}`)).join('  ');
-    process.stdout.write(json || output === 'json' ? `${JSON.stringify(event)}\n` : `${line}\n`);
-  }
+async function askPast(since: string, isAll: boolean, adminSocket: string): Promise<readonly EventItem[]> {
+  const answer = await askDaemon(adminSocket, 'events', { since, all: `${isAll}` });
+  printRefusals(answer);
+  return answer.items;
+}
+
+function printRefusals({ refusals }: Answer<'events'>): void {
+  for (const { host, refusal } of refusals)
+    process.stderr.write(`${shortName(host)}: ${printable(refusal)}\n`);
+}
+
+/** A line; in YAML an item, so that all together are a list. */
+async function printEvent(event: EventItem, { json, output }: AskOptions): Promise<void> {
+  const line = () => EVENTS.map(([, cell]) => printable(`${cell(event) ?? '-'}`)).join('  ');
+  if (json || output === 'json') process.stdout.write(`${JSON.stringify(event)}\n`);
+  else if (output === 'yaml') process.stdout.write(await formatAnswer([event], output, line));
+  else process.stdout.write(`${line()}\n`);
+}
+
+function identity({ host, at, kind, what }: EventItem): string {
+  return JSON.stringify([host, at, kind, what]);
 }
 
 /** ISO 8601, or how long ago: `90s`, `10m`, `2h`, `1d`. Throws INVALID. */
 export function parseSince(text: string, nowMs: number): string {
   const [, number, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const ago = number === undefined ? undefined : nowMs - Number(number) * (UNIT_MS[unit] ?? 0);
-  const time = new Date(ago ?? text);
+  // Date would read 5 as May of 2001.
+  const time = new Date(ago ?? (/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN));
   if (!Number.isNaN(time.getTime())) return time.toISOString();
   throw new XnetError(
     'INVALID',

@@ -19,6 +19,18 @@ export function screenOf(stream: NodeJS.WriteStream): Screen | undefined {
   return stream.isTTY ? { columns: stream.columns || 80, hasColors: stream.hasColors() } : undefined;
 }
 
+/**
+ * Ends the process when nobody reads any more (`xnet ... | head`): that is no failure. An answer that cannot be printed
+ * otherwise, as on a full disk, is one. To be called before anything is printed.
+ */
+export function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`xnet: cannot print the answer: ${error.message}\n`);
+    process.exit(1);
+  });
+}
+
 /** Pure, but for the library that YAML needs. */
 export async function formatAnswer<T>(
   answer: T,
@@ -26,7 +38,7 @@ export async function formatAnswer<T>(
   asTable: (answer: T) => string,
 ): Promise<string> {
   if (format === 'json') return `${JSON.stringify(answer, undefined, 2)}\n`;
-  if (format === 'yaml') return (await import('yaml')).stringify(answer);
+  if (format === 'yaml') return (await import('./yaml.js')).formatYaml(answer);
   return asTable(answer);
 }
 

@@ -65,7 +65,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .option('--all', 'look on every host that is alive')
     .addHelpText('after', DOCTOR_EXIT_CODES)
     .action(printDoctor);
-  asks(program.command('events'))
+  prints(program.command('events'))
     .description('list what has happened on this host, or follow what happens')
     .option('--since <time>', 'how long ago (10m, 2h, 1d), or a time (ISO 8601); default: 1h')
     .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
@@ -75,7 +75,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
   addLists(program);
   program
     .command('openapi')
-    .description('print the OpenAPI description of the admin API, on the admin socket')
+    .description('print a description of the admin API (OpenAPI)')
     .action(async () => {
       const { describeApi } = await import('../admin/openapi.js');
       process.stdout.write(`${JSON.stringify(describeApi(), undefined, 2)}\n`);
@@ -158,16 +158,19 @@ function addLists(program: Command): void {
     .action(printPools);
 }
 
-/** The options of each command that shows an answer of the daemon. */
+/** The options of each command that shows an answer of the daemon, once or again and again. */
 function asks(command: Command): Command {
+  return prints(command).addOption(
+    new Option('-w, --watch [seconds]', 'ask again every so many seconds (2), until Ctrl-C').argParser(
+      parseSeconds,
+    ),
+  );
+}
+
+function prints(command: Command): Command {
   return command
     .addOption(new Option('-o, --output <format>', 'how the answer is printed').choices(FORMATS))
     .addOption(new Option('--json', 'the same as --output json').conflicts('output'))
-    .addOption(
-      new Option('-w, --watch [seconds]', 'ask again every so many seconds (2), until Ctrl-C').argParser(
-        parseSeconds,
-      ),
-    )
     .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket());
 }
 

@@ -96,7 +96,9 @@ function hostFindings(
     ...(remedy === undefined ? [] : [`         ${' '.repeat(width)}  -> ${printable(remedy)}`]),
   ]);
   const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
-  const sum = `${shortName(host)}: ${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} ok`;
+  const counted = (verdict: 'failure' | 'warning') =>
+    `${count(verdict)} ${verdict}${count(verdict) === 1 ? '' : 's'}`;
+  const sum = `${shortName(host)}: ${counted('failure')}, ${counted('warning')}, ${count('ok')} ok`;
   return `${[...lines, sum].join('\n')}\n`;
 }
 

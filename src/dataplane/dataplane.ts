@@ -126,7 +126,7 @@ export interface TunnelFilter {
 export interface PacketDrop {
   /** Where it is and what it says, for people. */
   readonly rule: string;
-  /** false: it drops what no other rule accepts, and none names the port. */
+  /** false: it drops what no other rule accepts, and none names the port; or only some of the packets. */
   readonly isCertain: boolean;
   /** The command that takes it away, or lets the packets pass. */
   readonly remedy: string;

@@ -65,7 +65,8 @@ function judgeMember({ url, problem, answerMs = 0, hasLeader, alarms, bytes }: S
 }
 
 function alarmRemedy(alarm: string): string {
-  if (alarm !== 'NOSPACE') return 'replace that member (etcd: disaster recovery)';
+  if (alarm !== 'NOSPACE')
+    return 'replace that member: etcdctl member remove, and member add with an empty data directory';
   return 'etcdctl compact $(etcdctl get x -w json | jq .header.revision); etcdctl defrag; etcdctl alarm disarm';
 }
 
@@ -96,5 +97,7 @@ export function judgeClock(members: readonly StoreMember[], nowMs: number): read
       ),
     ];
   });
-  return allWell(judged, 'as those of etcd');
+  const isKnown = members.some(({ clockMs }) => clockMs !== undefined);
+  const alike = `this host's clock is that of etcd, within ${CLOCK_SECONDS} s`;
+  return allWell(judged, isKnown ? alike : 'not compared: no member of etcd tells its time');
 }

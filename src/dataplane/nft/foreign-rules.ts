@@ -1,4 +1,7 @@
-/** Rules of other programs' firewalls that drop UDP packets to a port, as nft and iptables print them. Pure. */
+/**
+ * Rules of other programs' firewalls that drop UDP packets to a port, as nft and iptables print them. Pure. Behind a rule of the
+ * same chain that accepts the port, a rule that drops it is for strangers: such a firewall is as it should be.
+ */
 import { z } from 'zod';
 import type { PacketDrop } from '../dataplane.js';
 
@@ -29,22 +32,30 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
   const items = ruleset.parse(JSON.parse(text)).nftables;
   const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
   const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
-  const certain = rules
-    .filter(({ expr }) => namesPort(expr, port) && expr.some((each) => 'drop' in each || 'reject' in each))
-    .map(({ family, table, chain, handle }) => ({
-      rule: `nft rule ${handle} in ${family} ${table}, chain ${chain}`,
-      isCertain: true,
-      remedy: `nft delete rule ${family} ${table} ${chain} handle ${handle}`,
-    }));
+  const named = rules.filter(({ expr }) => namesPort(expr, port));
+  const accepting = new Set<string>();
+  const dropping = named.flatMap(({ family, table, chain, handle, expr }): PacketDrop[] => {
+    const place = `${family} ${table} ${chain}`;
+    if (hasVerdict(expr, ['accept'])) accepting.add(place);
+    if (accepting.has(place) || !hasVerdict(expr, ['drop', 'reject'])) return [];
+    const isCertain = expr.every(isOfAll);
+    return [
+      {
+        rule: `nft rule ${handle} in ${family} ${table}, chain ${chain}${isCertain ? '' : FOR_SOME}`,
+        isCertain,
+        remedy: `nft delete rule ${place} handle ${handle}`,
+      },
+    ];
+  });
   const closed = chains.filter(
     ({ family, table, name, hook, policy }) =>
       hook === 'input' &&
       policy === 'drop' &&
-      !rules.some((rule) => rule.family === family && rule.table === table && namesPort(rule.expr, port)) &&
+      !named.some((rule) => rule.family === family && rule.table === table) &&
       name !== '',
   );
   return [
-    ...certain,
+    ...dropping,
     ...closed.map(({ family, table, name }) => ({
       rule: `nft chain ${name} of ${family} ${table} drops what no rule accepts, and no rule names the port`,
       isCertain: false,
@@ -56,6 +67,7 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
 /** Of the output of `iptables-save` and its like. */
 export function iptablesDrops(program: string, text: string, port: number): PacketDrop[] {
   const drops: PacketDrop[] = [];
+  const accepting = new Set<string>();
   let table = 'filter';
   const isNamed = text.split('\n').some((line) => line.startsWith('-A ') && listsPort(line, port));
   for (const line of text.split('\n')) {
@@ -64,15 +76,32 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
       const rule = `${program} drops in INPUT what no rule accepts, and no rule names the port`;
       drops.push({ rule, isCertain: false, remedy: `${program} -I INPUT -p udp --dport ${port} -j ACCEPT` });
     }
-    const [, rule, target] = /^-A (.* -p udp .*)-j (\w+)/.exec(line) ?? [];
-    if (rule === undefined || !['DROP', 'REJECT'].includes(target ?? '') || !listsPort(rule, port)) continue;
+    const [, chain, rule, target = ''] = /^-A (\S+)( .*-p udp .*)-j (\w+)/.exec(line) ?? [];
+    if (rule === undefined || !listsPort(rule, port)) continue;
+    if (target === 'ACCEPT') accepting.add(`${table} ${chain}`);
+    if (!['DROP', 'REJECT'].includes(target) || accepting.has(`${table} ${chain}`)) continue;
+    const said = rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, '');
+    const isCertain = /^ -p udp( -m (udp|multiport))? --dports? \S+ $/.test(said);
     drops.push({
-      rule: `${program} ${line.slice(3)} (table ${table})`,
-      isCertain: true,
+      rule: `${program} ${line.slice(3)} (table ${table})${isCertain ? '' : FOR_SOME}`,
+      isCertain,
       remedy: `${program} -t ${table} -D ${line.slice(3)}`,
     });
   }
   return drops;
+}
+
+const FOR_SOME = ', for some packets: look whether those of other hosts are among them';
+
+function hasVerdict(expressions: readonly Record<string, unknown>[], verdicts: readonly string[]): boolean {
+  return expressions.some((each) => verdicts.some((verdict) => verdict in each));
+}
+
+/** Of a rule that names the port: an expression that leaves none of its packets out. */
+function isOfAll(expression: Record<string, unknown>): boolean {
+  const { match } = expression as { match?: { left?: object } };
+  if (match) return /"field":"dport"|"key":"(l4proto|nfproto)"/.test(JSON.stringify(match.left ?? {}));
+  return Object.keys(expression).every((key) => ['counter', 'log', 'drop', 'reject'].includes(key));
 }
 
 function isForeign(

@@ -33,7 +33,11 @@ export function adminHandlers(
     version: async () => ({ version }),
     status,
     doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true'),
-    events: ({ since = '', all }) => listEvents(foundation, since, all === 'true'),
+    events: ({ since, all }) => {
+      // Times of events are compared as text.
+      const from = since === undefined ? '' : new Date(since).toISOString();
+      return listEvents(foundation, from, all === 'true');
+    },
     hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
     networks: () => answerNetworks(store),

@@ -22,7 +22,7 @@ import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
 import { knownReader } from './known-reader.js';
-import { livingOthers } from './living-hosts.js';
+import { livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
@@ -100,7 +100,7 @@ export async function consultDoctor(
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
   const own = examine(doctorChecks(foundation, status));
-  const others = isAll ? await livingOthers(store, hostId) : [];
+  const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
   const ofOthers = answers.map(({ values, refusal }, index) => {
@@ -113,7 +113,8 @@ export async function consultDoctor(
       ...(reason !== undefined && { refusal: reason }),
     };
   });
-  return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers] };
+  const unasked = refusals.map((each) => ({ ...each, findings: [] }));
+  return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers, ...unasked] };
 }
 
 /** Answers the doctor's question of another host. */

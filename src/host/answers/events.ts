@@ -5,12 +5,13 @@ import { EventSources } from '../../agent/events/event-sources.js';
 import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
+import { XnetError } from '../../errors.js';
 import { type EventLog, type HostEvent, hostEvent } from '../../observability/event-log.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
 import { ownProblems } from '../own-problems.js';
-import { livingOthers } from './living-hosts.js';
+import { livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const EVENTS = 'events';
 /** A question's answers are parts of so many events at most, below what the store takes as one value. */
@@ -64,7 +65,7 @@ export async function listEvents(
   isAll: boolean,
 ): Promise<Answer<'events'>> {
   const { store, hostId, events } = foundation;
-  const others = isAll ? await livingOthers(store, hostId) : [];
+  const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: EVENTS, parameters: { since }, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
   const ofOthers = answers.flatMap(({ values }, index) =>
@@ -73,9 +74,12 @@ export async function listEvents(
   const own = itemsOf(hostname(), await events.list(since));
   return {
     items: [...own, ...ofOthers].sort((a, b) => (a.at < b.at ? -1 : 1)),
-    refusals: answers.flatMap(({ refusal }, index) =>
-      refusal === undefined ? [] : [{ host: others[index]?.name ?? '', refusal }],
-    ),
+    refusals: [
+      ...refusals,
+      ...answers.flatMap(({ refusal }, index) =>
+        refusal === undefined ? [] : [{ host: others[index]?.name ?? '', refusal }],
+      ),
+    ],
   };
 }
 
@@ -86,7 +90,8 @@ export async function* followEvents(
   signal: AbortSignal,
 ): AsyncGenerator<Answer<'events'>['items']> {
   const { store, hostId, events } = foundation;
-  const others = isAll ? await livingOthers(store, hostId) : [];
+  const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
+  if (refusals[0]) throw new XnetError('STORE_UNAVAILABLE', `${refusals[0].host}: ${refusals[0].refusal}`);
   const names = new Map(others.map(({ id, name }) => [id, name]));
   const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
   const answers = streamAnswers(store, hostId, question, signal);

@@ -1,17 +1,27 @@
 import { Cluster, readAll } from '../../admin/cluster.js';
-import { XnetError } from '../../errors.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Store } from '../../store/store.js';
 
-/** The hosts that can be asked: those that are alive, but for this one. Throws STORE_UNAVAILABLE while the store is away. */
+export interface Others {
+  /** Those that are alive, and so can be asked. */
+  readonly hosts: readonly { readonly id: string; readonly name: string }[];
+  /** The store is away: who is alive is not known, and nobody can be asked. As an answer shows it. */
+  readonly refusals: readonly { readonly host: string; readonly refusal: string }[];
+}
+
+export const NO_OTHERS: Others = { hosts: [], refusals: [] };
+
+/** All hosts but this one. Throws the store's errors. */
 export async function livingOthers(
-  store: Store,
+  store: Pick<Store, 'list' | 'description' | 'problem'>,
   hostId: string,
-): Promise<{ readonly id: string; readonly name: string }[]> {
-  if (store.problem !== undefined)
-    throw new XnetError('STORE_UNAVAILABLE', `the other hosts cannot be asked: ${store.problem}`);
+): Promise<Others> {
   const cluster = await Cluster.read(store);
+  if (!cluster.isCurrent) {
+    const reason = store.problem ?? `${store.description} does not answer`;
+    return { hosts: [], refusals: [{ host: 'other hosts', refusal: `not asked: ${reason}` }] };
+  }
   const others = (await readAll(store, keys.hosts(), hostRecord)).records.filter(({ id }) => id !== hostId);
-  return others.filter(({ id }) => cluster.hostOf(id).state === 'alive');
+  return { hosts: others.filter(({ id }) => cluster.hostOf(id).state === 'alive'), refusals: [] };
 }

@@ -118,6 +118,8 @@ describe('answers on the cluster', () => {
     ]);
     const ofHost = await answerEndpoints(store, { host: 'h2', network: 'shop' });
     expect(ofHost.items.map(({ id }) => id)).toEqual(['e2']);
+    expect(await answerEndpoints(store, { host: 'host2', network: 'shop' })).toEqual(ofHost);
+    expect((await answerEndpoints(store, { host: 'host' })).items).toEqual(items);
     await expect(answerEndpoints(store, { host: 'h9' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 

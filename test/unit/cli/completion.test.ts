@@ -27,6 +27,16 @@ describe('completion', () => {
     ],
     [['endpoints', '--host', ''], ['h1']],
     [['endpoints', '--host', 'h1', '--n'], ['--network']],
+    [
+      ['endpoints', '--network=s'],
+      ['--network=shop', '--network=store'],
+    ],
+    [
+      ['endpoints', '--network', '='],
+      ['shop', 'store'],
+    ],
+    [['endpoints', '--network', '=', 'st'], ['store']],
+    [['endpoints', '--host', '=', 'h1', '--n'], ['--network']],
     [['pools', '-o', 'y'], ['yaml']],
     [['host', 'rm', ''], ['h1']],
     [
@@ -36,6 +46,11 @@ describe('completion', () => {
     [['nonsense', ''], []],
   ])('of %j', async (words, expected) => {
     expect(await complete(...words)).toEqual(expected);
+  });
+
+  test('does not offer names that a shell would read otherwise', async () => {
+    const odd = ['my net', '$(id)', '*', 'a;b', "it's", 'two\nlines', 'plain', 'größe'];
+    expect(await candidates(program, ['network', 'show', ''], async () => odd)).toEqual(['plain', 'größe']);
   });
 
   test('does not offer what is not for people', async () => {

@@ -39,6 +39,46 @@ describe('rules that drop the tunnel’s packets', () => {
     expect(nftDrops(ruleset(each), 4789, 'inet xnet')).toMatchObject([{ isCertain: false }]);
   });
 
+  const OF_STRANGERS = {
+    match: { op: '!=', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '192.0.2.0/24' },
+  };
+  const DROPPED = { match: { op: '==', left: DPORT, right: 4789 } };
+
+  test.each([
+    ['a source', [OF_STRANGERS, DROPPED, { drop: null }]],
+    ['a rate', [DROPPED, { limit: { rate: 9, per: 'second', inv: true } }, { drop: null }]],
+  ])('nft: a rule that drops by %s too may mean others', (_, expr) => {
+    expect(nftDrops(ruleset({ expr }), 4789, 'inet xnet')).toMatchObject([{ isCertain: false }]);
+  });
+
+  test('nft: a counter and a protocol leave no packet out', () => {
+    const udp = { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 'udp' } };
+    const expr = [udp, DROPPED, { counter: { packets: 0, bytes: 0 } }, { drop: null }];
+    expect(nftDrops(ruleset({ expr }), 4789, 'inet xnet')).toMatchObject([{ isCertain: true }]);
+  });
+
+  test('behind a rule that accepts the port, one that drops it is for strangers', () => {
+    const accepted = { expr: [OF_STRANGERS, DROPPED, { accept: null }] };
+    expect(nftDrops(ruleset(accepted, rule(4789)), 4789, 'inet xnet')).toEqual([]);
+    expect(nftDrops(ruleset(rule(4789), accepted), 4789, 'inet xnet')).toMatchObject([{ isCertain: true }]);
+    const accept = '-A INPUT -s 192.0.2.0/24 -p udp -m udp --dport 4789 -j ACCEPT';
+    const drop = '-A INPUT -p udp -m udp --dport 4789 -j DROP';
+    expect(iptablesDrops('iptables-nft', `*filter\n${accept}\n${drop}\n`, 4789)).toEqual([]);
+    expect(iptablesDrops('iptables-nft', `*filter\n${drop}\n${accept}\n`, 4789)).toMatchObject([
+      { isCertain: true },
+    ]);
+  });
+
+  test.each([
+    '-A INPUT -i eth0 -p udp -m udp --dport 4789 -j DROP',
+    '-A INPUT ! -s 192.0.2.0/24 -p udp -m udp --dport 4789 -j DROP',
+    '-A INPUT -p udp -m udp --sport 9 --dport 4789 -j DROP',
+    '-A INPUT -p udp -m udp --dport 4789 -m limit --limit 9/sec -j DROP',
+  ])('iptables: may mean others: %s', (line) => {
+    const text = `*filter\n:INPUT ACCEPT [0:0]\n${line}\n`;
+    expect(iptablesDrops('iptables-nft', text, 4789)).toMatchObject([{ isCertain: false }]);
+  });
+
   test('nft: a rule that accepts the port opens such a chain', () => {
     expect(nftDrops(ruleset(rule(4789, { accept: null })), 4789, 'inet xnet')).toEqual([]);
   });
@@ -52,8 +92,9 @@ describe('rules that drop the tunnel’s packets', () => {
 
   test.each([
     '-A INPUT -p udp -m udp --dport 4789 -j DROP',
-    '-A INPUT -i eth0 -p udp -m udp --dport 4000:5000 -j REJECT --reject-with icmp-port-unreachable',
+    '-A INPUT -p udp -m udp --dport 4000:5000 -j REJECT --reject-with icmp-port-unreachable',
     '-A PREROUTING -p udp -m multiport --dports 53,4789 -j DROP',
+    '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "no tunnels" -j DROP',
   ])('iptables: %s', (line) => {
     const text = `*raw\n:INPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
     const remedy = `iptables-legacy -t raw -D ${line.slice(3)}`;

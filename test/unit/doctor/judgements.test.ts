@@ -63,7 +63,13 @@ describe('the doctor judges', () => {
       'a clock',
       judgeClock([{ ...MEMBER, clockMs: NOW.getTime() - 1000 }], NOW.getTime()),
       'ok',
-      /as those of etcd/,
+      /clock is that of etcd, within 5 s/,
+    ],
+    [
+      'a clock that nobody compares with',
+      judgeClock([{ ...MEMBER, clockMs: undefined }], 0),
+      'ok',
+      /not compared/,
     ],
     [
       'a wrong clock',

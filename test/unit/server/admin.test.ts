@@ -48,6 +48,8 @@ describe('the admin API', () => {
   test.each([
     ['GET', '/v1/endpoints?colour=red', 400, 'INVALID'],
     ['GET', '/v1/endpoints?host=', 400, 'INVALID'],
+    ['GET', '/v1/events?since=yesterday', 400, 'INVALID'],
+    ['GET', '/v1/events?since=2026-01-31T12:00:00%2B02:00', 503, 'STORE_UNAVAILABLE'],
     ['GET', '/v1/endpoints?host=a&host=b', 400, 'INVALID'],
     ['GET', `/v1/names/${'x'.repeat(600)}`, 400, 'INVALID'],
     ['GET', '/v1/names/%ff', 400, 'INVALID'],
