@@ -5,6 +5,7 @@ import { EventSources } from '../../agent/events/event-sources.js';
 import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
+import type { AnswerRecord } from '../../model/question.js';
 import { type EventLog, type HostEvent, hostEvent } from '../../observability/event-log.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
@@ -89,10 +90,11 @@ export async function* followEvents(
   const others = isAll ? await livingOthers(store, hostId) : [];
   const names = new Map(others.map(({ id, name }) => [id, name]));
   const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
-  const answers = streamAnswers(store, hostId, question, signal);
-  const own = batchesOf(events, { follow: true }, signal);
-  const ofOthers = mapEach(answers, (part) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value));
-  yield* merge([mapEach(own, (batch) => itemsOf(hostname(), batch)), ofOthers]);
+  const itemsOfPart = (part: AnswerRecord) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value);
+  yield* merge(signal, [
+    (ended) => mapEach(batchesOf(events, { follow: true }, ended), (batch) => itemsOf(hostname(), batch)),
+    (ended) => mapEach(streamAnswers(store, hostId, question, ended), itemsOfPart),
+  ]);
 }
 
 async function* batchesOf(
