@@ -5,6 +5,10 @@ import type { PacketDrop } from '../dataplane.js';
 /** Tables that iptables makes in nftables: read by its own program, whose rules nft shows in part only. */
 const OF_IPTABLES = /^ip6? (raw|mangle|nat|filter|security)$/;
 
+/** The words of a rule of iptables that compares no more than the port, the protocol and an interface. */
+const OF_PORT =
+  /^\S+( -i \S+| -p udp| -m (udp|multiport|comment)| --dports? \S+| --comment ("[^"]*"|\S+))* $/;
+
 const ruleset = z.object({
   nftables: z.array(
     z.object({
@@ -29,13 +33,15 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
   const items = ruleset.parse(JSON.parse(text)).nftables;
   const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
   const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
-  const certain = rules
+  const ofRules = rules
     .filter(({ expr }) => namesPort(expr, port) && expr.some((each) => 'drop' in each || 'reject' in each))
-    .map(({ family, table, chain, handle }) => ({
-      rule: `nft rule ${handle} in ${family} ${table}, chain ${chain}`,
-      isCertain: true,
-      remedy: `nft delete rule ${family} ${table} ${chain} handle ${handle}`,
-    }));
+    .map(({ family, table, chain, handle, expr }) =>
+      dropOf(
+        `nft rule ${handle} in ${family} ${table}, chain ${chain}`,
+        `nft delete rule ${family} ${table} ${chain} handle ${handle}`,
+        expr.every((each) => isOfPort(each, port)),
+      ),
+    );
   const closed = chains.filter(
     ({ family, table, name, hook, policy }) =>
       hook === 'input' &&
@@ -44,7 +50,7 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
       name !== '',
   );
   return [
-    ...certain,
+    ...ofRules,
     ...closed.map(({ family, table, name }) => ({
       rule: `nft chain ${name} of ${family} ${table} drops what no rule accepts, and no rule names the port`,
       isCertain: false,
@@ -66,13 +72,17 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
     }
     const [, rule, target] = /^-A (.* -p udp .*)-j (\w+)/.exec(line) ?? [];
     if (rule === undefined || !['DROP', 'REJECT'].includes(target ?? '') || !listsPort(rule, port)) continue;
-    drops.push({
-      rule: `${program} ${line.slice(3)} (table ${table})`,
-      isCertain: true,
-      remedy: `${program} -t ${table} -D ${line.slice(3)}`,
-    });
+    const removal = `${program} -t ${table} -D ${line.slice(3)}`;
+    drops.push(dropOf(`${program} ${line.slice(3)} (table ${table})`, removal, OF_PORT.test(rule)));
   }
   return drops;
+}
+
+/** A rule that compares more than the port may be of other packets, as Docker's of one VNI of an encrypted swarm network. */
+function dropOf(rule: string, removal: string, isOfPortAlone: boolean): PacketDrop {
+  if (isOfPortAlone) return { rule, isCertain: true, remedy: removal };
+  const remedy = `read what else it compares; if that holds for packets of other hosts: ${removal}`;
+  return { rule, isCertain: false, remedy };
 }
 
 function isForeign(
@@ -81,6 +91,15 @@ function isForeign(
 ): boolean {
   const name = `${family} ${table}`;
   return name !== own && !OF_IPTABLES.test(name);
+}
+
+/** Whether an expression compares no more than that, the protocol or an interface, or compares nothing. */
+function isOfPort(expression: Record<string, unknown>, port: number): boolean {
+  const { match } = expression as { match?: { left?: object; op?: string } };
+  if (!match) return !('vmap' in expression);
+  const field = JSON.stringify(match.left ?? {});
+  const isPlain = /"(l4proto|protocol|nexthdr|nfproto|iif|iifname)"\}/.test(field) && match.op !== '!=';
+  return isPlain || namesPort([expression], port);
 }
 
 /** Whether a rule compares the UDP port with `port`, a range or a set that has it. */
