@@ -42,6 +42,12 @@ export class KernelEvents {
     return this.#isOfOthers && [...this.#networks.values()].includes(networkId);
   }
 
+  /** Events were lost: numbers may be other namespaces' now, which are to be noted again. */
+  forget(): void {
+    this.#networks.clear();
+    this.#devices.clear();
+  }
+
   /** What is known without an event. */
   note(number: string, namespace: string): void {
     const networkId = networkIdOf(namespace);

@@ -32,6 +32,17 @@ describe('a line of the monitor', () => {
     expect(events.knows(ID)).toBe(false);
   });
 
+  test('that was lost may have given the number to another namespace: it is noted again', () => {
+    const events = listening();
+    events.take(port('UP'));
+    events.forget();
+    expect(events.knows(ID)).toBe(false);
+    expect(events.take(port('UP'))).toBeUndefined();
+    events.note('3', `xnet-${ID}`);
+    expect(events.knows(ID)).toBe(true);
+    expect(events.take(port('UP'))).toBe(ID);
+  });
+
   test('is a hint when a device is new, altered or gone, and not when it only has a carrier', () => {
     const events = listening();
     expect(events.take(port('NO-CARRIER,BROADCAST,UP'))).toBe(ID);
