@@ -67,6 +67,12 @@ export class KernelWatch implements KernelReports {
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
+    else this.#noteNetwork(this.#events.networkOf(line));
+  }
+
+  /** Mostly a carrier, as when a container starts; the next sweep looks. */
+  #noteNetwork(networkId: string | undefined): void {
+    if (networkId !== undefined) this.#parts.listener({ networkId, isOwn: true });
   }
 
   /** What came before is not, or not all, known. */

@@ -53,6 +53,16 @@ describe('a line of the monitor', () => {
     expect(events.take(port('BROADCAST', 'flood on'))).toBe(ID);
   });
 
+  test('of a device of which nothing that is compared has changed is of its network all the same', () => {
+    const events = listening();
+    events.take(port('UP'));
+    expect(events.take(port('UP'))).toBeUndefined();
+    expect(events.networkOf(port('UP'))).toBe(ID);
+    expect(events.networkOf(port('UP').replace('nsid 3', 'nsid 4'))).toBeUndefined();
+    expect(events.networkOf('[nsid 3]nsid 2 ')).toBeUndefined();
+    expect(events.networkOf(NAMED)).toBeUndefined();
+  });
+
   test('of an FDB entry or a neighbour is a hint, but not of what the kernel itself listens to', () => {
     const events = listening();
     expect(events.take('[nsid 3]Deleted dev vxlan0 lladdr 02:00:00:00:00:09 NOARP ')).toBe(ID);
