@@ -135,9 +135,10 @@ export async function dumpKernel(
   asked: string,
   take: (body: Buffer) => void,
 ): Promise<boolean> {
-  const request = encoded({ ...message, flags: NLM_F.DUMP });
-  if ((await sendLater(fd, request, request.length, 0)) < 0) throw refused(asked);
+  // Used until the end, so that it is there as long as a thread may read it: koffi does not see to that.
   const buffer = Buffer.allocUnsafe(MOST_BYTES);
+  const size = encoded({ ...message, flags: NLM_F.DUMP }).copy(buffer);
+  if ((await sendLater(fd, buffer, size, 0)) < 0) throw refused(asked);
   let isWhole = true;
   for (;;) {
     const length = await recvLater(fd, buffer, buffer.length, LINUX.MSG_DONTWAIT);
