@@ -1,7 +1,21 @@
-/** The items of all sources, as they come, until all have ended. Rejects as the first of them does; all are ended then. */
-export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
-  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
-  const ask = (iterator: AsyncIterator<T>) => iterator.next().then((result) => ({ iterator, result }));
+import { LinkedAbort } from './linked-abort.js';
+
+/** Ends when the signal aborts, also while nothing comes. */
+type Source<T> = (signal: AbortSignal) => AsyncIterable<T>;
+
+/**
+ * The items of all sources, as they come, until all have ended or `signal` aborts. Rejects as the first of them does. All are
+ * ended then, and when the reader goes.
+ */
+export async function* merge<T>(signal: AbortSignal, sources: readonly Source<T>[]): AsyncGenerator<T> {
+  using ended = new LinkedAbort([signal]);
+  const iterators = sources.map((open) => open(ended.signal)[Symbol.asyncIterator]());
+  const ask = (iterator: AsyncIterator<T>) => {
+    const asked = iterator.next().then((result) => ({ iterator, result }));
+    // Nobody waits for it while the reader works.
+    asked.catch(() => undefined);
+    return asked;
+  };
   const asked = new Map(iterators.map((iterator) => [iterator, ask(iterator)]));
   try {
     while (asked.size > 0) {
@@ -13,6 +27,8 @@ export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGene
       }
     }
   } finally {
-    await Promise.all(iterators.map((iterator) => iterator.return?.()));
+    // One that waits for its next item hears of nothing else.
+    ended.abort();
+    await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
   }
 }

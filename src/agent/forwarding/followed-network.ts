@@ -152,6 +152,8 @@ export class FollowedNetwork implements AsyncDisposable {
     if (!changed) this.#vteps.clear();
     for (const key of changed ?? this.#allKeys()) this.#planAnew(key);
     if (!isEnsured) await dataplane.ensureNetwork(network);
+    // Another may follow the network by now: what is wanted here is no longer what is to be.
+    if (this.#stop.signal.aborted) return 0;
     const change = await dataplane.setForwarding(network.id, this.#remotes, changed);
     if (change.added + change.removed > 0) logger.debug('forwarding set', { network: network.id, ...change });
     return change.left;

@@ -11,7 +11,7 @@ const MOST_DEVICES = 4096;
 
 /** Words of a device's text that are compared, each with the value after it. */
 const COMPARED =
-  /\b(mtu|group|link\/ether|learning|flood|isolated|hairpin|guard|neigh_suppress|mcast_flood|stp_state|mcast_snooping) (\S+)/g;
+  /\b(mtu|group|link\/ether|local|learning|flood|isolated|hairpin|guard|neigh_suppress|mcast_flood|stp_state|mcast_snooping) (\S+)/g;
 
 /** Multicast addresses that the kernel itself listens to. */
 const OWN_NEIGHBOUR = /lladdr (33:33|01:00:5e):/;
@@ -40,6 +40,17 @@ export class KernelEvents {
    */
   knows(networkId: string): boolean {
     return this.#isOfOthers && [...this.#networks.values()].includes(networkId);
+  }
+
+  /** The network of a device that the line is of, also when nothing of what is compared is other: more may be. */
+  networkOf(line: string): string | undefined {
+    return this.#networks.get(/^\[nsid (\d+)\](?:Deleted )?\d+: /.exec(line)?.[1] ?? '');
+  }
+
+  /** Events were lost: numbers may be other namespaces' now, which are to be noted again. */
+  forget(): void {
+    this.#networks.clear();
+    this.#devices.clear();
   }
 
   /** What is known without an event. */

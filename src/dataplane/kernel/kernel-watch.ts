@@ -31,6 +31,7 @@ export class KernelWatch implements KernelReports {
   readonly #monitoring: Promise<unknown>;
   readonly #rules: Disposable | undefined;
   #learning: Promise<void> | undefined;
+  #isToLearn = false;
   #names: FSWatcher | undefined;
 
   constructor(parts: KernelWatchParts) {
@@ -38,13 +39,8 @@ export class KernelWatch implements KernelReports {
     const { hostNamespace: host } = parts;
     const inHost = host === undefined ? [] : ['-n', host];
     const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
-    const onStart = () => {
-      this.#learning = this.#learnNumbers();
-      parts.listener('underlay');
-      parts.listener('networks');
-    };
-    const { signal } = this.#stop;
-    this.#monitoring = monitorProgram('ip', monitor, signal, (line) => this.#takeEvent(line), onStart);
+    const take = (line: string) => this.#takeEvent(line);
+    this.#monitoring = monitorProgram('ip', monitor, this.#stop.signal, take, () => this.#beginAnew());
     this.#rules = watchRules(host, () => this.#takeRule());
   }
 
@@ -64,14 +60,30 @@ export class KernelWatch implements KernelReports {
   #takeEvent(line: string): void {
     if (!this.#names) this.#watchNames();
     if (LOST.test(line)) {
-      this.#parts.listener('underlay');
-      this.#parts.listener('networks');
+      this.#beginAnew();
       return;
     }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
+    else this.#noteNetwork(this.#events.networkOf(line));
+  }
+
+  /** Mostly a carrier, as when a container starts; the next sweep looks. */
+  #noteNetwork(networkId: string | undefined): void {
+    if (networkId !== undefined) this.#parts.listener({ networkId, isOwn: true });
+  }
+
+  /** What came before is not, or not all, known. */
+  #beginAnew(): void {
+    this.#events.forget();
+    this.#isToLearn = true;
+    this.#learning ??= this.#learnNumbers().finally(() => {
+      this.#learning = undefined;
+    });
+    this.#parts.listener('underlay');
+    this.#parts.listener('networks');
   }
 
   #takeRule(): void {
@@ -83,12 +95,15 @@ export class KernelWatch implements KernelReports {
     this.#parts.listener({ networkId, isOwn });
   }
 
-  /** Of namespaces that were there before us; the monitor reports those that come. */
+  /** Of namespaces that were there before us, or came with an event that was lost; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
     if (!this.#names) this.#watchNames();
-    const list = this.#parts.iproute2.show(['netns', 'list-id'], numbersSchema);
-    const numbers = await list.catch(() => []);
-    for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
+    while (this.#isToLearn && !this.#stop.signal.aborted) {
+      this.#isToLearn = false;
+      const list = this.#parts.iproute2.show(['netns', 'list-id'], numbersSchema);
+      const numbers = await list.catch(() => []);
+      for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
+    }
   }
 
   /** A name can go while the namespace lives on: programs of ours stand in it. */

@@ -1,3 +1,4 @@
+import { isXnetError } from '../../errors.js';
 import { type Change, isExtra } from '../changes.js';
 import type { ForwardingChange, Remotes } from '../dataplane.js';
 import { applyForwarding } from '../forwarding/apply-forwarding.js';
@@ -45,7 +46,7 @@ export class NetworkForwarding {
     // Until the kernel has taken them, nothing is known for certain.
     this.#left = undefined;
     const now = left.splice(0, MOST_AT_ONCE);
-    await applyForwarding(this.parts.iproute2, this.namespace, now);
+    await this.#apply(now).catch((error: unknown) => this.#applyRest(left, error));
     this.#left = left;
     const removed = now.filter(isExtra).length;
     return { added: now.length - removed, removed, left: left.length };
@@ -61,7 +62,7 @@ export class NetworkForwarding {
     const others = [...observed.ports].filter(([, port]) => !own.has(port));
     const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...others, ...attached]) };
     const changes = this.parts.mode.forwarding.diff(observed, desired);
-    await applyForwarding(this.parts.iproute2, this.namespace, changes);
+    await this.#apply(changes);
     return changes;
   }
 
@@ -79,6 +80,20 @@ export class NetworkForwarding {
   reset(): void {
     this.#wanted = undefined;
     this.#left = undefined;
+  }
+
+  #apply(changes: readonly Change[]): Promise<void> {
+    return applyForwarding(this.parts.iproute2, this.namespace, changes);
+  }
+
+  /**
+   * All that can be set is set, whatever the kernel refuses: what it refuses each time would come first each time. Rejects with
+   * the first failure.
+   */
+  async #applyRest(left: Change[], failure: unknown): Promise<never> {
+    while (left.length > 0 && isXnetError(failure, 'KERNEL', 'UNSUPPORTED'))
+      await this.#apply(left.splice(0, MOST_AT_ONCE)).catch(() => undefined);
+    throw failure;
   }
 
   async #plan(remotes: Remotes, attached: Ports, changed?: ReadonlySet<string>): Promise<readonly Change[]> {

@@ -3,16 +3,16 @@ import { isXnetError } from '../../errors.js';
 import type { PacketDrop } from '../dataplane.js';
 import { runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
-import { enterCommand } from './nft.js';
+import { enterCommand, runNft } from './nft.js';
 import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
 const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'ip6tables-nft'] as const;
 
-/** Programs that are not there have no rules. Throws KERNEL, and UNSUPPORTED without nft. */
+/** Programs that are not there have no rules. Throws KERNEL with a program's words, and UNSUPPORTED without nft. */
 export async function findDrops(namespace: string | undefined, port: number): Promise<PacketDrop[]> {
   const [inNft, ...inIptables] = await Promise.all([
-    read(namespace, 'nft', ['-j', '-a', 'list', 'ruleset']),
-    ...SAVE_PROGRAMS.map((program) => read(namespace, `${program}-save`, []).catch(unlessMissing)),
+    runNft(namespace, ['-j', '-a', 'list', 'ruleset']),
+    ...SAVE_PROGRAMS.map((program) => save(namespace, `${program}-save`)),
   ]);
   return [
     ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`),
@@ -20,16 +20,13 @@ export async function findDrops(namespace: string | undefined, port: number): Pr
   ];
 }
 
-async function read(
-  namespace: string | undefined,
-  program: string,
-  words: readonly string[],
-): Promise<string> {
-  const [command = program, ...args] = [...enterCommand(namespace), program, ...words];
-  return (await runProgram(command, args)).stdout;
-}
-
-function unlessMissing(error: unknown): string {
-  if (isXnetError(error, 'UNSUPPORTED')) return '';
-  throw error;
+/** What it prints as far as it came: where the kernel has no such tables there are no rules in them. */
+async function save(namespace: string | undefined, program: string): Promise<string> {
+  const [command = program, ...args] = [...enterCommand(namespace), program];
+  try {
+    return (await runProgram(command, args)).stdout;
+  } catch (error: unknown) {
+    if (isXnetError(error, 'UNSUPPORTED')) return '';
+    throw error;
+  }
 }

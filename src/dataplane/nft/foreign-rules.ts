@@ -38,14 +38,8 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
     const place = `${family} ${table} ${chain}`;
     if (hasVerdict(expr, ['accept'])) accepting.add(place);
     if (accepting.has(place) || !hasVerdict(expr, ['drop', 'reject'])) return [];
-    const isCertain = expr.every(isOfAll);
-    return [
-      {
-        rule: `nft rule ${handle} in ${family} ${table}, chain ${chain}${isCertain ? '' : FOR_SOME}`,
-        isCertain,
-        remedy: `nft delete rule ${place} handle ${handle}`,
-      },
-    ];
+    const rule = `nft rule ${handle} in ${family} ${table}, chain ${chain}`;
+    return [dropOf(rule, `nft delete rule ${place} handle ${handle}`, expr.every(isOfAll))];
   });
   const closed = chains.filter(
     ({ family, table, name, hook, policy }) =>
@@ -82,16 +76,18 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
     if (!['DROP', 'REJECT'].includes(target) || accepting.has(`${table} ${chain}`)) continue;
     const said = rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, '');
     const isCertain = /^ -p udp( -m (udp|multiport))? --dports? \S+ $/.test(said);
-    drops.push({
-      rule: `${program} ${line.slice(3)} (table ${table})${isCertain ? '' : FOR_SOME}`,
-      isCertain,
-      remedy: `${program} -t ${table} -D ${line.slice(3)}`,
-    });
+    const removal = `${program} -t ${table} -D ${line.slice(3)}`;
+    drops.push(dropOf(`${program} ${line.slice(3)} (table ${table})`, removal, isCertain));
   }
   return drops;
 }
 
-const FOR_SOME = ', for some packets: look whether those of other hosts are among them';
+/** A rule that compares more than the port may be of other packets, as Docker's of one VNI of an encrypted swarm network. */
+function dropOf(rule: string, removal: string, isCertain: boolean): PacketDrop {
+  if (isCertain) return { rule, isCertain, remedy: removal };
+  const remedy = `read what else it compares; if that holds for packets of other hosts: ${removal}`;
+  return { rule, isCertain, remedy };
+}
 
 function hasVerdict(expressions: readonly Record<string, unknown>[], verdicts: readonly string[]): boolean {
   return expressions.some((each) => verdicts.some((verdict) => verdict in each));

@@ -24,7 +24,8 @@ export async function readNftTable(
   });
 }
 
-async function runNft(
+/** What nft prints. Throws like `applyNft`. */
+export async function runNft(
   namespace: string | undefined,
   words: readonly string[],
   input?: string,

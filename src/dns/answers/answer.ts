@@ -29,10 +29,10 @@ export function answerQuery(
 ): Answer {
   const query = parseQuery(packet);
   if (typeof query === 'string') return query;
-  for (const { find, toAnswers } of lookUpsOf(query)) {
+  for (const { find, mayAnswer, toAnswers } of lookUpsOf(query)) {
     const found = findInAll(possible, find);
     if (found === 'wait') return 'wait';
-    const answers = found && toAnswers(liveShuffled(found, random));
+    const answers = found && toAnswers(liveShuffled(found, mayAnswer, random));
     if (answers) return formatResponse(query, answers, transport === 'udp' ? query.udpBytes : MOST_TCP_BYTES);
   }
   return 'forward';
@@ -41,6 +41,8 @@ export function answerQuery(
 /** One way to read a query. */
 interface LookUp {
   find(scopes: Scopes): Found;
+  /** False for those whom `toAnswers` has no use for: nothing is drawn of them. */
+  mayAnswer(endpoint: NamedEndpoint): boolean;
   /** Undefined: that was not what was asked for. */
   toAnswers(endpoints: Iterable<NamedEndpoint>): DnsAnswers | undefined;
 }
@@ -49,6 +51,8 @@ function lookUpsOf({ name, type }: Query): LookUp[] {
   const lookUps: LookUp[] = [
     {
       find: (scopes) => findByName(scopes, name),
+      mayAnswer: ({ mayHaveIpv4, mayHaveIpv6 }) =>
+        (mayHaveIpv4 && isForIpv4(type)) || (mayHaveIpv6 && isForIpv6(type)),
       toAnswers: (endpoints) => ({ answers: addresses(endpoints, type) }),
     },
   ];
@@ -61,6 +65,7 @@ function lookUpsOf({ name, type }: Query): LookUp[] {
 function reverseLookUp(name: string, type: number): LookUp {
   return {
     find: (scopes) => findByReverseName(scopes, name),
+    mayAnswer: () => true,
     toAnswers: (endpoints) => {
       const names = pointers(endpoints);
       return names.length === 0 ? undefined : { answers: type === TYPE.PTR ? names : [] };
@@ -71,6 +76,7 @@ function reverseLookUp(name: string, type: number): LookUp {
 function serviceLookUp(service: ServiceName, type: number): LookUp {
   return {
     find: (scopes) => findByName(scopes, service.name),
+    mayAnswer: (endpoint) => type === TYPE.SRV && exposes(endpoint, service),
     toAnswers: (endpoints) => (type === TYPE.SRV ? services(endpoints, service) : { answers: [] }),
   };
 }
@@ -84,9 +90,14 @@ function findInAll({ each, isOpen }: PossibleScopes, find: LookUp['find']): Foun
 }
 
 /** Drawn one by one: of the thousands that a name may have, an answer needs as many as fit. */
-function* liveShuffled(found: readonly NamedEndpoint[], random: () => number): Iterable<NamedEndpoint> {
+function* liveShuffled(
+  found: readonly NamedEndpoint[],
+  mayAnswer: LookUp['mayAnswer'],
+  random: () => number,
+): Iterable<NamedEndpoint> {
   const isAnyAlive = found.some(({ alive }) => alive);
-  for (const endpoint of shuffled(found, random)) if (endpoint.alive || !isAnyAlive) yield endpoint;
+  for (const endpoint of shuffled(found.filter(mayAnswer), random))
+    if (endpoint.alive || !isAnyAlive) yield endpoint;
 }
 
 /** Fisher and Yates. */
@@ -102,11 +113,17 @@ function* shuffled<T>(items: readonly T[], random: () => number): Iterable<T> {
 
 function* addresses(endpoints: Iterable<NamedEndpoint>, type: number, owner?: string): Iterable<DnsRecord> {
   for (const { ipv4, ipv6 } of endpoints) {
-    if (type === TYPE.A || type === TYPE.ANY)
-      for (const content of ipv4) yield { owner, type: TYPE.A, content };
-    if (type === TYPE.AAAA || type === TYPE.ANY)
-      for (const content of ipv6) yield { owner, type: TYPE.AAAA, content };
+    if (isForIpv4(type)) for (const content of ipv4) yield { owner, type: TYPE.A, content };
+    if (isForIpv6(type)) for (const content of ipv6) yield { owner, type: TYPE.AAAA, content };
   }
+}
+
+function isForIpv4(type: number): boolean {
+  return type === TYPE.A || type === TYPE.ANY;
+}
+
+function isForIpv6(type: number): boolean {
+  return type === TYPE.AAAA || type === TYPE.ANY;
 }
 
 function pointers(endpoints: Iterable<NamedEndpoint>): DnsRecord[] {
@@ -130,21 +147,32 @@ function parseService(text: string): ServiceName | undefined {
   return Number(port) < 65_536 ? { port: Number(port), protocol, name } : undefined;
 }
 
-function services(endpoints: Iterable<NamedEndpoint>, { port, protocol }: ServiceName): DnsAnswers {
-  const answers: DnsRecord[] = [];
+function exposes({ ports }: NamedEndpoint, service: ServiceName): boolean {
+  return ports.some(({ port, protocol }) => port === service.port && protocol === service.protocol);
+}
+
+/** Of endpoints that expose it. The additionals are those of the answers that have been taken. */
+function services(endpoints: Iterable<NamedEndpoint>, service: ServiceName): DnsAnswers {
   const additionals: DnsRecord[] = [];
+  return { answers: serviceAnswers(endpoints, service, additionals), additionals };
+}
+
+function* serviceAnswers(
+  endpoints: Iterable<NamedEndpoint>,
+  { port }: ServiceName,
+  additionals: DnsRecord[],
+): Iterable<DnsRecord> {
   const targets = new Set<string>();
   for (const endpoint of endpoints) {
-    const exposed = endpoint.ports.some((exposes) => exposes.port === port && exposes.protocol === protocol);
-    const target = endpoint.fullName === undefined ? undefined : nameBytes(endpoint.fullName);
-    if (!exposed || !target || endpoint.fullName === undefined) continue;
-    additionals.push(...addresses([endpoint], TYPE.ANY, endpoint.fullName));
+    const { fullName } = endpoint;
+    const target = fullName === undefined ? undefined : nameBytes(fullName);
+    if (!target || fullName === undefined) continue;
+    additionals.push(...addresses([endpoint], TYPE.ANY, fullName));
     // Two hosts may each have a container of that name.
-    if (targets.has(endpoint.fullName)) continue;
-    targets.add(endpoint.fullName);
-    answers.push({ type: TYPE.SRV, content: serviceContent(port, target) });
+    if (targets.has(fullName)) continue;
+    targets.add(fullName);
+    yield { type: TYPE.SRV, content: serviceContent(port, target) };
   }
-  return { answers, additionals };
 }
 
 /** Priority 0, weight 0, port, target (RFC 2782). */

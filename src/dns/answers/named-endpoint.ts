@@ -23,6 +23,9 @@ export interface ZoneEndpoint {
 }
 
 export interface NamedEndpoint {
+  /** Without them it has no addresses of that family; asked of thousands at each query. */
+  readonly mayHaveIpv4: boolean;
+  readonly mayHaveIpv6: boolean;
   /** `<container>.<network>` as queries are compared; undefined for an endpoint without any name. */
   readonly fullName: string | undefined;
   /** Wire form: 4 bytes each. */
@@ -38,6 +41,8 @@ export class IndexedEndpoint implements NamedEndpoint {
   readonly names: readonly string[];
   readonly reverseNames: readonly string[];
   readonly suffix: string | undefined;
+  readonly mayHaveIpv4: boolean;
+  readonly mayHaveIpv6: boolean;
   #wire: readonly Uint8Array[] | undefined;
 
   constructor(
@@ -48,6 +53,8 @@ export class IndexedEndpoint implements NamedEndpoint {
     const all = containerName ? [containerName, ...names] : names;
     this.names = [...new Set(all.map(nameKey))].filter((name) => name !== '');
     this.reverseNames = [...new Set(addresses.flatMap((address) => reverseName(address) ?? []))];
+    this.mayHaveIpv4 = addresses.some((address) => !address.includes(':'));
+    this.mayHaveIpv6 = addresses.some((address) => address.includes(':'));
     this.suffix = network === undefined ? undefined : suffixOf(network);
   }
 

@@ -32,7 +32,7 @@ export interface DnsRecord {
 export interface DnsAnswers {
   /** Taken until one does not fit. */
   readonly answers: Iterable<DnsRecord>;
-  /** Left out, without TC, where they do not fit. */
+  /** Read after the answers. Left out, without TC, where they do not fit. */
   readonly additionals?: readonly DnsRecord[];
 }
 

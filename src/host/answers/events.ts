@@ -6,6 +6,7 @@ import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
 import { XnetError } from '../../errors.js';
+import type { AnswerRecord } from '../../model/question.js';
 import { type EventLog, type HostEvent, hostEvent } from '../../observability/event-log.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
@@ -94,10 +95,11 @@ export async function* followEvents(
   if (refusals[0]) throw new XnetError('STORE_UNAVAILABLE', `${refusals[0].host}: ${refusals[0].refusal}`);
   const names = new Map(others.map(({ id, name }) => [id, name]));
   const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
-  const answers = streamAnswers(store, hostId, question, signal);
-  const own = batchesOf(events, { follow: true }, signal);
-  const ofOthers = mapEach(answers, (part) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value));
-  yield* merge([mapEach(own, (batch) => itemsOf(hostname(), batch)), ofOthers]);
+  const itemsOfPart = (part: AnswerRecord) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value);
+  yield* merge(signal, [
+    (ended) => mapEach(batchesOf(events, { follow: true }, ended), (batch) => itemsOf(hostname(), batch)),
+    (ended) => mapEach(streamAnswers(store, hostId, question, ended), itemsOfPart),
+  ]);
 }
 
 async function* batchesOf(

@@ -3,9 +3,10 @@
  * send: the answer is there when send returns, and nothing waits. Headers are in the machine's byte order (little-endian, see
  * socket-sandbox.ts).
  */
+import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { checked, LINUX, recv, recvLater, send, sendLater, socket } from '../socket-libc.js';
+import { bind, checked, connect, LINUX, recv, recvLater, send, sendLater, socket } from '../socket-libc.js';
 import { inNamespace } from '../socket-namespace.js';
 
 /** linux/netlink.h */
@@ -76,13 +77,34 @@ export function eachAttribute(bytes: Buffer, take: (type: number, value: Buffer)
 }
 
 /**
- * A socket of the namespace at `path`, or of this process's own; it keeps the namespace alive until whoever opened it closes
- * it. Throws NOT_FOUND when no namespace is at the path, UNSUPPORTED and KERNEL.
+ * A socket of the namespace at `path`, or of this process's own, which gets the events of `groups` (a mask); it keeps the
+ * namespace alive until whoever opened it closes it. Throws NOT_FOUND when no namespace is at the path, UNSUPPORTED and KERNEL.
+ *
+ * Connected to the kernel, so that nobody else can send to it: a container that may set up its network could otherwise answer in
+ * the kernel's place.
  */
-export function openNetlink(protocol: number, path: string | undefined): number {
-  const type = LINUX.SOCK_RAW | LINUX.SOCK_CLOEXEC;
-  const open = () => checked(socket(LINUX.AF_NETLINK, type, protocol), 'socket');
+export function openNetlink(protocol: number, path: string | undefined, groups = 0): number {
+  const open = () => {
+    const fd = checked(socket(LINUX.AF_NETLINK, LINUX.SOCK_RAW | LINUX.SOCK_CLOEXEC, protocol), 'socket');
+    try {
+      const [own, kernel] = [addressOf(groups), addressOf(0)];
+      checked(bind(fd, own, own.length), 'bind to netlink');
+      checked(connect(fd, kernel, kernel.length), 'connect to netlink');
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  };
   return path === undefined ? open() : inNamespace(path, open);
+}
+
+/** struct sockaddr_nl: port 0, which is the kernel, or in `bind` one of the kernel's choice. */
+function addressOf(groups: number): Buffer {
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(LINUX.AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  return address;
 }
 
 /**
@@ -95,11 +117,7 @@ export function askKernel(fd: number, messages: readonly Message[], asked: strin
   const answers: Answer[] = [];
   for (;;) {
     for (const { type, flags, body } of receive(fd, asked)) {
-      if (type === NLMSG_DONE) return answers;
-      if (type === NLMSG_ERROR) {
-        throwRefusal(body.readInt32LE(0), asked);
-        return answers;
-      }
+      if (isLast(type, body, asked)) return answers;
       answers.push({ type, body: Buffer.from(body) });
       if ((flags & NLM_F_MULTI) === 0) return answers;
     }
@@ -117,17 +135,17 @@ export async function dumpKernel(
   asked: string,
   take: (body: Buffer) => void,
 ): Promise<boolean> {
-  const request = encoded({ ...message, flags: NLM_F.DUMP });
-  if ((await sendLater(fd, request, request.length, 0)) < 0) throw refused(asked);
+  // Used until the end, so that it is there as long as a thread may read it: koffi does not see to that.
   const buffer = Buffer.allocUnsafe(MOST_BYTES);
+  const size = encoded({ ...message, flags: NLM_F.DUMP }).copy(buffer);
+  if ((await sendLater(fd, buffer, size, 0)) < 0) throw refused(asked);
   let isWhole = true;
   for (;;) {
     const length = await recvLater(fd, buffer, buffer.length, LINUX.MSG_DONTWAIT);
     if (length < 0) throw refused(asked);
     for (const { type, flags, body } of messagesIn(buffer.subarray(0, length))) {
       if ((flags & NLM_F_DUMP_INTR) !== 0) isWhole = false;
-      if (type === NLMSG_ERROR) throwRefusal(body.readInt32LE(0), asked);
-      if (type === NLMSG_DONE || type === NLMSG_ERROR) return isWhole;
+      if (isLast(type, body, asked)) return isWhole;
       take(body);
     }
   }
@@ -153,15 +171,21 @@ interface Received {
 function* messagesIn(bytes: Buffer): Iterable<Received> {
   for (let at = 0; at + HEADER <= bytes.length; ) {
     const size = bytes.readUInt32LE(at);
+    if (size < HEADER) return;
     const body = bytes.subarray(at + HEADER, at + size);
     yield { type: bytes.readUInt16LE(at + 4), flags: bytes.readUInt16LE(at + 6), body };
     at += padded(size);
   }
 }
 
-/** `code`: a negative errno; 0 is success. */
-function throwRefusal(code: number, asked: string): void {
-  if (code === 0) return;
+/**
+ * Whether an answer ends with this message. Throws for the negative errno in it, which the end of a list has as well: what
+ * came before is not all then.
+ */
+function isLast(type: number, body: Buffer, asked: string): boolean {
+  if (type !== NLMSG_DONE && type !== NLMSG_ERROR) return false;
+  const code = body.length < 4 ? 0 : body.readInt32LE(0);
+  if (code === 0) return true;
   const errno = getSystemErrorName(code);
   throw new XnetError('KERNEL', `the kernel refused ${asked}: ${errno}`, { asked, errno });
 }

@@ -1,7 +1,7 @@
 /** What the kernel reports of changes to a namespace's nftables. */
 import { closeSync } from 'node:fs';
 import { ReadableWatch } from '../readable.js';
-import { bind, checked, LINUX } from '../socket-libc.js';
+import { LINUX } from '../socket-libc.js';
 import { attributesOf, openNetlink, receiveWaiting } from './netlink.js';
 
 /** linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES, as a mask of groups. */
@@ -27,16 +27,7 @@ export class InetTableEvents implements Disposable {
     private readonly onChange: () => void,
   ) {
     this.#tableName = Buffer.from(`${table}\0`);
-    this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path);
-    try {
-      const address = Buffer.alloc(12);
-      address.writeUInt16LE(LINUX.AF_NETLINK, 0);
-      address.writeUInt32LE(GROUP, 8);
-      checked(bind(this.#fd, address, address.length), "bind to nftables' events");
-    } catch (error) {
-      closeSync(this.#fd);
-      throw error;
-    }
+    this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path, GROUP);
     this.#watch = new ReadableWatch(this.#fd, () => this.#read());
   }
 

@@ -1,5 +1,6 @@
 /** Lists of the kernel's devices, forwarding entries and neighbours over netlink (rtnetlink(7)). */
 import { closeSync } from 'node:fs';
+import { limitTo } from '../../concurrency/limit.js';
 import { LINUX } from '../socket-libc.js';
 import { dumpKernel, type Message, openNetlink } from './netlink.js';
 
@@ -7,10 +8,25 @@ import { dumpKernel, type Message, openNetlink } from './netlink.js';
 const MOST_DUMPS = 3;
 
 /**
+ * How many lists are asked for at a time: a list waits in a thread of Node's pool, which has four, for a lock that only one
+ * can have. koffi refuses more than 256 calls at a time.
+ */
+const atATime = limitTo(2);
+
+/**
  * What the kernel of the namespace at `path` (undefined: this process's own) lists, each message's body decoded. Throws
  * NOT_FOUND when no namespace is at the path, and what `dumpKernel` throws.
  */
-export async function listKernel<Item>(
+export function listKernel<Item>(
+  path: string | undefined,
+  message: Message,
+  asked: string,
+  decode: (body: Buffer) => Item,
+): Promise<Item[]> {
+  return atATime(() => listWhole(path, message, asked, decode));
+}
+
+async function listWhole<Item>(
   path: string | undefined,
   message: Message,
   asked: string,

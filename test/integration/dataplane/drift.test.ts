@@ -83,6 +83,11 @@ const ALTERATIONS: readonly Alteration[] = [
   ['vxlan0 has another MTU', ({ netns }) => netns.ip('link set vxlan0 mtu 1300'), vxlan('altered')],
   ['vxlan0 is off the bridge', ({ netns }) => netns.ip('link set vxlan0 nomaster'), vxlan('altered')],
   [
+    'vxlan0 sends from another address',
+    ({ netns }) => netns.ip(`link set vxlan0 type vxlan local ${VTEP_OF_NOBODY}`),
+    vxlan('altered'),
+  ],
+  [
     'vxlan0 floods and learns as a port',
     ({ netns }) => netns.ip('link set vxlan0 type bridge_slave flood on learning on'),
     vxlan('altered'),

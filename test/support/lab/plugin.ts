@@ -25,7 +25,7 @@ export async function createWithPlugin(lab: Lab, name: string, ...options: strin
 
 /** Without any program of xnet's on the host. */
 export async function pluginStatus(lab: Lab, host: string): Promise<Status> {
-  const url = ['--unix-socket', '/run/xnet/admin.sock', 'http://xnet/status'];
+  const url = ['--unix-socket', '/run/xnet/admin.sock', 'http://xnet/v1/status'];
   return JSON.parse(await lab.in(host, 'curl', '-sS', '-m', '10', ...url));
 }
 

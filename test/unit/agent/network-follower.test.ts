@@ -44,9 +44,12 @@ class Kernel implements Pick<Dataplane, 'ensureNetwork' | 'setForwarding'> {
   readonly calls: string[] = [];
   remotes = new Map<string, RemoteEndpoint>();
   failing = false;
+  /** What the network is ensured after. */
+  gate = Promise.resolve();
 
   async ensureNetwork(): Promise<void> {
     this.calls.push('ensure');
+    await this.gate;
   }
 
   async setForwarding(
@@ -176,6 +179,26 @@ test.each<[string, (cluster: Cluster) => unknown, calls: string[]]>([
   const given = cluster.kernel.calls.filter((call, i, all) => call !== '' && call !== all[i - 1]);
   expect(given).toEqual(calls);
   expect(cluster.follower.failures).toEqual([]);
+});
+
+test('one who is followed anew is not given what was wanted before', async () => {
+  await using cluster = await open(8);
+  const { kernel, follower, change, settled } = cluster;
+  let ensured = () => {};
+  kernel.gate = new Promise((resolve) => {
+    ensured = resolve;
+  });
+  kernel.calls.length = 0;
+  follower.refresh(() => NETWORK);
+  await eventually('it is being ensured', () => kernel.calls.includes('ensure'));
+  const unfollowed = follower.unfollow(NETWORK.id);
+  kernel.gate = Promise.resolve();
+  await change({ remove: keyOf(1) });
+  await follower.follow(NETWORK);
+  ensured();
+  await unfollowed;
+  await settled();
+  expect(kernel.remotes.has(keyOf(1))).toBe(false);
 });
 
 test('any sequence of changes leads to what the store has, however the looks fall between them', async () => {

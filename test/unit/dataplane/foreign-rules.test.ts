@@ -33,6 +33,15 @@ describe('rules that drop the tunnel’s packets', () => {
   });
 
   test.each([
+    { match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '192.0.2.1' } },
+    { match: { op: '!=', left: { meta: { key: 'iifname' } }, right: 'eth0' } },
+    { match: { op: '==', left: { payload: { base: 'th', offset: 96, len: 24 } }, right: 4097 } },
+  ])('nft: a rule of the port that compares more may be of other packets', (match) => {
+    const each = { expr: [match, { match: { op: '==', left: DPORT, right: 4789 } }, { drop: null }] };
+    expect(nftDrops(ruleset(each), 4789, 'inet xnet')).toMatchObject([{ isCertain: false }]);
+  });
+
+  test.each([
     ['another port', rule(53)],
     ['all but the port', rule(4789, { drop: null }, '!=')],
   ])('nft: %s leaves a chain that drops what no rule accepts', (_, each) => {
@@ -99,6 +108,17 @@ describe('rules that drop the tunnel’s packets', () => {
     const text = `*raw\n:INPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
     const remedy = `iptables-legacy -t raw -D ${line.slice(3)}`;
     expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([{ isCertain: true, remedy }]);
+  });
+
+  test.each([
+    // Docker's, of an encrypted network of swarm: what comes past IPsec.
+    '-A INPUT -p udp -m udp --dport 4789 -m u32 --u32 "0x0>>0x16&0x3c@0xc&0xffffff00=0x100100" -j DROP',
+    '-A INPUT ! -i eth0 -p udp -m udp --dport 4789 -j DROP',
+    '-A INPUT -s 192.0.2.0/24 -p udp -m udp --dport 4789 -j DROP',
+  ])('iptables: may be of other packets: %s', (line) => {
+    const found = iptablesDrops('iptables-nft', `*filter\n:INPUT ACCEPT [0:0]\n${line}\n`, 4789);
+    expect(found).toMatchObject([{ isCertain: false }]);
+    expect(found[0]?.remedy).toMatch(/^read what else/);
   });
 
   test.each([

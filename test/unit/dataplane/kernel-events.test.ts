@@ -32,6 +32,17 @@ describe('a line of the monitor', () => {
     expect(events.knows(ID)).toBe(false);
   });
 
+  test('that was lost may have given the number to another namespace: it is noted again', () => {
+    const events = listening();
+    events.take(port('UP'));
+    events.forget();
+    expect(events.knows(ID)).toBe(false);
+    expect(events.take(port('UP'))).toBeUndefined();
+    events.note('3', `xnet-${ID}`);
+    expect(events.knows(ID)).toBe(true);
+    expect(events.take(port('UP'))).toBe(ID);
+  });
+
   test('is a hint when a device is new, altered or gone, and not when it only has a carrier', () => {
     const events = listening();
     expect(events.take(port('NO-CARRIER,BROADCAST,UP'))).toBe(ID);
@@ -40,6 +51,16 @@ describe('a line of the monitor', () => {
     expect(events.take(port('BROADCAST', 'flood on'))).toBe(ID);
     expect(events.take(port('BROADCAST', 'flood on').replace(']4', ']Deleted 4'))).toBe(ID);
     expect(events.take(port('BROADCAST', 'flood on'))).toBe(ID);
+  });
+
+  test('of a device of which nothing that is compared has changed is of its network all the same', () => {
+    const events = listening();
+    events.take(port('UP'));
+    expect(events.take(port('UP'))).toBeUndefined();
+    expect(events.networkOf(port('UP'))).toBe(ID);
+    expect(events.networkOf(port('UP').replace('nsid 3', 'nsid 4'))).toBeUndefined();
+    expect(events.networkOf('[nsid 3]nsid 2 ')).toBeUndefined();
+    expect(events.networkOf(NAMED)).toBeUndefined();
   });
 
   test('of an FDB entry or a neighbour is a hint, but not of what the kernel itself listens to', () => {

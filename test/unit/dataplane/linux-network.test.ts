@@ -20,11 +20,15 @@ class Door implements Pick<Iproute2, 'batch'> {
   lines: string[] = [];
   looks = 0;
   refusing = false;
+  /** Such a line is refused, whenever it comes. */
+  refused = /^$/;
 
-  async batch(_program: string, _namespace: string | undefined, lines: readonly string[]) {
-    if (this.refusing && lines.length > 0) throw new XnetError('KERNEL', 'not now');
+  async batch(_program: string, _namespace: string | undefined, all: readonly string[]) {
+    if (this.refusing && all.length > 0) throw new XnetError('KERNEL', 'not now');
+    const lines = all.filter((line) => !this.refused.test(line));
     this.lines.push(...lines);
     this.kernel.run(lines);
+    if (lines.length < all.length) throw new XnetError('KERNEL', 'not these');
     return [];
   }
 
@@ -158,4 +162,19 @@ test('a large network is filled in steps, between which endpoints change, and is
   const { neighbours, flood, remotes: entries } = wanted.state;
   expect(door.kernel.forwarding()).toMatchObject({ neighbours, flood, remotes: entries });
   expect(door.looks).toBe(1);
+});
+
+test('what the kernel refuses of a large network holds up nothing else of it', async () => {
+  const door = new Door();
+  const network = networkBehind(door);
+  door.refused = /^neigh replace f[de]/;
+  const remotes = new Map(
+    [...remotesUpTo(3_000)].map(([id, each], n) => [
+      id,
+      { ...each, addresses: [...each.addresses, `fd00::${n.toString(16)}`] },
+    ]),
+  );
+  await expect(network.setForwarding(remotes)).rejects.toThrow('not these');
+  const { neighbours, flood, remotes: entries } = door.kernel.forwarding();
+  expect([neighbours.size, flood.size, entries.size]).toEqual([3_000, 1, 3_000]);
 });
