@@ -42,6 +42,8 @@ export interface Waiting extends ListOptions {
 export class Restores {
   /** Prefixes that were known when the restore was found, and are not compared yet. */
   readonly #uncompared = new Set<string>();
+  /** Of these, the ones that are to be forgotten. */
+  readonly #forgotten = new Set<string>();
   /** Prefixes whose past was compared since the store was last away. */
   readonly #checked = new Set<string>();
   /** Records of other hosts that the store has lost, by key. */
@@ -92,6 +94,12 @@ export class Restores {
     if (revision < lastSeen && isStillKnown) this.#begin(revision);
   }
 
+  /** As `LastKnown.forgetPrefix`, once what is known by it has been compared: what is not known would count as removed. */
+  forget(prefix: string): void {
+    if (this.#uncompared.has(prefix)) this.#forgotten.add(prefix);
+    else this.copy.known.forgetPrefix(prefix);
+  }
+
   /** Compares the prefixes that no watch and no list has compared since the restore. Throws the store's errors. */
   async compareRest(): Promise<void> {
     for (const prefix of this.#uncompared) await this.#compare(prefix, await this.inner.list(prefix));
@@ -139,7 +147,8 @@ export class Restores {
     this.#isSettling = true;
     this.#restoreCount += 1;
     this.#settledAt = performance.now() + settleMs;
-    for (const prefix of known.prefixes) this.#uncompared.add(prefix);
+    // At 0 (former-state.ts) nothing is known of the store: what it has was not removed.
+    for (const prefix of known.prefixes) if (known.knownAt(prefix) !== 0) this.#uncompared.add(prefix);
     onFound();
   }
 
@@ -182,6 +191,7 @@ export class Restores {
     } catch (error: unknown) {
       logger.error('records of a restored store cannot be put back', { prefix, error: errorMessage(error) });
     }
+    if (this.#forgotten.delete(prefix)) this.copy.known.forgetPrefix(prefix);
     return true;
   }
 }

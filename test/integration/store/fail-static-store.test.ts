@@ -422,6 +422,50 @@ describe('bindings, of which this host watches the twins', () => {
     expect(await valueAt(cluster, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
     expect(warnings).not.toContain(RESTORED);
   });
+
+  /** As an older xnet has left the state directory: it lists all bindings, and knows no twins. */
+  async function restartAfterOlder(): Promise<void> {
+    for (const prefix of [keys.bindings(), keys.poolReferences()]) await store.list(prefix);
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await restart();
+  }
+
+  test('stay where the backup has their twins, and an older xnet without these has run since', async () => {
+    await store.commit([], putBinding(binding('n1')));
+    const backup = (await cluster.list('')).entries;
+    await restartAfterOlder();
+    const restored = await restoreFrom(backup);
+    store = await open();
+    await store.list(keys.networks());
+    expect(warnings).toContain(RESTORED);
+    await eventually(() => expect(store.away).toBe(false));
+    expect(await valueAt(restored, recordKey('n1'))).toBe(JSON.stringify(binding('n1')));
+    expect(await valueAt(restored, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
+  });
+
+  test('stay where all bindings are forgotten after a restore is found, and before it is compared', async () => {
+    await store.commit([], putBinding(binding('n1')));
+    const backup = (await cluster.list('')).entries;
+    await restartAfterOlder();
+    const restored = await restoreFrom(backup);
+    const gate: { open?: () => void } = {};
+    const probed = new Promise<void>((resolve) => {
+      gate.open = resolve;
+    });
+    const get = etcd.get.bind(etcd);
+    etcd.get = async (key) => {
+      if (key === 'probe') await probed;
+      return get(key);
+    };
+    store = await open();
+    await store.list(keys.networks());
+    store.forget(keys.bindings());
+    gate.open?.();
+    await eventually(() => expect(store.away).toBe(false));
+    expect(await valueAt(restored, recordKey('n1'))).toBe(JSON.stringify(binding('n1')));
+    etcd.mode = 'refuses';
+    await expect(store.list(keys.bindings())).rejects.toThrow(/switched off/);
+  });
 });
 
 test('an endpoint that an older xnet wrote or removed while the store was away has its twin, or none, after an upgrade', async () => {
