@@ -2,6 +2,7 @@
  * Makes the twins of this host as its records are: after an upgrade from an xnet that writes none, and after each time that
  * such a one has run on the host in between.
  */
+import { limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { recordKeyOf, twinKeyOf } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
@@ -13,6 +14,8 @@ export type TwinsStore = RecordsStore & Pick<Store, 'get' | 'commit'>;
 
 /** With two conditions each: below the number of operations that a store takes in one commit. */
 const BATCH = 40;
+/** An older xnet that has removed this host leaves all its twins, perhaps thousands: asked for at once, most would be late. */
+const READS_AT_ONCE = 64;
 /** This host's own calls may change a record meanwhile; that often would be a defect. */
 const MOST_ROUNDS = 20;
 
@@ -82,7 +85,8 @@ async function listWanted(store: TwinsStore, hostId: string) {
   // Of networks that are gone not all is listed.
   const twins = [...(await listTwins(store, hostId)).keys()].filter((key) => !wanted.has(key));
   const unlisted = twins.flatMap((key) => recordKeyOf(key) ?? []);
-  const records = await Promise.all(unlisted.map((key) => store.get(key)));
+  const limit = limitTo(READS_AT_ONCE);
+  const records = await Promise.all(unlisted.map((key) => limit(() => store.get(key))));
   const found = records.flatMap((record) => record ?? []);
   return { wanted: new Map([...wanted, ...byTwinKey(found, hostId)]), isRecalled };
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { completeTwins } from '../../../src/agent/local/complete-twins.js';
 import { listHostRecords } from '../../../src/agent/local/host-records.js';
+import { nextTurn } from '../../../src/concurrency/turns.js';
 import { putBinding, putEndpoint, putHold, removeEndpoint } from '../../../src/model/by-host.js';
 import { hostRecord } from '../../../src/model/host.js';
 import { keys } from '../../../src/model/keys.js';
@@ -120,6 +121,27 @@ describe('a host that comes from an xnet without twins', () => {
     await using _ = await register(store);
     expect((await store.list(keys.ofHost(ID))).entries).toEqual([]);
   });
+});
+
+test('however many twins are left without a record, the store is asked for some at once', async () => {
+  let [asked, most] = [0, 0];
+  class Counting extends MemoryStore {
+    override async get(key: string) {
+      asked += 1;
+      most = Math.max(most, asked);
+      await nextTurn();
+      asked -= 1;
+      return super.get(key);
+    }
+  }
+  await using store = new Counting();
+  for (let index = 0; index < 300; index += 1) {
+    const twin = keys.bindingTwin(binding(`net${index}`));
+    await store.commit([], [{ put: twin, value: '{}' }]);
+  }
+  await completeTwins(store, ID);
+  expect((await store.list(keys.ofHost(ID))).entries).toEqual([]);
+  expect(most).toBeLessThan(100);
 });
 
 /** Calls `before` in each commit that writes a twin. */
