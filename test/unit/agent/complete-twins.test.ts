@@ -112,6 +112,25 @@ describe('a host that comes from an xnet without twins', () => {
     expect((await store.get(keys.bindingTwin(changed)))?.value).toBe(formatRecord(changed));
   });
 
+  test('keeps the twins of endpoints that a newer xnet wrote, and loses those of another host’s', async () => {
+    await using store = await formerStore();
+    const newer = { ...endpoint('net0', 'newer'), version: 2 };
+    const theirs = endpoint('net0', 'theirs', OTHER);
+    const value = JSON.stringify(newer);
+    await store.commit(
+      [],
+      [
+        { put: keys.endpoint('net0', 'newer'), value },
+        { put: keys.endpointTwin(newer), value: 'outdated' },
+        { put: keys.endpointTwin({ ...theirs, hostId: ID }), value: 'outdated' },
+      ],
+    );
+    await using registration = await register(store);
+    expect(registration.hasTwins).toBe(true);
+    expect((await store.get(keys.endpointTwin(newer)))?.value).toBe(value);
+    expect(await store.get(keys.endpointTwin({ ...theirs, hostId: ID }))).toBeUndefined();
+  });
+
   test('has no twins left of what was removed with it: it begins anew', async () => {
     await using store = new MemoryStore();
     await store.commit([], writesOf(2));
