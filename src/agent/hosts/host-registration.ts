@@ -8,7 +8,7 @@ import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
 import { changeRecord, transact } from '../../store/transact.js';
-import { completeTwins, forgetAllHosts } from '../local/complete-twins.js';
+import { completeTwins, forgetAllHosts, forgetOthersNetworks } from '../local/complete-twins.js';
 import { IdentityClash, isOthers, otherAliveError, RecordsOwner } from './records-owner.js';
 import {
   attemptGiveUp,
@@ -183,6 +183,7 @@ export class HostRegistration implements AsyncDisposable {
     if (!this.hasTwins) {
       await completeTwins(this.store, id);
       await this.#changeRecord({ twins: true });
+      await forgetOthersNetworks(this.store, id);
     }
     forgetAllHosts(this.store);
   }

@@ -46,6 +46,22 @@ export function forgetAllHosts(store: Pick<Store, 'forget'>): void {
     store.forget?.(kind);
 }
 
+/**
+ * To be called once after an upgrade: an older xnet has read the endpoints of each network that the host has, and this one reads
+ * only those of the networks in which it has an endpoint itself. Throws the store's errors.
+ */
+export async function forgetOthersNetworks(
+  store: Pick<Store, 'list' | 'forget'>,
+  hostId: string,
+): Promise<void> {
+  const { entries } = await store.list(keys.ofHost(hostId));
+  const networksUnder = (prefix: string) =>
+    entries.flatMap(({ key }) => (key.startsWith(prefix) ? (key.split('/')[3] ?? []) : []));
+  const joined = new Set(networksUnder(keys.endpointsOfHost(hostId)));
+  for (const networkId of networksUnder(keys.bindingsOfHost(hostId)))
+    if (!joined.has(networkId)) store.forget?.(keys.endpointsOf(decodeURIComponent(networkId)));
+}
+
 /** False: some were refused, since their records have changed. */
 async function commitAll(store: TwinsStore, parts: readonly CommitPart[]): Promise<boolean> {
   let isDone = true;

@@ -112,6 +112,22 @@ describe('a host that comes from an xnet without twins', () => {
     expect((await store.get(keys.bindingTwin(changed)))?.value).toBe(formatRecord(changed));
   });
 
+  test('forgets what that read: of all hosts, and of the networks in which it has no endpoint', async () => {
+    class Forgetting extends MemoryStore {
+      readonly forgotten = new Set<string>();
+      forget(prefix: string): void {
+        this.forgotten.add(prefix);
+      }
+    }
+    await using store = new Forgetting();
+    for (const { key, value } of (await (await formerStore()).list('')).entries)
+      await store.commit([], [{ put: key, value }]);
+    await store.commit([], removeEndpoint(endpoint('net1', 'net1-e')));
+    await using _ = await register(store);
+    const ofAll = [keys.bindings(), keys.poolReferences(), keys.addresses(), keys.endpoints()];
+    expect(store.forgotten).toEqual(new Set([keys.endpointsOf('net1'), ...ofAll]));
+  });
+
   test('keeps the twins of endpoints that a newer xnet wrote, and loses those of another host’s', async () => {
     await using store = await formerStore();
     const newer = { ...endpoint('net0', 'newer'), version: 2 };
