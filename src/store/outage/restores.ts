@@ -75,15 +75,18 @@ export class Restores {
   async takeWatched(prefix: string, snapshot: Snapshot, waiting: Waiting): Promise<void> {
     await this.#check(prefix, snapshot.revision, waiting);
     await nextTurn();
+    // Perhaps not checked: a daemon that ends must not keep what a restored store has as what was known before.
+    if (waiting.signal.aborted) return;
     if (!(await this.#compare(prefix, snapshot))) this.copy.known.learnWatched(prefix, snapshot);
   }
 
-  /** Updates what is known by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
+  /** As `takeWatched`, by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
   async takeListed(prefix: string, snapshot: Snapshot, lastSeen: Revision, waiting: Waiting): Promise<void> {
     const { known } = this.copy;
     this.noteAnswer(snapshot.revision, lastSeen);
     const isChecked = this.#checked.has(prefix) || known.isWatched(prefix);
     if (!isChecked) await this.#check(prefix, snapshot.revision, waiting);
+    if (waiting.signal.aborted) return;
     if (!(await this.#compare(prefix, snapshot))) known.learnListed(prefix, snapshot);
   }
 

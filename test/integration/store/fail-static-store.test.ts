@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { completeTwins } from '../../../src/agent/local/complete-twins.js';
+import { XnetError } from '../../../src/errors.js';
 import { putBinding, removeBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
@@ -503,6 +504,31 @@ test('what is forgotten is not known any more, but for what is known by another 
   etcd.mode = 'refuses';
   expect((await store.list(keys.addressesOf(POOL))).entries).toHaveLength(3);
   await expect(store.list(keys.addresses())).rejects.toThrow(/switched off/);
+});
+
+test('what a restored store has is not known without a look at its past, where the daemon ends during that', async () => {
+  const backup = (await cluster.list('')).entries;
+  const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+  await recorder.until(({ state }) => state.size === 1);
+  const gate: { open?: () => void } = {};
+  const asked = new Promise<void>((resolve) => {
+    etcd.past = () => {
+      resolve();
+      return new Promise((_, reject) => {
+        gate.open = () => reject(new XnetError('STOPPING', 'the store is closed'));
+      });
+    };
+  });
+  const restored = await restoreFrom(backup);
+  await asked;
+  const restarted = restart();
+  gate.open?.();
+  await Promise.all([recorder.stop(), restarted]);
+  store = await open();
+  await store.list(keys.networks());
+  await eventually(() => expect(store.away).toBe(false));
+  expect(await valueAt(restored, endpointKey('e1'))).toBe(endpoint('e1'));
 });
 
 test('what a silent host has lost is put back for it; a host that has put back its own knows best', async () => {
