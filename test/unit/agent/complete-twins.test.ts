@@ -112,6 +112,26 @@ describe('a host that comes from an xnet without twins', () => {
     expect((await store.get(keys.bindingTwin(changed)))?.value).toBe(formatRecord(changed));
   });
 
+  test('has no twins left of what an older xnet on another host removed, before it saw that this one is alive', async () => {
+    await using store = await formerStore();
+    {
+      await using _ = await register(store);
+    }
+    await store.commit(
+      [],
+      [
+        { put: keys.host(OTHER), value: formatRecord({ ...HOST, id: OTHER, vtep: '198.18.0.2' }) },
+        { remove: keys.binding('net1', ID, 'docker-net1') },
+        { remove: keys.endpoint('net1', 'net1-e') },
+        { remove: keys.poolReference(POOL, ID, 'r1') },
+      ],
+    );
+    await using registration = await register(store);
+    await expectOwnTwins(store);
+    expect(registration.hasTwins).toBe(true);
+    expect((await recordOf(store)).twins).toBe(true);
+  });
+
   test('forgets what that read: of all hosts, and of the networks in which it has no endpoint', async () => {
     class Forgetting extends MemoryStore {
       readonly forgotten = new Set<string>();
