@@ -169,7 +169,14 @@ export class HostRegistration implements AsyncDisposable {
 
   async #goOn({ twins }: HostRecord): Promise<void> {
     this.host = { ...this.host, twins };
-    if (!twins) await completeTwins(this.store, this.host.id, { byKnown: true });
+    if (twins || this.#knowsTwinsAlone) return;
+    await completeTwins(this.store, this.host.id, { byKnown: true });
+  }
+
+  /** The daemon was killed while it compared them: then they are what is known, and no older xnet has left anything. */
+  get #knowsTwinsAlone(): boolean {
+    const isKnown = (prefix: string) => this.store.recall?.(prefix) !== undefined;
+    return isKnown(keys.ofHost(this.host.id)) && !isKnown(keys.bindings());
   }
 
   async #ensureRegistered(): Promise<void> {

@@ -3,14 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { completeTwins } from '../../../src/agent/local/complete-twins.js';
 import { XnetError } from '../../../src/errors.js';
 import { putBinding, removeBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Entry, ListOptions, Store } from '../../../src/store/store.js';
+import { muteLogger } from '../../support/loggers.js';
 import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
@@ -422,6 +427,28 @@ describe('bindings, of which this host watches the twins', () => {
     await backAgain();
     expect(await valueAt(cluster, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
     expect(warnings).not.toContain(RESTORED);
+  });
+
+  test('are known by their twins where the daemon was killed while it compared them, and the store is away', async () => {
+    const host = { version: 1 as const, id: 'me', name: 'h1', vtep: '198.18.0.1' };
+    const record = { ...host, vxlanPort: 4789, xnetVersion: 'test' };
+    await store.commit(
+      [],
+      [
+        ...putBinding(binding('n1')),
+        put(keys.host('me'), formatRecord(record)),
+        put(keys.vtep(host.vtep), 'me'),
+      ],
+    );
+    for (const prefix of [keys.hosts(), keys.ofHost('me')]) await store.list(prefix);
+    await restart();
+    etcd.mode = 'refuses';
+    store = await open();
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    await using registration = new HostRegistration(replica, record, muteLogger);
+    await registration.start();
+    expect((await store.list(keys.bindingsOfHost('me'))).entries).toHaveLength(1);
+    expect(registration.hasTwins).toBe(false);
   });
 
   /** As an older xnet has left the state directory: it lists all bindings, and knows no twins. */
