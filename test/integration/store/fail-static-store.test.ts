@@ -414,6 +414,31 @@ describe('bindings, of which this host watches the twins', () => {
     await recorder.stop();
   });
 
+  test('that a backup of an older xnet has, and were removed since, are known again, so that they can be removed', async () => {
+    const host = { version: 1 as const, id: 'me', name: 'h1', vtep: '198.18.0.1' };
+    const record = { ...host, vxlanPort: 4789, xnetVersion: 'test' };
+    await write(cluster, recordKey('old'), JSON.stringify(binding('old')));
+    await write(cluster, keys.host('me'), formatRecord(record));
+    const backup = (await cluster.list('')).entries;
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    const register = async () => {
+      await using registration = new HostRegistration(replica, record, muteLogger);
+      await registration.start();
+    };
+    await register();
+    const recorders = [keys.ofHost('me'), keys.hosts()].map((prefix) => new WatchRecorder(store, prefix));
+    for (const recorder of recorders) await recorder.until(({ state }) => state.size === 1);
+    await store.commit([], removeBinding(binding('old')));
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await recorders[0]?.until(({ state }) => state.size === 0);
+    const restored = await restoreFrom(backup);
+    await eventually(() => expect(warnings).toContain(RESTORED));
+    await eventually(() => expect(store.away).toBe(false));
+    await register();
+    expect(await restored.get(keys.bindingTwin(binding('old')))).toBeDefined();
+    for (const recorder of recorders) await recorder.stop();
+  });
+
   test('of an older xnet get their twins while the store is away, and these are in the store when it answers', async () => {
     await write(cluster, recordKey('n1'), JSON.stringify(binding('n1')));
     for (const prefix of [keys.bindings(), keys.poolReferences(), keys.pools()]) await store.list(prefix);
