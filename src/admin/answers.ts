@@ -78,10 +78,10 @@ export const hostItem = z.object({
   /** Absent, with `vtep`: its own record is gone, others of it are left. */
   name: z.string().optional(),
   vtep: z.string().optional(),
-  /** Absent while the store is away. */
+  /** Absent while the store is away, as what it has. */
   alive: z.boolean().optional(),
-  endpoints: count,
-  networks: count,
+  endpoints: count.optional(),
+  networks: count.optional(),
 });
 
 const poolItem = z.object({

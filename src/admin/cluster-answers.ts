@@ -72,7 +72,8 @@ export async function answerAddresses(
   const network = cluster.getNetwork(wanted.network);
   const endpoints = await readAll(store, keys.endpointsOf(network.id), endpointRecord);
   const containers = new Map(endpoints.records.map(({ id, names }) => [id, names?.container]));
-  const lists = await Promise.all(network.pools.map(({ poolKey }) => store.list(keys.addressesOf(poolKey))));
+  const prefixes = network.pools.map(({ poolKey }) => keys.addressesOf(poolKey));
+  const lists = await Promise.all(prefixes.map((prefix) => store.list(prefix, { once: true })));
   const items = lists.flatMap(({ entries }) =>
     entries.flatMap((entry) => {
       const record = findRecord(addressRecord, entry);

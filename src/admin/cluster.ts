@@ -1,5 +1,6 @@
 /** What most answers need of the cluster: its networks and hosts, and how they are called. */
 import type { z } from 'zod';
+import { limitTo } from '../concurrency/limit.js';
 import { XnetError } from '../errors.js';
 import { quoted } from '../inet/quoted.js';
 import { bindingRecord } from '../model/binding.js';
@@ -21,10 +22,11 @@ export interface Read<T> {
 
 /** An id may be given by its beginning, if that has as many digits. */
 const SHORTEST_ID = 4;
+const READS_AT_ONCE = 64;
 
-/** Throws the store's errors. */
+/** Of what this host does not watch it keeps nothing, however often it is asked. Throws the store's errors. */
 export async function readAll<T>(store: Reader, prefix: string, schema: z.ZodType<T>): Promise<Read<T>> {
-  const { entries, recalled } = await store.list(prefix);
+  const { entries, recalled } = await store.list(prefix, { once: true });
   const read = (entry: Entry) => findRecord(schema, entry) ?? [];
   return { records: entries.flatMap(read), isCurrent: recalled !== true };
 }
@@ -32,7 +34,7 @@ export async function readAll<T>(store: Reader, prefix: string, schema: z.ZodTyp
 export class Cluster {
   private constructor(
     readonly networks: readonly NetworkRecord[],
-    /** Of networks without a name of their own: the one in a Docker, by the network's id. */
+    /** Of networks without a name of their own: the one in a Docker, by the network's id. None while the store is away. */
     private readonly namesInDocker: ReadonlyMap<string, string>,
     private readonly hosts: ReadonlyMap<string, HostRecord>,
     /** Keys; undefined: the store is away. */
@@ -49,7 +51,7 @@ export class Cluster {
     const isCurrent = networks.isCurrent && hosts.isCurrent && !alive.recalled;
     return new Cluster(
       networks.records,
-      await readNamesInDocker(store, networks.records),
+      networks.isCurrent ? await readNamesInDocker(store, networks.records) : new Map(),
       new Map(hosts.records.map((host) => [host.id, host])),
       isCurrent ? new Set(alive.entries.map(({ key }) => key)) : undefined,
     );
@@ -116,10 +118,11 @@ async function readNamesInDocker(
   networks: readonly NetworkRecord[],
 ): Promise<ReadonlyMap<string, string>> {
   const nameless = networks.filter(({ name }) => name === undefined);
-  const names = nameless.map(async ({ id }): Promise<[string, string][]> => {
+  const limit = limitTo(READS_AT_ONCE);
+  const read = async ({ id }: NetworkRecord): Promise<[string, string][]> => {
     const { records } = await readAll(store, keys.bindingsOf(id), bindingRecord);
     const seen = records.find((binding) => binding.seen)?.seen;
     return seen ? [[id, seen.name]] : [];
-  });
-  return new Map((await Promise.all(names)).flat());
+  };
+  return new Map((await Promise.all(nameless.map((network) => limit(() => read(network))))).flat());
 }

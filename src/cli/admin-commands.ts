@@ -59,7 +59,9 @@ export async function removeHost(
   { adminSocket }: Pick<AskOptions, 'adminSocket'>,
 ): Promise<void> {
   const { id, name, endpoints, networks } = await askDaemon(adminSocket, 'removeHost', { host });
-  process.stdout.write(`${name ?? id} removed, with ${endpoints} endpoints in ${networks} networks\n`);
+  process.stdout.write(
+    `${name ?? id} removed, with ${endpoints ?? 0} endpoints in ${networks ?? 0} networks\n`,
+  );
 }
 
 export const printNetworks = (options: AskOptions) => printList('networks', {}, options, NETWORKS);

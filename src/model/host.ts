@@ -56,8 +56,8 @@ export interface KnownHost {
   readonly vtep?: string;
   /** It has given a sign of life within a lease's length; absent while the store is away. */
   readonly alive?: boolean;
-  /** Containers' endpoints that it has in the store. */
-  readonly endpoints: number;
+  /** Containers' endpoints that it has in the store; absent while that is away, as `networks`. */
+  readonly endpoints?: number;
   /** Networks that its Docker has. */
-  readonly networks: number;
+  readonly networks?: number;
 }

@@ -62,6 +62,7 @@ export class Replica implements Store {
   readonly get: Store['get'] = (...of) => this.store.get(...of);
   readonly list: Store['list'] = (...of) => this.store.list(...of);
   readonly count: Store['count'] = (...of) => this.store.count(...of);
+  readonly recall = (prefix: string) => this.store.recall?.(prefix);
   readonly forget = (prefix: string): void => this.store.forget?.(prefix);
   readonly watch: Store['watch'] = (...of) => this.store.watch(...of);
   readonly grantLease: Store['grantLease'] = (...of) => this.store.grantLease(...of);

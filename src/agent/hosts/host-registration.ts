@@ -8,7 +8,7 @@ import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
 import { changeRecord, transact } from '../../store/transact.js';
-import { completeTwins, forgetAllHosts } from '../local/complete-twins.js';
+import { completeTwins, forgetAllHosts, forgetOthersNetworks } from '../local/complete-twins.js';
 import { IdentityClash, isOthers, otherAliveError, RecordsOwner } from './records-owner.js';
 import {
   attemptGiveUp,
@@ -169,7 +169,14 @@ export class HostRegistration implements AsyncDisposable {
 
   async #goOn({ twins }: HostRecord): Promise<void> {
     this.host = { ...this.host, twins };
-    if (!twins) await completeTwins(this.store, this.host.id, { byKnown: true });
+    if (twins || this.#knowsTwinsAlone) return;
+    await completeTwins(this.store, this.host.id, { byKnown: true });
+  }
+
+  /** The daemon was killed while it compared them: then they are what is known, and no older xnet has left anything. */
+  get #knowsTwinsAlone(): boolean {
+    const isKnown = (prefix: string) => this.store.recall?.(prefix) !== undefined;
+    return isKnown(keys.ofHost(this.host.id)) && !isKnown(keys.bindings());
   }
 
   async #ensureRegistered(): Promise<void> {
@@ -183,6 +190,7 @@ export class HostRegistration implements AsyncDisposable {
     if (!this.hasTwins) {
       await completeTwins(this.store, id);
       await this.#changeRecord({ twins: true });
+      await forgetOthersNetworks(this.store, id);
     }
     forgetAllHosts(this.store);
   }

@@ -25,15 +25,17 @@ type Counts = ReadonlyMap<string, number>;
 const HOSTS_AT_ONCE = 16;
 
 /**
- * The hosts of the cluster, in the store's order of keys; while the store is away what was last known. One without a record
- * of its own, of which something is left, is among them where the cluster's records are few enough to be listed. Throws the
- * store's errors.
+ * The hosts of the cluster, in the store's order of keys; while the store is away those that were last known, without what they
+ * have. One without a record of its own, of which something is left, is among them where the cluster's records are few enough to be
+ * listed. Throws the store's errors.
  */
 export async function listKnownHosts(store: RecordsStore): Promise<KnownHost[]> {
   const { entries: alive, recalled } = await store.list(keys.aliveHosts());
   const found = (await store.list(keys.hosts())).entries.flatMap(
     (entry) => findRecord(hostRecord, entry) ?? [],
   );
+  if (recalled)
+    return found.filter(({ id }) => isHostId(id)).map(({ id, name, vtep }) => ({ id, name, vtep }));
   const kinds = [keys.bindings(), keys.endpoints(), keys.poolReferences(), keys.addresses(), keys.byHost()];
   const areFew = (await Promise.all(kinds.map((kind) => isListable(store, kind)))).every(Boolean);
   const { networks, endpoints, others = [] } = areFew ? await listHad(store) : await countHad(store, found);
@@ -44,7 +46,7 @@ export async function listKnownHosts(store: RecordsStore): Promise<KnownHost[]> 
     return {
       id,
       ...(record && { name: record.name, vtep: record.vtep }),
-      ...(!recalled && { alive: alive.some(({ key }) => key === keys.alive(id)) }),
+      alive: alive.some(({ key }) => key === keys.alive(id)),
       endpoints: endpoints.get(id) ?? 0,
       networks: networks.get(id) ?? 0,
     };

@@ -53,7 +53,8 @@ export function registrationAttempt(
     if (taken !== undefined) await checkGone(store, taken, vtep);
     const isEmpty = taken !== undefined && (await hasNothing(store, taken));
     const formerClaim = await findFormerClaim(store, former, vtep);
-    const host = withFormerFacts(order.host, former);
+    const isUnsure = alive === undefined && (await isAnyOlder(store, id));
+    const host = { ...withFormerFacts(order.host, former), ...(isUnsure && { twins: undefined }) };
     return {
       result: { host, before },
       conditions: [
@@ -116,6 +117,18 @@ async function checkGone(store: Store, otherId: string, vtep: string): Promise<v
 function withFormerFacts(host: HostRecord, former: HostRecord | undefined): HostRecord {
   const { gatewaySubnets = former?.gatewaySubnets, dockerDatabase = former?.dockerDatabase } = host;
   return { ...host, gatewaySubnets, dockerDatabase, twins: former?.twins };
+}
+
+/**
+ * Whether another host has an xnet without twins. While this one was silent, `xnet host rm` there may have removed records without
+ * their twins, and broken off when this host was alive again.
+ */
+async function isAnyOlder(store: Store, hostId: string): Promise<boolean> {
+  const { entries } = await store.list(keys.hosts());
+  return entries.some((entry) => {
+    const record = findRecord(hostRecord, entry);
+    return record !== undefined && record.id !== hostId && record.twins !== true;
+  });
 }
 
 /** For example a machine that was installed anew after xnet was removed from it. */

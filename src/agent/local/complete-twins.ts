@@ -2,6 +2,7 @@
  * Makes the twins of this host as its records are: after an upgrade from an xnet that writes none, and after each time that
  * such a one has run on the host in between.
  */
+import { limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { recordKeyOf, twinKeyOf } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
@@ -13,6 +14,8 @@ export type TwinsStore = RecordsStore & Pick<Store, 'get' | 'commit'>;
 
 /** With two conditions each: below the number of operations that a store takes in one commit. */
 const BATCH = 40;
+/** An older xnet that has removed this host leaves all its twins, perhaps thousands: asked for at once, most would be late. */
+const READS_AT_ONCE = 64;
 /** This host's own calls may change a record meanwhile; that often would be a defect. */
 const MOST_ROUNDS = 20;
 
@@ -27,7 +30,7 @@ export async function completeTwins(
   { byKnown = false } = {},
 ): Promise<void> {
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const { wanted, isRecalled } = await listWanted(store, hostId);
+    const { isRecalled, ...wanted } = await listWanted(store, hostId);
     if (isRecalled && !byKnown) throw new XnetError('STORE_UNAVAILABLE', 'the store has not answered');
     const plan = planTwins(wanted, await listTwins(store, hostId));
     // Not all that a condition names need be known, and nobody writes these records meanwhile.
@@ -43,6 +46,22 @@ export function forgetAllHosts(store: Pick<Store, 'forget'>): void {
     store.forget?.(kind);
 }
 
+/**
+ * To be called once after an upgrade: an older xnet has read the endpoints of each network that the host has, and this one reads
+ * only those of the networks in which it has an endpoint itself. Throws the store's errors.
+ */
+export async function forgetOthersNetworks(
+  store: Pick<Store, 'list' | 'forget'>,
+  hostId: string,
+): Promise<void> {
+  const { entries } = await store.list(keys.ofHost(hostId));
+  const networksUnder = (prefix: string) =>
+    entries.flatMap(({ key }) => (key.startsWith(prefix) ? (key.split('/')[3] ?? []) : []));
+  const joined = new Set(networksUnder(keys.endpointsOfHost(hostId)));
+  for (const networkId of networksUnder(keys.bindingsOfHost(hostId)))
+    if (!joined.has(networkId)) store.forget?.(keys.endpointsOf(decodeURIComponent(networkId)));
+}
+
 /** False: some were refused, since their records have changed. */
 async function commitAll(store: TwinsStore, parts: readonly CommitPart[]): Promise<boolean> {
   let isDone = true;
@@ -56,11 +75,11 @@ async function commitAll(store: TwinsStore, parts: readonly CommitPart[]): Promi
   return isDone;
 }
 
-/** The changes that make `twins` as `wanted`, which has the record of each twin that there shall be by the twin's key. Pure. */
-export function planTwins(
-  wanted: ReadonlyMap<string, Entry>,
-  twins: ReadonlyMap<string, Entry>,
-): CommitPart[] {
+/**
+ * The changes that make `twins` as `wanted`, which has the record of each twin that there shall be by the twin's key.
+ * `others`: the records, by the twin's key, that have another twin. Pure.
+ */
+function planTwins({ wanted, others }: Omit<Wanted, 'isRecalled'>, twins: ByTwinKey): CommitPart[] {
   const missing = [...wanted].flatMap(([key, record]): CommitPart[] => {
     const twin = twins.get(key);
     if (twin?.value === record.value) return [];
@@ -70,29 +89,50 @@ export function planTwins(
   const surplus = [...twins].flatMap(([key, twin]): CommitPart[] => {
     const record = recordKeyOf(key);
     if (record === undefined || wanted.has(key)) return [];
-    return [{ conditions: [asRead(record, undefined), asRead(key, twin)], writes: [{ remove: key }] }];
+    const conditions = [asRead(record, others.get(key)), asRead(key, twin)];
+    return [{ conditions, writes: [{ remove: key }] }];
   });
   return [...missing, ...surplus];
 }
 
-async function listWanted(store: TwinsStore, hostId: string) {
-  const { bindings, holds, endpoints, isRecalled } = await listHostRecords(store, hostId);
-  const wanted = byTwinKey([...bindings, ...holds, ...endpoints], hostId);
-  if (isRecalled) return { wanted, isRecalled };
-  // Of networks that are gone not all is listed.
-  const twins = [...(await listTwins(store, hostId)).keys()].filter((key) => !wanted.has(key));
-  const unlisted = twins.flatMap((key) => recordKeyOf(key) ?? []);
-  const records = await Promise.all(unlisted.map((key) => store.get(key)));
-  const found = records.flatMap((record) => record ?? []);
-  return { wanted: new Map([...wanted, ...byTwinKey(found, hostId)]), isRecalled };
+type ByTwinKey = ReadonlyMap<string, Entry>;
+interface Wanted {
+  readonly wanted: ByTwinKey;
+  readonly others: ByTwinKey;
+  readonly isRecalled: boolean;
 }
 
-async function listTwins(store: TwinsStore, hostId: string): Promise<ReadonlyMap<string, Entry>> {
+async function listWanted(store: TwinsStore, hostId: string): Promise<Wanted> {
+  const { bindings, holds, endpoints, isRecalled } = await listHostRecords(store, hostId);
+  const listed = byTwinKey([...bindings, ...holds, ...endpoints], hostId);
+  if (isRecalled) return { wanted: listed, others: new Map(), isRecalled };
+  // Of networks that are gone not all is listed.
+  const unlisted = [...(await listTwins(store, hostId)).keys()].filter((key) => !listed.has(key));
+  const limit = limitTo(READS_AT_ONCE);
+  const read = await Promise.all(unlisted.map((key) => limit(() => readRecord(store, key))));
+  const found = read.flatMap((each) => each ?? []);
+  // One that cannot be read, since a newer xnet wrote it, has the twin that it had.
+  const isTwin = ([key, record]: readonly [string, Entry]) => (twinKeyOf(record) ?? key) === key;
+  const wanted = new Map([...listed, ...found.filter(isTwin)]);
+  return { wanted, others: new Map(found.filter((each) => !isTwin(each))), isRecalled };
+}
+
+/** With the key of its twin. */
+async function readRecord(
+  store: TwinsStore,
+  twinKey: string,
+): Promise<[readonly [string, Entry]] | undefined> {
+  const key = recordKeyOf(twinKey);
+  const record = key === undefined ? undefined : await store.get(key);
+  return record && [[twinKey, record]];
+}
+
+async function listTwins(store: TwinsStore, hostId: string): Promise<ByTwinKey> {
   const { entries } = await store.list(keys.ofHost(hostId));
   return new Map(entries.map((entry) => [entry.key, entry]));
 }
 
-function byTwinKey(records: readonly Entry[], hostId: string): ReadonlyMap<string, Entry> {
+function byTwinKey(records: readonly Entry[], hostId: string): ByTwinKey {
   return new Map(
     records.flatMap((record) => {
       const key = twinKeyOf(record);

@@ -26,11 +26,11 @@ export interface PoolDescription {
 /** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
 export async function describePools(store: Pick<Store, 'list'>): Promise<PoolDescription[]> {
   const pools = await listPools(store);
-  const holds = (await store.list(keys.poolReferences())).entries.flatMap(
+  const holds = (await store.list(keys.poolReferences(), { once: true })).entries.flatMap(
     (entry) => findRecord(poolReferenceRecord, entry) ?? [],
   );
   const addresses = new Map<string, Entry[]>();
-  for (const entry of (await store.list(keys.addresses())).entries) {
+  for (const entry of (await store.list(keys.addresses(), { once: true })).entries) {
     const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
     const before = addresses.get(poolKey);
     if (before) before.push(entry);

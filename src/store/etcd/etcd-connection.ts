@@ -17,7 +17,7 @@ type GrpcOptions = NonNullable<NonNullable<ConstructorParameters<typeof Etcd3>[0
 export class EtcdConnection {
   #client: Client | undefined;
   #made = 0;
-  #renewedAt = 0;
+  #renewedAt = -Infinity;
 
   constructor(
     private readonly url: string,
@@ -45,8 +45,10 @@ export class EtcdConnection {
 
   /** The next use opens a new connection; calls and streams of the old one end by themselves. At most once a second. */
   renew(): void {
-    if (Date.now() - this.#renewedAt < 1000) return;
-    this.#renewedAt = Date.now();
+    // Not the wall clock: put back by an hour, it would keep a dead connection for as long.
+    const now = performance.now();
+    if (now - this.#renewedAt < 1000) return;
+    this.#renewedAt = now;
     this.close();
   }
 

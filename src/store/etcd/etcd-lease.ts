@@ -56,10 +56,10 @@ class EtcdLease implements Lease {
     const intervalMs = (this.ttlSeconds * 1000) / 3;
     await sleep(intervalMs, until);
     while (!until.aborted) {
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       const renewed = await this.#renew();
       if (renewed === 'gone') this.#ended.abort();
-      const pauseMs = renewed === 'renewed' ? intervalMs - (Date.now() - startedAt) : 200;
+      const pauseMs = renewed === 'renewed' ? intervalMs - (performance.now() - startedAt) : 200;
       await sleep(Math.max(0, pauseMs), until);
     }
     this.#stream?.close();

@@ -94,11 +94,12 @@ export class LastKnownFile implements AsyncDisposable {
     const givenUp = new Map([...ownWrites.givenUp].filter(([key, revision]) => this.#isOver(key, revision)));
     try {
       await ensureDirectory(directory);
-      await facts.writeChanges((changes) => journal.write(changes, facts.size, () => facts.content));
+      await facts.writeChanges((changes) => journal.write(changes, () => facts.content));
       await this.former?.remove();
       this.former = undefined;
       await ownWrites.forgetGivenUp(givenUp);
       await ownWrites.keepSpareRoom();
+      await journal.shorten(facts.size, () => facts.content);
       this.#note(undefined);
     } catch (error: unknown) {
       this.#note((isXnetError(error) ? error : diskError(join(directory, NAME), error)).message);

@@ -2,8 +2,9 @@
 
 import { addressRecord, stateOf } from '../../model/address.js';
 import { recordKeyOf } from '../../model/by-host.js';
+import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
-import { findRecord } from '../../model/record.js';
+import { findRecord, formatRecord } from '../../model/record.js';
 import type { Entry, Revision } from '../store.js';
 import type { Removal } from './disk/known-content.js';
 import { hostOf, isKeyUsedOnce, type Ownership } from './own-keys.js';
@@ -31,7 +32,8 @@ export function planPutBack(restored: Restored, ownership: Ownership, revision: 
   const before = byKey(restored.before);
   const now = byKey(restored.now);
   return [...new Set([...before.keys(), ...now.keys()])].flatMap((key) => {
-    const [wanted, found] = [before.get(key), now.get(key)];
+    const found = now.get(key);
+    const wanted = asOfTwins(before.get(key), found);
     if (wanted?.value === found?.value) return [];
     const base = found
       ? baseOf(wanted, found, restored.removals.find(key), ownership)
@@ -85,6 +87,17 @@ function isSuperseded(found: Entry, wanted: Entry | undefined): boolean {
   return (
     wanted !== undefined && wanted.createRevision >= found.createRevision && wanted.revision > found.revision
   );
+}
+
+/**
+ * The record of a host in a backup from before its twins does not say that these are complete, and must not when it is put back: the
+ * backup may have bindings and holds that were removed since. This host no longer knows them, and finds them when it registers.
+ */
+function asOfTwins(wanted: Entry | undefined, found: Entry | undefined): Entry | undefined {
+  if (!wanted?.key.startsWith(keys.hosts()) || !found) return wanted;
+  const [record, former] = [findRecord(hostRecord, wanted), findRecord(hostRecord, found)];
+  if (!record?.twins || !former || former.twins) return wanted;
+  return { ...wanted, value: formatRecord({ ...record, twins: undefined }) };
 }
 
 /** False for an address that rests: its lease is lost, and what would be written without one would rest for ever. */

@@ -168,7 +168,7 @@ export class FailStaticStore implements Store {
   }
 
   forget(prefix: string): void {
-    this.#copy.known.forgetPrefix(prefix);
+    this.#restores.forget(prefix);
   }
 
   async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {

@@ -42,6 +42,8 @@ export interface Waiting extends ListOptions {
 export class Restores {
   /** Prefixes that were known when the restore was found, and are not compared yet. */
   readonly #uncompared = new Set<string>();
+  /** Of these, the ones that are to be forgotten. */
+  readonly #forgotten = new Set<string>();
   /** Prefixes whose past was compared since the store was last away. */
   readonly #checked = new Set<string>();
   /** Records of other hosts that the store has lost, by key. */
@@ -73,15 +75,18 @@ export class Restores {
   async takeWatched(prefix: string, snapshot: Snapshot, waiting: Waiting): Promise<void> {
     await this.#check(prefix, snapshot.revision, waiting);
     await nextTurn();
+    // Perhaps not checked: a daemon that ends must not keep what a restored store has as what was known before.
+    if (waiting.signal.aborted) return;
     if (!(await this.#compare(prefix, snapshot))) this.copy.known.learnWatched(prefix, snapshot);
   }
 
-  /** Updates what is known by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
+  /** As `takeWatched`, by the answer of a list; `lastSeen`: the store's revision known before the list. Never rejects. */
   async takeListed(prefix: string, snapshot: Snapshot, lastSeen: Revision, waiting: Waiting): Promise<void> {
     const { known } = this.copy;
     this.noteAnswer(snapshot.revision, lastSeen);
     const isChecked = this.#checked.has(prefix) || known.isWatched(prefix);
     if (!isChecked) await this.#check(prefix, snapshot.revision, waiting);
+    if (waiting.signal.aborted) return;
     if (!(await this.#compare(prefix, snapshot))) known.learnListed(prefix, snapshot);
   }
 
@@ -90,6 +95,12 @@ export class Restores {
     // Otherwise the restore was found since the request.
     const isStillKnown = lastSeen <= this.copy.known.revision;
     if (revision < lastSeen && isStillKnown) this.#begin(revision);
+  }
+
+  /** As `LastKnown.forgetPrefix`, once what is known by it has been compared: what is not known would count as removed. */
+  forget(prefix: string): void {
+    if (this.#uncompared.has(prefix)) this.#forgotten.add(prefix);
+    else this.copy.known.forgetPrefix(prefix);
   }
 
   /** Compares the prefixes that no watch and no list has compared since the restore. Throws the store's errors. */
@@ -139,7 +150,8 @@ export class Restores {
     this.#isSettling = true;
     this.#restoreCount += 1;
     this.#settledAt = performance.now() + settleMs;
-    for (const prefix of known.prefixes) this.#uncompared.add(prefix);
+    // At 0 (former-state.ts) nothing is known of the store: what it has was not removed.
+    for (const prefix of known.prefixes) if (known.knownAt(prefix) !== 0) this.#uncompared.add(prefix);
     onFound();
   }
 
@@ -182,6 +194,7 @@ export class Restores {
     } catch (error: unknown) {
       logger.error('records of a restored store cannot be put back', { prefix, error: errorMessage(error) });
     }
+    if (this.#forgotten.delete(prefix)) this.copy.known.forgetPrefix(prefix);
     return true;
   }
 }

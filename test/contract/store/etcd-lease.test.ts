@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
 import { openBehindProxy } from '../../support/store/etcd-behind-proxy.js';
 
+type Opened = Awaited<ReturnType<typeof openBehindProxy>>;
+
 let cluster: EtcdCluster;
 
 beforeAll(async () => {
@@ -44,6 +46,28 @@ describe('a lease', () => {
     await delay(5000);
     expect((await opens()) - before).toBe(1);
     await lease.revoke();
+  });
+
+  test('is renewed on another connection when that of its stream falls silent, is cut or is given up', async () => {
+    const events: ((opened: Opened) => void)[] = [
+      ({ proxy }) => proxy.pause(),
+      ({ proxy }) => proxy.cut(),
+      ({ store }) => store.reconnect(),
+    ];
+    const survive = async (event: (opened: Opened) => void) => {
+      await using opened = await openBehindProxy(cluster);
+      const { proxy, store, direct } = opened;
+      const lease = await store.grantLease({ ttlSeconds: 5 });
+      await store.commit([], [{ put: 'a', value: '1', lease }]);
+      // Renewed once, so that there is a stream.
+      await delay(2200);
+      event(opened);
+      await delay(1600);
+      proxy.resume();
+      await delay(6500);
+      expect(await direct.get('a')).toBeDefined();
+    };
+    await Promise.all(events.map(survive));
   });
 
   test('is known to be lost when etcd says so', async () => {

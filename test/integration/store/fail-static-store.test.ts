@@ -3,13 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { completeTwins } from '../../../src/agent/local/complete-twins.js';
+import { XnetError } from '../../../src/errors.js';
 import { putBinding, removeBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { createLogger, type Logger } from '../../../src/observability/logger.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Entry, ListOptions, Store } from '../../../src/store/store.js';
+import { muteLogger } from '../../support/loggers.js';
 import { FailingStore, type StoreMode } from '../../support/store/failing-store.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { WatchRecorder } from '../../support/store/watch-recorder.js';
@@ -408,6 +414,31 @@ describe('bindings, of which this host watches the twins', () => {
     await recorder.stop();
   });
 
+  test('that a backup of an older xnet has, and were removed since, are known again, so that they can be removed', async () => {
+    const host = { version: 1 as const, id: 'me', name: 'h1', vtep: '198.18.0.1' };
+    const record = { ...host, vxlanPort: 4789, xnetVersion: 'test' };
+    await write(cluster, recordKey('old'), JSON.stringify(binding('old')));
+    await write(cluster, keys.host('me'), formatRecord(record));
+    const backup = (await cluster.list('')).entries;
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    const register = async () => {
+      await using registration = new HostRegistration(replica, record, muteLogger);
+      await registration.start();
+    };
+    await register();
+    const recorders = [keys.ofHost('me'), keys.hosts()].map((prefix) => new WatchRecorder(store, prefix));
+    for (const recorder of recorders) await recorder.until(({ state }) => state.size === 1);
+    await store.commit([], removeBinding(binding('old')));
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await recorders[0]?.until(({ state }) => state.size === 0);
+    const restored = await restoreFrom(backup);
+    await eventually(() => expect(warnings).toContain(RESTORED));
+    await eventually(() => expect(store.away).toBe(false));
+    await register();
+    expect(await restored.get(keys.bindingTwin(binding('old')))).toBeDefined();
+    for (const recorder of recorders) await recorder.stop();
+  });
+
   test('of an older xnet get their twins while the store is away, and these are in the store when it answers', async () => {
     await write(cluster, recordKey('n1'), JSON.stringify(binding('n1')));
     for (const prefix of [keys.bindings(), keys.poolReferences(), keys.pools()]) await store.list(prefix);
@@ -421,6 +452,72 @@ describe('bindings, of which this host watches the twins', () => {
     await backAgain();
     expect(await valueAt(cluster, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
     expect(warnings).not.toContain(RESTORED);
+  });
+
+  test('are known by their twins where the daemon was killed while it compared them, and the store is away', async () => {
+    const host = { version: 1 as const, id: 'me', name: 'h1', vtep: '198.18.0.1' };
+    const record = { ...host, vxlanPort: 4789, xnetVersion: 'test' };
+    await store.commit(
+      [],
+      [
+        ...putBinding(binding('n1')),
+        put(keys.host('me'), formatRecord(record)),
+        put(keys.vtep(host.vtep), 'me'),
+      ],
+    );
+    for (const prefix of [keys.hosts(), keys.ofHost('me')]) await store.list(prefix);
+    await restart();
+    etcd.mode = 'refuses';
+    store = await open();
+    await using replica = new Replica(store, new RecordReader(muteLogger));
+    await using registration = new HostRegistration(replica, record, muteLogger);
+    await registration.start();
+    expect((await store.list(keys.bindingsOfHost('me'))).entries).toHaveLength(1);
+    expect(registration.hasTwins).toBe(false);
+  });
+
+  /** As an older xnet has left the state directory: it lists all bindings, and knows no twins. */
+  async function restartAfterOlder(): Promise<void> {
+    for (const prefix of [keys.bindings(), keys.poolReferences()]) await store.list(prefix);
+    for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+    await restart();
+  }
+
+  test('stay where the backup has their twins, and an older xnet without these has run since', async () => {
+    await store.commit([], putBinding(binding('n1')));
+    const backup = (await cluster.list('')).entries;
+    await restartAfterOlder();
+    const restored = await restoreFrom(backup);
+    store = await open();
+    await store.list(keys.networks());
+    expect(warnings).toContain(RESTORED);
+    await eventually(() => expect(store.away).toBe(false));
+    expect(await valueAt(restored, recordKey('n1'))).toBe(JSON.stringify(binding('n1')));
+    expect(await valueAt(restored, keys.bindingTwin(binding('n1')))).toBe(JSON.stringify(binding('n1')));
+  });
+
+  test('stay where all bindings are forgotten after a restore is found, and before it is compared', async () => {
+    await store.commit([], putBinding(binding('n1')));
+    const backup = (await cluster.list('')).entries;
+    await restartAfterOlder();
+    const restored = await restoreFrom(backup);
+    const gate: { open?: () => void } = {};
+    const probed = new Promise<void>((resolve) => {
+      gate.open = resolve;
+    });
+    const get = etcd.get.bind(etcd);
+    etcd.get = async (key) => {
+      if (key === 'probe') await probed;
+      return get(key);
+    };
+    store = await open();
+    await store.list(keys.networks());
+    store.forget(keys.bindings());
+    gate.open?.();
+    await eventually(() => expect(store.away).toBe(false));
+    expect(await valueAt(restored, recordKey('n1'))).toBe(JSON.stringify(binding('n1')));
+    etcd.mode = 'refuses';
+    await expect(store.list(keys.bindings())).rejects.toThrow(/switched off/);
   });
 });
 
@@ -459,6 +556,31 @@ test('what is forgotten is not known any more, but for what is known by another 
   etcd.mode = 'refuses';
   expect((await store.list(keys.addressesOf(POOL))).entries).toHaveLength(3);
   await expect(store.list(keys.addresses())).rejects.toThrow(/switched off/);
+});
+
+test('what a restored store has is not known without a look at its past, where the daemon ends during that', async () => {
+  const backup = (await cluster.list('')).entries;
+  const recorder = new WatchRecorder(store, keys.endpointsOf(NET));
+  for (let count = 0; count < 20; count += 1) await write(store, endpointKey('e1'), endpoint('e1'));
+  await recorder.until(({ state }) => state.size === 1);
+  const gate: { open?: () => void } = {};
+  const asked = new Promise<void>((resolve) => {
+    etcd.past = () => {
+      resolve();
+      return new Promise((_, reject) => {
+        gate.open = () => reject(new XnetError('STOPPING', 'the store is closed'));
+      });
+    };
+  });
+  const restored = await restoreFrom(backup);
+  await asked;
+  const restarted = restart();
+  gate.open?.();
+  await Promise.all([recorder.stop(), restarted]);
+  store = await open();
+  await store.list(keys.networks());
+  await eventually(() => expect(store.away).toBe(false));
+  expect(await valueAt(restored, endpointKey('e1'))).toBe(endpoint('e1'));
 });
 
 test('what a silent host has lost is put back for it; a host that has put back its own knows best', async () => {

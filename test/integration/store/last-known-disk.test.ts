@@ -1,7 +1,7 @@
 /** What is last known of the store when the disk is full, and when the daemon is killed in the midst of a write. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
@@ -81,6 +81,26 @@ test('where there is room for what has changed, but not for all again, that is a
   await makeRoom(files);
   learn(file, 11, ['a/small/9']);
   await eventually(() => expect(file.problem).toBeUndefined());
+});
+
+test('what has changed is written once, also while there is no room for all again', async () => {
+  await using files = await makeKnownFiles();
+  await using file = await files.open();
+  learn(file, 1, ['a/0']);
+  await eventually(() => stat(files.path()));
+  await mkdir(files.path('last-known.jsonl.new'));
+  const keys = Array.from({ length: 150 }, (_, n) => `a/${n}`);
+  for (let revision = 2; file.problem === undefined; revision += 1) {
+    const { size } = await stat(files.path());
+    learn(file, revision, keys);
+    await eventually(async () => expect((await stat(files.path())).size).toBeGreaterThan(size));
+  }
+  expect(file.problem).toMatch(/last-known.jsonl/);
+  const { size } = await stat(files.path());
+  learn(file, 100, ['a/0']);
+  await eventually(async () => expect((await stat(files.path())).size).toBeGreaterThan(size));
+  expect((await stat(files.path())).size - size).toBeLessThan(500);
+  expect(file.problem).toMatch(/last-known.jsonl/);
 });
 
 test('a daemon that is killed at whatever moment leaves what it has written as a whole', async () => {

@@ -6,13 +6,15 @@ import {
   answerNames,
   answerNetwork,
   answerNetworks,
+  answerPools,
 } from '../../../src/admin/cluster-answers.js';
+import { XnetError } from '../../../src/errors.js';
 import { bound, claimed, shared } from '../../../src/model/address.js';
 import type { EndpointRecord } from '../../../src/model/endpoint.js';
 import { keys } from '../../../src/model/keys.js';
 import type { NetworkRecord } from '../../../src/model/network.js';
 import { formatRecord } from '../../../src/model/record.js';
-import type { Entry, Snapshot } from '../../../src/store/store.js';
+import type { Entry, ListOptions, Snapshot } from '../../../src/store/store.js';
 
 const HOST = { hostId: 'host1', hostName: 'h1' };
 const POOL = 'xnet-local~10.9.0.0/24';
@@ -20,12 +22,21 @@ const POOL = 'xnet-local~10.9.0.0/24';
 let entries: Entry[];
 let recalled: boolean;
 
+/** Prefixes of lists that are kept for times when the store is away. */
+let kept: Set<string>;
+
 const store = {
-  list: async (prefix: string): Promise<Snapshot> => ({
-    revision: 1,
-    entries: entries.filter(({ key }) => key.startsWith(prefix)),
-    ...(recalled && { recalled: true as const }),
-  }),
+  list: async (prefix: string, { once = false }: ListOptions = {}): Promise<Snapshot> => {
+    if (!once) kept.add(prefix);
+    // A host watches its own alone.
+    if (recalled && prefix.startsWith(keys.bindings()))
+      throw new XnetError('STORE_UNAVAILABLE', 'it is switched off');
+    return {
+      revision: 1,
+      entries: entries.filter(({ key }) => key.startsWith(prefix)),
+      ...(recalled && { recalled: true as const }),
+    };
+  },
 };
 
 function put(key: string, value: string): void {
@@ -66,6 +77,7 @@ function putEndpoint(
 beforeEach(() => {
   entries = [];
   recalled = false;
+  kept = new Set();
   const host = { version: 1 as const, vtep: '192.0.2.1', vxlanPort: 4789, xnetVersion: '1' };
   put(keys.host('host1'), formatRecord({ ...host, id: 'host1', name: 'h1' }));
   put(keys.host('host2'), formatRecord({ ...host, id: 'host2', name: 'h2' }));
@@ -127,6 +139,17 @@ describe('answers on the cluster', () => {
     recalled = true;
     const { asOf, items } = await answerEndpoints(store, {});
     expect([asOf, ...items.map(({ host }) => host.state)]).toEqual(['last known', 'unknown', 'unknown']);
+  });
+
+  test('what grows with the cluster is not kept on a host that is asked for it', async () => {
+    await answerNetworks(store);
+    await answerNetwork(store, { network: 'shop' });
+    await answerEndpoints(store, {});
+    await answerAddresses(store, { network: 'shop' });
+    await answerNames(store, { of: 'shop' });
+    await answerPools(store);
+    const grows = [keys.bindings(), keys.endpoints(), keys.addresses(), keys.poolReferences()];
+    expect([...kept].filter((prefix) => grows.some((kind) => prefix.startsWith(kind)))).toEqual([]);
   });
 
   test('addresses come in their order, with who has them', async () => {

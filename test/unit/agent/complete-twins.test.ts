@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { completeTwins } from '../../../src/agent/local/complete-twins.js';
 import { listHostRecords } from '../../../src/agent/local/host-records.js';
+import { nextTurn } from '../../../src/concurrency/turns.js';
 import { putBinding, putEndpoint, putHold, removeEndpoint } from '../../../src/model/by-host.js';
 import { hostRecord } from '../../../src/model/host.js';
 import { keys } from '../../../src/model/keys.js';
@@ -111,6 +112,61 @@ describe('a host that comes from an xnet without twins', () => {
     expect((await store.get(keys.bindingTwin(changed)))?.value).toBe(formatRecord(changed));
   });
 
+  test('has no twins left of what an older xnet on another host removed, before it saw that this one is alive', async () => {
+    await using store = await formerStore();
+    {
+      await using _ = await register(store);
+    }
+    await store.commit(
+      [],
+      [
+        { put: keys.host(OTHER), value: formatRecord({ ...HOST, id: OTHER, vtep: '198.18.0.2' }) },
+        { remove: keys.binding('net1', ID, 'docker-net1') },
+        { remove: keys.endpoint('net1', 'net1-e') },
+        { remove: keys.poolReference(POOL, ID, 'r1') },
+      ],
+    );
+    await using registration = await register(store);
+    await expectOwnTwins(store);
+    expect(registration.hasTwins).toBe(true);
+    expect((await recordOf(store)).twins).toBe(true);
+  });
+
+  test('forgets what that read: of all hosts, and of the networks in which it has no endpoint', async () => {
+    class Forgetting extends MemoryStore {
+      readonly forgotten = new Set<string>();
+      forget(prefix: string): void {
+        this.forgotten.add(prefix);
+      }
+    }
+    await using store = new Forgetting();
+    for (const { key, value } of (await (await formerStore()).list('')).entries)
+      await store.commit([], [{ put: key, value }]);
+    await store.commit([], removeEndpoint(endpoint('net1', 'net1-e')));
+    await using _ = await register(store);
+    const ofAll = [keys.bindings(), keys.poolReferences(), keys.addresses(), keys.endpoints()];
+    expect(store.forgotten).toEqual(new Set([keys.endpointsOf('net1'), ...ofAll]));
+  });
+
+  test('keeps the twins of endpoints that a newer xnet wrote, and loses those of another host’s', async () => {
+    await using store = await formerStore();
+    const newer = { ...endpoint('net0', 'newer'), version: 2 };
+    const theirs = endpoint('net0', 'theirs', OTHER);
+    const value = JSON.stringify(newer);
+    await store.commit(
+      [],
+      [
+        { put: keys.endpoint('net0', 'newer'), value },
+        { put: keys.endpointTwin(newer), value: 'outdated' },
+        { put: keys.endpointTwin({ ...theirs, hostId: ID }), value: 'outdated' },
+      ],
+    );
+    await using registration = await register(store);
+    expect(registration.hasTwins).toBe(true);
+    expect((await store.get(keys.endpointTwin(newer)))?.value).toBe(value);
+    expect(await store.get(keys.endpointTwin({ ...theirs, hostId: ID }))).toBeUndefined();
+  });
+
   test('has no twins left of what was removed with it: it begins anew', async () => {
     await using store = new MemoryStore();
     await store.commit([], writesOf(2));
@@ -120,6 +176,27 @@ describe('a host that comes from an xnet without twins', () => {
     await using _ = await register(store);
     expect((await store.list(keys.ofHost(ID))).entries).toEqual([]);
   });
+});
+
+test('however many twins are left without a record, the store is asked for some at once', async () => {
+  let [asked, most] = [0, 0];
+  class Counting extends MemoryStore {
+    override async get(key: string) {
+      asked += 1;
+      most = Math.max(most, asked);
+      await nextTurn();
+      asked -= 1;
+      return super.get(key);
+    }
+  }
+  await using store = new Counting();
+  for (let index = 0; index < 300; index += 1) {
+    const twin = keys.bindingTwin(binding(`net${index}`));
+    await store.commit([], [{ put: twin, value: '{}' }]);
+  }
+  await completeTwins(store, ID);
+  expect((await store.list(keys.ofHost(ID))).entries).toEqual([]);
+  expect(most).toBeLessThan(100);
 });
 
 /** Calls `before` in each commit that writes a twin. */

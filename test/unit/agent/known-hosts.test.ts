@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { listKnownHosts } from '../../../src/agent/hosts/known-hosts.js';
+import { XnetError } from '../../../src/errors.js';
 import { putBinding, putEndpoint } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 
 const HOST = 'c175304f-3119-4e86-b1ad-2b5105866d3a';
@@ -14,6 +16,25 @@ test('what the cluster holds for swarm is of no host, and what is left of a remo
   };
   await store.commit([], [put('cluster'), put(HOST)]);
   expect(await listKnownHosts(store)).toEqual([{ id: HOST, alive: false, endpoints: 0, networks: 0 }]);
+});
+
+test('while the store is away the hosts are those that were last known, without what they have', async () => {
+  class Away extends MemoryStore {
+    override async list(prefix: string) {
+      if (![keys.hosts(), keys.aliveHosts()].includes(prefix)) throw away();
+      return { ...(await super.list(prefix)), recalled: true as const };
+    }
+    override async count(): Promise<number> {
+      throw away();
+    }
+  }
+  const away = () => new XnetError('STORE_UNAVAILABLE', 'it is switched off');
+  await using store = new Away();
+  const value = formatRecord({
+    ...{ version: 1, id: HOST, name: 'h1', vtep: '198.18.0.1', vxlanPort: 4789, xnetVersion: 'test' },
+  });
+  await store.commit([], [{ put: keys.host(HOST), value }]);
+  expect(await listKnownHosts(store)).toEqual([{ id: HOST, name: 'h1', vtep: '198.18.0.1' }]);
 });
 
 test('a host of which an older xnet has left the twins when it removed it is shown, and so can be removed again', async () => {

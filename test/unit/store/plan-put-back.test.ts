@@ -70,6 +70,19 @@ const OTHERS = [
   [keys.address(POOL, '10.1.0.2'), address('other')],
 ] as const;
 
+test('this host’s record from before its twins does not say that they are complete when it is put back', () => {
+  const record = {
+    ...{ version: 1 as const, id: 'me', name: 'h1', vtep: '198.18.0.1' },
+    ...{ vxlanPort: 4789, xnetVersion: 'test' },
+  };
+  const before = entry(keys.host('me'), formatRecord({ ...record, name: 'renamed', twins: true }), 9, 3);
+  const renamed = formatRecord({ ...record, name: 'renamed' });
+  expect(plan({ before, now: entry(keys.host('me'), formatRecord(record), 4, 3) })).toEqual([[renamed, 4]]);
+  expect(plan({ before, now: entry(keys.host('me'), renamed, 4, 3) })).toEqual([]);
+  const now = entry(keys.host('me'), formatRecord({ ...record, twins: true }), 4, 3);
+  expect(plan({ before, now })).toEqual([[before.value, 4]]);
+});
+
 describe.each(COMMON)('a common record: %s', (key) => {
   test('lost: put back', () => {
     expect(plan({ before: entry(key, 'a', 5) })).toEqual([['a', 0]]);

@@ -42,12 +42,20 @@ export class KnownJournal {
   }
 
   /**
-   * Writes `changes`; where the file is to be replaced, all of `whole()`, which has `size` lines. On disk when this resolves.
-   * Throws the file system's errors; then `changes` must be written again, the file is as before, and takes no more room.
+   * Writes `changes`; where the file is to be replaced, all of `whole()`. On disk when this resolves. Throws the file system's
+   * errors; then `changes` must be written again, the file is as before, and takes no more room.
    */
-  async write(changes: KnownContent, size: number, whole: () => KnownContent): Promise<void> {
+  async write(changes: KnownContent, whole: () => KnownContent): Promise<void> {
     if (this.onDisk) await this.#append(this.onDisk, changes);
-    if (!this.onDisk || this.onDisk.lines > 2 * size + SPARED_LINES) await this.#replace(whole());
+    if (!this.onDisk) await this.#replace(whole());
+  }
+
+  /**
+   * Replaces the file when most of its lines are outdated; `whole()` has `size`. Apart from `write`: where there is no room for
+   * this, what has changed is on disk, and must not be appended again. Throws the file system's errors; the file is as before then.
+   */
+  async shorten(size: number, whole: () => KnownContent): Promise<void> {
+    if (this.onDisk && this.onDisk.lines > 2 * size + SPARED_LINES) await this.#replace(whole());
   }
 
   async close(): Promise<void> {
