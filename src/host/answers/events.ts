@@ -89,10 +89,12 @@ export async function* followEvents(
   const others = isAll ? await livingOthers(store, hostId) : [];
   const names = new Map(others.map(({ id, name }) => [id, name]));
   const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
-  const answers = streamAnswers(store, hostId, question, signal);
-  const own = batchesOf(events, { follow: true }, signal);
-  const ofOthers = mapEach(answers, (part) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value));
-  yield* merge([mapEach(own, (batch) => itemsOf(hostname(), batch)), ofOthers]);
+  yield* merge((ended) => {
+    const own = batchesOf(events, { follow: true }, ended);
+    const answers = streamAnswers(store, hostId, question, ended);
+    const ofOthers = mapEach(answers, (part) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value));
+    return [mapEach(own, (batch) => itemsOf(hostname(), batch)), ofOthers];
+  }, signal);
 }
 
 async function* batchesOf(
