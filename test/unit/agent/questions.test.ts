@@ -155,7 +155,7 @@ describe('a question that follows what happens', () => {
     const leases: Lease[] = [];
     const values = follow('h2', {
       commit: (...commit) => store.commit(...commit),
-      watch: (...watch) => store.watch(...watch),
+      watch: (prefix, signal) => store.watch(prefix, signal),
       grantLease: async (options) => {
         leases.push(await store.grantLease(options));
         return leases.at(-1) as Lease;
