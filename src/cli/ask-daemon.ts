@@ -49,10 +49,16 @@ export async function* followDaemon(
     request({ socketPath, path, signal }, resolve).on('error', fail).end();
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
-  for await (const line of createInterface({ input: response })) {
-    const item: object = JSON.parse(line);
-    if ('error' in item) throw refusal(undefined, line);
-    yield item;
+  try {
+    for await (const line of createInterface({ input: response })) {
+      const item: object = JSON.parse(line);
+      if ('error' in item) throw refusal(undefined, line);
+      yield item;
+    }
+  } catch (error: unknown) {
+    // Node's word for a daemon that was killed, or has cut off one who did not read, is "aborted".
+    if (!response.complete && response.errored === error) throw notThere(socketPath, error as Error);
+    throw error;
   }
 }
 
