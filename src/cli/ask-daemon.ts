@@ -1,5 +1,4 @@
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
 import { ERROR_CODES, type ErrorCode, XnetError } from '../errors.js';
@@ -50,7 +49,7 @@ export async function* followDaemon(
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
   try {
-    for await (const line of createInterface({ input: response })) {
+    for await (const line of linesOf(response)) {
       const item: object = JSON.parse(line);
       if ('error' in item) throw refusal(undefined, line);
       yield item;
@@ -59,6 +58,16 @@ export async function* followDaemon(
     // Node's word for a daemon that was killed, or has cut off one who did not read, is "aborted".
     if (!response.complete && response.errored === error) throw notThere(socketPath, error as Error);
     throw error;
+  }
+}
+
+/** Not node:readline: on older Node.js it waits without end when its input fails. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
 }
 
