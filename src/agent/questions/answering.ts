@@ -30,6 +30,8 @@ export interface AnsweringParts {
 /** Answers the questions of other hosts, until it is disposed of. A question that is gone is not answered any further. */
 export class Answering implements AsyncDisposable {
   readonly #questions: View<QuestionRecord>;
+  /** Those that are there, and have been answered or are being answered. */
+  readonly #begun = new Set<string>();
   /** Those that are being answered. */
   readonly #running = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
 
@@ -46,11 +48,14 @@ export class Answering implements AsyncDisposable {
 
   #take(changes: ViewChanges<QuestionRecord>): void {
     for (const { key, now } of changes.values()) {
-      if (!now) this.#running.get(key)?.stop.abort();
-      // What was last known is long over.
-      else if (now.record && this.#questions.isCurrent && this.#isForMe(now.record))
-        this.#begin(key, now.record);
+      if (now) continue;
+      this.#running.get(key)?.stop.abort();
+      this.#begun.delete(key);
     }
+    // What was last known may be long over. What is not is no change any more when the store answers, so all are looked at.
+    if (!this.#questions.isCurrent) return;
+    for (const { key, record } of this.#questions.all())
+      if (record && this.#isForMe(record)) this.#begin(key, record);
   }
 
   #isForMe({ hostId: asker, hostIds }: QuestionRecord): boolean {
@@ -59,7 +64,8 @@ export class Answering implements AsyncDisposable {
   }
 
   #begin(key: string, question: QuestionRecord): void {
-    if (this.#running.has(key)) return;
+    if (this.#begun.has(key)) return;
+    this.#begun.add(key);
     const stop = new AbortController();
     const done = this.#answer(question, stop.signal)
       .catch((error: unknown) => {

@@ -10,7 +10,7 @@ import { Replica } from '../../../src/replica/replica.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
 import { FailStaticStore } from '../../../src/store/outage/fail-static-store.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Lease, Store } from '../../../src/store/store.js';
+import type { Condition, Lease, Store, WatchBatch, Write } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { FailingStore } from '../../support/store/failing-store.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
@@ -169,6 +169,20 @@ describe('a question that follows what happens', () => {
     await eventually(() => expect(leases).toHaveLength(2));
     await somethingHappens();
     await eventually(() => expect(values).toEqual([1, 1]));
+  });
+
+  test('is answered by a host that knew it before it was started, and hears of it late', async () => {
+    const values = follow('h4');
+    await eventually(async () => expect((await store.list('questions/')).entries).toHaveLength(1));
+    answering('h4', {
+      commit: (conditions: Condition[], writes: Write[]) => store.commit(conditions, writes),
+      async *watch(prefix: string, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+        yield { type: 'snapshot', snapshot: { ...(await store.list(prefix)), recalled: true } };
+        yield* store.watch(prefix, signal);
+      },
+    } as unknown as Store);
+    await somethingHappens();
+    await eventually(() => expect(values).toEqual([1]));
   });
 
   test('goes on after a short absence of the store', async () => {
