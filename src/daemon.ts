@@ -58,7 +58,9 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     status,
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
+  const stopping = new AbortController();
   const streams = {
+    stopping: stopping.signal,
     events: (isAll: boolean, signal: AbortSignal) => followEvents(foundation, isAll, signal),
   };
   const listeners = [
@@ -82,6 +84,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     if (readiness.value) logger.info('ready', { ...readiness.value.changes.underlay });
   });
   logger.info('stopping', { because: await order.given });
+  stopping.abort();
   // Before the servers are closed: Docker then sends its whole call again, instead of waiting for an answer.
   if (order.reason === 'stop') {
     if (pluginId !== undefined) await withdrawPlainName(pluginId);

@@ -1,5 +1,4 @@
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
 import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../errors.js';
@@ -54,7 +53,7 @@ export async function* followDaemon(socketPath: string, path: string): AsyncGene
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
   try {
-    for await (const line of createInterface({ input: response })) {
+    for await (const line of linesOf(response)) {
       const item: object = JSON.parse(line);
       if ('error' in item) throw refusal(undefined, line);
       yield item;
@@ -63,6 +62,16 @@ export async function* followDaemon(socketPath: string, path: string): AsyncGene
     throw isXnetError(error) ? error : brokenOff(socketPath, error);
   }
   throw brokenOff(socketPath);
+}
+
+/** Not node:readline: on older Node.js it waits without end when its input fails. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
 }
 
 function brokenOff(socketPath: string, cause?: unknown): XnetError {

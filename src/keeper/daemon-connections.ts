@@ -7,7 +7,8 @@ import { endsConnection, messageLength } from './http-length.js';
 
 /**
  * The answer; `ended`: the daemon closed the connection, or was killed, without a whole one; `unread`: the same, and it had
- * not read the whole call, so it did not begin it; `absent`: nobody is there to connect to.
+ * not read the whole call, so it did not begin it; `absent`: nobody is there to connect to, or to read what comes on a new
+ * connection (a daemon without descriptors closes it at once).
  */
 export type Outcome = Buffer | 'ended' | 'unread' | 'absent';
 
@@ -50,6 +51,8 @@ export class DaemonConnections {
 export class DaemonConnection {
   #onEnd: ((outcome: Outcome) => void) | undefined;
   #isConnected = false;
+  /** It has carried a call to its answer before. */
+  #isUsed = false;
   #isUnread = false;
   #answer: Buffer = NOTHING;
 
@@ -81,9 +84,10 @@ export class DaemonConnection {
     this.socket.write(bytes);
   }
 
-  /** Also of a call under way, which has no outcome then. */
+  /** Also of a call under way, which has no outcome then. Its event \`close\` comes later, and another call may come before. */
   close(): void {
     this.#onEnd = undefined;
+    this.onClose(this);
     this.socket.destroy();
   }
 
@@ -92,7 +96,9 @@ export class DaemonConnection {
     if (!this.#onEnd) this.close();
     this.#answer = this.#answer === NOTHING ? bytes : Buffer.concat([this.#answer, bytes]);
     const length = messageLength(this.#answer);
-    if (length !== undefined && this.#answer.length >= length) this.#end(this.#answer);
+    if (length === undefined || this.#answer.length < length) return;
+    this.#isUsed = true;
+    this.#end(this.#answer);
   }
 
   #closed(): void {
@@ -100,7 +106,8 @@ export class DaemonConnection {
     const isWhole = messageLength(this.#answer) === Number.POSITIVE_INFINITY;
     if (isWhole) this.#end(this.#answer);
     else if (!this.#isConnected) this.#end('absent');
-    else this.#end(this.#isUnread && this.#answer.length === 0 ? 'unread' : 'ended');
+    else if (!this.#isUnread || this.#answer.length > 0) this.#end('ended');
+    else this.#end(this.#isUsed ? 'unread' : 'absent');
   }
 
   #end(outcome: Outcome): void {

@@ -91,7 +91,7 @@ export class EventLog implements AsyncDisposable {
       const begin = this.#count === undefined ? '\n' : '';
       this.#count ??= (await readEvents(this.path)).length;
       if (this.#count >= MOST_EVENTS) {
-        await rename(this.path, `${this.path}.1`);
+        await rename(this.path, `${this.path}.1`).catch(ignoreAbsent);
         this.#count = 0;
       }
       const lines = events.map((event) => `${JSON.stringify(event)}\n`);
@@ -101,6 +101,11 @@ export class EventLog implements AsyncDisposable {
       this.logger.debug('events are lost', { count: events.length, error: errorMessage(error) });
     }
   }
+}
+
+/** Somebody has removed the file: else no event would be kept any more. */
+function ignoreAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 /** Lines that are cut off, or by a newer xnet, are left out. */

@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { z } from 'zod';
 import { describeApi } from '../admin/openapi.js';
 import { type Handlers, OPERATIONS, type Operation } from '../admin/operations.js';
+import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { type ErrorCode, errorMessage, isXnetError, XnetError } from '../errors.js';
 import { formatStatus } from './status-text.js';
 
@@ -15,10 +16,15 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   STOPPING: 503,
 };
 
+/** So many bytes may wait for the reader of a stream: some 20,000 events. */
+const MOST_WAITING = 4 << 20;
+
 /** What is answered line by line, until the caller goes. */
 export interface Streams {
   /** Of all hosts that are alive: `isAll`. */
   readonly events: (isAll: boolean, signal: AbortSignal) => AsyncIterable<readonly object[]>;
+  /** Aborts when the daemon is to stop, which would wait for the streams' readers else. */
+  readonly stopping: AbortSignal;
 }
 
 export function createAdminServer(handlers: Handlers, streams?: Streams): Server {
@@ -32,7 +38,9 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
   });
   if (streams) {
     app.get('/v1/events/follow', (request, response) =>
-      streamLines(response, (signal) => streams.events(request.query.all === 'true', signal)),
+      streamLines(response, streams.stopping, (signal) =>
+        streams.events(request.query.all === 'true', signal),
+      ),
     );
   }
   app.get('/v1/openapi.json', (_request, response) => {
@@ -46,17 +54,24 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
   return createServer(app);
 }
 
-/** JSON, an object a line. A failure is the last line. */
+/** JSON, an object a line. A failure is the last line. One who does not read is cut off, so that memory stays bounded. */
 async function streamLines(
   response: Response,
+  stopping: AbortSignal,
   items: (signal: AbortSignal) => AsyncIterable<readonly object[]>,
 ): Promise<void> {
-  const closed = new AbortController();
-  response.on('close', () => closed.abort());
+  using ended = new LinkedAbort([stopping]);
+  response.on('close', ended.abort);
   response.type('application/x-ndjson').flushHeaders();
   try {
-    for await (const batch of items(closed.signal))
+    for await (const batch of items(ended.signal)) {
       response.write(batch.map((item) => `${JSON.stringify(item)}\n`).join(''));
+      if (response.writableLength > MOST_WAITING) {
+        response.destroy();
+        ended.abort();
+      }
+    }
+    if (stopping.aborted) throw new XnetError('STOPPING', "xnet's daemon stops; ask the next one");
   } catch (error: unknown) {
     response.write(`${JSON.stringify(refusalOf(error))}\n`);
   }

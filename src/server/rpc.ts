@@ -33,7 +33,10 @@ const EVENTS = ['CreateNetwork', 'DeleteNetwork', 'AllocateNetwork', 'FreeNetwor
 const SLOW_MS = 1000;
 
 export function createRpcServer(methods: readonly RpcMethod[], logger: Logger): Server {
-  const server = createServer(createRpcApp(methods, logger));
+  const app = createRpcApp(methods, logger);
+  const server = createServer(app);
+  // Node's own answers to these have no length, by which the keeper sees their end.
+  for (const event of ['checkContinue', 'checkExpectation']) server.on(event, app);
   // Root alone can call, and the keeper waits on a caller's behalf: there is nobody to be cut off for slowness.
   server.requestTimeout = 0;
   server.headersTimeout = 0;
@@ -61,7 +64,7 @@ function createRpcApp(methods: readonly RpcMethod[], logger: Logger): Express {
   app.use((request, response) => {
     logger.warn('unknown method', { path: request.path.slice(0, 200) });
     const Err = `xnet has no method ${request.method} ${request.path.slice(0, 200)}`;
-    send(response, 404, { Err }, isKept(request));
+    send(response, 404, { Err }, isKept(request, response));
   });
   app.use(unreadable(logger));
   return app;
@@ -83,23 +86,24 @@ async function answer(
     Object.assign(fields, idsOf(parsed));
     const work = Promise.resolve(method.handle(parsed as never, call));
     const result = await withDeadline(work, RPC_DEADLINE_MS, `${method.name} on this host`);
-    send(response, 200, result ?? {}, isKept(request));
+    send(response, 200, result ?? {}, isKept(request, response));
     logAnswer(logger, method.name, { ...fields, ms: elapsed(started), outcome: 'ok' });
   } catch (error: unknown) {
     abort.abort();
     const status = error instanceof UnreadableRequest ? 400 : 200;
     const key = status === 400 ? 'Err' : errorKey(method);
-    send(response, status, { [key]: errorMessage(error) }, isKept(request));
+    send(response, status, { [key]: errorMessage(error) }, isKept(request, response));
     logFailure(logger, method.name, { ...fields, ms: elapsed(started) }, error);
   }
 }
 
 /**
  * Without a keeper, one call on a connection: a call that came on an idle one in the moment that we close it would be lost,
- * and Docker repeats it without its body. A connection to a unix socket costs next to nothing.
+ * and Docker repeats it without its body. A connection to a unix socket costs next to nothing. With one, too, where the caller
+ * wants it closed.
  */
-function isKept(request: Request): boolean {
-  return request.headers[KEEP_HEADER] !== undefined;
+function isKept(request: Request, { shouldKeepAlive }: Response): boolean {
+  return shouldKeepAlive && request.headers[KEEP_HEADER] !== undefined && request.method !== 'HEAD';
 }
 
 /** By hand, since express computes much for each answer that Docker does not look at. */
@@ -108,10 +112,10 @@ function send(response: Response, status: number, body: object, isKept: boolean)
   response.sendDate = false;
   if (isKept) response.removeHeader('Connection');
   else response.setHeader('Connection', 'close');
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(text),
-  });
+  response.setHeader('Content-Type', 'application/json');
+  // Of what does not follow it would have the keeper wait.
+  if (response.req.method !== 'HEAD') response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.writeHead(status);
   response.end(text);
 }
 

@@ -14,7 +14,7 @@ import { differences, type HostState } from './differences.js';
 const LOOK_MS = 2_000;
 
 export interface EventSourcesParts {
-  readonly events: EventLog;
+  readonly events: Pick<EventLog, 'note'>;
   readonly replica: Pick<Replica, 'follow'>;
   readonly hostId: string;
   readonly networkName: (networkId: string) => string;
@@ -56,7 +56,9 @@ export class EventSources extends Sweep {
     // A problem counts when two looks have seen it: each start has some for a moment.
     const problems = seen.problems.filter((problem) => this.#lastSeen.includes(problem));
     this.#lastSeen = seen.problems;
-    const now = { ...seen, problems };
+    // Who falls silent while nothing is known of the others is told of afterwards.
+    const others = seen.storeProblem === undefined ? seen.others : this.#before.others;
+    const now = { ...seen, problems, others };
     for (const event of differences(this.#before, now)) events.note(event);
     this.#before = now;
     return LOOK_MS;

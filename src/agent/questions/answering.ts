@@ -2,7 +2,8 @@
  * src/agent/questions: what people ask of all hosts (`xnet doctor --all`), through the store. A host answers what it has a
  * handler for, and nothing that changes anything. Not in here: what is answered.
  */
-import { errorMessage } from '../../errors.js';
+import { sleep } from '../../concurrency/deadline.js';
+import { errorMessage, isXnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
 import { type AnswerRecord, type QuestionRecord, questionRecord } from '../../model/question.js';
 import { formatRecord } from '../../model/record.js';
@@ -10,6 +11,9 @@ import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View, ViewChanges } from '../../replica/view.js';
 import { leaseOfAnother } from '../../store/store.js';
+
+/** Between two tries to write an answer while the store is away. */
+const RETRY_MS = 1000;
 
 /** Answers a question of one kind, in one or more parts. Throws what is shown to the asker as the reason. */
 export type Handler = (parameters: unknown, signal: AbortSignal) => AsyncIterable<unknown>;
@@ -26,6 +30,8 @@ export interface AnsweringParts {
 /** Answers the questions of other hosts, until it is disposed of. A question that is gone is not answered any further. */
 export class Answering implements AsyncDisposable {
   readonly #questions: View<QuestionRecord>;
+  /** Those that are there, and have been answered or are being answered. */
+  readonly #begun = new Set<string>();
   /** Those that are being answered. */
   readonly #running = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
 
@@ -42,11 +48,14 @@ export class Answering implements AsyncDisposable {
 
   #take(changes: ViewChanges<QuestionRecord>): void {
     for (const { key, now } of changes.values()) {
-      if (!now) this.#running.get(key)?.stop.abort();
-      // What was last known is long over.
-      else if (now.record && this.#questions.isCurrent && this.#isForMe(now.record))
-        this.#begin(key, now.record);
+      if (now) continue;
+      this.#running.get(key)?.stop.abort();
+      this.#begun.delete(key);
     }
+    // What was last known may be long over. What is not is no change any more when the store answers, so all are looked at.
+    if (!this.#questions.isCurrent) return;
+    for (const { key, record } of this.#questions.all())
+      if (record && this.#isForMe(record)) this.#begin(key, record);
   }
 
   #isForMe({ hostId: asker, hostIds }: QuestionRecord): boolean {
@@ -55,7 +64,8 @@ export class Answering implements AsyncDisposable {
   }
 
   #begin(key: string, question: QuestionRecord): void {
-    if (this.#running.has(key)) return;
+    if (this.#begun.has(key)) return;
+    this.#begun.add(key);
     const stop = new AbortController();
     const done = this.#answer(question, stop.signal)
       .catch((error: unknown) => {
@@ -74,7 +84,9 @@ export class Answering implements AsyncDisposable {
       part += 1;
       const value = formatRecord<AnswerRecord>({ version: 1, hostId, ...answer });
       const put = { put: keys.answer(id, hostId, part), value, lease: leaseOfAnother(lease) };
-      await replica.commit([{ key: keys.question(id), is: 'present' }], [put]);
+      await this.#whileAsked(signal, () =>
+        replica.commit([{ key: keys.question(id), is: 'present' }], [put]),
+      );
     };
     try {
       const handler = this.parts.handlers[kind];
@@ -83,9 +95,23 @@ export class Answering implements AsyncDisposable {
         if (signal.aborted) return;
         await write({ value, isLast: false });
       }
-      await write({ isLast: true });
+      // A host that stops is asked again when it is back, unless it has said that this is all.
+      if (!signal.aborted) await write({ isLast: true });
     } catch (error: unknown) {
       if (!signal.aborted) await write({ refusal: errorMessage(error), isLast: true });
+    }
+  }
+
+  /** A question that follows what happens outlives a short absence of the store. */
+  async #whileAsked(signal: AbortSignal, commit: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await commit();
+        return;
+      } catch (error: unknown) {
+        if (signal.aborted || !isXnetError(error, 'STORE_UNAVAILABLE')) throw error;
+        await sleep(RETRY_MS, signal);
+      }
     }
   }
 }

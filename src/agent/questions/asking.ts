@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { sleepRunning } from '../../concurrency/deadline.js';
+import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { keys } from '../../model/keys.js';
 import { type AnswerRecord, answerRecord, type QuestionRecord } from '../../model/question.js';
 import { findRecord, formatRecord } from '../../model/record.js';
-import type { Store, WatchBatch } from '../../store/store.js';
+import type { Entry, Lease, Store, WatchBatch } from '../../store/store.js';
+import { ReadAnswers } from './read-answers.js';
 
 export interface Question {
   readonly kind: string;
@@ -20,7 +22,7 @@ export interface HostAnswer {
   readonly refusal?: string;
 }
 
-type AskingStore = Pick<Store, 'grantLease' | 'commit' | 'watch'>;
+type AskingStore = Pick<Store, 'grantLease' | 'commit' | 'watch' | 'forget'>;
 
 /** Should the asker die, its question does not stay for long. */
 const TTL_SECONDS = 15;
@@ -44,44 +46,65 @@ export async function askHosts(
   });
 }
 
-/** What the hosts answer, as it comes, until each has given its last part or `signal` aborts. Throws the store's errors. */
+/**
+ * What the hosts answer, as it comes, until each has given its last part or `signal` aborts. Those that have not are asked
+ * anew when the store has lost the question. Throws the store's errors.
+ */
 export async function* streamAnswers(
   store: AskingStore,
   hostId: string,
-  { kind, parameters, hostIds }: Question,
+  question: Question,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerRecord> {
-  if (hostIds.length === 0) return;
+  const missing = new Set(question.hostIds);
+  while (missing.size > 0 && !signal.aborted) {
+    const lease = await store.grantLease({ ttlSeconds: TTL_SECONDS });
+    try {
+      yield* askUnder(store, hostId, { ...question, hostIds: [...missing] }, lease, missing, signal);
+    } finally {
+      await lease.revoke().catch(() => undefined);
+    }
+  }
+}
+
+/** Until the lease is lost, too. Takes the hosts that have given their last part out of `missing`. */
+async function* askUnder(
+  store: AskingStore,
+  hostId: string,
+  { kind, parameters, hostIds }: Question,
+  lease: Lease,
+  missing: Set<string>,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerRecord> {
+  using until = new LinkedAbort([signal]);
+  void lease.lost.then(until.abort);
   const id = randomUUID();
-  const lease = await store.grantLease({ ttlSeconds: TTL_SECONDS });
+  const fixed = { version: 1 as const, id, hostId, lease: lease.id };
+  const value = formatRecord<QuestionRecord>({ ...fixed, kind, parameters, hostIds: [...hostIds] });
+  await store.commit([], [{ put: keys.question(id), value, lease }]);
+  const read = new ReadAnswers(store);
   try {
-    const fixed = { version: 1 as const, id, hostId, lease: lease.id };
-    const value = formatRecord<QuestionRecord>({ ...fixed, kind, parameters, hostIds: [...hostIds] });
-    await store.commit([], [{ put: keys.question(id), value, lease }]);
-    const missing = new Set(hostIds);
-    const read = new Set<string>();
-    for await (const batch of store.watch(keys.answersTo(id), signal)) {
-      for (const { key, answer } of answersOf(batch)) {
-        if (read.has(key)) continue;
-        read.add(key);
+    for await (const batch of store.watch(keys.answersTo(id), until.signal)) {
+      for (const entry of entriesOf(batch)) {
+        const answer = read.take(entry) ? findRecord(answerRecord, entry) : undefined;
+        if (!answer) continue;
         yield answer;
         if (answer.isLast) missing.delete(answer.hostId);
       }
       if (missing.size === 0) return;
+      read.tidy();
     }
   } finally {
-    await lease.revoke().catch(() => undefined);
+    // Else the answers to each question that was ever asked would stay among what is last known.
+    store.forget?.(keys.answersTo(id));
   }
 }
 
 /** In the order of the keys, which is that of each host's parts, or as they were written. */
-function answersOf(batch: WatchBatch): { readonly key: string; readonly answer: AnswerRecord }[] {
-  const entries =
-    batch.type === 'snapshot' ? batch.snapshot.entries : batch.changes.map(({ entry }) => entry);
-  return entries.flatMap((entry) => {
-    const answer = entry && findRecord(answerRecord, entry);
-    return answer ? [{ key: entry.key, answer }] : [];
-  });
+function entriesOf(batch: WatchBatch): readonly Entry[] {
+  return batch.type === 'snapshot'
+    ? batch.snapshot.entries
+    : batch.changes.flatMap(({ entry }) => entry ?? []);
 }
 
 function hostAnswer(hostId: string, parts: readonly AnswerRecord[], patienceMs: number): HostAnswer {

@@ -28,8 +28,8 @@ export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
 const PATIENCE_MS = 9_000;
 
-/** What the doctor looks at on this host and in the cluster, in the order of its answer. */
-export function doctorChecks(foundation: Foundation, status: Status): Check[] {
+/** What the doctor looks at on this host, in the order of its answer. */
+function hostChecks(foundation: Foundation, status: Status): Check[] {
   const { config, dataplane } = foundation;
   return [
     { name: 'status', look: async () => judgeProblems(status) },
@@ -48,7 +48,6 @@ export function doctorChecks(foundation: Foundation, status: Status): Check[] {
       look: async () =>
         judgeSubnets(networksOf(status), await foreignRoutes(foundation), await readNameServers()),
     },
-    ...clusterChecks(foundation),
   ];
 }
 
@@ -99,7 +98,7 @@ export async function consultDoctor(
   isAll: boolean,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
-  const own = examine(doctorChecks(foundation, status));
+  const own = examine([...hostChecks(foundation, status), ...clusterChecks(foundation)]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
@@ -117,9 +116,12 @@ export async function consultDoctor(
   return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers, ...unasked] };
 }
 
-/** Answers the doctor's question of another host. */
+/**
+ * Answers the doctor's question of another host: of this one alone. The asker looks at the cluster itself; were each host to read all
+ * endpoints for it, at once, etcd would have to send them a thousand times in a cluster of a thousand.
+ */
 export function doctorHandler(foundation: Foundation, readStatus: () => Promise<Status>): Handler {
   return async function* () {
-    yield await examine(doctorChecks(foundation, await readStatus()));
+    yield await examine(hostChecks(foundation, await readStatus()));
   };
 }

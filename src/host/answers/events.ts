@@ -17,12 +17,16 @@ import { livingOthers, NO_OTHERS } from './living-hosts.js';
 export const EVENTS = 'events';
 /** A question's answers are parts of so many events at most, below what the store takes as one value. */
 const MOST_IN_A_PART = 500;
+/** All hosts together answer with so many events, some ten megabytes: etcd's quota is 2 GB, and full logs of 1,000 hosts are 4. */
+const MOST_OF_ALL = 50_000;
 const PATIENCE_MS = 9_000;
 
 /** What another host wants. */
 const eventsWanted = z.object({
   /** ISO 8601: those that have happened since. */
   since: z.string().optional(),
+  /** At most so many of these, the latest; absent: all. */
+  most: z.number().int().positive().optional(),
   /** Also those that happen from now on. */
   follow: z.boolean().optional(),
 });
@@ -67,21 +71,26 @@ export async function listEvents(
 ): Promise<Answer<'events'>> {
   const { store, hostId, events } = foundation;
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
-  const question = { kind: EVENTS, parameters: { since }, hostIds: others.map(({ id }) => id) };
+  const most = Math.ceil(MOST_OF_ALL / Math.max(1, others.length));
+  const question = { kind: EVENTS, parameters: { since, most }, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
-  const ofOthers = answers.flatMap(({ values }, index) =>
-    values.flatMap((batch) => itemsOf(others[index]?.name ?? '', batch)),
-  );
+  const ofOthers = answers.map(({ values, refusal }, index) => {
+    const host = others[index]?.name ?? '';
+    const items = values.flatMap((batch) => itemsOf(host, batch));
+    return { host, items, refusal: refusal ?? (items.length >= most ? onlyLatest(most) : undefined) };
+  });
   const own = itemsOf(hostname(), await events.list(since));
   return {
-    items: [...own, ...ofOthers].sort((a, b) => (a.at < b.at ? -1 : 1)),
+    items: [...own, ...ofOthers.flatMap(({ items }) => items)].sort((a, b) => (a.at < b.at ? -1 : 1)),
     refusals: [
       ...refusals,
-      ...answers.flatMap(({ refusal }, index) =>
-        refusal === undefined ? [] : [{ host: others[index]?.name ?? '', refusal }],
-      ),
+      ...ofOthers.flatMap(({ host, refusal }) => (refusal === undefined ? [] : [{ host, refusal }])),
     ],
   };
+}
+
+function onlyLatest(most: number): string {
+  return `these are its latest ${most} events; for earlier ones ask on that host`;
 }
 
 /** As they happen, in batches, until `signal` aborts. Throws the store's errors. */
@@ -104,10 +113,11 @@ export async function* followEvents(
 
 async function* batchesOf(
   events: EventLog,
-  { since, follow }: z.infer<typeof eventsWanted>,
+  { since, most, follow }: z.infer<typeof eventsWanted>,
   signal: AbortSignal,
 ): AsyncGenerator<HostEvent[]> {
-  const found = since === undefined ? [] : await events.list(since);
+  const all = since === undefined ? [] : await events.list(since);
+  const found = most === undefined ? all : all.slice(-most);
   for (let first = 0; first < found.length; first += MOST_IN_A_PART)
     yield found.slice(first, first + MOST_IN_A_PART);
   if (!follow) return;

@@ -38,6 +38,8 @@ export function describeFailure(error: unknown): EtcdFailure {
     const notApplied = text.includes(NOT_SENT);
     return { kind: 'unavailable', reason: notApplied ? NOT_SENT : NO_ANSWER, notApplied, hung: true };
   }
+  // gRPC's word for a request far beyond etcd's --max-request-bytes; of one a little beyond, etcd says the next.
+  if (text.includes('grpc: received message')) return failure('refused', plainReason(text));
   if (error instanceof GRPCInvalidArgumentError) return failure('refused', plainReason(text));
   return { kind: 'unavailable', reason: plainReason(text), notApplied: isUnsent(text), hung: false };
 }

@@ -190,6 +190,20 @@ describe('the daemon', () => {
     await removeAll(daemon, network);
   });
 
+  test('is not kept from stopping by one who follows events, who is told', async () => {
+    await using daemon = await TestDaemon.start();
+    const following = daemon.xnet('events', '--follow').catch((error: Error) => error.message);
+    await eventually(() => {
+      const { stdout } = spawnSync('ss', ['-xH', 'state', 'established', 'src', daemon.adminSocket]);
+      expect(`${stdout}`).toContain(daemon.adminSocket);
+    });
+    const toldAt = performance.now();
+    expect(await daemon.stop()).toBe(0);
+    // The keeper kills a daemon that has not stopped after 30 s.
+    expectInTime(performance.now() - toldAt, 25_000);
+    expect(await following).toMatch(/xnet's daemon stops/);
+  });
+
   test('replaces a stale socket and refuses a live one, which goes on unharmed', async () => {
     await using daemon = await TestDaemon.start();
     await daemon.kill();

@@ -57,9 +57,11 @@ for (const { key } of sockets.list()) if (key.startsWith('race/')) await sockets
 
 const server = createServer((request, response) => {
   request.resume();
-  response.setHeader('Connection', 'close');
+  // As the daemon does: the keeper uses its connections again.
+  if (request.headers['x-xnet-keep'] === undefined) response.setHeader('Connection', 'close');
   request.on('end', () => setTimeout(() => response.end(JSON.stringify({ pid: process.pid })), 5));
 });
+server.keepAliveTimeout = 0;
 const listeners = [
   { server, key: 'plugin', path: join(directory, 'plugin.sock'), behind: join(directory, 'calls.sock') },
 ];
@@ -76,7 +78,7 @@ const reason = await ended;
 if (reason === 'stop') await removeSockets(listeners, sockets);
 await new Promise((resolve) => {
   server.close(resolve);
-  server.closeIdleConnections();
+  setInterval(() => server.closeIdleConnections(), 20).unref();
 });
 for (const resolver of resolvers) resolver.close();
 connection?.[Symbol.dispose]();

@@ -34,7 +34,9 @@ export class CallLoad {
     const outcome: Outcome = { id: `call-${this.outcomes.length}`, askedAt: performance.now() };
     this.outcomes.push(outcome);
     await new Promise<void>((resolve) => {
-      const call = request({ socketPath, path: '/Plugin.Activate', method: 'POST', agent: false });
+      // Docker does not ask for the end of its connections either.
+      const headers = { Connection: 'keep-alive' };
+      const call = request({ socketPath, path: '/Plugin.Activate', method: 'POST', headers, agent: false });
       call.on('response', (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part) => {

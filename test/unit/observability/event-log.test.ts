@@ -44,6 +44,16 @@ describe('the log of events', () => {
     expect((await readFile(path, 'utf8')).trim().split('\n')).toHaveLength(1);
   });
 
+  test('goes on when somebody has removed the file, also a full one', async () => {
+    await writeFile(path, line('2026-01-01T00:00:00Z', 'early').repeat(9_999));
+    await using log = new EventLog(path, muteLogger);
+    log.note({ kind: 'problem', what: 'the last that fits' });
+    expect(await whats(log)).toHaveLength(10_000);
+    await rm(path);
+    log.note({ kind: 'problem', what: 'next' });
+    expect(await whats(log)).toEqual(['next']);
+  });
+
   test('leaves out lines that cannot be read', async () => {
     await writeFile(path, `${line('2026-01-01T00:00:00Z', 'whole')}{"at":"2026-01-01T00:0`);
     await using log = new EventLog(path, muteLogger);

@@ -45,6 +45,7 @@ describe('describeFailure', () => {
     [3, '3 INVALID_ARGUMENT: etcdserver: authentication failed, invalid user ID or password', 'denied'],
     [7, '7 PERMISSION_DENIED: etcdserver: permission denied', 'denied'],
     [3, '3 INVALID_ARGUMENT: etcdserver: user name is empty', 'denied'],
+    [8, '8 RESOURCE_EXHAUSTED: grpc: received message larger than max (3145738 vs. 2097152)', 'refused'],
     [16, '16 UNAUTHENTICATED: session token refused', 'stale-token'],
     [3, '3 INVALID_ARGUMENT: etcdserver: revision of auth store is old', 'stale-token'],
     [5, '5 NOT_FOUND: etcdserver: requested lease not found', 'lease-gone'],

@@ -1,0 +1,98 @@
+/** What the admin socket answers line by line: how it ends. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { everyOperation } from '../../../src/admin/operations.js';
+import { sleep } from '../../../src/concurrency/deadline.js';
+import { nextTurn } from '../../../src/concurrency/turns.js';
+import { createAdminServer, type Streams } from '../../../src/server/admin.js';
+import { closeServer } from '../../../src/server/rpc.js';
+import { eventually } from '../../support/time/eventually.js';
+
+let directory: string;
+let server: Server;
+let stopping: AbortController;
+/** How many have begun, and not ended. */
+let open: number;
+
+async function listen(events: Streams['events']): Promise<void> {
+  const counted = async function* (isAll: boolean, signal: AbortSignal) {
+    open += 1;
+    try {
+      yield* events(isAll, signal);
+    } finally {
+      open -= 1;
+    }
+  };
+  const streams = { events: counted, stopping: stopping.signal };
+  server = createAdminServer(
+    everyOperation(() => Promise.reject(new Error('not asked'))),
+    streams,
+  );
+  await new Promise<void>((resolve) => server.listen(join(directory, 'admin.sock'), resolve));
+}
+
+function follow(): Promise<IncomingMessage> {
+  const options = { socketPath: join(directory, 'admin.sock'), path: '/v1/events/follow', agent: false };
+  return new Promise((resolve, reject) => request(options, resolve).on('error', reject).end());
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'xnet-admin-'));
+  stopping = new AbortController();
+  open = 0;
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  server.close();
+  await rm(directory, { recursive: true });
+});
+
+test('a stream ends when the daemon stops, with the reason as its last line', async () => {
+  await listen(async function* (_, signal) {
+    yield [{ what: 'first' }];
+    await sleep(60_000, signal);
+  });
+  const lines = text(await follow());
+  await eventually(() => expect(open).toBe(1));
+  stopping.abort();
+  await closeServer(server);
+  expect(
+    (await lines)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual([{ what: 'first' }, { code: 'STOPPING', error: expect.stringMatching(/daemon stops/) }]);
+  expect(open).toBe(0);
+});
+
+test('a stream ends with its reader', async () => {
+  await listen(async function* (_, signal) {
+    yield [{ what: 'first' }];
+    await sleep(60_000, signal);
+  });
+  const reader = await follow();
+  await eventually(() => expect(open).toBe(1));
+  reader.destroy();
+  await eventually(() => expect(open).toBe(0));
+});
+
+test('a reader that does not read is cut off before much waits for it in memory', async () => {
+  let sent = 0;
+  await listen(async function* (_, signal) {
+    for (; !signal.aborted && sent < 64; sent += 1) {
+      yield [{ what: 'x'.repeat(1 << 20) }];
+      await nextTurn();
+    }
+    await sleep(60_000, signal);
+  });
+  const reader = await follow();
+  reader.pause();
+  await eventually(() => expect(sent).toBeGreaterThan(0));
+  await eventually(() => expect(open).toBe(0));
+  expect(sent).toBeLessThan(16);
+});
