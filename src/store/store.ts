@@ -10,6 +10,7 @@
  * A commit that fails with STORE_UNAVAILABLE *may have been applied*, unless `fields.applied` is false. So every value names
  * its owner, and a caller that finds its own value on the next try takes that for success (see transact.ts).
  */
+import type { XnetError } from '../errors.js';
 
 /** Grows with every commit, over all keys. Exact up to 2^53 - 1. */
 export type Revision = number;
@@ -189,6 +190,11 @@ export interface Store extends AsyncDisposable {
   grantLease(options: LeaseOptions): Promise<Lease>;
   /** Asks each server of the store by itself. Never rejects. Absent in stores that have none. */
   members?(): Promise<readonly StoreMember[]>;
+  /**
+   * Calls `listener` when the store has not answered, also where nobody waits: its watches ask it again and again. Absent in
+   * stores that always answer.
+   */
+  onUnanswered?(listener: (error: XnetError) => void): void;
   /** An address of this host is gone: connections from it are given up at once, and watches begin anew. */
   reconnect?(): void;
 }

@@ -20,6 +20,8 @@ export class EtcdCalls {
   readonly #user: string | undefined;
   #preferred = 0;
   #closed = false;
+  /** Called when no endpoint has answered a request that could be repeated, whoever made it. */
+  onUnanswered: (error: XnetError) => void = () => undefined;
   #reconnected = new AbortController();
 
   constructor(options: EtcdOptions) {
@@ -88,8 +90,11 @@ export class EtcdCalls {
         const isCutShort = failure.hung && timeoutMs < tryMs;
         if (!isCutShort || !reasons.has(endpoint.url)) reasons.set(endpoint.url, failure.reason);
         const pause = pauseMs(tries, this.endpoints.length);
-        if (!mayRepeat(failure) || clock.ms + pause >= budgetMs)
-          throw unavailableError(reasons, error, failure.notApplied);
+        if (!mayRepeat(failure) || clock.ms + pause >= budgetMs) {
+          const unanswered = unavailableError(reasons, error, failure.notApplied);
+          if (mayRepeat(failure)) this.onUnanswered(unanswered);
+          throw unanswered;
+        }
         await sleep(pause);
       }
     }

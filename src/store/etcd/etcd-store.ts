@@ -97,6 +97,10 @@ export class EtcdStore implements Store {
     return Promise.all(this.#calls.endpoints.map((endpoint) => askMember(endpoint, this.options.tls)));
   }
 
+  onUnanswered(listener: (error: XnetError) => void): void {
+    this.#calls.onUnanswered = listener;
+  }
+
   reconnect(): void {
     this.#calls.reconnect();
   }

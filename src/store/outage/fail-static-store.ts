@@ -119,6 +119,8 @@ export class FailStaticStore implements Store {
     const comeBack = () => this.#comeBack(logger);
     const isDone = () => ownWrites.size === 0 && restores.isOver;
     this.#outage = new Outage({ onBegin, comeBack, isDone }, this.#timing, logger);
+    // An idle host has no call that would find it out.
+    inner.onUnanswered?.((error) => this.#outage.begin(error));
     this.#watching = always.map((prefix) => this.#keepWatching(prefix));
     if (ownWrites.size > 0) this.#outage.begin(unavailable(`${description} was not asked yet`), 0);
   }
