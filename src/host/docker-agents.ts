@@ -8,6 +8,7 @@ import { PoolCreations } from '../agent/pools/pool-creations.js';
 import { PoolSweep } from '../agent/pools/pool-sweep.js';
 import type { DockerNetwork } from '../docker/engine.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
+import { keys } from '../model/keys.js';
 import { ADDRESS_SPACES } from '../model/pool.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
@@ -59,8 +60,10 @@ export async function startDockerAgents(
   /** By the last list of its networks. */
   const nameInDocker = (dockerNetworkId: string) => listed.find(({ id }) => id === dockerNetworkId)?.name;
   // When a host's Docker ends, swarm's networks end on it without an event; they are never noted as seen.
-  const timing = config.scope === 'global' ? { unseenMs: GONE_FROM_SWARM_MS } : {};
-  const mirrored = { networks, hosts, registration, newNetworks, ownActions };
+  const isGlobal = config.scope === 'global';
+  const timing = isGlobal ? { unseenMs: GONE_FROM_SWARM_MS } : {};
+  const guards = isGlobal ? replica.followValues(keys.bindingGuards()) : undefined;
+  const mirrored = { networks, hosts, registration, newNetworks, ownActions, guards };
   const mirror = await begin(started, new Mirror({ ...docker, ...mirrored, onListed }, timing));
   const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, registration }));
 

@@ -70,6 +70,11 @@ export interface MirrorParts {
   readonly clusterNetworks: View<NetworkRecord>;
   /** Of this host. */
   readonly bindings: View<BindingRecord>;
+  /**
+   * In a swarm: written when any host binds or unbinds a network. A network of global scope that was removed on another host is
+   * gone from this Docker without an event.
+   */
+  readonly guards?: Pick<View<string>, 'ready' | 'onChange'> | undefined;
   readonly hosts: Pick<HostsView, 'nameOf'>;
   readonly registration: Pick<HostRegistration, 'dockerFacts' | 'publishDocker' | 'recognize'>;
   readonly networks: Pick<Networks, 'unbind' | 'withdraw' | 'move'>;

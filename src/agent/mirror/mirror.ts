@@ -67,7 +67,8 @@ export class Mirror extends Sweep {
 
   /** Resolves when the networks are known; the rest goes on behind. */
   override async start(): Promise<void> {
-    const followed = [this.#parts.clusterNetworks, this.#parts.bindings];
+    const { clusterNetworks, bindings, guards } = this.#parts;
+    const followed = [clusterNetworks, bindings, ...(guards ? [guards] : [])];
     await Promise.all(followed.map(({ ready }) => ready));
     this.#forget = followed.map((view) => view.onChange(() => this.hint()));
     super.start();
