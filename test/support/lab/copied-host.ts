@@ -12,10 +12,10 @@ export class CopiedHost implements AsyncDisposable {
 
   /** xnet on `host` starts with the state directory of `original` and, with `named`, under its host name. */
   static async start(lab: Lab, host: string, original: string, { named = true } = {}): Promise<CopiedHost> {
-    const copied = await lab.in(original, 'sh', '-c', `cd ${STATE} && tar -cf - . | base64 -w 0`);
+    const copied = await lab.in(original, 'sh', '-c', `cd ${STATE} && tar -czf - . | base64 -w 0`);
     await lab.xnet(host, 'stop');
     await lab.in(host, 'sh', '-c', `cp -a ${STATE} ${STATE}.own && ${EMPTY}`);
-    await lab.in(host, 'sh', '-c', `echo ${copied.trim()} | base64 -d | tar -xf - -C ${STATE}`);
+    await lab.in(host, 'sh', '-c', `echo ${copied.trim()} | base64 -d | tar -xzf - -C ${STATE}`);
     if (named) await lab.in(host, 'hostname', original);
     const copy = new CopiedHost(lab, host);
     await lab.xnet(host, 'start');
