@@ -25,7 +25,8 @@ beforeAll(async () => {
     // What happens while it asks for what has happened comes with both answers.
     for (const event of [EVENT, { ...EVENT, kind: 'host alive' }])
       response.write(`${JSON.stringify(event)}\n`);
-    const more = setInterval(() => response.write(`${JSON.stringify(EVENT)}\n`), 50);
+    const other = { ...EVENT, kind: 'repair' };
+    const more = setInterval(() => response.write(`${JSON.stringify(other)}\n`), 50);
     response.on('close', () => clearInterval(more));
   });
   await new Promise<void>((resolve) => server.listen(join(directory, 'admin.sock'), resolve));
