@@ -26,13 +26,11 @@ export class EventSources extends Sweep {
   readonly #parts: EventSourcesParts;
   readonly #endpoints: View<EndpointRecord>;
   #before: HostState;
-  /** Problems at the last look. */
-  #lastSeen: readonly string[] = [];
 
   constructor(parts: EventSourcesParts) {
     super({ look: async () => this.#compare(), retryMs: LOOK_MS, onFailure: () => undefined });
     this.#parts = parts;
-    this.#before = { ...parts.state(), problems: [] };
+    this.#before = parts.state();
     this.#endpoints = parts.replica.follow(keys.endpointsOfHost(parts.hostId), endpointRecord);
   }
 
@@ -53,12 +51,9 @@ export class EventSources extends Sweep {
   async #compare(): Promise<number> {
     const { events, state } = this.#parts;
     const seen = state();
-    // A problem counts when two looks have seen it: each start has some for a moment.
-    const problems = seen.problems.filter((problem) => this.#lastSeen.includes(problem));
-    this.#lastSeen = seen.problems;
-    // Who falls silent while nothing is known of the others is told of afterwards.
+    // A host that falls silent while nothing is known of the others is an event afterwards.
     const others = seen.storeProblem === undefined ? seen.others : this.#before.others;
-    const now = { ...seen, problems, others };
+    const now = { ...seen, others };
     for (const event of differences(this.#before, now)) events.note(event);
     this.#before = now;
     return LOOK_MS;

@@ -32,6 +32,7 @@ export class HostProblems extends Sweep {
   readonly #all: View<HostProblemsRecord>;
   /** At the look before. */
   #before: readonly string[] = [];
+  #own: readonly string[] = [];
 
   constructor(parts: HostProblemsParts) {
     super({
@@ -50,6 +51,11 @@ export class HostProblems extends Sweep {
     super.start();
   }
 
+  /** Those of this host that two looks have seen. */
+  get own(): readonly string[] {
+    return this.#own;
+  }
+
   /** What a host has published last; of one that is alive it is at most seconds old. */
   of(hostId: string): readonly string[] {
     return this.#all.get(keys.hostProblems(hostId))?.record?.problems ?? [];
@@ -63,8 +69,9 @@ export class HostProblems extends Sweep {
   async #publish(): Promise<number> {
     const { replica, hostId, lookMs = LOOK_MS } = this.#parts;
     const now = this.#parts.own();
-    const problems = bounded(now.filter((problem) => this.#before.includes(problem)));
+    this.#own = now.filter((problem) => this.#before.includes(problem));
     this.#before = now;
+    const problems = bounded(this.#own);
     if (problems.join('\n') !== this.of(hostId).join('\n')) {
       const key = keys.hostProblems(hostId);
       const value = formatRecord<HostProblemsRecord>({ version: 1, hostId, problems });

@@ -11,7 +11,6 @@ import { type EventLog, type HostEvent, hostEvent } from '../../observability/ev
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
-import { ownProblems } from '../own-problems.js';
 import { livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const EVENTS = 'events';
@@ -35,7 +34,7 @@ const eventsWanted = z.object({
 export function eventSources(
   { hostId, version, events }: Foundation,
   forwarding: Forwarding,
-  { mirror, names, nameInDocker }: DockerAgents,
+  { problems, nameInDocker }: DockerAgents,
 ): EventSources {
   const { replica, local, hosts, repairs } = forwarding;
   const nameOf = (id: string) => local.findRecord(id)?.name ?? id;
@@ -52,7 +51,7 @@ export function eventSources(
             hosts.list().flatMap(({ host, alive }) => (host.id === hostId ? [] : [[host.name, alive]])),
           ),
     storeProblem: replica.problem,
-    problems: ownProblems({ ...forwarding, mirror, names }),
+    problems: problems.own,
     repairs: repairs.counts,
   });
   return new EventSources({ events, replica, hostId, networkName: nameOf, state, version });
