@@ -1,4 +1,4 @@
-import { Cluster, readAll } from '../../admin/cluster.js';
+import { readAll } from '../../admin/cluster.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Store } from '../../store/store.js';
@@ -17,11 +17,15 @@ export async function livingOthers(
   store: Pick<Store, 'list' | 'description' | 'problem'>,
   hostId: string,
 ): Promise<Others> {
-  const cluster = await Cluster.read(store);
-  if (!cluster.isCurrent) {
+  const [hosts, alive] = await Promise.all([
+    readAll(store, keys.hosts(), hostRecord),
+    store.list(keys.aliveHosts()),
+  ]);
+  if (!hosts.isCurrent || alive.recalled) {
     const reason = store.problem ?? `${store.description} does not answer`;
     return { hosts: [], refusals: [{ host: 'other hosts', refusal: `not asked: ${reason}` }] };
   }
-  const others = (await readAll(store, keys.hosts(), hostRecord)).records.filter(({ id }) => id !== hostId);
-  return { hosts: others.filter(({ id }) => cluster.hostOf(id).state === 'alive'), refusals: [] };
+  const living = new Set(alive.entries.map(({ key }) => key));
+  const others = hosts.records.filter(({ id }) => id !== hostId && living.has(keys.alive(id)));
+  return { hosts: others, refusals: [] };
 }
