@@ -27,7 +27,7 @@ export async function* merge<T>(signal: AbortSignal, sources: readonly Source<T>
       }
     }
   } finally {
-    // One that waits for its next item hears of nothing else.
+    // A source that waits for its next item ends by this alone.
     ended.abort();
     await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
   }

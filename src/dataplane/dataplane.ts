@@ -100,8 +100,8 @@ export interface NetworkCheck {
 }
 
 /**
- * What happened in the kernel. A hint: it may be nothing, and one may be lost. `isOwn`: xnet itself was at work in the network, so
- * that what others did at the same time is not told apart, or nothing that the kernel tells of a device is other than before. 'networks': something may have happened in any of them.
+ * What happened in the kernel. A hint: it may be nothing, and one may be lost. `isOwn`: the event may be of xnet's own work, or shows
+ * no difference of the device. 'networks': something may have happened in any of them.
  */
 export type KernelHint =
   | { readonly networkId: string; readonly isOwn: boolean }

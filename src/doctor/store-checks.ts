@@ -99,5 +99,5 @@ export function judgeClock(members: readonly StoreMember[], nowMs: number): read
   });
   const isKnown = members.some(({ clockMs }) => clockMs !== undefined);
   const alike = `this host's clock is that of etcd, within ${CLOCK_SECONDS} s`;
-  return allWell(judged, isKnown ? alike : 'not compared: no member of etcd tells its time');
+  return allWell(judged, isKnown ? alike : 'not compared: no member of etcd sends its time');
 }
