@@ -4,7 +4,7 @@ import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { type Attempt, type TransactOptions, transact } from '../store/transact.js';
 import { OwnHolds } from './pools/own-holds.js';
-import { PoolViews } from './pools/pool-view.js';
+import { PoolViews } from './pools/pool-views.js';
 import { RestLeases } from './reserve/rest-leases.js';
 
 export interface IpamContextOptions {

@@ -49,8 +49,8 @@ export class Ipam implements AsyncDisposable {
   constructor(options: IpamOptions) {
     this.#context = new IpamContext(options);
     this.#pools = new Pools(this.#context, options.defaultPools);
-    this.#addresses = new Addresses(this.#context);
     this.#reserves = new Reserves(this.#context, options.reserves);
+    this.#addresses = new Addresses(this.#context, this.#reserves);
     this.addressBook = new AddressBook(this.#context, this.#reserves);
     this.#takeovers = new Takeovers(this.#context, this.#pools, options.takeoverMs);
   }

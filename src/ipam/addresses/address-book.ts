@@ -36,12 +36,12 @@ export class AddressBook {
     this.#reserves = reserves;
   }
 
-  /** True when this host has claimed the address for an endpoint that is not created yet: `bindPlan` succeeds for it. */
+  /** True when this host has handed out the address for an endpoint that is not created yet: `bindPlan` succeeds for it. */
   isClaimed({ poolKey, address }: { poolKey: string; address: string }): boolean {
-    const record = this.#context.views.find(poolKey)?.findCertain(IpAddress.parse(address))?.record;
-    return (
-      record !== undefined && stateOf(record) === 'claimed' && record.hostId === this.#context.host.hostId
-    );
+    const { views, host } = this.#context;
+    const record = views.find(poolKey)?.findCertain(IpAddress.parse(address))?.record;
+    if (record?.hostId !== host.hostId) return false;
+    return stateOf(record) === 'claimed' || views.handedOut(keys.address(poolKey, address)) !== undefined;
   }
 
   /**
@@ -62,7 +62,8 @@ export class AddressBook {
     if (held.record.endpointId === endpointId) return { conditions: [asRead(key, held)], writes: [] };
     const after = bound(held.record, host, endpoint);
     if (!after) throw await this.#inUse(wanted, held.record);
-    return changeAddress(held, after);
+    const container = views.handedOut(key)?.container;
+    return changeAddress(held, container === undefined ? after : { ...after, container });
   }
 
   /**

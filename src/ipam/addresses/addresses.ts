@@ -9,9 +9,11 @@ import type { PoolView } from '../pools/pool-view.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
+import type { Reserves } from '../reserve/reserves.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
 import { chooseAway, chooseNext, findReserved } from './pick-address.js';
 import { claimGateway, claimShared } from './shared-addresses.js';
+import { describeStarting } from './starting.js';
 import { reuseSwarmAddress } from './swarm-addresses.js';
 
 export interface AddressRequest {
@@ -28,9 +30,11 @@ export class Addresses {
   /** Claims made for endpoints, and commits refused on the way because another host was faster. */
   readonly counts = { claims: 0, refusals: 0 };
   readonly #context: IpamContext;
+  readonly #reserves: Reserves;
 
-  constructor(context: IpamContext) {
+  constructor(context: IpamContext, reserves: Reserves) {
     this.#context = context;
+    this.#reserves = reserves;
   }
 
   /**
@@ -41,7 +45,7 @@ export class Addresses {
     const { address, purpose, container, isRepeatable = false } = wanted;
     if (purpose === 'endpoint') {
       const options = container === undefined ? {} : { container };
-      if (!address) return this.#claimNext(hold, options, request);
+      if (!address) return this.#giveNext(hold, options, request);
       checkAddress(address, hold.subnet);
       if (await reuseSwarmAddress(this.#context, hold, address, isRepeatable)) return address;
       return this.#claimExplicit(hold, address, { ...options, explicit: true }, request);
@@ -52,14 +56,25 @@ export class Addresses {
   }
 
   /**
-   * Claims the next free address (choose-address.ts has the order), while the store is away one of this host's reserve.
-   * A repeated request gets the address that it claimed before.
+   * The next address in turn (choose-address.ts has the order): from the stock, or else claimed. A repeated request gets
+   * the address that it claimed before.
    */
-  async #claimNext(hold: Hold, options: ClaimOptions, { id, repeated }: Request): Promise<IpAddress> {
-    const { store, views, host } = this.#context;
+  async #giveNext(hold: Hold, options: ClaimOptions, request: Request): Promise<IpAddress> {
+    const { store, views } = this.#context;
     const view = await views.open(hold);
-    const earlier = repeated ? findClaimed(view, id) : undefined;
-    if (earlier !== undefined) return IpAddress.of(hold.subnet.family, earlier);
+    const earlier = request.repeated ? findClaimed(view, request.id) : undefined;
+    const known = earlier ?? (usesReserve(store) ? undefined : view.stock.take(hold, options.container));
+    const address =
+      known === undefined
+        ? await this.#claimNext(view, hold, options, request)
+        : IpAddress.of(hold.subnet.family, known);
+    this.#reserves.noteGiven(view, hold);
+    return address;
+  }
+
+  /** Claims the next free address, while the store is away one of this host's reserve. */
+  async #claimNext(view: PoolView, hold: Hold, options: ClaimOptions, { id }: Request): Promise<IpAddress> {
+    const { store, host } = this.#context;
     const claim = () => new Claim(this.#context, hold, options, id);
     // Without a reserve the only way is to wait for the store: mostly another member of etcd answers soon.
     const hasReserve = () => usesReserve(store) && findReserved(view, hold, host.hostId) !== undefined;
@@ -106,7 +121,8 @@ export class Addresses {
     const { store, views } = this.#context;
     const claim = new Claim(this.#context, hold, options, id);
     try {
-      const claimed = await claim.take((refusals) => this.#takeable(hold, address, refusals, id));
+      const take = () => claim.take((refusals) => this.#takeable(hold, address, refusals, id));
+      const claimed = await views.whileInFlight([addressKey(hold, address)], take);
       // A pool in use has a reserve, which needs a view.
       views.begin(hold);
       return claimed;
@@ -122,20 +138,25 @@ export class Addresses {
     const { store, views, unfinished, host } = this.#context;
     const known = views.find(hold.poolKey)?.addresses.get(address.value);
     const free = { address: address.value };
+    const starting = describeStarting(this.#context, addressKey(hold, address));
+    if (starting !== undefined) throw heldBy(address, starting);
     if (refusals === 0 && !known && !usesReserve(store)) return free;
     const found = await readOrRequest(this.#context, addressKey(hold, address));
     if (!found) return free;
     const { key, revision, record } = found;
     const isOwn = record.claim === requestId || unfinished.has(unfinishedKey(key, record.claim));
     if (isTakeable(record, host.hostId) || isOwn) return { ...free, over: revision };
-    const holder = await describeHolder(store, record);
-    throw new XnetError('IN_USE', `address ${address} is held by ${holder}; choose another`);
+    throw heldBy(address, await describeHolder(store, record));
   }
 
   #count(claim: Claim): void {
     this.counts.claims += 1;
     this.counts.refusals += claim.refusals;
   }
+}
+
+function heldBy(address: IpAddress, holder: string): XnetError {
+  return new XnetError('IN_USE', `address ${address} is held by ${holder}; choose another`);
 }
 
 /** Finds what the former daemon claimed for the same request. The view was opened after its end, so it has the claim. */

@@ -59,13 +59,14 @@ function noteInFlight(view: PoolView, pick: Pick | undefined): Pick | undefined 
 }
 
 export function findReserved(
-  { addresses, inFlight }: PoolView,
+  { addresses, inFlight, stock }: PoolView,
   { subnet, range }: Hold,
   hostId: string,
 ): Pick | undefined {
   const span = automaticSpan(subnet, range);
   const reserved = reservedBy(hostId, addresses.values());
-  const pick = reserved.find(({ address }) => isWithin(span, address) && !inFlight.has(address));
+  const isUnused = (address: bigint) => !inFlight.has(address) && !stock.handedOut(address);
+  const pick = reserved.find(({ address }) => isWithin(span, address) && isUnused(address));
   return pick && { address: pick.address, over: pick.revision, fromReserve: true };
 }
 

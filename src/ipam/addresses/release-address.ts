@@ -29,7 +29,9 @@ export async function releaseAddress(
   const key = addressKey(hold, address);
   const isHeld: IsHeld = (record) =>
     record.references.includes(hold.id) && stateOf(record) !== 'reserved' && !isKeptGateway(hold, record);
-  const seen = context.views.find(hold.poolKey)?.addresses.get(address.value);
+  const view = context.views.find(hold.poolKey);
+  view?.stock.takeBack(address.value);
+  const seen = view?.addresses.get(address.value);
   const held = seen?.record && isHeld(seen.record) ? { ...seen, record: seen.record } : undefined;
   try {
     return await releaseIf(context, key, hold, isHeld, held);

@@ -4,23 +4,18 @@
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import {
-  type AddressRecord,
-  addressRecord,
-  isTakeable,
-  parseAddressKey,
-  shared,
-} from '../../model/address.js';
+import { addressRecord, isTakeable, parseAddressKey, shared } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
-import { asRead } from '../../store/transact.js';
+import { type Attempt, asRead } from '../../store/transact.js';
 import { addressKey, describeHolder, putAddress } from '../address-entry.js';
 import { type Hold, holderOf, ownHoldKey, randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { chooseHighest } from '../pools/choose-address.js';
 import { automaticSpan, checkAddress, firstHost } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
+import { describeStarting } from './starting.js';
 
 type SharedPurpose = 'gateway' | 'auxiliary';
 
@@ -48,29 +43,26 @@ export async function claimShared(
   const key = addressKey(hold, address);
   const ownKey = ownHoldKey(hold, host);
   const claim = randomToken();
-  return context.transact<IpAddress>(async () => {
+  const attempt = async (): Promise<Attempt<IpAddress>> => {
+    const starting = describeStarting(context, key);
+    if (starting !== undefined) throw heldBy(starting, purpose, address);
     const [found, own] = await Promise.all([readOrRequest(context, key), store.get(ownKey)]);
     if (!own) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${hold.poolKey}`);
     const before = found && isTakeable(found.record, host.hostId) ? undefined : found?.record;
     const after = shared(before, holderOf(hold, host), claim, { purpose, holdId: hold.id });
-    if (!after) throw await heldOtherwise(context, before, purpose, address);
+    if (!after) throw heldBy(before && (await describeHolder(store, before)), purpose, address);
     if (after === before) return { result: address };
     return {
       result: address,
       conditions: [{ key: ownKey, is: 'present' }, asRead(key, found)],
       writes: [putAddress(key, after)],
     };
-  });
+  };
+  return context.views.whileInFlight([key], () => context.transact(attempt));
 }
 
-async function heldOtherwise(
-  { store }: IpamContext,
-  record: AddressRecord | undefined,
-  purpose: SharedPurpose,
-  address: IpAddress,
-): Promise<XnetError> {
+function heldBy(holder: string | undefined, purpose: SharedPurpose, address: IpAddress): XnetError {
   const wanted = purpose === 'gateway' ? 'be the gateway' : 'be set aside (--aux-address)';
-  const holder = record && (await describeHolder(store, record));
   return new XnetError('IN_USE', `address ${address} cannot ${wanted}: it is held by ${holder}`);
 }
 

@@ -6,6 +6,7 @@ import type { Known, View, ViewChanges } from '../../replica/view.js';
 import type { Revision } from '../../store/store.js';
 import type { Hold } from '../hold.js';
 import { readyInTime } from './ready-in-time.js';
+import { Stock } from './stock.js';
 
 const WIDEST_SPREAD = 64;
 
@@ -19,6 +20,8 @@ export class PoolView implements AsyncDisposable {
   readonly addresses: ReadonlyMap<bigint, KnownAddress>;
   /** Chosen by a request of this process whose commit is not answered yet. */
   readonly inFlight = new Set<bigint>();
+  /** Of this host's reserve. */
+  readonly stock = new Stock(this);
   /** Holds of this host that are in use here, by their ids. */
   readonly holds = new Map<string, Hold>();
   /** Docker's own IPAM hands out addresses of the pool on this host: the lowest that it thinks free. */
@@ -66,6 +69,16 @@ export class PoolView implements AsyncDisposable {
     return this.#view.refresh();
   }
 
+  /** Until `work` is done, nobody else of this process chooses the addresses. */
+  async whileInFlight<T>(addresses: readonly bigint[], work: () => Promise<T>): Promise<T> {
+    for (const address of addresses) this.inFlight.add(address);
+    try {
+      return await work();
+    } finally {
+      for (const address of addresses) this.inFlight.delete(address);
+    }
+  }
+
   noteRefusal(): void {
     this.spread = Math.min(WIDEST_SPREAD, Math.max(4, this.spread * 2));
   }
@@ -84,8 +97,9 @@ export class PoolView implements AsyncDisposable {
       if (!now) this.#known.delete(address);
       else {
         this.#known.set(address, { ...now, address });
-        // An address is written again when it is bound to its endpoint; only a new claim hands it out.
-        const revision = before ? now.revision : now.createRevision;
+        // An address is written again when it is bound to its endpoint; only a new claim, or its reservation, hands it out.
+        const isNew = !before || isReserved(before.record);
+        const revision = isNew ? now.createRevision : now.revision;
         if (isHandedOut(now.record, before?.record) && revision > (this.#latest?.revision ?? 0))
           this.#latest = { address, revision };
       }
@@ -93,75 +107,12 @@ export class PoolView implements AsyncDisposable {
   }
 }
 
-/** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
-export class PoolViews implements AsyncDisposable {
-  readonly #store: Replica;
-  readonly #views = new Map<string, PoolView>();
-
-  constructor(store: Replica) {
-    this.#store = store;
-  }
-
-  /** The view of the held pool, ready to choose from. Throws STORE_UNAVAILABLE. */
-  async open(hold: Hold): Promise<PoolView> {
-    const view = this.begin(hold);
-    await view.ready();
-    return view;
-  }
-
-  /** As `open`, without waiting until its addresses are known. */
-  begin(hold: Hold): PoolView {
-    const view = this.#get(hold.poolKey);
-    view.holds.set(hold.id, hold);
-    return view;
-  }
-
-  /** For a pool whose addresses Docker's own IPAM hands out on this host. */
-  beginByDocker(poolKey: string): void {
-    this.#get(poolKey).byDocker = true;
-  }
-
-  /** The Docker network of such a pool is gone. */
-  async closeByDocker(view: PoolView): Promise<void> {
-    view.byDocker = false;
-    await this.#closeUnused(view);
-  }
-
-  find(poolKey: string): PoolView | undefined {
-    return this.#views.get(poolKey);
-  }
-
-  all(): PoolView[] {
-    return [...this.#views.values()];
-  }
-
-  /** The hold has ended: closes the view of its pool when no other hold of this host uses it. */
-  async close({ poolKey, id }: Hold): Promise<void> {
-    const view = this.#views.get(poolKey);
-    if (view?.holds.delete(id)) await this.#closeUnused(view);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const views = [...this.#views.values()];
-    this.#views.clear();
-    await Promise.all(views.map((view) => view[Symbol.asyncDispose]()));
-  }
-
-  async #closeUnused(view: PoolView): Promise<void> {
-    if (view.holds.size > 0 || view.byDocker) return;
-    this.#views.delete(view.poolKey);
-    await view[Symbol.asyncDispose]();
-  }
-
-  #get(poolKey: string): PoolView {
-    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
-    this.#views.set(poolKey, view);
-    return view;
-  }
-}
-
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
   const state = record && stateOf(record);
   if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
-  return record?.claim !== before?.claim;
+  return record?.claim !== before?.claim || isReserved(before);
+}
+
+function isReserved(record: AddressRecord | undefined): boolean {
+  return record !== undefined && stateOf(record) === 'reserved';
 }

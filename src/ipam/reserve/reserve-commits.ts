@@ -20,7 +20,7 @@ const BATCH = 100;
  */
 export async function claimReserve(
   { store, host }: IpamContext,
-  { inFlight }: PoolView,
+  view: PoolView,
   pool: PoolName,
   chosen: readonly bigint[],
   hold?: Hold,
@@ -30,18 +30,14 @@ export async function claimReserve(
   const held: Condition[] = hold ? [{ key: ownHoldKey(hold, host), is: 'present' }] : [];
   const holdIds = hold ? [hold.id] : [];
   const writes = chosenKeys.map((key) => putAddress(key, reserved(host, randomToken(), holdIds)));
-  for (const address of chosen) inFlight.add(address);
-  try {
-    return await store.commit([...held, ...free], writes);
-  } finally {
-    for (const address of chosen) inFlight.delete(address);
-  }
+  return view.whileInFlight(chosen, () => store.commit([...held, ...free], writes));
 }
 
 /** Frees the addresses without a rest: their network is gone, or another host requests them. */
-export async function removeOwn({ store }: IpamContext, own: readonly AddressEntry[]): Promise<void> {
+export async function removeOwn(context: IpamContext, own: readonly AddressEntry[]): Promise<void> {
   for (const { key, revision } of own) {
-    await store.commit([{ key, is: 'at', revision }], [{ remove: key }]);
+    const remove = () => context.store.commit([{ key, is: 'at', revision }], [{ remove: key }]);
+    await context.views.whileInFlight([key], remove);
   }
 }
 
@@ -49,13 +45,18 @@ export async function removeOwn({ store }: IpamContext, own: readonly AddressEnt
  * Puts the addresses to rest, in batches. A batch is refused when one of its addresses has changed; the next look tries
  * again.
  */
-export async function giveBack({ store, rests }: IpamContext, own: readonly AddressEntry[]): Promise<void> {
+export async function giveBack(context: IpamContext, own: readonly AddressEntry[]): Promise<void> {
+  const { store, rests, views } = context;
   for (let start = 0; start < own.length; start += BATCH) {
     const some = own.slice(start, start + BATCH);
     const conditions = some.map(({ key, revision }): Condition => ({ key, is: 'at', revision }));
-    try {
+    const rest = async () => {
       const writes = await Promise.all(some.map(({ key, record }) => rests.restWrite(key, record)));
       await store.commit(conditions, writes);
+    };
+    const addressKeys = some.map(({ key }) => key);
+    try {
+      await views.whileInFlight(addressKeys, rest);
     } catch (error: unknown) {
       // The store has lost the lease; the next one is fresh.
       if (isXnetError(error, 'NOT_FOUND')) rests.forget();

@@ -6,9 +6,10 @@
  */
 import { endpointHolder, stateOf } from '../../model/address.js';
 import type { AddressEntry } from '../address-entry.js';
-import { chooseFree } from '../pools/choose-address.js';
+import type { Hold } from '../hold.js';
+import { chooseFree, chooseHighest } from '../pools/choose-address.js';
 import type { KnownAddress } from '../pools/pool-view.js';
-import { isWithin, type Span } from '../pools/subnet-rules.js';
+import { automaticSpan, isWithin, type Span } from '../pools/subnet-rules.js';
 
 /** In a smaller pool no host holds any in advance: a container may need each of them. A /27 has 29, a /26 has 61. */
 const SMALLEST_POOL = 32;
@@ -41,6 +42,11 @@ export function surveyPool(addresses: Iterable<KnownAddress>, span: Span): PoolU
 export function reserveSize(wanted: number, { size, used, hosts }: PoolUse): number {
   if (size < SMALLEST_POOL) return 0;
   return Math.max(0, Math.min(wanted, Math.floor((size - used) / (4 * Math.max(1, hosts)))));
+}
+
+/** How many of a reserve are in stock. */
+export function stockSize(reserve: number): number {
+  return Math.floor(reserve / 2);
 }
 
 /**
@@ -97,8 +103,28 @@ export function reservedBy(hostId: string, addresses: Iterable<KnownAddress>): R
     .sort((one, other) => one.revision - other.revision);
 }
 
+/** Up to `count` free addresses for the stock, in the order in which automatic choice comes to them after `after`. */
+export function chooseInTurn(
+  { subnet, range, highestFirst }: Hold,
+  after: bigint | undefined,
+  isTaken: (address: bigint) => boolean,
+  count: number,
+): bigint[] {
+  const span = automaticSpan(subnet, range);
+  const chosen: bigint[] = [];
+  const isUnfree = (address: bigint) => isTaken(address) || chosen.includes(address);
+  while (chosen.length < count) {
+    const next = highestFirst
+      ? chooseHighest(span, isUnfree)
+      : chooseFree(span, isUnfree, chosen.at(-1) ?? after);
+    if (next === undefined) break;
+    chosen.push(next);
+  }
+  return chosen;
+}
+
 /**
- * Up to `count` free addresses for a reserve. They lie past the middle, since automatic choice begins at the ends, and
+ * Up to `count` free addresses for the rest of a reserve. They lie past the middle, since automatic choice begins at the ends, and
  * people choose addresses there. `random` (0 to 1) makes it unlikely that two hosts choose the same ones.
  */
 export function chooseForReserve(

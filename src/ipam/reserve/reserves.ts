@@ -1,37 +1,29 @@
 /**
- * Addresses that this host holds in advance, so that containers can be started while the store is away.
+ * Addresses that this host holds in advance, so that containers are started without a commit for their addresses, and also
+ * while the store is away.
  *
  * A pool has a reserve here once this host has had a container in it; reserve-plan.ts has the size. The reserve is
- * filled and emptied in the background. While the store answers, a container gets an address of it only when no other
- * is free. An address that is released while the store is away joins the reserve instead of resting: no other host can
- * take it, and this host can give it out again. When the store answers again, the surplus is put to rest.
+ * filled and emptied in the background. One half is the stock (stock.ts): the addresses that are next in turn. While
+ * the store answers, a container gets one of the other half only when no other address is free. An address that is
+ * released while the store is away joins that half instead of resting: no other host can take it, and this host can
+ * give it out again. When the store answers again, the surplus is put to rest.
  */
 import { Sweep } from '../../concurrency/sweep.js';
 import { stateOf } from '../../model/address.js';
 import { parsePoolKey } from '../../model/pool.js';
 import { addressKey } from '../address-entry.js';
-import { type Hold, ownHoldKey } from '../hold.js';
+import type { Hold } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import type { PoolView } from '../pools/pool-view.js';
-import { automaticSpan, type Span } from '../pools/subnet-rules.js';
+import { HAND_OVER_MS } from '../pools/stock.js';
+import { automaticSpan } from '../pools/subnet-rules.js';
 import { followRequests } from './address-requests.js';
+import { HoldReserves, type HoldReservesOptions, shareOf } from './hold-reserves.js';
 import { claimReserve, giveBack, removeOwn } from './reserve-commits.js';
-import {
-  chooseForReserve,
-  planLowest,
-  planReserve,
-  reservedBy,
-  reserveSize,
-  surveyPool,
-} from './reserve-plan.js';
+import { planLowest } from './reserve-plan.js';
 import { findOwn, UnseenPools } from './unseen-pools.js';
 
-export interface ReservesOptions {
-  /**
-   * Addresses of each pool. 0: none is held in advance, and one that is released during an outage is held until the
-   * store answers.
-   */
-  readonly size: number;
+export interface ReservesOptions extends HoldReservesOptions {
   /** Between two looks. */
   readonly lookMs: number;
   /** Whether a Docker network of this host has the pool; called for pools whose addresses Docker's own IPAM hands out. */
@@ -43,6 +35,7 @@ const NONE: ReservesOptions = {
   size: 0,
   lookMs: 1_000,
   isPoolHere: () => false,
+  handOverMs: HAND_OVER_MS,
   onFailure: () => undefined,
 };
 
@@ -62,6 +55,7 @@ export class Reserves implements AsyncDisposable {
    */
   readonly #givenUp = new Map<string, number>();
   readonly #unseen: UnseenPools;
+  readonly #ofHolds: HoldReserves;
   #following: Promise<void> = Promise.resolve();
 
   /** Default: nothing is held in advance. */
@@ -70,6 +64,7 @@ export class Reserves implements AsyncDisposable {
     this.#options = { ...NONE, ...options };
     const { lookMs, onFailure, isPoolHere } = this.#options;
     this.#unseen = new UnseenPools(context, isPoolHere);
+    this.#ofHolds = new HoldReserves(context, this.#options, (key) => this.#isGivenUp(key));
     this.#sweep = new Sweep({ look: () => this.#look(), retryMs: lookMs, onFailure });
   }
 
@@ -97,7 +92,7 @@ export class Reserves implements AsyncDisposable {
       await view.ready();
       // It may be away since the look began: then nothing of a reserve is given back.
       if (store.away) break;
-      for (const hold of view.holds.values()) if (!hold.isOfCluster) await this.#adjust(view, hold);
+      for (const hold of view.holds.values()) await this.#ofHolds.adjust(view, hold);
       if (view.byDocker) await this.#adjustByDocker(view);
     }
     return this.#options.lookMs;
@@ -111,27 +106,16 @@ export class Reserves implements AsyncDisposable {
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
       const entry = await store.get(key);
       const own = entry && findOwn(entry, this.#context.host);
-      if (own && stateOf(own.record) === 'reserved') await removeOwn(this.#context, [own]);
+      const isUnused = own && stateOf(own.record) === 'reserved' && !this.#context.views.handedOut(key);
+      if (isUnused) await removeOwn(this.#context, [own]);
     }
   }
 
-  async #adjust(view: PoolView, hold: Hold): Promise<void> {
-    const span = automaticSpan(hold.subnet, hold.range);
-    const reserved = reservedBy(this.#context.host.hostId, view.addresses.values());
-    const own = reserved.filter(({ record }) => record.references.includes(hold.id));
-    const { missing, surplus } = planReserve(this.#options.size, this.#shareOf(view, span), own);
-    if (missing > 0) await this.#fill(view, hold, missing);
-    await giveBack(this.#context, surplus);
-  }
-
-  async #fill(view: PoolView, hold: Hold, count: number): Promise<void> {
-    const span = automaticSpan(hold.subnet, hold.range);
-    const isTaken = (address: bigint) => !view.isFree(address) || this.#isGivenUp(addressKey(hold, address));
-    const chosen = chooseForReserve(span, isTaken, count, Math.random());
-    const result = await claimReserve(this.#context, view, hold, chosen, hold);
-    const key = ownHoldKey(hold, this.#context.host);
-    const isGone = !result.committed && !result.found.some((entry) => entry.key === key);
-    if (isGone) await this.#context.views.close(hold);
+  /** To be called when a container has been given an address through the hold. */
+  noteGiven(view: PoolView, hold: Hold): void {
+    this.#ofHolds.noteInherited(view, hold);
+    if (this.#context.store.away || !this.#ofHolds.isLow(view, hold)) return;
+    void this.#ofHolds.adjust(view, hold).catch(this.#options.onFailure);
   }
 
   async #adjustByDocker(view: PoolView): Promise<void> {
@@ -139,7 +123,7 @@ export class Reserves implements AsyncDisposable {
     const pool = parsePoolKey(view.poolKey);
     const isHere = this.#options.isPoolHere(view.poolKey);
     const span = automaticSpan(pool.subnet);
-    const share = isHere ? this.#shareOf(view, span) : 0;
+    const share = isHere ? shareOf(this.#options.size, view, span) : 0;
     const { missing, surplus } = planLowest(share, span, host.hostId, view.addresses);
     const free = missing.filter((address) => !this.#isGivenUp(addressKey(pool, address)));
     if (free.length > 0) await claimReserve(this.#context, view, pool, free);
@@ -158,10 +142,6 @@ export class Reserves implements AsyncDisposable {
   keepsReleased(poolKey: string): boolean {
     const view = this.#context.views.find(poolKey);
     if (!view?.byDocker || !this.#options.isPoolHere(poolKey)) return false;
-    return this.#shareOf(view, automaticSpan(parsePoolKey(poolKey).subnet)) > 0;
-  }
-
-  #shareOf({ addresses }: PoolView, span: Span): number {
-    return reserveSize(this.#options.size, surveyPool(addresses.values(), span));
+    return shareOf(this.#options.size, view, automaticSpan(parsePoolKey(poolKey).subnet)) > 0;
   }
 }
