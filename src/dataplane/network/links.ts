@@ -32,14 +32,16 @@ export interface Settings {
   readonly bridge?: Readonly<Record<string, number>>;
 }
 
-/** Lines of `ip` for an existing device; each changes nothing where it is so already. */
+/**
+ * Lines of `ip` for an existing device; each changes nothing where it is so already. As few as can be: each waits for the
+ * kernel's one RTNL lock. The flags of a port need its master first, and `up` needs the address mode first.
+ */
 export function setLines(name: string, { mtu, group, address, master, flags, bridge }: Settings): string[] {
   const words = { mtu, group, ...(address && { address }), addrgenmode: 'none', ...(master && { master }) };
   return [
     `link set ${name} ${phrase(words)}`,
     ...(bridge ? [`link set ${name} type bridge ${phrase(bridge)}`] : []),
-    ...(flags ? [`link set ${name} type bridge_slave ${phrase(flags)}`] : []),
-    `link set ${name} up`,
+    `link set ${name} up${flags ? ` type bridge_slave ${phrase(flags)}` : ''}`,
   ];
 }
 
