@@ -31,6 +31,16 @@ export function sharesOf(lines: readonly LogLine[]): number[] {
   });
 }
 
+/** Of the calls of starts. Throws when there is none. */
+export function slowestCall(lines: readonly LogLine[]): { readonly message: string; readonly ms: number } {
+  const calls = lines.flatMap(({ message, ms }) =>
+    ms !== undefined && START_CALLS.some((call) => call === message) ? [{ message, ms }] : [],
+  );
+  const [slowest] = calls.sort((one, other) => other.ms - one.ms);
+  if (!slowest) throw new Error('xnet has logged no call of a start');
+  return slowest;
+}
+
 export function countFailures(lines: readonly LogLine[]): number {
   return lines.filter((line) => line.outcome === 'error').length;
 }

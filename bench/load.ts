@@ -1,44 +1,85 @@
-/** Section load: many containers started at the same time on both hosts. Nothing here has a goal. */
-import { countFailures, sharesOf, timesOf } from './calls.js';
+/** Section load: many containers started and removed at the same time on both hosts. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { countFailures, sharesOf, slowestCall, timesOf } from './calls.js';
 import { createXnetNetwork, NETWORKS, untilNetworks, type World } from './contestants.js';
 import { compare, describe, type Figure, show, state } from './figures.js';
 import type { Host, LogLine } from './lab.js';
+import { processorMs } from './processor.js';
 import { alternate } from './rounds.js';
-import { removeStarted, timeStart } from './start.js';
+import { SETTLE_MS, timeStart } from './start.js';
 import { quantile } from './statistics.js';
 
 /** On each host. */
 const PARALLEL = 10;
+
+/** After the last start has returned: names are published, and other hosts have what they need of the endpoints. */
+const AFTERWARDS_MS = 500;
+
+/** What it took to start the containers, and to remove them. */
+interface Burst {
+  /** Endpoints a second. */
+  readonly rate: number;
+  /** Of the whole machine, for one start. */
+  readonly processorMs: number;
+  readonly removalMs: number;
+}
 
 export async function measureLoad(world: World, rounds: number): Promise<Figure[]> {
   const hosts = [world.h1, world.h2];
   const lines: LogLine[] = [];
   const samples = await alternate(rounds, ['xnet', 'swarm overlay'] as const, async (kind) => {
     const place = await world.h1.logEnd();
-    const rate = await startTogether(hosts, NETWORKS[kind]);
+    const burst = await startTogether(hosts, NETWORKS[kind]);
     if (kind === 'xnet') lines.push(...(await world.h1.logSince(place)));
-    await Promise.all(hosts.map((host) => removeStarted(host, ...names())));
-    return rate;
+    return { ...burst, removalMs: await removeTogether(hosts) };
   });
-  const shares = sharesOf(lines);
-  const what = `endpoints a second, ${PARALLEL} starts at once on each of 2 hosts`;
   return [
+    ...burstFigures(samples.xnet, samples['swarm overlay']),
+    ...callFigures(lines),
+    ...(await measurePools(hosts)),
+  ];
+}
+
+function burstFigures(xnet: readonly Burst[], overlay: readonly Burst[]): Figure[] {
+  const starts = `${PARALLEL} starts at once on each of 2 hosts`;
+  const of = (key: keyof Burst) => ({
+    ours: xnet.map((burst) => burst[key]),
+    theirs: overlay.map((burst) => burst[key]),
+    opponent: 'swarm overlay',
+  });
+  return [
+    compare({ what: `endpoints a second, ${starts}`, unit: ' /s', ...of('rate') }),
     compare({
-      what,
-      unit: ' /s',
-      ours: samples.xnet,
-      theirs: samples['swarm overlay'],
-      opponent: 'swarm overlay',
+      what: `processor time of the whole machine for one start, ${starts}`,
+      unit: ' ms',
+      ...of('processorMs'),
+      goal: { atMost: 0.95 },
     }),
+    compare({
+      what: `\`docker rm -f\` of ${2 * PARALLEL} containers, ${PARALLEL} on each of 2 hosts`,
+      unit: ' ms',
+      ...of('removalMs'),
+      goal: { atMost: 1 },
+    }),
+  ];
+}
+
+function callFigures(lines: readonly LogLine[]): Figure[] {
+  const shares = sharesOf(lines);
+  const slowest = slowestCall(lines);
+  const share = "xnet's own share of a start, meanwhile: median";
+  return [
     {
-      ...state({
-        what: "xnet's own share of a start, meanwhile: median",
-        unit: ' ms',
-        value: quantile(shares, 0.5),
-      }),
+      ...state({ what: share, unit: ' ms', value: quantile(shares, 0.5) }),
       xnet: `${describe(shares, ' ms')}, p99 ${show(quantile(shares, 0.99))} ms; failed calls: ${countFailures(lines)}`,
     },
-    ...(await measurePools(hosts)),
+    state({
+      what: 'the slowest call of a start, meanwhile',
+      unit: ' ms',
+      value: slowest.ms,
+      goal: { atMost: 500 },
+      note: `${slowest.message}, of ${shares.length} starts`,
+    }),
   ];
 }
 
@@ -70,12 +111,21 @@ async function measurePools(hosts: readonly Host[]): Promise<Figure[]> {
   ];
 }
 
-/** Endpoints a second. */
-async function startTogether(hosts: readonly Host[], network: string): Promise<number> {
-  const started = performance.now();
+async function startTogether(hosts: readonly Host[], network: string): Promise<Omit<Burst, 'removalMs'>> {
+  const [started, before] = [performance.now(), await processorMs()];
   const starts = hosts.flatMap((host) => names().map((name) => timeStart(host, network, name)));
   await Promise.all(starts);
-  return starts.length / ((performance.now() - started) / 1000);
+  const rate = starts.length / ((performance.now() - started) / 1000);
+  await sleep(AFTERWARDS_MS);
+  return { rate, processorMs: ((await processorMs()) - before) / starts.length };
+}
+
+async function removeTogether(hosts: readonly Host[]): Promise<number> {
+  const started = performance.now();
+  await Promise.all(hosts.map((host) => host.docker('rm', '-f', ...names())));
+  const removalMs = performance.now() - started;
+  await sleep(SETTLE_MS);
+  return removalMs;
 }
 
 function names(): string[] {

@@ -28,7 +28,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   path: { measure: measurePath, full: 100, quick: 5 },
   names: { measure: measureNames, full: 60, quick: 4 },
   lookups: { measure: measureLookups, full: 60, quick: 4 },
-  load: { measure: measureLoad, full: 3, quick: 1 },
+  load: { measure: measureLoad, full: 6, quick: 1 },
   memory: { measure: measureMemory, full: 200, quick: 20 },
 };
 

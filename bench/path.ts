@@ -85,14 +85,14 @@ function shareFigures(starts: readonly Start[]): Figure[] {
       what: `${what}: median`,
       unit: ' ms',
       value: middle,
-      goal: { atMost: 15 },
+      goal: { atMost: 8 },
       note: calls.join(', '),
     }),
     state({
       what: `${what}: p99`,
       unit: ' ms',
       value: late,
-      goal: { atMost: 60 },
+      goal: { atMost: 20 },
       note: `${shares.length} starts`,
     }),
   ];
