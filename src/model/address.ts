@@ -2,7 +2,7 @@
  * An address of a pool: who has it, and what may become of it. No record: it is free.
  *
  * An address of an endpoint is claimed (Docker was given it), then bound (CreateEndpoint took it), then rests, and then is
- * free; a host holds some in reserve, for times without the store. A gateway or auxiliary is shared by all that named it.
+ * free; a host holds some in reserve. Of these it may give one to Docker: then the record is reserved until it is bound. A gateway or auxiliary is shared by all that named it.
  * The cluster, in place of a host, holds what swarm's managers give out.
  */
 import { z } from 'zod';

@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { IpAddress } from '../../../src/inet/ip-address.js';
+import { Prefix } from '../../../src/inet/prefix.js';
+import { holdOn } from '../../../src/ipam/hold.js';
 import type { KnownAddress } from '../../../src/ipam/pools/pool-view.js';
 import {
   chooseForReserve,
+  chooseInTurn,
   planLowest,
   planReserve,
   reserveSize,
@@ -120,5 +124,27 @@ describe('the addresses of a reserve', () => {
     expect(chooseForReserve({ first: 2n, last: 254n }, free, 3, 0.999)).toEqual([192n, 193n, 194n]);
     const wide = { first: 2n, last: 1n << 64n };
     expect(chooseForReserve(wide, free, 1, 0.5).every((address) => address < 1n << 16n)).toBe(true);
+  });
+});
+
+describe('the addresses of the stock', () => {
+  const pool = { space: 'xnet-local' as const, subnet: Prefix.parse('10.1.0.0/28') };
+  const lasts = (addresses: readonly bigint[]) => addresses.map((address) => Number(address & 255n));
+  const address = (last: number) => IpAddress.parse(`10.1.0.${last}`).value;
+  const isTaken = (each: bigint) => each === address(4);
+  const choose = (count: number, after?: number, more = {}) =>
+    lasts(
+      chooseInTurn(holdOn(pool, 'r', more), after === undefined ? undefined : address(after), isTaken, count),
+    );
+
+  test('are those to which automatic choice comes next, all different', () => {
+    expect(choose(3)).toEqual([2, 3, 5]);
+    expect(choose(4, 12)).toEqual([13, 14, 2, 3]);
+    expect(choose(20)).toEqual([2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+  });
+
+  test('are the highest where Docker takes the lowest, and lie in the range', () => {
+    expect(choose(3, 5, { highestFirst: true })).toEqual([14, 13, 12]);
+    expect(choose(9, 2, { range: Prefix.parse('10.1.0.8/30') })).toEqual([8, 9, 10, 11]);
   });
 });
