@@ -8,6 +8,7 @@ import {
 } from '../support/containers/containers.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 async function ipamConfig(lab: Lab, host: string, network: string): Promise<Record<string, unknown>[]> {
   return JSON.parse(await lab.docker(host, 'network', 'inspect', '-f', '{{json .IPAM.Config}}', network));
@@ -26,6 +27,15 @@ async function startMany(lab: Lab, network: string, count: number): Promise<stri
     addresses.push(await container.address());
   }
   return addresses;
+}
+
+/** Addresses that hosts have in reserve, as etcd has them. */
+async function reserved(lab: Lab, subnet: string): Promise<string[]> {
+  const prefix = `/xnet/addresses/${encodeURIComponent(`xnet-local~${subnet}`)}/`;
+  const lines = (await lab.etcd('ctl', 'get', '--prefix', prefix)).split('\n');
+  return lines.flatMap((line, index) =>
+    line.includes('"reserve":true') ? [(lines[index - 1] ?? '').slice(prefix.length)] : [],
+  );
 }
 
 describeInLab('addresses', { hosts: 3 }, (test) => {
@@ -118,6 +128,23 @@ describeInLab('addresses', { hosts: 3 }, (test) => {
     await lab.docker('h1', 'rm', '-f', first.name);
     const next = await Promise.all(['h1', 'h2'].map((host) => runContainer(lab, host, 'shop')));
     expect(await Promise.all(next.map((container) => container.address()))).not.toContain(address);
+  });
+
+  test('a host has the next addresses in stock; who names one of them gets it, on any host; a crash loses none', async (lab) => {
+    await createMirroredNetwork(lab, 'shop', ['--subnet', '10.74.0.0/24']);
+    const start = async (host: string, ...options: string[]) =>
+      (await runContainer(lab, host, 'shop', { options, command: ['sleep', '1d'] })).address();
+    expect(await start('h1')).toBe('10.74.0.2');
+    await eventually(async () => expect(await reserved(lab, '10.74.0.0/24')).toHaveLength(8));
+    expect(await reserved(lab, '10.74.0.0/24')).toEqual(expect.arrayContaining(['10.74.0.3', '10.74.0.6']));
+    expect(await start('h1')).toBe('10.74.0.3');
+    expect(await start('h1', '--ip', '10.74.0.4')).toBe('10.74.0.4');
+    expect(await start('h2', '--ip', '10.74.0.5')).toBe('10.74.0.5');
+    expect(await start('h1')).toBe('10.74.0.6');
+    const before = await Promise.all([start('h1'), start('h2')]);
+    await lab.xnet('h1', 'crash');
+    const after = await Promise.all(['h1', 'h1', 'h2', 'h3'].map((host) => start(host)));
+    expect(new Set(['10.74.0.6', ...before, ...after]).size).toBe(7);
   });
 
   test('the MTU, the VNI and the subnet that were asked for', async (lab) => {
