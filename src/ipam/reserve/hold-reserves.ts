@@ -50,10 +50,10 @@ export class HoldReserves {
     this.#inherited.set(hold.id, new Set(claims));
   }
 
-  /** At most half of the stock is left. */
-  isLow(view: PoolView, hold: Hold): boolean {
+  /** The part of a full stock that is left; 1 where there is none. */
+  leftInStock(view: PoolView, hold: Hold): number {
     const full = stockSize(this.options.size);
-    return full > 0 && 2 * this.#ownOf(view, hold).stock.length <= full;
+    return full === 0 ? 1 : this.#ownOf(view, hold).stock.length / full;
   }
 
   /**

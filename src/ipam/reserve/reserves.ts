@@ -42,6 +42,9 @@ const NONE: ReservesOptions = {
 /** Longer than the requesting host waits for the address. */
 const GIVEN_UP_MS = 10_000;
 
+/** From a call that leaves half of a stock or less, to the commit that fills it: longer than a start asks the store for something. */
+const FILL_DELAY_MS = 200;
+
 export class Reserves implements AsyncDisposable {
   readonly #context: IpamContext;
   readonly #options: ReservesOptions;
@@ -114,8 +117,15 @@ export class Reserves implements AsyncDisposable {
   /** To be called when a container has been given an address through the hold. */
   noteGiven(view: PoolView, hold: Hold): void {
     this.#ofHolds.noteInherited(view, hold);
-    if (this.#context.store.away || !this.#ofHolds.isLow(view, hold)) return;
-    void this.#ofHolds.adjust(view, hold).catch(this.#options.onFailure);
+    const left = this.#ofHolds.leftInStock(view, hold);
+    if (left > 0.5) return;
+    // Not at once: the store is to be free for the endpoint's commit.
+    setTimeout(() => void this.#fill(view, hold), left === 0 ? 0 : FILL_DELAY_MS).unref();
+  }
+
+  async #fill(view: PoolView, hold: Hold): Promise<void> {
+    if (this.#closing.signal.aborted || this.#context.store.away) return;
+    await this.#ofHolds.adjust(view, hold).catch(this.#options.onFailure);
   }
 
   async #adjustByDocker(view: PoolView): Promise<void> {
