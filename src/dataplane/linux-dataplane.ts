@@ -8,7 +8,10 @@ import { parseMac } from '../inet/mac-address.js';
 import type {
   Dataplane,
   EndpointSpec,
+  ForeignTunnel,
   ForwardingChange,
+  GatewayBridge,
+  HostPath,
   HostRoute,
   KernelHint,
   KernelReports,
@@ -26,13 +29,20 @@ import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
-import { listRoutes } from './kernel/host-routes.js';
+import { findPaths, listRoutes } from './kernel/host-routes.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
-import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
+import {
+  listForeignTunnels,
+  listMtus,
+  listNetworks,
+  listOuterEnds,
+  NetworkNamespace,
+} from './network/network-namespace.js';
 import { OVERLAY } from './network/overlay.js';
 import { findDrops } from './nft/drops.js';
+import { findOutwardDrops } from './nft/outward-drops.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 
 export interface LinuxDataplaneOptions {
@@ -172,6 +182,23 @@ export class LinuxDataplane implements Dataplane {
 
   listRoutes(): Promise<readonly HostRoute[]> {
     return listRoutes(this.#host.iproute2);
+  }
+
+  async findPaths(addresses: readonly string[]): Promise<readonly HostPath[]> {
+    const { vtep } = await this.#host.tunnel();
+    return findPaths(this.#host.iproute2, vtep, addresses);
+  }
+
+  findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]> {
+    return findOutwardDrops(this.options.hostNamespace, bridges);
+  }
+
+  listForeignTunnels(): Promise<readonly ForeignTunnel[]> {
+    return listForeignTunnels(this.options.hostNamespace);
+  }
+
+  listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>> {
+    return listMtus(networkId, this.options.hostNamespace);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */

@@ -85,7 +85,7 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
 /** A rule that compares more than the port may be of other packets, as Docker's of one VNI of an encrypted swarm network. */
 function dropOf(rule: string, removal: string, isCertain: boolean): PacketDrop {
   if (isCertain) return { rule, isCertain, remedy: removal };
-  const remedy = `read what else it compares; if that holds for packets of other hosts: ${removal}`;
+  const remedy = `${removal}   # only if what else it compares holds for packets of other hosts`;
   return { rule, isCertain, remedy };
 }
 
