@@ -11,9 +11,12 @@ export type Verdict = 'ok' | 'warning' | 'failure';
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** What was found. */
+  /** What was found, and what it means. */
   readonly found: string;
-  /** What it means and the command that mends it; absent: nothing is to be done. */
+  /**
+   * The command that mends it when run as printed (sh, as root, on that host), with what else is to be known behind a `#`; words
+   * where no command can know what is meant. Absent: nothing is to be done.
+   */
   readonly remedy?: string;
 }
 
