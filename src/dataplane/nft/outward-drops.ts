@@ -3,7 +3,7 @@
  * somebody flushed the firewall after Docker had started, or because Docker was told to make none (`iptables: false`).
  */
 import { isXnetError } from '../../errors.js';
-import type { GatewayBridge, PacketDrop } from '../dataplane.js';
+import type { GatewayBridge, PacketDrop } from '../host-reading.js';
 import { runProgram } from '../iproute2/program.js';
 import { enterCommand, runNft } from './nft.js';
 
