@@ -1,5 +1,5 @@
 /** Rules on this host that drop the tunnel's packets, or what containers send outside. Pure. */
-import type { GatewayBridge, PacketDrop } from '../dataplane/dataplane.js';
+import type { GatewayBridge, PacketDrop } from '../dataplane/host-reading.js';
 import { allWell, failure, type Judgement, ok, warning } from './finding.js';
 
 export function judgeFirewall(drops: readonly PacketDrop[], port: number): readonly Judgement[] {

@@ -2,7 +2,8 @@
  * What is in the kernel and of no network of this host's: left by another installation or by a removal that was cut short, or
  * made by another program. Pure.
  */
-import type { ForeignTunnel, ObservedNetwork } from '../dataplane/dataplane.js';
+import type { ObservedNetwork } from '../dataplane/dataplane.js';
+import type { ForeignTunnel } from '../dataplane/host-reading.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';
 
 /** `known`: ids of the networks that this host has. */

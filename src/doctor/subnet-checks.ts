@@ -1,6 +1,6 @@
 /** Subnets of networks that are reached, or asked for names, by another way on this host. Pure, but for the reading of a file. */
 import { readFile } from 'node:fs/promises';
-import type { HostRoute } from '../dataplane/dataplane.js';
+import type { HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';

@@ -1,5 +1,5 @@
 /** How this host sends to the other hosts, and which sizes its containers send. Pure. */
-import type { HostPath, HostRoute } from '../dataplane/dataplane.js';
+import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';
 import { prefixOfRoute } from './subnet-checks.js';

@@ -64,7 +64,7 @@ export async function startDockerAgents(
   const isGlobal = config.scope === 'global';
   const timing = isGlobal ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const guards = isGlobal ? replica.followValues(keys.bindingGuards()) : undefined;
-  const outwardMtu = () => readOutwardMtu(dataplane);
+  const outwardMtu = () => readOutwardMtu(dataplane.reading);
   const mirrored = { networks, hosts, registration, newNetworks, ownActions, guards, outwardMtu };
   const mirror = await begin(started, new Mirror({ ...docker, ...mirrored, onListed }, timing));
   const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, registration }));

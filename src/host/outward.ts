@@ -1,5 +1,5 @@
 /** The way to the outside of all networks. */
-import type { Dataplane, HostRoute } from '../dataplane/dataplane.js';
+import type { HostReading, HostRoute } from '../dataplane/host-reading.js';
 
 /** The interface of the default route and its MTU; of several the one that carries least. undefined: there is none. */
 export function outwardOf(
@@ -15,9 +15,9 @@ export function outwardOf(
 
 /** undefined: it is not known. Never rejects. */
 export async function readOutwardMtu(
-  dataplane: Pick<Dataplane, 'listRoutes' | 'listMtus'>,
+  reading: Pick<HostReading, 'listRoutes' | 'listMtus'>,
 ): Promise<number | undefined> {
-  const read = Promise.all([dataplane.listRoutes(), dataplane.listMtus(undefined)]);
+  const read = Promise.all([reading.listRoutes(), reading.listMtus(undefined)]);
   return read.then(
     ([routes, mtus]) => outwardOf(routes, mtus)?.mtu,
     () => undefined,

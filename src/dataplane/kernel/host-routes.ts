@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import type { HostPath, HostRoute } from '../dataplane.js';
+import type { HostPath, HostRoute } from '../host-reading.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 
 const routes = z.array(

@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import { listInterfaceNames } from '../../native/interface-names.js';
 import { listLinks } from '../../native/netlink/links.js';
-import type { ForeignTunnel, ObservedNetwork } from '../dataplane.js';
+import type { ObservedNetwork } from '../dataplane.js';
+import type { ForeignTunnel } from '../host-reading.js';
 import {
   endpointNameOf,
   GROUPS,

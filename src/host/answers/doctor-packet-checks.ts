@@ -24,13 +24,13 @@ export function packetChecks(foundation: Foundation, status: Status): Check[] {
     {
       name: 'tunnels',
       look: async () =>
-        judgeTunnels(await dataplane.listForeignTunnels(), networksOf(status), config.vxlanPort),
+        judgeTunnels(await dataplane.reading.listForeignTunnels(), networksOf(status), config.vxlanPort),
     },
     { name: 'routes', look: () => lookAtRoutes(foundation, status) },
     { name: 'mtu', look: () => lookAtMtus(foundation, status) },
     {
       name: 'firewall',
-      look: async () => judgeFirewall(await dataplane.findPacketDrops(), config.vxlanPort),
+      look: async () => judgeFirewall(await dataplane.reading.findPacketDrops(), config.vxlanPort),
     },
     { name: 'outside', look: () => lookOutside(foundation) },
     {
@@ -58,8 +58,8 @@ async function lookAtRoutes({ dataplane }: Foundation, { host, peers }: Status) 
   if (host.interface === undefined) return [ok('this host is still looking for its underlay')];
   const living = peers.filter(({ state }) => state !== 'silent');
   const [paths, routes, ...filters] = await Promise.all([
-    dataplane.findPaths(living.map(({ vtep }) => vtep)),
-    dataplane.listRoutes(),
+    dataplane.reading.findPaths(living.map(({ vtep }) => vtep)),
+    dataplane.reading.listRoutes(),
     ...['all', host.interface].map((name) => readNetSetting(`ipv4/conf/${name}/rp_filter`)),
   ]);
   const rpFilter = Math.max(...filters.map((value = 0) => value));
@@ -72,7 +72,7 @@ async function lookAtMtus({ dataplane }: Foundation, { host, networks }: Status)
     return [ok('this host is still looking for its underlay')];
   const underlay = { vtep, interface: name, mtu };
   const found = networks.map(async (network) => {
-    const ports = await dataplane.listMtus(network.id);
+    const ports = await dataplane.reading.listMtus(network.id);
     const containers = network.endpoints.flatMap(({ id, container = id.slice(0, 12) }) => {
       const port = ports.get(id.slice(0, 12));
       return port === undefined ? [] : [{ name: container, mtu: port }];
@@ -85,8 +85,8 @@ async function lookAtMtus({ dataplane }: Foundation, { host, networks }: Status)
 async function lookOutside({ dataplane, store, hostId }: Foundation) {
   const [entry, routes, mtus] = await Promise.all([
     store.get(keys.host(hostId)),
-    dataplane.listRoutes(),
-    dataplane.listMtus(undefined),
+    dataplane.reading.listRoutes(),
+    dataplane.reading.listMtus(undefined),
   ]);
   const subnets = (entry && findRecord(hostRecord, entry)?.gatewaySubnets) ?? [];
   const bridges = routes.flatMap(({ destination: subnet, device }) =>
@@ -94,7 +94,7 @@ async function lookOutside({ dataplane, store, hostId }: Foundation) {
   );
   return judgeOutside({
     ...{ bridges, mtus, outward: outwardOf(routes, mtus) },
-    drops: await dataplane.findOutwardDrops(bridges),
+    drops: await dataplane.reading.findOutwardDrops(bridges),
   });
 }
 
@@ -104,5 +104,5 @@ function networksOf({ networks }: Status) {
 
 /** Docker's own are to its containers. */
 async function foreignRoutes({ dataplane }: Foundation) {
-  return (await dataplane.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
+  return (await dataplane.reading.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
 }
