@@ -46,6 +46,16 @@ export function failure(found: string, remedy: string): Judgement {
   return { verdict: 'failure', found, remedy };
 }
 
+/**
+ * A name as one word of a command, or in the comment behind it, whatever it contains: names come from other hosts and programs. Names
+ * of plain characters stay as they are.
+ */
+export function shellWord(name: string): string {
+  if (/^[\w.:/@%+-]+$/.test(name)) return name;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a line would end there, and the comment with it.
+  return `'${name.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').replaceAll("'", "'\\''")}'`;
+}
+
 /** The judgements, or the one that all is well. */
 export function allWell(judgements: readonly Judgement[], found: string): readonly Judgement[] {
   return judgements.length > 0 ? judgements : [ok(found)];

@@ -23,7 +23,10 @@ export function judgeUnits(units: ReadonlyMap<string, Unit> | undefined): readon
   const installed = UNITS.filter((name) => units?.get(name)?.LoadState === 'loaded');
   if (!units || !installed.includes('xnet.service'))
     return [ok('xnet is not a service of systemd on this host')];
-  const disabled = installed.filter((name) => units.get(name)?.UnitFileState === 'disabled');
+  // Docker may be started by its socket.
+  const disabled = installed.filter(
+    (name) => name.startsWith('xnet') && units.get(name)?.UnitFileState === 'disabled',
+  );
   const stale = installed.filter((name) => units.get(name)?.NeedDaemonReload === 'yes');
   const after = units.get('docker.service')?.After?.split(' ') ?? [];
   const isUnordered =
@@ -36,7 +39,7 @@ export function judgeUnits(units: ReadonlyMap<string, Unit> | undefined): readon
       ...(disabled.length > 0
         ? [
             failure(
-              `${disabled.join(' and ')} is not started at a boot: after the next one the containers have no network`,
+              `${disabled.join(' and ')} will not be started at a boot: after the next one the containers have no network`,
               `systemctl enable ${disabled.join(' ')}`,
             ),
           ]
@@ -52,7 +55,12 @@ export function judgeUnits(units: ReadonlyMap<string, Unit> | undefined): readon
           ]
         : []),
       ...(stale.length > 0
-        ? [warning(`${stale.join(' and ')} was changed and not read again`, 'systemctl daemon-reload')]
+        ? [
+            warning(
+              `changed on disk, and not read again by systemd: ${stale.join(', ')}`,
+              'systemctl daemon-reload',
+            ),
+          ]
         : []),
     ],
     'systemd starts xnet at a boot, and Docker after it',

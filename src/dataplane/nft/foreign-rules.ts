@@ -86,12 +86,15 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
   const drops: PacketDrop[] = [];
   const accepting = new Set<string>();
   let table = 'filter';
+  let isClosed = false;
   // ufw writes its rules anew when it is reloaded.
   const isUfw = /^:ufw6?-/m.test(text);
   const isNamed = text.split('\n').some((line) => line.startsWith('-A ') && listsPort(line, port));
   for (const line of text.split('\n')) {
     table = /^\*(\w+)/.exec(line)?.[1] ?? table;
-    if (table === 'filter' && /^:INPUT DROP|^-A INPUT -j (DROP|REJECT)\b/.test(line) && !isNamed) {
+    const closes = table === 'filter' && /^:INPUT DROP|^-A INPUT -j (DROP|REJECT)\b/.test(line);
+    if (closes && !isNamed && !isClosed) {
+      isClosed = true;
       const rule = `${program} drops in INPUT what no rule accepts, and no rule names the port`;
       const remedy = isUfw ? `ufw allow ${port}/udp` : `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`;
       drops.push({ rule, isCertain: false, remedy });

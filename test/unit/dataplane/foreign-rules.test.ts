@@ -151,10 +151,13 @@ describe('rules that drop the tunnel’s packets', () => {
 
   test.each([
     [':INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited', /^iptables-nft -I INPUT/],
+    [':INPUT DROP [0:0]\n-A INPUT -j DROP', /^iptables-nft -I INPUT/],
     [':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input', /^ufw allow 4789\/udp$/],
   ])('iptables: closed by %s', (text, remedy) => {
     const found = iptablesDrops('iptables-nft', `*filter\n${text}\nCOMMIT\n`, 4789);
-    expect(found).toMatchObject([{ isCertain: false, remedy: expect.stringMatching(remedy) }]);
+    expect(found).toEqual([
+      expect.objectContaining({ isCertain: false, remedy: expect.stringMatching(remedy) }),
+    ]);
   });
 
   test('iptables: ufw that lets the port in', () => {
