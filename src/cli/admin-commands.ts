@@ -4,6 +4,7 @@ import type { Answer, OperationName, Parameters } from '../admin/operations.js';
 import { formatStatus } from '../server/status-text.js';
 import { askDaemon } from './ask-daemon.js';
 import { type Column, type Format, formatAnswer, type Screen, screenOf, table } from './output.js';
+import { withProgress } from './progress.js';
 import { ADDRESSES, doctorText, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
 
 export interface AskOptions {
@@ -27,6 +28,8 @@ interface Shown<T> {
   readonly isOld?: (answer: T) => boolean;
   /** There is something to mend: exit code 1. */
   readonly isBad?: (answer: T) => boolean;
+  /** What is done in the seconds that the answer may take; absent: it comes at once. */
+  readonly work?: string;
 }
 
 /** `xnet status`: one look at what works and what does not. */
@@ -40,6 +43,7 @@ export const printStatus = (options: AskOptions) =>
 export const printDoctor = (options: AskOptions & { readonly all?: boolean }) =>
   printAnswer('doctor', options.all ? { all: 'true' } : {}, options, {
     asTable: doctorText,
+    work: options.all ? 'asking all hosts, 9 s at most' : 'looking, 4 s at most',
     isBad: ({ hosts }) =>
       hosts.some(
         ({ refusal, findings }) =>
@@ -101,12 +105,13 @@ async function printAnswer<N extends OperationName>(
   name: N,
   parameters: Parameters<N>,
   options: AskOptions,
-  { asTable, isOld, isBad }: Shown<Answer<N>>,
+  { asTable, isOld, isBad, work }: Shown<Answer<N>>,
 ): Promise<void> {
   const { adminSocket, json, output = json ? 'json' : 'table', watch } = options;
   const screen = screenOf(process.stdout);
   const show = async () => {
-    const answer = await askDaemon(adminSocket, name, parameters);
+    const asked = askDaemon(adminSocket, name, parameters);
+    const answer = await (work === undefined ? asked : withProgress(work, asked));
     const text = await formatAnswer(answer, output, (each) => asTable(each, screen));
     process.stdout.write(watch && screen ? `${CLEAR}${text}` : text);
     if (isOld?.(answer)) process.stderr.write(NOT_CURRENT);

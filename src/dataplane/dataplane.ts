@@ -9,6 +9,7 @@
  * Errors: KERNEL (names the command and the kernel's words), UNSUPPORTED, NOT_FOUND, IN_USE, TIMEOUT,
  * INVALID.
  */
+import type { HostReading } from './host-reading.js';
 
 /** How this host reaches the others. */
 export interface Underlay {
@@ -122,23 +123,6 @@ export interface TunnelFilter {
   readonly vnis: readonly number[];
 }
 
-/** A rule of another program's firewall that drops the tunnel's packets, or may. */
-export interface PacketDrop {
-  /** Where it is and what it says, for people. */
-  readonly rule: string;
-  /** false: it drops what no other rule accepts, and none names the port; or only some of the packets. */
-  readonly isCertain: boolean;
-  /** The command that takes it away, or lets the packets pass. */
-  readonly remedy: string;
-}
-
-/** A route of the host's main table. */
-export interface HostRoute {
-  /** An address, a prefix, or `default`. */
-  readonly destination: string;
-  readonly device: string;
-}
-
 export interface ObservedNetwork {
   readonly id: string;
   /**
@@ -202,7 +186,6 @@ export interface Dataplane extends AsyncDisposable {
    * as `endpointNames` are.
    */
   listOuterEnds(): Promise<readonly string[]>;
-  /** For `xnet doctor`: rules that drop packets of other hosts' tunnels. */
-  findPacketDrops(): Promise<readonly PacketDrop[]>;
-  listRoutes(): Promise<readonly HostRoute[]>;
+  /** For `xnet doctor`. */
+  readonly reading: HostReading;
 }

@@ -10,30 +10,28 @@ import type {
   Dataplane,
   EndpointSpec,
   ForwardingChange,
-  HostRoute,
   KernelHint,
   KernelReports,
   LocalEndpoint,
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
-  PacketDrop,
   Remotes,
   Repair,
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
+import type { HostReading } from './host-reading.js';
 import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
-import { listRoutes } from './kernel/host-routes.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
+import { LinuxHostReading } from './linux-host-reading.js';
 import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
 import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
 import { OVERLAY } from './network/overlay.js';
-import { findDrops } from './nft/drops.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 
 export interface LinuxDataplaneOptions {
@@ -54,6 +52,7 @@ const VXLAN_PORT = 4789;
 
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
+  readonly reading: HostReading;
   readonly #host: LinuxHost;
   readonly #underlay: HostUnderlay;
   readonly #filter: GuardedFilter;
@@ -76,6 +75,7 @@ export class LinuxDataplane implements Dataplane {
     this.#underlay = underlay;
     const namespace = new HostNamespace(hostNamespace);
     this.#host = { iproute2, ownWork, mode: OVERLAY, namespace, tunnel };
+    this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
@@ -166,15 +166,6 @@ export class LinuxDataplane implements Dataplane {
 
   async listOuterEnds(): Promise<readonly string[]> {
     return listOuterEnds(this.options.hostNamespace);
-  }
-
-  findPacketDrops(): Promise<readonly PacketDrop[]> {
-    const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
-    return findDrops(hostNamespace, vxlanPort);
-  }
-
-  listRoutes(): Promise<readonly HostRoute[]> {
-    return listRoutes(this.#host.iproute2);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */

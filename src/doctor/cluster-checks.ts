@@ -1,32 +1,47 @@
 /** What the hosts and endpoints of the cluster have twice, or not alike. Pure. */
 import type { EndpointRecord } from '../model/endpoint.js';
 import type { HostRecord } from '../model/host.js';
-import { allWell, failure, type Judgement, warning } from './finding.js';
+import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
 
+type OwnHost = Pick<HostRecord, 'id' | 'name' | 'vxlanPort' | 'xnetVersion'>;
+
+/** `isAlive`: has given a sign of life. */
 export function judgeHosts(
-  own: Pick<HostRecord, 'id' | 'vxlanPort' | 'xnetVersion'>,
+  own: OwnHost,
   hosts: readonly HostRecord[],
+  isAlive: (hostId: string) => boolean,
 ): readonly Judgement[] {
   const others = hosts.filter(({ id }) => id !== own.id);
-  const judged = others.flatMap((host): Judgement[] => [
-    ...(host.vxlanPort === own.vxlanPort
-      ? []
-      : [
-          failure(
-            `host ${host.name} uses VXLAN port ${host.vxlanPort}, this one ${own.vxlanPort}: no packet arrives`,
-            'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, and restart xnet',
-          ),
-        ]),
-    ...(host.xnetVersion === own.xnetVersion
-      ? []
-      : [
-          warning(
-            `host ${host.name} runs xnet ${host.xnetVersion}, this one ${own.xnetVersion}`,
-            'hosts of two versions work together; upgrade the older one when you can',
-          ),
-        ]),
+  const judged = others.flatMap((host) => [
+    ...judgePort(own, host),
+    ...judgeVersion(own, host),
+    ...judgeName(own, host, isAlive(host.id)),
   ]);
   return allWell(judged, `${others.length} others, with the same VXLAN port and version`);
+}
+
+function judgePort({ vxlanPort }: OwnHost, host: HostRecord): Judgement[] {
+  if (host.vxlanPort === vxlanPort) return [];
+  const found = `host ${host.name} uses VXLAN port ${host.vxlanPort}, this one ${vxlanPort}: no packet arrives`;
+  return [
+    failure(found, 'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet'),
+  ];
+}
+
+function judgeVersion({ xnetVersion }: OwnHost, host: HostRecord): Judgement[] {
+  if (host.xnetVersion === xnetVersion) return [];
+  const found = `host ${host.name} runs xnet ${host.xnetVersion}, this one ${xnetVersion}`;
+  return [warning(found, 'hosts of two versions work together; upgrade the older one when you can')];
+}
+
+/** Mostly a host that was installed anew and left its former record, or a copied one. */
+function judgeName(own: OwnHost, { id, name, vtep }: HostRecord, isAlive: boolean): Judgement[] {
+  if (name !== own.name) return [];
+  const found = `another host (${vtep}, id ${id}) has the name ${name} of this one`;
+  const remedy = isAlive
+    ? 'hostnamectl set-hostname NAME   # with a name of its own'
+    : `xnet host rm ${shellWord(id)}`;
+  return [warning(isAlive ? found : `${found}, and is silent`, remedy)];
 }
 
 /** Endpoints of one network that have the same address, MAC or container name. `nameOf`: of a network, of a host. */
@@ -34,37 +49,44 @@ export function judgeDoubles(
   endpoints: readonly EndpointRecord[],
   nameOf: { readonly network: (id: string) => string; readonly host: (id: string) => string },
 ): readonly Judgement[] {
-  const place = ({ names, hostId, id }: EndpointRecord) =>
-    `${names?.container ?? id.slice(0, 12)} on ${nameOf.host(hostId)}`;
+  const nameIn = ({ names, id }: EndpointRecord) => names?.container ?? id.slice(0, 12);
+  const place = (endpoint: EndpointRecord) => `${nameIn(endpoint)} on ${nameOf.host(endpoint.hostId)}`;
   const judged = groupsOf(endpoints, ({ networkId }) => [networkId]).flatMap(([networkId, members]) => {
     const network = nameOf.network(networkId);
     const doubled = (
       what: string,
       keysOf: (endpoint: EndpointRecord) => readonly string[],
       judge: typeof failure,
-      remedy: string,
+      remedy: (name: string, host: string) => string,
     ) =>
       groupsOf(members, keysOf)
         .filter(([, sharers]) => sharers.length > 1)
-        .map(([key, sharers]) =>
-          judge(
-            `network ${network}: ${what} ${key} is that of ${sharers.map(place).sort().join(' and of ')}`,
-            remedy,
-          ),
-        );
+        .map(([key, sharers]) => {
+          const [last, ...others] = sharers.toSorted((a, b) => (place(a) < place(b) ? 1 : -1));
+          const places = [...others.toReversed(), ...(last ? [last] : [])].map(place);
+          const found = `network ${network}: ${what} ${key} is that of ${places.join(' and of ')}`;
+          const words = last ? [nameIn(last), nameOf.host(last.hostId)].map(shellWord) : [];
+          return judge(found, remedy(words[0] ?? '', words[1] ?? ''));
+        });
     return [
       ...doubled(
         'the address',
         ({ addresses }) => addresses,
         failure,
-        'docker rm -f one of them and start it anew',
+        (name, host) => `docker restart ${name}   # on ${host}; one started with --ip needs another`,
       ),
-      ...doubled('the MAC', ({ mac }) => [mac], failure, 'start one of them anew, without --mac-address'),
+      ...doubled(
+        'the MAC',
+        ({ mac }) => [mac],
+        failure,
+        (name, host) => `docker rm -f ${name}   # on ${host}, and start it anew without --mac-address`,
+      ),
       ...doubled(
         'the container name',
         ({ names }) => (names ? [names.container] : []),
         warning,
-        'each look-up of the name is answered with both; docker rename one of them if that is not meant',
+        (name, host) =>
+          `docker rename ${name} ${name}-${host}   # on ${host}, unless both are to be answered`,
       ),
     ];
   });

@@ -11,9 +11,12 @@ export type Verdict = 'ok' | 'warning' | 'failure';
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** What was found. */
+  /** What was found, and what it means. */
   readonly found: string;
-  /** What it means and the command that mends it; absent: nothing is to be done. */
+  /**
+   * The command that mends it when run as printed (sh, as root, on that host), with what else is to be known behind a `#`; words
+   * where no command can know what is meant. Absent: nothing is to be done.
+   */
   readonly remedy?: string;
 }
 
@@ -41,6 +44,16 @@ export function warning(found: string, remedy: string): Judgement {
 
 export function failure(found: string, remedy: string): Judgement {
   return { verdict: 'failure', found, remedy };
+}
+
+/**
+ * A name as one word of a command, or in the comment behind it, whatever it contains: names come from other hosts and programs. Names
+ * of plain characters stay as they are.
+ */
+export function shellWord(name: string): string {
+  if (/^[\w.:/@%+-]+$/.test(name)) return name;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a line would end there, and the comment with it.
+  return `'${name.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').replaceAll("'", "'\\''")}'`;
 }
 
 /** The judgements, or the one that all is well. */

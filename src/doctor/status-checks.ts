@@ -1,5 +1,6 @@
 /** What `xnet status` says, judged. Pure. */
 import type { Status } from '../admin/status-answer.js';
+import type { HostEvent } from '../observability/event-log.js';
 import { allWell, failure, type Judgement, ok, warning } from './finding.js';
 
 /** Each problem is one sentence with its remedy. */
@@ -10,22 +11,40 @@ export function judgeProblems({ problems }: Pick<Status, 'problems'>): readonly 
   );
 }
 
-export function judgeDocker({ docker }: Pick<Status, 'docker'>): readonly Judgement[] {
+/** The oldest Docker that xnet is tested with (docs/compatibility.md). */
+const OLDEST = [20, 10] as const;
+
+/** `socket`: where Docker's API is expected. */
+export function judgeDocker({ docker }: Pick<Status, 'docker'>, socket: string): readonly Judgement[] {
   if (!docker)
     return [failure('not asked yet: this host is still starting', 'wait, or see journalctl -u xnet')];
-  if (docker.problem === undefined) return [ok(`Docker ${docker.version} answers`)];
-  return [
-    failure(`Docker does not answer: ${docker.problem}`, 'systemctl start docker; see journalctl -u docker'),
-  ];
+  const { problem, version = '' } = docker;
+  if (problem !== undefined)
+    return [
+      failure(
+        `Docker does not answer: ${problem}`,
+        `systemctl start docker   # if it runs: dockerHost in /etc/xnet/xnet.json is ${socket}`,
+      ),
+    ];
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+    return [warning(`Docker ${version} is older than ${OLDEST.join('.')}, and untried`, 'upgrade Docker')];
+  return [ok(`Docker ${version} answers`)];
 }
 
-/** Of the kernel's objects: what others altered is put right, but they may do it again. */
-export function judgeRepairs({ repairs }: Pick<Status, 'repairs'>): readonly Judgement[] {
-  const counts = Object.entries(repairs).map(([kind, count]) => `${kind} ${count}`);
-  if (counts.length === 0) return [ok('nobody has altered what is in the kernel')];
+/** Of the kernel's objects: what others altered is put right, but they may do it again. `events`: of the last hour. */
+export function judgeRepairs(events: readonly Pick<HostEvent, 'kind' | 'what'>[]): readonly Judgement[] {
+  const counts = new Map<string, number>();
+  for (const { kind, what } of events) {
+    const [, object = '', count] = /^([\w-]+): (\d+) /.exec(what) ?? [];
+    if (kind === 'repair' && count !== undefined)
+      counts.set(object, (counts.get(object) ?? 0) + Number(count));
+  }
+  if (counts.size === 0) return [ok('nobody has altered what is in the kernel in the last hour')];
+  const texts = [...counts].map(([object, count]) => `${object} ${count}`);
   return [
     warning(
-      `others altered what is in the kernel, and it was put right: ${counts.sort().join(', ')}`,
+      `others altered what is in the kernel in the last hour, and it was put right: ${texts.sort().join(', ')}`,
       'find the program that does it; what and when: journalctl -u xnet | grep repaired',
     ),
   ];

@@ -1,55 +1,62 @@
-/** etcd, as this host sees it: each member that the configuration names, and the certificates. */
-import { X509Certificate } from 'node:crypto';
+/** etcd, as this host sees it: each member that the configuration names. Pure. */
 import type { StoreMember } from '../store/store.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';
 
-const SLOW_MS = 100;
+/** Far above what a disk or a network in order needs, and what this process itself is held up on a busy machine. */
+const SLOW_MS = 250;
 /** Of etcd's default quota of 2 GB. */
 const LARGE_BYTES = 1.5e9;
-const SOON_DAYS = 30;
 /** Answers of HTTP have the time to the second. */
 const CLOCK_SECONDS = 5;
-const DAY_MS = 86_400_000;
 
-export interface Certificate {
-  /** Which of them. */
-  readonly name: string;
-  readonly validTo: Date;
+/** Files of certificates, as they are configured. */
+export interface EtcdFiles {
+  readonly etcdCa?: string | undefined;
+  readonly etcdCert?: string | undefined;
+  readonly etcdKey?: string | undefined;
 }
 
-/** Those that xnet shows to etcd, or trusts. */
-export function certificatesOf(pems: { readonly ca?: string; readonly cert?: string } = {}): Certificate[] {
-  const { ca, cert } = pems;
-  const named = [['etcdCa', ca] as const, ['etcdCert', cert] as const];
-  return named.flatMap(([name, pem]) =>
-    pem === undefined ? [] : [{ name, validTo: new Date(new X509Certificate(pem).validTo) }],
+/** The command `etcdctl` for all these members. */
+export function etcdctlOf(members: readonly StoreMember[], { etcdCa, etcdCert, etcdKey }: EtcdFiles): string {
+  const files = { cacert: etcdCa, cert: etcdCert, key: etcdKey };
+  const options = Object.entries(files).flatMap(([name, path]) =>
+    path === undefined ? [] : [`--${name}=${path}`],
+  );
+  return ['etcdctl', `--endpoints=${members.map(({ url }) => url).join(',')}`, ...options].join(' ');
+}
+
+/** `etcdctl`: the command for all members. */
+export function judgeMembers(members: readonly StoreMember[], etcdctl: string): readonly Judgement[] {
+  const slowest = Math.max(...members.map(({ answerMs = 0 }) => answerMs));
+  const all = `${members.length} of ${members.length} members answer, the slowest in ${slowest} ms`;
+  const alarms = new Set(members.flatMap((member) => member.alarms));
+  return allWell(
+    [
+      ...members.flatMap((member) => judgeMember(member, etcdctl)),
+      ...[...alarms].map((alarm) => judgeAlarm(alarm, etcdctl)),
+    ],
+    all,
   );
 }
 
-export function judgeMembers(members: readonly StoreMember[]): readonly Judgement[] {
-  const slowest = Math.max(...members.map(({ answerMs = 0 }) => answerMs));
-  const all = `${members.length} of ${members.length} members answer, the slowest in ${slowest} ms`;
-  return allWell(members.flatMap(judgeMember), all);
-}
-
-function judgeMember({ url, problem, answerMs = 0, hasLeader, alarms, bytes }: StoreMember): Judgement[] {
+function judgeMember(member: StoreMember, etcdctl: string): Judgement[] {
+  const { url, problem, answerMs = 0, hasLeader, alarms, bytes } = member;
   if (problem !== undefined)
-    return [
-      failure(
-        `etcd at ${url} does not answer: ${problem}`,
-        'start it, or let this host reach it (systemctl status etcd there; a firewall between?)',
-      ),
-    ];
+    return [failure(`etcd at ${url} does not answer: ${problem}`, remedyOf(problem))];
   return [
     ...(hasLeader
       ? []
-      : [failure(`etcd at ${url} has no leader`, 'start enough of its members: more than half')]),
-    ...alarms.map((alarm) => failure(`etcd at ${url} has the alarm ${alarm}`, alarmRemedy(alarm))),
+      : [
+          failure(
+            `etcd at ${url} has no leader, so that nothing can be written`,
+            'start more than half of its members; on each: systemctl start etcd',
+          ),
+        ]),
     ...(answerMs > SLOW_MS
       ? [
           warning(
             `etcd at ${url} takes ${answerMs} ms to answer`,
-            'look at its disk (etcdctl check perf) and at the network between',
+            `look at its disk and at the network between: ${etcdctl} check perf`,
           ),
         ]
       : []),
@@ -57,30 +64,34 @@ function judgeMember({ url, problem, answerMs = 0, hasLeader, alarms, bytes }: S
       ? [
           warning(
             `etcd at ${url} has ${(bytes / 1e9).toFixed(1)} GB; it takes no writes above its quota (2 GB unless set)`,
-            `etcdctl --endpoints=${url} defrag; or a larger --quota-backend-bytes`,
+            `${etcdctl} defrag   # one member after the other; if that is not enough: a larger --quota-backend-bytes`,
           ),
         ]
       : []),
   ];
 }
 
-function alarmRemedy(alarm: string): string {
-  if (alarm !== 'NOSPACE')
-    return 'replace that member: etcdctl member remove, and member add with an empty data directory';
-  return 'etcdctl compact $(etcdctl get x -w json | jq .header.revision); etcdctl defrag; etcdctl alarm disarm';
+/** By the reasons of etcd-failure.ts. */
+function remedyOf(problem: string): string {
+  if (problem.includes('not of the given CA'))
+    return 'let etcdCa in /etc/xnet/xnet.json be the CA that signed its certificate, then: systemctl reload xnet';
+  if (/client certificate/.test(problem))
+    return 'let etcdCert and etcdKey in /etc/xnet/xnet.json be of the CA that etcd trusts and not expired, then: systemctl reload xnet';
+  if (problem.includes('certificate')) return 'give that member a new certificate (its --cert-file)';
+  if (problem.includes('refused')) return 'start it; on its host: systemctl start etcd';
+  return 'let this host reach it (a firewall between? TCP 2379); on its host: systemctl status etcd';
 }
 
-export function judgeCertificates(certificates: readonly Certificate[], now: Date): readonly Judgement[] {
-  const judged = certificates.flatMap(({ name, validTo }): Judgement[] => {
-    const days = Math.floor((validTo.getTime() - now.getTime()) / DAY_MS);
-    const remedy = `put a new one in its place and restart xnet: systemctl restart xnet`;
-    if (days < 0) return [failure(`${name} expired on ${validTo.toISOString().slice(0, 10)}`, remedy)];
-    if (days < SOON_DAYS) return [warning(`${name} expires in ${days} days`, remedy)];
-    return [];
-  });
-  return allWell(
-    judged,
-    certificates.length === 0 ? 'none are used' : `valid for ${SOON_DAYS} days and more`,
+function judgeAlarm(alarm: string, etcdctl: string): Judgement {
+  if (alarm !== 'NOSPACE')
+    return failure(
+      `etcd has the alarm ${alarm}: a member's data is damaged`,
+      'replace that member: etcdctl member remove, and member add with an empty data directory',
+    );
+  const revision = `$($e endpoint status -w fields | sed -n 's/^"Revision" : //p' | sort -n | head -n 1)`;
+  return failure(
+    'etcd has the alarm NOSPACE: it is full, and takes no writes',
+    `e='${etcdctl}'; $e compact ${revision}; $e defrag; $e alarm disarm   # with users: as one with the role root`,
   );
 }
 
@@ -93,7 +104,7 @@ export function judgeClock(members: readonly StoreMember[], nowMs: number): read
     return [
       warning(
         `this host's clock is ${Math.abs(seconds)} s ${order} that of etcd at ${url}`,
-        'certificates and the times in logs need equal clocks: timedatectl set-ntp true, on both',
+        'timedatectl set-ntp true   # on both hosts; certificates and the times in logs need equal clocks',
       ),
     ];
   });

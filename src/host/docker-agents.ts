@@ -13,6 +13,7 @@ import { ADDRESS_SPACES } from '../model/pool.js';
 import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { readOutwardMtu } from './outward.js';
 import { ownProblems } from './own-problems.js';
 import { begin } from './started.js';
 
@@ -63,7 +64,8 @@ export async function startDockerAgents(
   const isGlobal = config.scope === 'global';
   const timing = isGlobal ? { unseenMs: GONE_FROM_SWARM_MS } : {};
   const guards = isGlobal ? replica.followValues(keys.bindingGuards()) : undefined;
-  const mirrored = { networks, hosts, registration, newNetworks, ownActions, guards };
+  const outwardMtu = () => readOutwardMtu(dataplane.reading);
+  const mirrored = { networks, hosts, registration, newNetworks, ownActions, guards, outwardMtu };
   const mirror = await begin(started, new Mirror({ ...docker, ...mirrored, onListed }, timing));
   const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, registration }));
 

@@ -143,6 +143,8 @@ export interface StoreMember {
   readonly bytes: number;
   /** Its clock, in ms since 1970, to the second. */
   readonly clockMs?: number | undefined;
+  /** When its certificate ends, in ms since 1970; absent without TLS. */
+  readonly certificateEndMs?: number | undefined;
 }
 
 export interface ListOptions {

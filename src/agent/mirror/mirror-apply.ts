@@ -1,6 +1,6 @@
 /** The effects of the mirror's steps. Each is idempotent and looks again before it makes or removes anything. */
 import { isXnetError, XnetError } from '../../errors.js';
-import { copyOf, GATEWAY_BRIDGE_SPEC, mirrorOf } from './mirror-copy.js';
+import { copyOf, gatewayBridge, mirrorOf } from './mirror-copy.js';
 import { belongsTo, isConnectedTo } from './mirror-members.js';
 import { conflictText } from './mirror-plan.js';
 import { findNetwork, noteSeen, publishMirror, relabel, undoRemoval } from './mirror-records.js';
@@ -154,8 +154,8 @@ async function replace(parts: MirrorParts, step: Step<'replace'>, database: stri
   await copy(parts, { do: 'copy', networkId, name }, database);
 }
 
-async function bridge({ engine }: MirrorParts): Promise<void> {
-  await engine.createNetwork(GATEWAY_BRIDGE_SPEC);
+async function bridge({ engine, outwardMtu }: MirrorParts): Promise<void> {
+  await engine.createNetwork(gatewayBridge(await outwardMtu()));
 }
 
 async function unbind(

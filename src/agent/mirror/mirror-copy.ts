@@ -8,22 +8,31 @@ export const ID_OPTION = 'xnet.id';
 
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
 
-/** As Docker itself makes it (moby: daemon/libnetwork/default_gateway_linux.go). */
-export const GATEWAY_BRIDGE_SPEC: DockerNetworkSpec = {
-  name: GATEWAY_BRIDGE,
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv4: true,
-  ipv6: false,
-  labels: {},
-  options: {
-    'com.docker.network.bridge.name': GATEWAY_BRIDGE,
-    'com.docker.network.bridge.enable_icc': 'false',
-    'com.docker.network.bridge.enable_ip_masquerade': 'true',
-  },
-  ipam: { driver: 'default', options: {}, subnets: [] },
-};
+/** Of Docker's own bridges, unless they are told otherwise. */
+const DOCKERS_MTU = 1500;
+
+/**
+ * As Docker itself makes it (moby: daemon/libnetwork/default_gateway_linux.go), but for a way to the outside that carries less than
+ * Docker believes: then large packets would be lost. `mtu`: of that way, where it is known.
+ */
+export function gatewayBridge(mtu = DOCKERS_MTU): DockerNetworkSpec {
+  return {
+    name: GATEWAY_BRIDGE,
+    driver: 'bridge',
+    internal: false,
+    attachable: false,
+    ipv4: true,
+    ipv6: false,
+    labels: {},
+    options: {
+      'com.docker.network.bridge.name': GATEWAY_BRIDGE,
+      'com.docker.network.bridge.enable_icc': 'false',
+      'com.docker.network.bridge.enable_ip_masquerade': 'true',
+      ...(mtu < DOCKERS_MTU && { 'com.docker.network.driver.mtu': `${mtu}` }),
+    },
+    ipam: { driver: 'default', options: {}, subnets: [] },
+  };
+}
 
 /** What the cluster keeps of a Docker network, for the copies. */
 export function mirrorOf({ ipv4, ...dockerNetwork }: DockerNetwork): MirrorRecord {

@@ -81,6 +81,8 @@ export interface MirrorParts {
   readonly newNetworks: NewNetworks;
   readonly ownActions: OwnActions;
   readonly logger: Logger;
+  /** Of the interface by which this host reaches what is outside; undefined: not known. Never rejects. */
+  readonly outwardMtu: () => Promise<number | undefined>;
   /** Called at every look with the networks that Docker has. */
   readonly onListed: (dockerNetworks: readonly DockerNetwork[]) => void;
 }

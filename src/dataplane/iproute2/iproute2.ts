@@ -109,6 +109,27 @@ export class Iproute2 {
     });
   }
 
+  /**
+   * What `ip -j` prints for each of these lines in the host's namespace, or why it refused the line. One program for all. Throws
+   * like `show`.
+   */
+  async showEach<T>(lines: readonly string[], schema: z.ZodType<T[]>): Promise<(T[] | BatchFailure)[]> {
+    if (lines.length === 0) return [];
+    for (const line of lines) assertPlain(line);
+    return this.#limits.main(async () => {
+      const args = [...this.#namespaceArgs(), '-j', '-force', '-batch', '-'];
+      const { command, stdout, stderr } = await runProgram('ip', args, `${lines.join('\n')}\n`);
+      const failures = stderr === '' ? [] : parseFailures(lines, stderr);
+      // One list after the other, each in a line; nothing for a line that failed.
+      const lists = stdout.split('\n').filter((text) => text.trim() !== '');
+      return lines.map(
+        (line) =>
+          failures.find((failure) => failure.line === line) ??
+          parseJson(command, lists.shift() ?? '', schema),
+      );
+    });
+  }
+
   async #runOnce(program: Iproute2Program, lines: readonly string[]): Promise<BatchOutcome> {
     const args = [...this.#namespaceArgs(), '-force', '-batch', '-'];
     const { command, exitCode, stderr } = await runProgram(program, args, `${lines.join('\n')}\n`);

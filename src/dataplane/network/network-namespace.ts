@@ -5,6 +5,7 @@ import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import { listInterfaceNames } from '../../native/interface-names.js';
 import { listLinks } from '../../native/netlink/links.js';
 import type { ObservedNetwork } from '../dataplane.js';
+import type { ForeignTunnel } from '../host-reading.js';
 import {
   endpointNameOf,
   GROUPS,
@@ -116,6 +117,37 @@ export async function listNetworks(): Promise<ObservedNetwork[]> {
  */
 export function listOuterEnds(hostNamespace: string | undefined): string[] {
   return endpointNamesIn(hostNamespace === undefined ? undefined : namespacePath(hostNamespace));
+}
+
+/** As Dataplane.listMtus. None where no namespace is. */
+export async function listMtus(
+  networkId: string | undefined,
+  hostNamespace: string | undefined,
+): Promise<Map<string, number>> {
+  const name = networkId === undefined ? hostNamespace : namespaceName(networkId);
+  const links = await listLinks(name === undefined ? undefined : namespacePath(name)).catch(noneIfAbsent);
+  const nameOf = networkId === undefined ? (name: string) => name : endpointNameOf;
+  return new Map(
+    links.flatMap(({ ifname, mtu }) => {
+      const name = nameOf(ifname);
+      return name === undefined ? [] : [[name, mtu]];
+    }),
+  );
+}
+
+/** As Dataplane.listForeignTunnels. */
+export async function listForeignTunnels(hostNamespace: string | undefined): Promise<ForeignTunnel[]> {
+  const path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
+  return (await listLinks(path)).flatMap(({ ifname: device, linkinfo }) => {
+    const { id, port } = linkinfo?.info_data ?? {};
+    if (linkinfo?.info_kind !== 'vxlan' || typeof id !== 'number' || typeof port !== 'number') return [];
+    return [{ device, vni: id, port }];
+  });
+}
+
+function noneIfAbsent(error: unknown): [] {
+  if (isXnetError(error, 'NOT_FOUND')) return [];
+  throw error;
 }
 
 /** None where no namespace is. */

@@ -1,6 +1,6 @@
 /** Finds what drops the tunnel's packets on this host: for `xnet doctor`. */
 import { isXnetError } from '../../errors.js';
-import type { PacketDrop } from '../dataplane.js';
+import type { PacketDrop } from '../host-reading.js';
 import { runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
 import { enterCommand, runNft } from './nft.js';

@@ -3,7 +3,7 @@
  * same chain that accepts the port, a rule that drops it is for strangers: such a firewall is as it should be.
  */
 import { z } from 'zod';
-import type { PacketDrop } from '../dataplane.js';
+import type { PacketDrop } from '../host-reading.js';
 
 /** Tables that iptables makes in nftables: read by its own program, whose rules nft shows in part only. */
 const OF_IPTABLES = /^ip6? (raw|mangle|nat|filter|security)$/;
@@ -44,18 +44,41 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
   const closed = chains.filter(
     ({ family, table, name, hook, policy }) =>
       hook === 'input' &&
-      policy === 'drop' &&
-      !named.some((rule) => rule.family === family && rule.table === table) &&
-      name !== '',
+      name !== '' &&
+      (policy === 'drop' ||
+        rules.some((rule) => isIn(rule, { family, table, name }) && isForAll(rule.expr))) &&
+      !named.some((rule) => rule.family === family && rule.table === table),
   );
   return [
     ...dropping,
     ...closed.map(({ family, table, name }) => ({
       rule: `nft chain ${name} of ${family} ${table} drops what no rule accepts, and no rule names the port`,
       isCertain: false,
-      remedy: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept`,
+      remedy: acceptance(family, table, name, port),
     })),
   ];
+}
+
+/** firewalld keeps others out of its table, and writes it anew with each reload. */
+function acceptance(family: string, table: string, name: string, port: number): string {
+  if (table === 'firewalld')
+    return `firewall-cmd --add-port=${port}/udp && firewall-cmd --runtime-to-permanent`;
+  return `nft insert rule ${family} ${table} ${name} udp dport ${port} accept`;
+}
+
+function isIn(
+  rule: { readonly family: string; readonly table: string; readonly chain: string },
+  { family, table, name }: { readonly family: string; readonly table: string; readonly name: string },
+): boolean {
+  return rule.family === family && rule.table === table && rule.chain === name;
+}
+
+/** A rule that drops whatever comes to it, as the last one of many firewalls. */
+function isForAll(expressions: readonly Record<string, unknown>[]): boolean {
+  const isPlain = expressions.every((each) =>
+    ['counter', 'log', 'drop', 'reject'].includes(Object.keys(each)[0] ?? ''),
+  );
+  return isPlain && hasVerdict(expressions, ['drop', 'reject']);
 }
 
 /** Of the output of `iptables-save` and its like. */
@@ -63,12 +86,18 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
   const drops: PacketDrop[] = [];
   const accepting = new Set<string>();
   let table = 'filter';
+  let isClosed = false;
+  // ufw writes its rules anew when it is reloaded.
+  const isUfw = /^:ufw6?-/m.test(text);
   const isNamed = text.split('\n').some((line) => line.startsWith('-A ') && listsPort(line, port));
   for (const line of text.split('\n')) {
     table = /^\*(\w+)/.exec(line)?.[1] ?? table;
-    if (table === 'filter' && /^:INPUT DROP/.test(line) && !isNamed) {
+    const closes = table === 'filter' && /^:INPUT DROP|^-A INPUT -j (DROP|REJECT)\b/.test(line);
+    if (closes && !isNamed && !isClosed) {
+      isClosed = true;
       const rule = `${program} drops in INPUT what no rule accepts, and no rule names the port`;
-      drops.push({ rule, isCertain: false, remedy: `${program} -I INPUT -p udp --dport ${port} -j ACCEPT` });
+      const remedy = isUfw ? `ufw allow ${port}/udp` : `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`;
+      drops.push({ rule, isCertain: false, remedy });
     }
     const [, chain, rule, target = ''] = /^-A (\S+)( .*-p udp .*)-j (\w+)/.exec(line) ?? [];
     if (rule === undefined || !listsPort(rule, port)) continue;
@@ -85,7 +114,7 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
 /** A rule that compares more than the port may be of other packets, as Docker's of one VNI of an encrypted swarm network. */
 function dropOf(rule: string, removal: string, isCertain: boolean): PacketDrop {
   if (isCertain) return { rule, isCertain, remedy: removal };
-  const remedy = `read what else it compares; if that holds for packets of other hosts: ${removal}`;
+  const remedy = `${removal}   # only if what else it compares holds for packets of other hosts`;
   return { rule, isCertain, remedy };
 }
 

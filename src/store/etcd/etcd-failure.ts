@@ -141,7 +141,11 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/self.signed certificate|unable to (get|verify)/, 'its certificate is not of the given CA'],
   [/certificate has expired/, 'its certificate has expired'],
   [/altnames|ERR_TLS_CERT/, 'its certificate is for another name'],
-  [/alert (bad )?certificate|certificate required/i, 'it wants a client certificate of its CA'],
+  [/alert certificate expired/, 'it says that the client certificate has expired'],
+  [
+    /alert (bad )?certificate|alert unknown ca|certificate required/i,
+    'it wants a client certificate of its CA',
+  ],
   // Last: it quotes the reason, where there is one.
   [/No connection established/, 'no connection'],
 ];

@@ -1,9 +1,10 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import { RunningClock } from '../../concurrency/deadline.js';
 import type { StoreMember } from '../store.js';
 import type { EtcdEndpoint } from './etcd-endpoint.js';
-import { describeFailure } from './etcd-failure.js';
+import { describeFailure, NO_ANSWER } from './etcd-failure.js';
 import type { EtcdTls } from './etcd-options.js';
 
 const TIMEOUT_MS = 1_500;
@@ -24,10 +25,12 @@ export async function askMember(endpoint: EtcdEndpoint, tls: EtcdTls | undefined
       hasLeader: status.leader !== '0',
       // Such as "memberID:1 alarm:NOSPACE " (etcd: server/etcdserver/errors).
       alarms: status.errors.flatMap((text) => /alarm:\s*(\w+)/.exec(text)?.[1] ?? []),
-      clockMs: await readClock(url, tls),
+      ...(await readHttp(url, tls)).facts,
     };
   } catch (error: unknown) {
-    return { url, hasLeader: false, alarms: [], bytes: 0, problem: describeFailure(error).reason };
+    // gRPC says of a refused certificate no more than that there is no connection.
+    const { failure = error } = await readHttp(url, tls);
+    return { url, hasLeader: false, alarms: [], bytes: 0, problem: describeFailure(failure).reason };
   }
 }
 
@@ -39,16 +42,31 @@ async function askStatus(endpoint: EtcdEndpoint) {
   return { status, ms: clock.ms };
 }
 
-/** The time of the member's clock, to the second: the header `Date` of its HTTP answers. undefined: it sends none. */
-function readClock(url: string, tls: EtcdTls | undefined): Promise<number | undefined> {
+/**
+ * What HTTP shows of the member: the time of its clock, to the second (the header `Date`), and the end of its certificate; or why
+ * it does not answer.
+ */
+function readHttp(
+  url: string,
+  tls: EtcdTls | undefined,
+): Promise<{
+  readonly facts?: Pick<StoreMember, 'clockMs' | 'certificateEndMs'>;
+  readonly failure?: unknown;
+}> {
   return new Promise((resolve) => {
     const get = url.startsWith('https:') ? getHttps : getHttp;
     const asked = get(`${url}/version`, { ...tls, timeout: TIMEOUT_MS, agent: false }, (response) => {
+      const { socket } = response;
+      const end = socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : undefined;
       response.resume();
-      const time = Date.parse(response.headers.date ?? '');
-      resolve(Number.isNaN(time) ? undefined : time);
+      const clock = Date.parse(response.headers.date ?? '');
+      resolve({ facts: { clockMs: numberOf(clock), certificateEndMs: numberOf(end) } });
     });
-    asked.on('timeout', () => asked.destroy(new Error('no answer')));
-    asked.on('error', () => resolve(undefined));
+    asked.on('timeout', () => asked.destroy(new Error(NO_ANSWER)));
+    asked.on('error', (failure) => resolve({ failure }));
   });
+}
+
+function numberOf(time = Number.NaN): number | undefined {
+  return Number.isNaN(time) ? undefined : time;
 }

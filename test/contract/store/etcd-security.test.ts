@@ -38,6 +38,25 @@ describe('TLS', () => {
       message: expect.stringContaining('its certificate is not of the given CA'),
     });
   });
+
+  test('a member by itself is asked how long its certificate is valid, or why it refuses that of this host', async () => {
+    await using authority = await createAuthority();
+    await using stranger = await createAuthority();
+    const server = { ca: authority.ca, ...(await authority.issue('server')) };
+    const client = await readPems({ ca: authority.ca, ...(await authority.issue('client')) });
+    const { cert, key } = await readPems({ ca: stranger.ca, ...(await stranger.issue('client')) });
+    await using cluster = await startEtcd({ tls: server });
+    const open = (tls: { ca?: string; cert?: string; key?: string }) =>
+      openStore({ url: cluster.url, stateDirectory, tls, timeouts: { budgetMs: 2000 } });
+
+    await using store = await open(client);
+    const [member] = (await store.members?.()) ?? [];
+    expect(member?.certificateEndMs).toBeGreaterThan(Date.now());
+    await using impostor = await open({ ...client, ...(cert && { cert }), ...(key && { key }) });
+    expect(await impostor.members?.()).toMatchObject([
+      { problem: 'it wants a client certificate of its CA' },
+    ]);
+  });
 });
 
 /** An etcd with users root and xnet; xnet may use /xnet/ only. Tokens last 2 s. */

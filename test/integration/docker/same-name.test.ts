@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { GATEWAY_BRIDGE_SPEC } from '../../../src/agent/mirror/mirror-copy.js';
+import { gatewayBridge } from '../../../src/agent/mirror/mirror-copy.js';
 import { DockerodeEngine } from '../../../src/docker/dockerode-engine.js';
 import { DockerStandIn, json } from '../../support/fake-docker/docker-stand-in.js';
 
@@ -17,7 +17,7 @@ function makingOurs(...ids: string[]): Promise<DockerStandIn> {
 }
 
 function createShop(docker: DockerStandIn): Promise<string> {
-  return new DockerodeEngine(docker.path).createNetwork({ ...GATEWAY_BRIDGE_SPEC, name: 'shop' });
+  return new DockerodeEngine(docker.path).createNetwork({ ...gatewayBridge(), name: 'shop' });
 }
 
 test('of two networks of one name that Docker made at once, ours goes', async () => {

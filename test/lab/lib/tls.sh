@@ -11,7 +11,7 @@ tls_make() {
   local dir=$RUN/tls i names=DNS:localhost,IP:127.0.0.1
   for i in 1 2 3; do names+=,DNS:etcd$i,IP:$(host_ip "etcd$i"); done
   mkdir -p "$dir"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=lab $LAB" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj "/CN=lab $LAB" \
     -keyout "$dir/ca-key.pem" -out "$dir/ca.pem" 2>/dev/null
   tls_sign "$dir/server" "/CN=etcd" "subjectAltName=$names"
   tls_sign "$dir/client" "/CN=xnet" "extendedKeyUsage=clientAuth"
@@ -19,7 +19,7 @@ tls_make() {
 
 tls_sign() {
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" -keyout "$1-key.pem" 2>/dev/null |
-    openssl x509 -req -days 30 -CA "$RUN/tls/ca.pem" -CAkey "$RUN/tls/ca-key.pem" -CAcreateserial -extfile <(echo "$3") \
+    openssl x509 -req -days 90 -CA "$RUN/tls/ca.pem" -CAkey "$RUN/tls/ca-key.pem" -CAcreateserial -extfile <(echo "$3") \
       -out "$1.pem" 2>/dev/null
 }
 

@@ -128,6 +128,7 @@ export class FakeHost implements Engine {
         hosts,
         registration,
         ownActions,
+        outwardMtu: async () => undefined,
         onListed: () => undefined,
       },
       timing,

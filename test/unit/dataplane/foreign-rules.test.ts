@@ -118,7 +118,7 @@ describe('rules that drop the tunnel’s packets', () => {
   ])('iptables: may be of other packets: %s', (line) => {
     const found = iptablesDrops('iptables-nft', `*filter\n:INPUT ACCEPT [0:0]\n${line}\n`, 4789);
     expect(found).toMatchObject([{ isCertain: false }]);
-    expect(found[0]?.remedy).toMatch(/^read what else/);
+    expect(found[0]?.remedy).toMatch(/# only if what else it compares/);
   });
 
   test.each([
@@ -135,5 +135,34 @@ describe('rules that drop the tunnel’s packets', () => {
     expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([
       { isCertain: false, remedy: 'iptables-legacy -I INPUT -p udp --dport 4789 -j ACCEPT' },
     ]);
+  });
+
+  test('nft: the last rule of firewalld rejects what no zone accepts; its own program lets the port in', () => {
+    const place = { family: 'inet', table: 'firewalld' };
+    const chain = { ...place, name: 'filter_INPUT', handle: 1, hook: 'input', policy: 'accept' };
+    const last = { reject: { type: 'icmpx', expr: 'admin-prohibited' } };
+    const rules = [{ jump: { target: 'filter_INPUT_ZONES' } }, last].map((expr, index) => ({
+      rule: { ...place, chain: 'filter_INPUT', handle: index + 2, expr: [expr] },
+    }));
+    expect(nftDrops(JSON.stringify({ nftables: [{ chain }, ...rules] }), 4789, 'inet xnet')).toMatchObject([
+      { isCertain: false, remedy: 'firewall-cmd --add-port=4789/udp && firewall-cmd --runtime-to-permanent' },
+    ]);
+  });
+
+  test.each([
+    [':INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited', /^iptables-nft -I INPUT/],
+    [':INPUT DROP [0:0]\n-A INPUT -j DROP', /^iptables-nft -I INPUT/],
+    [':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input', /^ufw allow 4789\/udp$/],
+  ])('iptables: closed by %s', (text, remedy) => {
+    const found = iptablesDrops('iptables-nft', `*filter\n${text}\nCOMMIT\n`, 4789);
+    expect(found).toEqual([
+      expect.objectContaining({ isCertain: false, remedy: expect.stringMatching(remedy) }),
+    ]);
+  });
+
+  test('iptables: ufw that lets the port in', () => {
+    const text =
+      '*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -m udp --dport 4789 -j ACCEPT\n';
+    expect(iptablesDrops('iptables-nft', text, 4789)).toEqual([]);
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { judgeCertificates } from '../../../src/doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../../src/doctor/cluster-checks.js';
-import { examine, type Judgement, ok } from '../../../src/doctor/finding.js';
-import { judgeFirewall, judgeKernel, judgeSubnets } from '../../../src/doctor/host-checks.js';
+import { examine, type Judgement, ok, shellWord } from '../../../src/doctor/finding.js';
+import { judgeKernel, judgeOpenFiles } from '../../../src/doctor/kernel-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../src/doctor/status-checks.js';
-import { judgeCertificates, judgeClock, judgeMembers } from '../../../src/doctor/store-checks.js';
+import { etcdctlOf, judgeClock, judgeMembers } from '../../../src/doctor/store-checks.js';
 import { XnetError } from '../../../src/errors.js';
 import type { EndpointRecord } from '../../../src/model/endpoint.js';
 import type { HostRecord } from '../../../src/model/host.js';
@@ -43,22 +44,22 @@ describe('the doctor judges', () => {
   const judged: [string, readonly Judgement[], Judgement['verdict'], RegExp][] = [
     ['no problem', judgeProblems({ problems: [] }), 'ok', /no problem/],
     ['a problem', judgeProblems({ problems: ['host h2 is silent'] }), 'failure', /h2 is silent/],
-    ['members', judgeMembers([MEMBER]), 'ok', /1 of 1 members answer, the slowest in 2 ms/],
+    ['members', judgeMembers([MEMBER], 'etcdctl'), 'ok', /1 of 1 members answer, the slowest in 2 ms/],
     [
       'a member that is away',
-      judgeMembers([{ ...MEMBER, problem: 'refused' }]),
+      judgeMembers([{ ...MEMBER, problem: 'refused' }], 'etcdctl'),
       'failure',
       /etcd1:2379 does not answer: refused/,
     ],
-    ['no leader', judgeMembers([{ ...MEMBER, hasLeader: false }]), 'failure', /no leader/],
+    ['no leader', judgeMembers([{ ...MEMBER, hasLeader: false }], 'etcdctl'), 'failure', /no leader/],
     [
       'a full etcd',
-      judgeMembers([{ ...MEMBER, alarms: ['NOSPACE'], bytes: 2e9 }]),
+      judgeMembers([{ ...MEMBER, alarms: ['NOSPACE'], bytes: 2e9 }], 'etcdctl'),
       'failure',
       /alarm NOSPACE/,
     ],
-    ['a large etcd', judgeMembers([{ ...MEMBER, bytes: 1.9e9 }]), 'warning', /has 1.9 GB/],
-    ['a slow etcd', judgeMembers([{ ...MEMBER, answerMs: 400 }]), 'warning', /takes 400 ms/],
+    ['a large etcd', judgeMembers([{ ...MEMBER, bytes: 1.9e9 }], 'etcdctl'), 'warning', /has 1.9 GB/],
+    ['a slow etcd', judgeMembers([{ ...MEMBER, answerMs: 400 }], 'etcdctl'), 'warning', /takes 400 ms/],
     [
       'a clock',
       judgeClock([{ ...MEMBER, clockMs: NOW.getTime() - 1000 }], NOW.getTime()),
@@ -80,24 +81,57 @@ describe('the doctor judges', () => {
     ['no certificates', judgeCertificates([], NOW), 'ok', /none are used/],
     [
       'a new certificate',
-      judgeCertificates([{ name: 'etcdCert', validTo: new Date(NOW.getTime() + 300 * DAY_MS) }], NOW),
+      judgeCertificates(
+        [{ name: 'etcdCert', remedy: 'r', validTo: new Date(NOW.getTime() + 300 * DAY_MS) }],
+        NOW,
+      ),
       'ok',
       /valid/,
     ],
     [
       'an old certificate',
-      judgeCertificates([{ name: 'etcdCert', validTo: new Date(NOW.getTime() + 3.5 * DAY_MS) }], NOW),
+      judgeCertificates(
+        [{ name: 'etcdCert', remedy: 'r', validTo: new Date(NOW.getTime() + 3.5 * DAY_MS) }],
+        NOW,
+      ),
       'warning',
       /etcdCert expires in 3 days/,
     ],
     [
       'an expired certificate',
-      judgeCertificates([{ name: 'etcdCa', validTo: new Date(NOW.getTime() - DAY_MS) }], NOW),
+      judgeCertificates([{ name: 'etcdCa', remedy: 'r', validTo: new Date(NOW.getTime() - DAY_MS) }], NOW),
       'failure',
       /etcdCa expired on 2026-05-31/,
     ],
-    ['Docker', judgeDocker({ docker: { version: '28.5' } }), 'ok', /Docker 28.5 answers/],
-    ['no Docker', judgeDocker({ docker: { problem: 'refused' } }), 'failure', /does not answer: refused/],
+    [
+      'a certificate of the future, or a clock that is behind',
+      judgeCertificates(
+        [
+          {
+            ...{ name: 'etcdCert', remedy: 'r' },
+            validFrom: new Date(NOW.getTime() + DAY_MS),
+            validTo: new Date(NOW.getTime() + 300 * DAY_MS),
+          },
+        ],
+        NOW,
+      ),
+      'failure',
+      /etcdCert is not valid before 2026-06-02, and this host has 2026-06-01/,
+    ],
+    ['Docker', judgeDocker({ docker: { version: '28.5' } }, 'unix:///s'), 'ok', /Docker 28.5 answers/],
+    [
+      'no Docker',
+      judgeDocker({ docker: { problem: 'refused' } }, 'unix:///s'),
+      'failure',
+      /does not answer: refused/,
+    ],
+    [
+      'an old Docker',
+      judgeDocker({ docker: { version: '19.03.15' } }, ''),
+      'warning',
+      /19.03.15 is older than 20.10/,
+    ],
+    ['the oldest Docker', judgeDocker({ docker: { version: '20.10.24' } }, ''), 'ok', /20.10.24 answers/],
     [
       'a daemon that died',
       judgeKeeper({ keeper: { pid: 1, deaths: 2, lastDeath: 'SIGKILL' } }),
@@ -105,7 +139,17 @@ describe('the doctor judges', () => {
       /died 2 times/,
     ],
     ['no keeper', judgeKeeper({}), 'warning', /none/],
-    ['repairs', judgeRepairs({ repairs: { 'fdb-entry': 3 } }), 'warning', /fdb-entry 3/],
+    [
+      'repairs',
+      judgeRepairs([
+        { kind: 'repair', what: 'fdb-entry: 2 that others had altered' },
+        { kind: 'host silent', what: 'h2' },
+        { kind: 'repair', what: 'fdb-entry: 1 that others had altered' },
+      ]),
+      'warning',
+      /in the last hour, and it was put right: fdb-entry 3$/,
+    ],
+    ['no repairs', judgeRepairs([{ kind: 'host silent', what: 'h2' }]), 'ok', /nobody/],
     ['the kernel', judgeKernel({ ipForward: true, tracked: { count: 10, most: 100 } }), 'ok', /right/],
     ['no forwarding', judgeKernel({ ipForward: false, tracked: undefined }), 'failure', /ip_forward is 0/],
     [
@@ -115,30 +159,30 @@ describe('the doctor judges', () => {
       /95 of 100/,
     ],
     [
-      'a rule that drops',
-      judgeFirewall([{ rule: 'nft rule 3', isCertain: true, remedy: 'r' }], 4789),
-      'failure',
-      /UDP 4789\): nft rule 3/,
+      'few open files',
+      judgeOpenFiles({ pid: 7, count: 60, most: 1024 }),
+      'ok',
+      /60 files open, 1024 at most/,
     ],
     [
-      'a chain that may drop',
-      judgeFirewall([{ rule: 'nft chain', isCertain: false, remedy: 'r' }], 4789),
-      'warning',
-      /may drop/,
+      'too many open files',
+      judgeOpenFiles({ pid: 7, count: 950, most: 1024 }),
+      'failure',
+      /950 of at most 1024/,
     ],
     [
       'another VXLAN port',
-      judgeHosts(host('h1'), [host('h2', { vxlanPort: 8472 })]),
+      judgeHosts(host('h1'), [host('h2', { vxlanPort: 8472 })], () => true),
       'failure',
       /h2 uses VXLAN port 8472, this one 4789/,
     ],
     [
       'another version',
-      judgeHosts(host('h1'), [host('h2', { xnetVersion: '2.0.0' })]),
+      judgeHosts(host('h1'), [host('h2', { xnetVersion: '2.0.0' })], () => true),
       'warning',
       /h2 runs xnet 2.0.0/,
     ],
-    ['itself', judgeHosts(host('h1'), [host('h1', { vxlanPort: 1 })]), 'ok', /0 others/],
+    ['itself', judgeHosts(host('h1'), [host('h1', { vxlanPort: 1 })], () => true), 'ok', /0 others/],
     [
       'no doubles',
       judgeDoubles([endpoint('a', '10.0.0.1'), endpoint('b', '10.0.0.2')], named),
@@ -173,21 +217,43 @@ describe('the doctor judges', () => {
     // A remedy is a part of each problem of `xnet status` already.
     if (verdict !== 'ok' && !found.source.includes('silent')) expect(judgements[0]?.remedy).toMatch(/\w/);
   });
+});
 
-  test('subnets by routes and name servers of the host', () => {
-    const networks = [{ name: 'shop', subnets: ['10.9.0.0/24', 'fd00:9::/64'] }];
-    const routes = [
-      { destination: 'default', device: 'eth0' },
-      { destination: '10.9.0.128/25', device: 'tun0' },
-      { destination: 'fd00:1::/64', device: 'eth0' },
-      { destination: '192.0.2.7', device: 'eth0' },
-    ];
-    const found = judgeSubnets(networks, routes, ['10.9.0.2', '192.0.2.53']);
-    expect(found.map(({ verdict, found: text }) => `${verdict}: ${text}`)).toEqual([
-      "warning: network shop (10.9.0.0/24) overlaps this host's route to 10.9.0.128/25 (tun0)",
-      "failure: network shop (10.9.0.0/24) covers this host's name server 10.9.0.2",
-    ]);
+test('a second host of the name is told apart from a former one', () => {
+  const others = [host('h1', { id: 'other', vtep: '192.0.2.9' })];
+  const [alive] = judgeHosts(host('h1'), others, () => true);
+  expect(alive).toMatchObject({
+    verdict: 'warning',
+    remedy: expect.stringMatching(/^hostnamectl set-hostname/),
   });
+  const [silent] = judgeHosts(host('h1'), others, () => false);
+  expect(silent).toMatchObject({ verdict: 'warning', remedy: 'xnet host rm other' });
+});
+
+test('what etcd lacks is said with the command for all its members', () => {
+  const members = [1, 2].map((index) => ({
+    ...MEMBER,
+    url: `https://etcd${index}:2379`,
+    alarms: ['NOSPACE'],
+  }));
+  const etcdctl = etcdctlOf(members, { etcdCa: '/ca.pem', etcdCert: undefined, etcdKey: undefined });
+  expect(etcdctl).toBe('etcdctl --endpoints=https://etcd1:2379,https://etcd2:2379 --cacert=/ca.pem');
+  const [full, ...others] = judgeMembers(members, etcdctl);
+  expect(others).toEqual([]);
+  expect(full?.remedy).toMatch(
+    /^e='etcdctl --endpoints=\S+ --cacert=\/ca.pem'; \$e compact .*; \$e alarm disarm /,
+  );
+});
+
+test.each([
+  ['its certificate is not of the given CA', /etcdCa/],
+  ['it wants a client certificate of its CA', /etcdCert and etcdKey/],
+  ['it says that the client certificate has expired', /etcdCert and etcdKey/],
+  ['its certificate has expired', /give that member a new certificate/],
+  ['connection refused', /systemctl start etcd/],
+  ['no answer in time', /let this host reach it/],
+])('%s: the remedy is of that', (problem, remedy) => {
+  expect(judgeMembers([{ ...MEMBER, problem }], 'etcdctl')[0]?.remedy).toMatch(remedy);
 });
 
 test('a check that cannot look is a finding, and the others go on', async () => {
@@ -197,4 +263,16 @@ test('a check that cannot look is a finding, and the others go on', async () => 
     { check: 'broken', verdict: 'warning', found: 'cannot be looked at: no nft' },
     { check: 'fine', verdict: 'ok', found: 'well' },
   ]);
+});
+
+test('a name is one word of a remedy, whatever it contains', () => {
+  expect(['web-1.a', 'eth0:1'].map(shellWord)).toEqual(['web-1.a', 'eth0:1']);
+  expect(shellWord('a; reboot')).toBe("'a; reboot'");
+  expect(shellWord("it's $(x)\nreboot")).toBe("'it'\\''s $(x) reboot'");
+  expect(shellWord('')).toBe("''");
+  const hostile = { ...named, host: () => 'h2\nreboot' };
+  const [found] = judgeDoubles([endpoint('a b', '10.0.0.1'), endpoint('a b', '10.0.0.2')], hostile);
+  expect(found?.remedy).toBe(
+    "docker rename 'a b' 'a b'-'h2 reboot'   # on 'h2 reboot', unless both are to be answered",
+  );
 });

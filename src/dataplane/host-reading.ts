@@ -1,0 +1,61 @@
+/**
+ * What `xnet doctor` reads of the host's kernel: what other programs have made there, and sizes. Nothing is changed. All functions
+ * throw as those of `Dataplane`.
+ */
+
+/** A rule of another program's firewall that drops the tunnel's packets, or may. */
+export interface PacketDrop {
+  /** Where it is and what it says, for people. */
+  readonly rule: string;
+  /** false: it drops what no other rule accepts, and none names the port; or only some of the packets. */
+  readonly isCertain: boolean;
+  /** The command that takes it away, or lets the packets pass. */
+  readonly remedy: string;
+}
+
+/** A route of the host's main table. */
+export interface HostRoute {
+  /** An address, a prefix, or `default`. */
+  readonly destination: string;
+  readonly device: string;
+  /** The router behind which it is; absent: it is on the device's own segment. */
+  readonly gateway?: string | undefined;
+  /** `unicast`, or of what drops packets: `blackhole`, `unreachable`, `prohibit`. Absent: unicast. */
+  readonly type?: string | undefined;
+}
+
+/** How the kernel sends packets from this host's VTEP to an address. */
+export interface HostPath {
+  readonly address: string;
+  /** The interface by which they leave. */
+  readonly device?: string;
+  /** Why they do not leave, in the kernel's words. */
+  readonly refusal?: string;
+}
+
+/** A VXLAN device in the host's namespace: another program's, since ours are in namespaces of their own. */
+export interface ForeignTunnel {
+  readonly device: string;
+  readonly vni: number;
+  readonly port: number;
+}
+
+/** A bridge by which containers reach what is outside: docker_gwbridge. */
+export interface GatewayBridge {
+  readonly device: string;
+  readonly subnet: string;
+}
+
+export interface HostReading {
+  /** Rules that drop packets of other hosts' tunnels. */
+  findPacketDrops(): Promise<readonly PacketDrop[]>;
+  /** What keeps containers behind these bridges from the outside. */
+  findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]>;
+  listRoutes(): Promise<readonly HostRoute[]>;
+  /** How packets from the VTEP leave for these addresses, each once, in this order. */
+  findPaths(addresses: readonly string[]): Promise<readonly HostPath[]>;
+  /** A network whose VNI and port one of them has cannot be made. */
+  listForeignTunnels(): Promise<readonly ForeignTunnel[]>;
+  /** MTUs by interface name: of the ports of a network's endpoints, named as `endpointNames` are; undefined: of the host. */
+  listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>>;
+}

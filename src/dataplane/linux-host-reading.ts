@@ -1,0 +1,50 @@
+/** As HostReading: by iproute2, nft, iptables and netlink. */
+import type {
+  ForeignTunnel,
+  GatewayBridge,
+  HostPath,
+  HostReading,
+  HostRoute,
+  PacketDrop,
+} from './host-reading.js';
+import type { Iproute2 } from './iproute2/iproute2.js';
+import { findPaths, listRoutes } from './kernel/host-routes.js';
+import type { Tunnel } from './network/mode.js';
+import { listForeignTunnels, listMtus } from './network/network-namespace.js';
+import { findDrops } from './nft/drops.js';
+import { findOutwardDrops } from './nft/outward-drops.js';
+
+export class LinuxHostReading implements HostReading {
+  constructor(
+    private readonly iproute2: Iproute2,
+    private readonly hostNamespace: string | undefined,
+    /** UDP port of VXLAN. */
+    private readonly port: number,
+    private readonly tunnel: () => Promise<Tunnel>,
+  ) {}
+
+  findPacketDrops(): Promise<readonly PacketDrop[]> {
+    return findDrops(this.hostNamespace, this.port);
+  }
+
+  findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]> {
+    return findOutwardDrops(this.hostNamespace, bridges);
+  }
+
+  listRoutes(): Promise<readonly HostRoute[]> {
+    return listRoutes(this.iproute2);
+  }
+
+  async findPaths(addresses: readonly string[]): Promise<readonly HostPath[]> {
+    const { vtep } = await this.tunnel();
+    return findPaths(this.iproute2, vtep, addresses);
+  }
+
+  listForeignTunnels(): Promise<readonly ForeignTunnel[]> {
+    return listForeignTunnels(this.hostNamespace);
+  }
+
+  listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>> {
+    return listMtus(networkId, this.hostNamespace);
+  }
+}

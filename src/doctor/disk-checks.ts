@@ -1,0 +1,85 @@
+/** The state directory: what this host must remember over a restart and a reboot. The function that judges is pure. */
+import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+
+const FEW_BYTES = 200e6;
+const FEW_FILES = 1000;
+/** linux/magic.h: tmpfs and ramfs. */
+const IN_MEMORY = [0x01021994, 0x858458f6];
+
+export interface Disk {
+  readonly directory: string;
+  /** Where its file system is mounted. */
+  readonly mount: string;
+  readonly freeBytes: number;
+  /** undefined: the file system has no fixed number of files. */
+  readonly freeFiles: number | undefined;
+  readonly isReadOnly: boolean;
+  /** Gone after a reboot. */
+  readonly isMemory: boolean;
+}
+
+export async function readDisk(directory: string): Promise<Disk> {
+  const [{ type, bavail, bsize, files, ffree }, mounts, isReadOnly] = await Promise.all([
+    statfs(directory),
+    readFile('/proc/self/mounts', 'utf8'),
+    access(directory, constants.W_OK).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code === 'EROFS',
+    ),
+  ]);
+  return {
+    ...{ directory, mount: mountOf(directory, mounts), isReadOnly, isMemory: IN_MEMORY.includes(type) },
+    ...{ freeBytes: bavail * bsize, freeFiles: files === 0 ? undefined : ffree },
+  };
+}
+
+export function judgeDisk(disk: Disk): readonly Judgement[] {
+  const { directory, mount, freeBytes, freeFiles, isReadOnly, isMemory } = disk;
+  return allWell(
+    [
+      ...(isReadOnly
+        ? [
+            failure(
+              `${directory} cannot be written to: after a restart while etcd is away this host knows no network`,
+              `mount -o remount,rw ${shellWord(mount)}   # a disk that failed is mounted read-only by the kernel: see dmesg`,
+            ),
+          ]
+        : []),
+      ...(isMemory
+        ? [
+            warning(
+              `${directory} is in memory: after a reboot this host is another one, and has lost its networks`,
+              `set stateDir in /etc/xnet/xnet.json to a directory on a disk, or mount one at ${mount}; then restart xnet`,
+            ),
+          ]
+        : []),
+      ...(freeBytes < FEW_BYTES
+        ? [
+            failure(
+              `${Math.round(freeBytes / 1e6)} MB free in ${directory}: what happens while etcd is away may be lost`,
+              `free some; the largest: du -xh ${shellWord(mount)} | sort -h | tail`,
+            ),
+          ]
+        : []),
+      ...(freeFiles !== undefined && freeFiles < FEW_FILES
+        ? [
+            failure(
+              `${mount} has room for ${freeFiles} more files`,
+              `remove some; where the most are: du --inodes -x ${shellWord(mount)} | sort -n | tail`,
+            ),
+          ]
+        : []),
+    ],
+    `${(freeBytes / 1e9).toFixed(1)} GB free in ${directory}`,
+  );
+}
+
+/** `mounts`: /proc/self/mounts, where a blank is \\040 (fstab(5)). */
+export function mountOf(path: string, mounts: string): string {
+  const points = mounts
+    .split('\n')
+    .map((line) => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '))
+    .filter((point) => point === path || point === '/' || path.startsWith(`${point}/`));
+  return points.reduce((longest, point) => (point.length > longest.length ? point : longest), '/');
+}

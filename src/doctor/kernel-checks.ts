@@ -1,0 +1,79 @@
+/** What the kernel lets containers and the daemon do on this host. The functions that judge are pure. */
+import { readdir, readFile } from 'node:fs/promises';
+import { allWell, failure, type Judgement } from './finding.js';
+
+/** Of a limit: so much of it is used that it will soon be reached. */
+const MOST_OF = 0.9;
+
+interface Limited {
+  readonly count: number;
+  readonly most: number;
+}
+
+export interface KernelSettings {
+  readonly ipForward: boolean;
+  /** undefined: the kernel tracks no connections. */
+  readonly tracked: Limited | undefined;
+}
+
+export async function readKernelSettings(): Promise<KernelSettings> {
+  const [forward, count, most] = await Promise.all(
+    ['ipv4/ip_forward', 'netfilter/nf_conntrack_count', 'netfilter/nf_conntrack_max'].map(readNetSetting),
+  );
+  const tracked = count === undefined || most === undefined ? undefined : { count, most };
+  return { ipForward: forward === 1, tracked };
+}
+
+/** A number below /proc/sys/net, of this process's namespace; undefined: this kernel does not have it. */
+export function readNetSetting(path: string): Promise<number | undefined> {
+  return readFile(`/proc/sys/net/${path}`, 'utf8').then(Number, () => undefined);
+}
+
+export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Judgement[] {
+  return allWell(
+    [
+      ...(ipForward
+        ? []
+        : [
+            failure(
+              'net.ipv4.ip_forward is 0: containers reach nothing outside, and published ports do not answer',
+              'sysctl -w net.ipv4.ip_forward=1   # to keep it over a reboot: the same setting in /etc/sysctl.d/',
+            ),
+          ]),
+      ...(tracked && tracked.count >= tracked.most * MOST_OF
+        ? [
+            failure(
+              `${tracked.count} of ${tracked.most} connections are tracked: new ones of published ports are dropped`,
+              `sysctl -w net.netfilter.nf_conntrack_max=${tracked.most * 4}   # to keep it: the same setting in /etc/sysctl.d/`,
+            ),
+          ]
+        : []),
+    ],
+    'the settings that matter are right',
+  );
+}
+
+export interface OpenFiles extends Limited {
+  readonly pid: number;
+}
+
+/** Of this process, by proc(5). */
+export async function readOpenFiles(): Promise<OpenFiles> {
+  const [open, limits] = await Promise.all([readdir('/proc/self/fd'), readFile('/proc/self/limits', 'utf8')]);
+  const most = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  return { pid: process.pid, count: open.length, most };
+}
+
+/** A container needs some six of the daemon's open files. */
+export function judgeOpenFiles({ pid, count, most }: OpenFiles): readonly Judgement[] {
+  const judged =
+    count < most * MOST_OF
+      ? []
+      : [
+          failure(
+            `the daemon has ${count} of at most ${most} files open: containers will not be started any more`,
+            `prlimit --pid ${pid} --nofile=1048576   # to keep it: LimitNOFILE=1048576 in xnet.service`,
+          ),
+        ];
+  return allWell(judged, `the daemon has ${count} files open, ${most} at most`);
+}

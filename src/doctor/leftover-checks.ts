@@ -1,0 +1,53 @@
+/**
+ * What is in the kernel and of no network of this host's: left by another installation or by a removal that was cut short, or
+ * made by another program. Pure.
+ */
+import type { ObservedNetwork } from '../dataplane/dataplane.js';
+import type { ForeignTunnel } from '../dataplane/host-reading.js';
+import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+
+/** `known`: ids of the networks that this host has. */
+export function strangersOf(
+  observed: readonly ObservedNetwork[],
+  known: ReadonlySet<string>,
+): readonly ObservedNetwork[] {
+  return observed.filter(({ id }) => !known.has(id));
+}
+
+export function judgeLeftovers(strangers: readonly ObservedNetwork[]): readonly Judgement[] {
+  return allWell(
+    strangers.map(({ id, endpointNames }) => {
+      const namespace = `xnet-${id}`;
+      const removal = `ip netns del ${namespace}`;
+      if (endpointNames.length === 0)
+        return warning(
+          `the network namespace ${namespace} is in the kernel, and this host has no such network`,
+          removal,
+        );
+      return failure(
+        `the network namespace ${namespace} has ${endpointNames.length} containers' interfaces, and this host has no such network: nobody keeps them connected`,
+        `${removal}   # stop these containers first; they get a network again when they start`,
+      );
+    }),
+    'the kernel has no network that this host does not have',
+  );
+}
+
+/** Devices of other programs that are in the way of a network's. */
+export function judgeTunnels(
+  tunnels: readonly ForeignTunnel[],
+  networks: readonly { readonly name: string; readonly vni: number }[],
+  ownPort: number,
+): readonly Judgement[] {
+  const judged = tunnels.flatMap(({ device, vni, port }) =>
+    networks
+      .filter((network) => network.vni === vni && port === ownPort)
+      .map(({ name }) =>
+        failure(
+          `the VXLAN device ${device} has VNI ${vni} and UDP port ${port} of network ${name}: no container starts in it here`,
+          `ip link del ${shellWord(device)}`,
+        ),
+      ),
+  );
+  return allWell(judged, `no other program has the VNI of a network on UDP port ${ownPort}`);
+}

@@ -1,0 +1,57 @@
+/** Subnets of networks that are reached, or asked for names, by another way on this host. Pure, but for the reading of a file. */
+import { readFile } from 'node:fs/promises';
+import type { HostRoute } from '../dataplane/host-reading.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
+import { allWell, failure, type Judgement, warning } from './finding.js';
+
+/** A VPN's halves of all addresses (0.0.0.0/1 and 128.0.0.0/1) are a default route in two. */
+const HALF = 1;
+
+export function judgeSubnets(
+  networks: readonly { readonly name: string; readonly subnets: readonly string[] }[],
+  routes: readonly HostRoute[],
+  nameServers: readonly string[],
+): readonly Judgement[] {
+  const judged = networks.flatMap(({ name, subnets }) =>
+    subnets.flatMap((text): Judgement[] => {
+      const subnet = Prefix.parse(text);
+      const remedy = `containers of network ${name} cannot reach it; make the network anew with another --subnet`;
+      return [
+        ...routes
+          .filter(({ destination }) => isOverlapped(subnet, destination))
+          .map(({ destination, device }) =>
+            warning(
+              `network ${name} (${text}) overlaps this host's route to ${destination} (${device})`,
+              remedy,
+            ),
+          ),
+        ...nameServers
+          .filter((server) => subnet.contains(IpAddress.parse(server)))
+          .map((server) =>
+            failure(`network ${name} (${text}) covers this host's name server ${server}`, remedy),
+          ),
+      ];
+    }),
+  );
+  return allWell(judged, 'no network overlaps a route or a name server of this host');
+}
+
+/** Whether there are addresses of the route's that containers look for in their network. */
+function isOverlapped(subnet: Prefix, destination: string): boolean {
+  if (destination === 'default') return false;
+  const prefix = prefixOfRoute(destination);
+  return prefix.length > HALF && subnet.overlaps(prefix);
+}
+
+/** As `ip route` prints it; `default` is none. */
+export function prefixOfRoute(destination: string): Prefix {
+  const bits = destination.includes(':') ? 128 : 32;
+  return Prefix.parse(destination.includes('/') ? destination : `${destination}/${bits}`);
+}
+
+/** Of /etc/resolv.conf (resolv.conf(5)); none when it cannot be read. */
+export async function readNameServers(): Promise<string[]> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return [...text.matchAll(/^nameserver\s+([0-9a-f.:]+)\s*$/gim)].map(([, address = '']) => address);
+}

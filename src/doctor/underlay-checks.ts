@@ -1,0 +1,123 @@
+/** How this host sends to the other hosts, and which sizes its containers send. Pure. */
+import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+import { prefixOfRoute } from './subnet-checks.js';
+
+/** As of rp_filter, ip-sysctl.rst of the kernel: a packet is dropped when its sender is reached by another interface. */
+const STRICT = 1;
+
+export interface UnderlayRoutes {
+  /** Of this host's VTEP. */
+  readonly interface: string;
+  readonly peers: readonly { readonly name: string; readonly vtep: string }[];
+  readonly paths: readonly HostPath[];
+  readonly routes: readonly HostRoute[];
+  /** Of the interface: the larger of its own setting and that of all. */
+  readonly rpFilter: number;
+}
+
+export function judgeRoutes({
+  peers,
+  paths,
+  routes,
+  rpFilter,
+  ...own
+}: UnderlayRoutes): readonly Judgement[] {
+  const judged = paths.flatMap(({ address, device, refusal }): Judgement[] => {
+    const peer = `host ${peers.find(({ vtep }) => vtep === address)?.name} (${address})`;
+    if (refusal !== undefined)
+      return [
+        failure(
+          `this host has no way to ${peer}: ${refusal}; containers there are not reached`,
+          removal(address, routes),
+        ),
+      ];
+    const back = device === own.interface ? undefined : wayBy(own.interface, address, routes);
+    if (back === undefined) return [];
+    const found = `packets to ${peer} leave by ${device}, not by ${own.interface}, as routes of a VPN can make them`;
+    if (rpFilter !== STRICT) return [warning(found, back)];
+    return [
+      failure(`${found}; those from there are dropped, since rp_filter of ${own.interface} is strict`, back),
+    ];
+  });
+  return allWell(judged, `packets to ${peers.length} other hosts leave by ${own.interface}`);
+}
+
+/** Takes away the route that drops packets to the address. */
+function removal(address: string, routes: readonly HostRoute[]): string {
+  const culprit = routes.find(
+    ({ type = 'unicast', destination }) => type !== 'unicast' && covers(destination, address),
+  );
+  if (!culprit) return `let a route lead there; see: ip route get ${address}; ip rule`;
+  return `ip route del ${culprit.type} ${culprit.destination}`;
+}
+
+/**
+ * The command by which packets to the address leave by the interface. undefined: it has no route of its own that leads there, as
+ * the loopback or dummy interface of a host with several ways to all others.
+ */
+function wayBy(device: string, address: string, routes: readonly HostRoute[]): string | undefined {
+  const leading = routes.filter(
+    (route) => route.device === device && covers(route.destination, address) && isAlike(route, address),
+  );
+  const [way] = leading.sort((a, b) => lengthOf(b) - lengthOf(a));
+  if (!way) return undefined;
+  const via = way.gateway === undefined ? '' : ` via ${way.gateway}`;
+  return `ip route replace ${address}${via} dev ${shellWord(device)}`;
+}
+
+/** `ip route` prints `default` for both families. */
+function isAlike({ gateway, destination }: HostRoute, address: string): boolean {
+  const text = destination === 'default' ? (gateway ?? address) : destination;
+  return text.includes(':') === address.includes(':');
+}
+
+function lengthOf({ destination }: HostRoute): number {
+  return destination === 'default' ? 0 : prefixOfRoute(destination).length;
+}
+
+function covers(destination: string, address: string): boolean {
+  return destination === 'default' || prefixOfRoute(destination).contains(IpAddress.parse(address));
+}
+
+/** A network as containers of this host have it. */
+export interface NetworkMtus {
+  readonly name: string;
+  /** The largest packet that a container sends from now on, in bytes. */
+  readonly mtu: number;
+  /** Of those that run. */
+  readonly containers: readonly { readonly name: string; readonly mtu: number }[];
+}
+
+/** `most`: the largest packet of a container that crosses the underlay whole. */
+export function judgeMtus(
+  networks: readonly NetworkMtus[],
+  most: number,
+  underlay: { readonly interface: string; readonly mtu: number },
+): readonly Judgement[] {
+  const carried = `${underlay.interface} (MTU ${underlay.mtu}) carries ${most} of a container's: larger packets from other hosts are lost`;
+  const judged = networks.flatMap(({ name, mtu, containers }): Judgement[] => {
+    const large = containers.filter((container) => container.mtu > Math.max(most, mtu));
+    const names = large.map((container) => container.name).sort();
+    return [
+      ...(mtu > most
+        ? [
+            failure(
+              `containers of network ${name} send up to ${mtu} bytes, ${carried}`,
+              `make the network anew without the option com.docker.network.driver.mtu, or with ${most}`,
+            ),
+          ]
+        : []),
+      ...(names.length > 0
+        ? [
+            failure(
+              `${names.join(', ')} in network ${name} send up to ${large[0]?.mtu} bytes, ${carried}`,
+              `docker restart ${names.map(shellWord).join(' ')}   # or give ${underlay.interface} back the MTU that it had`,
+            ),
+          ]
+        : []),
+    ];
+  });
+  return allWell(judged, `what containers send fits into ${underlay.interface} (MTU ${underlay.mtu})`);
+}

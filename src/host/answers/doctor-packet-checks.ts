@@ -1,0 +1,108 @@
+/** What the doctor looks at of the way that packets go on this host, and by which facts. */
+import type { Status } from '../../admin/status-answer.js';
+import { sleep } from '../../concurrency/deadline.js';
+import { type Check, ok } from '../../doctor/finding.js';
+import { judgeFirewall, judgeOutside } from '../../doctor/firewall-checks.js';
+import { readNetSetting } from '../../doctor/kernel-checks.js';
+import { judgeLeftovers, judgeTunnels, strangersOf } from '../../doctor/leftover-checks.js';
+import { judgeSubnets, readNameServers } from '../../doctor/subnet-checks.js';
+import { judgeMtus, judgeRoutes } from '../../doctor/underlay-checks.js';
+import { bindingRecord } from '../../model/binding.js';
+import { hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
+import { findRecord } from '../../model/record.js';
+import type { Foundation } from '../foundation.js';
+import { outwardOf } from '../outward.js';
+
+/** Longer than a network is being made or removed. */
+const SETTLED_MS = 1_500;
+
+export function packetChecks(foundation: Foundation, status: Status): Check[] {
+  const { config, dataplane } = foundation;
+  return [
+    { name: 'leftovers', look: () => lookAtLeftovers(foundation) },
+    {
+      name: 'tunnels',
+      look: async () =>
+        judgeTunnels(await dataplane.reading.listForeignTunnels(), networksOf(status), config.vxlanPort),
+    },
+    { name: 'routes', look: () => lookAtRoutes(foundation, status) },
+    { name: 'mtu', look: () => lookAtMtus(foundation, status) },
+    {
+      name: 'firewall',
+      look: async () => judgeFirewall(await dataplane.reading.findPacketDrops(), config.vxlanPort),
+    },
+    { name: 'outside', look: () => lookOutside(foundation) },
+    {
+      name: 'subnets',
+      look: async () =>
+        judgeSubnets(networksOf(status), await foreignRoutes(foundation), await readNameServers()),
+    },
+  ];
+}
+
+/** Twice, since a network may be made or removed in the midst of the first look. */
+async function lookAtLeftovers({ dataplane, store, hostId }: Foundation) {
+  const look = async () => {
+    const observed = await dataplane.listNetworks();
+    const { entries } = await store.list(keys.bindingsOfHost(hostId));
+    const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
+    return strangersOf(observed, new Set(bindings.map(({ networkId }) => networkId)));
+  };
+  const first = await look();
+  if (first.length > 0) await sleep(SETTLED_MS);
+  return judgeLeftovers(first.length === 0 ? [] : await look());
+}
+
+async function lookAtRoutes({ dataplane }: Foundation, { host, peers }: Status) {
+  if (host.interface === undefined) return [ok('this host is still looking for its underlay')];
+  const living = peers.filter(({ state }) => state !== 'silent');
+  const [paths, routes, ...filters] = await Promise.all([
+    dataplane.reading.findPaths(living.map(({ vtep }) => vtep)),
+    dataplane.reading.listRoutes(),
+    ...['all', host.interface].map((name) => readNetSetting(`ipv4/conf/${name}/rp_filter`)),
+  ]);
+  const rpFilter = Math.max(...filters.map((value = 0) => value));
+  return judgeRoutes({ interface: host.interface, peers: living, paths, routes, rpFilter });
+}
+
+async function lookAtMtus({ dataplane }: Foundation, { host, networks }: Status) {
+  const { vtep, interface: name, mtu } = host;
+  if (vtep === undefined || name === undefined || mtu === undefined)
+    return [ok('this host is still looking for its underlay')];
+  const underlay = { vtep, interface: name, mtu };
+  const found = networks.map(async (network) => {
+    const ports = await dataplane.reading.listMtus(network.id);
+    const containers = network.endpoints.flatMap(({ id, container = id.slice(0, 12) }) => {
+      const port = ports.get(id.slice(0, 12));
+      return port === undefined ? [] : [{ name: container, mtu: port }];
+    });
+    return { name: network.name ?? network.id, mtu: network.mtu, containers };
+  });
+  return judgeMtus(await Promise.all(found), dataplane.containerMtu(underlay), underlay);
+}
+
+async function lookOutside({ dataplane, store, hostId }: Foundation) {
+  const [entry, routes, mtus] = await Promise.all([
+    store.get(keys.host(hostId)),
+    dataplane.reading.listRoutes(),
+    dataplane.reading.listMtus(undefined),
+  ]);
+  const subnets = (entry && findRecord(hostRecord, entry)?.gatewaySubnets) ?? [];
+  const bridges = routes.flatMap(({ destination: subnet, device }) =>
+    subnets.includes(subnet) && !subnet.includes(':') ? [{ subnet, device }] : [],
+  );
+  return judgeOutside({
+    ...{ bridges, mtus, outward: outwardOf(routes, mtus) },
+    drops: await dataplane.reading.findOutwardDrops(bridges),
+  });
+}
+
+function networksOf({ networks }: Status) {
+  return networks.map(({ name, id, vni, subnets }) => ({ name: name ?? id, vni, subnets }));
+}
+
+/** Docker's own are to its containers. */
+async function foreignRoutes({ dataplane }: Foundation) {
+  return (await dataplane.reading.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
+}
