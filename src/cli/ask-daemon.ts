@@ -78,9 +78,16 @@ function brokenOff(socketPath: string, cause?: unknown): XnetError {
   return notThere(socketPath, new Error('it broke off within its answer', { cause }));
 }
 
-function notThere(socketPath: string, error: Error): XnetError {
+function notThere(socketPath: string, error: NodeJS.ErrnoException): XnetError {
+  if (error.code === 'EACCES')
+    return new XnetError('NOT_FOUND', `${socketPath} is for root alone; use sudo`, {}, { cause: error });
   const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
-  return new XnetError('NOT_FOUND', message, {}, { cause: error });
+  return new XnetError('NOT_FOUND', message, { socketPath }, { cause: error });
+}
+
+/** True: no daemon has answered, so that nothing was refused. */
+export function isNotThere(error: unknown): error is XnetError {
+  return isXnetError(error, 'NOT_FOUND') && error.fields.socketPath !== undefined;
 }
 
 /** An answer without a reason comes from no daemon of ours, or from an older one. */

@@ -1,5 +1,5 @@
 import { findings } from '../../admin/answers.js';
-import { Cluster, readAll } from '../../admin/cluster.js';
+import { Cluster, type Reader, readAll } from '../../admin/cluster.js';
 import type { Answer } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import type { Handler } from '../../agent/questions/answering.js';
@@ -28,8 +28,14 @@ export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
 const PATIENCE_MS = 9_000;
 
+/** What the checks of a host look at. */
+export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version'> {
+  readonly dataplane: Pick<Foundation['dataplane'], 'findPacketDrops' | 'listRoutes'>;
+  readonly store: Pick<Foundation['store'], 'description' | 'members'>;
+}
+
 /** What the doctor looks at on this host, in the order of its answer. */
-function hostChecks(foundation: Foundation, status: Status): Check[] {
+export function hostChecks(foundation: Looked, status: Status): Check[] {
   const { config, dataplane } = foundation;
   return [
     { name: 'status', look: async () => judgeProblems(status) },
@@ -51,7 +57,7 @@ function hostChecks(foundation: Foundation, status: Status): Check[] {
   ];
 }
 
-function storeChecks({ store, config }: Foundation): Check[] {
+function storeChecks({ store, config }: Looked): Check[] {
   const members = store.members?.() ?? Promise.resolve([]);
   const isEtcd = store.members !== undefined;
   const certificates = async () => judgeCertificates(certificatesOf(storeSettings(config).tls), new Date());
@@ -63,8 +69,13 @@ function storeChecks({ store, config }: Foundation): Check[] {
   ];
 }
 
-function clusterChecks({ store: all, hostId, config, version }: Foundation): Check[] {
-  const store = knownReader(all);
+/** What it looks at in the cluster, by what `reader` reads. */
+export function clusterChecks({
+  reader: store,
+  hostId,
+  config,
+  version,
+}: Pick<Looked, 'hostId' | 'config' | 'version'> & { readonly reader: Reader }): Check[] {
   const own = { id: hostId, vxlanPort: config.vxlanPort, xnetVersion: version };
   const hosts = async () => judgeHosts(own, (await readAll(store, keys.hosts(), hostRecord)).records);
   const doubles = async () => {
@@ -87,7 +98,7 @@ function networksOf({ networks }: Status): { readonly name: string; readonly sub
 }
 
 /** Docker's own are to its containers. */
-async function foreignRoutes({ dataplane }: Foundation) {
+async function foreignRoutes({ dataplane }: Looked) {
   return (await dataplane.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
 }
 
@@ -98,7 +109,8 @@ export async function consultDoctor(
   isAll: boolean,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
-  const own = examine([...hostChecks(foundation, status), ...clusterChecks(foundation)]);
+  const reader = knownReader(store);
+  const own = examine([...hostChecks(foundation, status), ...clusterChecks({ ...foundation, reader })]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
