@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { readAll } from '../admin/cluster.js';
 import type { NetworkStatus, PeerStatus, Status } from '../admin/status-answer.js';
 import type { FoundDevices } from '../dataplane/network/find-devices.js';
-import { errorMessage } from '../errors.js';
+import { errorMessage, isXnetError } from '../errors.js';
 import { bindingRecord } from '../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../model/endpoint.js';
 import { hostRecord } from '../model/host.js';
@@ -76,6 +76,7 @@ async function storeStatus({ config, known }: OfflineParts): Promise<Status['sto
     const members = await askMembers(config, description);
     return { description, ...(members && answerOf(description, members)) };
   } catch (error: unknown) {
+    if (isXnetError(error, 'UNSUPPORTED')) return { description };
     return { description, problem: errorMessage(error) };
   }
 }

@@ -5,14 +5,20 @@ import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import { type FoundDevices, findDevices } from '../dataplane/network/find-devices.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
-import { errorMessage } from '../errors.js';
+import { errorMessage, XnetError } from '../errors.js';
 import { openStore } from '../store/open-store.js';
 import type { StoreMember } from '../store/store.js';
 
 const AT_ONCE = 8;
 const DOCKER_MS = 3_000;
 
-/** What the store's servers say; undefined: the store has none. Rejects where the configuration does not lead to a store. */
+const NO_CERTIFICATES =
+  'not asked: the certificates for it are not in the configuration that this command reads';
+
+/**
+ * What the store's servers say; undefined: the store has none. Rejects where the configuration does not lead to a store; with
+ * UNSUPPORTED where it lacks certificates that the daemon had.
+ */
 export async function askMembers(
   config: Config,
   description: string,
@@ -27,11 +33,12 @@ export async function askMembers(
  * The store that the daemon used, where this command's configuration names none: its daemon got the setting by an option, or by
  * a variable of its unit.
  */
-function urlOf({ store }: Config, description: string): string {
+function urlOf({ store, etcdCa }: Config, description: string): string {
   const [, members] = /^etcd (\S+) under /.exec(description) ?? [];
   if (store !== 'embedded' || members === undefined) return store;
-  const scheme = members.startsWith('https:') ? 'etcds' : 'etcd';
-  return `${scheme}://${members.replaceAll(/https?:\/\//g, '')}`;
+  const isSecure = members.startsWith('https:');
+  if (isSecure && etcdCa === undefined) throw new XnetError('UNSUPPORTED', NO_CERTIFICATES);
+  return `${isSecure ? 'etcds' : 'etcd'}://${members.replaceAll(/https?:\/\//g, '')}`;
 }
 
 /** Docker's version, or why it does not answer. Never rejects. */

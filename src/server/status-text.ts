@@ -6,13 +6,11 @@ export function formatStatus(status: Status): string {
   const { host, store, withoutDaemon } = status;
   const device = host.interface === undefined ? '' : ` on ${host.interface} (mtu ${host.mtu})`;
   const underlay = host.vtep ? `${host.vtep}${device}` : 'unknown';
-  const took = store.answerMs === undefined ? 'on this host' : `answers in ${store.answerMs} ms`;
-  const answer = store.problem ? 'not answering' : took;
   return [
     `host      ${printable(host.name)} (${host.id}), xnet ${status.version}`,
     ...(withoutDaemon ? formatWithoutDaemon(withoutDaemon, status.networks) : []),
     `underlay  ${underlay}`,
-    `store     ${store.description}: ${answer}`,
+    `store     ${store.description}: ${formatAnswer(store)}`,
     ...formatDocker(status.docker),
     ...(withoutDaemon ? [] : formatCounts(status)),
     ...status.problems.map((problem) => `PROBLEM   ${printable(problem)}`),
@@ -25,6 +23,13 @@ export function formatStatus(status: Status): string {
     ...(withoutDaemon ? formatLastEvents(withoutDaemon) : []),
     '',
   ].join('\n');
+}
+
+function formatAnswer({ description, answerMs, problem }: Status['store']): string {
+  if (problem !== undefined) return 'not answering';
+  if (answerMs !== undefined) return `answers in ${answerMs} ms`;
+  if (description.startsWith('embedded')) return 'not read by a daemon';
+  return 'not asked; its certificates are not in the configuration that this command reads';
 }
 
 /** What only a daemon can say. */
