@@ -9,8 +9,7 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { withDeadline } from '../concurrency/deadline.js';
 import { limitTo } from '../concurrency/limit.js';
-import { loadConfig } from '../config/load.js';
-import { configSchema } from '../config/schema.js';
+import { loadOrDefault } from '../config/load-or-default.js';
 import { errorMessage, XnetError } from '../errors.js';
 import { answerParts } from './answer-parts.js';
 import { dockerPart } from './docker-part.js';
@@ -20,9 +19,10 @@ import { logPart } from './log-part.js';
 import { formatManifest, type Written } from './manifest.js';
 import type { Ask, Part } from './part.js';
 
-const AT_ONCE = 6;
-/** Of each part; a doctor that waits for hosts that do not answer takes nine. */
-const PART_MS = 12_000;
+/** More than the daemon is asked for: one that hangs is waited for once. */
+const AT_ONCE = 16;
+/** Of each part; a command waits 15 s for a daemon that hangs, and then finds out by itself. */
+const PART_MS = 22_000;
 
 /**
  * Writes the archive to `path`, or under a name with host and time to the current directory. Resolves to where it is. Throws
@@ -35,7 +35,12 @@ export async function writeBundle(version: string, ask: Ask, path?: string): Pro
   await using file = await openNew(target);
   const work = await mkdtemp(join(tmpdir(), 'xnet-bundle-'));
   try {
-    const parts = [...answerParts(ask), dockerPart(readConfig()), logPart(ask), ...(await kernelParts())];
+    const parts = [
+      ...answerParts(ask),
+      dockerPart(loadOrDefault().config),
+      logPart(ask),
+      ...(await kernelParts()),
+    ];
     const limit = limitTo(AT_ONCE);
     const root = join(work, title);
     const written = await Promise.all(parts.map((part) => limit(() => writePart(root, part))));
@@ -60,15 +65,6 @@ async function openNew(path: string) {
   });
 }
 
-/** Where Docker is. A configuration that cannot be read is told by the doctor. */
-function readConfig() {
-  try {
-    return loadConfig({ flags: {} });
-  } catch {
-    return configSchema.parse({});
-  }
-}
-
 /** Never rejects for the part's sake. */
 async function writePart(root: string, part: Part): Promise<Written> {
   const path = join(root, part.file);
@@ -86,7 +82,7 @@ async function writePart(root: string, part: Part): Promise<Written> {
 
 /** tar(1) writes the directory to the descriptor, and what it complains of to standard error. */
 async function pack(directory: string, name: string, fd: number): Promise<void> {
-  const args = ['-C', directory, '-cz', '--owner=root', '--group=root', name];
+  const args = ['-C', directory, '-cz', name];
   const tar = spawn('tar', args, { stdio: ['ignore', fd, 'inherit'] });
   const code = await new Promise<number | null>((resolve, reject) => {
     tar.on('close', resolve).on('error', reject);

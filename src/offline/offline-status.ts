@@ -6,7 +6,7 @@ import type { FoundDevices } from '../dataplane/network/find-devices.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import { bindingRecord } from '../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../model/endpoint.js';
-import { hostRecord } from '../model/host.js';
+import { type HostRecord, hostRecord } from '../model/host.js';
 import { keys } from '../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
 import type { StoreMember } from '../store/store.js';
@@ -20,16 +20,16 @@ const NO_NAMES = { sandboxes: 0, answered: 0, forwarded: 0, dropped: 0, failedIn
 /** Takes as long as the slowest of etcd and Docker, a few seconds at most. Throws the file system's errors. */
 export async function readOfflineStatus(parts: OfflineParts): Promise<Status> {
   const { config, configProblem, known, reason, version } = parts;
-  const [docker, store, unit, events, networks, peers] = await Promise.all([
+  const [docker, store, unit, events, networks, hosts] = await Promise.all([
     askDocker(config),
     storeStatus(parts),
     describeUnit(),
     known.events(''),
     readNetworks(parts),
-    readPeers(parts),
+    readHosts(parts),
   ]);
   const devices = await findAllDevices(networks.map(({ id }) => id));
-  const own = peers.find(({ id }) => id === known.hostId);
+  const own = hosts.find(({ id }) => id === known.hostId);
   const knownAt = known.knownAt?.toISOString();
   return {
     version,
@@ -45,11 +45,11 @@ export async function readOfflineStatus(parts: OfflineParts): Promise<Status> {
       reason,
       ...(configProblem === undefined ? [] : [configProblem]),
       ...(store.problem === undefined ? [] : [store.problem]),
-      ...('problem' in docker ? [docker.problem] : []),
+      ...('problem' in docker ? [`${docker.problem}; start it: systemctl start docker`] : []),
       ...networks.flatMap((network) => forwardingProblem(network, devices.get(network.id))),
     ],
     networks: networks.map((network) => ({ ...network, ...mtuOf(devices.get(network.id)) })),
-    peers: peers.filter(({ id }) => id !== known.hostId).map(peerStatus),
+    peers: hosts.filter(({ id }) => id !== known.hostId).map(peerStatus),
   };
 }
 
@@ -121,11 +121,11 @@ function networkStatus(
   };
 }
 
-async function readPeers({ known }: OfflineParts) {
+async function readHosts({ known }: OfflineParts): Promise<readonly HostRecord[]> {
   return (await readAll(known.reader, keys.hosts(), hostRecord)).records;
 }
 
-/** Who is alive only the store can tell a daemon. */
-function peerStatus({ name, vtep }: { readonly name: string; readonly vtep: string }): PeerStatus {
+/** Who is alive is not among what is known. */
+function peerStatus({ name, vtep }: HostRecord): PeerStatus {
   return { name, vtep, alive: false, state: 'unknown' };
 }

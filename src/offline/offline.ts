@@ -4,12 +4,12 @@
  */
 import { hostname } from 'node:os';
 import type { Handlers } from '../admin/operations.js';
+import { loadOrDefault } from '../config/load-or-default.js';
 import { publicSettings } from '../config/public-settings.js';
 import { configSchema } from '../config/schema.js';
 import { XnetError } from '../errors.js';
 import { clusterHandlers } from '../host/answers/cluster-handlers.js';
 import { readKnownState } from './known-state.js';
-import { readOfflineConfig } from './offline-config.js';
 import { consultOfflineDoctor } from './offline-doctor.js';
 import { readOfflineStatus } from './offline-status.js';
 import type { OfflineParts } from './parts.js';
@@ -29,7 +29,7 @@ export async function answerWithoutDaemon(
   reason: string,
   version: string,
 ): Promise<WithoutDaemon | undefined> {
-  const { config, problem: configProblem } = readOfflineConfig();
+  const { config, problem: configProblem } = loadOrDefault();
   if (![config.adminSocket, configSchema.parse({}).adminSocket].includes(socketPath)) return undefined;
   const known = await readKnownState(config);
   if (!known) return undefined;

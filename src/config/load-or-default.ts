@@ -1,15 +1,15 @@
-import { loadConfig } from '../config/load.js';
-import { type Config, configSchema } from '../config/schema.js';
 import { errorMessage } from '../errors.js';
+import { loadConfig } from './load.js';
+import { type Config, configSchema } from './schema.js';
 
-export interface OfflineConfig {
+export interface LoadedConfig {
   readonly config: Config;
   /** Why no daemon can start with what the file or the variables say; then `config` is the defaults. */
   readonly problem?: string;
 }
 
-/** As a daemon would read it that is started without options. Never throws. */
-export function readOfflineConfig(): OfflineConfig {
+/** As a daemon would read it that is started without options. For commands that must go on. Never throws. */
+export function loadOrDefault(): LoadedConfig {
   try {
     return { config: loadConfig({ flags: {} }) };
   } catch (error: unknown) {
