@@ -19,6 +19,9 @@ import { eventually } from '../support/time/eventually.js';
 /** A host that is restarted is silent after 10 s; on a machine at work. */
 const SILENT_MS = 30_000;
 
+/** Errors are logged for as long as etcd does not answer. */
+const OUTAGE = { timeoutMs: 180_000, logsErrors: true };
+
 const TLS = '/etc/xnet/tls';
 
 const NOT_ANSWERED = /the daemon does not answer: this is what this host knew last, at 2\S+Z; `xnet status`/;
@@ -114,102 +117,110 @@ async function sayWhatIsDown(lab: Lab, { withoutDaemon }: Answer<'status'>): Pro
 }
 
 describeInLab('offline', { hosts: 3, etcdTls: true }, (test) => {
-  test('with one host dead and one cut off, all that is known is said, and of whom it is not', async (lab) => {
-    await createMirroredNetwork(lab, 'shop', ['--label', 'team=a']);
-    for (const host of lab.hosts) await runContainer(lab, host, 'shop', { name: `web-${host}` });
-    const truth = await containersInDocker(lab, 'shop');
-    for (const host of lab.hosts)
-      await eventually(async () => expect(await containersInXnet(lab, host)).toEqual(truth));
-    const lists = await listsOf(lab, 'h1');
-    await lab.xnet('h3', 'kill');
-    await lab.run(['partition', 'h2']);
-    try {
-      await eventually(async () => {
-        const hosts = await ask(lab, 'h1', 'hosts', 'hosts');
-        expect(statesOf(hosts)).toEqual({ h1: true, h2: false, h3: false });
-      }, SILENT_MS);
-      expect(await listsOf(lab, 'h1')).toEqual(lists);
-      for (const peer of ['h2', 'h3'])
-        await expectProblem(lab, 'h1', new RegExp(`host ${peer} .* is silent`), SILENT_MS);
-      const { hosts: examined } = await ask(lab, 'h1', 'doctor', 'doctor --all');
-      expect(examined.map(({ host }) => host)).toEqual(['h1']);
-      const events = await ask(lab, 'h1', 'events', 'events --all');
-      const silent = events.items.filter(({ kind }) => kind === 'host silent').map(({ what }) => what);
-      expect(silent).toEqual(expect.arrayContaining(['h2', 'h3']));
-      // The host that is cut off.
-      await expectProblem(lab, 'h2', /etcd at/);
-      expect(await listsOf(lab, 'h2')).toEqual({ ...lists, asOf: 'last known' });
-      expect(statesOf(await ask(lab, 'h2', 'hosts', 'hosts'))).toEqual({});
-      await expect(lab.in('h2', 'xnet', 'host', 'rm', 'h3')).rejects.toThrow(/etcd/);
-      const ofH2 = await ask(lab, 'h2', 'doctor', 'doctor --all');
-      expect(ofH2.hosts.map(({ host, refusal }) => [host, refusal !== undefined])).toEqual([
-        ['h2', false],
-        ['other hosts', true],
-      ]);
-    } finally {
-      await lab.run(['heal', 'h2']);
-      await lab.xnet('h3', 'start');
-    }
-    for (const host of lab.hosts) await expectNoProblem(lab, host);
-  });
+  test(
+    'with one host dead and one cut off, all that is known is said, and of whom it is not',
+    async (lab) => {
+      await createMirroredNetwork(lab, 'shop', ['--label', 'team=a']);
+      for (const host of lab.hosts) await runContainer(lab, host, 'shop', { name: `web-${host}` });
+      const truth = await containersInDocker(lab, 'shop');
+      for (const host of lab.hosts)
+        await eventually(async () => expect(await containersInXnet(lab, host)).toEqual(truth));
+      const lists = await listsOf(lab, 'h1');
+      await lab.xnet('h3', 'kill');
+      await lab.run(['partition', 'h2']);
+      try {
+        await eventually(async () => {
+          const hosts = await ask(lab, 'h1', 'hosts', 'hosts');
+          expect(statesOf(hosts)).toEqual({ h1: true, h2: false, h3: false });
+        }, SILENT_MS);
+        expect(await listsOf(lab, 'h1')).toEqual(lists);
+        for (const peer of ['h2', 'h3'])
+          await expectProblem(lab, 'h1', new RegExp(`host ${peer} .* is silent`), SILENT_MS);
+        const { hosts: examined } = await ask(lab, 'h1', 'doctor', 'doctor --all');
+        expect(examined.map(({ host }) => host)).toEqual(['h1']);
+        const events = await ask(lab, 'h1', 'events', 'events --all');
+        const silent = events.items.filter(({ kind }) => kind === 'host silent').map(({ what }) => what);
+        expect(silent).toEqual(expect.arrayContaining(['h2', 'h3']));
+        // The host that is cut off.
+        await expectProblem(lab, 'h2', /etcd at/);
+        expect(await listsOf(lab, 'h2')).toEqual({ ...lists, asOf: 'last known' });
+        expect(statesOf(await ask(lab, 'h2', 'hosts', 'hosts'))).toEqual({});
+        await expect(lab.in('h2', 'xnet', 'host', 'rm', 'h3')).rejects.toThrow(/etcd/);
+        const ofH2 = await ask(lab, 'h2', 'doctor', 'doctor --all');
+        expect(ofH2.hosts.map(({ host, refusal }) => [host, refusal !== undefined])).toEqual([
+          ['h2', false],
+          ['other hosts', true],
+        ]);
+      } finally {
+        await lab.run(['heal', 'h2']);
+        await lab.xnet('h3', 'start');
+      }
+      for (const host of lab.hosts) await expectNoProblem(lab, host);
+    },
+    OUTAGE,
+  );
 
-  test('without the daemon a host says what it knew last, and what is down', async (lab) => {
-    await createMirroredNetwork(lab, 'shop', ['--label', 'team=a']);
-    await createNetwork(lab, 'h1', 'alone', '-o', 'xnet.mirror=off');
-    const [db] = [await runContainer(lab, 'h1', 'shop', { name: 'db' })];
-    const web = await runContainer(lab, 'h2', 'shop', { name: 'web' });
-    const truth = await containersInDocker(lab, 'shop');
-    await eventually(async () => expect(await containersInXnet(lab, 'h1')).toEqual(truth));
-    const [lists, before] = [await listsOf(lab, 'h1'), await ask(lab, 'h1', 'status', 'status')];
-    const configuration = JSON.stringify({
-      store: before.store.description.replace(/.*https(:\S+) .*/, 'etcds$1'),
-      ...{ etcdCa: `${TLS}/ca.pem`, etcdCert: `${TLS}/client.pem`, etcdKey: `${TLS}/client-key.pem` },
-    });
-    await lab.xnet('h1', 'stop');
-    try {
-      expect(await listsOf(lab, 'h1')).toEqual({ ...lists, asOf: 'last known' });
-      const all = ['status', 'doctor', 'networks', 'names db', 'pools', 'events'];
-      const said = await lab.in(
-        'h1',
-        'sh',
-        '-c',
-        all.map((command) => `xnet ${command} 2>&1 >/dev/null; echo $?`).join('; '),
-      );
-      expect(said.split('\n')).toEqual(all.flatMap(() => [expect.stringMatching(NOT_ANSWERED), '1']));
-      // The lab gives its daemon certificates by options.
-      expect(await lab.in('h1', 'sh', '-c', 'xnet status || true')).toMatch(
-        /^store .*: not asked; its cert/m,
-      );
-      await lab.in('h1', 'sh', '-c', `echo '${configuration}' >/etc/xnet/xnet.json`);
-      const status = await ask(lab, 'h1', 'status', 'status');
-      expect(status.problems).toEqual([
-        expect.stringMatching(/no xnet daemon answers .*systemctl start xnet/),
-      ]);
-      expect(status.store.answerMs).toBeGreaterThanOrEqual(0);
-      const placed = ({ networks }: typeof status) =>
-        networks
-          .map(({ name, endpoints }) => ({ name, endpoints }))
-          .sort((a, b) => (`${a.name}` < `${b.name}` ? -1 : 1));
-      expect(placed(status)).toEqual(placed(before));
-      expect(status.docker?.version).toBe(before.docker?.version);
-      // As it says, traffic goes on.
-      expect(status.withoutDaemon?.forwarding).toEqual([
-        status.networks.find(({ name }) => name === 'shop')?.id,
-      ]);
-      expect(await db.reaches(await web.address())).toBe(true);
-      const last = status.withoutDaemon?.events.map(({ kind }) => kind);
-      expect(last).toEqual(expect.arrayContaining(['endpoint up', 'daemon stopped']));
-      await expect(lab.in('h1', 'xnet', 'host', 'rm', 'h2')).rejects.toThrow(/no xnet daemon answers/);
-      await expect(lab.in('h1', 'xnet', 'networks', '--admin-socket', '/run/other.sock')).rejects.toThrow(
-        /^(?!.*this host knew).*no xnet daemon answers on \/run\/other.sock/s,
-      );
-      await sayWhatIsDown(lab, status);
-    } finally {
-      await lab.in('h1', 'rm', '-f', '/etc/xnet/xnet.json');
-      await lab.xnet('h1', 'start');
-    }
-    for (const host of lab.hosts) await expectNoProblem(lab, host);
-  });
+  test(
+    'without the daemon a host says what it knew last, and what is down',
+    async (lab) => {
+      await createMirroredNetwork(lab, 'shop', ['--label', 'team=a']);
+      await createNetwork(lab, 'h1', 'alone', '-o', 'xnet.mirror=off');
+      const [db] = [await runContainer(lab, 'h1', 'shop', { name: 'db' })];
+      const web = await runContainer(lab, 'h2', 'shop', { name: 'web' });
+      const truth = await containersInDocker(lab, 'shop');
+      await eventually(async () => expect(await containersInXnet(lab, 'h1')).toEqual(truth));
+      const [lists, before] = [await listsOf(lab, 'h1'), await ask(lab, 'h1', 'status', 'status')];
+      const configuration = JSON.stringify({
+        store: before.store.description.replace(/.*https(:\S+) .*/, 'etcds$1'),
+        ...{ etcdCa: `${TLS}/ca.pem`, etcdCert: `${TLS}/client.pem`, etcdKey: `${TLS}/client-key.pem` },
+      });
+      await lab.xnet('h1', 'stop');
+      try {
+        expect(await listsOf(lab, 'h1')).toEqual({ ...lists, asOf: 'last known' });
+        const all = ['status', 'doctor', 'networks', 'names db', 'pools', 'events'];
+        const said = await lab.in(
+          'h1',
+          'sh',
+          '-c',
+          all.map((command) => `xnet ${command} 2>&1 >/dev/null; echo $?`).join('; '),
+        );
+        expect(said.split('\n')).toEqual(all.flatMap(() => [expect.stringMatching(NOT_ANSWERED), '1']));
+        // The lab gives its daemon certificates by options.
+        expect(await lab.in('h1', 'sh', '-c', 'xnet status || true')).toMatch(
+          /^store .*: not asked; its cert/m,
+        );
+        await lab.in('h1', 'sh', '-c', `echo '${configuration}' >/etc/xnet/xnet.json`);
+        const status = await ask(lab, 'h1', 'status', 'status');
+        expect(status.problems).toEqual([
+          expect.stringMatching(/no xnet daemon answers .*systemctl start xnet/),
+        ]);
+        expect(status.store.answerMs).toBeGreaterThanOrEqual(0);
+        const placed = ({ networks }: typeof status) =>
+          networks
+            .map(({ name, endpoints }) => ({ name, endpoints }))
+            .sort((a, b) => (`${a.name}` < `${b.name}` ? -1 : 1));
+        expect(placed(status)).toEqual(placed(before));
+        expect(status.docker?.version).toBe(before.docker?.version);
+        // As it says, traffic goes on.
+        expect(status.withoutDaemon?.forwarding).toEqual([
+          status.networks.find(({ name }) => name === 'shop')?.id,
+        ]);
+        expect(await db.reaches(await web.address())).toBe(true);
+        const last = status.withoutDaemon?.events.map(({ kind }) => kind);
+        expect(last).toEqual(expect.arrayContaining(['endpoint up', 'daemon stopped']));
+        await expect(lab.in('h1', 'xnet', 'host', 'rm', 'h2')).rejects.toThrow(/no xnet daemon answers/);
+        await expect(lab.in('h1', 'xnet', 'networks', '--admin-socket', '/run/other.sock')).rejects.toThrow(
+          /^(?!.*this host knew).*no xnet daemon answers on \/run\/other.sock/s,
+        );
+        await sayWhatIsDown(lab, status);
+      } finally {
+        await lab.in('h1', 'rm', '-f', '/etc/xnet/xnet.json');
+        await lab.xnet('h1', 'start');
+      }
+      for (const host of lab.hosts) await expectNoProblem(lab, host);
+    },
+    OUTAGE,
+  );
 
   test('the networks come back as they were by the commands that are printed', async (lab) => {
     const networks = {
