@@ -18,6 +18,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     version,
     // Loaded when wanted: `xnet status` answers in a third of the time.
     serve: async (config) => (await import('./daemon.js')).runDaemon(config, version, keeper),
+    withoutDaemon: async (socketPath, reason) =>
+      (await import('./offline/offline.js')).answerWithoutDaemon(socketPath, reason, version),
+    writeBundle: async (ask, path) => (await import('./bundle/bundle.js')).writeBundle(version, ask, path),
     refuse: async (reason) => void (await refuse(reason, version, keeper)),
   });
   if (!isServing(argv)) endWithReader(process.stdout);

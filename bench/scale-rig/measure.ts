@@ -4,6 +4,7 @@ import { countWrong, measureArrival } from './arrival.js';
 import { measureBig } from './big-network.js';
 import { passingEndpoints, passingHosts } from './cluster/changes.js';
 import type { PlannedHost, PlannedNetwork } from './cluster/records.js';
+import { measureCommands } from './commands.js';
 import { changing } from './cost.js';
 import type { Measured } from './figures.js';
 import { type Attached, startContainer } from './host/containers.js';
@@ -30,7 +31,7 @@ export async function measureRun(
   const add = (more: Measured) => void Object.assign(figures, more);
   try {
     add(await measureColdStart(measured));
-    await measureRunning(rig, measured, add);
+    await measureRunning(rig, contestant, measured, add);
   } finally {
     add({ stateBytes: await measured.stateBytes(), absences: await measured.countAbsences() });
   }
@@ -38,6 +39,7 @@ export async function measureRun(
 
 async function measureRunning(
   rig: Rig,
+  contestant: Contestant,
   measured: MeasuredHost,
   add: (figures: Measured) => void,
 ): Promise<void> {
@@ -50,6 +52,9 @@ async function measureRunning(
   await sleep(pace.settleMs);
   say('starts anew, by what is on disk');
   add(await measureWarmStart(measured));
+  await sleep(pace.settleMs);
+  say('asks as people do');
+  add(await measureCommands(contestant, measured));
   await sleep(pace.settleMs);
   say('idles');
   const idle = await measureIdle(rig, measured);

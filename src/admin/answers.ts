@@ -155,6 +155,44 @@ export const eventsAnswer = z.object({
   /** Hosts that did not answer, and why. */
   refusals: z.array(z.object({ host: z.string(), refusal: z.string() })),
 });
+const labels = z.record(z.string(), z.string());
+
+/** As `docker network create` has it. */
+const exportedNetwork = z.object({
+  name: z.string(),
+  internal: z.boolean(),
+  attachable: z.boolean(),
+  ipv4: z.boolean(),
+  ipv6: z.boolean(),
+  labels,
+  options: labels,
+  ipam: z.object({
+    /** `default`: Docker's own. */
+    driver: z.string(),
+    options: labels,
+    subnets: z
+      .array(
+        z.object({
+          subnet: z.string().optional(),
+          range: z.string().optional(),
+          gateway: z.string().optional(),
+          auxiliary: labels.optional(),
+        }),
+      )
+      .readonly(),
+  }),
+});
+export type ExportedNetwork = z.infer<typeof exportedNetwork>;
+
+export const exportAnswer = z.object({
+  asOf,
+  networks: z.array(exportedNetwork).readonly(),
+  /** Networks that cannot be created anew from what the cluster knows, and why. */
+  leftOut: z.array(z.object({ network: z.string(), reason: z.string() })).readonly(),
+});
+
+/** The settings that are no secrets, by key. */
+export const settingsAnswer = z.object({ settings: z.record(z.string(), z.string()) });
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();
 export const networksAnswer = listOf(networkItem);

@@ -7,12 +7,11 @@ import { IpAddress } from '../inet/ip-address.js';
 import { quoted } from '../inet/quoted.js';
 import { describePools } from '../ipam/pools/describe-pools.js';
 import { addressRecord } from '../model/address.js';
-import { bindingRecord } from '../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../model/endpoint.js';
 import { keys } from '../model/keys.js';
 import { findRecord } from '../model/record.js';
 import type { EndpointItem } from './answers.js';
-import { Cluster, isBegun, type Read, type Reader, readAll } from './cluster.js';
+import { Cluster, isBegun, type Read, type Reader, readAll, readBindings } from './cluster.js';
 import { addressItem, endpointItem, nameItems, networkItem } from './items.js';
 import type { Answer, Parameters } from './operations.js';
 
@@ -35,7 +34,7 @@ export async function answerNetwork(
   const cluster = await Cluster.read(store);
   const network = cluster.getNetwork(wanted.network);
   const [bindings, endpoints] = await Promise.all([
-    readAll(store, keys.bindingsOf(network.id), bindingRecord),
+    readBindings(store, network.id),
     readAll(store, keys.endpointsOf(network.id), endpointRecord),
   ]);
   return {

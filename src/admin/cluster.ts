@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { limitTo } from '../concurrency/limit.js';
 import { XnetError } from '../errors.js';
 import { quoted } from '../inet/quoted.js';
-import { bindingRecord } from '../model/binding.js';
+import { type BindingRecord, bindingRecord } from '../model/binding.js';
 import { type HostRecord, hostRecord } from '../model/host.js';
 import { keys } from '../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
@@ -34,7 +34,7 @@ export async function readAll<T>(store: Reader, prefix: string, schema: z.ZodTyp
 export class Cluster {
   private constructor(
     readonly networks: readonly NetworkRecord[],
-    /** Of networks without a name of their own: the one in a Docker, by the network's id. None while the store is away. */
+    /** Of networks without a name of their own: the one in a Docker, by the network's id. While the store is away that in this host's. */
     private readonly namesInDocker: ReadonlyMap<string, string>,
     private readonly hosts: ReadonlyMap<string, HostRecord>,
     /** Keys; undefined: the store is away. */
@@ -51,7 +51,9 @@ export class Cluster {
     const isCurrent = networks.isCurrent && hosts.isCurrent && !alive.recalled;
     return new Cluster(
       networks.records,
-      networks.isCurrent ? await readNamesInDocker(store, networks.records) : new Map(),
+      networks.isCurrent
+        ? await readNamesInDocker(store, networks.records)
+        : namesIn(await readOwnBindings(store)),
       new Map(hosts.records.map((host) => [host.id, host])),
       isCurrent ? new Set(alive.entries.map(({ key }) => key)) : undefined,
     );
@@ -111,6 +113,25 @@ export class Cluster {
 /** `wanted` is the beginning of the id. */
 export function isBegun(id: string, wanted: string): boolean {
   return wanted.length >= SHORTEST_ID && id.startsWith(wanted);
+}
+
+/** The Docker networks of a network; while the store is away those of this host alone. Throws the store's errors. */
+export async function readBindings(store: Reader, networkId: string): Promise<Read<BindingRecord>> {
+  const read = await readAll(store, keys.bindingsOf(networkId), bindingRecord);
+  if (read.isCurrent || read.records.length > 0) return read;
+  const own = await readOwnBindings(store);
+  return { ...read, records: own.filter((binding) => binding.networkId === networkId) };
+}
+
+/** By their twins, which a host always knows of itself. */
+async function readOwnBindings(store: Reader): Promise<readonly BindingRecord[]> {
+  return (await readAll(store, keys.byHost(), bindingRecord)).records.filter(
+    ({ seen }) => seen !== undefined,
+  );
+}
+
+function namesIn(bindings: readonly BindingRecord[]): ReadonlyMap<string, string> {
+  return new Map(bindings.flatMap(({ networkId, seen }) => (seen ? [[networkId, seen.name]] : [])));
 }
 
 async function readNamesInDocker(

@@ -5,12 +5,14 @@ import {
   doctorAnswer,
   endpointsAnswer,
   eventsAnswer,
+  exportAnswer,
   hostItem,
   hostsAnswer,
   namesAnswer,
   networkAnswer,
   networksAnswer,
   poolsAnswer,
+  settingsAnswer,
   versionAnswer,
 } from './answers.js';
 import { statusAnswer } from './status-answer.js';
@@ -26,8 +28,12 @@ export interface Operation {
 
 const flag = z.enum(['true', 'false']).optional();
 const none = z.strictObject({});
-/** Long enough for every name that Docker takes, with room. */
-const wanted = z.string().min(1).max(512);
+/** Long enough for every name that Docker takes, with room; without control characters, which none has. */
+const wanted = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^\P{Cc}*$/u, 'no control characters');
 
 export const OPERATIONS = {
   version: {
@@ -115,6 +121,20 @@ export const OPERATIONS = {
     summary: 'The subnets of the cluster, and how many of their addresses are in use.',
     parameters: none,
     answer: poolsAnswer,
+  },
+  export: {
+    method: 'get',
+    path: '/v1/export',
+    summary: 'The networks of the cluster as they were created, so that they can be created anew.',
+    parameters: none,
+    answer: exportAnswer,
+  },
+  settings: {
+    method: 'get',
+    path: '/v1/settings',
+    summary: 'The settings of this daemon, without secrets.',
+    parameters: none,
+    answer: settingsAnswer,
   },
 } as const satisfies Record<string, Operation>;
 

@@ -1,5 +1,6 @@
 /** What `xnet status` shows: this host, and the others as it knows them. */
 import { z } from 'zod';
+import { hostEvent } from '../observability/event-log.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -24,7 +25,8 @@ const network = z.object({
   id: z.string(),
   name: z.string().optional(),
   vni: count,
-  mtu: count,
+  /** Absent: no daemon answers, and the kernel has not the network's bridge. */
+  mtu: count.optional(),
   subnets: texts,
   dockerNetworkId: z.string(),
   endpoints: z
@@ -64,8 +66,25 @@ const keeper = z.object({
   refusedUpgrade: z.object({ reason: z.string(), at: time }).optional(),
 });
 
+/** What a command finds out by itself while no daemon answers. */
+const withoutDaemon = z.object({
+  /** When a daemon last wrote down what is known of the cluster; absent: never, or on a host without etcd. */
+  knownAt: time.optional(),
+  /** What systemd says of xnet's unit; absent: there is no systemd. */
+  unit: z.string().optional(),
+  /** Ids of this host's networks that the kernel forwards. */
+  forwarding: texts,
+  /** The last events of this host. */
+  events: z.array(hostEvent).readonly(),
+});
+
 export const statusAnswer = z.object({
   version: z.string(),
+  /**
+   * Present: no daemon answers. Then networks and peers are those last known, store and Docker were asked by this command, and
+   * counts since the daemon's start are 0.
+   */
+  withoutDaemon: withoutDaemon.optional(),
   host: z.object({
     id: z.string(),
     name: z.string(),

@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, OperationName, Parameters } from '../admin/operations.js';
 import { formatStatus } from '../server/status-text.js';
+import { type Asked, ask } from './ask.js';
 import { askDaemon } from './ask-daemon.js';
 import { type Column, type Format, formatAnswer, type Screen, screenOf, table } from './output.js';
 import { withProgress } from './progress.js';
 import { ADDRESSES, doctorText, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
 
-export interface AskOptions {
-  readonly adminSocket: string;
+export interface AskOptions extends Asked {
   readonly output?: Format;
   /** The former way to say `--output json`. */
   readonly json?: boolean;
@@ -19,7 +19,8 @@ export interface AskOptions {
 const WATCH_SECONDS = 2;
 /** ANSI: the screen is cleared, with what was scrolled out of it. */
 const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
-const NOT_CURRENT = 'the store does not answer: this is what was last known of it\n';
+export const NOT_CURRENT =
+  'etcd does not answer: this is what this host knew last, which may not be all; `xnet status` says why\n';
 
 /** How an answer is shown. */
 interface Shown<T> {
@@ -107,15 +108,16 @@ async function printAnswer<N extends OperationName>(
   options: AskOptions,
   { asTable, isOld, isBad, work }: Shown<Answer<N>>,
 ): Promise<void> {
-  const { adminSocket, json, output = json ? 'json' : 'table', watch } = options;
+  const { json, output = json ? 'json' : 'table', watch } = options;
   const screen = screenOf(process.stdout);
   const show = async () => {
-    const asked = askDaemon(adminSocket, name, parameters);
-    const answer = await (work === undefined ? asked : withProgress(work, asked));
+    const asked = ask(options, name, parameters);
+    const { answer, note } = await (work === undefined ? asked : withProgress(work, asked));
     const text = await formatAnswer(answer, output, (each) => asTable(each, screen));
     process.stdout.write(watch && screen ? `${CLEAR}${text}` : text);
-    if (isOld?.(answer)) process.stderr.write(NOT_CURRENT);
-    process.exitCode = isBad?.(answer) ? 1 : 0;
+    if (note !== undefined) process.stderr.write(note);
+    else if (isOld?.(answer)) process.stderr.write(NOT_CURRENT);
+    process.exitCode = note !== undefined || isBad?.(answer) ? 1 : 0;
   };
   if (watch === undefined) return show();
   for (;;) {

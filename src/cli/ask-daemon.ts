@@ -36,7 +36,7 @@ function call(
       text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
     });
     asked.on('timeout', () => {
-      fail(new Error(`no answer within ${TIMEOUT_MS} ms`));
+      fail(Object.assign(new Error(`no answer within ${TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' }));
       asked.destroy();
     });
     asked.on('error', fail);
@@ -78,9 +78,20 @@ function brokenOff(socketPath: string, cause?: unknown): XnetError {
   return notThere(socketPath, new Error('it broke off within its answer', { cause }));
 }
 
-function notThere(socketPath: string, error: Error): XnetError {
-  const message = `no xnet daemon answers on ${socketPath} (${error.message}); start it: systemctl start xnet, or xnet serve`;
-  return new XnetError('NOT_FOUND', message, {}, { cause: error });
+function notThere(socketPath: string, error: NodeJS.ErrnoException): XnetError {
+  if (error.code === 'EACCES')
+    return new XnetError('NOT_FOUND', `${socketPath} is for root alone; use sudo`, {}, { cause: error });
+  const remedy =
+    error.code === 'ETIMEDOUT'
+      ? 'it runs and hangs: systemctl restart xnet'
+      : 'start it: systemctl start xnet, or xnet serve';
+  const message = `no xnet daemon answers on ${socketPath} (${error.message}); ${remedy}`;
+  return new XnetError('NOT_FOUND', message, { socketPath }, { cause: error });
+}
+
+/** True: no daemon has answered, so that nothing was refused. */
+export function isNotThere(error: unknown): error is XnetError {
+  return isXnetError(error, 'NOT_FOUND') && error.fields.socketPath !== undefined;
 }
 
 /** An answer without a reason comes from no daemon of ours, or from an older one. */

@@ -4,6 +4,7 @@ import { XnetError } from '../errors.js';
 import { quoted } from '../inet/quoted.js';
 import { printable, shortName } from '../observability/layout.js';
 import type { AskOptions } from './admin-commands.js';
+import { ask } from './ask.js';
 import { askDaemon, followDaemon } from './ask-daemon.js';
 import { type Column, formatAnswer, screenOf, table } from './output.js';
 
@@ -41,11 +42,14 @@ export async function printEvents({ all = false, follow, since, ...options }: Ev
 }
 
 async function printPast(since: string, isAll: boolean, options: AskOptions): Promise<void> {
-  const { adminSocket, json, output = json ? 'json' : 'table' } = options;
-  const answer = await askDaemon(adminSocket, 'events', { since, all: `${isAll}` });
+  const { json, output = json ? 'json' : 'table' } = options;
+  const { answer, note } = await ask(options, 'events', { since, all: `${isAll}` });
   const screen = screenOf(process.stdout);
   process.stdout.write(await formatAnswer(answer, output, ({ items }) => table(items, EVENTS, screen)));
   printRefusals(answer);
+  if (note === undefined) return;
+  process.stderr.write(note);
+  process.exitCode = 1;
 }
 
 async function askPast(since: string, isAll: boolean, adminSocket: string): Promise<readonly EventItem[]> {

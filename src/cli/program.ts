@@ -19,7 +19,9 @@ import {
   printStatus,
   removeHost,
 } from './admin-commands.js';
+import type { FindWithoutDaemon } from './ask.js';
 import { addCompletion } from './completion.js';
+import { addDocuments, type WriteBundle } from './documents/documents.js';
 import { printEvents } from './events.js';
 import { FORMATS } from './output.js';
 
@@ -28,6 +30,9 @@ export interface Actions {
   readonly serve: (config: Config) => Promise<void>;
   /** Lets the managed plugin be enabled although it cannot run, until it is ordered to stop. */
   readonly refuse: (reason: string) => Promise<void>;
+  /** Answers in the place of a daemon that does not. */
+  readonly withoutDaemon?: FindWithoutDaemon;
+  readonly writeBundle: WriteBundle;
   readonly version: string;
 }
 
@@ -35,22 +40,25 @@ const STATUS_EXIT_CODES = `
 Exit code:
   0  no problem
   1  problems, on the lines PROBLEM: of this host, of others that are alive, and others that are silent;
-     or no daemon answers
+     or no daemon answers: then it says what this host knows without it
   2  a wrong option`;
 
 const DOCTOR_EXIT_CODES = `
 Exit code:
   0  no failure
-  1  failures, or no daemon answers
+  1  failures, or no daemon answers: then it looks at what it can without it
   2  a wrong option`;
 
 /** The `xnet` command line. Where commander would end the process, with an exit code of its own, it throws a CommanderError. */
-export function createProgram({ serve, refuse, version }: Actions): Command {
+export function createProgram({ serve, refuse, withoutDaemon, writeBundle, version }: Actions): Command {
   const program = new Command('xnet')
     .description('networks for containers on many Docker hosts')
     .version(version)
     .showHelpAfterError('(xnet --help lists the commands)')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      if (command.name() !== 'serve') command.setOptionValue('withoutDaemon', withoutDaemon);
+    });
   program
     .command('version')
     .description('print the version')
@@ -73,6 +81,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .action(printEvents);
   addHost(program);
   addLists(program);
+  addDocuments(program, defaultAdminSocket(), writeBundle);
   program
     .command('openapi')
     .description('print a description of the admin API (OpenAPI)')

@@ -83,6 +83,11 @@ export class DockerodeEngine implements Engine {
     this.#calls.close();
   }
 
+  /** Docker's. */
+  async version(): Promise<string> {
+    return (await this.#read('version', (abortSignal) => this.#docker.version({ abortSignal }))).Version;
+  }
+
   async listNetworks(): Promise<DockerNetwork[]> {
     const names = await this.#driverNames();
     const replies = await this.#read('list networks', (abortSignal) =>
@@ -172,8 +177,7 @@ export class DockerodeEngine implements Engine {
     using connection = new LinkedAbort([signal]);
     const heartbeat = this.#checkLife(connection);
     try {
-      const { Version } = await this.#read('version', (abortSignal) => this.#docker.version({ abortSignal }));
-      this.#calls.version = Version;
+      this.#calls.version = await this.version();
       const stream = await this.#read(
         'watch events',
         (abortSignal) => this.#docker.getEvents(eventOptions(abortSignal)),

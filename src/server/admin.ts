@@ -1,7 +1,7 @@
 /** The admin socket: the operations of the admin API (src/admin/operations.ts), as JSON over HTTP on a unix socket of root's. */
 import { createServer, type Server } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { describeApi } from '../admin/openapi.js';
 import { type Handlers, OPERATIONS, type Operation } from '../admin/operations.js';
 import { LinkedAbort } from '../concurrency/linked-abort.js';
@@ -16,6 +16,9 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   STOPPING: 503,
 };
 
+const NONE = z.strictObject({});
+const FOLLOWED = OPERATIONS.events.parameters.pick({ all: true });
+
 /** So many bytes may wait for the reader of a stream: some 20,000 events. */
 const MOST_WAITING = 4 << 20;
 
@@ -29,21 +32,23 @@ export interface Streams {
 
 export function createAdminServer(handlers: Handlers, streams?: Streams): Server {
   const app = express();
-  app.disable('x-powered-by');
+  app.disable('x-powered-by').enable('case sensitive routing').enable('strict routing');
+  app.use(refuseBody);
   for (const [name, operation] of Object.entries<Operation>(OPERATIONS))
     serve(app, operation, handlers[name as keyof Handlers] as Handle);
   // For those who have no `xnet` at hand: a managed plugin's is in its container.
-  app.get('/v1/status.txt', async (_request, response) => {
+  app.get('/v1/status.txt', async ({ query }, response) => {
+    parse(NONE, query);
     response.type('text/plain').send(formatStatus(await handlers.status({})));
   });
   if (streams) {
-    app.get('/v1/events/follow', (request, response) =>
-      streamLines(response, streams.stopping, (signal) =>
-        streams.events(request.query.all === 'true', signal),
-      ),
-    );
+    app.get('/v1/events/follow', ({ query }, response) => {
+      const { all } = parse(FOLLOWED, query);
+      return streamLines(response, streams.stopping, (signal) => streams.events(all === 'true', signal));
+    });
   }
-  app.get('/v1/openapi.json', (_request, response) => {
+  app.get('/v1/openapi.json', ({ query }, response) => {
+    parse(NONE, query);
     response.json(describeApi());
   });
   app.use((request) => {
@@ -81,12 +86,28 @@ async function streamLines(
 type Handle = (parameters: unknown) => Promise<unknown>;
 
 function serve(app: Express, { method, path, parameters }: Operation, handle: Handle): void {
-  app[method](path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, response) => {
-    response.json(await handle(parse(parameters, { ...request.query, ...request.params })));
+  app[method](path.replaceAll(/\{(\w+)\}/g, ':$1'), async ({ query, params }, response) => {
+    response.json(await handle(parse(parameters, joined(query, params))));
   });
 }
 
-function parse(schema: z.ZodObject, given: unknown): unknown {
+/** Throws INVALID for a parameter that is given twice. */
+function joined(query: Request['query'], params: Request['params']): object {
+  const twice = Object.keys(query).filter((name) => name in params);
+  if (twice.length > 0)
+    throw new XnetError('INVALID', `${twice.join(', ')} is given in the path; leave it out of the query`);
+  return { ...query, ...params };
+}
+
+/** What is in a body would be passed over. */
+function refuseBody({ headers }: Request, _response: Response, next: NextFunction): void {
+  const length = headers['content-length'] ?? '0';
+  if (length !== '0' || headers['transfer-encoding'] !== undefined)
+    throw new XnetError('INVALID', 'the admin API takes no body; parameters are in the path and the query');
+  next();
+}
+
+function parse<T extends z.ZodObject>(schema: T, given: unknown): z.infer<T> {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const reasons = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '));

@@ -3,17 +3,16 @@ import { formatTable, printable, shortName } from '../observability/layout.js';
 
 /** What `xnet status` shows to people; pure. */
 export function formatStatus(status: Status): string {
-  const { host, store } = status;
-  const underlay = host.vtep ? `${host.vtep} on ${host.interface} (mtu ${host.mtu})` : 'unknown';
-  const answer = store.problem ? 'not answering' : `answers in ${store.answerMs} ms`;
+  const { host, store, withoutDaemon } = status;
+  const device = host.interface === undefined ? '' : ` on ${host.interface} (mtu ${host.mtu})`;
+  const underlay = host.vtep ? `${host.vtep}${device}` : 'unknown';
   return [
     `host      ${printable(host.name)} (${host.id}), xnet ${status.version}`,
+    ...(withoutDaemon ? formatWithoutDaemon(withoutDaemon, status.networks) : []),
     `underlay  ${underlay}`,
-    `store     ${store.description}: ${answer}`,
+    `store     ${store.description}: ${formatAnswer(store)}`,
     ...formatDocker(status.docker),
-    ...formatNames(status.names),
-    ...formatRepairs(status.repairs),
-    ...formatKeeper(status.keeper),
+    ...(withoutDaemon ? [] : formatCounts(status)),
     ...status.problems.map((problem) => `PROBLEM   ${printable(problem)}`),
     '',
     `networks on this host: ${status.networks.length}`,
@@ -21,8 +20,41 @@ export function formatStatus(status: Status): string {
     '',
     `peers: ${status.peers.length}`,
     ...formatTable(status.peers.map(formatPeer)).map((line) => `  ${line}`),
+    ...(withoutDaemon ? formatLastEvents(withoutDaemon) : []),
     '',
   ].join('\n');
+}
+
+function formatAnswer({ description, answerMs, problem }: Status['store']): string {
+  if (problem !== undefined) return 'not answering';
+  if (answerMs !== undefined) return `answers in ${answerMs} ms`;
+  if (description.startsWith('embedded')) return 'not read by a daemon';
+  return 'not asked; its certificates are not in the configuration that this command reads';
+}
+
+/** What only a daemon can say. */
+function formatCounts({ names, repairs, keeper }: Status): string[] {
+  return [...formatNames(names), ...formatRepairs(repairs), ...formatKeeper(keeper)];
+}
+
+function formatWithoutDaemon(
+  { knownAt, unit, forwarding }: NonNullable<Status['withoutDaemon']>,
+  networks: Status['networks'],
+): string[] {
+  const at = knownAt === undefined ? '' : `, as of ${knownAt.replace(/\.\d+/, '')}`;
+  const used = networks.filter(({ endpoints }) => endpoints.length > 0);
+  const forwarded = used.filter(({ id }) => forwarding.includes(id));
+  return [
+    `daemon    not answering${unit === undefined ? '' : `; ${unit}`}`,
+    `known     what a daemon last wrote down${at}: networks, containers and peers below`,
+    `kernel    forwards ${forwarded.length} of ${used.length} networks with containers here, with or without the daemon`,
+  ];
+}
+
+function formatLastEvents({ events }: NonNullable<Status['withoutDaemon']>): string[] {
+  if (events.length === 0) return [];
+  const rows = events.map(({ at, kind, what }) => [at.replace(/\.\d+/, ''), kind, printable(what)]);
+  return ['', 'last events of this host:', ...formatTable(rows).map((line) => `  ${line}`)];
 }
 
 function formatDocker(docker: Status['docker']): string[] {
@@ -66,7 +98,7 @@ function formatNetwork(network: NetworkStatus): string[] {
     ...[addresses.join(', '), mac],
   ]);
   return [
-    `  ${title}  vni ${vni}  mtu ${mtu}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
+    `  ${title}  vni ${vni}  mtu ${mtu ?? 'unknown'}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
     ...formatTable(rows).map((line) => `    ${line}`),
   ];
 }
@@ -76,7 +108,7 @@ function formatPeer({ name, vtep, state, since, before }: PeerStatus): string[] 
   const shown = {
     alive: 'alive',
     silent: `silent since ${time}`,
-    unknown: `unknown (store away since ${time})`,
+    unknown: time === '' ? 'unknown' : `unknown (store away since ${time})`,
   };
   return [shortName(name), vtep, shown[state]];
 }

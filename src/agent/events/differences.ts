@@ -54,7 +54,7 @@ function lifeEvents(before: HostState['others'], now: HostState['others']): Note
 
 function storeEvents(before: string | undefined, now: string | undefined): Noted[] {
   if (now !== undefined && before === undefined) return [{ kind: 'store away', what: now }];
-  if (now === undefined && before !== undefined) return [{ kind: 'store back', what: before }];
+  if (now === undefined && before !== undefined) return [{ kind: 'store back', what: `over: ${before}` }];
   return [];
 }
 

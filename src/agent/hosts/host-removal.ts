@@ -144,7 +144,7 @@ class HostRemoval {
   }
 
   async #requireSilent(): Promise<void> {
-    if (!(await this.parts.store.get(this.#silent.key))) return;
+    if (!(await this.parts.store.get(this.#silent.key, { fresh: true }))) return;
     throw new XnetError(
       'IN_USE',
       `${titleOf(this.host)} is alive; stop xnet there first, and wait until \`xnet host ls\` shows it as silent`,

@@ -1,17 +1,10 @@
 /** src/host/answers: what people ask of a host, by its own commands or from another host. Not in here: how an answer is printed. */
-import {
-  answerAddresses,
-  answerEndpoints,
-  answerNames,
-  answerNetwork,
-  answerNetworks,
-  answerPools,
-} from '../../admin/cluster-answers.js';
 import type { Handlers } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
-import { listKnownHosts } from '../../agent/hosts/known-hosts.js';
+import { publicSettings } from '../../config/public-settings.js';
 import type { KnownHost } from '../../model/host.js';
 import type { Foundation } from '../foundation.js';
+import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
@@ -28,9 +21,9 @@ export function adminHandlers(
   foundation: Foundation,
   { version, status, removeHost }: OfTheDaemon,
 ): Handlers {
-  const store = knownReader(foundation.store);
   return {
     version: async () => ({ version }),
+    settings: async () => ({ settings: publicSettings(foundation.config) }),
     status,
     doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true'),
     events: ({ since, all }) => {
@@ -38,13 +31,7 @@ export function adminHandlers(
       const from = since === undefined ? '' : new Date(since).toISOString();
       return listEvents(foundation, from, all === 'true');
     },
-    hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
-    networks: () => answerNetworks(store),
-    network: (wanted) => answerNetwork(store, wanted),
-    addresses: (wanted) => answerAddresses(store, wanted),
-    endpoints: (wanted) => answerEndpoints(store, wanted),
-    names: (wanted) => answerNames(store, wanted),
-    pools: () => answerPools(store),
+    ...clusterHandlers(knownReader(foundation.store)),
   };
 }

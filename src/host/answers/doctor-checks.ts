@@ -1,5 +1,5 @@
 /** What the doctor looks at, in the order of its answer, and by which facts. */
-import { Cluster, readAll } from '../../admin/cluster.js';
+import { Cluster, type Reader, readAll } from '../../admin/cluster.js';
 import type { Status } from '../../admin/status-answer.js';
 import { storeSettings } from '../../config/store-settings.js';
 import { certificatesOf, certificatesOfMembers, judgeCertificates } from '../../doctor/certificate-checks.js';
@@ -22,31 +22,39 @@ import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
 import { packetChecks } from './doctor-packet-checks.js';
 import { readUnits } from './doctor-units.js';
-import { knownReader } from './known-reader.js';
 
 /** Repairs of so long ago are shown. */
 const HOUR_MS = 3_600_000;
 
+/** What the checks look at: of a host that runs, or of one without a daemon (src/offline/). */
+export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version' | 'pluginId'> {
+  readonly dataplane: Pick<Foundation['dataplane'], 'reading' | 'listNetworks' | 'containerMtu'>;
+  readonly store: Pick<Foundation['store'], 'description' | 'members'>;
+  readonly events: Pick<Foundation['events'], 'list'>;
+  /** Reads what is known of the cluster. */
+  readonly reader: Reader;
+}
+
 /** Of this host. */
-export function hostChecks(foundation: Foundation, status: Status): Check[] {
-  const { config, events } = foundation;
+export function hostChecks(looked: Looked, status: Status): Check[] {
+  const { config, events } = looked;
   const since = new Date(Date.now() - HOUR_MS).toISOString();
   return [
     { name: 'status', look: async () => judgeProblems(status) },
-    ...storeChecks(foundation),
+    ...storeChecks(looked),
     { name: 'docker', look: async () => judgeDocker(status, config.dockerHost) },
-    { name: 'plugin', look: () => lookAtPlugin(foundation) },
-    { name: 'units', look: async () => judgeUnits(await readUnits(foundation.pluginId)) },
+    { name: 'plugin', look: () => lookAtPlugin(looked) },
+    { name: 'units', look: async () => judgeUnits(await readUnits(looked.pluginId)) },
     { name: 'keeper', look: async () => judgeKeeper(status) },
     { name: 'drift', look: async () => judgeRepairs(await events.list(since)) },
     { name: 'kernel', look: async () => judgeKernel(await readKernelSettings()) },
     { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles()) },
     { name: 'disk', look: async () => judgeDisk(await readDisk(config.stateDir)) },
-    ...packetChecks(foundation, status),
+    ...packetChecks(looked, status),
   ];
 }
 
-async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Foundation) {
+async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
   const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
   const restart =
     pluginId === undefined
@@ -55,7 +63,7 @@ async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Found
   return judgePlugin(answer, modes, restart);
 }
 
-function storeChecks({ store, config }: Foundation): Check[] {
+function storeChecks({ store, config }: Looked): Check[] {
   if (!store.members) return [{ name: 'store', look: async () => [ok(store.description)] }];
   const asked = store.members();
   const certificates = async () => {
@@ -72,21 +80,20 @@ function storeChecks({ store, config }: Foundation): Check[] {
 
 /** Of the cluster, as the host that is asked sees it. */
 export function clusterChecks(
-  { store: all, hostId: id, config, version }: Foundation,
+  { reader, hostId: id, config, version }: Pick<Looked, 'reader' | 'hostId' | 'config' | 'version'>,
   { host }: Status,
 ): Check[] {
-  const store = knownReader(all);
-  const cluster = Cluster.read(store);
+  const cluster = Cluster.read(reader);
   // Each check that waits for it says why there is none.
   cluster.catch(() => undefined);
   const own = { id, name: host.name, vxlanPort: config.vxlanPort, xnetVersion: version };
   const hosts = async () => {
-    const { records } = await readAll(store, keys.hosts(), hostRecord);
+    const { records } = await readAll(reader, keys.hosts(), hostRecord);
     const known = await cluster;
     return judgeHosts(own, records, (hostId) => known.hostOf(hostId).state !== 'silent');
   };
   const doubles = async () => {
-    const { records } = await readAll(store, keys.endpoints(), endpointRecord);
+    const { records } = await readAll(reader, keys.endpoints(), endpointRecord);
     const known = await cluster;
     const network = (networkId: string) => known.nameOf(networkId) ?? networkId;
     return judgeDoubles(records, { network, host: (hostId) => known.hostOf(hostId).name ?? hostId });

@@ -11,41 +11,41 @@ import { bindingRecord } from '../../model/binding.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
-import type { Foundation } from '../foundation.js';
 import { outwardOf } from '../outward.js';
+import type { Looked } from './doctor-checks.js';
 
 /** Longer than a network is being made or removed. */
 const SETTLED_MS = 1_500;
 
-export function packetChecks(foundation: Foundation, status: Status): Check[] {
-  const { config, dataplane } = foundation;
+export function packetChecks(looked: Looked, status: Status): Check[] {
+  const { config, dataplane } = looked;
   return [
-    { name: 'leftovers', look: () => lookAtLeftovers(foundation) },
+    { name: 'leftovers', look: () => lookAtLeftovers(looked) },
     {
       name: 'tunnels',
       look: async () =>
         judgeTunnels(await dataplane.reading.listForeignTunnels(), networksOf(status), config.vxlanPort),
     },
-    { name: 'routes', look: () => lookAtRoutes(foundation, status) },
-    { name: 'mtu', look: () => lookAtMtus(foundation, status) },
+    { name: 'routes', look: () => lookAtRoutes(looked, status) },
+    { name: 'mtu', look: () => lookAtMtus(looked, status) },
     {
       name: 'firewall',
       look: async () => judgeFirewall(await dataplane.reading.findPacketDrops(), config.vxlanPort),
     },
-    { name: 'outside', look: () => lookOutside(foundation) },
+    { name: 'outside', look: () => lookOutside(looked) },
     {
       name: 'subnets',
       look: async () =>
-        judgeSubnets(networksOf(status), await foreignRoutes(foundation), await readNameServers()),
+        judgeSubnets(networksOf(status), await foreignRoutes(looked), await readNameServers()),
     },
   ];
 }
 
 /** Twice, since a network may be made or removed in the midst of the first look. */
-async function lookAtLeftovers({ dataplane, store, hostId }: Foundation) {
+async function lookAtLeftovers({ dataplane, reader, hostId }: Looked) {
   const look = async () => {
     const observed = await dataplane.listNetworks();
-    const { entries } = await store.list(keys.bindingsOfHost(hostId));
+    const { entries } = await reader.list(keys.bindingsOfHost(hostId));
     const bindings = entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
     return strangersOf(observed, new Set(bindings.map(({ networkId }) => networkId)));
   };
@@ -54,7 +54,7 @@ async function lookAtLeftovers({ dataplane, store, hostId }: Foundation) {
   return judgeLeftovers(first.length === 0 ? [] : await look());
 }
 
-async function lookAtRoutes({ dataplane }: Foundation, { host, peers }: Status) {
+async function lookAtRoutes({ dataplane }: Looked, { host, peers }: Status) {
   if (host.interface === undefined) return [ok('this host is still looking for its underlay')];
   const living = peers.filter(({ state }) => state !== 'silent');
   const [paths, routes, ...filters] = await Promise.all([
@@ -66,29 +66,30 @@ async function lookAtRoutes({ dataplane }: Foundation, { host, peers }: Status) 
   return judgeRoutes({ interface: host.interface, peers: living, paths, routes, rpFilter });
 }
 
-async function lookAtMtus({ dataplane }: Foundation, { host, networks }: Status) {
+async function lookAtMtus({ dataplane }: Looked, { host, networks }: Status) {
   const { vtep, interface: name, mtu } = host;
   if (vtep === undefined || name === undefined || mtu === undefined)
     return [ok('this host is still looking for its underlay')];
   const underlay = { vtep, interface: name, mtu };
+  const carried = dataplane.containerMtu(underlay);
   const found = networks.map(async (network) => {
     const ports = await dataplane.reading.listMtus(network.id);
     const containers = network.endpoints.flatMap(({ id, container = id.slice(0, 12) }) => {
       const port = ports.get(id.slice(0, 12));
       return port === undefined ? [] : [{ name: container, mtu: port }];
     });
-    return { name: network.name ?? network.id, mtu: network.mtu, containers };
+    return { name: network.name ?? network.id, mtu: network.mtu ?? carried, containers };
   });
-  return judgeMtus(await Promise.all(found), dataplane.containerMtu(underlay), underlay);
+  return judgeMtus(await Promise.all(found), carried, underlay);
 }
 
-async function lookOutside({ dataplane, store, hostId }: Foundation) {
-  const [entry, routes, mtus] = await Promise.all([
-    store.get(keys.host(hostId)),
+async function lookOutside({ dataplane, reader, hostId }: Looked) {
+  const [{ entries }, routes, mtus] = await Promise.all([
+    reader.list(keys.host(hostId)),
     dataplane.reading.listRoutes(),
     dataplane.reading.listMtus(undefined),
   ]);
-  const subnets = (entry && findRecord(hostRecord, entry)?.gatewaySubnets) ?? [];
+  const subnets = entries.flatMap((entry) => findRecord(hostRecord, entry)?.gatewaySubnets ?? []);
   const bridges = routes.flatMap(({ destination: subnet, device }) =>
     subnets.includes(subnet) && !subnet.includes(':') ? [{ subnet, device }] : [],
   );
@@ -103,6 +104,6 @@ function networksOf({ networks }: Status) {
 }
 
 /** Docker's own are to its containers. */
-async function foreignRoutes({ dataplane }: Foundation) {
+async function foreignRoutes({ dataplane }: Looked) {
   return (await dataplane.reading.listRoutes()).filter(({ device }) => !/^(docker|br-)/.test(device));
 }

@@ -5,7 +5,8 @@ import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts } from '../../agent/questions/asking.js';
 import { examine } from '../../doctor/finding.js';
 import type { Foundation } from '../foundation.js';
-import { clusterChecks, hostChecks } from './doctor-checks.js';
+import { clusterChecks, hostChecks, type Looked } from './doctor-checks.js';
+import { knownReader } from './known-reader.js';
 import { livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const DOCTOR = 'doctor';
@@ -19,7 +20,8 @@ export async function consultDoctor(
   isAll: boolean,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
-  const own = examine([...hostChecks(foundation, status), ...clusterChecks(foundation, status)]);
+  const looked = lookedAt(foundation);
+  const own = examine([...hostChecks(looked, status), ...clusterChecks(looked, status)]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
@@ -43,6 +45,10 @@ export async function consultDoctor(
  */
 export function doctorHandler(foundation: Foundation, readStatus: () => Promise<Status>): Handler {
   return async function* () {
-    yield await examine(hostChecks(foundation, await readStatus()));
+    yield await examine(hostChecks(lookedAt(foundation), await readStatus()));
   };
+}
+
+function lookedAt(foundation: Foundation): Looked {
+  return { ...foundation, reader: knownReader(foundation.store) };
 }

@@ -12,7 +12,7 @@ import { LastKnown } from './last-known.js';
 import type { IsOwn } from './own-keys.js';
 import type { OwnWrites } from './own-writes.js';
 
-const NAME = 'last-known.jsonl';
+export const LAST_KNOWN = 'last-known.jsonl';
 
 export interface LastKnownFileOptions {
   /** How far the file may be behind. Changes come in bursts, and one write serves a burst. */
@@ -48,7 +48,7 @@ export class LastKnownFile implements AsyncDisposable {
 
   /** Reads what an earlier run has written; nothing is known if that is absent, damaged or of another store than `store`. */
   static async open(directory: string, store: string, options: LastKnownFileOptions): Promise<LastKnownFile> {
-    const path = join(directory, NAME);
+    const path = join(directory, LAST_KNOWN);
     const former = new FormerLastKnown(directory);
     if (await former.isThere()) {
       const content = await former.read(store);
@@ -102,7 +102,7 @@ export class LastKnownFile implements AsyncDisposable {
       await journal.shorten(facts.size, () => facts.content);
       this.#note(undefined);
     } catch (error: unknown) {
-      this.#note((isXnetError(error) ? error : diskError(join(directory, NAME), error)).message);
+      this.#note((isXnetError(error) ? error : diskError(join(directory, LAST_KNOWN), error)).message);
       if (!this.#closed) this.#timer ??= setTimeout(() => this.flush(), RETRY_MS).unref();
     }
   }

@@ -37,6 +37,11 @@ test('a host that fell silent while the store was away is told of when it is bac
     storeProblem: undefined,
   };
   sources.hint();
-  await eventually(() => expect(noted).toContain('store back etcd'));
-  expect(noted).toEqual(['daemon started xnet 1', 'store away etcd', 'host silent h2', 'store back etcd']);
+  await eventually(() => expect(noted).toContain('store back over: etcd'));
+  expect(noted).toEqual([
+    'daemon started xnet 1',
+    'store away etcd',
+    'host silent h2',
+    'store back over: etcd',
+  ]);
 });

@@ -38,7 +38,7 @@ describe('what has happened between two states', () => {
       { storeProblem: 'etcd' },
       ['store away etcd'],
     ],
-    ['the store answers again', { storeProblem: 'etcd' }, {}, ['store back etcd']],
+    ['the store answers again', { storeProblem: 'etcd' }, {}, ['store back over: etcd']],
     ['it is away for another reason', { storeProblem: 'etcd' }, { storeProblem: 'none' }, []],
     [
       'repairs',

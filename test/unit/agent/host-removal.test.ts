@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { removeHost } from '../../../src/agent/hosts/host-removal.js';
+import { XnetError } from '../../../src/errors.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam } from '../../../src/ipam/ipam.js';
 import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
-import type { Snapshot, Store } from '../../../src/store/store.js';
+import type { Entry, Snapshot, Store } from '../../../src/store/store.js';
 import { muteLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 
@@ -43,6 +44,11 @@ function network(name: string, vni: number, hosts: readonly number[]) {
 /** It answers with what was last known. */
 class AwayMemory extends MemoryStore {
   readonly problem = 'etcd at h1: connection refused';
+
+  override async get(key: string, { fresh = false } = {}): Promise<Entry | undefined> {
+    if (fresh) throw new XnetError('STORE_UNAVAILABLE', this.problem);
+    return super.get(key);
+  }
 
   override async list(prefix: string): Promise<Snapshot> {
     return { ...(await super.list(prefix)), recalled: true };
@@ -91,6 +97,9 @@ describe('a host that is removed', () => {
   test('stays while the store is away, which is said with the reason', async () => {
     await using store = new AwayMemory();
     await store.commit([], [...host(1), ...host(2), ...network('own', 8, [2])]);
+    await expect(remove(store, 'h2')).rejects.toThrow('etcd at h1: connection refused');
+    // Also one that was alive when the store was last asked.
+    await store.commit([], [{ put: keys.alive(id(2)), value: 'lease' }]);
     await expect(remove(store, 'h2')).rejects.toThrow('etcd at h1: connection refused');
   });
 });

@@ -3,7 +3,7 @@ import { candidates, type NameKind } from '../../../src/cli/completion.js';
 import { createProgram } from '../../../src/cli/program.js';
 
 const none = async () => undefined;
-const program = createProgram({ serve: none, refuse: none, version: '1.0.0' });
+const program = createProgram({ serve: none, refuse: none, writeBundle: async () => '', version: '1.0.0' });
 const NAMES: Record<NameKind, string[]> = { network: ['shop', 'store'], host: ['h1'], container: ['shelf'] };
 
 function complete(...words: string[]): Promise<string[]> {

@@ -65,6 +65,34 @@ describe('the text of xnet status', () => {
     expect(text).toContain(`  ${'n'.repeat(45)}... (0123456789ab)  vni 1`);
   });
 
+  test('says of a host without a daemon what is known, and no counts of a daemon', () => {
+    const id = '0123456789ab';
+    const events = [{ at: '2026-01-01T00:00:00.123Z', kind: 'daemon stopped' as const, what: ESCAPE }];
+    const withoutDaemon = {
+      knownAt: '2026-01-01T00:00:01.456Z',
+      unit: 'xnet.service is failed',
+      forwarding: [id],
+      events,
+    };
+    const lines = formatStatus({
+      ...STATUS,
+      store: { description: 'etcd https://h1:2379' },
+      ...{ withoutDaemon, peers: [{ name: 'h2', vtep: '192.0.2.2', alive: false, state: 'unknown' }] },
+      networks: [network('shop', { addresses: ['10.0.0.2'] }), { ...network('empty'), id: 'ba9876543210' }],
+    }).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'daemon    not answering; xnet.service is failed',
+        'kernel    forwards 1 of 1 networks with containers here, with or without the daemon',
+        expect.stringMatching(/^known .*, as of 2026-01-01T00:00:01Z:/),
+        expect.stringMatching(/^store {5}etcd https:\/\/h1:2379: not asked; its certificates/),
+        '  h2  192.0.2.2  unknown',
+        expect.stringMatching(/^ {2}2026-01-01T00:00:00Z {2}daemon stopped {2}\\u001b/),
+      ]),
+    );
+    expect(lines.filter((line) => /^(names|keeper) /.test(line))).toEqual([]);
+  });
+
   test('escapes what could write on a terminal, or forge a line', () => {
     const networks = [network(ESCAPE)];
     const peers = [{ name: ESCAPE, vtep: '192.0.2.2', alive: true, state: 'alive' as const }];

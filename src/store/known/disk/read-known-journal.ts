@@ -3,6 +3,8 @@ import { isSameStore } from '../same-store.js';
 import { type KnownContent, type Line, parseLine, ReadContent } from './known-content.js';
 
 export interface ReadJournal {
+  /** Description of the store that it is of. */
+  readonly store: string;
   readonly content: KnownContent;
   /** Up to the end of what was last written as a whole. */
   readonly onDisk: { readonly lines: number; readonly bytes: number };
@@ -12,11 +14,13 @@ export interface ReadJournal {
 const LONGEST_LINE = 4 << 20;
 
 /**
- * What a journal (known-journal.ts) says; without what was last written, if a power cut has left that incomplete. undefined: it
- * is of another store, or damaged elsewhere, so that nothing in it can be relied on. Throws the file system's errors.
+ * What a journal (known-journal.ts) says; without what was last written, if a power cut has left that incomplete. `wanted`: of
+ * which store it is to be; absent: of any. undefined: it is of another store, or damaged elsewhere, so that nothing in it can be
+ * relied on. Throws the file system's errors.
  */
-export async function readKnownJournal(path: string, store: string): Promise<ReadJournal | undefined> {
+export async function readKnownJournal(path: string, wanted?: string): Promise<ReadJournal | undefined> {
   const content = new ReadContent();
+  let store = '';
   let onDisk: ReadJournal['onDisk'] | undefined;
   let lines = 0;
   let together: Line[] = [];
@@ -24,7 +28,10 @@ export async function readKnownJournal(path: string, store: string): Promise<Rea
   for await (const { text, end } of linesIn(path)) {
     const line = parseLine(text);
     lines += 1;
-    if (lines === 1 && !(line && 'store' in line && isSameStore(line.store, store))) return undefined;
+    if (lines === 1) {
+      if (!line || !('store' in line) || !isSameStore(line.store, wanted ?? line.store)) return undefined;
+      store = line.store;
+    }
     if (line) together.push(line);
     else isDamaged = true;
     if (!line || !('upTo' in line)) continue;
@@ -36,7 +43,7 @@ export async function readKnownJournal(path: string, store: string): Promise<Rea
     together = [];
     onDisk = { lines, bytes: end };
   }
-  return onDisk && { content, onDisk };
+  return onDisk && { store, content, onDisk };
 }
 
 /** Each line that is complete, with the bytes up to its end. */

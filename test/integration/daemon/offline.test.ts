@@ -1,0 +1,98 @@
+/** The commands of a host whose daemon does not run, on one without etcd: what it said before, and that it is so. */
+import { spawnSync } from 'node:child_process';
+import { chmod } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { TestDaemon } from '../../support/daemon/daemon.js';
+
+const NETWORK = 'a'.repeat(64);
+const ENDPOINT = 'b'.repeat(64);
+const LISTS = ['networks', 'endpoints', 'pools'];
+
+let daemon: TestDaemon;
+let before: unknown[];
+
+/** Configured as the daemon is, by variables. */
+function xnet(...args: string[]) {
+  const { directory, adminSocket } = daemon;
+  const own = { XNET_ADMIN_SOCKET: adminSocket, XNET_STATE_DIR: `${directory}/state` };
+  const command = ['bin/xnet', ...args, '--admin-socket', adminSocket];
+  const env = { ...process.env, ...own };
+  const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: 'utf8', env });
+  return { stdout, stderr, status };
+}
+
+beforeAll(async () => {
+  daemon = await TestDaemon.start();
+  const IPv4Data = [{ AddressSpace: 'LocalDefault', Pool: '10.4.0.0/24' }];
+  const Options = { 'com.docker.network.generic': { 'xnet.name': 'shop' } };
+  await daemon.ok('NetworkDriver.CreateNetwork', { NetworkID: NETWORK, Options, IPv4Data });
+  await daemon.ok('NetworkDriver.CreateEndpoint', {
+    ...{ NetworkID: NETWORK, EndpointID: ENDPOINT },
+    Interface: { Address: '10.4.0.2/24' },
+  });
+  before = LISTS.map((list) => JSON.parse(xnet(list, '-o', 'json').stdout).items);
+  await daemon.stop();
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+});
+
+describe('while no daemon runs', () => {
+  test('lists have what they had, and the exit code and a line on standard error say so', () => {
+    const answers = LISTS.map((list) => xnet(list, '-o', 'json'));
+    const withoutState = (items: unknown) =>
+      JSON.parse(JSON.stringify(items).replaceAll(/"state":"\w+"/g, '""'.concat(':0')));
+    expect(answers.map(({ stdout }) => withoutState(JSON.parse(stdout).items))).toEqual(
+      before.map(withoutState),
+    );
+    for (const { stdout, stderr, status } of answers) {
+      expect(JSON.parse(stdout).asOf).toBe('last known');
+      expect(stderr).toMatch(/^the daemon does not answer: this is what this host knew last; `xnet status`/);
+      expect(status).toBe(1);
+    }
+  });
+
+  test('status names the daemon and Docker, and the doctor looks at what it can', () => {
+    const { stdout, status } = xnet('status');
+    expect(stdout).toMatch(/^PROBLEM {3}no xnet daemon answers on .*start it/m);
+    expect(stdout).toMatch(/^store {5}embedded \S+: not read by a daemon$/m);
+    expect(stdout).toMatch(/^ {2}shop .*10\.4\.0\.0\/24/m);
+    expect(stdout).toMatch(/daemon stopped/);
+    expect(status).toBe(1);
+    const { hosts } = JSON.parse(xnet('doctor', '-o', 'json').stdout);
+    const checks = hosts[0].findings.map(({ check }: { check: string }) => check);
+    expect(checks).toEqual(
+      expect.arrayContaining(['status', 'store', 'kernel', 'space', 'firewall', 'hosts']),
+    );
+    expect(checks).not.toContain('keeper');
+  });
+
+  test('what is not there is refused, and what needs the daemon', () => {
+    expect(xnet('network', 'show', 'nowhere')).toMatchObject({
+      ...{ status: 1, stdout: '' },
+      stderr: expect.stringMatching(/no network with the name or id "nowhere"/),
+    });
+    expect(xnet('host', 'rm', 'h2').stderr).toMatch(/^xnet: no xnet daemon answers/);
+    expect(xnet('events', '-f').stderr).toMatch(/^xnet: no xnet daemon answers/);
+  });
+
+  test('of another daemon nothing is said', () => {
+    const command = ['bin/xnet', 'networks', '--admin-socket', daemon.adminSocket];
+    const { stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual(['', expect.stringMatching(/^xnet: no xnet daemon answers/)]);
+  });
+});
+
+test('a running daemon answers root alone, and says so to others', async () => {
+  await daemon.restart();
+  await chmod(daemon.directory, 0o755);
+  const command = ['--reuid', '65534', '--clear-groups', process.execPath, 'bin/xnet', 'networks'];
+  const asked = spawnSync('setpriv', [...command, '--admin-socket', daemon.adminSocket], {
+    encoding: 'utf8',
+  });
+  expect(asked).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/is for root alone; use sudo/),
+  });
+});
