@@ -25,13 +25,20 @@ export class PoolView implements AsyncDisposable {
   byDocker = false;
   /** How many free addresses a choice may skip at random; above 0 while other hosts choose the same ones. */
   spread = 0;
+  /** It has changed since this was last set to false. */
+  isTouched = true;
   readonly poolKey: string;
   readonly #store: Replica;
   readonly #view: View<AddressRecord>;
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
-  constructor(store: Replica, poolKey: string) {
+  /** `onTouched` is called at each change. */
+  constructor(
+    store: Replica,
+    poolKey: string,
+    private readonly onTouched: () => void = () => undefined,
+  ) {
     this.#store = store;
     this.poolKey = poolKey;
     this.addresses = this.#known;
@@ -66,6 +73,11 @@ export class PoolView implements AsyncDisposable {
     return this.#view.refresh();
   }
 
+  touch(): void {
+    this.isTouched = true;
+    this.onTouched();
+  }
+
   noteRefusal(): void {
     this.spread = Math.min(WIDEST_SPREAD, Math.max(4, this.spread * 2));
   }
@@ -90,11 +102,14 @@ export class PoolView implements AsyncDisposable {
           this.#latest = { address, revision };
       }
     }
+    this.touch();
   }
 }
 
 /** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
 export class PoolViews implements AsyncDisposable {
+  /** Called when a view has changed: its addresses, or what of this host uses it. */
+  onTouched: (() => void) | undefined;
   readonly #store: Replica;
   readonly #views = new Map<string, PoolView>();
 
@@ -112,13 +127,16 @@ export class PoolViews implements AsyncDisposable {
   /** As `open`, without waiting until its addresses are known. */
   begin(hold: Hold): PoolView {
     const view = this.#get(hold.poolKey);
+    if (!view.holds.has(hold.id)) view.touch();
     view.holds.set(hold.id, hold);
     return view;
   }
 
   /** For a pool whose addresses Docker's own IPAM hands out on this host. */
   beginByDocker(poolKey: string): void {
-    this.#get(poolKey).byDocker = true;
+    const view = this.#get(poolKey);
+    if (!view.byDocker) view.touch();
+    view.byDocker = true;
   }
 
   /** The Docker network of such a pool is gone. */
@@ -154,7 +172,7 @@ export class PoolViews implements AsyncDisposable {
   }
 
   #get(poolKey: string): PoolView {
-    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
+    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey, () => this.onTouched?.());
     this.#views.set(poolKey, view);
     return view;
   }
