@@ -24,7 +24,7 @@ const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
 /** How long containers' queries wait for a daemon that starts; then they are answered by what the earlier daemon last knew. */
 const ADOPT_WAIT_MS = 500;
 /** Between two searches for sandboxes that ended without a call of Docker. */
-const SWEEP_MS = 5000;
+const SWEEP_MS = 20_000;
 
 /**
  * Runs until the order to stop (a signal, or the keeper's: StopOrder); then finishes the calls in flight. The kernel's state stays as it is,
