@@ -11,7 +11,7 @@ const GROUND = ['errors', 'directories', 'disk-errors', 'concurrency', 'inet', '
 const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli', 'daemon', 'refusal', 'keeper'],
   refusal: ['admin', 'config', 'server', 'keeper', 'docker'],
-  daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker'],
+  daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker', 'native'],
   host: [
     'admin',
     'doctor',
