@@ -2,7 +2,7 @@ import { type Holder, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import type { Entry } from '../../store/store.js';
 import { type AddressEntry, findAddress } from '../address-entry.js';
-import { type Hold, parsePoolId } from '../hold.js';
+import { type Hold, parsePoolId, splitPoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { listHoldsExcept } from '../pools/pool-entries.js';
 import { removeOwn } from './reserve-commits.js';
@@ -36,7 +36,9 @@ export class UnseenPools {
   /** Likely ones, by pool key. */
   readonly #likely = new Set<string>();
   readonly #others = new Set<string>();
-  #holds: ReadonlyMap<string, readonly Hold[]> = new Map();
+  /** By pool key: this host's holds that bindings name, as PoolIDs, and the others. */
+  #poolIds: ReadonlyMap<string, readonly string[]> = new Map();
+  #otherHolds: ReadonlyMap<string, readonly Hold[]> = new Map();
   #isListed = false;
   #nextOtherMs = 0;
 
@@ -64,11 +66,11 @@ export class UnseenPools {
     const { rests } = this.context;
     if (this.#isListed && !rests.hasKept) return;
     const { poolIds, poolKeys } = await this.parts.poolsHere();
-    const holds = [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.context, poolIds))];
-    this.#holds = byPool(holds);
+    this.#poolIds = grouped(poolIds, (poolId) => splitPoolId(poolId).poolKey);
+    this.#otherHolds = grouped(await listHoldsExcept(this.context, poolIds), ({ poolKey }) => poolKey);
     for (const poolKey of rests.takeKept()) this.#likely.add(poolKey);
     if (this.#isListed) return;
-    for (const poolKey of new Set([...this.#holds.keys(), ...poolKeys.keys()]))
+    for (const poolKey of new Set([...this.#poolIds.keys(), ...this.#otherHolds.keys(), ...poolKeys.keys()]))
       (poolKeys.get(poolKey) || this.#mayBeUsed(poolKey) ? this.#likely : this.#others).add(poolKey);
     this.#isListed = true;
   }
@@ -93,7 +95,7 @@ export class UnseenPools {
     const { entries } = await store.list(keys.addressesOf(poolKey), { once: true });
     const own = entries.flatMap((entry) => findOwn(entry, host) ?? []);
     const held = new Set(own.flatMap(({ record }) => record.references));
-    for (const hold of this.#holds.get(poolKey) ?? []) if (held.has(hold.id)) await views.open(hold);
+    for (const hold of this.#holdsOn(poolKey)) if (held.has(hold.id)) await views.open(hold);
     if (own.some((each) => this.#isByDocker(each))) views.beginByDocker(poolKey);
     const view = views.find(poolKey);
     const isUnused = (each: AddressEntry) =>
@@ -104,15 +106,23 @@ export class UnseenPools {
     );
   }
 
+  #holdsOn(poolKey: string): Hold[] {
+    const named = this.#poolIds.get(poolKey) ?? [];
+    return [...named.map(parsePoolId), ...(this.#otherHolds.get(poolKey) ?? [])];
+  }
+
   #isByDocker({ key, record }: AddressEntry): boolean {
     return record.references.length === 0 && this.parts.isPoolHere(parseAddressKey(key)?.poolKey ?? '');
   }
 }
 
-function byPool(holds: readonly Hold[]): ReadonlyMap<string, readonly Hold[]> {
-  const grouped = new Map<string, Hold[]>();
-  for (const hold of holds) grouped.set(hold.poolKey, [...(grouped.get(hold.poolKey) ?? []), hold]);
-  return grouped;
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return groups;
 }
 
 /** An address that the host holds. */
