@@ -25,7 +25,7 @@ const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
 /** How long containers' queries wait for a daemon that starts; then they are answered by what the earlier daemon last knew. */
 const ADOPT_WAIT_MS = 500;
 /** Between two searches for sandboxes that ended without a call of Docker. */
-const SWEEP_MS = 20_000;
+const SWEEP_MS = 10_000;
 /** Between two returns of free memory: a start leaves tens of megabytes, and so does a burst of containers. */
 const TRIM_MS = 20_000;
 
