@@ -175,7 +175,9 @@ test.each<[string, (cluster: Cluster) => unknown, calls: string[]]>([
   await using cluster = await open(8);
   expect(cluster.kernel.calls.splice(0)).toEqual(['ensure', 'all']);
   await work(cluster);
-  await eventually('it was given', async () => cluster.kernel.calls.at(-1) === calls.at(-1));
+  // A look for what was known already may come after it.
+  const last = () => cluster.kernel.calls.filter((call) => call !== '').at(-1);
+  await eventually('it was given', async () => last() === calls.at(-1));
   await cluster.settled();
   // It may fail more than once, and what the watch brings of an own commit is known already.
   const given = cluster.kernel.calls.filter((call, i, all) => call !== '' && call !== all[i - 1]);
