@@ -11,6 +11,7 @@ import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
+import { giveBackFreeMemory } from './native/memory.js';
 import { createLogger, type Logger } from './observability/logger.js';
 import { createAdminServer } from './server/admin.js';
 import { createPluginServer } from './server/plugin.js';
@@ -24,7 +25,9 @@ const GATEWAY_PATIENCE: Patience = { failingMs: 1_500, workingMs: 10_000 };
 /** How long containers' queries wait for a daemon that starts; then they are answered by what the earlier daemon last knew. */
 const ADOPT_WAIT_MS = 500;
 /** Between two searches for sandboxes that ended without a call of Docker. */
-const SWEEP_MS = 5000;
+const SWEEP_MS = 10_000;
+/** Between two returns of free memory: a start leaves tens of megabytes, and so does a burst of containers. */
+const TRIM_MS = 20_000;
 
 /**
  * Runs until the order to stop (a signal, or the keeper's: StopOrder); then finishes the calls in flight. The kernel's state stays as it is,
@@ -80,6 +83,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   // The host adopts them when it knows all names. If that takes long, they are adopted with the names last known.
   const adopting = sleep(ADOPT_WAIT_MS, stop.signal).then(() => resolvers.adoptHeld());
   const sweeping = setInterval(() => void resolvers.sweep(), SWEEP_MS);
+  const trimming = setInterval(() => void giveBackFreeMemory(), TRIM_MS);
   const preparing = readiness.run(stop.signal).then(() => {
     if (readiness.value) logger.info('ready', { ...readiness.value.changes.underlay });
   });
@@ -95,6 +99,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   await preparing;
   await readiness.value?.[Symbol.asyncDispose]();
   clearInterval(sweeping);
+  clearInterval(trimming);
   await adopting;
   if (order.reason === 'stop' || order.keeperLost) await resolvers.close();
   else resolvers.release();

@@ -2,7 +2,6 @@
 import { appendFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../test/support/programs/command.js';
 import { RigEtcd } from './cluster/etcd.js';
 import { fillCluster } from './cluster/fill.js';
 import { planCluster } from './cluster/plan.js';
@@ -15,19 +14,18 @@ import { measureRun } from './measure.js';
 import { parseOptions, type RigOptions } from './options.js';
 import { formatMarkdown, makeReport, type Run } from './report.js';
 import type { Rig } from './rig.js';
+import { makeWire } from './wire.js';
 
 /** etcd builds whole answers in memory, also those that a daemon has given up: this machine must outlive it. */
 const MOST_ETCD_MB = 8_000;
 /** Of the bridge to which the hosts are connected; outside of the hosts' own addresses. */
 const ETCD = '198.19.255.254';
-/** Given, since a bridge otherwise takes the lowest of its ports'. */
-const WIRE_MAC = '02:00:00:00:00:fe';
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   const contestants = contestantsOf(options);
   const plan = planCluster(options.size, contestants.length * options.rounds * options.daemons);
-  await makeWire();
+  await makeWire(ETCD, plan.others);
   await using etcd = await RigEtcd.start(await mkdtemp(join(tmpdir(), 'xnet-rig-etcd-')), `${ETCD}:2379`);
   const filled = await fillCluster(etcd, plan, say);
   const filledMb = await etcd.residentMb();
@@ -91,16 +89,6 @@ function contestantsOf({ against }: RigOptions): Contestant[] {
   const own = { name: 'this tree', program: 'bin/xnet' };
   if (against === undefined) return [own];
   return [own, { name: against.commit, program: join(against.directory, 'bin/xnet') }];
-}
-
-async function makeWire(): Promise<void> {
-  for (const line of [
-    'link set lo up',
-    `link add wire address ${WIRE_MAC} type bridge mcast_snooping 0`,
-    `addr add ${ETCD}/15 dev wire`,
-    'link set wire up',
-  ])
-    await run(['ip', ...line.split(' ')]);
 }
 
 function say(text: string): void {

@@ -10,6 +10,8 @@ import { XnetError } from '../errors.js';
 /** A limit is counted in so many slices: one that took longer than its length counts as its length. */
 const SLICES = 15;
 const CLOCK_SLICE_MS = 100;
+/** In the process's own time, so that the hosts of a cluster do not all wake at once. */
+const TICK_MS = 1_000;
 /** What has failed is looked for so often. */
 const LOOK_MS = 500;
 /** Why a limit ended. Without a reason of its own, each `abort` makes an error with a stack. */
@@ -104,6 +106,14 @@ export async function raceLimit<T, L>(
   } finally {
     decided.abort(DECIDED);
   }
+}
+
+/**
+ * `ms`, or up to a second less, so that pauses of different parts end together: what wakes an idle process costs more than what
+ * is done then. Pauses below two seconds are as they are.
+ */
+export function untilTick(ms: number): number {
+  return ms < 2 * TICK_MS ? ms : Math.ceil(ms - ((performance.now() + ms) % TICK_MS));
 }
 
 /** Waits `ms`, or less when `signal` aborts. Never rejects: each call to etcd has such a wait, and an error costs its stack. */

@@ -1,5 +1,5 @@
 import { errorMessage } from '../errors.js';
-import { sleep } from './deadline.js';
+import { sleep, untilTick } from './deadline.js';
 
 /** The least time between two looks: hints mostly come many at once. */
 const LEAST_PAUSE_MS = 20;
@@ -28,6 +28,7 @@ export class Sweep implements AsyncDisposable {
   #hinted = false;
   #isSuspected = false;
   #suspicion: NodeJS.Timeout | undefined;
+  #later: NodeJS.Timeout | undefined;
   #pause = new AbortController();
   #failure: unknown;
   #running: Promise<void> | undefined;
@@ -44,6 +45,15 @@ export class Sweep implements AsyncDisposable {
     this.#hinted = true;
     // Without a reason it would make an error with a stack, at each hint.
     this.#pause.abort('hinted');
+  }
+
+  /** As `hint`, but looks `ms` from now: calls until then are one look. */
+  hintLater(ms: number): void {
+    if (this.#stop.signal.aborted) return;
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.hint();
+    }, ms);
   }
 
   /** Something may have been altered by others: looks when they may be done, 200 ms later; many calls are one look. */
@@ -65,6 +75,7 @@ export class Sweep implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     clearTimeout(this.#suspicion);
+    clearTimeout(this.#later);
     this.#pause.abort();
     await this.#running;
   }
@@ -78,12 +89,12 @@ export class Sweep implements AsyncDisposable {
     }
   }
 
-  /** One timer while no hint comes: an idle host is woken as rarely as can be. */
+  /** One timer while no hint comes, which ends with those of other sweeps: an idle host is woken as rarely as can be. */
   async #rest(pauseMs: number): Promise<void> {
     const leastMs =
       this.#failure === undefined ? LEAST_PAUSE_MS : (this.parts.leastRetryMs ?? LEAST_PAUSE_MS);
     const since = performance.now();
-    if (!this.#hinted) await sleep(Math.max(pauseMs, leastMs), this.#pause.signal);
+    if (!this.#hinted) await sleep(Math.max(untilTick(pauseMs), leastMs), this.#pause.signal);
     const leftMs = leastMs - (performance.now() - since);
     if (leftMs > 0) await sleep(leftMs, this.#stop.signal);
   }

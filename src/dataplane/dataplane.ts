@@ -98,6 +98,8 @@ export interface NetworkCheck {
   readonly isLearning?: boolean;
   /** Why the rest could not be repaired, or looked at. */
   readonly failure?: unknown;
+  /** Endpoints on other hosts, for which entries are wanted. */
+  readonly size: number;
 }
 
 /**

@@ -146,7 +146,7 @@ export class LinuxDataplane implements Dataplane {
     const isLearning = await this.#networks.get(networkId)?.learnNames(endpointsNow());
     return this.#mutex.run(networkId, async () => {
       const check = await this.#networks.get(networkId)?.repair(endpointsNow());
-      return { repairs: [], strangers: [], ...check, ...(isLearning && { isLearning }) };
+      return { repairs: [], strangers: [], size: 0, ...check, ...(isLearning && { isLearning }) };
     });
   }
 

@@ -1,6 +1,6 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { sleep } from '../concurrency/deadline.js';
+import { sleep, untilTick } from '../concurrency/deadline.js';
 import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { errorMessage, isXnetError, XnetError } from '../errors.js';
 import { DockerAgent, DockerCalls, type Work } from './docker-calls.js';
@@ -198,10 +198,11 @@ export class DockerodeEngine implements Engine {
   async #checkLife(connection: LinkedAbort): Promise<void> {
     const { signal } = connection;
     const ping = () => this.#read('ping', (abortSignal) => this.#docker.ping({ abortSignal }), signal);
-    await sleep(this.#timing.heartbeatMs, signal);
+    const pause = () => sleep(untilTick(this.#timing.heartbeatMs), signal);
+    await pause();
     while (!signal.aborted) {
       await ping().catch(connection.abort);
-      await sleep(this.#timing.heartbeatMs, signal);
+      await pause();
     }
   }
 

@@ -13,6 +13,8 @@ export interface LocalNetwork {
  */
 export class LocalNetworks {
   readonly #networks = new Map<string, LocalNetwork>();
+  /** Id of a network of the cluster -> those of the Docker networks that are bound to it. */
+  readonly #bound = new Map<string, Set<string>>();
   readonly #endpoints = new Map<string, HostEndpoint>();
   /** Ids of those that are being made, with that of their Docker network. */
   readonly #creating = new Map<string, string>();
@@ -23,11 +25,17 @@ export class LocalNetworks {
   constructor(private readonly latest: (networkId: string) => NetworkRecord | undefined = () => undefined) {}
 
   addNetwork(network: LocalNetwork): void {
-    this.#networks.set(network.dockerNetworkId, network);
+    const { dockerNetworkId, record } = network;
+    this.removeNetwork(dockerNetworkId);
+    this.#networks.set(dockerNetworkId, network);
+    this.#bound.set(record.id, (this.#bound.get(record.id) ?? new Set()).add(dockerNetworkId));
   }
 
   removeNetwork(dockerNetworkId: string): void {
+    const { id = '' } = this.#networks.get(dockerNetworkId)?.record ?? {};
     this.#networks.delete(dockerNetworkId);
+    this.#bound.get(id)?.delete(dockerNetworkId);
+    if (this.#bound.get(id)?.size === 0) this.#bound.delete(id);
   }
 
   findNetwork(dockerNetworkId: string): LocalNetwork | undefined {
@@ -47,7 +55,8 @@ export class LocalNetworks {
 
   /** A network of the cluster to which one of this host's Docker networks is bound. */
   findRecord(networkId: string): NetworkRecord | undefined {
-    return this.listNetworks().find(({ record }) => record.id === networkId)?.record;
+    const [dockerNetworkId = ''] = this.#bound.get(networkId) ?? [];
+    return this.findNetwork(dockerNetworkId)?.record;
   }
 
   listNetworks(): LocalNetwork[] {
@@ -56,9 +65,7 @@ export class LocalNetworks {
 
   /** True when another Docker network of this host is bound to the same cluster network. */
   isShared({ record, dockerNetworkId }: LocalNetwork): boolean {
-    return this.listNetworks().some(
-      (other) => other.record.id === record.id && other.dockerNetworkId !== dockerNetworkId,
-    );
+    return [...(this.#bound.get(record.id) ?? [])].some((other) => other !== dockerNetworkId);
   }
 
   /**

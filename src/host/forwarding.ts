@@ -34,7 +34,9 @@ export async function startForwarding(
   const repairs = new RepairLog(logger);
   const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
   started.push(guard);
-  hosts.onChange(() => guard.hint());
+  hosts.onChange((moved) => {
+    if (moved.size > 0) guard.hint();
+  });
   guard.start();
 
   const lastKnown = namesLastKnown(foundation.store, hostId);

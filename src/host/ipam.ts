@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { Forwarding } from './forwarding.js';
@@ -6,7 +7,7 @@ import type { Foundation } from './foundation.js';
 
 export function createIpam(
   { config, logger, hostId }: Foundation,
-  { replica: store, records, local }: Forwarding,
+  { replica: store, records, local, bindings }: Forwarding,
 ): Ipam {
   const host = {
     hostId,
@@ -21,8 +22,22 @@ export function createIpam(
     size: config.store === 'embedded' || config.scope === 'global' ? 0 : config.reserve,
     isPoolHere: (poolKey: string) =>
       local.listNetworks().some(({ record }) => record.pools.some((pool) => pool.poolKey === poolKey)),
+    poolsHere: async () => ({
+      poolIds: bindings.records.flatMap(({ poolIds = [] }) => poolIds),
+      poolKeys: poolKeysOf(local),
+    }),
     onFailure: (error: unknown) =>
       logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
   };
   return new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
+}
+
+/** Of this host's networks, and whether an endpoint of this host is in the network. */
+function poolKeysOf(local: LocalNetworks): ReadonlyMap<string, boolean> {
+  const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
+  return new Map(
+    local
+      .listNetworks()
+      .flatMap(({ record }) => record.pools.map(({ poolKey }) => [poolKey, used.has(record.id)] as const)),
+  );
 }

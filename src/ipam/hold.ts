@@ -103,6 +103,12 @@ export function formatPoolId(hold: Hold): string {
   return [space, networkName, subnet, range, id, ...(highestFirst ? [HIGHEST_FIRST] : [])].join('~');
 }
 
+/** What a PoolID of this host's own records names, unchecked: a host has thousands. */
+export function splitPoolId(poolId: string): { readonly poolKey: string; readonly id: string } {
+  const [space = '', networkName = '', subnet = '', , id = ''] = poolId.split('~');
+  return { poolKey: [space, ...(networkName === '' ? [] : [networkName]), subnet].join('~'), id };
+}
+
 /** Throws INVALID for anything that formatPoolId would not make. */
 export function parsePoolId(text: string): Hold {
   try {

@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   offline: ['admin', 'config', 'dataplane', 'docker', 'doctor', 'host', 'model', 'store'],
   bundle: ['admin', 'config', 'dataplane', 'docker'],
   refusal: ['admin', 'config', 'server', 'keeper', 'docker'],
-  daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker'],
+  daemon: ['host', 'status', 'config', 'server', 'agent', 'keeper', 'docker', 'native'],
   host: [
     'admin',
     'doctor',

@@ -35,7 +35,9 @@ export class RigEtcd implements AsyncDisposable {
     readonly version: string,
     readonly address: string,
   ) {
-    this.#client = new Etcd3({ hosts: `http://${address}` });
+    // A list of 10,000 endpoints is above gRPC's 4 MB.
+    const grpcOptions = { 'grpc.max_receive_message_length': -1 };
+    this.#client = new Etcd3({ hosts: `http://${address}`, grpcOptions });
   }
 
   /** `directory`: gone at the end. `address`: host:port, where it listens. */

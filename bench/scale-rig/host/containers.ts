@@ -37,10 +37,11 @@ export async function startContainer(
   const Address = `${claim.answer.Address}`;
   const creation = { ...endpoint, Interface: { Address, MacAddress: '' } };
   const create = await timedCall(daemon, 'NetworkDriver.CreateEndpoint', creation);
+  const container = { id, name, network, endpointId, sandboxPath, address: Address.replace(/\/.*/, '') };
+  // As Docker has it from its creation on: its endpoint is not forgotten, however long Join takes.
+  docker.add(container);
   const join = await timedCall(daemon, 'NetworkDriver.Join', { ...endpoint, SandboxKey: sandboxPath });
   await sandbox.take((join.answer.InterfaceName as { SrcName: string }).SrcName, Address);
-  const container = { id, name, network, endpointId, sandboxPath, address: Address.replace(/\/.*/, '') };
-  docker.add(container);
   const complete = await timedCall(daemon, 'NetworkDriver.EndpointOperInfo', endpoint);
   docker.report(container);
   const times = {

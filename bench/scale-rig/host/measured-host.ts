@@ -153,7 +153,7 @@ async function plugIn(namespace: string, { name, vtep }: PlannedHost, { gateway 
   await inside('link set lo up');
   await inside(`link add eth0 type veth peer name ${name} netns ${process.pid}`);
   await run(['ip', 'link', 'set', name, 'master', 'wire', 'up']);
-  await inside(`addr add ${vtep}/15 dev eth0`);
+  await inside(`addr add ${vtep}/32 dev eth0`);
   await inside('link set eth0 up');
-  await inside(`route add default via ${gateway}`);
+  await inside(`route add default via ${gateway} dev eth0 onlink`);
 }

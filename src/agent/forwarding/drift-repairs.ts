@@ -130,6 +130,7 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, repairs } = this.#parts;
     try {
       const check = await dataplane.repairNetwork(networkId, () => this.#endpointsOf(networkId));
+      this.#due.noteLook(networkId, check.size);
       repairs.note(check.repairs, { network: networkId });
       if (check.failure !== undefined) throw check.failure;
       if (check.isLearning || check.strangers.length > 0) this.#due.touch(networkId);

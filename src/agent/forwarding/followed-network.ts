@@ -71,7 +71,7 @@ export class FollowedNetwork implements AsyncDisposable {
     });
     this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
     this.view.onChange((changes) => this.#take(changes));
-    this.#forgetHosts = parts.hosts.onChange(() => this.#followHosts());
+    this.#forgetHosts = parts.hosts.onChange((moved) => this.#followHosts(moved));
     void this.view.ready.then(() => this.#sweep.start());
   }
 
@@ -116,9 +116,10 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   /** Endpoints of hosts that have another VTEP have changed. This host's own decides which it can send to at all. */
-  #followHosts(): void {
+  #followHosts(hostIds: ReadonlySet<string>): void {
     const { hosts, hostId } = this.#parts;
-    const moved = new Set([...this.#vteps].flatMap(([id, vtep]) => (hosts.vtepOf(id) === vtep ? [] : [id])));
+    const isMoved = (id: string) => this.#vteps.has(id) && hosts.vtepOf(id) !== this.#vteps.get(id);
+    const moved = new Set([...hostIds].filter(isMoved));
     if (moved.size === 0) return;
     if (moved.has(hostId)) this.#changed = undefined;
     for (const id of moved) this.#vtepOf(id);

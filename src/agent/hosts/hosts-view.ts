@@ -6,25 +6,31 @@
 import { type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
-import type { View } from '../../replica/view.js';
+import type { View, ViewChanges } from '../../replica/view.js';
+import { Vteps } from './vteps.js';
 
-/** The hosts of the cluster. */
+/** `moved`: hosts of which `vtepOf` answers otherwise than before. */
+export type HostsListener = (moved: ReadonlySet<string>) => void;
+
+/** The hosts of the cluster. What a change costs does not grow with their number. */
 export class HostsView implements AsyncDisposable {
   readonly #hosts: View<HostRecord>;
   readonly #signsOfLife: View<string>;
-  #aliveByVtep: ReadonlyMap<string, string> = new Map();
+  readonly #alive = new Set<string>();
+  readonly #vteps = new Vteps();
   /** When hosts were seen to fall silent, by id. */
   readonly #silentSince = new Map<string, Date>();
   readonly #startedAt = new Date();
+  readonly #listeners = new Set<HostsListener>();
 
   constructor(replica: Replica) {
     this.#hosts = replica.follow(keys.hosts(), hostRecord);
     this.#signsOfLife = replica.followValues(keys.aliveHosts());
-    this.#hosts.onChange(() => this.#changed());
+    this.#hosts.onChange((changes) => this.#changed(idsOf(keys.hosts(), changes)));
     this.#signsOfLife.onChange((changes) => {
-      for (const [key, { now }] of changes)
-        this.#noteLife(key.slice(keys.aliveHosts().length), now !== undefined);
-      this.#changed();
+      const ids = idsOf(keys.aliveHosts(), changes);
+      for (const id of ids) this.#noteLife(id);
+      this.#changed(ids);
     });
   }
 
@@ -44,14 +50,12 @@ export class HostsView implements AsyncDisposable {
 
   /** VTEP of a host; undefined when it is not registered, or is silent and another host that is alive has its VTEP now. */
   vtepOf(hostId: string): string | undefined {
-    const vtep = this.find(hostId)?.vtep;
-    const holder = vtep === undefined ? undefined : this.#aliveByVtep.get(vtep);
-    return holder === undefined || holder === hostId || this.isAlive(hostId) ? vtep : undefined;
+    return this.#vteps.of(hostId);
   }
 
   /** false: registered or not, it has given no sign of life for a lease's length. */
   isAlive(hostId: string): boolean {
-    return this.#signsOfLife.get(keys.alive(hostId)) !== undefined;
+    return this.#alive.has(hostId);
   }
 
   /** When a host fell silent, or before when: it was silent already when this view began to look. Empty: it is alive. */
@@ -73,24 +77,34 @@ export class HostsView implements AsyncDisposable {
   }
 
   /** Calls `listener` after each change, until the returned function is called. */
-  onChange(listener: () => void): () => void {
-    const forget = [this.#hosts.onChange(listener), this.#signsOfLife.onChange(listener)];
-    return () => {
-      for (const each of forget) each();
-    };
+  onChange(listener: HostsListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#hosts[Symbol.asyncDispose](), this.#signsOfLife[Symbol.asyncDispose]()]);
   }
 
-  #noteLife(id: string, isAlive: boolean): void {
-    if (isAlive) this.#silentSince.delete(id);
-    else this.#silentSince.set(id, new Date());
+  #noteLife(id: string): void {
+    if (this.#signsOfLife.get(keys.alive(id)) !== undefined) {
+      this.#alive.add(id);
+      this.#silentSince.delete(id);
+    } else {
+      this.#alive.delete(id);
+      this.#silentSince.set(id, new Date());
+    }
   }
 
-  #changed(): void {
-    const alive = this.#hosts.records.filter(({ id }) => this.isAlive(id));
-    this.#aliveByVtep = new Map(alive.map(({ vtep, id }) => [vtep, id] as const));
+  #changed(ids: readonly string[]): void {
+    const moved = ids.flatMap((id) =>
+      this.#vteps.set(id, { vtep: this.find(id)?.vtep, isAlive: this.isAlive(id) }),
+    );
+    for (const listener of this.#listeners) listener(new Set(moved));
   }
+}
+
+/** Of hosts, by keys of theirs: their ids need no encoding. */
+function idsOf(prefix: string, changes: ViewChanges<unknown>): string[] {
+  return [...changes.keys()].map((key) => key.slice(prefix.length));
 }

@@ -22,6 +22,7 @@ import type { DockerNetwork } from '../../docker/engine.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import { ID_OPTION, mirrorOf } from './mirror-copy.js';
+import { BINDINGS, DOCKER_NETWORKS, NETWORKS } from './mirror-lists.js';
 import { isConnectedTo, isInUse, isOurs, isUsedHere } from './mirror-members.js';
 import type { MirrorPlan } from './mirror-step.js';
 import { findSharedPools, planGatewayBridge } from './mirror-subnets.js';
@@ -44,8 +45,8 @@ export function planMirror(view: MirrorView): MirrorPlan {
 
 /** A Docker network's binding and the network that it is bound to, where the view has both. */
 export function findBound({ bindings, networks }: MirrorView, id: string) {
-  const binding = bindings.find(({ dockerNetworkId }) => dockerNetworkId === id);
-  const network = networks.find((each) => each.id === binding?.networkId);
+  const binding = BINDINGS.byDockerNetwork.find(bindings, id);
+  const network = binding && NETWORKS.byId.find(networks, binding.networkId);
   return binding && network && { binding, network };
 }
 
@@ -71,6 +72,7 @@ function planReconnection(
   dockerNetwork: DockerNetwork,
 ): MirrorPlan {
   const former = mirror?.former ?? [];
+  if (former.length === 0) return [];
   const lost = containers.filter(({ endpoints }) =>
     endpoints.some(({ networkId, network }) => former.includes(networkId) && network === mirror?.name),
   );
@@ -82,7 +84,7 @@ function planReconnection(
 function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
   if (!strays.has(dockerNetwork.id)) return [];
   const networkId = dockerNetwork.options[ID_OPTION];
-  if (networkId !== undefined && !networks.some(({ id }) => id === networkId)) {
+  if (networkId !== undefined && !NETWORKS.byId.has(networks, networkId)) {
     return [{ do: 'remove', dockerNetwork, networkId, cause: 'orphan' }];
   }
   return [
@@ -93,7 +95,7 @@ function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwor
 function planPublication(view: MirrorView, network: NetworkRecord, dockerNetwork: DockerNetwork): MirrorPlan {
   const { name } = dockerNetwork;
   if (isNameLeaving(view, name)) return [];
-  const holder = view.networks.find((other) => other.name === name && other.id !== network.id);
+  const holder = NETWORKS.byName.all(view.networks, name).find((other) => other.id !== network.id);
   if (!holder) return [{ do: 'publish', networkId: network.id, dockerNetwork }];
   if (!holder.mirror) {
     return [
@@ -113,7 +115,10 @@ export function isNameLeaving(
   { networks, justRemoved }: Pick<MirrorView, 'networks' | 'justRemoved'>,
   name: string,
 ): boolean {
-  return networks.some(({ id, mirror }) => justRemoved.has(id) && mirror?.name === name && mirror.removal);
+  return [...justRemoved].some((id) => {
+    const { mirror } = NETWORKS.byId.find(networks, id) ?? {};
+    return mirror?.name === name && mirror.removal !== undefined;
+  });
 }
 
 /** The second network was created just as the first one: their containers may share it. */
@@ -140,15 +145,14 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
   if (mirror.removal) {
     return isInUse(view, id) ? [{ do: 'keep', networkId: id, here: isUsedHere(view, id) }] : [];
   }
-  const bound = view.bindings.filter(({ networkId }) => networkId === id);
+  const bound = BINDINGS.byNetwork.all(view.bindings, id);
   const isHere = (each: DockerNetwork) =>
-    each.name === mirror.name &&
-    (each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id));
-  if (ours.some(isHere)) return [];
+    each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id);
+  if (DOCKER_NETWORKS.byName.all(ours, mirror.name).some(isHere)) return [];
   // Being created, or gone: both are settled before anything is made.
-  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return [];
+  if (bound.some(({ dockerNetworkId }) => !DOCKER_NETWORKS.byId.has(ours, dockerNetworkId))) return [];
   if (view.awaited.has(id)) return [];
-  const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
+  const holder = DOCKER_NETWORKS.byName.find(view.dockerNetworks, mirror.name);
   if (!holder) return [{ do: 'copy', networkId: id, name: mirror.name }];
   return isPlannedFor(view, holder) ? [] : [heldText(mirror.name, holder)];
 }
@@ -157,7 +161,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   if (!isOurs(holder)) return false;
   // It has just been created.
-  const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
+  const isBound = BINDINGS.byDockerNetwork.has(view.bindings, holder.id);
   if (!isBound && !view.strays.has(holder.id)) return true;
   return planPresent(view, holder).some(
     (each) => typeof each === 'string' || ['join', 'remove', 'replace'].includes(each.do),

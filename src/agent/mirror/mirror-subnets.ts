@@ -1,7 +1,9 @@
 /** Subnets that keep a container out of two networks at once. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
+import type { NetworkRecord } from '../../model/network.js';
 import { GATEWAY_BRIDGE } from './mirror-copy.js';
+import { BINDINGS, NETWORKS } from './mirror-lists.js';
 import type { MirrorPlan } from './mirror-step.js';
 import type { MirrorView } from './mirror-view.js';
 
@@ -15,8 +17,11 @@ export function planGatewayBridge(
 ): MirrorPlan {
   const bridge = dockerNetworks.find(({ name }) => name === GATEWAY_BRIDGE);
   if (!bridge) return [{ do: 'bridge' }];
-  const overlapping = ours.filter((network) => overlap(network, bridge));
-  const facts = { gatewaySubnets: prefixesOf(bridge).map(String), dockerDatabase };
+  const prefixes = prefixesOf(bridge);
+  const overlapping = ours.filter((network) =>
+    prefixesOf(network).some((prefix) => prefixes.some((each) => prefix.overlaps(each))),
+  );
+  const facts = { gatewaySubnets: prefixes.map(String), dockerDatabase };
   return [
     ...(isDeepStrictEqual(facts, published) ? [] : [{ do: 'announce' as const, facts }]),
     ...overlapping.map(
@@ -26,21 +31,22 @@ export function planGatewayBridge(
   ];
 }
 
-function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
-  return prefixesOf(one).some((prefix) => prefixesOf(other).some((each) => prefix.overlaps(each)));
-}
-
 /** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/network-pools.ts). */
 export function findSharedPools({ networks, bindings }: MirrorView): string[] {
   const here = networks.filter(
-    ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
+    ({ id, mirror }) => mirror && !mirror.removal && BINDINGS.byNetwork.has(bindings, id),
   );
-  return here.flatMap((one, index) =>
-    here.slice(index + 1).flatMap((other) => {
-      const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
-      if (!shared) return [];
-      const names = [one.name, other.name].sort().join(' and ');
-      return `networks ${names} were created with one subnet, ${shared.subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
-    }),
-  );
+  const places = new Map(here.map((network, place) => [network, place]));
+  const placeOf = (network: NetworkRecord) => places.get(network) ?? 0;
+  return here.flatMap((one) => {
+    const sharing = new Set(one.pools.flatMap(({ poolKey }) => NETWORKS.byPool.all(here, poolKey)));
+    const later = [...sharing].filter((other) => placeOf(other) > placeOf(one));
+    return later.map((other) => sharedText(one, other));
+  });
+}
+
+function sharedText(one: NetworkRecord, other: NetworkRecord): string {
+  const isShared = ({ poolKey }: { poolKey: string }) => other.pools.some((pool) => pool.poolKey === poolKey);
+  const names = [one.name, other.name].sort().join(' and ');
+  return `networks ${names} were created with one subnet, ${one.pools.find(isShared)?.subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
 }

@@ -11,6 +11,7 @@ import type { Store } from '../../store/store.js';
 import type { DockerFacts, HostRegistration } from '../hosts/host-registration.js';
 import type { HostsView } from '../hosts/hosts-view.js';
 import { Absences } from '../local/absences.js';
+import { BINDINGS } from './mirror-lists.js';
 import { isOurs } from './mirror-members.js';
 import { hostsWithEndpoints } from './mirror-records.js';
 
@@ -201,5 +202,5 @@ export class MirrorViews {
 /** Under removal, or not known to have its name for itself: whether it is used decides what becomes of it. */
 function isQuestionable({ id, name, mirror }: NetworkRecord, bindings: readonly BindingRecord[]): boolean {
   if (mirror) return mirror.removal !== undefined;
-  return name === undefined && bindings.some(({ networkId }) => networkId === id);
+  return name === undefined && BINDINGS.byNetwork.has(bindings, id);
 }

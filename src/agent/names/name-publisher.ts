@@ -62,6 +62,7 @@ const RETRY_MS = 1000;
  */
 export class NamePublisher implements AsyncDisposable {
   readonly #sweepMs: number;
+  readonly #retryMs: number;
   readonly #stop = new AbortController();
   readonly #sweep: Sweep;
   readonly #limit = limitTo(INSPECTIONS_AT_ONCE);
@@ -78,14 +79,14 @@ export class NamePublisher implements AsyncDisposable {
   constructor(private readonly parts: NamePublisherParts) {
     this.#sweepMs = parts.sweepMs ?? 30_000;
     this.#resyncAtMs = performance.now() + this.#sweepMs;
-    const retryMs = Math.min(RETRY_MS, this.#sweepMs);
+    this.#retryMs = Math.min(RETRY_MS, this.#sweepMs);
     this.#sweep = new Sweep({
       look: async () => {
         for (const containerId of this.#failed) this.hint(containerId);
         if (performance.now() >= this.#resyncAtMs) await this.#resync();
-        return retryMs;
+        return this.#resyncAtMs - performance.now();
       },
-      retryMs,
+      retryMs: this.#retryMs,
       // The engine's state has the failure, for `xnet status`.
       onFailure: (error) => {
         parts.containers.unreachable();
@@ -200,6 +201,7 @@ export class NamePublisher implements AsyncDisposable {
         }
         isRunning = false;
         this.#failed.add(containerId);
+        this.#sweep.hintLater(this.#retryMs);
         this.parts.containers.failed(containerId);
       }
     } while (this.#isAgain(containerId, isRunning) && !this.#stop.signal.aborted);

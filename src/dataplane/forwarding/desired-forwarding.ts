@@ -30,6 +30,11 @@ export class DesiredForwarding {
     private readonly ipv6: boolean,
   ) {}
 
+  /** Endpoints that need entries. */
+  get size(): number {
+    return this.#needs.size;
+  }
+
   /** All entries. */
   get state(): ForwardingState {
     return this.#stateOf(this.#entries.keys());

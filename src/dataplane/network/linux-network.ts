@@ -106,7 +106,8 @@ export class LinuxNetwork {
   /** As Dataplane.repairNetwork; what was not ensured, or is still being filled, is left alone. */
   async repair(endpoints: readonly LocalEndpoint[]): Promise<NetworkCheck> {
     const network = this.#spec;
-    if (!network || this.#forwarding.isIncomplete) return { repairs: [], strangers: [] };
+    const { size } = this.#forwarding;
+    if (!network || this.#forwarding.isIncomplete) return { repairs: [], strangers: [], size };
     const attached = this.#ports;
     // Until all is done, nothing is known for certain.
     this.#forget();
@@ -116,9 +117,9 @@ export class LinuxNetwork {
       const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
       this.#ports = new Map(ports);
       this.#forwarding.confirm();
-      return { repairs, strangers };
+      return { repairs, strangers, size };
     } catch (failure: unknown) {
-      return { repairs, strangers: [], failure };
+      return { repairs, strangers: [], size, failure };
     }
   }
 

@@ -40,6 +40,11 @@ export class NetworkForwarding {
     return this.#left !== undefined && this.#left.length > 0;
   }
 
+  /** Endpoints on other hosts. */
+  get size(): number {
+    return this.#wanted?.size ?? 0;
+  }
+
   /** As Dataplane.setForwarding. */
   async set(remotes: Remotes, attached: Ports, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
     const left = [...(await this.#plan(remotes, attached, changed))];

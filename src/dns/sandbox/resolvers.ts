@@ -34,7 +34,7 @@ const ENDING_MS = 1_000;
 const LOOK_MS = 5_000;
 const MOST_BETWEEN_MS = 100;
 /** Looks between two pauses: one takes some ten microseconds while nobody has touched the rules, a pause more. */
-const AT_ONCE = 10;
+const AT_ONCE = 25;
 
 /** Reasons kept, the latest last. */
 const REASONS_KEPT = 10;

@@ -31,6 +31,7 @@ export async function releaseAddress(
     record.references.includes(hold.id) && stateOf(record) !== 'reserved' && !isKeptGateway(hold, record);
   const view = context.views.find(hold.poolKey);
   view?.stock.takeBack(address.value);
+  view?.touch();
   const seen = view?.addresses.get(address.value);
   const held = seen?.record && isHeld(seen.record) ? { ...seen, record: seen.record } : undefined;
   try {

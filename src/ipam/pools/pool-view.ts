@@ -28,13 +28,20 @@ export class PoolView implements AsyncDisposable {
   byDocker = false;
   /** How many free addresses a choice may skip at random; above 0 while other hosts choose the same ones. */
   spread = 0;
+  /** It has changed since this was last set to false. */
+  isTouched = true;
   readonly poolKey: string;
   readonly #store: Replica;
   readonly #view: View<AddressRecord>;
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
 
-  constructor(store: Replica, poolKey: string) {
+  /** `onTouched` is called at each change. */
+  constructor(
+    store: Replica,
+    poolKey: string,
+    private readonly onTouched: () => void = () => undefined,
+  ) {
     this.#store = store;
     this.poolKey = poolKey;
     this.addresses = this.#known;
@@ -79,6 +86,11 @@ export class PoolView implements AsyncDisposable {
     }
   }
 
+  touch(): void {
+    this.isTouched = true;
+    this.onTouched();
+  }
+
   noteRefusal(): void {
     this.spread = Math.min(WIDEST_SPREAD, Math.max(4, this.spread * 2));
   }
@@ -104,6 +116,7 @@ export class PoolView implements AsyncDisposable {
           this.#latest = { address, revision };
       }
     }
+    this.touch();
   }
 }
 

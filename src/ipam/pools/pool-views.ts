@@ -7,6 +7,8 @@ import type { HandedOut } from './stock.js';
 
 /** The views of the pools in use on this host: each from the first use of its pool to the end of this host's last hold on it. */
 export class PoolViews implements AsyncDisposable {
+  /** Called when a view has changed: its addresses, or what of this host uses it. */
+  onTouched: (() => void) | undefined;
   readonly #store: Replica;
   readonly #views = new Map<string, PoolView>();
 
@@ -24,13 +26,16 @@ export class PoolViews implements AsyncDisposable {
   /** As `open`, without waiting until its addresses are known. */
   begin(hold: Hold): PoolView {
     const view = this.#get(hold.poolKey);
+    if (!view.holds.has(hold.id)) view.touch();
     view.holds.set(hold.id, hold);
     return view;
   }
 
   /** For a pool whose addresses Docker's own IPAM hands out on this host. */
   beginByDocker(poolKey: string): void {
-    this.#get(poolKey).byDocker = true;
+    const view = this.#get(poolKey);
+    if (!view.byDocker) view.touch();
+    view.byDocker = true;
   }
 
   /** The Docker network of such a pool is gone. */
@@ -82,7 +87,7 @@ export class PoolViews implements AsyncDisposable {
   }
 
   #get(poolKey: string): PoolView {
-    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey);
+    const view = this.#views.get(poolKey) ?? new PoolView(this.#store, poolKey, () => this.onTouched?.());
     this.#views.set(poolKey, view);
     return view;
   }

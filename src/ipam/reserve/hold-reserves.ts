@@ -40,7 +40,7 @@ export class HoldReserves {
     private readonly context: IpamContext,
     private readonly options: HoldReservesOptions,
     /** The address with this key was freed for another host a moment ago. */
-    private readonly isGivenUp: (addressKey: string) => boolean,
+    private readonly isGivenUp: (view: PoolView, addressKey: string) => boolean,
   ) {}
 
   /** To be called first: what is reserved for the hold by now may have been handed out by the former daemon. Idempotent. */
@@ -80,6 +80,8 @@ export class HoldReserves {
     if (stock.missing + rest.missing > 0) await this.#fill(view, hold, stock.missing, rest.missing);
     const surplus = rest.surplus.filter(({ record }) => !this.#mayBeHandedOut(hold, record.claim));
     await giveBack(this.context, [...stock.surplus, ...surplus]);
+    // The rest is given back by a later look.
+    if (surplus.length < rest.surplus.length) view.touch();
   }
 
   /** By the former daemon. */
@@ -109,7 +111,8 @@ export class HoldReserves {
   /** One commit. */
   async #fill(view: PoolView, hold: Hold, inTurn: number, apart: number): Promise<void> {
     const span = automaticSpan(hold.subnet, hold.range);
-    const isTaken = (address: bigint) => !view.isFree(address) || this.isGivenUp(addressKey(hold, address));
+    const isTaken = (address: bigint) =>
+      !view.isFree(address) || this.isGivenUp(view, addressKey(hold, address));
     const next = chooseInTurn(hold, view.lastHandedOut, isTaken, inTurn);
     const isChosen = (address: bigint) => isTaken(address) || next.includes(address);
     const chosen = [...next, ...chooseForReserve(span, isChosen, apart, Math.random())];

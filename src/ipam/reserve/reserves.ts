@@ -21,13 +21,15 @@ import { followRequests } from './address-requests.js';
 import { HoldReserves, type HoldReservesOptions, shareOf } from './hold-reserves.js';
 import { claimReserve, giveBack, removeOwn } from './reserve-commits.js';
 import { planLowest } from './reserve-plan.js';
-import { findOwn, UnseenPools } from './unseen-pools.js';
+import { findOwn, type HostPools, UnseenPools } from './unseen-pools.js';
 
 export interface ReservesOptions extends HoldReservesOptions {
-  /** Between two looks. */
+  /** From a change to the look at it; between two looks while something is left to be done. */
   readonly lookMs: number;
   /** Whether a Docker network of this host has the pool; called for pools whose addresses Docker's own IPAM hands out. */
   readonly isPoolHere: (poolKey: string) => boolean;
+  /** What this host has of pools, at its start and after an outage. */
+  readonly poolsHere: () => Promise<HostPools>;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -36,8 +38,12 @@ const NONE: ReservesOptions = {
   lookMs: 1_000,
   isPoolHere: () => false,
   handOverMs: HAND_OVER_MS,
+  poolsHere: async () => ({ poolIds: [], poolKeys: new Map() }),
   onFailure: () => undefined,
 };
+
+/** In looks, to one without a hint: for what no change shows, such as an address that was released in a pool without a view. */
+const SELDOM = 30;
 
 /** Longer than the requesting host waits for the address. */
 const GIVEN_UP_MS = 10_000;
@@ -65,14 +71,15 @@ export class Reserves implements AsyncDisposable {
   constructor(context: IpamContext, options: Partial<ReservesOptions> = {}) {
     this.#context = context;
     this.#options = { ...NONE, ...options };
-    const { lookMs, onFailure, isPoolHere } = this.#options;
-    this.#unseen = new UnseenPools(context, isPoolHere);
-    this.#ofHolds = new HoldReserves(context, this.#options, (key) => this.#isGivenUp(key));
+    const { lookMs, onFailure, isPoolHere, poolsHere } = this.#options;
+    this.#unseen = new UnseenPools(context, { isPoolHere, poolsHere, seldomMs: SELDOM * lookMs });
+    this.#ofHolds = new HoldReserves(context, this.#options, (view, key) => this.#isGivenUp(view, key));
     this.#sweep = new Sweep({ look: () => this.#look(), retryMs: lookMs, onFailure });
   }
 
   start(): void {
     this.#sweep.start();
+    this.#context.views.onTouched = () => this.#sweep.hintLater(this.#options.lookMs);
     const onRequest = (addressKey: string) => {
       this.#requested.add(addressKey);
       this.#sweep.hint();
@@ -88,17 +95,30 @@ export class Reserves implements AsyncDisposable {
 
   async #look(): Promise<number> {
     const { store, views } = this.#context;
-    if (store.away) return this.#options.lookMs;
+    const { lookMs } = this.#options;
+    if (store.away) return lookMs;
     await this.#grantRequests();
-    await this.#unseen.openSome();
-    for (const view of views.all()) {
-      await view.ready();
-      // It may be away since the look began: then nothing of a reserve is given back.
-      if (store.away) break;
+    const isSeen = await this.#unseen.openSome();
+    for (const view of views.all()) await this.#lookAt(view);
+    const isPolled = !isSeen || store.away || views.all().some(({ byDocker }) => byDocker);
+    return isPolled ? lookMs : SELDOM * lookMs;
+  }
+
+  /** What has not changed is as the last look left it, but for a Docker network that went. */
+  async #lookAt(view: PoolView): Promise<void> {
+    const isGone = view.byDocker && !this.#options.isPoolHere(view.poolKey);
+    if (!view.isTouched && !isGone) return;
+    await view.ready();
+    // It may be away since the look began: then nothing of a reserve is given back.
+    if (this.#context.store.away) return;
+    view.isTouched = false;
+    try {
       for (const hold of view.holds.values()) await this.#ofHolds.adjust(view, hold);
       if (view.byDocker) await this.#adjustByDocker(view);
+    } catch (error: unknown) {
+      view.touch();
+      throw error;
     }
-    return this.#options.lookMs;
   }
 
   /** Frees the requested addresses of this host's reserve. They need no rest, since no container has had them lately. */
@@ -135,16 +155,18 @@ export class Reserves implements AsyncDisposable {
     const span = automaticSpan(pool.subnet);
     const share = isHere ? shareOf(this.#options.size, view, span) : 0;
     const { missing, surplus } = planLowest(share, span, host.hostId, view.addresses);
-    const free = missing.filter((address) => !this.#isGivenUp(addressKey(pool, address)));
+    const free = missing.filter((address) => !this.#isGivenUp(view, addressKey(pool, address)));
     if (free.length > 0) await claimReserve(this.#context, view, pool, free);
     if (isHere) return giveBack(this.#context, surplus);
     await removeOwn(this.#context, surplus);
     await views.closeByDocker(view);
   }
 
-  #isGivenUp(key: string): boolean {
+  /** Then the view is looked at again, until it is over. */
+  #isGivenUp(view: PoolView, key: string): boolean {
     const isOver = (this.#givenUp.get(key) ?? 0) < performance.now();
     if (isOver) this.#givenUp.delete(key);
+    else view.touch();
     return !isOver;
   }
 

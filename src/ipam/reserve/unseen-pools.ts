@@ -1,64 +1,101 @@
 import { type Holder, parseAddressKey, stateOf } from '../../model/address.js';
-import { type BindingRecord, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
-import { networkRecord } from '../../model/network.js';
-import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { type AddressEntry, findAddress } from '../address-entry.js';
-import { type Hold, parsePoolId } from '../hold.js';
+import { type Hold, parsePoolId, splitPoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { listHoldsExcept } from '../pools/pool-entries.js';
 import { removeOwn } from './reserve-commits.js';
 
-/** Pools of one look. A host that has all networks of a large cluster reads them over a minute, and keeps of most nothing. */
+/** Likely pools of one look. */
 const POOLS_PER_LOOK = 16;
 
+/** What a host has of pools. */
+export interface HostPools {
+  /** Docker's PoolIDs, as the host's bindings name them. */
+  readonly poolIds: readonly string[];
+  /** Pools of the host's networks, and whether an endpoint of the host is in the network. */
+  readonly poolKeys: ReadonlyMap<string, boolean>;
+}
+
+export interface UnseenPoolsParts {
+  /** As in ReservesOptions. */
+  readonly isPoolHere: (poolKey: string) => boolean;
+  readonly poolsHere: () => Promise<HostPools>;
+  /** From one unlikely pool to the next: of a thousand, the last is seen after eight hours, so that each second costs little. */
+  readonly seldomMs: number;
+}
+
 /**
- * Pools in which this host may have addresses, and which it does not follow: after a start all that it has a hold on or a
- * network of; then those in which an address was released during an outage.
+ * Pools in which this host may have addresses, and which it does not follow. First the likely ones: after a start those in which
+ * it has an endpoint, or had an address as last known; later those in which an address was released during an outage. Then,
+ * after a start, one by one all others that it has a hold on or a network of: a daemon that was killed may have claimed
+ * addresses there a moment before, which no container needs.
  */
 export class UnseenPools {
-  /** By pool key, with this host's holds on each. */
-  readonly #left = new Map<string, readonly Hold[]>();
+  /** Likely ones, by pool key. */
+  readonly #likely = new Set<string>();
+  readonly #others = new Set<string>();
+  /** By pool key: this host's holds that bindings name, as PoolIDs, and the others. */
+  #poolIds: ReadonlyMap<string, readonly string[]> = new Map();
+  #otherHolds: ReadonlyMap<string, readonly Hold[]> = new Map();
   #isListed = false;
+  #nextOtherMs = 0;
 
   constructor(
     private readonly context: IpamContext,
-    /** As in ReservesOptions. */
-    private readonly isPoolHere: (poolKey: string) => boolean,
+    private readonly parts: UnseenPoolsParts,
   ) {}
 
-  /** Opens the views of those of the next pools in which this host has addresses. Throws the store's errors. */
-  async openSome(): Promise<void> {
+  /**
+   * Opens the views of those of the next pools in which this host has addresses. Resolves to whether all likely pools have been
+   * looked at. Throws the store's errors.
+   */
+  async openSome(): Promise<boolean> {
     await this.#list();
-    for (const [poolKey, holds] of [...this.#left].slice(0, POOLS_PER_LOOK)) {
-      await this.#open(poolKey, holds);
-      this.#left.delete(poolKey);
+    for (const poolKey of [...this.#likely].slice(0, POOLS_PER_LOOK)) {
+      await this.#open(poolKey);
+      this.#likely.delete(poolKey);
     }
+    if (this.#likely.size > 0) return false;
+    if (performance.now() >= this.#nextOtherMs) await this.#openOther();
+    return true;
   }
 
   async #list(): Promise<void> {
     const { rests } = this.context;
     if (this.#isListed && !rests.hasKept) return;
-    const bindings = await this.#listBindings();
-    const holds = await this.#listHolds(bindings);
-    const pools = this.#isListed ? [] : await this.#listPools(bindings);
-    const held = this.#isListed ? [] : holds.map(({ poolKey }) => poolKey);
-    for (const poolKey of new Set([...rests.takeKept(), ...held, ...pools]))
-      this.#left.set(
-        poolKey,
-        holds.filter((hold) => hold.poolKey === poolKey),
-      );
+    const { poolIds, poolKeys } = await this.parts.poolsHere();
+    this.#poolIds = grouped(poolIds, (poolId) => splitPoolId(poolId).poolKey);
+    this.#otherHolds = grouped(await listHoldsExcept(this.context, poolIds), ({ poolKey }) => poolKey);
+    for (const poolKey of rests.takeKept()) this.#likely.add(poolKey);
+    if (this.#isListed) return;
+    for (const poolKey of new Set([...this.#poolIds.keys(), ...this.#otherHolds.keys(), ...poolKeys.keys()]))
+      (poolKeys.get(poolKey) || this.#mayBeUsed(poolKey) ? this.#likely : this.#others).add(poolKey);
     this.#isListed = true;
   }
 
+  /** By what the store was last known to have. */
+  #mayBeUsed(poolKey: string): boolean {
+    const { store, host } = this.context;
+    return store.recall(keys.addressesOf(poolKey))?.some((entry) => findOwn(entry, host)) ?? false;
+  }
+
+  async #openOther(): Promise<void> {
+    const [poolKey] = this.#others;
+    if (poolKey === undefined) return;
+    await this.#open(poolKey);
+    this.#others.delete(poolKey);
+    this.#nextOtherMs = performance.now() + this.parts.seldomMs;
+  }
+
   /** And frees what is in reserve for no hold and no network of this host. */
-  async #open(poolKey: string, holds: readonly Hold[]): Promise<void> {
+  async #open(poolKey: string): Promise<void> {
     const { store, views, host } = this.context;
     const { entries } = await store.list(keys.addressesOf(poolKey), { once: true });
     const own = entries.flatMap((entry) => findOwn(entry, host) ?? []);
     const held = new Set(own.flatMap(({ record }) => record.references));
-    for (const hold of holds) if (held.has(hold.id)) await views.open(hold);
+    for (const hold of this.#holdsOn(poolKey)) if (held.has(hold.id)) await views.open(hold);
     if (own.some((each) => this.#isByDocker(each))) views.beginByDocker(poolKey);
     const view = views.find(poolKey);
     const isUnused = (each: AddressEntry) =>
@@ -69,31 +106,23 @@ export class UnseenPools {
     );
   }
 
+  #holdsOn(poolKey: string): Hold[] {
+    const named = this.#poolIds.get(poolKey) ?? [];
+    return [...named.map(parsePoolId), ...(this.#otherHolds.get(poolKey) ?? [])];
+  }
+
   #isByDocker({ key, record }: AddressEntry): boolean {
-    return record.references.length === 0 && this.isPoolHere(parseAddressKey(key)?.poolKey ?? '');
+    return record.references.length === 0 && this.parts.isPoolHere(parseAddressKey(key)?.poolKey ?? '');
   }
+}
 
-  async #listBindings(): Promise<BindingRecord[]> {
-    const { store, host } = this.context;
-    const { entries } = await store.list(keys.bindingsOfHost(host.hostId));
-    return entries.flatMap((entry) => findRecord(bindingRecord, entry) ?? []);
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
   }
-
-  /** Of a pool that serves another driver's network the range is not known. */
-  async #listHolds(bindings: readonly BindingRecord[]): Promise<Hold[]> {
-    const poolIds = bindings.flatMap((binding) => binding.poolIds ?? []);
-    return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.context, poolIds))];
-  }
-
-  /** Of this host's networks. */
-  async #listPools(bindings: readonly BindingRecord[]): Promise<string[]> {
-    const bound = new Set(bindings.map(({ networkId }) => networkId));
-    const { entries } = await this.context.store.list(keys.networks());
-    const networks = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
-    return networks
-      .filter(({ id }) => bound.has(id))
-      .flatMap(({ pools }) => pools.map(({ poolKey }) => poolKey));
-  }
+  return groups;
 }
 
 /** An address that the host holds. */

@@ -1,6 +1,6 @@
 /** Leases in etcd, kept alive on whichever endpoint answers. */
 import type { Etcd3 } from 'etcd3';
-import { sleep } from '../../concurrency/deadline.js';
+import { sleep, untilTick } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError } from '../../errors.js';
 import type { Lease, LeaseOptions } from '../store.js';
@@ -54,13 +54,13 @@ class EtcdLease implements Lease {
     using linked = new LinkedAbort([closing, this.#ended.signal]);
     const until = linked.signal;
     const intervalMs = (this.ttlSeconds * 1000) / 3;
-    await sleep(intervalMs, until);
+    await sleep(untilTick(intervalMs), until);
     while (!until.aborted) {
       const startedAt = performance.now();
       const renewed = await this.#renew();
       if (renewed === 'gone') this.#ended.abort();
       const pauseMs = renewed === 'renewed' ? intervalMs - (performance.now() - startedAt) : 200;
-      await sleep(Math.max(0, pauseMs), until);
+      await sleep(Math.max(0, untilTick(pauseMs)), until);
     }
     this.#stream?.close();
   }

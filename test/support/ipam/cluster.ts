@@ -2,6 +2,10 @@ import { IpAddress } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
 import { Ipam, type IpamOptions } from '../../../src/ipam/ipam.js';
 import type { PoolRequest } from '../../../src/ipam/pools/plan-pool.js';
+import type { HostPools } from '../../../src/ipam/reserve/unseen-pools.js';
+import type { BindingRecord } from '../../../src/model/binding.js';
+import { keys } from '../../../src/model/keys.js';
+import type { PoolReferenceRecord } from '../../../src/model/pool.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
 import type { Store } from '../../../src/store/store.js';
@@ -40,6 +44,9 @@ export class Cluster implements AsyncDisposable {
       defaultPools: DEFAULT_POOLS,
       unfinished: { firstPauseMs: 5, longestPauseMs: 5, forMs: 20 },
       ...options,
+      ...(options.reserves && {
+        reserves: { poolsHere: () => this.#poolsOf(`id-of-${name}`), ...options.reserves },
+      }),
     });
     if (options.reserves) ipam.start();
     this.#hosts.push(ipam, store);
@@ -49,6 +56,18 @@ export class Cluster implements AsyncDisposable {
 
   async keys(): Promise<string[]> {
     return (await this.store.list('')).entries.map(({ key }) => key);
+  }
+
+  /** By the host's bindings and its holds. */
+  async #poolsOf(hostId: string): Promise<HostPools> {
+    const valuesUnder = async (prefix: string) =>
+      (await this.store.list(prefix)).entries.map(({ value }) => JSON.parse(value));
+    const bindings: BindingRecord[] = await valuesUnder(keys.bindingsOfHost(hostId));
+    const holds: PoolReferenceRecord[] = await valuesUnder(keys.holdsOfHost(hostId));
+    return {
+      poolIds: bindings.flatMap(({ poolIds = [] }) => poolIds),
+      poolKeys: new Map(holds.map(({ poolKey }) => [poolKey, true])),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
 import {
   RunningClock,
+  untilTick,
   waitForWork,
   withDeadline,
   withSilenceLimit,
@@ -67,4 +68,17 @@ test('work whose parts come is waited for; work that falls silent is not', async
   };
   await expect(withSilenceLimit(silent, 150, 'a list')).rejects.toThrow('a list took longer than 150 ms');
   await expect(withSilenceLimit(async () => 1, 150, 'a list')).resolves.toBe(1);
+});
+
+test('pauses of seconds end together, up to a second earlier', () => {
+  for (const ms of [2_000, 3_333, 4_000, 30_000]) {
+    const before = performance.now();
+    const pauseMs = untilTick(ms);
+    const tookMs = performance.now() - before;
+    expect(pauseMs).toBeGreaterThan(ms - 1_000);
+    expect(pauseMs).toBeLessThanOrEqual(ms);
+    const end = before + pauseMs;
+    expect(Math.abs(end - 1_000 * Math.round(end / 1_000))).toBeLessThan(2 + tookMs);
+  }
+  expect([untilTick(0), untilTick(1_999)]).toEqual([0, 1_999]);
 });

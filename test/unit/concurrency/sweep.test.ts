@@ -107,6 +107,19 @@ describe('a sweep', () => {
     await eventually(() => expect(swept.suspicions).toEqual([false, true, false]));
   });
 
+  test('looks later, once for many calls, and not after its end', async () => {
+    const swept = new Counted(() => LONG_MS);
+    const began = performance.now();
+    for (let count = 0; count < 10; count++) swept.sweep.hintLater(100);
+    await eventually(() => expect(swept.looks).toBe(2));
+    expect(performance.now() - began).toBeGreaterThan(90);
+    swept.sweep.hintLater(30);
+    await swept[Symbol.asyncDispose]();
+    swept.sweep.hintLater(1);
+    await pause(50);
+    expect(swept.looks).toBe(2);
+  });
+
   test('ends in the midst of a suspicion', async () => {
     const swept = new Counted(() => LONG_MS);
     swept.sweep.suspect();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Prefix } from '../../../src/inet/prefix.js';
-import { formatPoolId, holdOn, parsePoolId, randomToken } from '../../../src/ipam/hold.js';
+import { formatPoolId, holdOn, parsePoolId, randomToken, splitPoolId } from '../../../src/ipam/hold.js';
 import {
   ADDRESS_SPACES,
   formatPoolKey,
@@ -34,6 +34,7 @@ describe('a PoolID', () => {
         expect(formatPoolKey(parsePoolId(text))).toBe(formatPoolKey(name));
         expect(parsePoolId(text).highestFirst === true).toBe(top);
         expect(parsePoolId(text)).toEqual(hold);
+        expect(splitPoolId(text)).toEqual({ poolKey: hold.poolKey, id: hold.id });
       }),
     );
   });

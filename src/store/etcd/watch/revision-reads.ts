@@ -1,4 +1,4 @@
-import { sleep } from '../../../concurrency/deadline.js';
+import { sleep, untilTick } from '../../../concurrency/deadline.js';
 import type { Revision } from '../../store.js';
 
 /**
@@ -8,7 +8,7 @@ import type { Revision } from '../../store.js';
 export class RevisionReads {
   #next: Promise<Revision | undefined> | undefined;
 
-  /** `read` is linearizable. `everyMs`: the longest pause between two; the shortest is three quarters of it. */
+  /** `read` is linearizable. `everyMs`: the longest pause between two; as `untilTick`. */
   constructor(
     private readonly read: () => Promise<Revision>,
     private readonly everyMs: number,
@@ -22,7 +22,7 @@ export class RevisionReads {
   }
 
   async #readLater(): Promise<Revision | undefined> {
-    await sleep(this.everyMs * (0.75 + Math.random() / 4), this.closing);
+    await sleep(untilTick(this.everyMs), this.closing);
     this.#next = undefined;
     if (this.closing.aborted) return undefined;
     return this.read().catch(() => undefined);
