@@ -5,7 +5,7 @@ import { keys } from '../../model/keys.js';
 import { type PoolName, type PoolRecord, parsePoolKey, parsePoolRecordKey } from '../../model/pool.js';
 import { formatRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
-import { type Hold, holderOf, holdOn, parsePoolId } from '../hold.js';
+import { findPoolId, type Hold, holderOf, holdOn } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 
 export async function listPools(store: Pick<Store, 'list'>): Promise<PoolName[]> {
@@ -19,7 +19,7 @@ export async function listPools(store: Pick<Store, 'list'>): Promise<PoolName[]>
 export function poolsOf(entries: readonly Entry[]): PoolName[] {
   return entries.flatMap(({ key }) => {
     try {
-      return [parsePoolKey(parsePoolRecordKey(key))];
+      return [parsePoolKey(parsePoolRecordKey(key) ?? '')];
     } catch {
       return [];
     }
@@ -31,7 +31,7 @@ export async function listHoldsExcept(
   { holds }: Pick<IpamContext, 'holds'>,
   poolIds: readonly string[],
 ): Promise<Hold[]> {
-  const named = new Set(poolIds.map((poolId) => parsePoolId(poolId).id));
+  const named = new Set(poolIds.map((poolId) => findPoolId(poolId)?.id));
   return (await holds.list())
     .filter(({ reference }) => !named.has(reference))
     .map(({ poolKey, reference }) => holdOn(parsePoolKey(poolKey), reference));

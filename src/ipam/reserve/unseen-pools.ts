@@ -5,7 +5,7 @@ import { networkRecord } from '../../model/network.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { type AddressEntry, findAddress } from '../address-entry.js';
-import { type Hold, parsePoolId } from '../hold.js';
+import { findPoolId, type Hold } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import { listHoldsExcept } from '../pools/pool-entries.js';
 import { removeOwn } from './reserve-commits.js';
@@ -82,7 +82,10 @@ export class UnseenPools {
   /** Of a pool that serves another driver's network the range is not known. */
   async #listHolds(bindings: readonly BindingRecord[]): Promise<Hold[]> {
     const poolIds = bindings.flatMap((binding) => binding.poolIds ?? []);
-    return [...poolIds.map(parsePoolId), ...(await listHoldsExcept(this.context, poolIds))];
+    return [
+      ...poolIds.flatMap((poolId) => findPoolId(poolId) ?? []),
+      ...(await listHoldsExcept(this.context, poolIds)),
+    ];
   }
 
   /** Of this host's networks. */
