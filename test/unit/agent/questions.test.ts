@@ -30,6 +30,11 @@ const HANDLERS: QuestionHandlers = {
     stopped += 1;
     yield 'too late';
   },
+  async *work() {
+    working += 1;
+    await new Promise(() => undefined);
+    yield 'never';
+  },
   async *follow(_, signal) {
     let end = () => {};
     signal.addEventListener('abort', () => end());
@@ -46,6 +51,7 @@ const HANDLERS: QuestionHandlers = {
 let store: MemoryStore;
 let open: AsyncDisposable[];
 let stopped: number;
+let working = 0;
 /** Lets something happen on the host that is followed, when it is waited for. */
 let happen: (() => void) | undefined;
 
@@ -127,6 +133,14 @@ describe('a question', () => {
       { hostId: 'nobody', values: [], refusal },
     ]);
     await eventually(() => expect(stopped).toBe(1));
+  });
+
+  test('does not hold up the end of a host that works on it, whatever that takes', async () => {
+    const host = answering('h4');
+    const asked = ask('work', ['h4'], 1_000);
+    await eventually(() => expect(working).toBe(1));
+    await host[Symbol.asyncDispose]();
+    expect(await asked).toMatchObject([{ hostId: 'h4', values: [] }]);
   });
 });
 
