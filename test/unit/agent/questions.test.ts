@@ -144,6 +144,33 @@ describe('a question', () => {
   });
 });
 
+test('a question to all is answered by hosts that come later, too', async () => {
+  const stop = new AbortController();
+  const answered: string[] = [];
+  const read = async () => {
+    const question = { kind: 'double', parameters: 1 };
+    for await (const { hostId, isLast } of streamAnswers(store, 'h1', question, stop.signal))
+      if (isLast) answered.push(hostId);
+  };
+  const reading = read();
+  await eventually(() => expect(answered.toSorted()).toEqual(['h2', 'h3']));
+  answering('h9');
+  await eventually(() => expect(answered[2]).toBe('h9'));
+  stop.abort();
+  await reading;
+});
+
+test.each<[string, keyof Store]>([
+  ['a lease', 'grantLease'],
+  ['the question', 'commit'],
+])('asking ends in time, though the store does not answer for %s', async (_, call) => {
+  const silent = new Proxy(store, {
+    get: (of, name) => (name === call ? () => new Promise(() => undefined) : Reflect.get(of, name).bind(of)),
+  });
+  const question = { kind: 'double', parameters: 1, hostIds: ['h2'] };
+  expect(await askHosts(silent, 'h1', question, 100)).toMatchObject([{ hostId: 'h2', values: [] }]);
+});
+
 describe('a question that follows what happens', () => {
   test('gets all from a host that is started again', async () => {
     const former = answering('h4');
