@@ -22,6 +22,7 @@ import type { DockerNetwork } from '../../docker/engine.js';
 import type { BindingRecord } from '../../model/binding.js';
 import type { MirrorRecord, NetworkRecord } from '../../model/network.js';
 import { ID_OPTION, mirrorOf } from './mirror-copy.js';
+import { indexOf } from './mirror-index.js';
 import { isConnectedTo, isInUse, isOurs, isUsedHere } from './mirror-members.js';
 import type { MirrorPlan } from './mirror-step.js';
 import { findSharedPools, planGatewayBridge } from './mirror-subnets.js';
@@ -36,16 +37,17 @@ export function planMirror(view: MirrorView): MirrorPlan {
   return [
     ...planGatewayBridge(view, ours),
     ...ours.flatMap((dockerNetwork) => planPresent(view, dockerNetwork)),
-    ...view.networks.flatMap((network) => planNetwork(view, network, ours)),
+    ...view.networks.flatMap((network) => planNetwork(view, network)),
     ...view.bindings.flatMap((binding) => planGone(view, binding)),
     ...findSharedPools(view),
   ];
 }
 
 /** A Docker network's binding and the network that it is bound to, where the view has both. */
-export function findBound({ bindings, networks }: MirrorView, id: string) {
-  const binding = bindings.find(({ dockerNetworkId }) => dockerNetworkId === id);
-  const network = networks.find((each) => each.id === binding?.networkId);
+export function findBound(view: MirrorView, id: string) {
+  const { bindings, networks } = indexOf(view);
+  const binding = bindings.get(id);
+  const network = binding && networks.get(binding.networkId);
   return binding && network && { binding, network };
 }
 
@@ -79,10 +81,11 @@ function planReconnection(
 }
 
 /** A copy whose network is gone from the cluster goes too. */
-function planStray({ strays, networks }: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
-  if (!strays.has(dockerNetwork.id)) return [];
+function planStray(view: MirrorView, dockerNetwork: DockerNetwork): MirrorPlan {
+  const { networks } = indexOf(view);
+  if (!view.strays.has(dockerNetwork.id)) return [];
   const networkId = dockerNetwork.options[ID_OPTION];
-  if (networkId !== undefined && !networks.some(({ id }) => id === networkId)) {
+  if (networkId !== undefined && !networks.has(networkId)) {
     return [{ do: 'remove', dockerNetwork, networkId, cause: 'orphan' }];
   }
   return [
@@ -134,21 +137,23 @@ export function conflictText(name: string): string {
 }
 
 /** Is a mirrored network here, and does a removal stand? */
-function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly DockerNetwork[]): MirrorPlan {
+function planNetwork(view: MirrorView, network: NetworkRecord): MirrorPlan {
   const { mirror, id } = network;
   if (!mirror) return [];
   if (mirror.removal) {
     return isInUse(view, id) ? [{ do: 'keep', networkId: id, here: isUsedHere(view, id) }] : [];
   }
-  const bound = view.bindings.filter(({ networkId }) => networkId === id);
+  const { bindingsTo, dockerNetworks, dockerNetworkIds } = indexOf(view);
+  const bound = bindingsTo.get(id) ?? [];
+  const called = dockerNetworks.get(mirror.name) ?? [];
   const isHere = (each: DockerNetwork) =>
-    each.name === mirror.name &&
-    (each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id));
-  if (ours.some(isHere)) return [];
+    each.options[ID_OPTION] === id || bound.some(({ dockerNetworkId }) => dockerNetworkId === each.id);
+  if (called.some((each) => isOurs(each) && isHere(each))) return [];
   // Being created, or gone: both are settled before anything is made.
-  if (bound.some(({ dockerNetworkId }) => !ours.some((each) => each.id === dockerNetworkId))) return [];
+  const isThere = (each: DockerNetwork | undefined) => each !== undefined && isOurs(each);
+  if (bound.some(({ dockerNetworkId }) => !isThere(dockerNetworkIds.get(dockerNetworkId)))) return [];
   if (view.awaited.has(id)) return [];
-  const holder = view.dockerNetworks.find(({ name }) => name === mirror.name);
+  const [holder] = called;
   if (!holder) return [{ do: 'copy', networkId: id, name: mirror.name }];
   return isPlannedFor(view, holder) ? [] : [heldText(mirror.name, holder)];
 }
@@ -157,7 +162,7 @@ function planNetwork(view: MirrorView, network: NetworkRecord, ours: readonly Do
 function isPlannedFor(view: MirrorView, holder: DockerNetwork): boolean {
   if (!isOurs(holder)) return false;
   // It has just been created.
-  const isBound = view.bindings.some(({ dockerNetworkId }) => dockerNetworkId === holder.id);
+  const isBound = indexOf(view).bindings.has(holder.id);
   if (!isBound && !view.strays.has(holder.id)) return true;
   return planPresent(view, holder).some(
     (each) => typeof each === 'string' || ['join', 'remove', 'replace'].includes(each.do),

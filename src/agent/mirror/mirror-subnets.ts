@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type DockerNetwork, prefixesOf } from '../../docker/engine.js';
 import { GATEWAY_BRIDGE } from './mirror-copy.js';
+import { groupBy, indexOf } from './mirror-index.js';
 import type { MirrorPlan } from './mirror-step.js';
 import type { MirrorView } from './mirror-view.js';
 
@@ -31,16 +32,21 @@ function overlap(one: DockerNetwork, other: DockerNetwork): boolean {
 }
 
 /** Problems: two hosts created networks at the same moment, when neither knew of the other (driver/networks/network-pools.ts). */
-export function findSharedPools({ networks, bindings }: MirrorView): string[] {
-  const here = networks.filter(
-    ({ id, mirror }) => mirror && !mirror.removal && bindings.some(({ networkId }) => networkId === id),
-  );
-  return here.flatMap((one, index) =>
-    here.slice(index + 1).flatMap((other) => {
-      const shared = one.pools.find(({ poolKey }) => other.pools.some((pool) => pool.poolKey === poolKey));
-      if (!shared) return [];
-      const names = [one.name, other.name].sort().join(' and ');
-      return `networks ${names} were created with one subnet, ${shared.subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
-    }),
+export function findSharedPools(view: MirrorView): string[] {
+  const { bindingsTo } = indexOf(view);
+  const here = view.networks.filter(({ id, mirror }) => mirror && !mirror.removal && bindingsTo.has(id));
+  const byPool = groupBy(here, ({ pools }) => pools.map(({ poolKey }) => poolKey));
+  const told = new Set<string>();
+  return [...byPool].flatMap(([poolKey, sharing]) =>
+    sharing.flatMap((one, index) =>
+      sharing.slice(index + 1).flatMap((other) => {
+        const names = [one.name, other.name].sort().join(' and ');
+        // Of one pair with two subnets in common the first is enough.
+        if (told.has(names)) return [];
+        told.add(names);
+        const subnet = one.pools.find((pool) => pool.poolKey === poolKey)?.subnet;
+        return `networks ${names} were created with one subnet, ${subnet}, so no container can be in both; remove one of them and create it with another --subnet`;
+      }),
+    ),
   );
 }
