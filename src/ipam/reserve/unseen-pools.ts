@@ -2,12 +2,13 @@ import { type Holder, parseAddressKey, stateOf } from '../../model/address.js';
 import { type BindingRecord, bindingRecord } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { networkRecord } from '../../model/network.js';
+import { formatPoolKey } from '../../model/pool.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
 import { type AddressEntry, findAddress } from '../address-entry.js';
 import { findPoolId, type Hold } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { listHoldsExcept } from '../pools/pool-entries.js';
+import { listHoldsExcept, poolsOf } from '../pools/pool-entries.js';
 import { removeOwn } from './reserve-commits.js';
 
 /** Pools of one look. A host that has all networks of a large cluster reads them over a minute, and keeps of most nothing. */
@@ -15,7 +16,7 @@ const POOLS_PER_LOOK = 16;
 
 /**
  * Pools in which this host may have addresses, and which it does not follow: after a start all that it has a hold on or a
- * network of; then those in which an address was released during an outage.
+ * network of, or in which it was last known to have an address; then those in which an address was released during an outage.
  */
 export class UnseenPools {
   /** By pool key, with this host's holds on each. */
@@ -42,7 +43,7 @@ export class UnseenPools {
     if (this.#isListed && !rests.hasKept) return;
     const bindings = await this.#listBindings();
     const holds = await this.#listHolds(bindings);
-    const pools = this.#isListed ? [] : await this.#listPools(bindings);
+    const pools = this.#isListed ? [] : [...(await this.#listPools(bindings)), ...this.#recallPools()];
     const held = this.#isListed ? [] : holds.map(({ poolKey }) => poolKey);
     for (const poolKey of new Set([...rests.takeKept(), ...held, ...pools]))
       this.#left.set(
@@ -96,6 +97,16 @@ export class UnseenPools {
     return networks
       .filter(({ id }) => bound.has(id))
       .flatMap(({ pools }) => pools.map(({ poolKey }) => poolKey));
+  }
+
+  /** Those of the cluster's pools in which an earlier run of this host knew an address of its own. The store is not asked. */
+  #recallPools(): string[] {
+    const { store, host } = this.context;
+    const isOwnIn = (poolKey: string) =>
+      store.recall(keys.addressesOf(poolKey))?.some((entry) => findOwn(entry, host) !== undefined);
+    return poolsOf(store.recall(keys.pools()) ?? [])
+      .map(formatPoolKey)
+      .filter(isOwnIn);
   }
 }
 
