@@ -118,6 +118,15 @@ export function parsePoolId(text: string): Hold {
   }
 }
 
+/** undefined where `parsePoolId` would throw: a binding may name what no xnet made. */
+export function findPoolId(text: string): Hold | undefined {
+  try {
+    return readPoolId(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function readPoolId(text: string): Hold {
   const [space = '', networkName = '', subnetText = '', rangeText = '', id = '', order = ''] =
     text.split('~');

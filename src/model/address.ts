@@ -5,8 +5,10 @@
  * free; a host holds some in reserve. Of these it may give one to Docker: then the record is reserved until it is bound. A gateway or auxiliary is shared by all that named it.
  * The cluster, in place of a host, holds what swarm's managers give out.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id } from './fields.js';
+import { keyPart, parsePart, placed, version, versioned } from './record.js';
 
 export const addressKeys = {
   address: (poolKey: string, address: string) => `addresses/${keyPart(poolKey)}/${keyPart(address)}`,
@@ -17,10 +19,10 @@ export const addressKeys = {
   addressRequests: () => 'address-wishes/',
 } as const;
 
-export const addressRecord = versioned({
+const addressFields = {
   version,
   state: z.enum(['claimed', 'resting']),
-  hostId: z.string(),
+  hostId: id,
   hostName: z.string(),
   /** Unique for each claim: distinguishes a retried claim from another one. */
   claim: z.string(),
@@ -28,30 +30,33 @@ export const addressRecord = versioned({
    * Ids of the holds on the pool that have the address: one for an endpoint (none when Docker's own IPAM chose it, or when
    * it rests); a gateway or auxiliary is shared by several.
    */
-  references: z.array(z.string()),
+  references: z.array(id),
   purpose: z.enum(['endpoint', 'gateway', 'auxiliary']),
   /** Nobody has it yet: the host holds it for containers to come. */
   reserve: z.literal(true).optional(),
   /** The address was named by the caller, or comes from a reserve; the next automatic choice does not continue from it. */
   explicit: z.literal(true).optional(),
   /** Set once CreateEndpoint took the address. */
-  endpointId: z.string().optional(),
-  networkId: z.string().optional(),
+  endpointId: id.optional(),
+  networkId: id.optional(),
   /** Container name where Docker sends it (29 and later). */
   container: z.string().optional(),
-});
+};
+
+export const addressRecord = placed(versioned(addressFields), (key) => parseAddressKey(key) !== undefined);
 export type AddressRecord = z.infer<typeof addressRecord>;
 
-/** What `keys.addressRequest` was made of. Throws URIError for a key that is no such. */
-export function parseAddressRequestKey(key: string): string {
-  return decodeURIComponent(key.slice(addressKeys.addressRequests().length));
+/** What `keys.addressRequest` was made of; undefined for any other key. */
+export function parseAddressRequestKey(key: string): string | undefined {
+  const addressKey = parsePart(key.slice(addressKeys.addressRequests().length));
+  return addressKey !== undefined && parseAddressKey(addressKey) ? addressKey : undefined;
 }
 
 /** What `keys.address` was made of, or undefined for any other key. */
 export function parseAddressKey(key: string): { poolKey: string; address: string } | undefined {
   const match = /^addresses\/([^/]+)\/([^/]+)$/.exec(key);
-  if (!match?.[1] || !match[2]) return undefined;
-  return { poolKey: decodeURIComponent(match[1]), address: decodeURIComponent(match[2]) };
+  const [poolKey, address] = [parsePart(match?.[1] ?? ''), parsePart(match?.[2] ?? '')];
+  return poolKey && address && isIP(address) !== 0 ? { poolKey, address } : undefined;
 }
 
 /** The state of an address that has a record. Any host may take one that rests. */

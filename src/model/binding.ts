@@ -1,6 +1,7 @@
 /** Binds a Docker network of a host to a network of the cluster. */
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id } from './fields.js';
+import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const bindingKeys = {
   /** Written with each new binding, so that a remover sees that one came in between. */
@@ -16,19 +17,22 @@ export const bindingKeys = {
   bindings: () => 'bindings/',
 } as const;
 
-export const bindingRecord = versioned({
-  version,
-  networkId: z.string(),
-  hostId: z.string(),
-  dockerNetworkId: z.string(),
-  /** The holds on pools that Docker has for the network, to be given back with it. */
-  poolIds: z.array(z.string()).optional(),
-  /**
-   * Written when the Docker network was first seen in Docker, with its name there and the identity of Docker's
-   * network database. A network that was seen and is gone from that very database was removed by a user.
-   */
-  seen: z.object({ name: z.string(), database: z.string() }).optional(),
-});
+export const bindingRecord = placed(
+  versioned({
+    version,
+    networkId: id,
+    hostId: id,
+    dockerNetworkId: id,
+    /** The holds on pools that Docker has for the network (`ipam/hold.ts`), to be given back with it. */
+    poolIds: z.array(z.string()).optional(),
+    /**
+     * Written when the Docker network was first seen in Docker, with its name there and the identity of Docker's
+     * network database. A network that was seen and is gone from that very database was removed by a user.
+     */
+    seen: z.object({ name: z.string(), database: z.string() }).optional(),
+  }),
+  (key, { networkId, hostId, dockerNetworkId }) => hasParts(key, networkId, hostId, dockerNetworkId),
+);
 export type BindingRecord = z.infer<typeof bindingRecord>;
 export type Seen = NonNullable<BindingRecord['seen']>;
 

@@ -9,7 +9,7 @@ import { CLUSTER } from './address.js';
 import { type BindingRecord, type BindingReference, bindingKeys } from './binding.js';
 import { type EndpointRecord, endpointKeys, endpointRecord } from './endpoint.js';
 import { type PoolReferenceRecord, poolKeys } from './pool.js';
-import { findRecord, formatRecord, keyPart } from './record.js';
+import { findRecord, formatRecord, keyPart, parsePart } from './record.js';
 
 export const byHostKeys = {
   byHost: () => 'by-host/',
@@ -73,7 +73,8 @@ export function twinKeyOf({ key, value }: { key: string; value: string }): strin
     return hostId && `${byHostKeys.endpointsOfHost(hostId)}${first}/${second}`;
   }
   if (second === undefined || second === CLUSTER.hostId) return undefined;
-  const hostId = decodeURIComponent(second);
+  const hostId = parsePart(second);
+  if (hostId === undefined) return undefined;
   if (`${kind}/` === bindingKeys.bindings()) return `${byHostKeys.bindingsOfHost(hostId)}${first}/${third}`;
   return `${kind}/` === poolKeys.poolReferences()
     ? `${byHostKeys.holdsOfHost(hostId)}${first}/${third}`

@@ -5,7 +5,8 @@
  * out, or do it twice. An endpoint that is unknown to its host is not created, or is deleted.
  */
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id, ipAddress, macAddress } from './fields.js';
+import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const endpointKeys = {
   endpoint: (networkId: string, endpointId: string) =>
@@ -27,18 +28,20 @@ export const endpointNames = z.object({
 });
 export type EndpointNames = z.infer<typeof endpointNames>;
 
-export const endpointRecord = versioned({
-  version,
-  id: z.string(),
-  networkId: z.string(),
-  dockerNetworkId: z.string(),
-  hostId: z.string(),
-  /** Plain addresses, without prefix length. */
-  addresses: z.array(z.string()),
-  mac: z.string(),
-  /** Absent until Docker's API has reported them. */
-  names: endpointNames.optional(),
-});
+export const endpointRecord = placed(
+  versioned({
+    version,
+    id,
+    networkId: id,
+    dockerNetworkId: id,
+    hostId: id,
+    addresses: z.array(ipAddress),
+    mac: macAddress,
+    /** Absent until Docker's API has reported them. */
+    names: endpointNames.optional(),
+  }),
+  (key, record) => hasParts(key, record.networkId, record.id),
+);
 export type EndpointRecord = z.infer<typeof endpointRecord>;
 
 /** Created: for a sandbox to come. Left: taken out of its sandbox. */

@@ -1,6 +1,7 @@
 /** A machine with Docker and xnet. */
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id, ipAddress, port, subnet } from './fields.js';
+import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const hostKeys = {
   /** A host's description; stays when the host is silent. */
@@ -20,32 +21,34 @@ export const hostKeys = {
   vteps: () => 'vteps/',
 } as const;
 
-export const hostRecord = versioned({
-  version,
-  id: z.string(),
-  /** Host name, only to show. */
-  name: z.string(),
-  /** Underlay address of the VXLAN tunnel endpoint. */
-  vtep: z.string(),
-  vxlanPort: z.number().int(),
-  xnetVersion: z.string(),
-  /** Subnets of its docker_gwbridge. Absent: not seen yet. */
-  gatewaySubnets: z.array(z.string()).optional(),
-  /** The run of a kernel that registered last (see `readMachine`). Absent: an older xnet did. */
-  machine: z.string().optional(),
-  /** Identity of its Docker's network database (see `MirrorView.database`). Absent: not seen yet. */
-  dockerDatabase: z.string().optional(),
-  /** All its records have their twins (`by-host.ts`). Absent: not yet, or an older xnet has registered since. */
-  twins: z.literal(true).optional(),
-});
+export const hostRecord = placed(
+  versioned({
+    version,
+    id,
+    /** Host name, only to show. */
+    name: z.string(),
+    /** Underlay address of the VXLAN tunnel endpoint. */
+    vtep: ipAddress,
+    vxlanPort: port,
+    xnetVersion: z.string(),
+    /** Subnets of its docker_gwbridge. Absent: not seen yet. */
+    gatewaySubnets: z.array(subnet).optional(),
+    /** The run of a kernel that registered last (see `readMachine`). Absent: an older xnet did. */
+    machine: z.string().optional(),
+    /** Identity of its Docker's network database (see `MirrorView.database`). Absent: not seen yet. */
+    dockerDatabase: z.string().optional(),
+    /** All its records have their twins (`by-host.ts`). Absent: not yet, or an older xnet has registered since. */
+    twins: z.literal(true).optional(),
+  }),
+  (key, record) => hasParts(key, record.id),
+);
 export type HostRecord = z.infer<typeof hostRecord>;
 
 /** For people, on the other hosts. */
-export const hostProblemsRecord = versioned({
-  version,
-  hostId: z.string(),
-  problems: z.array(z.string()),
-});
+export const hostProblemsRecord = placed(
+  versioned({ version, hostId: id, problems: z.array(z.string()) }),
+  (key, record) => hasParts(key, record.hostId),
+);
 export type HostProblemsRecord = z.infer<typeof hostProblemsRecord>;
 
 /** A host of which the store has anything. */

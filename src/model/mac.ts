@@ -1,6 +1,7 @@
 /** The claim of a MAC address in a network (driver/endpoints/mac-claims.ts). */
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id } from './fields.js';
+import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const macKeys = {
   /** A MAC that a user gave -> the endpoint in the network that has it. */
@@ -9,11 +10,8 @@ export const macKeys = {
   macs: () => 'macs/',
 } as const;
 
-export const macRecord = versioned({
-  version,
-  networkId: z.string(),
-  endpointId: z.string(),
-  hostId: z.string(),
-  hostName: z.string(),
-});
+export const macRecord = placed(
+  versioned({ version, networkId: id, endpointId: id, hostId: id, hostName: z.string() }),
+  (key, record) => hasParts(key, record.networkId),
+);
 export type MacRecord = z.infer<typeof macRecord>;

@@ -1,6 +1,8 @@
 /** A network of the cluster; what every host's Docker has of it when it is mirrored. */
 import { z } from 'zod';
-import { keyPart, version, versioned } from './record.js';
+import { id, mtu, subnet, vni } from './fields.js';
+import { poolKey } from './pool.js';
+import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const networkKeys = {
   network: (networkId: string) => `networks/${keyPart(networkId)}`,
@@ -48,28 +50,30 @@ export const mirrorRecord = z.object({
 });
 export type MirrorRecord = z.infer<typeof mirrorRecord>;
 
-export const networkRecord = versioned({
+const networkFields = {
   version,
-  id: z.string(),
+  id,
   /**
    * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when Docker networks are bound to it
    * by its id only.
    */
   name: z.string().optional(),
-  vni: z.number().int(),
+  vni,
   /** Container MTU in bytes asked for by the user; absent: the underlay's MTU less the overhead. */
-  mtu: z.number().int().optional(),
+  mtu: mtu.optional(),
   multicast: z.boolean(),
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
-  pools: z.array(z.object({ poolKey: z.string(), subnet: z.string() })),
+  pools: z.array(z.object({ poolKey, subnet })),
   /** Addresses that no container may have (driver/networks/network-plan.ts), each with what has it. */
   reserved: z.record(z.string(), z.string()).optional(),
   /** The user keeps it to the host that created it (xnet.mirror=off). */
   unmirrored: z.literal(true).optional(),
   /** Swarm has the network: it stays when no Docker network is bound to it. */
-  swarm: z.object({ dockerNetworkId: z.string() }).optional(),
+  swarm: z.object({ dockerNetworkId: id }).optional(),
   /** Absent: the network is only where users create it. */
   mirror: mirrorRecord.optional(),
-});
+};
+
+export const networkRecord = placed(versioned(networkFields), (key, record) => hasParts(key, record.id));
 export type NetworkRecord = z.infer<typeof networkRecord>;

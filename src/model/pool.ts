@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { XnetError } from '../errors.js';
 import { Prefix } from '../inet/prefix.js';
 import { quoted } from '../inet/quoted.js';
-import { keyPart, version, versioned } from './record.js';
+import { id, parsedBy, subnet } from './fields.js';
+import { hasParts, keyPart, parsePart, placed, version, versioned } from './record.js';
 
 export const poolKeys = {
   /** Written with each pool that comes or goes, removed with the last: nobody chooses a subnet by an old list. */
@@ -24,26 +25,32 @@ export const poolKeys = {
   globalPoolReferences: () => 'pool-references/xnet-global~',
 } as const;
 
+/** As `formatPoolKey` makes it. */
+export const poolKey = parsedBy((text) => parsePoolKey(text));
+
 export const poolRecord = versioned({
   version,
   /** Address space: xnet-local or xnet-global. */
   space: z.string(),
   /** Set when the pool belongs to one named network; such pools may overlap with others. */
   networkName: z.string().optional(),
-  subnet: z.string(),
+  subnet,
 });
 export type PoolRecord = z.infer<typeof poolRecord>;
 
-export const poolReferenceRecord = versioned({
-  version,
-  poolKey: z.string(),
-  hostId: z.string(),
-  hostName: z.string(),
-  /** Part of the PoolID given to Docker. Unique for each RequestPool; all requests for the cluster's hold have the same. */
-  reference: z.string(),
-  /** Of the cluster's hold: the request that made it. */
-  request: z.string().optional(),
-});
+export const poolReferenceRecord = placed(
+  versioned({
+    version,
+    poolKey,
+    hostId: id,
+    hostName: z.string(),
+    /** Part of the PoolID given to Docker. Unique for each RequestPool; all requests for the cluster's hold have the same. */
+    reference: id,
+    /** Of the cluster's hold: the request that made it. */
+    request: z.string().optional(),
+  }),
+  (key, record) => hasParts(key, record.poolKey, record.hostId, record.reference),
+);
 export type PoolReferenceRecord = z.infer<typeof poolReferenceRecord>;
 
 /** Whether it is the key of a hold of the host. */
@@ -51,9 +58,9 @@ export function isHoldOf(key: string, hostId: string): boolean {
   return key.startsWith(poolKeys.poolReferences()) && key.split('/')[2] === keyPart(hostId);
 }
 
-/** What `keys.pool` was made of. Throws URIError for a key that is no such. */
-export function parsePoolRecordKey(key: string): string {
-  return decodeURIComponent(key.slice(poolKeys.pools().length));
+/** What `keys.pool` was made of; undefined for any other key. */
+export function parsePoolRecordKey(key: string): string | undefined {
+  return parsePart(key.slice(poolKeys.pools().length));
 }
 
 /** Address spaces as Docker knows them: `local` for networks of local scope, `global` for swarm's. */

@@ -8,13 +8,41 @@
  * is read, and is written in our form when it is next changed; a newer one is refused, and so never written over.
  */
 import { z } from 'zod';
-import { XnetError } from '../errors.js';
+import { errorMessage, XnetError } from '../errors.js';
 
 export const version = z.literal(1).default(1);
 
 /** Ids reach keys checked (no slash); subnets and addresses are escaped, so that no key lies inside another's prefix by accident. */
 export function keyPart(text: string): string {
-  return encodeURIComponent(text);
+  // Of a text that has no form in UTF-8 there is no key that is its alone.
+  return encodeURIComponent(text.toWellFormed());
+}
+
+/** What `keyPart` was given; undefined for a text that it would not return. */
+export function parsePart(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether each of these texts is a part of the key. */
+export function hasParts(key: string, ...texts: readonly string[]): boolean {
+  const parts = key.split('/');
+  return texts.every((text) => parts.includes(keyPart(text)));
+}
+
+/** Schema -> whether a record of it may be under the key. */
+const PLACES = new WeakMap<z.ZodType, (key: string, record: never) => boolean>();
+
+/** The schema, by which a record under a key for which `isPlace` is false cannot be read: it would be taken for another one. */
+export function placed<S extends z.ZodType>(
+  schema: S,
+  isPlace: (key: string, record: z.infer<S>) => boolean,
+): S {
+  PLACES.set(schema, isPlace);
+  return schema;
 }
 
 /** A record of one version as the next version has it; what it need not change it passes on. */
@@ -41,15 +69,25 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 /** Reads a record. Throws INTERNAL naming the key when the value is not one (or is of a newer version). */
 export function parseRecord<T>(schema: z.ZodType<T>, entry: { key: string; value: string }): T {
   try {
-    return schema.parse(JSON.parse(entry.value));
+    const record = schema.parse(JSON.parse(entry.value));
+    const isPlace = PLACES.get(schema) as ((key: string, record: T) => boolean) | undefined;
+    if (isPlace && !isPlace(entry.key, record)) throw new Error('it is of another key');
+    return record;
   } catch (error) {
     throw new XnetError(
       'INTERNAL',
-      `the store's record ${entry.key} cannot be read; was it written by a newer xnet, or by hand?`,
+      `the store's record ${entry.key} cannot be read (${reasonOf(error)}); was it written by a newer xnet, or by hand?`,
       { key: entry.key },
       { cause: error },
     );
   }
+}
+
+/** Of the first thing that is wrong. */
+function reasonOf(error: unknown): string {
+  const [issue] = error instanceof z.ZodError ? error.issues : [];
+  if (!issue) return errorMessage(error);
+  return issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message;
 }
 
 /** The record, or undefined where parseRecord would throw. */

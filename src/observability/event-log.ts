@@ -5,6 +5,7 @@
  */
 import { EventEmitter, on } from 'node:events';
 import { appendFile, readFile, rename } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { errorMessage } from '../errors.js';
 import type { Logger } from './logger.js';
@@ -30,6 +31,8 @@ export type HostEvent = z.infer<typeof hostEvent>;
 /** Of one file. */
 const MOST_EVENTS = 10_000;
 const WRITE_MS = 1_000;
+/** Parsed in a few ms. */
+const LINES_IN_A_TURN = 500;
 
 export class EventLog implements AsyncDisposable {
   /** Not on disk yet. */
@@ -64,9 +67,15 @@ export class EventLog implements AsyncDisposable {
   /** From `since` (ISO 8601) on, the earliest first. */
   async list(since: string): Promise<HostEvent[]> {
     this.#flush();
-    await this.#writing;
-    const [older, newer] = await Promise.all([readEvents(`${this.path}.1`), readEvents(this.path)]);
-    return [...older, ...newer, ...this.#pending].filter(({ at }) => at >= since);
+    // Between two writes: a write may put the newer file in the place of the older one.
+    const reading = this.#writing.then(async () => {
+      const texts = await Promise.all([readText(`${this.path}.1`), readText(this.path)]);
+      return { texts, pending: this.#pending };
+    });
+    this.#writing = reading.then(() => undefined);
+    const { texts, pending } = await reading;
+    const written = await parseEvents(texts.join('\n'));
+    return [...written, ...pending].filter(({ at }) => at >= since);
   }
 
   /** Writes what is not on disk yet. */
@@ -89,7 +98,7 @@ export class EventLog implements AsyncDisposable {
     try {
       // A line that an earlier run did not finish ends here.
       const begin = this.#count === undefined ? '\n' : '';
-      this.#count ??= (await readEvents(this.path)).length;
+      this.#count ??= (await parseEvents(await readText(this.path))).length;
       if (this.#count >= MOST_EVENTS) {
         await rename(this.path, `${this.path}.1`).catch(ignoreAbsent);
         this.#count = 0;
@@ -108,14 +117,26 @@ function ignoreAbsent(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
 }
 
-/** Lines that are cut off, or by a newer xnet, are left out. */
-async function readEvents(path: string): Promise<HostEvent[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => {
-    try {
-      return hostEvent.parse(JSON.parse(line));
-    } catch {
-      return [];
-    }
-  });
+/** Never rejects: empty where it cannot be read. */
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}
+
+/** Of 20,000 lines, without blocking the event loop. Lines that are cut off, or by a newer xnet, are left out. */
+async function parseEvents(text: string): Promise<HostEvent[]> {
+  const lines = text.split('\n');
+  const events: HostEvent[] = [];
+  for (let first = 0; first < lines.length; first += LINES_IN_A_TURN) {
+    if (first > 0) await setImmediate();
+    for (const line of lines.slice(first, first + LINES_IN_A_TURN)) events.push(...parseEvent(line));
+  }
+  return events;
+}
+
+function parseEvent(line: string): HostEvent[] {
+  try {
+    return [hostEvent.parse(JSON.parse(line))];
+  } catch {
+    return [];
+  }
 }

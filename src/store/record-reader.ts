@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { errorMessage } from '../errors.js';
+import { kindOf } from '../model/keys.js';
 import { parseRecord } from '../model/record.js';
 import type { Logger } from '../observability/logger.js';
 import type { Entry } from './store.js';
@@ -9,10 +10,13 @@ const SHOWN = 10;
 
 /**
  * Reads records that any host may have written. One that cannot be read (written by a newer xnet, or by hand) is skipped and
- * left as it is. It is logged once, and is a problem of `xnet status` as long as it is there.
+ * left as it is. It is a problem of `xnet status` as long as it is there. Of each kind of record the 1st, 10th, 100th ... that cannot
+ * be read is logged, with their number: a whole cluster may have been upgraded before this host.
  */
 export class RecordReader {
   readonly #unreadable = new Set<string>();
+  /** Kind of record -> how many could not be read, each as often as it came. */
+  readonly #logged = new Map<string, number>();
 
   constructor(private readonly logger: Pick<Logger, 'error'>) {}
 
@@ -31,11 +35,18 @@ export class RecordReader {
       this.#unreadable.delete(key);
       return record;
     } catch (error: unknown) {
-      if (!this.#unreadable.has(key))
-        this.logger.error('unreadable record', { key, error: errorMessage(error) });
-      this.#unreadable.add(key);
+      if (!this.#unreadable.has(key)) this.#add(key, error);
       return undefined;
     }
+  }
+
+  #add(key: string, error: unknown): void {
+    this.#unreadable.add(key);
+    const kind = kindOf(key);
+    const count = (this.#logged.get(kind) ?? 0) + 1;
+    this.#logged.set(kind, count);
+    if (/^10*$/.test(`${count}`))
+      this.logger.error('unreadable record', { key, count, error: errorMessage(error) });
   }
 
   forgetKey(key: string): void {

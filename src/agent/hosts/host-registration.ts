@@ -60,8 +60,7 @@ export class HostRegistration implements AsyncDisposable {
     this.#sweep = new Sweep({
       look: () => this.#ensureRegistered().then(() => NEVER_MS),
       retryMs: RETRY_MS,
-      onFailure: (error) =>
-        logger.warn('cannot register this host in the store', { error: errorMessage(error) }),
+      onFailure: () => logger.warn('the registration of this host is not complete', { why: this.problems }),
     });
   }
 
@@ -154,7 +153,8 @@ export class HostRegistration implements AsyncDisposable {
   get problems(): readonly string[] {
     if (this.#owner.refusal) return [this.#owner.refusal.message];
     const { failure } = this.#sweep;
-    return failure === undefined ? [] : [`this host is not registered: ${errorMessage(failure)}`];
+    if (failure === undefined) return [];
+    return [this.#lease ? errorMessage(failure) : `this host is not registered: ${errorMessage(failure)}`];
   }
 
   /**
@@ -188,9 +188,13 @@ export class HostRegistration implements AsyncDisposable {
   async #completeTwins(): Promise<void> {
     const { id } = this.host;
     if (!this.hasTwins) {
-      await completeTwins(this.store, id);
-      await this.#changeRecord({ twins: true });
-      await forgetOthersNetworks(this.store, id);
+      try {
+        await completeTwins(this.store, id);
+        await this.#changeRecord({ twins: true });
+        await forgetOthersNetworks(this.store, id);
+      } catch (error: unknown) {
+        throw incompleteError(id, error);
+      }
     }
     forgetAllHosts(this.store);
   }
@@ -229,6 +233,13 @@ export class HostRegistration implements AsyncDisposable {
     const order = { host: this.host, lease, wasRegistered: this.#wasRegistered, clash: this.clash };
     return transact(this.store, registrationAttempt(this.store, order));
   }
+}
+
+/** This host is registered all the same. */
+function incompleteError(hostId: string, cause: unknown): XnetError {
+  const { code, fields } = isXnetError(cause) ? cause : new XnetError('INTERNAL', errorMessage(cause));
+  const message = `the records of this host have no copies under ${keys.ofHost(hostId)} yet, by which it finds them: ${errorMessage(cause)}`;
+  return new XnetError(code, message, fields, { cause });
 }
 
 function notYetError(): XnetError {

@@ -6,6 +6,7 @@ import { limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { recordKeyOf, twinKeyOf } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
+import { parsePart } from '../../model/record.js';
 import type { CommitPart, Entry, Store } from '../../store/store.js';
 import { asRead } from '../../store/transact.js';
 import { listHostRecords, type RecordsStore } from './host-records.js';
@@ -56,10 +57,10 @@ export async function forgetOthersNetworks(
 ): Promise<void> {
   const { entries } = await store.list(keys.ofHost(hostId));
   const networksUnder = (prefix: string) =>
-    entries.flatMap(({ key }) => (key.startsWith(prefix) ? (key.split('/')[3] ?? []) : []));
+    entries.flatMap(({ key }) => (key.startsWith(prefix) && parsePart(key.split('/')[3] ?? '')) || []);
   const joined = new Set(networksUnder(keys.endpointsOfHost(hostId)));
   for (const networkId of networksUnder(keys.bindingsOfHost(hostId)))
-    if (!joined.has(networkId)) store.forget?.(keys.endpointsOf(decodeURIComponent(networkId)));
+    if (!joined.has(networkId)) store.forget?.(keys.endpointsOf(networkId));
 }
 
 /** False: some were refused, since their records have changed. */

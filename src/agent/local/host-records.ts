@@ -4,7 +4,7 @@ import { isXnetError } from '../../errors.js';
 import { type BindingReference, bindingRecord, isBindingOf } from '../../model/binding.js';
 import { keys } from '../../model/keys.js';
 import { isHoldOf } from '../../model/pool.js';
-import { findRecord } from '../../model/record.js';
+import { findRecord, parsePart } from '../../model/record.js';
 import type { Entry, Snapshot, Store } from '../../store/store.js';
 
 export type RecordsStore = Pick<Store, 'list' | 'count'>;
@@ -63,8 +63,8 @@ async function listKind(
 ): Promise<Listed> {
   if (await isListable(store, kind)) return store.list(kind, { once: true });
   const { entries } = await store.list(parents);
-  const prefixes = entries.map(({ key }) => prefixIn(decodeURIComponent(key.slice(parents.length))));
-  return listEach(prefixes, (prefix) => store.list(prefix, { once: true }));
+  const names = entries.flatMap(({ key }) => parsePart(key.slice(parents.length)) ?? []);
+  return listEach(names.map(prefixIn), (prefix) => store.list(prefix, { once: true }));
 }
 
 async function listEach(
@@ -93,5 +93,5 @@ async function listEndpoints(store: RecordsStore, prefix: string, isKnown: boole
 /** By the key where the record cannot be read. */
 function networkOf(entry: Entry): string {
   const binding: Pick<BindingReference, 'networkId'> | undefined = findRecord(bindingRecord, entry);
-  return binding?.networkId ?? decodeURIComponent(entry.key.split('/')[1] ?? '');
+  return binding?.networkId ?? parsePart(entry.key.split('/')[1] ?? '') ?? '';
 }

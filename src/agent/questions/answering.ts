@@ -3,6 +3,7 @@
  * handler for, and nothing that changes anything. Not in here: what is answered.
  */
 import { sleep } from '../../concurrency/deadline.js';
+import { orAborted, untilAborted } from '../../concurrency/until-aborted.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import { keys } from '../../model/keys.js';
 import { type AnswerRecord, type QuestionRecord, questionRecord } from '../../model/question.js';
@@ -27,7 +28,10 @@ export interface AnsweringParts {
   readonly logger: Logger;
 }
 
-/** Answers the questions of other hosts, until it is disposed of. A question that is gone is not answered any further. */
+/**
+ * Answers the questions of other hosts, until it is disposed of. A question that is gone is not answered any further. Neither waits
+ * for what a handler is doing, such as a check of the doctor's.
+ */
 export class Answering implements AsyncDisposable {
   readonly #questions: View<QuestionRecord>;
   /** Those that are there, and have been answered or are being answered. */
@@ -91,7 +95,7 @@ export class Answering implements AsyncDisposable {
     try {
       const handler = this.parts.handlers[kind];
       if (!handler) throw new Error(`its xnet does not know the question "${kind}": upgrade it`);
-      for await (const value of handler(parameters, signal)) {
+      for await (const value of untilAborted(handler(parameters, signal), signal)) {
         if (signal.aborted) return;
         await write({ value, isLast: false });
       }
@@ -106,7 +110,7 @@ export class Answering implements AsyncDisposable {
   async #whileAsked(signal: AbortSignal, commit: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
-        await commit();
+        await orAborted(commit(), signal);
         return;
       } catch (error: unknown) {
         if (signal.aborted || !isXnetError(error, 'STORE_UNAVAILABLE')) throw error;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { sleepRunning } from '../../concurrency/deadline.js';
+import { sleep, sleepRunning } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
+import { orAborted } from '../../concurrency/until-aborted.js';
 import { keys } from '../../model/keys.js';
 import { type AnswerRecord, answerRecord, type QuestionRecord } from '../../model/question.js';
 import { findRecord, formatRecord } from '../../model/record.js';
@@ -10,8 +11,8 @@ import { ReadAnswers } from './read-answers.js';
 export interface Question {
   readonly kind: string;
   readonly parameters: unknown;
-  /** Ids of the hosts that are asked. */
-  readonly hostIds: readonly string[];
+  /** Ids of the hosts that are asked; absent: all others, also those that come while the question stands. */
+  readonly hostIds?: readonly string[];
 }
 
 /** What one host answers. */
@@ -26,12 +27,17 @@ type AskingStore = Pick<Store, 'grantLease' | 'commit' | 'watch' | 'forget'>;
 
 /** Should the asker die, its question does not stay for long. */
 const TTL_SECONDS = 15;
+/** How long a store that does not answer is waited for at the end. */
+const REVOKE_MS = 500;
 
-/** Resolves to what each of the hosts answers within `patienceMs`, in the order of `hostIds`. Throws the store's errors. */
+/**
+ * Resolves to what each of the hosts answers within `patienceMs`, in the order of `hostIds`; about then at the latest, also where
+ * the store does not answer. Throws the store's errors.
+ */
 export async function askHosts(
   store: AskingStore,
   hostId: string,
-  question: Question,
+  question: Question & Required<Pick<Question, 'hostIds'>>,
   patienceMs: number,
 ): Promise<HostAnswer[]> {
   const { hostIds } = question;
@@ -47,7 +53,7 @@ export async function askHosts(
 }
 
 /**
- * What the hosts answer, as it comes, until each has given its last part or `signal` aborts. Those that have not are asked
+ * What the hosts answer, as it comes, until `signal` aborts, or each of `hostIds` has given its last part. The others are asked
  * anew when the store has lost the question. Throws the store's errors.
  */
 export async function* streamAnswers(
@@ -56,32 +62,39 @@ export async function* streamAnswers(
   question: Question,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerRecord> {
-  const missing = new Set(question.hostIds);
-  while (missing.size > 0 && !signal.aborted) {
-    const lease = await store.grantLease({ ttlSeconds: TTL_SECONDS });
+  const missing = question.hostIds && new Set(question.hostIds);
+  while (missing?.size !== 0 && !signal.aborted) {
+    const granting = store.grantLease({ ttlSeconds: TTL_SECONDS });
+    const lease = await orAborted(granting, signal);
+    if (!lease) {
+      granting.then((late) => late.revoke()).catch(() => undefined);
+      return;
+    }
     try {
-      yield* askUnder(store, hostId, { ...question, hostIds: [...missing] }, lease, missing, signal);
+      yield* askUnder(store, hostId, question, lease, missing, signal);
     } finally {
-      await lease.revoke().catch(() => undefined);
+      // It also expires by itself.
+      await Promise.race([lease.revoke().catch(() => undefined), sleep(REVOKE_MS)]);
     }
   }
 }
 
-/** Until the lease is lost, too. Takes the hosts that have given their last part out of `missing`. */
+/** Until the lease is lost, too. Asks those of `missing`, and takes out of it who has given the last part; undefined: asks all. */
 async function* askUnder(
   store: AskingStore,
   hostId: string,
-  { kind, parameters, hostIds }: Question,
+  { kind, parameters }: Question,
   lease: Lease,
-  missing: Set<string>,
+  missing: Set<string> | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerRecord> {
   using until = new LinkedAbort([signal]);
   void lease.lost.then(until.abort);
   const id = randomUUID();
   const fixed = { version: 1 as const, id, hostId, lease: lease.id };
-  const value = formatRecord<QuestionRecord>({ ...fixed, kind, parameters, hostIds: [...hostIds] });
-  await store.commit([], [{ put: keys.question(id), value, lease }]);
+  const hostIds = missing && [...missing];
+  const value = formatRecord<QuestionRecord>({ ...fixed, kind, parameters, ...(hostIds && { hostIds }) });
+  if (!(await orAborted(store.commit([], [{ put: keys.question(id), value, lease }]), signal))) return;
   const read = new ReadAnswers(store);
   try {
     for await (const batch of store.watch(keys.answersTo(id), until.signal)) {
@@ -89,9 +102,9 @@ async function* askUnder(
         const answer = read.take(entry) ? findRecord(answerRecord, entry) : undefined;
         if (!answer) continue;
         yield answer;
-        if (answer.isLast) missing.delete(answer.hostId);
+        if (answer.isLast) missing?.delete(answer.hostId);
       }
-      if (missing.size === 0) return;
+      if (missing?.size === 0) return;
       read.tidy();
     }
   } finally {

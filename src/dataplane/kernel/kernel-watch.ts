@@ -1,5 +1,4 @@
 /** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
-import { type FSWatcher, watch } from 'node:fs';
 import { z } from 'zod';
 import { InetTableEvents } from '../../native/netlink/nft-events.js';
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
@@ -9,6 +8,7 @@ import { monitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { TUNNEL_FILTER, TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
 import { concernsUnderlay, KernelEvents } from './kernel-events.js';
+import { NamespaceNames } from './namespace-names.js';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
 
@@ -32,7 +32,11 @@ export class KernelWatch implements KernelReports {
   readonly #rules: Disposable | undefined;
   #learning: Promise<void> | undefined;
   #isToLearn = false;
-  #names: FSWatcher | undefined;
+  /** A name can go while the namespace lives on: programs of ours stand in it. */
+  readonly #names = new NamespaceNames(NAMESPACES, (name) => {
+    const networkId = networkIdOf(name);
+    if (networkId !== undefined) this.#hintNetwork(networkId);
+  });
 
   constructor(parts: KernelWatchParts) {
     this.#parts = parts;
@@ -45,7 +49,7 @@ export class KernelWatch implements KernelReports {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#names?.close();
+    this.#names[Symbol.dispose]();
     this.#rules?.[Symbol.dispose]();
     this.#stop.abort();
     await this.#monitoring;
@@ -58,7 +62,7 @@ export class KernelWatch implements KernelReports {
   }
 
   #takeEvent(line: string): void {
-    if (!this.#names) this.#watchNames();
+    this.#names.ensure();
     if (LOST.test(line)) {
       this.#beginAnew();
       return;
@@ -97,25 +101,12 @@ export class KernelWatch implements KernelReports {
 
   /** Of namespaces that were there before us, or came with an event that was lost; the monitor reports those that come. */
   async #learnNumbers(): Promise<void> {
-    if (!this.#names) this.#watchNames();
+    this.#names.ensure();
     while (this.#isToLearn && !this.#stop.signal.aborted) {
       this.#isToLearn = false;
       const list = this.#parts.iproute2.show(['netns', 'list-id'], numbersSchema);
       const numbers = await list.catch(() => []);
       for (const { nsid, name } of numbers) if (name !== undefined) this.#events.note(String(nsid), name);
-    }
-  }
-
-  /** A name can go while the namespace lives on: programs of ours stand in it. */
-  #watchNames(): void {
-    try {
-      this.#names = watch(NAMESPACES, { persistent: false }, (_, name) => {
-        const networkId = name === null ? undefined : networkIdOf(name);
-        if (networkId !== undefined) this.#hintNetwork(networkId);
-      });
-      this.#names.on('error', () => this.#names?.close());
-    } catch {
-      // No namespace was ever made on this host: tried again with the first event.
     }
   }
 }

@@ -14,8 +14,9 @@ export async function findDrops(namespace: string | undefined, port: number): Pr
     runNft(namespace, ['-j', '-a', 'list', 'ruleset']),
     ...SAVE_PROGRAMS.map((program) => save(namespace, `${program}-save`)),
   ]);
+  const [, , ip = '', ip6 = ''] = inIptables;
   return [
-    ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`),
+    ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`, { ip, ip6 }),
     ...SAVE_PROGRAMS.flatMap((program, index) => iptablesDrops(program, inIptables[index] ?? '', port)),
   ];
 }

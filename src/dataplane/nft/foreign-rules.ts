@@ -5,8 +5,11 @@
 import { z } from 'zod';
 import type { PacketDrop } from '../host-reading.js';
 
-/** Tables that iptables makes in nftables: read by its own program, whose rules nft shows in part only. */
-const OF_IPTABLES = /^ip6? (raw|mangle|nat|filter|security)$/;
+/** Tables that iptables makes in nftables. Others may have made them, or chains and rules in them. */
+const OF_IPTABLES = /^(raw|mangle|nat|filter|security)$/;
+
+/** What `iptables-nft-save` and `ip6tables-nft-save` print, by family. Empty where the program is not there. */
+export type SavedByFamily = Readonly<Record<string, string>>;
 
 const ruleset = z.object({
   nftables: z.array(
@@ -27,8 +30,11 @@ const ruleset = z.object({
   ),
 });
 
-/** Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out. */
-export function nftDrops(text: string, port: number, own: string): PacketDrop[] {
+/**
+ * Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out, as are the rules that `saved` has: iptables
+ * shows all of what these compare.
+ */
+export function nftDrops(text: string, port: number, own: string, saved: SavedByFamily = {}): PacketDrop[] {
   const items = ruleset.parse(JSON.parse(text)).nftables;
   const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
   const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
@@ -38,6 +44,7 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
     const place = `${family} ${table} ${chain}`;
     if (hasVerdict(expr, ['accept'])) accepting.add(place);
     if (accepting.has(place) || !hasVerdict(expr, ['drop', 'reject'])) return [];
+    if (isSaved(saved, { family, table, name: chain }) && !comparesSet(expr)) return [];
     const rule = `nft rule ${handle} in ${family} ${table}, chain ${chain}`;
     return [dropOf(rule, `nft delete rule ${place} handle ${handle}`, expr.every(isOfAll))];
   });
@@ -47,7 +54,8 @@ export function nftDrops(text: string, port: number, own: string): PacketDrop[] 
       name !== '' &&
       (policy === 'drop' ||
         rules.some((rule) => isIn(rule, { family, table, name }) && isForAll(rule.expr))) &&
-      !named.some((rule) => rule.family === family && rule.table === table),
+      !named.some((rule) => rule.family === family && rule.table === table) &&
+      !isSaved(saved, { family, table, name }),
   );
   return [
     ...dropping,
@@ -133,8 +141,26 @@ function isForeign(
   { family, table }: { readonly family: string; readonly table: string },
   own: string,
 ): boolean {
-  const name = `${family} ${table}`;
-  return name !== own && !OF_IPTABLES.test(name);
+  return `${family} ${table}` !== own;
+}
+
+/** Whether iptables' program prints the chain: it leaves out base chains that it would not have made (iptables-nft 1.8.9). */
+function isSaved(
+  saved: SavedByFamily,
+  { family, table, name }: { readonly family: string; readonly table: string; readonly name: string },
+): boolean {
+  if (!OF_IPTABLES.test(table)) return false;
+  const [, rest = ''] = (saved[family] ?? '').split(`*${table}\n`);
+  const [chains = ''] = rest.split('COMMIT');
+  return chains.includes(`:${name} `);
+}
+
+/** iptables' program prints such a rule without what it compares. */
+function comparesSet(expressions: readonly Record<string, unknown>[]): boolean {
+  return expressions.some(({ match }) => {
+    const { right } = (match ?? {}) as { right?: unknown };
+    return typeof right === 'object' && right !== null && 'set' in right;
+  });
 }
 
 /** Whether a rule compares the UDP port with `port`, a range or a set that has it. */

@@ -3,10 +3,8 @@
  * passed over in silence. Pure.
  */
 import { XnetError } from '../../errors.js';
+import { MAX_VNI, MTU } from '../../model/fields.js';
 import { isNetworkName } from '../../model/pool.js';
-
-/** Largest VXLAN network identifier (RFC 7348: 24 bits). */
-export const MAX_VNI = 2 ** 24 - 1;
 
 const MTU_OPTION = 'com.docker.network.driver.mtu';
 
@@ -88,7 +86,7 @@ export interface NetworkOptions extends IpamOptions {
 export function parseNetworkOptions(options: Options): NetworkOptions {
   refuseUnknown(options, '-o');
   const vni = parseNumber(options, 'xnet.vni', 1, MAX_VNI);
-  const mtu = parseNumber(options, MTU_OPTION, 576, 65_485);
+  const mtu = parseNumber(options, MTU_OPTION, MTU.least, MTU.most);
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
   return {

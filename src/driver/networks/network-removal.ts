@@ -11,6 +11,7 @@ import { formatRecord, parseRecord } from '../../model/record.js';
 import type { Entry, Store, Write } from '../../store/store.js';
 import { type Attempt, asRead } from '../../store/transact.js';
 import type { PoolBook } from '../collaborators.js';
+import { removeTwins } from './leftover-twins.js';
 import type { OwnActions } from './own-actions.js';
 
 /** More than the hosts of a cluster lose at once; the record stays small. */
@@ -52,6 +53,8 @@ export async function attemptRemoval(
   const end = planUnbinding(record, seen, { last, lost: lost || isOwn });
   const users = end === 'remove' ? await requireReadable(store, record) : [];
   if (end === 'mark') ownActions.noteMarked(id);
+  const conditions = [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)];
+  const twins = await removeTwins(store, id, users, conditions);
   const unbound: Write[] = [
     ...removeBinding(binds),
     // So that of two hosts that unbind at once, one sees that it is the last.
@@ -60,9 +63,9 @@ export async function attemptRemoval(
   ];
   return {
     result: end === 'remove' ? record : undefined,
-    conditions: [asRead(guardKey, guard), asRead(own, binding), asRead(entry.key, entry)],
+    conditions,
     writes:
-      end === 'remove' ? [...removalWrites(record, users), { remove: keys.bindingTwin(binds) }] : unbound,
+      end === 'remove' ? [...twins, ...removalWrites(record), { remove: keys.bindingTwin(binds) }] : unbound,
   };
 }
 
@@ -113,10 +116,12 @@ export async function attemptFreeing(
   if (!swarm) return { result: undefined };
   const isLast = bindings.entries.length === 0;
   const users = isLast ? await requireReadable(store, record) : [];
+  const conditions = [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)];
+  const twins = await removeTwins(store, networkId, users, conditions);
   return {
     result: isLast ? record : undefined,
-    conditions: [asRead(keys.bindingGuard(networkId), guard), asRead(entry.key, entry)],
-    writes: isLast ? removalWrites(record, users) : [{ put: entry.key, value: formatRecord(record) }],
+    conditions,
+    writes: isLast ? [...twins, ...removalWrites(record)] : [{ put: entry.key, value: formatRecord(record) }],
   };
 }
 
@@ -150,11 +155,9 @@ function ownPoolKeys({ id, pools }: NetworkRecord): string[] {
     .filter((poolKey) => pools.some((pool) => pool.poolKey === poolKey));
 }
 
-/** Without the twins of bindings. `users`: hosts that have endpoints left in it. */
-export function removalWrites(record: NetworkRecord, users: readonly string[] = []): Write[] {
-  const twins = users.map((hostId) => ({ removePrefix: keys.hostEndpointsOf(hostId, record.id) }));
+/** Without any twins. */
+export function removalWrites(record: NetworkRecord): Write[] {
   return [
-    ...twins,
     { remove: keys.network(record.id) },
     { remove: keys.vni(record.vni) },
     { remove: keys.bindingGuard(record.id) },

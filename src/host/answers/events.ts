@@ -6,8 +6,12 @@ import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
 import { XnetError } from '../../errors.js';
+import { hostRecord } from '../../model/host.js';
+import { keys } from '../../model/keys.js';
 import type { AnswerRecord } from '../../model/question.js';
+import { findRecord } from '../../model/record.js';
 import { type EventLog, type HostEvent, hostEvent } from '../../observability/event-log.js';
+import type { Store } from '../../store/store.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
@@ -92,7 +96,7 @@ function onlyLatest(most: number): string {
   return `these are its latest ${most} events; for earlier ones ask on that host`;
 }
 
-/** As they happen, in batches, until `signal` aborts. Throws the store's errors. */
+/** As they happen, in batches, until `signal` aborts; of hosts that come later, too. Throws the store's errors. */
 export async function* followEvents(
   foundation: Foundation,
   isAll: boolean,
@@ -102,12 +106,23 @@ export async function* followEvents(
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   if (refusals[0]) throw new XnetError('STORE_UNAVAILABLE', `${refusals[0].host}: ${refusals[0].refusal}`);
   const names = new Map(others.map(({ id, name }) => [id, name]));
-  const question = { kind: EVENTS, parameters: { follow: true }, hostIds: [...names.keys()] };
-  const itemsOfPart = (part: AnswerRecord) => itemsOf(names.get(part.hostId) ?? part.hostId, part.value);
+  const question = { kind: EVENTS, parameters: { follow: true } };
+  const itemsOfPart = async ({ hostId: id, value }: AnswerRecord) => {
+    if (!names.has(id)) names.set(id, await nameOfHost(store, id));
+    return itemsOf(names.get(id) ?? id, value);
+  };
+  const ownItems = (batch: HostEvent[]) => itemsOf(hostname(), batch);
+  const ofOthers = (ended: AbortSignal) =>
+    mapEach(streamAnswers(store, hostId, question, ended), itemsOfPart);
   yield* merge(signal, [
-    (ended) => mapEach(batchesOf(events, { follow: true }, ended), (batch) => itemsOf(hostname(), batch)),
-    (ended) => mapEach(streamAnswers(store, hostId, question, ended), itemsOfPart),
+    (ended) => mapEach(batchesOf(events, { follow: true }, ended), ownItems),
+    ...(isAll ? [ofOthers] : []),
   ]);
+}
+
+async function nameOfHost(store: Pick<Store, 'get'>, id: string): Promise<string> {
+  const entry = await store.get(keys.host(id));
+  return (entry && findRecord(hostRecord, entry)?.name) ?? id;
 }
 
 async function* batchesOf(
@@ -129,6 +144,6 @@ function itemsOf(host: string, batch: unknown): Answer<'events'>['items'] {
   return (parsed.data ?? []).map((event) => ({ host, ...event }));
 }
 
-async function* mapEach<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
-  for await (const item of items) yield map(item);
+async function* mapEach<T, U>(items: AsyncIterable<T>, map: (item: T) => U | Promise<U>): AsyncGenerator<U> {
+  for await (const item of items) yield await map(item);
 }

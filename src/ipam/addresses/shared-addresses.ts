@@ -27,7 +27,12 @@ type SharedPurpose = 'gateway' | 'auxiliary';
 export async function claimGateway(context: IpamContext, hold: Hold): Promise<IpAddress> {
   const { entries } = await context.store.list(keys.addressesOf(hold.poolKey));
   const present = entries.find((entry) => findRecord(addressRecord, entry)?.purpose === 'gateway');
-  const address = present ? addressOf(present) : newGateway(hold, entries.map(addressOf));
+  const address =
+    (present && addressOf(present)) ??
+    newGateway(
+      hold,
+      entries.flatMap((entry) => addressOf(entry) ?? []),
+    );
   return claimShared(context, hold, 'gateway', address);
 }
 
@@ -73,6 +78,8 @@ function newGateway({ subnet, range, highestFirst }: Hold, used: readonly IpAddr
   return highest === undefined ? firstHost(subnet) : IpAddress.of(subnet.family, highest);
 }
 
-function addressOf({ key }: Entry): IpAddress {
-  return IpAddress.parse(parseAddressKey(key)?.address ?? '');
+/** undefined: its key is that of no address. */
+function addressOf({ key }: Entry): IpAddress | undefined {
+  const text = parseAddressKey(key)?.address;
+  return text === undefined ? undefined : IpAddress.parse(text);
 }

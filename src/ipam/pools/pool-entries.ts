@@ -19,7 +19,7 @@ export async function listPools(store: Pick<Store, 'list'>): Promise<PoolName[]>
 export function poolsOf(entries: readonly Entry[]): PoolName[] {
   return entries.flatMap(({ key }) => {
     try {
-      return [parsePoolKey(parsePoolRecordKey(key))];
+      return [parsePoolKey(parsePoolRecordKey(key) ?? '')];
     } catch {
       return [];
     }

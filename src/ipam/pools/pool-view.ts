@@ -105,7 +105,9 @@ export class PoolView implements AsyncDisposable {
 
   #take(changes: ViewChanges<AddressRecord>): void {
     for (const [key, { before, now }] of changes) {
-      const address = IpAddress.parse(parseAddressKey(key)?.address ?? '').value;
+      const text = parseAddressKey(key)?.address;
+      if (text === undefined) continue;
+      const address = IpAddress.parse(text).value;
       if (!now) this.#known.delete(address);
       else {
         this.#known.set(address, { ...now, address });

@@ -49,7 +49,10 @@ export async function followRequests(
   signal: AbortSignal,
 ): Promise<void> {
   for await (const batch of store.watch(keys.addressRequests(), signal)) {
-    for (const { key } of putIn(batch)) onRequest(parseAddressRequestKey(key));
+    for (const { key } of putIn(batch)) {
+      const requested = parseAddressRequestKey(key);
+      if (requested !== undefined) onRequest(requested);
+    }
   }
 }
 

@@ -1,10 +1,11 @@
 import { type Holder, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
+import { formatPoolKey } from '../../model/pool.js';
 import type { Entry } from '../../store/store.js';
 import { type AddressEntry, findAddress } from '../address-entry.js';
-import { type Hold, parsePoolId, splitPoolId } from '../hold.js';
+import { findPoolId, type Hold, splitPoolId } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
-import { listHoldsExcept } from '../pools/pool-entries.js';
+import { listHoldsExcept, poolsOf } from '../pools/pool-entries.js';
 import { removeOwn } from './reserve-commits.js';
 
 /** Likely pools of one look. */
@@ -28,7 +29,7 @@ export interface UnseenPoolsParts {
 
 /**
  * Pools in which this host may have addresses, and which it does not follow. First the likely ones: after a start those in which
- * it has an endpoint, or had an address as last known; later those in which an address was released during an outage. Then,
+ * it has an endpoint, or had an address as last known, also if it has no hold there and no network any more; later those in which an address was released during an outage. Then,
  * after a start, one by one all others that it has a hold on or a network of: a daemon that was killed may have claimed
  * addresses there a moment before, which no container needs.
  */
@@ -70,15 +71,20 @@ export class UnseenPools {
     this.#otherHolds = grouped(await listHoldsExcept(this.context, poolIds), ({ poolKey }) => poolKey);
     for (const poolKey of rests.takeKept()) this.#likely.add(poolKey);
     if (this.#isListed) return;
+    const known = this.#recallPools();
+    for (const poolKey of known) this.#likely.add(poolKey);
     for (const poolKey of new Set([...this.#poolIds.keys(), ...this.#otherHolds.keys(), ...poolKeys.keys()]))
-      (poolKeys.get(poolKey) || this.#mayBeUsed(poolKey) ? this.#likely : this.#others).add(poolKey);
+      if (!known.has(poolKey)) (poolKeys.get(poolKey) ? this.#likely : this.#others).add(poolKey);
     this.#isListed = true;
   }
 
-  /** By what the store was last known to have. */
-  #mayBeUsed(poolKey: string): boolean {
+  /** Those of the cluster's pools in which an earlier run of this host knew an address of its own. The store is not asked. */
+  #recallPools(): ReadonlySet<string> {
     const { store, host } = this.context;
-    return store.recall(keys.addressesOf(poolKey))?.some((entry) => findOwn(entry, host)) ?? false;
+    const isOwnIn = (poolKey: string) =>
+      store.recall(keys.addressesOf(poolKey))?.some((entry) => findOwn(entry, host) !== undefined);
+    const pools = poolsOf(store.recall(keys.pools()) ?? []).map(formatPoolKey);
+    return new Set(pools.filter(isOwnIn));
   }
 
   async #openOther(): Promise<void> {
@@ -108,7 +114,7 @@ export class UnseenPools {
 
   #holdsOn(poolKey: string): Hold[] {
     const named = this.#poolIds.get(poolKey) ?? [];
-    return [...named.map(parsePoolId), ...(this.#otherHolds.get(poolKey) ?? [])];
+    return [...named.flatMap((poolId) => findPoolId(poolId) ?? []), ...(this.#otherHolds.get(poolKey) ?? [])];
   }
 
   #isByDocker({ key, record }: AddressEntry): boolean {

@@ -1,5 +1,6 @@
 /** Lists of the kernel's devices, forwarding entries and neighbours over netlink (rtnetlink(7)). */
 import { closeSync } from 'node:fs';
+import { withDeadline } from '../../concurrency/deadline.js';
 import { limitTo } from '../../concurrency/limit.js';
 import { LINUX } from '../socket-libc.js';
 import { dumpKernel, type Message, openNetlink } from './netlink.js';
@@ -13,9 +14,13 @@ const MOST_DUMPS = 3;
  */
 const atATime = limitTo(2);
 
+/** With the wait for its turn. As long as a program of iproute2 may take. */
+const LIST_TIMEOUT_MS = 30_000;
+
 /**
  * What the kernel of the namespace at `path` (undefined: this process's own) lists, each message's body decoded. Throws
- * NOT_FOUND when no namespace is at the path, and what `dumpKernel` throws.
+ * NOT_FOUND when no namespace is at the path, TIMEOUT when others hold the kernel's lock of all devices for long, and what
+ * `dumpKernel` throws.
  */
 export function listKernel<Item>(
   path: string | undefined,
@@ -23,7 +28,24 @@ export function listKernel<Item>(
   asked: string,
   decode: (body: Buffer) => Item,
 ): Promise<Item[]> {
-  return atATime(() => listWhole(path, message, asked, decode));
+  return inTime(() => listWhole(path, message, asked, decode), asked);
+}
+
+/**
+ * Resolves as `list` does, which has to wait for its turn. Rejects with TIMEOUT when that takes too long: `list` is not begun then,
+ * or keeps its turn until it ends, since its thread is not free before.
+ */
+export async function inTime<T>(
+  list: () => Promise<T>,
+  asked: string,
+  timeoutMs = LIST_TIMEOUT_MS,
+): Promise<T> {
+  const late = new AbortController();
+  const listed = atATime(async () => {
+    if (late.signal.aborted) throw late.signal.reason;
+    return list();
+  });
+  return withDeadline(listed, timeoutMs, asked).finally(() => late.abort('late'));
 }
 
 async function listWhole<Item>(

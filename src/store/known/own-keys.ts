@@ -4,7 +4,7 @@ import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { isUnder, keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
-import { findRecord } from '../../model/record.js';
+import { findRecord, parsePart } from '../../model/record.js';
 
 /** Whether only this host may write `key`. `stored`: what the store has under it; undefined: nothing. */
 export type IsOwn = (key: string, stored: string | undefined, written: string | undefined) => boolean;
@@ -68,7 +68,7 @@ export function hostOf(key: string, value: string): string | undefined {
   if (key.startsWith(keys.endpoints())) return findRecord(endpointRecord, { key, value })?.hostId;
   if (key.startsWith(keys.macs())) return findRecord(macRecord, { key, value })?.hostId;
   if (key.startsWith(keys.vteps())) return value;
-  const [, first, second] = key.split('/').map(decodeURIComponent);
+  const [, first, second] = key.split('/').map(parsePart);
   if (isUnder(key, [keys.hosts(), keys.byHost()])) return first;
   if (isUnder(key, BY_HOST)) return second;
   const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
+import { reserved as reservedRecord } from '../../../src/model/address.js';
 import { putBinding } from '../../../src/model/by-host.js';
 import { keys } from '../../../src/model/keys.js';
+import { formatRecord } from '../../../src/model/record.js';
 import {
   Cluster,
   type HostOptions,
@@ -9,6 +11,7 @@ import {
   next,
   poolRequest,
   prefix,
+  replacing,
   storeOf,
 } from '../../support/ipam/cluster.js';
 import { AwayStore } from '../../support/store/away-store.js';
@@ -46,6 +49,24 @@ async function unbind(ipam: Ipam, address: string, endpointId: string) {
 }
 
 describe('the reserve of a host', () => {
+  test('is freed after a start also in a pool of which the host has no hold and no network any more', async () => {
+    await using cluster = new Cluster();
+    const { poolId } = await cluster.host('h2').requestPool(poolRequest('10.1.0.0/24'));
+    await next(cluster.host('h2'), poolId);
+    const left = keys.address(POOL, '10.1.0.77');
+    const holder = { hostId: 'id-of-h1', hostName: 'h1' };
+    await cluster.store.commit(
+      [],
+      [{ put: left, value: formatRecord(reservedRecord(holder, 'c', ['f'.repeat(16)])) }],
+    );
+    const { entries } = await cluster.store.list('');
+    // As an earlier run of the host knew them.
+    const recall = (prefix: string) => entries.filter(({ key }) => key.startsWith(prefix));
+    cluster.host('h1', { store: replacing(cluster.store, { recall }), reserves: RESERVES });
+    await eventually(async () => (await cluster.store.get(left)) === undefined);
+    expect(await cluster.keys()).toContain(keys.address(POOL, '10.1.0.2'));
+  });
+
   test('is filled after the first container, changes no automatic address, and goes with the pool', async () => {
     await using cluster = new Cluster();
     const { ipam } = awayHost(cluster, 'h1');

@@ -203,7 +203,7 @@ export class FakeHost implements Engine {
       dockerNetworkId,
       hostId: this.id,
       addresses: [],
-      mac: '',
+      mac: '02:00:00:00:00:01',
     };
     const conditions = [{ key: keys.network(record.networkId), is: 'present' as const }];
     const { committed } = await this.store.commit(conditions, [
@@ -353,7 +353,7 @@ export class FakeHost implements Engine {
     const subnet = ipam.subnets[0]?.subnet ?? '';
     const id = ipam.options['xnet.id'];
     const named = id === undefined ? undefined : await xnet.networks.find({ id });
-    const poolKey = named?.pools[0]?.poolKey ?? `shared ${subnet}`;
+    const poolKey = named?.pools[0]?.poolKey ?? `xnet-local~${subnet}`;
     xnet.requested =
       ipam.driver === 'xnet' ? { subnet, poolKey, ...(id !== undefined && { network: { id } }) } : undefined;
     await xnet.networks.create({

@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { HostRegistration } from '../../../src/agent/hosts/host-registration.js';
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
+import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/model/keys.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { RecordReader } from '../../../src/store/record-reader.js';
+import type { Lease } from '../../../src/store/store.js';
 import { muteLogger, silentLogger } from '../../support/loggers.js';
 import { MemoryStore } from '../../support/store/memory-store.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -57,6 +59,39 @@ describe('the record of a newer xnet', () => {
     );
     expect((await store.get(keys.host(id)))?.value).toBe(newer(2));
   });
+});
+
+test('a host whose twins cannot be made says so, and not that it is not registered', async () => {
+  const store = new (class extends MemoryStore {
+    isSlow = false;
+    lease: Lease | undefined;
+    override async grantLease(...of: Parameters<MemoryStore['grantLease']>): Promise<Lease> {
+      this.lease = await super.grantLease(...of);
+      return this.lease;
+    }
+    override async count(prefix: string): Promise<number> {
+      if (this.isSlow && prefix === keys.bindings()) throw new XnetError('STORE_UNAVAILABLE', 'etcd is slow');
+      return super.count(prefix);
+    }
+  })();
+  await using _ = store;
+  store.isSlow = true;
+  await using starting = new HostRegistration(store, host(2), muteLogger);
+  await expect(starting.start()).rejects.toThrow(/no copies under by-host\/00000002-.*etcd is slow/);
+  store.isSlow = false;
+
+  await using registration = new HostRegistration(store, host(1), muteLogger);
+  await registration.start();
+  store.isSlow = true;
+  // As an older xnet leaves it, which has registered in between.
+  await store.commit([], [{ put: keys.host(host(1).id), value: JSON.stringify(host(1)) }]);
+  await store.commit([], [{ put: keys.host(host(3).id), value: JSON.stringify(host(3)) }]);
+  await store.lease?.revoke();
+  await eventually(() => {
+    expect(registration.problems).toEqual([expect.stringMatching(/^the records of this host.*etcd is slow/)]);
+  });
+  store.isSlow = false;
+  await eventually(() => expect(registration.problems).toEqual([]));
 });
 
 describe("the subnets of a host's docker_gwbridge", () => {

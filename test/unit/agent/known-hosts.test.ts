@@ -11,8 +11,9 @@ const HOST = 'c175304f-3119-4e86-b1ad-2b5105866d3a';
 test('what the cluster holds for swarm is of no host, and what is left of a removed host is its own', async () => {
   await using store = new MemoryStore();
   const put = (hostId: string) => {
-    const record = { version: 1, poolKey: 'pool', hostId, hostName: 'h1', reference: '1' };
-    return { put: keys.poolReference('pool', hostId, '1'), value: JSON.stringify(record) };
+    const poolKey = 'xnet-local~10.1.0.0/24';
+    const record = { version: 1, poolKey, hostId, hostName: 'h1', reference: '1' };
+    return { put: keys.poolReference(poolKey, hostId, '1'), value: JSON.stringify(record) };
   };
   await store.commit([], [put('cluster'), put(HOST)]);
   expect(await listKnownHosts(store)).toEqual([{ id: HOST, alive: false, endpoints: 0, networks: 0 }]);
@@ -54,12 +55,19 @@ test('in a cluster with too many records for one list the networks and endpoints
   const [newer, older] = [HOST, HOST.replace('c', 'd')];
   const host = (id: string, twins: object) => ({
     put: keys.host(id),
-    value: JSON.stringify({ id, name: id, vtep: id, vxlanPort: 4789, xnetVersion: 'test', ...twins }),
+    value: JSON.stringify({
+      id,
+      name: id,
+      vtep: '198.18.0.1',
+      vxlanPort: 4789,
+      xnetVersion: 'test',
+      ...twins,
+    }),
   });
   const endpoint = {
     ...{ version: 1 as const, id: 'e', networkId: 'n', dockerNetworkId: 'd' },
     addresses: [],
-    mac: '',
+    mac: '02:00:00:00:00:01',
   };
   const binding = { version: 1 as const, networkId: 'n', dockerNetworkId: 'd' };
   await store.commit(

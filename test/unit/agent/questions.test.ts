@@ -30,6 +30,11 @@ const HANDLERS: QuestionHandlers = {
     stopped += 1;
     yield 'too late';
   },
+  async *work() {
+    working += 1;
+    await new Promise(() => undefined);
+    yield 'never';
+  },
   async *follow(_, signal) {
     let end = () => {};
     signal.addEventListener('abort', () => end());
@@ -46,6 +51,7 @@ const HANDLERS: QuestionHandlers = {
 let store: MemoryStore;
 let open: AsyncDisposable[];
 let stopped: number;
+let working = 0;
 /** Lets something happen on the host that is followed, when it is waited for. */
 let happen: (() => void) | undefined;
 
@@ -128,6 +134,41 @@ describe('a question', () => {
     ]);
     await eventually(() => expect(stopped).toBe(1));
   });
+
+  test('does not hold up the end of a host that works on it, whatever that takes', async () => {
+    const host = answering('h4');
+    const asked = ask('work', ['h4'], 1_000);
+    await eventually(() => expect(working).toBe(1));
+    await host[Symbol.asyncDispose]();
+    expect(await asked).toMatchObject([{ hostId: 'h4', values: [] }]);
+  });
+});
+
+test('a question to all is answered by hosts that come later, too', async () => {
+  const stop = new AbortController();
+  const answered: string[] = [];
+  const read = async () => {
+    const question = { kind: 'double', parameters: 1 };
+    for await (const { hostId, isLast } of streamAnswers(store, 'h1', question, stop.signal))
+      if (isLast) answered.push(hostId);
+  };
+  const reading = read();
+  await eventually(() => expect(answered.toSorted()).toEqual(['h2', 'h3']));
+  answering('h9');
+  await eventually(() => expect(answered[2]).toBe('h9'));
+  stop.abort();
+  await reading;
+});
+
+test.each<[string, keyof Store]>([
+  ['a lease', 'grantLease'],
+  ['the question', 'commit'],
+])('asking ends in time, though the store does not answer for %s', async (_, call) => {
+  const silent = new Proxy(store, {
+    get: (of, name) => (name === call ? () => new Promise(() => undefined) : Reflect.get(of, name).bind(of)),
+  });
+  const question = { kind: 'double', parameters: 1, hostIds: ['h2'] };
+  expect(await askHosts(silent, 'h1', question, 100)).toMatchObject([{ hostId: 'h2', values: [] }]);
 });
 
 describe('a question that follows what happens', () => {

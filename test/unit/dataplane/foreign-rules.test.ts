@@ -92,11 +92,16 @@ describe('rules that drop the tunnel’s packets', () => {
     expect(nftDrops(ruleset(rule(4789, { accept: null })), 4789, 'inet xnet')).toEqual([]);
   });
 
-  test('nft: our own table and those of iptables are left to others', () => {
+  test('nft: our own table is left out, and what iptables prints', () => {
     const own = { ...rule(4789), family: 'inet', table: 'xnet' };
-    const iptables = { ...rule(4789), family: 'ip', table: 'filter' };
+    const iptables = { ...rule(4789), family: 'ip', table: 'filter', chain: 'INPUT' };
+    const saved = {
+      ip: '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m udp --dport 4789 -j DROP\nCOMMIT\n',
+    };
     const text = ruleset(own, iptables, rule(4789, { accept: null }));
-    expect(nftDrops(text, 4789, 'inet xnet')).toEqual([]);
+    expect(nftDrops(text, 4789, 'inet xnet', saved)).toEqual([]);
+    // Where iptables is not there.
+    expect(nftDrops(text, 4789, 'inet xnet')).toMatchObject([{ rule: expect.stringContaining('ip filter') }]);
   });
 
   test.each([

@@ -76,7 +76,7 @@ describe("a clash with Docker's own choice", () => {
     const names = { container: 'web', containerId: 'c', network: 'plain', names: ['web'], ports: [] };
     const endpoint = {
       ...{ version: 1 as const, id: 'e2', networkId: NETWORK, dockerNetworkId: 'd', hostId: 'id-of-h2' },
-      ...{ addresses: ['10.1.0.3'], mac: '', names },
+      ...{ addresses: ['10.1.0.3'], mac: '02:00:00:00:00:01', names },
     };
     await cluster.store.commit([], [{ put: keys.endpoint(NETWORK, 'e2'), value: formatRecord(endpoint) }]);
     await expect(bind(cluster, h1, '10.1.0.3', 'e1')).rejects.toMatchObject({

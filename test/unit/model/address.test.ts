@@ -92,7 +92,9 @@ describe('an address', () => {
     }).toEqual(expected);
     expect(isTakeable(record, 'other')).toBe(expected.is === 'resting');
     expect(stateOf(resting(record))).toBe('resting');
-    expect(parseRecord(addressRecord, { key: 'k', value: formatRecord(record) })).toEqual(record);
+    expect(parseRecord(addressRecord, { key: 'addresses/p/10.0.0.1', value: formatRecord(record) })).toEqual(
+      record,
+    );
   });
 
   test('keeps its claim and its holds when an endpoint takes it, and is in reserve no more', () => {

@@ -33,7 +33,7 @@ const KINDS: Readonly<Record<string, (entry: Entry) => { again: string; key: str
   [keys.macs()]: kind(macRecord, ({ networkId }, key) =>
     keys.mac(networkId, decodeURIComponent(key.split('/')[2] ?? '')),
   ),
-  [keys.pools()]: kind(poolRecord, (_, key) => keys.pool(parsePoolRecordKey(key))),
+  [keys.pools()]: kind(poolRecord, (_, key) => keys.pool(parsePoolRecordKey(key) ?? '')),
   [keys.poolReferences()]: kind(poolReferenceRecord, ({ poolKey, hostId, reference }) =>
     keys.poolReference(poolKey, hostId, reference),
   ),

@@ -54,6 +54,26 @@ describe('the log of events', () => {
     expect(await whats(log)).toEqual(['next']);
   });
 
+  test('is read in several turns of the event loop', async () => {
+    await writeFile(path, line('2026-01-01T00:00:00Z', 'early').repeat(9_999));
+    await writeFile(`${path}.1`, line('2026-01-01T00:00:00Z', 'earlier').repeat(30_000));
+    await using log = new EventLog(path, muteLogger);
+    let isOver = false;
+    let longestMs = 0;
+    const watch = (since: number) => {
+      longestMs = Math.max(longestMs, performance.now() - since);
+      if (!isOver) setImmediate(watch, performance.now());
+    };
+    const listed = log.list('');
+    watch(performance.now());
+    const startedAt = performance.now();
+    expect(await listed).toHaveLength(39_999);
+    const wholeMs = performance.now() - startedAt;
+    await new Promise(setImmediate);
+    isOver = true;
+    expect(longestMs).toBeLessThan(wholeMs / 2);
+  });
+
   test('leaves out lines that cannot be read', async () => {
     await writeFile(path, `${line('2026-01-01T00:00:00Z', 'whole')}{"at":"2026-01-01T00:0`);
     await using log = new EventLog(path, muteLogger);

@@ -22,7 +22,7 @@ const address = (hostId: string, claim = 'c') =>
 const endpoint = (hostId: string) =>
   formatRecord({
     ...{ version: 1 as const, id: 'e', networkId: 'n', dockerNetworkId: 'd', hostId },
-    ...{ addresses: [], mac: '' },
+    ...{ addresses: [], mac: '02:00:00:00:00:01' },
   });
 
 interface Case {

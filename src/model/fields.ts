@@ -1,0 +1,52 @@
+/**
+ * What the fields of records hold, checked as a record is read. Guarantee: whatever stands in the store, the ids, addresses,
+ * subnets and numbers of a record that was read can be used without another check. A record with nonsense in one of them cannot be
+ * read, and costs only itself.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { errorMessage } from '../errors.js';
+import { parseMac } from '../inet/mac-address.js';
+import { Prefix } from '../inet/prefix.js';
+import { quoted } from '../inet/quoted.js';
+
+/** Largest VXLAN network identifier (RFC 7348: 24 bits). */
+export const MAX_VNI = 2 ** 24 - 1;
+
+/** Of a container's interface, in bytes: least RFC 791's, most what VXLAN leaves of an IP packet. */
+export const MTU = { least: 576, most: 65_485 } as const;
+
+/** An id becomes a part of keys, of the names of kernel objects, and of command lines: it has no space and no slash. */
+export const id = z.string().regex(/^[\w.-]{1,128}$/, 'not an id');
+
+/** Plain: without prefix length and zone. */
+export const ipAddress = z
+  .string()
+  .refine((text) => isIP(text) !== 0 && !text.includes('%'), { error: says('is not an IP address') });
+
+/** Of an interface: unicast. */
+export const macAddress = parsedBy(parseMac);
+
+/** Without host bits. */
+export const subnet = parsedBy(Prefix.parse);
+
+export const vni = z.number().int().min(1).max(MAX_VNI);
+
+export const mtu = z.number().int().min(MTU.least).max(MTU.most);
+
+export const port = z.number().int().min(1).max(65_535);
+
+/** A text that `parse` does not throw for. */
+export function parsedBy(parse: (text: string) => unknown) {
+  return z.string().superRefine((text, context) => {
+    try {
+      parse(text);
+    } catch (error: unknown) {
+      context.addIssue({ code: 'custom', message: errorMessage(error) });
+    }
+  });
+}
+
+function says(rule: string) {
+  return ({ input }: { input?: unknown }) => `${quoted(String(input))} ${rule}`;
+}

@@ -1,0 +1,72 @@
+/** What of the firewalls of others is found to drop the tunnel's packets: of real rules, as the real programs print them. */
+import { expect, test } from '@jest/globals';
+import { findDrops } from '../../../src/dataplane/nft/drops.js';
+import { Netns } from '../../support/kernel/netns.js';
+import { run } from '../../support/programs/command.js';
+
+const BASE = '{ type filter hook input priority -5; policy accept; }';
+const DROP = '-p udp --dport 4789 -j DROP';
+const certain = (rule: unknown) => ({ isCertain: true, rule, remedy: expect.any(String) });
+
+test.each<[string, string[], object[]]>([
+  [
+    "a chain of nft in iptables' table",
+    [
+      'nft add table ip filter',
+      `nft add chain ip filter in ${BASE}`,
+      'nft add rule ip filter in udp dport 4789 drop',
+    ],
+    [certain(expect.stringMatching(/^nft rule \d+ in ip filter, chain in$/))],
+  ],
+  [
+    "a rule of nft with a set in a chain of iptables'",
+    ['iptables-nft -P INPUT ACCEPT', 'nft add rule ip filter INPUT udp dport { 53, 4789 } drop'],
+    [certain(expect.stringMatching(/^nft rule \d+ in ip filter, chain INPUT$/))],
+  ],
+  [
+    "a rule of iptables' is found once",
+    [`iptables-nft -A INPUT ${DROP}`],
+    [certain(expect.stringMatching(/^iptables-nft INPUT -p udp .*--dport 4789 -j DROP/))],
+  ],
+  [
+    "so is one of ip6tables'",
+    [`ip6tables-nft -A INPUT ${DROP}`],
+    [certain(expect.stringMatching(/^ip6tables-nft INPUT/))],
+  ],
+  [
+    "a rule of nft behind one of iptables' that accepts the port is for strangers",
+    [
+      'iptables-nft -A INPUT -s 192.0.2.0/24 -p udp --dport 4789 -j ACCEPT',
+      'nft add rule ip filter INPUT udp dport { 53, 4789 } drop',
+    ],
+    [],
+  ],
+  [
+    'a chain of nft that drops what no rule accepts',
+    [
+      'nft add table ip filter',
+      'nft add chain ip filter in { type filter hook input priority 0; policy drop; }',
+    ],
+    [
+      {
+        isCertain: false,
+        rule: expect.stringContaining('chain in of ip filter'),
+        remedy: expect.any(String),
+      },
+    ],
+  ],
+  [
+    "a chain of iptables' that does so is found once",
+    ['iptables-nft -P INPUT DROP'],
+    [{ isCertain: false, rule: expect.stringContaining('iptables-nft'), remedy: expect.any(String) }],
+  ],
+])('%s', async (_, commands, drops) => {
+  await using netns = await Netns.create('fw');
+  for (const command of commands)
+    await run(['ip', 'netns', 'exec', netns.name, 'sh', '-c', command.replace(/[{};]/g, '\\$&')]);
+  expect(await findDrops(netns.name, 4789)).toEqual(drops);
+  // As they are printed, the remedies of what is certain mend it.
+  for (const { isCertain, remedy } of await findDrops(netns.name, 4789))
+    if (isCertain) await run(['ip', 'netns', 'exec', netns.name, 'sh', '-c', remedy]);
+  expect((await findDrops(netns.name, 4789)).filter(({ isCertain }) => isCertain)).toEqual([]);
+});
