@@ -16,6 +16,7 @@ export type Filter = readonly Instruction[];
 
 /** BPF_RET | BPF_K */
 export const RETURN = 0x06;
+export const MOST_SNAP_BYTES = 0xffff;
 /** The kernel's limit (BPF_MAXINSNS). */
 export const MOST_INSTRUCTIONS = 4096;
 
@@ -46,8 +47,8 @@ export function attachFilter(fd: number, filter: Filter | undefined, snapBytes: 
 }
 
 function cutTo(snapBytes: number, filter: Filter): Filter {
-  if (snapBytes < 1 || snapBytes > 0xffff)
-    throw new XnetError('INVALID', `snap length ${snapBytes} is not from 1 to 65535 bytes`);
+  if (snapBytes < 1 || snapBytes > MOST_SNAP_BYTES)
+    throw new XnetError('INVALID', `snap length ${snapBytes} is not from 1 to ${MOST_SNAP_BYTES} bytes`);
   if (filter.length > MOST_INSTRUCTIONS)
     throw new XnetError(
       'INVALID',
