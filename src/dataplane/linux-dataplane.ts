@@ -5,7 +5,11 @@ import { KeyedBatches } from '../concurrency/keyed-batches.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { isXnetError } from '../errors.js';
 import { parseMac } from '../inet/mac-address.js';
+import { openCapture } from './capture/open-capture.js';
 import type {
+  Capture,
+  CapturedPacket,
+  CaptureWish,
   Dataplane,
   EndpointSpec,
   ForwardingChange,
@@ -172,6 +176,15 @@ export class LinuxDataplane implements Dataplane {
 
   listRoutes(): Promise<readonly HostRoute[]> {
     return listRoutes(this.#host.iproute2);
+  }
+
+  async capture(
+    wish: CaptureWish,
+    onPackets: (packets: readonly CapturedPacket[]) => void,
+  ): Promise<Capture> {
+    const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
+    const underlay = this.#underlay.current ?? (await this.#underlay.find());
+    return openCapture({ hostNamespace, underlay, vxlanPort }, wish, onPackets);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */
