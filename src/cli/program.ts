@@ -19,6 +19,7 @@ import {
   printStatus,
   removeHost,
 } from './admin-commands.js';
+import { addCaptureOptions } from './capture/capture-options.js';
 import { addCompletion } from './completion.js';
 import { printEvents } from './events.js';
 import { FORMATS } from './output.js';
@@ -71,6 +72,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
     .option('--all', 'on every host that is alive')
     .action(printEvents);
+  addCaptureOptions(prints(program.command('capture <network|container|host>')));
   addHost(program);
   addLists(program);
   program
