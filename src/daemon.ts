@@ -5,6 +5,7 @@ import type { Config } from './config/schema.js';
 import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-plugin.js';
 import { errorMessage } from './errors.js';
 import { adminHandlers } from './host/answers/admin-handlers.js';
+import { captureAnswers } from './host/answers/capture/capture.js';
 import { DOCTOR, doctorHandler } from './host/answers/doctor.js';
 import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
 import { openFoundation } from './host/foundation.js';
@@ -41,12 +42,14 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const isFailing = () => readiness.problem !== undefined;
   await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
   const { store, hostId, resolvers } = foundation;
+  const captures = captureAnswers(foundation);
   const status = () => readStatus(foundation, readiness);
   const readiness: Readiness<Host> = new Readiness(
     () =>
       startHost(foundation, {
         [DOCTOR]: doctorHandler(foundation, status),
         [EVENTS]: eventsHandler(foundation.events),
+        ...captures.handlers,
       }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
@@ -65,6 +68,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const streams = {
     stopping: stopping.signal,
     events: (isAll: boolean, signal: AbortSignal) => followEvents(foundation, isAll, signal),
+    capture: captures.stream,
   };
   const listeners = [
     { key: 'plugin', server: plugin, path: config.socket, behind: `${config.adminSocket}.calls` },

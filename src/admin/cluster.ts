@@ -97,12 +97,18 @@ export class Cluster {
     );
   }
 
-  /** Ids of the hosts with this name, id, or beginning of an id. Throws NOT_FOUND. */
-  hostsCalled(wanted: string): string[] {
+  /** Ids of the hosts with this name, id, or beginning of an id. */
+  findHosts(wanted: string): string[] {
     const hosts = [...this.hosts.values()];
     const called = hosts.filter(({ id, name }) => id === wanted || name === wanted);
     const found = called.length > 0 ? called : hosts.filter(({ id }) => isBegun(id, wanted));
-    if (found.length > 0) return found.map(({ id }) => id);
+    return found.map(({ id }) => id);
+  }
+
+  /** As `findHosts`. Throws NOT_FOUND. */
+  hostsCalled(wanted: string): string[] {
+    const found = this.findHosts(wanted);
+    if (found.length > 0) return found;
     throw new XnetError(
       'NOT_FOUND',
       `the cluster has no host with the name or id ${quoted(wanted)}; \`xnet hosts\` lists them`,

@@ -1,6 +1,6 @@
 /** The admin API as an OpenAPI 3.1 document (`xnet openapi`, GET /v1/openapi.json). Pure. */
 import { z } from 'zod';
-import { OPERATIONS, type Operation } from './operations.js';
+import { OPERATIONS, type Operation, STREAMS } from './operations.js';
 
 const REFUSALS = {
   400: 'a parameter is not acceptable, or several things have the name',
@@ -12,10 +12,12 @@ const REFUSALS = {
 
 export function describeApi(): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const [name, operation] of Object.entries<Operation>(OPERATIONS)) {
-    const { path, method } = operation;
-    paths[path] = { ...paths[path], [method]: describeOperation(name, operation) };
-  }
+  const add = (type: string) => (entry: [string, Operation]) => {
+    const { path, method } = entry[1];
+    paths[path] = { ...paths[path], [method]: describeOperation(...entry, type) };
+  };
+  Object.entries<Operation>(OPERATIONS).forEach(add('application/json'));
+  Object.entries<Operation>(STREAMS).forEach(add('application/x-ndjson'));
   return {
     openapi: '3.1.0',
     info: {
@@ -30,13 +32,17 @@ export function describeApi(): object {
 
 const TEXT = { type: 'string' };
 
-function describeOperation(name: string, { path, summary, parameters, answer }: Operation): object {
+function describeOperation(
+  name: string,
+  { path, summary, parameters, answer }: Operation,
+  type: string,
+): object {
   return {
     operationId: name,
     summary,
     parameters: Object.entries(parameters.shape).map(([key, schema]) => describeParameter(key, path, schema)),
     responses: {
-      200: { description: 'the answer', content: json(schemaOf(answer)) },
+      200: { description: 'the answer', content: { [type]: { schema: schemaOf(answer) } } },
       ...Object.fromEntries(
         Object.entries(REFUSALS).map(([status, description]) => [status, refusal(description)]),
       ),

@@ -15,6 +15,7 @@ import {
   settingsAnswer,
   versionAnswer,
 } from './answers.js';
+import { captureItem, captureParameters } from './capture-answer.js';
 import { statusAnswer } from './status-answer.js';
 
 export interface Operation {
@@ -138,6 +139,17 @@ export const OPERATIONS = {
   },
 } as const satisfies Record<string, Operation>;
 
+/** What is answered as it comes, an item a line (application/x-ndjson), until the caller goes or nothing more comes. */
+export const STREAMS = {
+  capture: {
+    method: 'get',
+    path: '/v1/capture/{of}',
+    summary: 'Packets of a network, a container or a host, at their points on all hosts, as they come.',
+    parameters: captureParameters,
+    answer: captureItem,
+  },
+} as const satisfies Record<string, Operation>;
+
 export type Operations = typeof OPERATIONS;
 export type OperationName = keyof Operations;
 export type Parameters<N extends OperationName> = z.infer<Operations[N]['parameters']>;
@@ -153,8 +165,13 @@ export function everyOperation(handle: () => Promise<never>): Handlers {
 
 /** The path of a call, with its query. */
 export function pathOf<N extends OperationName>(name: N, parameters: Parameters<N>): string {
+  return pathWith(OPERATIONS[name].path, parameters);
+}
+
+/** With all parameters that are texts. */
+export function pathWith(template: string, parameters: object): string {
   const query = new URLSearchParams();
-  let { path }: { path: string } = OPERATIONS[name];
+  let path = template;
   for (const [key, value] of Object.entries(parameters)) {
     if (typeof value !== 'string') continue;
     const inPath = `{${key}}`;

@@ -44,12 +44,21 @@ function call(
   });
 }
 
-/** The objects that the daemon sends, a line each, without end. Throws as `askDaemon`, also when the daemon breaks off. */
-export async function* followDaemon(socketPath: string, path: string): AsyncGenerator<object> {
+/**
+ * The objects that the daemon sends, a line each, without end. Throws as `askDaemon`, also when the daemon breaks off, or `signal`
+ * aborts.
+ */
+export async function* followDaemon(
+  socketPath: string,
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<object> {
   requireGiven(socketPath, []);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const fail = (error: Error) => reject(notThere(socketPath, error));
-    request({ socketPath, path }, resolve).on('error', fail).end();
+    const asked = request({ socketPath, path }, resolve).on('error', fail);
+    signal?.addEventListener('abort', () => asked.destroy(), { once: true });
+    asked.end();
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
   try {

@@ -57,7 +57,7 @@ export async function candidates(
   const [, begin = '', flag, value] = /^((--[\w-]+)=)(.*)$/s.exec(last) ?? [];
   const { command, option, argumentsGiven } = follow(program, [...before.reverse(), ...(flag ? [flag] : [])]);
   const all = option
-    ? await valuesOf(option.argChoices, option.attributeName(), ask)
+    ? await valuesOf(option.argChoices, valueNameOf(option), ask)
     : [
         ...(last.startsWith('-') ? command.options.flatMap(({ long }) => long ?? []) : []),
         ...(argumentsGiven === 0 ? commandsOf(command) : []),
@@ -95,6 +95,11 @@ function follow(program: Command, words: readonly string[]): Place {
     else if (!word.startsWith('-')) place = { command, argumentsGiven: argumentsGiven + 1 };
   }
   return place;
+}
+
+/** `host` of `--on <host...>`. */
+function valueNameOf({ flags }: Option): string {
+  return /[<[]([\w|]+)/.exec(flags)?.[1] ?? '';
 }
 
 function argumentValues(

@@ -20,6 +20,7 @@ import {
   removeHost,
 } from './admin-commands.js';
 import type { FindWithoutDaemon } from './ask.js';
+import { addCaptureOptions } from './capture/capture-options.js';
 import { addCompletion } from './completion.js';
 import { addDocuments, type WriteBundle } from './documents/documents.js';
 import { printEvents } from './events.js';
@@ -79,6 +80,7 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
     .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
     .option('--all', 'on every host that is alive')
     .action(printEvents);
+  addCaptureOptions(prints(program.command('capture <network|container|host>')));
   addHost(program);
   addLists(program);
   addDocuments(program, defaultAdminSocket(), writeBundle);

@@ -9,7 +9,12 @@
  * Errors: KERNEL (names the command and the kernel's words), UNSUPPORTED, NOT_FOUND, IN_USE, TIMEOUT,
  * INVALID.
  */
+
+import type { Filter } from '../native/packet-filter.js';
+import type { Packet as CapturedPacket } from '../native/packet-receive.js';
 import type { HostReading } from './host-reading.js';
+
+export type { CapturedPacket, Filter as PacketFilter };
 
 /** How this host reaches the others. */
 export interface Underlay {
@@ -125,6 +130,28 @@ export interface TunnelFilter {
   readonly vnis: readonly number[];
 }
 
+/** Which packets are to be copied, and where. */
+export interface CaptureWish {
+  readonly network: Pick<NetworkSpec, 'id' | 'vni'>;
+  /** At an endpoint's port on the bridge, at the VXLAN device, or on the underlay: there only the network's tunnel packets. */
+  readonly at: { readonly endpointId: string } | 'vxlan' | 'underlay';
+  /** Only frames from and to it, on the underlay those in the tunnel packets; absent: all. */
+  readonly mac?: string | undefined;
+  /** For frames, too; absent: all. */
+  readonly filter?: Filter | undefined;
+  /** So much is kept of a longer frame; on the underlay so much of the frame in the tunnel packet. */
+  readonly snapBytes: number;
+  /** What may wait until it is read, as the kernel counts it. */
+  readonly bufferBytes?: number | undefined;
+}
+
+/** Goes on until it is disposed of, which gives first what still waits. */
+export interface Capture extends Disposable {
+  readonly interfaceName: string;
+  /** Packets that were lost because they came faster than they were read. */
+  readonly dropped: number;
+}
+
 export interface ObservedNetwork {
   readonly id: string;
   /**
@@ -188,6 +215,11 @@ export interface Dataplane extends AsyncDisposable {
    * as `endpointNames` are.
    */
   listOuterEnds(): Promise<readonly string[]>;
+  /**
+   * Gives copies of packets as they come, in the kernel's order; `onPackets` must not throw. Throws NOT_FOUND when the point is
+   * not there, INVALID for a filter that is too long, UNSUPPORTED where xnet may not do it.
+   */
+  capture(wish: CaptureWish, onPackets: (packets: readonly CapturedPacket[]) => void): Promise<Capture>;
   /** For `xnet doctor`. */
   readonly reading: HostReading;
 }

@@ -6,7 +6,11 @@ import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { UnderWay } from '../concurrency/under-way.js';
 import { isXnetError } from '../errors.js';
 import { parseMac } from '../inet/mac-address.js';
+import { openCapture } from './capture/open-capture.js';
 import type {
+  Capture,
+  CapturedPacket,
+  CaptureWish,
   Dataplane,
   EndpointSpec,
   ForwardingChange,
@@ -166,6 +170,15 @@ export class LinuxDataplane implements Dataplane {
 
   async listOuterEnds(): Promise<readonly string[]> {
     return listOuterEnds(this.options.hostNamespace);
+  }
+
+  async capture(
+    wish: CaptureWish,
+    onPackets: (packets: readonly CapturedPacket[]) => void,
+  ): Promise<Capture> {
+    const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
+    const underlay = this.#underlay.current ?? (await this.#underlay.find());
+    return openCapture({ hostNamespace, underlay, vxlanPort }, wish, onPackets);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */

@@ -25,14 +25,26 @@ export const listen = libc.func('int listen(int fd, int backlog)') as (fd: numbe
 export const setsockopt = libc.func(
   'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
 ) as (fd: number, level: number, name: number, value: Buffer, length: number) => number;
+export const getsockopt = libc.func(
+  'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+) as (fd: number, level: number, name: number, value: Buffer, length: [number]) => number;
+export const ifNameToIndex = libc.func('unsigned int if_nametoindex(const char *name)') as (
+  name: string,
+) => number;
 export const getsockname = libc.func(
   'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)',
 ) as (fd: number, address: Buffer, length: [number]) => number;
 const sendFunction = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)');
 export const send = sendFunction as DataCall;
-/** Buffers of these two are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
+/** Buffers of these three are passed as plain pointers: the kernel writes into them, and nothing is allocated for a call. */
 const recvFunction = libc.func('long recv(int fd, uint8_t *data, size_t length, int flags)');
 export const recv = recvFunction as DataCall;
+/** `message`: struct msghdr, with pointers in it. */
+export const recvmsg = libc.func('long recvmsg(int fd, uint8_t *message, int flags)') as (
+  fd: number,
+  message: Buffer,
+  flags: number,
+) => number;
 export const recvfrom = libc.func(
   'long recvfrom(int fd, uint8_t *data, size_t length, int flags, uint8_t *address, uint8_t *addressLength)',
 ) as AddressedCall<Buffer>;
@@ -55,6 +67,7 @@ export const LINUX = {
   CLONE_NEWNET: 0x40000000,
   AF_INET: 2,
   AF_NETLINK: 16,
+  AF_PACKET: 17,
   NETLINK_ROUTE: 0,
   NETLINK_NETFILTER: 12,
   SOCK_STREAM: 1,
@@ -63,6 +76,7 @@ export const LINUX = {
   SOCK_NONBLOCK: 0o4000,
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
+  SOL_PACKET: 263,
   SO_RCVBUFFORCE: 33,
   SO_MARK: 36,
   MSG_PEEK: 0x02,

@@ -1,9 +1,11 @@
 /** The admin socket: the operations of the admin API (src/admin/operations.ts), as JSON over HTTP on a unix socket of root's. */
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { z } from 'zod';
+import type { CaptureItem, CaptureParameters } from '../admin/capture-answer.js';
 import { describeApi } from '../admin/openapi.js';
-import { type Handlers, OPERATIONS, type Operation } from '../admin/operations.js';
+import { type Handlers, OPERATIONS, type Operation, STREAMS } from '../admin/operations.js';
 import { LinkedAbort } from '../concurrency/linked-abort.js';
 import { type ErrorCode, errorMessage, isXnetError, XnetError } from '../errors.js';
 import { formatStatus } from './status-text.js';
@@ -26,6 +28,10 @@ const MOST_WAITING = 4 << 20;
 export interface Streams {
   /** Of all hosts that are alive: `isAll`. */
   readonly events: (isAll: boolean, signal: AbortSignal) => AsyncIterable<readonly object[]>;
+  readonly capture: (
+    parameters: CaptureParameters,
+    signal: AbortSignal,
+  ) => AsyncIterable<readonly CaptureItem[]>;
   /** Aborts when the daemon is to stop, which would wait for the streams' readers else. */
   readonly stopping: AbortSignal;
 }
@@ -47,6 +53,14 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
       return streamLines(response, streams.stopping, (signal) => streams.events(all === 'true', signal));
     });
   }
+  if (streams) {
+    const { path, parameters } = STREAMS.capture;
+    app.get(routeOf(path), ({ query, params }, response) => {
+      const wanted = parse(parameters, joined(query, params));
+      const items = (signal: AbortSignal) => streams.capture(wanted, signal);
+      return streamLines(response, streams.stopping, items, 'wait');
+    });
+  }
   app.get('/v1/openapi.json', ({ query }, response) => {
     parse(NONE, query);
     response.json(describeApi());
@@ -59,11 +73,15 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
   return createServer(app);
 }
 
-/** JSON, an object a line. A failure is the last line. One who does not read is cut off, so that memory stays bounded. */
+/**
+ * JSON, an object a line. A failure is the last line. One who does not read is cut off, so that memory stays bounded; or waited
+ * for, where the items are bounded in number.
+ */
 async function streamLines(
   response: Response,
   stopping: AbortSignal,
   items: (signal: AbortSignal) => AsyncIterable<readonly object[]>,
+  whenFull: 'cut off' | 'wait' = 'cut off',
 ): Promise<void> {
   using ended = new LinkedAbort([stopping]);
   response.on('close', ended.abort);
@@ -71,6 +89,7 @@ async function streamLines(
   try {
     for await (const batch of items(ended.signal)) {
       response.write(batch.map((item) => `${JSON.stringify(item)}\n`).join(''));
+      if (whenFull === 'wait' && response.writableNeedDrain) await drained(response, ended.signal);
       if (response.writableLength > MOST_WAITING) {
         response.destroy();
         ended.abort();
@@ -83,10 +102,15 @@ async function streamLines(
   response.end();
 }
 
+/** Or `signal` has aborted, as when the reader is gone. */
+async function drained(response: Response, signal: AbortSignal): Promise<void> {
+  await once(response, 'drain', { signal }).catch(() => undefined);
+}
+
 type Handle = (parameters: unknown) => Promise<unknown>;
 
 function serve(app: Express, { method, path, parameters }: Operation, handle: Handle): void {
-  app[method](path.replaceAll(/\{(\w+)\}/g, ':$1'), async ({ query, params }, response) => {
+  app[method](routeOf(path), async ({ query, params }, response) => {
     response.json(await handle(parse(parameters, joined(query, params))));
   });
 }
@@ -107,7 +131,12 @@ function refuseBody({ headers }: Request, _response: Response, next: NextFunctio
   next();
 }
 
-function parse<T extends z.ZodObject>(schema: T, given: unknown): z.infer<T> {
+/** As express writes it. */
+function routeOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function parse<S extends z.ZodObject>(schema: S, given: unknown): z.output<S> {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const reasons = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '));

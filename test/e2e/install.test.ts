@@ -37,6 +37,8 @@ describeInLab('install', { hosts: 2, systemd: ['h1'] }, (test) => {
       await expectBrokenReloadRefused(lab, installed);
       // With the unit's capabilities xnet is told at once what changes.
       await lab.in('h1', 'sh', '-c', REPAIRED);
+      // And it may copy packets.
+      await lab.in('h1', 'xnet', 'capture', 'shop', '--on', 'h1', '--seconds', '1');
 
       await copyToHost(lab, 'h1', npmPackage, '/root/package');
       const label = `sed -i 's/"version": .*/"version": "${NEXT_VERSION}",/' /root/package/package.json`;

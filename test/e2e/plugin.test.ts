@@ -58,6 +58,11 @@ describeInLab('plugin', { hosts: 3, plugin: true }, (test) => {
     expect(await one?.reaches((await two?.address()) ?? '')).toBe(true);
     expect(await two?.greetOverTcp('web-h3')).toBe('web-h3');
     expect(await three?.greetOverUdp('web-h1')).toBe('web-h1');
+    // It may copy packets, too.
+    const path = 'http://xnet/v1/capture/shop?seconds=1';
+    const captured = await lab.in('h1', 'curl', '-sS', '--unix-socket', '/run/xnet/admin.sock', path);
+    expect(captured).toMatch(/"place":"web-h1"/);
+    expect(captured).not.toMatch(/refusal/);
     expect(await one?.exec('sh', '-c', 'musl-getent "$(hostname)"')).toBe(await one?.address());
     for (const host of lab.hosts) await expectAdopted(lab, host, 1);
     expect(await lab.docker('h2', 'network', 'inspect', '-f', '{{.Driver}} {{.IPAM.Driver}}', 'shop')).toBe(

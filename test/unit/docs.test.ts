@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
-import { OPERATIONS } from '../../src/admin/operations.js';
+import { OPERATIONS, STREAMS } from '../../src/admin/operations.js';
 import { createProgram } from '../../src/cli/program.js';
 import { listSettings } from '../../src/config/schema.js';
 import { NETWORK_OPTIONS } from '../../src/driver/networks/network-options.js';
@@ -25,7 +25,9 @@ function commandsOf(program: Command): [string, string][] {
     const inner = commandsOf(command);
     if (inner.length > 0) return inner;
     const names = [command.parent?.parent && command.parent.name(), command.name()].filter(Boolean);
-    const given = command.registeredArguments.map((argument) => `<${argument.name().replace('|', '\\|')}>`);
+    const given = command.registeredArguments.map(
+      (argument) => `<${argument.name().replaceAll('|', '\\|')}>`,
+    );
     return [[['xnet', ...names, ...given].join(' '), command.description()]];
   });
 }
@@ -49,7 +51,7 @@ describe('the documentation', () => {
       createProgram({ serve: none, refuse: none, writeBundle: async () => '', version: '1' }),
     );
     for (const [usage, description] of commands) expect(page).toContain(`| \`${usage}\` | ${description} |`);
-    for (const { method, path, summary } of Object.values(OPERATIONS))
+    for (const { method, path, summary } of Object.values({ ...OPERATIONS, ...STREAMS }))
       expect(page).toContain(`| \`${method.toUpperCase()} ${path}\` | ${summary} |`);
   });
 

@@ -81,7 +81,11 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
     /^store\/(store|record-reader|transact)\.js$/,
   ],
   [/^cli\//, /^server\//, /^server\/status-text\.js$/],
-  [/^(cli|server|doctor)\//, /^admin\//, /^admin\/(answers|status-answer|operations|openapi)\.js$/],
+  [
+    /^(cli|server|doctor)\//,
+    /^admin\//,
+    /^admin\/(answers|capture-answer|status-answer|operations|openapi)\.js$/,
+  ],
   [/^admin\//, /^ipam\//, /^ipam\/pools\/describe-pools\.js$/],
   [/^host\//, /^keeper\//, /^keeper\/client\/held-sockets\.js$/],
   [/^dns\//, /^(docker|keeper)\//, /^(docker\/engine|keeper\/client\/held-sockets)\.js$/],

@@ -37,6 +37,8 @@ describe('completion', () => {
     ],
     [['endpoints', '--network', '=', 'st'], ['store']],
     [['endpoints', '--host', '=', 'h1', '--n'], ['--network']],
+    [['capture', 'shop', '--on', ''], ['h1']],
+    [['capture', 'she'], ['shelf']],
     [['pools', '-o', 'y'], ['yaml']],
     [['host', 'rm', ''], ['h1']],
     [

@@ -46,7 +46,11 @@ beforeAll(async () => {
   const events = async function* (): AsyncGenerator<object[]> {
     yield [{ carriedOut: ++carriedOut }];
   };
-  server = createAdminServer(handlers, { events, stopping: new AbortController().signal });
+  const capture = async function* (): AsyncGenerator<never[]> {
+    carriedOut += 1;
+    yield [];
+  };
+  server = createAdminServer(handlers, { events, capture, stopping: new AbortController().signal });
   await new Promise<void>((resolve) => server.listen(join(directory, 'admin.sock'), resolve));
 });
 afterAll(async () => {

@@ -18,7 +18,7 @@ let stopping: AbortController;
 /** How many have begun, and not ended. */
 let open: number;
 
-async function listen(events: Streams['events']): Promise<void> {
+async function listen(events: Streams['events'], capture: Streams['capture'] = none): Promise<void> {
   const counted = async function* (isAll: boolean, signal: AbortSignal) {
     open += 1;
     try {
@@ -27,7 +27,7 @@ async function listen(events: Streams['events']): Promise<void> {
       open -= 1;
     }
   };
-  const streams = { events: counted, stopping: stopping.signal };
+  const streams = { events: counted, capture, stopping: stopping.signal };
   server = createAdminServer(
     everyOperation(() => Promise.reject(new Error('not asked'))),
     streams,
@@ -35,8 +35,10 @@ async function listen(events: Streams['events']): Promise<void> {
   await new Promise<void>((resolve) => server.listen(join(directory, 'admin.sock'), resolve));
 }
 
-function follow(): Promise<IncomingMessage> {
-  const options = { socketPath: join(directory, 'admin.sock'), path: '/v1/events/follow', agent: false };
+async function* none(): AsyncGenerator<never> {}
+
+function follow(path = '/v1/events/follow'): Promise<IncomingMessage> {
+  const options = { socketPath: join(directory, 'admin.sock'), path, agent: false };
   return new Promise((resolve, reject) => request(options, resolve).on('error', reject).end());
 }
 
@@ -95,4 +97,21 @@ test('a reader that does not read is cut off before much waits for it in memory'
   await eventually(() => expect(sent).toBeGreaterThan(0));
   await eventually(() => expect(open).toBe(0));
   expect(sent).toBeLessThan(16);
+});
+
+test('for the reader of a capture, whose packets are so many at most, it is waited', async () => {
+  let sent = 0;
+  await listen(none, async function* ({ of, count }) {
+    while (sent < (count ?? 0)) {
+      sent += 1;
+      yield [{ kind: 'refusal', host: of, refusal: 'x'.repeat(1 << 20) }];
+    }
+  });
+  const reader = await follow('/v1/capture/shop?count=8');
+  reader.pause();
+  await eventually(() => expect(sent).toBeGreaterThan(0));
+  await sleep(50);
+  expect(sent).toBeLessThan(8);
+  const lines = (await text(reader)).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line).host)).toEqual(Array(8).fill('shop'));
 });

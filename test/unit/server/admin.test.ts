@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { describeApi } from '../../../src/admin/openapi.js';
-import { everyOperation, type Handlers, OPERATIONS } from '../../../src/admin/operations.js';
+import { everyOperation, type Handlers, OPERATIONS, STREAMS } from '../../../src/admin/operations.js';
 import { XnetError } from '../../../src/errors.js';
 import { createAdminServer } from '../../../src/server/admin.js';
 
@@ -68,7 +68,11 @@ describe('the admin API', () => {
     const described = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => [operationId, method, path]),
     );
-    const served = Object.entries(OPERATIONS).map(([name, { method, path }]) => [name, method, path]);
+    const served = Object.entries({ ...OPERATIONS, ...STREAMS }).map(([name, { method, path }]) => [
+      name,
+      method,
+      path,
+    ]);
     expect(described).toEqual(expect.arrayContaining(served));
     expect(described).toHaveLength(served.length);
   });

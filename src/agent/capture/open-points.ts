@@ -1,0 +1,108 @@
+import type { Capture, CapturedPacket, CaptureWish, Dataplane } from '../../dataplane/dataplane.js';
+import { errorMessage, isXnetError } from '../../errors.js';
+import type { EndpointRecord } from '../../model/endpoint.js';
+import type { CapturePoint, CaptureWanted } from './capture-question.js';
+import type { PacketQueue } from './packet-queue.js';
+
+/** Of a capture. Each has a buffer in the kernel, which all together have so many bytes. */
+const MOST_POINTS = 64;
+const BUFFER_BYTES = 16 << 20;
+const MOST_BUFFER_BYTES = 2 << 20;
+
+/** A network, with the endpoints that this host has in it. */
+export interface NetworkHere {
+  readonly network: CaptureWanted['networks'][number];
+  readonly endpoints: readonly EndpointRecord[];
+}
+
+interface Place extends Omit<CapturePoint, 'interfaceName'> {
+  readonly wish: Pick<CaptureWish, 'network' | 'at' | 'mac'>;
+}
+
+/** The points of this host at which a capture runs. */
+export class OpenPoints implements Disposable {
+  readonly points: CapturePoint[] = [];
+  /** What is not captured, and why. */
+  readonly notes: string[] = [];
+  readonly #captures: Capture[] = [];
+
+  private constructor(private readonly queue: PacketQueue) {}
+
+  /** Points that cannot be opened are noted. Throws UNSUPPORTED when xnet may open none. */
+  static async open(
+    dataplane: Pick<Dataplane, 'capture'>,
+    networks: readonly NetworkHere[],
+    { filter, snapBytes }: Pick<CaptureWanted, 'filter' | 'snapBytes'>,
+    queue: PacketQueue,
+  ): Promise<OpenPoints> {
+    const opened = new OpenPoints(queue);
+    const places = networks.flatMap(placesOf);
+    const bufferBytes = Math.min(MOST_BUFFER_BYTES, Math.floor(BUFFER_BYTES / places.length));
+    try {
+      for (const place of places.slice(0, MOST_POINTS)) {
+        const wish = { ...place.wish, filter, snapBytes, bufferBytes };
+        await opened.#open(place, (take) => dataplane.capture(wish, take));
+      }
+    } catch (error: unknown) {
+      opened[Symbol.dispose]();
+      throw error;
+    }
+    const left = places.length - MOST_POINTS;
+    if (left > 0)
+      opened.notes.push(
+        `${left} of its ${places.length} points are not captured; name a network or a container`,
+      );
+    return opened;
+  }
+
+  /** How many packets were lost at each point where some were: by its number. */
+  get dropped(): [point: number, count: number][] {
+    return this.#captures.flatMap(({ dropped }, point) => {
+      const count = dropped + (this.queue.dropped.get(point) ?? 0);
+      return count > 0 ? [[point, count] as [number, number]] : [];
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const capture of this.#captures) capture[Symbol.dispose]();
+  }
+
+  async #open(
+    { network, place, wish }: Place,
+    open: (take: (packets: readonly CapturedPacket[]) => void) => Promise<Capture>,
+  ): Promise<void> {
+    const number = this.#captures.length;
+    const isPort = typeof wish.at === 'object';
+    const take = (packets: readonly CapturedPacket[]) =>
+      this.queue.add(number, isPort ? packets.map(asTheContainer) : packets);
+    try {
+      const capture = await open(take);
+      this.#captures.push(capture);
+      this.points.push({ network, place, interfaceName: capture.interfaceName });
+    } catch (error: unknown) {
+      if (isXnetError(error, 'UNSUPPORTED') || isXnetError(error, 'INVALID')) throw error;
+      this.notes.push(`${place} in ${network} is not captured: ${errorMessage(error)}`);
+    }
+  }
+}
+
+/** Ports first: in the order in which packets pass on their way out. */
+function placesOf({ network: { name, mac, id, vni }, endpoints }: NetworkHere): Place[] {
+  const network = { id, vni };
+  const ports = endpoints.map((endpoint) => ({
+    network: name,
+    place: endpoint.names?.container ?? endpoint.id.slice(0, 12),
+    // Of the one that is meant all; of others what they have to do with it.
+    wish: { network, at: { endpointId: endpoint.id }, mac: endpoint.mac === mac ? undefined : mac },
+  }));
+  return [
+    ...ports,
+    { network: name, place: 'vxlan0', wish: { network, at: 'vxlan', mac } },
+    { network: name, place: 'underlay', wish: { network, at: 'underlay', mac } },
+  ];
+}
+
+/** What the host gets from a port is what the container sends. */
+function asTheContainer(packet: CapturedPacket): CapturedPacket {
+  return { ...packet, direction: packet.direction === 'in' ? 'out' : 'in' };
+}

@@ -1,0 +1,72 @@
+/**
+ * src/dataplane/capture: packets at the points that a network's packets pass: its ports, its VXLAN device, and the underlay.
+ * Not in here: which points, on which hosts, and for how long.
+ */
+import { isIPv6 } from 'node:net';
+import { MOST_SNAP_BYTES } from '../../native/packet-filter.js';
+import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/packet-socket.js';
+import type { Capture, CapturedPacket, CaptureWish, Underlay } from '../dataplane.js';
+import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
+import { framesOf, tunnelBytes, tunnelPacketsOf } from './packet-programs.js';
+
+export interface CaptureHost {
+  /** Of /run/netns; undefined: the one this process is in. */
+  readonly hostNamespace: string | undefined;
+  readonly underlay: Underlay;
+  readonly vxlanPort: number;
+}
+
+/** As Dataplane.capture. */
+export function openCapture(
+  host: CaptureHost,
+  wish: CaptureWish,
+  onPackets: (packets: readonly CapturedPacket[]) => void,
+): Capture {
+  const source = sourceOf(host, wish);
+  const socket: PacketSocket = new PacketSocket(source, (packets) =>
+    onPackets(socket.linkHeaderBytes === ETHERNET_BYTES ? packets : packets.map(withLinkHeader)),
+  );
+  return {
+    interfaceName: source.interfaceName,
+    get dropped() {
+      return socket.dropped;
+    },
+    [Symbol.dispose]: () => socket[Symbol.dispose](),
+  };
+}
+
+function sourceOf(host: CaptureHost, wish: CaptureWish): PacketSource {
+  const { network, at, mac, filter, snapBytes, bufferBytes } = wish;
+  const frames = framesOf(mac, filter);
+  const given = { snapBytes, bufferBytes };
+  if (at !== 'underlay') {
+    const name = at === 'vxlan' ? VXLAN : interfaceName(at.endpointId);
+    const path = namespacePath(namespaceName(network.id));
+    return { ...given, namespacePath: path, interfaceName: name, filter: frames };
+  }
+  const { hostNamespace, underlay, vxlanPort } = host;
+  const isIpv6 = isIPv6(underlay.vtep);
+  return {
+    namespacePath: hostNamespace === undefined ? undefined : namespacePath(hostNamespace),
+    interfaceName: underlay.interface,
+    filter: (linkHeaderBytes) =>
+      tunnelPacketsOf({ vni: network.vni, port: vxlanPort, isIpv6, linkHeaderBytes }, frames),
+    bufferBytes,
+    snapBytes: Math.min(
+      snapBytes + tunnelBytes({ isIpv6, linkHeaderBytes: ETHERNET_BYTES }),
+      MOST_SNAP_BYTES,
+    ),
+  };
+}
+
+/** All points give Ethernet frames: where there is no link header (WireGuard, tun), one without MACs is put in front. */
+function withLinkHeader(packet: CapturedPacket): CapturedPacket {
+  const header = Buffer.alloc(ETHERNET_BYTES);
+  const isIpv6 = (packet.bytes[0] ?? 0) >> 4 === 6;
+  header.writeUInt16BE(isIpv6 ? 0x86dd : 0x0800, ETHERNET_BYTES - 2);
+  return {
+    ...packet,
+    length: packet.length + ETHERNET_BYTES,
+    bytes: Buffer.concat([header, packet.bytes]),
+  };
+}
