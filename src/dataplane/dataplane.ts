@@ -9,6 +9,7 @@
  * Errors: KERNEL (names the command and the kernel's words), UNSUPPORTED, NOT_FOUND, IN_USE, TIMEOUT,
  * INVALID.
  */
+import type { Inspection } from './inspection.js';
 
 /** How this host reaches the others. */
 export interface Underlay {
@@ -205,4 +206,6 @@ export interface Dataplane extends AsyncDisposable {
   /** For `xnet doctor`: rules that drop packets of other hosts' tunnels. */
   findPacketDrops(): Promise<readonly PacketDrop[]>;
   listRoutes(): Promise<readonly HostRoute[]>;
+  /** For `xnet trace`. */
+  readonly inspection: Inspection;
 }
