@@ -7,6 +7,8 @@ import { errorMessage } from './errors.js';
 import { adminHandlers } from './host/answers/admin-handlers.js';
 import { DOCTOR, doctorHandler } from './host/answers/doctor.js';
 import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
+import { TRACE } from './host/answers/trace/ask-host.js';
+import { OwnPart } from './host/answers/trace/own-part.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
@@ -39,11 +41,17 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
   const { store, hostId, resolvers } = foundation;
   const status = () => readStatus(foundation, readiness);
+  using ownPart = new OwnPart({
+    dataplane: foundation.dataplane,
+    docker: () => readiness.value?.engine,
+    sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
+  });
   const readiness: Readiness<Host> = new Readiness(
     () =>
       startHost(foundation, {
         [DOCTOR]: doctorHandler(foundation, status),
         [EVENTS]: eventsHandler(foundation.events),
+        [TRACE]: (parameters) => ownPart.answers(parameters),
       }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
@@ -56,6 +64,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const admin = adminHandlers(foundation, {
     version,
     status,
+    ownPart,
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
   const stopping = new AbortController();

@@ -46,7 +46,8 @@ function describeOperation(name: string, { path, summary, parameters, answer }: 
 
 function describeParameter(key: string, path: string, schema: z.core.$ZodType): object {
   const isInPath = path.includes(`{${key}}`);
-  return { name: key, in: isInPath ? 'path' : 'query', required: isInPath, schema: schemaOf(schema) };
+  const required = isInPath || !z.core.safeParse(schema, undefined).success;
+  return { name: key, in: isInPath ? 'path' : 'query', required, schema: schemaOf(schema) };
 }
 
 function refusal(description: string): object {

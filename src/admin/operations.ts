@@ -11,6 +11,7 @@ import {
   networkAnswer,
   networksAnswer,
   poolsAnswer,
+  traceAnswer,
   versionAnswer,
 } from './answers.js';
 import { statusAnswer } from './status-answer.js';
@@ -28,6 +29,8 @@ const flag = z.enum(['true', 'false']).optional();
 const none = z.strictObject({});
 /** Long enough for every name that Docker takes, with room. */
 const wanted = z.string().min(1).max(512);
+
+const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
 
 export const OPERATIONS = {
   version: {
@@ -51,6 +54,22 @@ export const OPERATIONS = {
       'What may be wrong on this host, or on all that are alive, and in the cluster, each with its remedy; takes seconds.',
     parameters: z.strictObject({ all: flag }),
     answer: doctorAnswer,
+  },
+  trace: {
+    method: 'get',
+    path: '/v1/trace',
+    summary:
+      'The way of a packet from a container or host to another, or outside: each hop, and the command that mends it; takes seconds.',
+    parameters: z.strictObject({
+      from: wanted,
+      to: wanted,
+      /** Absent: an echo request is sent. */
+      port: z.string().regex(PORT, 'a port is a number from 1 to 65535').optional(),
+      /** Of a port; absent: TCP. */
+      protocol: z.enum(['tcp', 'udp']).optional(),
+      network: wanted.optional(),
+    }),
+    answer: traceAnswer,
   },
   events: {
     method: 'get',

@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   host: [
     'admin',
     'doctor',
+    'trace',
     'config',
     'agent',
     'driver',
@@ -33,6 +34,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   admin: ['ipam', 'store', 'model'],
   agent: ['driver', 'replica', 'store', 'model', 'dataplane', 'docker'],
   doctor: ['admin', 'model', 'store', 'dataplane'],
+  trace: ['model', 'dataplane'],
   dns: ['native', 'model', 'keeper', 'docker'],
   keeper: ['native'],
   docker: [],
@@ -72,6 +74,7 @@ const DOORS: Record<string, RegExp> = {
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(doctor|driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
+  [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|probing)\.js$/],
   [
     /^(admin|doctor|driver|agent|ipam|dns|replica)\//,
     /^store\//,

@@ -15,10 +15,14 @@ import type { Foundation } from '../foundation.js';
 import { consultDoctor } from './doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
+import type { OwnPart } from './trace/own-part.js';
+import { traceWay } from './trace/tracing.js';
 
 export interface OfTheDaemon {
   readonly version: string;
   readonly status: () => Promise<Status>;
+  /** In traces. */
+  readonly ownPart: OwnPart;
   /** By name or id. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -26,7 +30,7 @@ export interface OfTheDaemon {
 /** What carries out each operation of the admin API. Lists are answered also while the host is not started. */
 export function adminHandlers(
   foundation: Foundation,
-  { version, status, removeHost }: OfTheDaemon,
+  { version, status, ownPart: own, removeHost }: OfTheDaemon,
 ): Handlers {
   const store = knownReader(foundation.store);
   return {
@@ -38,6 +42,7 @@ export function adminHandlers(
       const from = since === undefined ? '' : new Date(since).toISOString();
       return listEvents(foundation, from, all === 'true');
     },
+    trace: (wanted) => traceWay({ ...foundation, own }, wanted, foundation.config.vxlanPort),
     hosts: () => listKnownHosts(store),
     removeHost: ({ host }) => removeHost(host),
     networks: () => answerNetworks(store),
