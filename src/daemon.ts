@@ -8,6 +8,8 @@ import { adminHandlers } from './host/answers/admin-handlers.js';
 import { captureAnswers } from './host/answers/capture/capture.js';
 import { DOCTOR, doctorHandler } from './host/answers/doctor.js';
 import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
+import { TRACE } from './host/answers/trace/ask-host.js';
+import { OwnPart } from './host/answers/trace/own-part.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
@@ -44,12 +46,18 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const { store, hostId, resolvers } = foundation;
   const captures = captureAnswers(foundation);
   const status = () => readStatus(foundation, readiness);
+  using ownPart = new OwnPart({
+    dataplane: foundation.dataplane,
+    docker: () => readiness.value?.engine,
+    sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
+  });
   const readiness: Readiness<Host> = new Readiness(
     () =>
       startHost(foundation, {
         [DOCTOR]: doctorHandler(foundation, status),
         [EVENTS]: eventsHandler(foundation.events),
         ...captures.handlers,
+        [TRACE]: (parameters) => ownPart.answers(parameters),
       }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
   );
@@ -62,6 +70,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const admin = adminHandlers(foundation, {
     version,
     status,
+    ownPart,
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
   const stopping = new AbortController();

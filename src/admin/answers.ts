@@ -146,6 +146,31 @@ export const doctorAnswer = z.object({
     )
     .readonly(),
 });
+
+/** A hop of a packet's way: see src/trace/trace.ts. */
+const hopItem = z.object({
+  host: z.string(),
+  hop: z.string(),
+  verdict: z.enum(['ok', 'fault', 'unknown', 'does not apply']),
+  expected: z.string(),
+  /** Of `unknown` and `does not apply` the reason. */
+  found: z.string(),
+  /** Command that mends it, to be run on the host. */
+  remedy: z.string().optional(),
+});
+export type HopItem = z.infer<typeof hopItem>;
+
+export const traceAnswer = z.object({
+  asOf,
+  from: z.string(),
+  to: z.string(),
+  /** Absent: they have none in common. */
+  network: z.string().optional(),
+  protocol: z.enum(['icmp', 'tcp', 'udp']),
+  port: count.optional(),
+  hops: z.array(hopItem).readonly(),
+});
+
 const eventItem = hostEvent.extend({ host: z.string() });
 export type EventItem = z.infer<typeof eventItem>;
 export const eventsPart = z.array(eventItem);

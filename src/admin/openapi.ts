@@ -52,7 +52,8 @@ function describeOperation(
 
 function describeParameter(key: string, path: string, schema: z.core.$ZodType): object {
   const isInPath = path.includes(`{${key}}`);
-  return { name: key, in: isInPath ? 'path' : 'query', required: isInPath, schema: schemaOf(schema) };
+  const required = isInPath || !z.core.safeParse(schema, undefined).success;
+  return { name: key, in: isInPath ? 'path' : 'query', required, schema: schemaOf(schema) };
 }
 
 function refusal(description: string): object {

@@ -13,6 +13,7 @@ import {
   networksAnswer,
   poolsAnswer,
   settingsAnswer,
+  traceAnswer,
   versionAnswer,
 } from './answers.js';
 import { captureItem, captureParameters } from './capture-answer.js';
@@ -36,6 +37,8 @@ const wanted = z
   .max(512)
   .regex(/^\P{Cc}*$/u, 'no control characters');
 
+const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
+
 export const OPERATIONS = {
   version: {
     method: 'get',
@@ -58,6 +61,22 @@ export const OPERATIONS = {
       'What may be wrong on this host, or on all that are alive, and in the cluster, each with its remedy; takes seconds.',
     parameters: z.strictObject({ all: flag }),
     answer: doctorAnswer,
+  },
+  trace: {
+    method: 'get',
+    path: '/v1/trace',
+    summary:
+      'The way of a packet from a container or host to another, or outside: each hop, and the command that mends it; takes seconds.',
+    parameters: z.strictObject({
+      from: wanted,
+      to: wanted,
+      /** Absent: an echo request is sent. */
+      port: z.string().regex(PORT, 'a port is a number from 1 to 65535').optional(),
+      /** Of a port; absent: TCP. */
+      protocol: z.enum(['tcp', 'udp']).optional(),
+      network: wanted.optional(),
+    }),
+    answer: traceAnswer,
   },
   events: {
     method: 'get',

@@ -7,6 +7,7 @@ import { askDaemon } from './ask-daemon.js';
 import { type Column, type Format, formatAnswer, type Screen, screenOf, table } from './output.js';
 import { withProgress } from './progress.js';
 import { ADDRESSES, doctorText, ENDPOINTS, HOSTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
+import { traceParameters, traceText } from './trace.js';
 
 export interface AskOptions extends Asked {
   readonly output?: Format;
@@ -51,6 +52,20 @@ export const printDoctor = (options: AskOptions & { readonly all?: boolean }) =>
           refusal !== undefined || findings.some(({ verdict }) => verdict === 'failure'),
       ),
   });
+
+/** `xnet trace`: the way of a packet, hop by hop. */
+export const printTrace = async (
+  from: string,
+  to: string,
+  options: AskOptions & { readonly udp?: boolean; readonly network?: string },
+) => {
+  const { udp: isUdp = false, network } = options;
+  await printAnswer('trace', traceParameters(from, to, { isUdp, network }), options, {
+    asTable: traceText,
+    isOld,
+    isBad: ({ hops }) => hops.some(({ verdict }) => verdict === 'fault' || verdict === 'unknown'),
+  });
+};
 
 export const printHosts = (options: AskOptions) =>
   printAnswer('hosts', {}, options, {

@@ -4,6 +4,8 @@ import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } 
 import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../errors.js';
 
 const TIMEOUT_MS = 15_000;
+/** Of what asks other hosts several times. */
+const LONGER: Partial<Record<OperationName, number>> = { trace: 40_000 };
 
 /** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
 export async function askDaemon<N extends OperationName>(
@@ -13,7 +15,12 @@ export async function askDaemon<N extends OperationName>(
 ): Promise<Answer<N>> {
   const { method } = OPERATIONS[name];
   requireGiven(socketPath, Object.values(parameters));
-  const { code, answer } = await call(socketPath, pathOf(name, parameters), method.toUpperCase());
+  const { code, answer } = await call(
+    socketPath,
+    pathOf(name, parameters),
+    method.toUpperCase(),
+    LONGER[name],
+  );
   if (code !== 200) throw refusal(code, answer);
   return JSON.parse(answer);
 }
@@ -29,14 +36,15 @@ function call(
   socketPath: string,
   path: string,
   method: string,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<{ code: number | undefined; answer: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(notThere(socketPath, error));
-    const asked = request({ socketPath, path, method, timeout: TIMEOUT_MS }, (response) => {
+    const asked = request({ socketPath, path, method, timeout: timeoutMs }, (response) => {
       text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
     });
     asked.on('timeout', () => {
-      fail(Object.assign(new Error(`no answer within ${TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' }));
+      fail(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
       asked.destroy();
     });
     asked.on('error', fail);

@@ -17,6 +17,7 @@ import {
   printNetworks,
   printPools,
   printStatus,
+  printTrace,
   removeHost,
 } from './admin-commands.js';
 import type { FindWithoutDaemon } from './ask.js';
@@ -42,6 +43,12 @@ Exit code:
   0  no problem
   1  problems, on the lines PROBLEM: of this host, of others that are alive, and others that are silent;
      or no daemon answers: then it says what this host knows without it
+  2  a wrong option`;
+
+const TRACE_EXIT_CODES = `
+Exit code:
+  0  no fault, and nothing is unknown
+  1  faults, or hops of which nothing is known; or no daemon answers
   2  a wrong option`;
 
 const DOCTOR_EXIT_CODES = `
@@ -74,6 +81,14 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
     .option('--all', 'look on every host that is alive')
     .addHelpText('after', DOCTOR_EXIT_CODES)
     .action(printDoctor);
+  asks(program.command('trace <container|host> <container|host>'))
+    .description(
+      'follow a packet from a container or host to another (NAME:PORT), or `outside`: each hop, and what mends it',
+    )
+    .option('--udp', 'send UDP to the port, not TCP')
+    .option('--network <network>', 'by this network (name or id), if they have several in common')
+    .addHelpText('after', TRACE_EXIT_CODES)
+    .action(printTrace);
   prints(program.command('events'))
     .description('list what has happened on this host, or follow what happens')
     .option('--since <time>', 'how long ago (10m, 2h, 1d), or a time (ISO 8601); default: 1h')

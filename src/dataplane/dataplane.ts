@@ -13,6 +13,7 @@
 import type { Filter } from '../native/packet-filter.js';
 import type { Packet as CapturedPacket } from '../native/packet-receive.js';
 import type { HostReading } from './host-reading.js';
+import type { Inspection } from './inspection.js';
 
 export type { CapturedPacket, Filter as PacketFilter };
 
@@ -222,4 +223,6 @@ export interface Dataplane extends AsyncDisposable {
   capture(wish: CaptureWish, onPackets: (packets: readonly CapturedPacket[]) => void): Promise<Capture>;
   /** For `xnet doctor`. */
   readonly reading: HostReading;
+  /** For `xnet trace`. */
+  readonly inspection: Inspection;
 }

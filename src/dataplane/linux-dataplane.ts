@@ -26,6 +26,8 @@ import type {
   Underlay,
 } from './dataplane.js';
 import type { HostReading } from './host-reading.js';
+import { linuxInspection } from './inspect/linux-inspection.js';
+import type { Inspection } from './inspection.js';
 import { interfaceName } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
@@ -57,6 +59,7 @@ const VXLAN_PORT = 4789;
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
   readonly reading: HostReading;
+  readonly inspection: Inspection;
   readonly #host: LinuxHost;
   readonly #underlay: HostUnderlay;
   readonly #filter: GuardedFilter;
@@ -77,6 +80,7 @@ export class LinuxDataplane implements Dataplane {
     const underlay = new HostUnderlay(iproute2, options.underlay);
     const tunnel = async () => ({ vtep: (underlay.current ?? (await underlay.find())).vtep, port });
     this.#underlay = underlay;
+    this.inspection = linuxInspection(hostNamespace, port);
     const namespace = new HostNamespace(hostNamespace);
     this.#host = { iproute2, ownWork, mode: OVERLAY, namespace, tunnel };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);

@@ -90,6 +90,7 @@ export function inspectedOf(reply: Docker.ContainerInspectInfo): InspectedContai
     health: healthOf(reply.State),
     stopSignal: signalOf((reply.Config as ConfigReply).StopSignal),
     labels: reply.Config.Labels ?? {},
+    state: reply.State.Status,
     sandboxPath: reply.NetworkSettings?.SandboxKey || undefined,
     exposedPorts: Object.keys(reply.Config.ExposedPorts ?? {}).flatMap(portOf),
     endpoints: networks.map(inspectedEndpointOf),

@@ -81,6 +81,8 @@ export interface InspectedContainer extends DockerContainer {
   /** Number of the signal that it is stopped with; absent: SIGTERM's. */
   readonly stopSignal?: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** In Docker's words: running, paused, exited, ... */
+  readonly state: string;
   /** File of its network namespace; undefined when it does not run. */
   readonly sandboxPath: string | undefined;
   readonly exposedPorts: readonly { readonly port: number; readonly protocol: string }[];

@@ -1,7 +1,7 @@
 /** What the hosts and endpoints of the cluster have twice, or not alike. Pure. */
 import type { EndpointRecord } from '../model/endpoint.js';
 import type { HostRecord } from '../model/host.js';
-import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 
 type OwnHost = Pick<HostRecord, 'id' | 'name' | 'vxlanPort' | 'xnetVersion'>;
 
@@ -40,7 +40,7 @@ function judgeName(own: OwnHost, { id, name, vtep }: HostRecord, isAlive: boolea
   const found = `another host (${vtep}, id ${id}) has the name ${name} of this one`;
   const remedy = isAlive
     ? 'hostnamectl set-hostname NAME   # with a name of its own'
-    : `xnet host rm ${shellWord(id)}`;
+    : `xnet host rm ${wordOfLine(id)}`;
   return [warning(isAlive ? found : `${found}, and is silent`, remedy)];
 }
 
@@ -65,7 +65,7 @@ export function judgeDoubles(
           const [last, ...others] = sharers.toSorted((a, b) => (place(a) < place(b) ? 1 : -1));
           const places = [...others.toReversed(), ...(last ? [last] : [])].map(place);
           const found = `network ${network}: ${what} ${key} is that of ${places.join(' and of ')}`;
-          const words = last ? [nameIn(last), nameOf.host(last.hostId)].map(shellWord) : [];
+          const words = last ? [nameIn(last), nameOf.host(last.hostId)].map(wordOfLine) : [];
           return judge(found, remedy(words[0] ?? '', words[1] ?? ''));
         });
     return [

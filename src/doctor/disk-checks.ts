@@ -1,6 +1,6 @@
 /** The state directory: what this host must remember over a restart and a reboot. The function that judges is pure. */
 import { access, constants, readFile, statfs } from 'node:fs/promises';
-import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 
 const FEW_BYTES = 200e6;
 const FEW_FILES = 1000;
@@ -42,7 +42,7 @@ export function judgeDisk(disk: Disk): readonly Judgement[] {
         ? [
             failure(
               `${directory} cannot be written to: after a restart while etcd is away this host knows no network`,
-              `mount -o remount,rw ${shellWord(mount)}   # a disk that failed is mounted read-only by the kernel: see dmesg`,
+              `mount -o remount,rw ${wordOfLine(mount)}   # a disk that failed is mounted read-only by the kernel: see dmesg`,
             ),
           ]
         : []),
@@ -58,7 +58,7 @@ export function judgeDisk(disk: Disk): readonly Judgement[] {
         ? [
             failure(
               `${Math.round(freeBytes / 1e6)} MB free in ${directory}: what happens while etcd is away may be lost`,
-              `free some; the largest: du -xh ${shellWord(mount)} | sort -h | tail`,
+              `free some; the largest: du -xh ${wordOfLine(mount)} | sort -h | tail`,
             ),
           ]
         : []),
@@ -66,7 +66,7 @@ export function judgeDisk(disk: Disk): readonly Judgement[] {
         ? [
             failure(
               `${mount} has room for ${freeFiles} more files`,
-              `remove some; where the most are: du --inodes -x ${shellWord(mount)} | sort -n | tail`,
+              `remove some; where the most are: du --inodes -x ${wordOfLine(mount)} | sort -n | tail`,
             ),
           ]
         : []),

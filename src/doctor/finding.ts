@@ -5,6 +5,7 @@
  */
 import { withDeadline } from '../concurrency/deadline.js';
 import { errorMessage } from '../errors.js';
+import { shellWord } from '../shell-word.js';
 
 /** `warning`: works, and may soon not, or is slower or less safe than it could be. */
 export type Verdict = 'ok' | 'warning' | 'failure';
@@ -46,14 +47,10 @@ export function failure(found: string, remedy: string): Judgement {
   return { verdict: 'failure', found, remedy };
 }
 
-/**
- * A name as one word of a command, or in the comment behind it, whatever it contains: names come from other hosts and programs. Names
- * of plain characters stay as they are.
- */
-export function shellWord(name: string): string {
-  if (/^[\w.:/@%+-]+$/.test(name)) return name;
+/** A name as one word of a command, or in the comment behind it, which ends with the line. */
+export function wordOfLine(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a line would end there, and the comment with it.
-  return `'${name.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').replaceAll("'", "'\\''")}'`;
+  return shellWord(name.replaceAll(/[\u0000-\u001f\u007f]/g, ' '));
 }
 
 /** The judgements, or the one that all is well. */

@@ -4,7 +4,7 @@
  */
 import type { ObservedNetwork } from '../dataplane/dataplane.js';
 import type { ForeignTunnel } from '../dataplane/host-reading.js';
-import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 
 /** `known`: ids of the networks that this host has. */
 export function strangersOf(
@@ -45,7 +45,7 @@ export function judgeTunnels(
       .map(({ name }) =>
         failure(
           `the VXLAN device ${device} has VNI ${vni} and UDP port ${port} of network ${name}: no container starts in it here`,
-          `ip link del ${shellWord(device)}`,
+          `ip link del ${wordOfLine(device)}`,
         ),
       ),
   );

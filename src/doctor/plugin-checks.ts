@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { errorMessage } from '../errors.js';
-import { allWell, failure, type Judgement, shellWord } from './finding.js';
+import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
 
 const PATIENCE_MS = 2_000;
 const FOR_OTHERS = 0o077;
@@ -84,6 +84,6 @@ function judgeMode({ path, mode = 0 }: SocketMode): Judgement[] {
   if ((mode & FOR_OTHERS) === 0) return [];
   const bits = (mode & 0o777).toString(8);
   return [
-    failure(`${path} has mode ${bits}: others than root may command xnet`, `chmod 600 ${shellWord(path)}`),
+    failure(`${path} has mode ${bits}: others than root may command xnet`, `chmod 600 ${wordOfLine(path)}`),
   ];
 }

@@ -1,7 +1,7 @@
 /** How this host sends to the other hosts, and which sizes its containers send. Pure. */
 import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
-import { allWell, failure, type Judgement, shellWord, warning } from './finding.js';
+import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 import { prefixOfRoute } from './subnet-checks.js';
 
 /** As of rp_filter, ip-sysctl.rst of the kernel: a packet is dropped when its sender is reached by another interface. */
@@ -64,7 +64,7 @@ function wayBy(device: string, address: string, routes: readonly HostRoute[]): s
   const [way] = leading.sort((a, b) => lengthOf(b) - lengthOf(a));
   if (!way) return undefined;
   const via = way.gateway === undefined ? '' : ` via ${way.gateway}`;
-  return `ip route replace ${address}${via} dev ${shellWord(device)}`;
+  return `ip route replace ${address}${via} dev ${wordOfLine(device)}`;
 }
 
 /** `ip route` prints `default` for both families. */
@@ -113,7 +113,7 @@ export function judgeMtus(
         ? [
             failure(
               `${names.join(', ')} in network ${name} send up to ${large[0]?.mtu} bytes, ${carried}`,
-              `docker restart ${names.map(shellWord).join(' ')}   # or give ${underlay.interface} back the MTU that it had`,
+              `docker restart ${names.map(wordOfLine).join(' ')}   # or give ${underlay.interface} back the MTU that it had`,
             ),
           ]
         : []),

@@ -81,6 +81,12 @@ export function openForwardTcp(sandboxPath: string): number {
   );
 }
 
+/** A UDP socket in the sandbox like that of a program in it: what it sends to the resolver meets all rules. */
+export function openClientUdp(sandboxPath: string): number {
+  // Not bound: see openForwardUdp.
+  return inNamespace(sandboxPath, () => makeSocket(LINUX.SOCK_DGRAM, () => {}));
+}
+
 function udpSocket({ isMarked = false } = {}): number {
   return makeSocket(LINUX.SOCK_DGRAM, (fd) => {
     bindTo(fd, 0);

@@ -40,6 +40,9 @@ export async function answerWithoutDaemon(
 function offlineHandlers(parts: OfflineParts): Handlers {
   const { known, version, config, reason } = parts;
   const status = () => readOfflineStatus(parts);
+  const refuse = async () => {
+    throw new XnetError('NOT_FOUND', reason);
+  };
   return {
     version: async () => ({ version }),
     settings: async () => ({ settings: { ...publicSettings(config), store: known.store } }),
@@ -49,9 +52,8 @@ function offlineHandlers(parts: OfflineParts): Handlers {
       items: (await known.events(since)).map((event) => ({ host: hostname(), ...event })),
       refusals: all === 'true' ? [{ host: 'other hosts', refusal: `not asked: ${reason}` }] : [],
     }),
-    removeHost: async () => {
-      throw new XnetError('NOT_FOUND', reason);
-    },
+    trace: refuse,
+    removeHost: refuse,
     ...clusterHandlers(known.reader),
   };
 }

@@ -7,7 +7,7 @@ import { circular, crowded, filesOf, importsOf, MOST_FILES, ownImports } from '.
 const SRC = resolve('src');
 
 /** Folder (or top-level file) -> what it may import of ours, besides itself and the ground. */
-const GROUND = ['errors', 'directories', 'disk-errors', 'concurrency', 'inet', 'observability'];
+const GROUND = ['errors', 'directories', 'disk-errors', 'shell-word', 'concurrency', 'inet', 'observability'];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli', 'daemon', 'refusal', 'keeper', 'offline', 'bundle'],
   offline: ['admin', 'config', 'dataplane', 'docker', 'doctor', 'host', 'model', 'store'],
@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   host: [
     'admin',
     'doctor',
+    'trace',
     'config',
     'agent',
     'driver',
@@ -35,6 +36,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   admin: ['ipam', 'store', 'model'],
   agent: ['driver', 'replica', 'store', 'model', 'dataplane', 'docker'],
   doctor: ['admin', 'model', 'store', 'dataplane'],
+  trace: ['model', 'dataplane'],
   dns: ['native', 'model', 'keeper', 'docker'],
   keeper: ['native'],
   docker: [],
@@ -52,6 +54,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   concurrency: [],
   directories: [],
   'disk-errors': [],
+  'shell-word': [],
   errors: [],
 };
 
@@ -75,6 +78,7 @@ const DOORS: Record<string, RegExp> = {
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
   [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading)\.js$/],
+  [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|probing)\.js$/],
   [
     /^(admin|doctor|driver|agent|ipam|dns|replica)\//,
     /^store\//,

@@ -1,6 +1,7 @@
 /** `xnet export`: the networks of the cluster as a document, or as the commands that create them anew. */
 import type { ExportedNetwork } from '../../admin/answers.js';
 import { printable } from '../../observability/layout.js';
+import { shellWord } from '../../shell-word.js';
 import { NOT_CURRENT } from '../admin-commands.js';
 import { type Asked, ask } from '../ask.js';
 import { formatAnswer } from '../output.js';
@@ -45,14 +46,9 @@ export function createCommand({ name, internal, attachable, ipv4, ipv6, ...rest 
     ...pairs('--label', labels),
     name,
   ];
-  return words.map(quoted).join(' ');
+  return words.map(shellWord).join(' ');
 }
 
 function pairs(flag: string, values: Readonly<Record<string, string>>): string[] {
   return Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`]);
-}
-
-/** As one word of a POSIX shell, whatever is in it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -36,6 +36,12 @@ export async function runProgram(
   return { command, exitCode, stdout, stderr };
 }
 
+/** What to put before a command so that it runs in `namespace`. */
+export function enterCommand(namespace: string | undefined): string[] {
+  if (namespace === undefined) return [];
+  return namespace.startsWith('/') ? ['nsenter', `--net=${namespace}`] : ['ip', 'netns', 'exec', namespace];
+}
+
 function notRun(
   program: string,
   command: string,

@@ -1,9 +1,9 @@
 /** Finds what drops the tunnel's packets on this host: for `xnet doctor`. */
 import { isXnetError } from '../../errors.js';
 import type { PacketDrop } from '../host-reading.js';
-import { runProgram } from '../iproute2/program.js';
+import { enterCommand, runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
-import { enterCommand, runNft } from './nft.js';
+import { runNft } from './nft.js';
 import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
 const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'ip6tables-nft'] as const;

@@ -1,6 +1,6 @@
 /** The one door to `nft`: a whole ruleset change by stdin, applied by the kernel in one transaction. */
 import { isXnetError, XnetError } from '../../errors.js';
-import { runProgram } from '../iproute2/program.js';
+import { enterCommand, runProgram } from '../iproute2/program.js';
 
 /**
  * Applies `lines` as one transaction in `namespace` (a name, or the path of one; undefined: the process's own).
@@ -44,10 +44,4 @@ function refusal(command: string, stderr: string): XnetError {
     command,
     kernel: stderr.trim(),
   });
-}
-
-/** What to put before a command so that it runs in `namespace`. */
-export function enterCommand(namespace: string | undefined): string[] {
-  if (namespace === undefined) return [];
-  return namespace.startsWith('/') ? ['nsenter', `--net=${namespace}`] : ['ip', 'netns', 'exec', namespace];
 }

@@ -4,8 +4,8 @@
  */
 import { isXnetError } from '../../errors.js';
 import type { GatewayBridge, PacketDrop } from '../host-reading.js';
-import { runProgram } from '../iproute2/program.js';
-import { enterCommand, runNft } from './nft.js';
+import { enterCommand, runProgram } from '../iproute2/program.js';
+import { runNft } from './nft.js';
 
 /** Throws KERNEL with a program's words, and UNSUPPORTED without nft. */
 export async function findOutwardDrops(

@@ -8,10 +8,14 @@ import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
+import type { OwnPart } from './trace/own-part.js';
+import { traceWay } from './trace/tracing.js';
 
 export interface OfTheDaemon {
   readonly version: string;
   readonly status: () => Promise<Status>;
+  /** In traces. */
+  readonly ownPart: OwnPart;
   /** By name or id. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -19,7 +23,7 @@ export interface OfTheDaemon {
 /** What carries out each operation of the admin API. Lists are answered also while the host is not started. */
 export function adminHandlers(
   foundation: Foundation,
-  { version, status, removeHost }: OfTheDaemon,
+  { version, status, ownPart: own, removeHost }: OfTheDaemon,
 ): Handlers {
   return {
     version: async () => ({ version }),
@@ -31,6 +35,7 @@ export function adminHandlers(
       const from = since === undefined ? '' : new Date(since).toISOString();
       return listEvents(foundation, from, all === 'true');
     },
+    trace: (wanted) => traceWay({ ...foundation, own }, wanted, foundation.config.vxlanPort),
     removeHost: ({ host }) => removeHost(host),
     ...clusterHandlers(knownReader(foundation.store)),
   };

@@ -5,8 +5,19 @@ export function knownReader(store: Store): Pick<Store, 'list' | 'count'> {
   const known = (prefix: string) => (store.problem === undefined ? undefined : store.recallPart?.(prefix));
   return {
     list: async (prefix, options): Promise<Snapshot> => {
-      const entries = known(prefix);
-      return entries ? { revision: 0, entries, recalled: true } : store.list(prefix, options);
+      const recall = (): Snapshot | undefined => {
+        const entries = known(prefix);
+        return entries && { revision: 0, entries, recalled: true };
+      };
+      return (
+        recall() ??
+        store.list(prefix, options).catch((error: unknown) => {
+          // It may be this call that has found out that the store is away.
+          const recalled = recall();
+          if (recalled) return recalled;
+          throw error;
+        })
+      );
     },
     count: async (prefix) => known(prefix)?.length ?? store.count(prefix),
   };

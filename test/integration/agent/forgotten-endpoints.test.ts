@@ -32,7 +32,15 @@ class OneContainer {
   #describe(): InspectedContainer {
     const endpointId = this.state === 'running' ? this.endpointId : '';
     return {
-      ...{ id: 'c1', name: 'one', hostname: 'one', labels: {}, sandboxPath: undefined, exposedPorts: [] },
+      ...{
+        id: 'c1',
+        name: 'one',
+        hostname: 'one',
+        labels: {},
+        state: 'running',
+        sandboxPath: undefined,
+        exposedPorts: [],
+      },
       endpoints: [{ network: 'shop', networkId: 'shop', endpointId, names: [], ...NOTHING }],
     };
   }

@@ -27,6 +27,7 @@ function containerNamed(name: string, given: Partial<InspectedContainer> = {}): 
     name,
     hostname: ID.slice(0, 12),
     labels: {},
+    state: 'running',
     sandboxPath: '/run/docker/netns/f00d',
     exposedPorts: [{ port: 5432, protocol: 'tcp' }],
     endpoints: [endpoint],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { judgeCertificates } from '../../../src/doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../../src/doctor/cluster-checks.js';
-import { examine, type Judgement, ok, shellWord } from '../../../src/doctor/finding.js';
+import { examine, type Judgement, ok, wordOfLine } from '../../../src/doctor/finding.js';
 import { judgeKernel, judgeOpenFiles } from '../../../src/doctor/kernel-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../src/doctor/status-checks.js';
 import { etcdctlOf, judgeClock, judgeMembers } from '../../../src/doctor/store-checks.js';
@@ -266,10 +266,10 @@ test('a check that cannot look is a finding, and the others go on', async () => 
 });
 
 test('a name is one word of a remedy, whatever it contains', () => {
-  expect(['web-1.a', 'eth0:1'].map(shellWord)).toEqual(['web-1.a', 'eth0:1']);
-  expect(shellWord('a; reboot')).toBe("'a; reboot'");
-  expect(shellWord("it's $(x)\nreboot")).toBe("'it'\\''s $(x) reboot'");
-  expect(shellWord('')).toBe("''");
+  expect(['web-1.a', 'eth0:1'].map(wordOfLine)).toEqual(['web-1.a', 'eth0:1']);
+  expect(wordOfLine('a; reboot')).toBe("'a; reboot'");
+  expect(wordOfLine("it's $(x)\nreboot")).toBe("'it'\\''s $(x) reboot'");
+  expect(wordOfLine('')).toBe("''");
   const hostile = { ...named, host: () => 'h2\nreboot' };
   const [found] = judgeDoubles([endpoint('a b', '10.0.0.1'), endpoint('a b', '10.0.0.2')], hostile);
   expect(found?.remedy).toBe(

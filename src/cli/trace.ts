@@ -1,0 +1,65 @@
+/** `xnet trace`: what is asked for, and how the answer is shown. */
+import type { HopItem } from '../admin/answers.js';
+import type { Answer, Parameters } from '../admin/operations.js';
+import { XnetError } from '../errors.js';
+import { quoted } from '../inet/quoted.js';
+import { formatTable, printable, shortName } from '../observability/layout.js';
+import { type Screen, style } from './output.js';
+
+/** `db`, `db:80`, `10.64.0.3:80`, `[fd00::3]:80`. Throws INVALID for a port that is none. */
+export function parseEnd(text: string): { readonly end: string; readonly port?: string } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::([^:]*))?$/s.exec(text) ?? [];
+  const end = bracketed ?? plain;
+  // An IPv6 address without a port.
+  if (end === undefined) return { end: text };
+  if (port === undefined) return { end };
+  if (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
+    return { end, port: `${Number(port)}` };
+  throw new XnetError('INVALID', `${quoted(port)} is not a port; give a number from 1 to 65535, as in db:80`);
+}
+
+/** Throws INVALID for `isUdp` without a port. */
+export function traceParameters(
+  from: string,
+  to: string,
+  { isUdp, network }: { readonly isUdp: boolean; readonly network: string | undefined },
+): Parameters<'trace'> {
+  const { end, port } = parseEnd(to);
+  if (isUdp && port === undefined) throw new XnetError('INVALID', `--udp needs a port, as in ${to}:53`);
+  return {
+    ...{ from, to: end },
+    ...(port !== undefined && { port }),
+    ...(isUdp && { protocol: 'udp' as const }),
+    ...(network !== undefined && { network }),
+  };
+}
+
+const TEXTS = { ok: 'ok', fault: 'FAULT', unknown: 'unknown', 'does not apply': '-' } as const;
+const COLOURS = { ok: 'green', fault: 'red', unknown: 'yellow', 'does not apply': 'dim' } as const;
+
+/** A line for each hop, with the remedy below it. Lines are not cut: what was found is at their ends. */
+export function traceText({ hops, network, ...asked }: Answer<'trace'>, screen?: Screen): string {
+  const rows = hops.map(({ verdict, host, hop, expected, found }) => [
+    ...[TEXTS[verdict], shortName(host), printable(hop), printable(expected), printable(found)],
+  ]);
+  const [head = '', ...lines] = formatTable([['VERDICT', 'HOST', 'HOP', 'EXPECTED', 'FOUND'], ...rows]);
+  const paint = (line: string, verdict: HopItem['verdict']) =>
+    screen?.hasColors ? line.replace(/^\S+/, (word) => style(COLOURS[verdict], word)) : line;
+  const shown = hops.flatMap(({ verdict, remedy }, index) => [
+    paint(lines[index] ?? '', verdict),
+    ...(remedy === undefined ? [] : [`         -> ${printable(remedy)}`]),
+  ]);
+  return `${[screen?.hasColors ? style('bold', head) : head, ...shown, sumOf(hops, network, asked)].join('\n')}\n`;
+}
+
+function sumOf(
+  hops: readonly HopItem[],
+  network: string | undefined,
+  { from, to, protocol, port }: Omit<Answer<'trace'>, 'hops' | 'network'>,
+): string {
+  const count = (verdict: HopItem['verdict']) => hops.filter((hop) => hop.verdict === verdict).length;
+  const what = `${shortName(from)} to ${shortName(to)}${port === undefined ? '' : `, ${protocol.toUpperCase()} ${port}`}`;
+  const where = network === undefined ? '' : `, in ${shortName(network)}`;
+  const faults = count('fault');
+  return `${what}${where}: ${faults} fault${faults === 1 ? '' : 's'}, ${count('unknown')} unknown, ${count('ok')} ok`;
+}

@@ -1,0 +1,99 @@
+/** The chains of `iptables-legacy-save` in the form of firewall.ts. Pure. */
+import { shellWord } from '../../shell-word.js';
+import type { Chain, Condition, Rule } from './firewall.js';
+
+const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
+  PREROUTING: 'in',
+  INPUT: 'in',
+  OUTPUT: 'out',
+  POSTROUTING: 'out',
+};
+const FIELDS: Readonly<Record<string, Condition['field']>> = {
+  ...{ '-s': 'source', '-d': 'destination', '-p': 'protocol', '-i': 'interface', '-o': 'interface' },
+  ...{ '--dport': 'port', '--dports': 'port', '--sport': 'source port', '--sports': 'source port' },
+  ...{ '--ctstate': 'state', '--state': 'state', '--icmp-type': 'icmp type', '--icmpv6-type': 'icmp type' },
+};
+/** Numbers and names by which iptables prints the types that are asked for. */
+const ICMP_TYPES: Readonly<Record<string, string>> = {
+  '8': 'echo-request',
+  '0': 'echo-reply',
+  '128': 'echo-request',
+  '129': 'echo-reply',
+};
+/** Options whose value says nothing more. */
+const MERE = ['-m', '--comment', '--reject-with'];
+
+/** `program`: `iptables-legacy` or `ip6tables-legacy`. */
+export function parseIptables(program: string, text: string): Chain[] {
+  const chains = new Map<
+    string,
+    { hook: 'in' | 'out' | undefined; rules: Rule[]; closed: Chain['closed'] }
+  >();
+  let table = 'filter';
+  for (const line of text.split('\n')) {
+    table = /^\*(\w+)/.exec(line)?.[1] ?? table;
+    const [, chain, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
+    if (chain !== undefined) {
+      const closed = {
+        text: `${program} drops in ${chain} (table ${table}) what no rule accepts`,
+        remedy: `${program} -t ${table} -P ${shellWord(chain)} ACCEPT`,
+      };
+      chains.set(`${table} ${chain}`, {
+        ...{ hook: HOOKS[chain], rules: [] },
+        closed: policy === 'DROP' ? closed : undefined,
+      });
+    }
+    const [, of = ''] = /^-A (\S+)/.exec(line) ?? [];
+    chains.get(`${table} ${of}`)?.rules.push(ruleOf(program, table, line));
+  }
+  return [...chains].map(([key, chain]) => ({ key, ...chain }));
+}
+
+function ruleOf(program: string, table: string, line: string): Rule {
+  const words: readonly string[] = line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? '';
+  const isGoto = words.includes('-g');
+  const verdicts: Readonly<Record<string, Rule['verdict']>> = {
+    ...{ ACCEPT: 'accept', DROP: 'drop', REJECT: 'drop', RETURN: 'return', LOG: 'none', MARK: 'none' },
+  };
+  return {
+    conditions: conditionsOf(words.slice(2)),
+    verdict: verdicts[target] ?? { chain: `${table} ${target}`, isGoto },
+    text: `${program} ${line.slice(3)} (table ${table})`,
+    remedy: [program, '-t', table, '-D', ...words.slice(1).map(unquoted)].map(shellWord).join(' '),
+  };
+}
+
+/** iptables-save puts words with blanks, such as comments, in double quotes, with a backslash before those in it. */
+function unquoted(word: string): string {
+  return word.startsWith('"') ? word.slice(1, -1).replace(/\\(["\\])/g, '$1') : word;
+}
+
+function conditionsOf(words: readonly string[]): Condition[] {
+  const conditions: Condition[] = [];
+  let isNot = false;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === '!') {
+      isNot = true;
+      continue;
+    }
+    if (word === '-j' || word === '-g') break;
+    const field = FIELDS[word] ?? 'other';
+    const value = words[at + 1] ?? '';
+    if (!MERE.includes(word)) conditions.push({ field, isNot, values: valuesOf(field, value) });
+    isNot = false;
+    // An option without a value is one that is not read here.
+    if (!value.startsWith('-') && value !== '!') at++;
+  }
+  return conditions;
+}
+
+function valuesOf(field: Condition['field'], value: string): string[] {
+  const values = value
+    .split(',')
+    .map((each) => each.replace(':', field === 'port' || field === 'source port' ? '-' : ':'));
+  if (field === 'icmp type') return values.map((each) => ICMP_TYPES[each] ?? each);
+  if (field === 'protocol') return values.map((each) => (each === 'ipv6-icmp' ? 'icmpv6' : each));
+  return values;
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { isXnetError } from '../../errors.js';
+import type { UnderlayFacts } from '../inspection.js';
+import { type Namespace, readInterfaces, readText, readWay } from '../iproute2/read-namespace.js';
+import { findDrops } from '../nft/drops.js';
+import { TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
+
+/** As Inspection.underlay, of the host in `namespace`. */
+export async function inspectUnderlay(
+  namespace: Namespace,
+  port: number,
+  { vtep, peerVtep, vni }: { readonly vtep: string; readonly peerVtep: string; readonly vni: number },
+): Promise<UnderlayFacts> {
+  const interfaces = await readInterfaces(namespace);
+  const [way, drops, filter] = await Promise.all([
+    readWay(namespace, peerVtep, interfaces),
+    findDrops(namespace, port),
+    readFilter(namespace, peerVtep, vni),
+  ]);
+  const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));
+  const reversePath = await readReversePath(way.device);
+  return { way, drops, reversePath, ...(own && { interface: own }), ...(filter && { filter }) };
+}
+
+/** The kernel takes the larger of the two (ip-sysctl.rst). */
+async function readReversePath(device: string | undefined): Promise<number> {
+  const read = (name: string) =>
+    readFile(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, 'utf8').then(Number, () => 0);
+  const values = await Promise.all(['all', ...(device === undefined ? [] : [device])].map(read));
+  return Math.max(...values);
+}
+
+const table = z.object({
+  nftables: z.array(
+    z.object({
+      set: z.object({ elem: z.array(z.unknown()).default([]) }).optional(),
+      rule: z.object({ chain: z.string(), expr: z.array(z.unknown()) }).optional(),
+    }),
+  ),
+});
+
+async function readFilter(
+  namespace: Namespace,
+  peerVtep: string,
+  vni: number,
+): Promise<UnderlayFacts['filter']> {
+  const words = ['nft', '-j', 'list', 'table', 'inet', TUNNEL_FILTER_TABLE];
+  const text = await readText(namespace, words).catch((error: unknown) => {
+    if (isXnetError(error, 'KERNEL') && /No such file/.test(error.message)) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const items = table.parse(JSON.parse(text)).nftables;
+  const members = items.flatMap(({ set }) => set?.elem ?? []);
+  const ours = items
+    .filter(({ rule }) => rule?.chain === 'prerouting')
+    .map(({ rule }) => JSON.stringify(rule?.expr));
+  return {
+    takesPeer: members.includes(peerVtep),
+    knowsVni: ours.some((rule) => rule.includes('from_peers') && new RegExp(`\\b${vni}\\b`).test(rule)),
+  };
+}

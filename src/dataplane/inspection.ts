@@ -1,0 +1,134 @@
+/**
+ * What `xnet trace` wants to know of the kernel: the contract of src/dataplane/inspect. It reads, and changes nothing. The types are
+ * schemas because other hosts send these facts. All functions throw KERNEL, UNSUPPORTED, TIMEOUT and NOT_FOUND (no such namespace).
+ */
+import { z } from 'zod';
+import type { Probing } from './probing.js';
+
+/** A packet of the trace, as a firewall sees it. */
+export interface TracedPacket {
+  /** Of the namespace that is asked: `out` is sent by it. */
+  readonly direction: 'in' | 'out';
+  readonly protocol: 'icmp' | 'tcp' | 'udp';
+  readonly source: string;
+  readonly destination: string;
+  /** Of the server; absent for ICMP. */
+  readonly port?: number | undefined;
+  /** It is the server's answer: the port is its source. */
+  readonly isAnswer: boolean;
+}
+
+/** A rule or a policy of a firewall that drops the packet, or may. */
+const packetDrop = z.object({
+  rule: z.string(),
+  /** false: the rule compares what xnet does not read. */
+  isCertain: z.boolean(),
+  /** Command that takes the rule away, to be run in the namespace. */
+  remedy: z.string(),
+});
+
+/** Where the kernel would send a packet. */
+const route = z.object({
+  device: z.string().optional(),
+  /** Absent: the destination is on the link. */
+  gateway: z.string().optional(),
+  /** In bytes: of the device, or what the kernel has learned of the path. */
+  mtu: z.number().optional(),
+  /** The kernel's words; then there is no route. */
+  refusal: z.string().optional(),
+});
+export type RouteFacts = z.infer<typeof route>;
+
+const networkInterface = z.object({
+  name: z.string(),
+  mac: z.string(),
+  mtu: z.number(),
+  isUp: z.boolean(),
+  /** With prefix length. */
+  addresses: z.array(z.string()),
+});
+export type InterfaceFacts = z.infer<typeof networkInterface>;
+
+/** A container's network namespace. */
+export const sandboxFacts = z.object({
+  interfaces: z.array(networkInterface),
+  /** Destinations of routes, and their devices. */
+  routes: z.array(z.object({ destination: z.string(), device: z.string() })),
+  /** The way to the destination that was asked for. */
+  way: route,
+  drops: z.array(packetDrop),
+  listeners: z.array(z.object({ protocol: z.enum(['tcp', 'udp']), address: z.string(), port: z.number() })),
+});
+export type SandboxFacts = z.infer<typeof sandboxFacts>;
+
+const device = z.object({
+  name: z.string(),
+  isUp: z.boolean(),
+  mtu: z.number(),
+  /** Name of the bridge that it is a port of. */
+  master: z.string().optional(),
+  vni: z.number().optional(),
+  vtep: z.string().optional(),
+  port: z.number().optional(),
+});
+export type DeviceFacts = z.infer<typeof device>;
+
+/** A network's namespace, seen from one endpoint of this host and one other. */
+export const networkFacts = z.object({
+  /** Name of the namespace; commands refer to it. */
+  namespace: z.string(),
+  bridge: device.optional(),
+  tunnel: device.optional(),
+  /** Of the own endpoint. */
+  port: device.optional(),
+  /** Its name also when it is missing. */
+  portName: z.string(),
+  /** Where frames to the other endpoint's MAC are sent: VTEPs, and whether the bridge hands them to the tunnel. */
+  vteps: z.array(z.string()),
+  isBridged: z.boolean(),
+  /** Port to which the bridge hands frames for the own endpoint's MAC. */
+  ownEntry: z.string().optional(),
+  /** MACs by the addresses of the other endpoint. */
+  neighbours: z.record(z.string(), z.string()),
+});
+export type NetworkFacts = z.infer<typeof networkFacts>;
+
+/** The underlay of this host, seen towards the VTEP of another. */
+export const underlayFacts = z.object({
+  way: route,
+  /** Interface that has this host's VTEP; absent: none has. */
+  interface: networkInterface.optional(),
+  /** The tunnel filter; absent: there is no table. */
+  filter: z.object({ takesPeer: z.boolean(), knowsVni: z.boolean() }).optional(),
+  drops: z.array(packetDrop),
+  /** The stricter of `all` and the interface of the way: 0 off, 1 strict, 2 loose (ip-sysctl.rst). */
+  reversePath: z.number(),
+});
+export type UnderlayFacts = z.infer<typeof underlayFacts>;
+
+/** This host as a container's way out. */
+export const gatewayFacts = z.object({
+  interfaces: z.array(networkInterface),
+  forwards: z.boolean(),
+  /** Rules that masquerade packets of the container, as `iptables-save` and nft print them; absent: none does. */
+  masquerade: z.string().optional(),
+  /** Of this host, to the destination. */
+  way: route,
+});
+export type GatewayFacts = z.infer<typeof gatewayFacts>;
+
+export interface EndpointToInspect {
+  readonly networkId: string;
+  readonly endpointId: string;
+  readonly mac: string;
+  readonly other: { readonly mac: string; readonly addresses: readonly string[] };
+}
+
+export interface Inspection extends Probing {
+  /** `path`: file of the namespace. `packets`: of the trace, in both directions. */
+  sandbox(path: string, destination: string, packets: readonly TracedPacket[]): Promise<SandboxFacts>;
+  network(endpoint: EndpointToInspect): Promise<NetworkFacts>;
+  underlay(vtep: string, peerVtep: string, vni: number): Promise<UnderlayFacts>;
+  /** `source`: the container's address on the interface of its default route. */
+  gateway(source: string, destination: string): Promise<GatewayFacts>;
+}

@@ -1,0 +1,160 @@
+/** This host's part in a trace: what it is asked by the host that was asked by a person, which may be itself. */
+import { withDeadline } from '../../../concurrency/deadline.js';
+import type { Dataplane } from '../../../dataplane/dataplane.js';
+import { askResolver } from '../../../dns/sandbox/ask-resolver.js';
+import type { Engine, InspectedContainer } from '../../../docker/engine.js';
+import { errorMessage, XnetError } from '../../../errors.js';
+import { isCalled } from '../../../trace/ends.js';
+import type { HostFacts, LookRequest, Part } from '../../../trace/facts.js';
+import { ArmedProbes } from './armed-probes.js';
+import { type InDocker, type StepOf, step } from './steps.js';
+
+/** Of one thing that is looked at. */
+const LOOK_MS = 4_000;
+
+export interface OwnParts {
+  readonly dataplane: Pick<Dataplane, 'inspection'>;
+  /** undefined: the host has not started yet. */
+  readonly docker: () => Pick<Engine, 'inspectContainer' | 'listContainers'> | undefined;
+  readonly sandboxPathOf: (endpointId: string) => string | undefined;
+}
+
+export class OwnPart implements Disposable {
+  readonly #armed = new ArmedProbes();
+
+  constructor(private readonly parts: OwnParts) {}
+
+  [Symbol.dispose](): void {
+    this.#armed[Symbol.dispose]();
+  }
+
+  /** As a handler of questions. */
+  async *answers(parameters: unknown): AsyncGenerator<unknown> {
+    yield await this.answer(parameters);
+  }
+
+  /** Throws what is shown as the reason, INVALID for what is no step. */
+  async answer(parameters: unknown): Promise<unknown> {
+    const { data: asked } = step.safeParse(parameters);
+    if (!asked) throw new XnetError('INVALID', 'its xnet does not know this step of a trace: upgrade it');
+    switch (asked.step) {
+      case 'find':
+        return this.#find(asked.wanted);
+      case 'look':
+        return this.#look(asked.look);
+      case 'arm':
+        return this.#arm(asked);
+      case 'send':
+        return {
+          errno: await this.parts.dataplane.inspection.send(await this.#sandbox(asked.container), asked.flow),
+        };
+      case 'seen':
+        return this.#armed.seen(asked.probeId, asked.isLast);
+    }
+  }
+
+  async #find(wanted: string): Promise<InDocker[]> {
+    const containers = await withDeadline(this.#docker().listContainers({ all: true }), LOOK_MS, 'Docker');
+    return containers
+      .filter(({ id, name }) => isCalled(wanted, name, id))
+      .map(({ id, name, endpoints }) => ({
+        id,
+        name,
+        isOfHost: endpoints.some(({ network }) => network === 'host'),
+      }));
+  }
+
+  async #look({ containerId, sandbox, name, network, underlay, gateway }: LookRequest): Promise<HostFacts> {
+    const { inspection } = this.parts.dataplane;
+    const inspected = containerId === undefined ? undefined : await found(() => this.#inspect(containerId));
+    const path = () => {
+      const known = inspected && 'found' in inspected ? inspected.found.sandboxPath : undefined;
+      return this.#requirePath(known ?? this.parts.sandboxPathOf(network?.endpointId ?? ''), inspected);
+    };
+    const [inSandbox, looked, inNetwork, onUnderlay] = await Promise.all([
+      sandbox && found(async () => inspection.sandbox(path(), sandbox.destination, sandbox.packets)),
+      name && found(async () => askResolver(path(), name.text, name.type)),
+      network && found(() => inspection.network(network)),
+      underlay && found(() => inspection.underlay(underlay.vtep, underlay.peerVtep, underlay.vni)),
+    ]);
+    const source = inSandbox && 'found' in inSandbox ? sourceOf(inSandbox.found) : undefined;
+    const outside =
+      gateway && source !== undefined
+        ? await found(() => inspection.gateway(source, gateway.destination))
+        : gateway && { refusal: 'the container has no address towards it' };
+    return {
+      ...(inspected && { container: containerPart(inspected) }),
+      ...(inSandbox && { sandbox: inSandbox }),
+      ...(looked && { name: mutable(looked) }),
+      ...(inNetwork && { network: inNetwork }),
+      ...(onUnderlay && { underlay: onUnderlay }),
+      ...(outside && { gateway: outside }),
+    };
+  }
+
+  async #arm({ probeId, container, site, places, flow }: StepOf<'arm'>): Promise<true> {
+    const sandboxPath = await this.#sandbox(container).catch(() => undefined);
+    const probe = await this.parts.dataplane.inspection.arm({ ...site, sandboxPath }, places, flow);
+    this.#armed.add(probeId, probe);
+    return true;
+  }
+
+  /** undefined: the host's own namespace. */
+  async #sandbox({ containerId, endpointId }: StepOf<'send'>['container']): Promise<string | undefined> {
+    if (containerId === undefined && endpointId === undefined) return undefined;
+    const known = endpointId === undefined ? undefined : this.parts.sandboxPathOf(endpointId);
+    if (known !== undefined || containerId === undefined) return this.#requirePath(known, undefined);
+    return this.#requirePath((await this.#inspect(containerId)).sandboxPath, undefined);
+  }
+
+  #requirePath(path: string | undefined, inspected: Part<unknown> | undefined): string {
+    if (path !== undefined) return path;
+    const reason = inspected && 'refusal' in inspected ? inspected.refusal : 'the container does not run';
+    throw new XnetError('NOT_FOUND', `it has no network namespace: ${reason}`);
+  }
+
+  async #inspect(containerId: string): Promise<InspectedContainer> {
+    const inspected = await withDeadline(this.#docker().inspectContainer(containerId), LOOK_MS, 'Docker');
+    if (inspected) return inspected;
+    throw new XnetError('NOT_FOUND', 'Docker has no such container any more');
+  }
+
+  #docker() {
+    const docker = this.parts.docker();
+    if (docker) return docker;
+    throw new XnetError('DOCKER', 'its xnet has not started yet: see `xnet status` there');
+  }
+}
+
+async function found<T>(look: () => Promise<T>): Promise<Part<T>> {
+  try {
+    return { found: await withDeadline(look(), LOOK_MS, 'looking') };
+  } catch (error: unknown) {
+    return { refusal: errorMessage(error) };
+  }
+}
+
+function containerPart(inspected: Part<InspectedContainer>): NonNullable<HostFacts['container']> {
+  if ('refusal' in inspected) return inspected;
+  const { state, sandboxPath, endpoints } = inspected.found;
+  const networks = endpoints.map(({ network }) => network);
+  return { found: { state, networks, ...(sandboxPath !== undefined && { sandboxPath }) } };
+}
+
+function mutable(
+  looked: Part<{ readonly addresses: readonly string[]; readonly failure?: string }>,
+): NonNullable<HostFacts['name']> {
+  return 'refusal' in looked
+    ? looked
+    : { found: { ...looked.found, addresses: [...looked.found.addresses] } };
+}
+
+/** The container's address on the interface by which the destination is reached, of either family. */
+function sourceOf({
+  way,
+  interfaces,
+}: NonNullable<Extract<HostFacts['sandbox'], { found: unknown }>>['found']): string | undefined {
+  const [other] = interfaces.filter(({ addresses }) => addresses.length > 0).reverse();
+  const own = interfaces.find(({ name }) => name === way.device) ?? other;
+  return own?.addresses.map((each) => each.split('/')[0] ?? '').find((each) => !each.startsWith('fe80:'));
+}

@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { Cluster, readAll } from '../../../admin/cluster.js';
+import type { Answer, Parameters } from '../../../admin/operations.js';
+import { XnetError } from '../../../errors.js';
+import { quoted } from '../../../inet/quoted.js';
+import { endpointRecord } from '../../../model/endpoint.js';
+import { type HostRecord, hostRecord } from '../../../model/host.js';
+import { keys } from '../../../model/keys.js';
+import { type End, endInDocker, findEnd, type Known } from '../../../trace/ends.js';
+import { hostFacts } from '../../../trace/facts.js';
+import { pathOf } from '../../../trace/paths.js';
+import { addressesOf, type Common, commonNetwork, planLook, SOMEWHERE } from '../../../trace/plan.js';
+import { type Probe, probeRows } from '../../../trace/probe-rows.js';
+import { judgeHops, type Side, type Trace } from '../../../trace/trace.js';
+import { knownReader } from '../known-reader.js';
+import { livingOthers } from '../living-hosts.js';
+import { type AskParts, askHost } from './ask-host.js';
+import { sendProbe } from './send-probe.js';
+import { inDocker } from './steps.js';
+
+const NOT_ASKED = { refusal: 'not asked yet' };
+const containersFound = z.array(inDocker);
+
+interface Scene extends Known {
+  readonly cluster: Cluster;
+  readonly isCurrent: boolean;
+}
+
+/** `xnet trace`. Throws INVALID and NOT_FOUND for what nobody is called, and the store's errors. */
+export async function traceWay(
+  parts: AskParts,
+  wanted: Parameters<'trace'>,
+  vxlanPort: number,
+): Promise<Answer<'trace'>> {
+  if (wanted.protocol !== undefined && wanted.port === undefined)
+    throw new XnetError('INVALID', `protocol ${wanted.protocol} is that of a port; give the port, too`);
+  const scene = await readScene(parts);
+  const [from, to] = await Promise.all([wanted.from, wanted.to].map((each) => resolve(parts, scene, each)));
+  if (!from || !to) throw new XnetError('INTERNAL', 'an end is missing');
+  if (from.kind === 'outside')
+    throw new XnetError(
+      'INVALID',
+      'a trace begins at a container or a host; what is outside can only be its end',
+    );
+  if (isSame(from, to))
+    throw new XnetError(
+      'INVALID',
+      `${quoted(wanted.from)} and ${quoted(wanted.to)} are the same; give two ends`,
+    );
+  const network = wanted.network === undefined ? undefined : scene.cluster.getNetwork(wanted.network);
+  const common = commonNetwork(from, to, scene.cluster.networks, network);
+  const planned = planTrace(scene, wanted, from, to, common);
+  const trace = await look(parts, planned);
+  const probe = await probeOf(parts, trace, vxlanPort);
+  const { hops } = pathOf(trace);
+  return {
+    asOf: scene.isCurrent ? 'store' : 'last known',
+    ...{ from: wanted.from, to: wanted.to, protocol: trace.protocol },
+    ...(trace.port !== undefined && { port: trace.port }),
+    ...(trace.network && { network: trace.network.name }),
+    hops: [...judgeHops(hops, trace), ...(probe ? probeRows(trace, probe) : [])],
+  };
+}
+
+function isSame(from: End, to: End): boolean {
+  if (from.kind === 'container') return to.kind === 'container' && from.container.id === to.container.id;
+  return from.kind === 'host' && to.kind === 'host' && from.host.id === to.host.id;
+}
+
+async function readScene({ store: all }: AskParts): Promise<Scene> {
+  const store = knownReader(all);
+  const [cluster, endpoints, hosts] = await Promise.all([
+    Cluster.read(store),
+    readAll(store, keys.endpoints(), endpointRecord),
+    readAll(store, keys.hosts(), hostRecord),
+  ]);
+  const isCurrent = cluster.isCurrent && endpoints.isCurrent && hosts.isCurrent;
+  return { cluster, endpoints: endpoints.records, hosts: hosts.records, isCurrent };
+}
+
+/** Containers that are in no network of the cluster are known to their Docker alone. */
+async function resolve(parts: AskParts, scene: Scene, wanted: string): Promise<End> {
+  const known = findEnd(wanted, scene);
+  if (known) return known;
+  const { hosts, refusals } = await livingOthers(parts.store, parts.hostId);
+  const asked = [
+    { id: parts.hostId, name: '', state: 'alive' as const },
+    ...hosts.map((host) => ({ ...host, state: 'alive' as const })),
+  ];
+  const answers = await Promise.all(
+    asked.map((host) => askHost(parts, host, { step: 'find', wanted }, containersFound)),
+  );
+  const found = answers.flatMap((answer, index) =>
+    'refusal' in answer ? [] : answer.found.map((each) => ({ ...each, hostId: asked[index]?.id ?? '' })),
+  );
+  const silent = answers.flatMap((answer, index) =>
+    'refusal' in answer ? [`${asked[index]?.name}: ${answer.refusal}`] : [],
+  );
+  return endInDocker(wanted, found, scene.hosts, [
+    ...refusals.map(({ host, refusal }) => `${host}: ${refusal}`),
+    ...silent,
+  ]);
+}
+
+function planTrace(
+  scene: Scene,
+  { from: fromLabel, to: toLabel, port, protocol }: Parameters<'trace'>,
+  from: End,
+  to: End,
+  common: Common | undefined,
+): Trace {
+  const given = to.kind === 'container' ? to.address : undefined;
+  const addresses = common ? addressesOf(common, given) : { destination: destinationOf(to) };
+  const name = to.kind === 'container' && to.isName && common ? to.container.name : undefined;
+  const record = common?.network;
+  return {
+    from: sideOf(scene, from, fromLabel, common?.from.id),
+    to: sideOf(scene, to, toLabel, common?.to.id),
+    ...addresses,
+    protocol: port === undefined ? 'icmp' : (protocol ?? 'tcp'),
+    ...(port !== undefined && { port: Number(port) }),
+    ...(name !== undefined && { name }),
+    ...(record && {
+      network: {
+        ...{
+          id: record.id,
+          mode: 'overlay',
+          name: scene.cluster.nameOf(record.id) ?? record.id,
+          vni: record.vni,
+        },
+        ...{ subnets: record.pools.map(({ subnet }) => subnet), isInternal: record.internal },
+      },
+    }),
+  };
+}
+
+function destinationOf(to: End): string {
+  if (to.kind === 'host') return to.host.vtep;
+  return (to.kind === 'outside' ? to.address : to.endpoints[0]?.addresses[0]) ?? SOMEWHERE;
+}
+
+function sideOf(scene: Scene, end: End, label: string, endpointId: string | undefined): Side {
+  if (end.kind === 'outside')
+    return {
+      label,
+      host: { name: 'outside', state: 'unknown' },
+      networks: [],
+      facts: { refusal: 'it is outside of the cluster' },
+    };
+  const hostId = end.kind === 'host' ? end.host.id : end.container.hostId;
+  const record: HostRecord | undefined = scene.hosts.find(({ id }) => id === hostId);
+  const { name = hostId, state } = scene.cluster.hostOf(hostId);
+  const host = { id: hostId, name, state, ...(record && { vtep: record.vtep }) };
+  if (end.kind === 'host') return { label, host, networks: [], facts: NOT_ASKED };
+  const endpoint = end.endpoints.find(({ id }) => id === endpointId);
+  const networks = end.endpoints.map(({ networkId }) => scene.cluster.nameOf(networkId) ?? networkId);
+  return { label, host, networks, container: end.container, facts: NOT_ASKED, ...(endpoint && { endpoint }) };
+}
+
+async function look(parts: AskParts, planned: Trace): Promise<Trace> {
+  const ask = async (side: Side): Promise<Side> => {
+    if (side.host.id === undefined) return side;
+    const answer = await askHost(
+      parts,
+      side.host,
+      { step: 'look', look: planLook(side, planned) },
+      hostFacts,
+    );
+    return { ...side, facts: 'found' in answer ? answer.found : answer };
+  };
+  const [from, to] = await Promise.all([ask(planned.from), ask(planned.to)]);
+  return { ...planned, from, to };
+}
+
+/** undefined: they have no way to each other that a packet could go. */
+async function probeOf(parts: AskParts, trace: Trace, vxlanPort: number): Promise<Probe | undefined> {
+  if (pathOf(trace).points.length === 0) return undefined;
+  const { to, from, network, destination } = trace;
+  if (to.container && network) return sendProbe(parts, trace, vxlanPort, to.host.vtep ?? '');
+  if (destination !== SOMEWHERE) return sendProbe(parts, trace, vxlanPort, destination);
+  // What is outside is asked for by its first router, which answers an echo request.
+  const { gateway, underlay } = 'refusal' in from.facts ? {} : from.facts;
+  const [found] = [gateway, underlay].flatMap((part) => (part && 'found' in part ? [part.found.way] : []));
+  const router = found?.gateway;
+  if (router === undefined) return { sights: [], refusal: 'this host has no router to send it to' };
+  return sendProbe(parts, { ...trace, destination: router }, vxlanPort, router);
+}

@@ -1,0 +1,69 @@
+/** What a host is asked for a trace, and what it answers; both go to other hosts as JSON. */
+import { z } from 'zod';
+import { gatewayFacts, networkFacts, sandboxFacts, underlayFacts } from '../dataplane/inspection.js';
+
+const text = z.string().max(512);
+const texts = z.array(text).max(64);
+
+/** What was found, or why nothing was. */
+export type Part<T> = { readonly found: T } | { readonly refusal: string };
+
+function part<T extends z.ZodType>(found: T) {
+  return z.union([z.object({ found }), z.object({ refusal: z.string() })]);
+}
+
+const containerFacts = z.object({
+  /** In Docker's words: running, paused, exited, ... */
+  state: z.string(),
+  /** File of its network namespace. */
+  sandboxPath: z.string().optional(),
+  /** Of Docker networks that it is in. */
+  networks: z.array(z.string()),
+});
+
+/** What the container's resolver answered. */
+const nameFacts = z.object({
+  addresses: z.array(z.string()),
+  /** There was no answer, or a failure. */
+  failure: z.string().optional(),
+});
+
+export const hostFacts = z.object({
+  container: part(containerFacts).optional(),
+  name: part(nameFacts).optional(),
+  sandbox: part(sandboxFacts).optional(),
+  network: part(networkFacts).optional(),
+  underlay: part(underlayFacts).optional(),
+  gateway: part(gatewayFacts).optional(),
+});
+export type HostFacts = z.infer<typeof hostFacts>;
+
+const packet = z.object({
+  direction: z.enum(['in', 'out']),
+  protocol: z.enum(['icmp', 'tcp', 'udp']),
+  source: text,
+  destination: text,
+  port: z.number().int().min(1).max(65_535).optional(),
+  isAnswer: z.boolean(),
+});
+
+/** Each part that is there is to be looked at. */
+export const lookRequest = z.object({
+  containerId: text.optional(),
+  /** In the container's namespace. */
+  sandbox: z.object({ destination: text, packets: z.array(packet).max(4) }).optional(),
+  /** To be looked up by the container's resolver. */
+  name: z.object({ text, type: z.enum(['A', 'AAAA']) }).optional(),
+  network: z
+    .object({
+      networkId: text,
+      endpointId: text,
+      mac: text,
+      other: z.object({ mac: text, addresses: texts }),
+    })
+    .optional(),
+  underlay: z.object({ vtep: text, peerVtep: text, vni: z.number().int() }).optional(),
+  /** Of this host, as the container's way to the destination. */
+  gateway: z.object({ destination: text }).optional(),
+});
+export type LookRequest = z.infer<typeof lookRequest>;

@@ -1,0 +1,194 @@
+/** Which hops a packet passes, in their order: by the mode of the network, or by what the two ends are. Pure. */
+
+import type { ProbePlace } from '../dataplane/probing.js';
+import {
+  judgeContainer,
+  judgeInterface,
+  judgeListener,
+  judgeName,
+  judgeOwnFirewall,
+  judgeRoute,
+} from './container-hops.js';
+import {
+  judgeBridge,
+  judgeFdb,
+  judgeNeighbour,
+  judgeNetwork,
+  judgePort,
+  judgeTunnel,
+} from './network-hops.js';
+import {
+  judgeDefaultRoute,
+  judgeForwarding,
+  judgeGatewayBridge,
+  judgeHostRoute,
+  judgeMasquerade,
+} from './outside-hops.js';
+import { doesNotApply, type Hop, type Judge, type Trace, type TracedNetwork } from './trace.js';
+import {
+  judgeFilter,
+  judgeHostFirewall,
+  judgeReversePath,
+  judgeVtep,
+  judgeWay,
+  judgeXnet,
+} from './underlay-hops.js';
+
+/** A place where the probe is looked for. */
+export interface ProbePoint {
+  readonly at: 'from' | 'to';
+  readonly place: ProbePlace;
+}
+
+interface Path {
+  readonly hops: readonly Hop[];
+  readonly points: readonly ProbePoint[];
+}
+
+function from(name: string, judge: Judge): Hop {
+  return { name, at: 'from', judge };
+}
+
+function to(name: string, judge: Judge): Hop {
+  return { name, at: 'to', judge };
+}
+
+function points(at: ProbePoint['at'], ...places: readonly ProbePlace[]): ProbePoint[] {
+  return places.map((place) => ({ at, place }));
+}
+
+const SENDER: readonly Hop[] = [from('xnet', judgeXnet), from('container', judgeContainer)];
+
+const UNDERLAY_FROM: readonly Hop[] = [
+  from('VTEP', judgeVtep),
+  from('underlay', judgeWay),
+  from('host firewall', judgeHostFirewall),
+  from('reverse path', judgeReversePath),
+];
+
+const UNDERLAY_TO: readonly Hop[] = [
+  to('xnet', judgeXnet),
+  to('underlay', judgeWay),
+  to('reverse path', judgeReversePath),
+  to('host firewall', judgeHostFirewall),
+  to('VTEP', judgeVtep),
+];
+
+/** What is on the way of each container in a network, up to the bridge of its host. */
+const SENDER_INSIDE: readonly Hop[] = [
+  from('name', judgeName),
+  from('network', judgeNetwork),
+  from('interface', judgeInterface),
+  from('route', judgeRoute),
+  from('own firewall', judgeOwnFirewall),
+  from('port', judgePort),
+  from('bridge', judgeBridge),
+];
+const RECEIVER_INSIDE: readonly Hop[] = [
+  to('port', judgePort),
+  to('container', judgeContainer),
+  to('interface', judgeInterface),
+  to('route', judgeRoute),
+  to('own firewall', judgeOwnFirewall),
+  to('listener', judgeListener),
+];
+
+/** Between two containers on two hosts. Answers are forwarded by what the second host has of the first container. */
+const OVERLAY: readonly Hop[] = [
+  ...SENDER,
+  ...SENDER_INSIDE,
+  from('neighbour', judgeNeighbour),
+  from('FDB', judgeFdb),
+  from('tunnel', judgeTunnel),
+  ...UNDERLAY_FROM,
+  from('tunnel filter', judgeFilter),
+  ...UNDERLAY_TO,
+  to('tunnel filter', judgeFilter),
+  to('tunnel', judgeTunnel),
+  to('FDB', judgeFdb),
+  to('neighbour', judgeNeighbour),
+  to('bridge', judgeBridge),
+  ...RECEIVER_INSIDE,
+];
+
+/** On one host. */
+const BRIDGED: readonly Hop[] = [
+  ...SENDER,
+  ...SENDER_INSIDE,
+  from('FDB to underlay', ({ host }) =>
+    doesNotApply('the way to another host', `both are on ${host.name}: the packet stays on the bridge`),
+  ),
+  ...RECEIVER_INSIDE,
+];
+
+/** Of two that have no network in common: `at` is which of them is to be connected. */
+function apart(at: Hop['at']): readonly Hop[] {
+  return [
+    ...SENDER,
+    to('xnet', judgeXnet),
+    to('container', judgeContainer),
+    { name: 'network', at, judge: judgeNetwork },
+    from('all other hops', () => doesNotApply('the packet passes', 'they have no network in common')),
+  ];
+}
+
+const OUTSIDE: readonly Hop[] = [
+  ...SENDER,
+  from('route', judgeDefaultRoute),
+  from('own firewall', judgeOwnFirewall),
+  from('gateway', judgeGatewayBridge),
+  from('forwarding', judgeForwarding),
+  from('masquerade', judgeMasquerade),
+  from('host route', judgeHostRoute),
+];
+
+const HOSTS: readonly Hop[] = [from('xnet', judgeXnet), ...UNDERLAY_FROM, ...UNDERLAY_TO];
+
+const HOST_OUTSIDE: readonly Hop[] = [
+  from('xnet', judgeXnet),
+  from('VTEP', judgeVtep),
+  from('underlay', judgeWay),
+];
+
+/** Of the modes of networks: between two hosts, and on one. */
+const MODES: Readonly<Record<TracedNetwork['mode'], Readonly<Record<'across' | 'onOneHost', Path>>>> = {
+  overlay: {
+    across: {
+      hops: OVERLAY,
+      points: [
+        ...points('from', 'interface', 'port', 'tunnel', 'underlay'),
+        ...points('to', 'underlay', 'tunnel', 'port', 'interface'),
+      ],
+    },
+    onOneHost: {
+      hops: BRIDGED,
+      points: [...points('from', 'interface', 'port'), ...points('to', 'port', 'interface')],
+    },
+  },
+};
+
+/** The answer passes the same places in the other order. */
+export function pathOf(trace: Trace): Path {
+  const { from: sender, to: receiver } = trace;
+  const isOneHost = sender.host.id === receiver.host.id;
+  if (receiver.container) {
+    if (trace.network) return MODES[trace.network.mode][isOneHost ? 'onOneHost' : 'across'];
+    const isSender = sender.networks.length === 0 && receiver.networks.length > 0 && sender.container;
+    return { hops: apart(isSender ? 'from' : 'to'), points: [] };
+  }
+  return sender.container ? leaving(receiver.host.id, isOneHost) : betweenHosts(receiver.host.id, isOneHost);
+}
+
+/** From a container to a host, or outside (`hostId` is absent). */
+function leaving(hostId: string | undefined, isOneHost: boolean): Path {
+  const inside = points('from', 'interface', 'gateway');
+  if (hostId === undefined) return { hops: OUTSIDE, points: [...inside, ...points('from', 'underlay')] };
+  const across = isOneHost ? [] : [...points('from', 'underlay'), ...points('to', 'underlay')];
+  return { hops: [...OUTSIDE, to('xnet', judgeXnet)], points: [...inside, ...across] };
+}
+
+function betweenHosts(hostId: string | undefined, isOneHost: boolean): Path {
+  const sent = points('from', 'underlay');
+  if (hostId === undefined) return { hops: HOST_OUTSIDE, points: sent };
+  return { hops: HOSTS, points: isOneHost ? [] : [...sent, ...points('to', 'underlay')] };
+}

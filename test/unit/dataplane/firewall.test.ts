@@ -1,0 +1,189 @@
+/** Which rules drop a packet of a trace, read from what nft and iptables print. */
+import { describe, expect, test } from '@jest/globals';
+import { dropsOf, type PacketAt } from '../../../src/dataplane/inspect/firewall.js';
+import { findMasquerade } from '../../../src/dataplane/inspect/gateway.js';
+import { parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
+import { parseListeners } from '../../../src/dataplane/inspect/listeners.js';
+import { parseNft } from '../../../src/dataplane/inspect/nft-rules.js';
+import { IpAddress } from '../../../src/inet/ip-address.js';
+import { shellWord } from '../../../src/shell-word.js';
+
+const ECHO: PacketAt = {
+  ...{ direction: 'in', protocol: 'icmp', source: '10.1.0.2', destination: '10.1.0.3', isAnswer: false },
+  interface: 'eth0',
+};
+const HTTP: PacketAt = { ...ECHO, protocol: 'tcp', port: 80 };
+const HTTP_ANSWER: PacketAt = {
+  ...HTTP,
+  ...{ direction: 'out', source: '10.1.0.3', destination: '10.1.0.2', isAnswer: true },
+};
+
+const payload = (protocol: string, field: string) => ({ payload: { protocol, field } });
+const match = (left: object, right: unknown, op = '==') => ({ match: { op, left, right } });
+
+/** A chain of the input hook of `inet fw`, with these rules. */
+function nft(rules: readonly (readonly object[])[], policy = 'accept', more: readonly object[] = []): string {
+  const chain = { family: 'inet', table: 'fw', name: 'in', hook: 'input', policy };
+  const listed = rules.map((expr, i) => ({
+    rule: { family: 'inet', table: 'fw', chain: 'in', handle: i + 1, expr },
+  }));
+  return JSON.stringify({ nftables: [{ metainfo: {} }, { chain }, ...listed, ...more] });
+}
+
+const DROP = { drop: null };
+
+describe('of nftables', () => {
+  const cases: [string, string, PacketAt, (boolean | undefined)[]][] = [
+    ['an empty chain drops nothing', nft([]), ECHO, []],
+    ['a closed chain drops', nft([], 'drop'), ECHO, [true]],
+    ['a rule for all', nft([[DROP]]), ECHO, [true]],
+    ['a rule for the source', nft([[match(payload('ip', 'saddr'), '10.1.0.2'), DROP]]), ECHO, [true]],
+    ['a rule for another source', nft([[match(payload('ip', 'saddr'), '10.1.0.9'), DROP]]), ECHO, []],
+    [
+      'a rule for all other sources',
+      nft([[match(payload('ip', 'saddr'), { prefix: { addr: '10.1.0.0', len: 24 } }, '!='), DROP]]),
+      ECHO,
+      [],
+    ],
+    ['a rule for ICMP', nft([[match({ meta: { key: 'l4proto' } }, 'icmp'), DROP]]), ECHO, [true]],
+    ['a rule for ports does not hold for ICMP', nft([[match(payload('tcp', 'dport'), 80), DROP]]), ECHO, []],
+    [
+      'a rule for the port',
+      nft([[match(payload('tcp', 'dport'), { set: [22, { range: [80, 90] }] }), DROP]]),
+      HTTP,
+      [true],
+    ],
+    ['a rule for the port of UDP', nft([[match(payload('udp', 'dport'), 80), DROP]]), HTTP, []],
+    [
+      'a closed chain that accepts the port',
+      nft([[match(payload('tcp', 'dport'), 80), { accept: null }]], 'drop'),
+      HTTP,
+      [],
+    ],
+    [
+      'a closed chain that accepts answers alone',
+      nft([[match({ ct: { key: 'state' } }, ['established', 'related'], 'in'), { accept: null }]], 'drop'),
+      HTTP,
+      [true],
+    ],
+    [
+      'what is not read makes it uncertain',
+      nft([[{ xt: { type: 'match', name: 'u32' } }, DROP]]),
+      ECHO,
+      [false],
+    ],
+    [
+      'behind what may have accepted it, a drop is uncertain',
+      nft([[match({ meta: { key: 'skuid' } }, 0), { accept: null }], [DROP]]),
+      ECHO,
+      [false],
+    ],
+    [
+      'the target of iptables-nft',
+      nft([[{ counter: {} }, { xt: { type: 'target', name: 'REJECT' } }]]),
+      ECHO,
+      [true],
+    ],
+    [
+      'a chain that is jumped to',
+      nft([[{ jump: { target: 'x' } }], [{ accept: null }]], 'accept', [
+        { chain: { family: 'inet', table: 'fw', name: 'x' } },
+        { rule: { family: 'inet', table: 'fw', chain: 'x', handle: 9, expr: [DROP] } },
+      ]),
+      ECHO,
+      [true],
+    ],
+    [
+      'a chain that returns',
+      nft([[{ jump: { target: 'x' } }], [{ accept: null }]], 'drop', [
+        { chain: { family: 'inet', table: 'fw', name: 'x' } },
+        { rule: { family: 'inet', table: 'fw', chain: 'x', handle: 8, expr: [{ return: null }] } },
+        { rule: { family: 'inet', table: 'fw', chain: 'x', handle: 9, expr: [DROP] } },
+      ]),
+      ECHO,
+      [],
+    ],
+    ['another hook', nft([[DROP]]), HTTP_ANSWER, []],
+  ];
+  test.each(cases)('%s', (_, text, packet, certain) => {
+    expect(dropsOf(parseNft(text, false), packet).map(({ isCertain }) => isCertain)).toEqual(certain);
+  });
+
+  test('the remedy is of that rule', () => {
+    expect(dropsOf(parseNft(nft([[DROP]]), false), ECHO)).toEqual([
+      {
+        rule: 'nft rule 1 in inet fw, chain in',
+        isCertain: true,
+        remedy: 'nft delete rule inet fw in handle 1',
+      },
+    ]);
+  });
+});
+
+describe('of iptables', () => {
+  const save = (...lines: string[]) =>
+    `*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:own - [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
+  const cases: [string, string, PacketAt, boolean[]][] = [
+    ['no rule', save(), ECHO, []],
+    ['a rule for ICMP', save('-A INPUT -p icmp -m icmp --icmp-type 8 -j DROP'), ECHO, [true]],
+    ['a rule for echo replies', save('-A INPUT -p icmp -m icmp --icmp-type 0 -j DROP'), ECHO, []],
+    [
+      'a rule for a subnet',
+      save('-A INPUT -s 10.1.0.0/24 -j REJECT --reject-with icmp-port-unreachable'),
+      ECHO,
+      [true],
+    ],
+    ['a rule for all but it', save('-A INPUT ! -s 10.1.0.0/24 -j DROP'), ECHO, []],
+    ['a rule for ports', save('-A INPUT -p tcp -m multiport --dports 22,79:81 -j DROP'), HTTP, [true]],
+    ['a rule for the answer', save('-A OUTPUT -p tcp -m tcp --sport 80 -j DROP'), HTTP_ANSWER, [true]],
+    [
+      'established connections are accepted',
+      save('-A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', '-A OUTPUT -j DROP'),
+      HTTP_ANSWER,
+      [],
+    ],
+    ['a chain of its own', save('-A INPUT -j own', '-A own -i eth+ -j DROP'), ECHO, [true]],
+    ['another interface', save('-A INPUT -i lo -j DROP'), ECHO, []],
+    ['what is not read', save('-A INPUT -m u32 --u32 "0>>22=1" -j DROP'), ECHO, [false]],
+    ['a policy', save().replace('INPUT ACCEPT', 'INPUT DROP'), ECHO, [true]],
+  ];
+  test.each(cases)('%s', (_, text, packet, certain) => {
+    const drops = dropsOf(parseIptables('iptables-legacy', text), packet);
+    expect(drops.map(({ isCertain }) => isCertain)).toEqual(certain);
+  });
+
+  test('a comment of the container does not become a command', () => {
+    const text = save('-A INPUT -p icmp -m comment --comment "$(reboot) \\" it\'s" -j DROP');
+    expect(dropsOf(parseIptables('iptables-legacy', text), ECHO)[0]?.remedy).toBe(
+      `iptables-legacy -t filter -D INPUT -p icmp -m comment --comment '$(reboot) " it'\\''s' -j DROP`,
+    );
+    expect(shellWord('eth0')).toBe('eth0');
+    expect(shellWord('eth0;reboot')).toBe("'eth0;reboot'");
+  });
+});
+
+test('listeners are read from /proc/net', () => {
+  const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1
+   1: 0300010A:C132 0200010A:0050 01 00000000:00000000 00:00000000 00000000     0        0 2
+  sl  local_address                         remote_address                        st tx_queue
+   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000
+   1: 0000000000000000FFFF00000300010A:0051 00000000000000000000000000000000:0000 0A 00000000:00000000
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+ 967: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 3 2 0 0`;
+  expect(parseListeners(text)).toEqual([
+    { protocol: 'tcp', address: '127.0.0.1', port: 8080 },
+    { protocol: 'tcp', address: '::', port: 80 },
+    { protocol: 'tcp', address: '10.1.0.3', port: 81 },
+    { protocol: 'udp', address: '0.0.0.0', port: 53 },
+  ]);
+});
+
+test('the rule that masquerades a container is found, of iptables or of nft', () => {
+  const address = IpAddress.parse('172.18.0.2');
+  const rule = '-A POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE';
+  expect(findMasquerade(`-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE\n${rule}`, address)).toBe(rule);
+  const ofNft = 'ip saddr 172.18.0.0/16 oifname != "docker_gwbridge" counter masquerade';
+  expect(findMasquerade(`    ${ofNft}`, address)).toBe(ofNft);
+  expect(findMasquerade('-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE', address)).toBeUndefined();
+});
