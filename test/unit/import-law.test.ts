@@ -71,7 +71,7 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(doctor|driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
+  [/^(doctor|driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|paths)\.js$/],
   [
     /^(admin|doctor|driver|agent|ipam|dns|replica)\//,
     /^store\//,
