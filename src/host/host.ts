@@ -7,6 +7,7 @@
  */
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
+import type { Paths } from '../agent/paths/paths.js';
 import { Answering, type QuestionHandlers } from '../agent/questions/answering.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
@@ -16,9 +17,11 @@ import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { createPaths } from './paths.js';
 import { begin, endAll } from './started.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
+  readonly paths: Paths;
   /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -33,12 +36,14 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     await begin(started, driftRepairs(foundation, forwarding, driver));
     const agents = await startDockerAgents(foundation, forwarding, driver, started);
     const { hostId, logger } = foundation;
-    await begin(started, eventSources(foundation, forwarding, agents));
+    const paths = await begin(started, createPaths(foundation, forwarding));
+    await begin(started, eventSources(foundation, forwarding, agents, paths));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
-    return { ...forwarding, ...driver, ...agents, removeHost: remove, [Symbol.asyncDispose]: dispose };
+    const parts = { ...forwarding, ...driver, ...agents, paths };
+    return { ...parts, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await endAll(started);
     throw error;

@@ -37,6 +37,11 @@ export const hostRecord = versioned({
   dockerDatabase: z.string().optional(),
   /** All its records have their twins (`by-host.ts`). Absent: not yet, or an older xnet has registered since. */
   twins: z.literal(true).optional(),
+  /**
+   * It answers packets by which others measure the path to it, and its containers send packets of up to so many bytes. Absent: not
+   * yet, or an older xnet.
+   */
+  pathMtu: z.number().int().optional(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 
