@@ -42,7 +42,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const readiness: Readiness<Host> = new Readiness(
     () =>
       startHost(foundation, {
-        [DOCTOR]: doctorHandler(foundation, status),
+        [DOCTOR]: doctorHandler(foundation, status, () => readiness.value),
         [EVENTS]: eventsHandler(foundation.events),
       }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),
@@ -56,6 +56,8 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const admin = adminHandlers(foundation, {
     version,
     status,
+    host: () => readiness.value,
+    startedHost: () => readiness.wait(READY_PATIENCE),
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
   const stopping = new AbortController();

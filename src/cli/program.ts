@@ -22,6 +22,7 @@ import {
 import { addCompletion } from './completion.js';
 import { printEvents } from './events.js';
 import { FORMATS } from './output.js';
+import { PING_EXIT_CODES, printPing } from './ping.js';
 
 export interface Actions {
   /** Runs the daemon until it is ordered to stop. */
@@ -71,6 +72,7 @@ export function createProgram({ serve, refuse, version }: Actions): Command {
     .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
     .option('--all', 'on every host that is alive')
     .action(printEvents);
+  addPing(program);
   addHost(program);
   addLists(program);
   program
@@ -118,6 +120,18 @@ function addServe(program: Command, serve: Actions['serve']): void {
       'xnet can start with this configuration (whether etcd and Docker answer is not looked at)\n',
     );
   });
+}
+
+function addPing(program: Command): void {
+  asks(program.command('ping <host>'))
+    .description('send packets to another host (name or id), through the tunnel and on the underlay')
+    .option('--count <number>', 'how many packets, from 1 to 40; default: 5')
+    .option(
+      '--size <bytes>',
+      'of each packet, with its IP header, from 64 to what containers send; default: 84',
+    )
+    .addHelpText('after', PING_EXIT_CODES)
+    .action(printPing);
 }
 
 function addHost(program: Command): void {

@@ -21,15 +21,18 @@ import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
+import type { Host } from '../host.js';
+import { findAddressFaults } from './address-findings.js';
 import { knownReader } from './known-reader.js';
 import { livingOthers, NO_OTHERS } from './living-hosts.js';
+import { findPathFaults } from './path-findings.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
 const PATIENCE_MS = 9_000;
 
 /** What the doctor looks at on this host, in the order of its answer. */
-function hostChecks(foundation: Foundation, status: Status): Check[] {
+function hostChecks(foundation: Foundation, status: Status, host: Host | undefined): Check[] {
   const { config, dataplane } = foundation;
   return [
     { name: 'status', look: async () => judgeProblems(status) },
@@ -43,6 +46,8 @@ function hostChecks(foundation: Foundation, status: Status): Check[] {
       name: 'firewall',
       look: async () => judgeFirewall(await dataplane.findPacketDrops(), config.vxlanPort),
     },
+    { name: 'paths', look: () => findPathFaults(foundation, host) },
+    { name: 'addresses', look: () => findAddressFaults(host) },
     {
       name: 'subnets',
       look: async () =>
@@ -96,9 +101,10 @@ export async function consultDoctor(
   foundation: Foundation,
   status: Status,
   isAll: boolean,
+  host: Host | undefined,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
-  const own = examine([...hostChecks(foundation, status), ...clusterChecks(foundation)]);
+  const own = examine([...hostChecks(foundation, status, host), ...clusterChecks(foundation)]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
@@ -120,8 +126,12 @@ export async function consultDoctor(
  * Answers the doctor's question of another host: of this one alone. The asker looks at the cluster itself; were each host to read all
  * endpoints for it, at once, etcd would have to send them a thousand times in a cluster of a thousand.
  */
-export function doctorHandler(foundation: Foundation, readStatus: () => Promise<Status>): Handler {
+export function doctorHandler(
+  foundation: Foundation,
+  readStatus: () => Promise<Status>,
+  host: () => Host | undefined,
+): Handler {
   return async function* () {
-    yield await examine(hostChecks(foundation, await readStatus()));
+    yield await examine(hostChecks(foundation, await readStatus(), host()));
   };
 }
