@@ -60,10 +60,14 @@ function judgeAdded(
   );
 }
 
+/** On it some versions of Docker put the address of a service of swarm's, which all its tasks have. */
+const LOOPBACK = 'lo';
+
 /** The addresses of the network that the container has and was not given. */
 function addedAddresses({ interfaces, subnets, addresses }: SeenEndpoint): Added[] {
   const prefixes = subnets.map((subnet) => Prefix.parse(subnet));
-  return interfaces.flatMap(({ name: interfaceName, addresses: there }) =>
+  const outer = interfaces.filter(({ name }) => name !== LOOPBACK);
+  return outer.flatMap(({ name: interfaceName, addresses: there }) =>
     there.flatMap((address) => {
       const plain = plainOf(address);
       if (addresses.includes(plain)) return [];

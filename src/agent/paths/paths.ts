@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Echoes, PathDevice, WantedPaths } from '../../dataplane/paths.js';
-import { errorMessage, isXnetError } from '../../errors.js';
+import { errorMessage } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 import type { FollowedPath, PathPeer, PathState } from './followed-path.js';
 import type { Path } from './path.js';
@@ -102,14 +102,15 @@ export class Paths extends Sweep {
     this.#wanted = wanted;
   }
 
-  /** False: the store does not answer. */
+  /** False: it is to be tried again. Why, the registration says. */
   async #publish(mtu: number): Promise<boolean> {
     try {
       await this.#parts.publish(mtu);
       return true;
     } catch (error: unknown) {
-      if (isXnetError(error, 'STORE_UNAVAILABLE')) return false;
-      throw error;
+      const fields = { error: errorMessage(error) };
+      this.#parts.logger.debug('the other hosts do not know that paths are measured here', fields);
+      return false;
     }
   }
 

@@ -33,6 +33,16 @@ test.each<[string, readonly SeenEndpoint[], verdict: string, found: RegExp, reme
   ['a floating address', [seen('web', [...OWN, '10.9.0.99/24'])], 'ok', /./],
   ['an address of another network', [seen('web', [...OWN, '10.10.0.7/24'])], 'ok', /./],
   [
+    'the address of its service on its loopback, as other tasks of it',
+    ['web', 'app'].map((name) =>
+      seen(name, OWN, {
+        interfaces: [{ name: 'lo', mac: '00:00:00:00:00:00', addresses: ['10.9.0.50/32'] }],
+      }),
+    ),
+    'ok',
+    /./,
+  ],
+  [
     'that of another container',
     [seen('web', [...OWN, '10.9.0.7/24'])],
     'failure',
