@@ -101,10 +101,12 @@ export interface NetworkCheck {
 
 /**
  * What happened in the kernel. A hint: it may be nothing, and one may be lost. `isOwn`: the event may be of xnet's own work, or shows
- * no difference of the device. 'networks': something may have happened in any of them.
+ * no difference of the device. 'networks': something may have happened in any of them. `address`: an interface in a container has
+ * got it.
  */
 export type KernelHint =
   | { readonly networkId: string; readonly isOwn: boolean }
+  | { readonly address: string }
   | 'networks'
   | 'tunnel filter'
   | 'underlay';

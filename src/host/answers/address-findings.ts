@@ -5,8 +5,10 @@ import { isXnetError } from '../../errors.js';
 import type { EndpointRecord } from '../../model/endpoint.js';
 import type { Host } from '../host.js';
 
+type AddressParts = Pick<Host, 'local' | 'sandboxes' | 'follower' | 'hosts'>;
+
 /** For `xnet doctor`: what the containers of this host have, against the records of their networks on all hosts. */
-export async function findAddressFaults(host: Host | undefined): Promise<readonly Judgement[]> {
+export async function findAddressFaults(host: AddressParts | undefined): Promise<readonly Judgement[]> {
   if (!host) return [ok('not looked at yet: this host is still starting')];
   const seen = await Promise.all(host.local.listAllEndpoints().map((endpoint) => see(host, endpoint)));
   return judgeAddresses(seen.filter((each) => each !== undefined));
@@ -14,8 +16,8 @@ export async function findAddressFaults(host: Host | undefined): Promise<readonl
 
 /** Undefined: it has no namespace (yet, or any more), or its network is not followed. */
 async function see(
-  { local, sandboxes, follower, hosts }: Host,
-  { id, networkId, addresses, mac }: ReturnType<Host['local']['listAllEndpoints']>[number],
+  { local, sandboxes, follower, hosts }: AddressParts,
+  { id, networkId, addresses, mac }: ReturnType<AddressParts['local']['listAllEndpoints']>[number],
 ): Promise<SeenEndpoint | undefined> {
   const sandboxPath = sandboxes.pathOf(id);
   const network = local.findRecord(networkId);
@@ -40,4 +42,12 @@ async function see(
       return holder && `${nameOf(holder)} on ${hosts.nameOf(holder.hostId)}`;
     },
   };
+}
+
+/** The same as problems for `xnet status`: faults alone. */
+export async function findAddressProblems(host: AddressParts): Promise<string[]> {
+  const judgements = await findAddressFaults(host);
+  return judgements.flatMap(({ verdict, found, remedy }) =>
+    verdict === 'failure' ? [`${found}; ${remedy}`] : [],
+  );
 }
