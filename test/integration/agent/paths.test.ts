@@ -119,7 +119,7 @@ test(
         () => expect(inPaths('ping', '-c', '1', '-W', '1', cluster.host(2).vtep)).toBeTruthy(),
         15_000,
       );
-      for (const host of cluster.hosts) expect((await pathOf(host))?.state).toBe('passes');
+      await untilBoth('passes', BACK_MS);
     }
   },
   TEST_MS,
