@@ -54,7 +54,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const readiness: Readiness<Host> = new Readiness(
     () =>
       startHost(foundation, {
-        [DOCTOR]: doctorHandler(foundation, status),
+        [DOCTOR]: doctorHandler(foundation, status, () => readiness.value),
         [EVENTS]: eventsHandler(foundation.events),
         ...captures.handlers,
         [TRACE]: (parameters) => ownPart.answers(parameters),
@@ -71,6 +71,8 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     version,
     status,
     ownPart,
+    host: () => readiness.value,
+    startedHost: () => readiness.wait(READY_PATIENCE),
     removeHost: async (wanted) => (await readiness.wait(READY_PATIENCE)).removeHost(wanted),
   });
   const stopping = new AbortController();

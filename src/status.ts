@@ -6,6 +6,7 @@ import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';
+import { findPathProblems, pathAnswers } from './host/paths.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
@@ -15,10 +16,8 @@ import type { Store } from './store/store.js';
 const TOLERATED_SILENCE_MS = 10_000;
 
 /** Never rejects for a part that is down: that part is among the problems. */
-export async function readStatus(
-  { store, sockets, resolvers, hostId, version }: Foundation,
-  readiness: Readiness<Host>,
-): Promise<Status> {
+export async function readStatus(foundation: Foundation, readiness: Readiness<Host>): Promise<Status> {
+  const { store, sockets, resolvers, hostId, version } = foundation;
   const host = readiness.value;
   const storeStatus = await probeStore(store, hostId);
   const problems = [
@@ -27,6 +26,7 @@ export async function readStatus(
     store.diskProblem,
     upgradeProblem(sockets),
     ...(host ? hostProblems(host, store, hostId) : []),
+    ...(host ? findPathProblems(foundation, host) : []),
     ...(host ? await reachProblems(host) : []),
   ];
   return {
@@ -117,9 +117,13 @@ function networkStatus(
 function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {
   const { awaySince } = store;
   const others = host.hosts.list().filter((each) => each.host.id !== hostId);
+  const paths = pathAnswers(host);
   return others.map(({ host: { id, name, vtep }, alive }) => {
     if (awaySince) return { name, vtep, alive: false, state: 'unknown', since: iso(awaySince) };
-    if (alive) return { name, vtep, alive, state: 'alive' };
+    if (alive) {
+      const path = paths.get(id);
+      return { name, vtep, alive, state: 'alive', ...(path && { path }) };
+    }
     const { since, before } = host.hosts.silence(id);
     const times = { ...(since && { since: iso(since) }), ...(before && { before: iso(before) }) };
     return { name, vtep, alive, state: 'silent', ...times };

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
+import { pathAnswer } from './status-answer.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -82,6 +83,8 @@ export const hostItem = z.object({
   alive: z.boolean().optional(),
   endpoints: count.optional(),
   networks: count.optional(),
+  /** Of packets from this host to it; absent: not measured. */
+  path: pathAnswer.optional(),
 });
 
 const poolItem = z.object({
@@ -218,6 +221,34 @@ export const exportAnswer = z.object({
 
 /** The settings that are no secrets, by key. */
 export const settingsAnswer = z.object({ settings: z.record(z.string(), z.string()) });
+/** Packets to another host on one way. */
+const pingedWay = z.object({
+  sent: count,
+  answered: count,
+  roundTripsMs: z.array(z.number()).readonly(),
+  minMs: z.number().optional(),
+  averageMs: z.number().optional(),
+  maxMs: z.number().optional(),
+  /** The largest packet that passes, in bytes; absent: none does. */
+  largest: count.optional(),
+  /** The largest that shall pass. */
+  needed: count,
+  /** Why nothing was sent. */
+  problem: z.string().optional(),
+});
+
+export const pingAnswer = z.object({
+  host: z.string(),
+  vtep: z.string(),
+  /** VTEP of this host. */
+  from: z.string(),
+  /** Of each packet, with its IP header. */
+  bytes: count,
+  tunnel: pingedWay,
+  underlay: pingedWay,
+  /** For people. */
+  meaning: z.string(),
+});
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();
 export const networksAnswer = listOf(networkItem);

@@ -11,6 +11,7 @@ import {
   namesAnswer,
   networkAnswer,
   networksAnswer,
+  pingAnswer,
   poolsAnswer,
   settingsAnswer,
   traceAnswer,
@@ -99,6 +100,24 @@ export const OPERATIONS = {
       'Forgets a silent host (name or id) that will not come back, with all that it has in the cluster.',
     parameters: z.strictObject({ host: wanted }),
     answer: hostItem,
+  },
+  ping: {
+    method: 'get',
+    path: '/v1/hosts/{host}/ping',
+    summary:
+      'Packets to another host (name or id) and back, through the tunnel and on the underlay; takes seconds.',
+    parameters: z.strictObject({
+      host: wanted,
+      count: z
+        .string()
+        .regex(/^([1-9]|[1-3]\d|40)$/, 'must be a whole number from 1 to 40')
+        .optional(),
+      size: z
+        .string()
+        .regex(/^\d{1,5}$/, 'must be a whole number of bytes')
+        .optional(),
+    }),
+    answer: pingAnswer,
   },
   networks: {
     method: 'get',

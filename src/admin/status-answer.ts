@@ -7,6 +7,23 @@ const texts = z.array(z.string()).readonly();
 /** ISO 8601. */
 const time = z.string();
 
+/** The way of packets to another host, as this one has measured it. */
+export const pathAnswer = z.object({
+  /** `narrow`: packets as large as containers send do not pass. `unknown`: not measured yet. */
+  state: z.enum(['passes', 'narrow', 'lost', 'unknown']),
+  /** Since when; of a lost path, when the last packet was answered. */
+  since: time,
+  /** Of the last answer. */
+  roundTripMs: z.number().optional(),
+  /** The largest packet that passes, in bytes; absent: not known, or none does. */
+  largest: count.optional(),
+  /** The largest that containers of either host send, in bytes. */
+  needed: count,
+  /** Of a lost path: packets of the other host arrive here. */
+  incoming: z.boolean().optional(),
+});
+export type PathAnswer = z.infer<typeof pathAnswer>;
+
 /** Another host, as this one knows it. */
 const peer = z.object({
   name: z.string(),
@@ -16,6 +33,8 @@ const peer = z.object({
   state: z.enum(['alive', 'silent', 'unknown']),
   /** Since when it is not alive, or not known to be. */
   since: time.optional(),
+  /** Absent: this host shares no network with it, or it is not alive, or has an older xnet. */
+  path: pathAnswer.optional(),
   /** The same of one that was silent already at this time, when this daemon began to look. */
   before: time.optional(),
 });

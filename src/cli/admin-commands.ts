@@ -117,7 +117,7 @@ function isOld({ asOf }: { readonly asOf: 'store' | 'last known' }): boolean {
 }
 
 /** Once, or again and again until the process is ended. Throws as `askDaemon`; while it watches, a failure is shown. */
-async function printAnswer<N extends OperationName>(
+export async function printAnswer<N extends OperationName>(
   name: N,
   parameters: Parameters<N>,
   options: AskOptions,

@@ -26,6 +26,7 @@ import { addCompletion } from './completion.js';
 import { addDocuments, type WriteBundle } from './documents/documents.js';
 import { printEvents } from './events.js';
 import { FORMATS } from './output.js';
+import { PING_EXIT_CODES, printPing } from './ping.js';
 
 export interface Actions {
   /** Runs the daemon until it is ordered to stop. */
@@ -96,6 +97,7 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
     .option('--all', 'on every host that is alive')
     .action(printEvents);
   addCaptureOptions(prints(program.command('capture <network|container|host>')));
+  addPing(program);
   addHost(program);
   addLists(program);
   addDocuments(program, defaultAdminSocket(), writeBundle);
@@ -144,6 +146,18 @@ function addServe(program: Command, serve: Actions['serve']): void {
       'xnet can start with this configuration (whether etcd and Docker answer is not looked at)\n',
     );
   });
+}
+
+function addPing(program: Command): void {
+  asks(program.command('ping <host>'))
+    .description('send packets to another host (name or id), through the tunnel and on the underlay')
+    .option('--count <number>', 'how many packets, from 1 to 40; default: 5')
+    .option(
+      '--size <bytes>',
+      'of each packet, with its IP header, from 64 to what containers send; default: 84',
+    )
+    .addHelpText('after', PING_EXIT_CODES)
+    .action(printPing);
 }
 
 function addHost(program: Command): void {

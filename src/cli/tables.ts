@@ -10,6 +10,7 @@ import type {
 } from '../admin/answers.js';
 import type { Answer } from '../admin/operations.js';
 import { printable, shortName } from '../observability/layout.js';
+import { pathText } from '../server/status-text.js';
 import { type Column, type Screen, style, table } from './output.js';
 
 type HostItem = Answer<'hosts'>[number];
@@ -22,6 +23,7 @@ export const HOSTS: readonly Column<HostItem>[] = [
   ['STATE', ({ alive }) => (alive === undefined ? 'unknown' : alive ? 'alive' : 'silent')],
   ['NETWORKS', ({ networks }) => networks],
   ['ENDPOINTS', ({ endpoints }) => endpoints],
+  ['PATH', ({ path }) => path && pathText(path)],
 ];
 
 export const NETWORKS: readonly Column<NetworkItem>[] = [

@@ -10,8 +10,8 @@
  * INVALID.
  */
 
-import type { Filter } from '../native/packet-filter.js';
-import type { Packet as CapturedPacket } from '../native/packet-receive.js';
+import type { Filter } from '../native/packets/packet-filter.js';
+import type { Packet as CapturedPacket } from '../native/packets/packet-receive.js';
 import type { HostReading } from './host-reading.js';
 import type { Inspection } from './inspection.js';
 
@@ -110,10 +110,12 @@ export interface NetworkCheck {
 
 /**
  * What happened in the kernel. A hint: it may be nothing, and one may be lost. `isOwn`: the event may be of xnet's own work, or shows
- * no difference of the device. 'networks': something may have happened in any of them.
+ * no difference of the device. 'networks': something may have happened in any of them. `address`: an interface in a container has
+ * got it.
  */
 export type KernelHint =
   | { readonly networkId: string; readonly isOwn: boolean }
+  | { readonly address: string }
   | 'networks'
   | 'tunnel filter'
   | 'underlay';

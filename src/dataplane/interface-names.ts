@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto';
 /** Where network namespaces have names. */
 export const NAMESPACES = '/run/netns';
 
+/** The network namespace in which paths to other hosts are measured. */
+export const PATHS_NAMESPACE = 'xnet-paths';
+
 export const BRIDGE = 'br0';
 export const VXLAN = 'vxlan0';
 

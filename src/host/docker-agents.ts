@@ -1,4 +1,5 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
+import type { AddressWatch } from '../agent/local/address-watch.js';
 import { catchUp } from '../agent/local/local-state.js';
 import { Mirror } from '../agent/mirror/mirror.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
@@ -39,6 +40,7 @@ export async function startDockerAgents(
     follower,
   }: Forwarding,
   { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
+  addressWatch: AddressWatch,
   started: AsyncDisposable[],
 ) {
   // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
@@ -74,7 +76,7 @@ export async function startDockerAgents(
   const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const own = () => ownProblems({ follower, local, registration, changes, mirror, names });
+  const own = () => ownProblems({ follower, local, registration, changes, mirror, names, addressWatch });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
   const catchingUp = catchUp({

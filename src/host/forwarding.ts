@@ -4,6 +4,7 @@ import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
+import { NetworkPeers } from '../agent/paths/network-peers.js';
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { NetworkRecord } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
@@ -15,6 +16,7 @@ import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
 export interface Forwarding extends Cluster {
   readonly changes: HostChanges;
   readonly follower: NetworkFollower;
+  readonly networkPeers: NetworkPeers;
   readonly guard: TunnelGuard;
   readonly repairs: RepairLog;
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
@@ -41,9 +43,13 @@ export async function startForwarding(
 
   const lastKnown = namesLastKnown(foundation.store, hostId);
   let isAdopting = true;
-  const changed: FollowerParts['changed'] = (networkId, changes) => zones.changed(networkId, changes);
+  const changed: FollowerParts['changed'] = (networkId, changes) => {
+    zones.changed(networkId, changes);
+    networkPeers.changed(networkId, changes);
+  };
   const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
   started.push(follower);
+  const networkPeers = new NetworkPeers({ hostId, endpointsOf: (id) => follower.endpointsOf(id) });
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
@@ -70,5 +76,5 @@ export async function startForwarding(
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { ...cluster, changes, follower, guard, repairs, specOf };
+  return { ...cluster, changes, follower, networkPeers, guard, repairs, specOf };
 }

@@ -6,6 +6,8 @@ import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import { LinuxDataplane } from '../dataplane/linux-dataplane.js';
+import { LinuxPaths } from '../dataplane/paths/linux-paths.js';
+import type { PathDevice } from '../dataplane/paths.js';
 import {
   ensureSandboxRules,
   removeSandboxRules,
@@ -44,6 +46,7 @@ export interface Surroundings {
 export interface Foundation extends Surroundings, AsyncDisposable {
   readonly store: Store;
   readonly dataplane: Dataplane;
+  readonly pathDevice: PathDevice;
   /** Filled by the host; asked by `resolvers`. */
   readonly zones: Zones;
   /** Filled by the publisher of names; asked by `resolvers`. */
@@ -64,6 +67,7 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const machine = await readMachine();
   const store = await openHostsStore(config, hostId, logger);
   const dataplane = openDataplane(config);
+  const pathDevice = new LinuxPaths({ vxlanPort: config.vxlanPort });
   const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
   // A host that cannot start learns nothing beyond what was last known.
@@ -73,11 +77,13 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const events = new EventLog(join(config.stateDir, 'events.jsonl'), logger);
   const close = async () => {
     await events[Symbol.asyncDispose]();
+    await pathDevice[Symbol.asyncDispose]();
     await dataplane[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   };
   const identity = { hostId, machine, clash: new IdentityClash() };
-  const parts = { ...surroundings, ...identity, store, dataplane, zones, containers, resolvers, events };
+  const kernel = { dataplane, pathDevice };
+  const parts = { ...surroundings, ...identity, ...kernel, store, zones, containers, resolvers, events };
   return { ...parts, [Symbol.asyncDispose]: close };
 }
 

@@ -7,18 +7,24 @@
  */
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
+import { AddressWatch } from '../agent/local/address-watch.js';
+import type { Paths } from '../agent/paths/paths.js';
 import { Answering, type QuestionHandlers } from '../agent/questions/answering.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
 import { RecordReader } from '../store/record-reader.js';
+import { findAddressProblems } from './answers/address-findings.js';
 import { eventSources } from './answers/events.js';
 import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { createPaths } from './paths.js';
 import { begin, endAll } from './started.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
+  readonly paths: Paths;
+  readonly addressWatch: AddressWatch;
   /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -30,15 +36,20 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const forwarding = await startForwarding(foundation, started);
     await foundation.resolvers.adoptHeld();
     const driver = await createDriver(foundation, forwarding, started);
-    await begin(started, driftRepairs(foundation, forwarding, driver));
-    const agents = await startDockerAgents(foundation, forwarding, driver, started);
+    const { local } = forwarding;
+    const find = () => findAddressProblems({ ...forwarding, ...driver });
+    const addressWatch = await begin(started, new AddressWatch({ local, find, logger: foundation.logger }));
+    await begin(started, driftRepairs(foundation, forwarding, driver, addressWatch));
+    const agents = await startDockerAgents(foundation, forwarding, driver, addressWatch, started);
     const { hostId, logger } = foundation;
-    await begin(started, eventSources(foundation, forwarding, agents));
+    const paths = await begin(started, createPaths(foundation, forwarding));
+    await begin(started, eventSources(foundation, forwarding, agents, paths));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
-    return { ...forwarding, ...driver, ...agents, removeHost: remove, [Symbol.asyncDispose]: dispose };
+    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch };
+    return { ...parts, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await endAll(started);
     throw error;
@@ -49,6 +60,7 @@ function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
   { local, guard, changes, repairs }: Forwarding,
   { sandboxes }: Driver,
+  addressWatch: AddressWatch,
 ): DriftRepairs {
   return new DriftRepairs({
     dataplane,
@@ -57,6 +69,7 @@ function driftRepairs(
     repairRules: (repaired, signal) => resolvers.repairRules(repaired, signal),
     suspectFilter: () => guard.suspect(),
     suspectUnderlay: () => changes.suspect(),
+    noteAddress: (address) => addressWatch.note(address),
     repairs,
     logger,
   });

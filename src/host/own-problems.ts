@@ -1,3 +1,4 @@
+import type { AddressWatch } from '../agent/local/address-watch.js';
 import type { Mirror } from '../agent/mirror/mirror.js';
 import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
@@ -5,10 +6,12 @@ import type { Forwarding } from './forwarding.js';
 interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes'> {
   readonly mirror: Pick<Mirror, 'problems'>;
   readonly names: Pick<NamePublisher, 'failures'>;
+  readonly addressWatch: Pick<AddressWatch, 'problems'>;
 }
 
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
-export function ownProblems({ follower, local, registration, changes, mirror, names }: Parts): string[] {
+export function ownProblems(parts: Parts): string[] {
+  const { follower, local, registration, changes, mirror, names, addressWatch } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -19,5 +22,12 @@ export function ownProblems({ follower, local, registration, changes, mirror, na
       : [
           `the names of ${names.failures} containers of this host are not known to the others; the log says why`,
         ];
-  return [...registration.problems, ...changes.problems, ...unfollowed, ...mirror.problems, ...unpublished];
+  return [
+    ...registration.problems,
+    ...changes.problems,
+    ...unfollowed,
+    ...mirror.problems,
+    ...unpublished,
+    ...addressWatch.problems,
+  ];
 }

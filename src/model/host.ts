@@ -1,6 +1,6 @@
 /** A machine with Docker and xnet. */
 import { z } from 'zod';
-import { id, ipAddress, port, subnet } from './fields.js';
+import { id, ipAddress, mtu, port, subnet } from './fields.js';
 import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const hostKeys = {
@@ -39,6 +39,11 @@ export const hostRecord = placed(
     dockerDatabase: z.string().optional(),
     /** All its records have their twins (`by-host.ts`). Absent: not yet, or an older xnet has registered since. */
     twins: z.literal(true).optional(),
+    /**
+     * It answers packets by which others measure the path to it, and its containers send packets of up to so many bytes. Absent:
+     * not yet, or an older xnet.
+     */
+    pathMtu: mtu.optional(),
   }),
   (key, record) => hasParts(key, record.id),
 );

@@ -53,6 +53,7 @@ function offlineHandlers(parts: OfflineParts): Handlers {
       refusals: all === 'true' ? [{ host: 'other hosts', refusal: `not asked: ${reason}` }] : [],
     }),
     trace: refuse,
+    ping: refuse,
     removeHost: refuse,
     ...clusterHandlers(known.reader),
   };

@@ -1,4 +1,4 @@
-import type { NetworkStatus, PeerStatus, Status } from '../admin/status-answer.js';
+import type { NetworkStatus, PathAnswer, PeerStatus, Status } from '../admin/status-answer.js';
 import { formatTable, printable, shortName } from '../observability/layout.js';
 
 /** What `xnet status` shows to people; pure. */
@@ -103,12 +103,19 @@ function formatNetwork(network: NetworkStatus): string[] {
   ];
 }
 
-function formatPeer({ name, vtep, state, since, before }: PeerStatus): string[] {
+function formatPeer({ name, vtep, state, since, before, path }: PeerStatus): string[] {
   const time = since ?? (before === undefined ? '' : `before ${before}`);
   const shown = {
     alive: 'alive',
     silent: `silent since ${time}`,
     unknown: time === '' ? 'unknown' : `unknown (store away since ${time})`,
   };
-  return [shortName(name), vtep, shown[state]];
+  return [shortName(name), vtep, shown[state], ...(path ? [pathText(path)] : [])];
+}
+
+export function pathText({ state, since, roundTripMs, largest, needed }: PathAnswer): string {
+  if (state === 'unknown') return 'path not measured yet';
+  if (state === 'lost') return `no packet passes since ${since}`;
+  const sizes = state === 'narrow' ? `${largest} of ${needed}` : `${largest}`;
+  return `packets of ${sizes} bytes pass, round trip ${roundTripMs} ms`;
 }

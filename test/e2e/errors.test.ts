@@ -47,7 +47,7 @@ const REFUSED: Record<string, { readonly options: readonly string[]; readonly sa
     options: ['-o', 'xnet.name=bad/../name'],
     says: /xnet\.name=bad\/\.\.\/name must/,
   },
-  'a VNI that is none': { options: ['-o', 'xnet.vni=16777216'], says: /xnet\.vni=16777216 must .*16777215/ },
+  'a VNI that is none': { options: ['-o', 'xnet.vni=16777216'], says: /xnet\.vni=16777216 must .*16777214/ },
   'an unknown id': { options: ['-o', 'xnet.id=0123456789ab'], says: /no network .*0123456789ab/ },
   'an MTU larger than the underlay carries': {
     options: ['-o', 'com.docker.network.driver.mtu=1451'],

@@ -76,8 +76,8 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/dataplane\.js$/],
-  [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading)\.js$/],
+  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|paths)\.js$/],
+  [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading|paths)\.js$/],
   [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|probing)\.js$/],
   [
     /^(admin|doctor|driver|agent|ipam|dns|replica)\//,

@@ -1,4 +1,5 @@
 import type { HostEvent } from '../../observability/event-log.js';
+import type { PathState } from '../paths/followed-path.js';
 
 /** What of a host is compared from time to time. */
 export interface HostState {
@@ -6,6 +7,8 @@ export interface HostState {
   readonly networks: ReadonlyMap<string, string>;
   /** Whether each other host is alive, by name; empty while that is not known. */
   readonly others: ReadonlyMap<string, boolean>;
+  /** How the path to each of them is, as far as it is measured. */
+  readonly paths: ReadonlyMap<string, PathState>;
   /** Why the store is away; undefined: it answers. */
   readonly storeProblem: string | undefined;
   readonly problems: readonly string[];
@@ -20,6 +23,7 @@ export function differences(before: HostState, now: HostState): Noted[] {
   return [
     ...networkEvents(before.networks, now.networks),
     ...lifeEvents(before.others, now.others),
+    ...pathEvents(before.paths, now.paths),
     ...storeEvents(before.storeProblem, now.storeProblem),
     ...repairEvents(before.repairs, now.repairs),
     ...now.problems
@@ -49,6 +53,18 @@ function lifeEvents(before: HostState['others'], now: HostState['others']): Note
     const was = before.get(what);
     if (was === undefined || was === isAlive) return [];
     return [{ kind: isAlive ? 'host alive' : 'host silent', what }];
+  });
+}
+
+/** A path that is measured for the first time is an event only when something is wrong. */
+function pathEvents(before: HostState['paths'], now: HostState['paths']): Noted[] {
+  return [...now].flatMap(([host, { verdict, largest, needed }]): Noted[] => {
+    const was = before.get(host)?.verdict;
+    if (verdict === was) return [];
+    if (verdict === 'lost') return [{ kind: 'path lost', what: host }];
+    if (verdict === 'narrow')
+      return [{ kind: 'path narrow', what: `${host}: packets of ${largest} of ${needed} bytes pass` }];
+    return verdict === 'passes' && was !== undefined ? [{ kind: 'path back', what: host }] : [];
   });
 }
 

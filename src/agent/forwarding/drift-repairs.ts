@@ -20,6 +20,8 @@ export interface DriftRepairsParts {
   readonly suspectFilter: () => void;
   /** The underlay may not be what it was. */
   readonly suspectUnderlay: () => void;
+  /** A container has got this address, from Docker or from somebody else. */
+  readonly noteAddress: (address: string) => void;
   readonly repairs: RepairLog;
   readonly logger: Logger;
 }
@@ -94,6 +96,7 @@ export class DriftRepairs implements AsyncDisposable {
     if (hint === 'tunnel filter') this.#parts.suspectFilter();
     else if (hint === 'underlay') this.#parts.suspectUnderlay();
     else if (hint === 'networks') this.#due.touchAll();
+    else if ('address' in hint) this.#parts.noteAddress(hint.address);
     else if (hint.isOwn) this.#due.touch(hint.networkId);
     else this.#hint(hint.networkId);
   }

@@ -1,5 +1,6 @@
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane } from '../../dataplane/dataplane.js';
+import { PATH_VNI } from '../../dataplane/paths.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
@@ -57,7 +58,9 @@ export class TunnelGuard implements AsyncDisposable {
   async #look(): Promise<number> {
     const { dataplane, hosts, local, repairs } = this.#parts;
     const vteps = hosts.list().map(({ host }) => host.vtep);
-    const vnis = [...new Set(local.listNetworks().map(({ record }) => record.vni))];
+    const networks = new Set(local.listNetworks().map(({ record }) => record.vni));
+    // Paths are measured where there are networks.
+    const vnis = networks.size > 0 ? [...networks, PATH_VNI] : [];
     repairs.note(await dataplane.setTunnelFilter({ vteps, vnis }));
     return CHECK_MS;
   }

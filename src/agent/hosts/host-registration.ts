@@ -95,6 +95,11 @@ export class HostRegistration implements AsyncDisposable {
     await this.#changeRecord({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
   }
 
+  /** As `pathMtu` of the record. Throws the store's errors. */
+  async publishPathMtu(pathMtu: number): Promise<void> {
+    if (this.#lease && this.host.pathMtu !== pathMtu) await this.#changeRecord({ pathMtu });
+  }
+
   /**
    * This host has another name or underlay address. Throws the store's errors, IN_USE when another host that is alive has
    * the address, and why this host is not registered now; after a failure the next registration writes the change.

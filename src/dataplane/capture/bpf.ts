@@ -1,6 +1,6 @@
 /** Programs of the classic BPF (linux/bpf_common.h, linux/filter.h), and what is made of them. Pure. */
 import { XnetError } from '../../errors.js';
-import { type Filter, type Instruction, RETURN } from '../../native/packet-filter.js';
+import { type Filter, type Instruction, RETURN } from '../../native/packets/packet-filter.js';
 
 export const BPF = {
   LOAD_WORD: 0x20,

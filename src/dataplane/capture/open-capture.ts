@@ -3,8 +3,8 @@
  * Not in here: which points, on which hosts, and for how long.
  */
 import { isIPv6 } from 'node:net';
-import { MOST_SNAP_BYTES } from '../../native/packet-filter.js';
-import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/packet-socket.js';
+import { MOST_SNAP_BYTES } from '../../native/packets/packet-filter.js';
+import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/packets/packet-socket.js';
 import type { Capture, CapturedPacket, CaptureWish, Underlay } from '../dataplane.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
 import { framesOf, tunnelBytes, tunnelPacketsOf } from './packet-programs.js';

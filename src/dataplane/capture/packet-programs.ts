@@ -1,5 +1,5 @@
 /** Which packets a point gives: frames of a MAC, a network's tunnel packets, and of these what a filter takes. Pure. */
-import { type Filter, RETURN } from '../../native/packet-filter.js';
+import { type Filter, RETURN } from '../../native/packets/packet-filter.js';
 import { ANCILLARY, BPF, behind, type Condition, gate, instruction } from './bpf.js';
 
 /** A network's packets on the underlay. */

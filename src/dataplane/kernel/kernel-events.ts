@@ -99,6 +99,11 @@ function essenceOf(text: string): string {
   return [up, text.includes(' master '), ...words].join(' ');
 }
 
+/** The address that an interface of another namespace than the host's has got. Pure. */
+export function addressIn(line: string): string | undefined {
+  return /^\[nsid \d+\]\d+: \S+\s+inet6? ([\da-f.:]+)[/ ]/.exec(line)?.[1];
+}
+
 /**
  * Whether a line says that the underlay may not be what it was: its address is
  * gone, or its interface has another MTU or name. Other addresses that come and go do not matter as long as it is there. Pure.

@@ -7,7 +7,7 @@ import type { Iproute2 } from '../iproute2/iproute2.js';
 import { monitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { TUNNEL_FILTER, TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
-import { concernsUnderlay, KernelEvents } from './kernel-events.js';
+import { addressIn, concernsUnderlay, KernelEvents } from './kernel-events.js';
 import { NamespaceNames } from './namespace-names.js';
 
 const numbersSchema = z.array(z.object({ nsid: z.number(), name: z.string().optional() }));
@@ -69,6 +69,8 @@ export class KernelWatch implements KernelReports {
     }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
+    const address = addressIn(line);
+    if (address !== undefined) this.#parts.listener({ address });
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
     else this.#noteNetwork(this.#events.networkOf(line));

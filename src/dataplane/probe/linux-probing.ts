@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, XnetError } from '../../errors.js';
 import { listLinks } from '../../native/netlink/links.js';
-import { PacketSocket } from '../../native/packet-socket.js';
-import { ProbeSocket } from '../../native/probe-socket.js';
+import { PacketSocket } from '../../native/packets/packet-socket.js';
+import { ProbeSocket } from '../../native/packets/probe-socket.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
 import { readInterfaces, readWay } from '../iproute2/read-namespace.js';
 import type { ArmedProbe, ProbeFlow, ProbePlace, ProbeSight, ProbeSite, Probing } from '../probing.js';

@@ -1,6 +1,6 @@
 /** Which packets of an interface may be the probe's: a program of the classic BPF. Pure. */
 import { IpAddress } from '../../inet/ip-address.js';
-import { type Filter, type Instruction, RETURN } from '../../native/packet-filter.js';
+import { type Filter, type Instruction, RETURN } from '../../native/packets/packet-filter.js';
 import type { ProbeFlow } from '../probing.js';
 
 /** Bytes of headers. Packets of the probe have no options of IP. */

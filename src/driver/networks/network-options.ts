@@ -2,9 +2,13 @@
  * The options of `docker network create -o` and `--ipam-opt`. What xnet does not carry out is refused by name, never
  * passed over in silence. Pure.
  */
+import { PATH_VNI } from '../../dataplane/paths.js';
 import { XnetError } from '../../errors.js';
-import { MAX_VNI, MTU } from '../../model/fields.js';
+import { MTU } from '../../model/fields.js';
 import { isNetworkName } from '../../model/pool.js';
+
+/** Largest VXLAN network identifier of a network: the one after it, the last, is that of the paths between hosts. */
+export const MAX_VNI = PATH_VNI - 1;
 
 const MTU_OPTION = 'com.docker.network.driver.mtu';
 
@@ -12,7 +16,7 @@ const MTU_OPTION = 'com.docker.network.driver.mtu';
 export const NETWORK_OPTIONS = {
   'xnet.name': 'join the cluster network of this name, or create it',
   'xnet.id': 'join the cluster network of this id',
-  'xnet.vni': 'VXLAN network identifier, 1 to 16777215',
+  'xnet.vni': 'VXLAN network identifier, 1 to 16777214',
   'xnet.multicast': 'on (default) or off: carry multicast between hosts',
   'xnet.mirror': 'on (default) or off: create the network on the other hosts too',
   [MTU_OPTION]: 'MTU of the containers in bytes',

@@ -2,10 +2,10 @@
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import { MAX_VNI } from '../../model/fields.js';
 import type { NetworkRecord } from '../../model/network.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import type { NetworkOptions } from './network-options.js';
+import { MAX_VNI } from './network-options.js';
 
 /**
  * Lowest VNI taken by itself. Docker's swarm overlay counts up from 4096 on the same UDP port; a VNI can be

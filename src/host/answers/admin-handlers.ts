@@ -1,13 +1,16 @@
 /** src/host/answers: what people ask of a host, by its own commands or from another host. Not in here: how an answer is printed. */
-import type { Handlers } from '../../admin/operations.js';
+import type { Answer, Handlers } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import { publicSettings } from '../../config/public-settings.js';
 import type { KnownHost } from '../../model/host.js';
 import type { Foundation } from '../foundation.js';
+import type { Host } from '../host.js';
+import { pathAnswers } from '../paths.js';
 import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
+import { pingHost } from './ping.js';
 import type { OwnPart } from './trace/own-part.js';
 import { traceWay } from './trace/tracing.js';
 
@@ -16,6 +19,10 @@ export interface OfTheDaemon {
   readonly status: () => Promise<Status>;
   /** In traces. */
   readonly ownPart: OwnPart;
+  /** Undefined while it is not started. */
+  readonly host: () => Host | undefined;
+  /** Waits for it; rejects with the reason when it is not started in time. */
+  readonly startedHost: () => Promise<Host>;
   /** By name or id. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -23,20 +30,32 @@ export interface OfTheDaemon {
 /** What carries out each operation of the admin API. Lists are answered also while the host is not started. */
 export function adminHandlers(
   foundation: Foundation,
-  { version, status, ownPart: own, removeHost }: OfTheDaemon,
+  { version, status, ownPart: own, host, startedHost, removeHost }: OfTheDaemon,
 ): Handlers {
+  const cluster = clusterHandlers(knownReader(foundation.store));
   return {
     version: async () => ({ version }),
     settings: async () => ({ settings: publicSettings(foundation.config) }),
     status,
-    doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true'),
+    doctor: async ({ all }) => consultDoctor(foundation, await status(), all === 'true', host()),
     events: ({ since, all }) => {
       // Times of events are compared as text.
       const from = since === undefined ? '' : new Date(since).toISOString();
       return listEvents(foundation, from, all === 'true');
     },
     trace: (wanted) => traceWay({ ...foundation, own }, wanted, foundation.config.vxlanPort),
-    removeHost: ({ host }) => removeHost(host),
-    ...clusterHandlers(knownReader(foundation.store)),
+    ping: async (wanted) => pingHost(foundation, await startedHost(), wanted),
+    removeHost: ({ host: wanted }) => removeHost(wanted),
+    ...cluster,
+    hosts: async (wanted) => withPaths(await cluster.hosts(wanted), host()),
   };
+}
+
+/** With what this host has measured of the path to each. */
+function withPaths(hosts: Answer<'hosts'>, host: Host | undefined): Answer<'hosts'> {
+  const paths = host && pathAnswers(host);
+  return hosts.map((each) => {
+    const path = paths?.get(each.id);
+    return path ? { ...each, path } : each;
+  });
 }

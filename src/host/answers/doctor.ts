@@ -3,11 +3,14 @@ import type { Answer } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts } from '../../agent/questions/asking.js';
-import { examine } from '../../doctor/finding.js';
+import { type Check, examine } from '../../doctor/finding.js';
 import type { Foundation } from '../foundation.js';
+import type { Host } from '../host.js';
+import { findAddressFaults } from './address-findings.js';
 import { clusterChecks, hostChecks, type Looked } from './doctor-checks.js';
 import { knownReader } from './known-reader.js';
 import { livingOthers, NO_OTHERS } from './living-hosts.js';
+import { findPathFaults } from './path-findings.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
@@ -18,10 +21,15 @@ export async function consultDoctor(
   foundation: Foundation,
   status: Status,
   isAll: boolean,
+  host: Host | undefined,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
   const looked = lookedAt(foundation);
-  const own = examine([...hostChecks(looked, status), ...clusterChecks(looked, status)]);
+  const own = examine([
+    ...hostChecks(looked, status),
+    ...pathChecks(foundation, host),
+    ...clusterChecks(looked, status),
+  ]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const answers = await askHosts(store, hostId, question, PATIENCE_MS);
@@ -43,12 +51,25 @@ export async function consultDoctor(
  * Answers the doctor's question of another host: of this one alone. The asker looks at the cluster itself; were each host to read all
  * endpoints for it, at once, etcd would have to send them a thousand times in a cluster of a thousand.
  */
-export function doctorHandler(foundation: Foundation, readStatus: () => Promise<Status>): Handler {
+export function doctorHandler(
+  foundation: Foundation,
+  readStatus: () => Promise<Status>,
+  host: () => Host | undefined,
+): Handler {
   return async function* () {
-    yield await examine(hostChecks(lookedAt(foundation), await readStatus()));
+    const status = await readStatus();
+    yield await examine([...hostChecks(lookedAt(foundation), status), ...pathChecks(foundation, host())]);
   };
 }
 
 function lookedAt(foundation: Foundation): Looked {
   return { ...foundation, reader: knownReader(foundation.store) };
+}
+
+/** What only a daemon can measure, or knows of its containers; `host` is undefined while it is not started. */
+function pathChecks(foundation: Foundation, host: Host | undefined): Check[] {
+  return [
+    { name: 'paths', look: () => findPathFaults(foundation, host) },
+    { name: 'addresses', look: () => findAddressFaults(host) },
+  ];
 }

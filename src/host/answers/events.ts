@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Answer } from '../../admin/operations.js';
 import { EventSources } from '../../agent/events/event-sources.js';
+import type { Paths } from '../../agent/paths/paths.js';
 import type { Handler } from '../../agent/questions/answering.js';
 import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
@@ -15,6 +16,7 @@ import type { Store } from '../../store/store.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
+import { namedPaths } from '../paths.js';
 import { livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const EVENTS = 'events';
@@ -39,6 +41,7 @@ export function eventSources(
   { hostId, version, events }: Foundation,
   forwarding: Forwarding,
   { problems, nameInDocker }: DockerAgents,
+  paths: Paths,
 ): EventSources {
   const { replica, local, hosts, repairs } = forwarding;
   const nameOf = (id: string) => local.findRecord(id)?.name ?? id;
@@ -55,6 +58,7 @@ export function eventSources(
             hosts.list().flatMap(({ host, alive }) => (host.id === hostId ? [] : [[host.name, alive]])),
           ),
     storeProblem: replica.problem,
+    paths: new Map(namedPaths({ hosts, paths }).map(({ name, state }) => [name, state])),
     problems: problems.own,
     repairs: repairs.counts,
   });

@@ -14,3 +14,12 @@ export function ipText(bytes: Buffer): string {
   if (longest === '') return groups;
   return `${groups.slice(0, start)}::${groups.slice(start + longest.length)}`.replace(/:{3,}/, '::');
 }
+
+/** The inverse of `ipText`, of a plain address: without a zone, and without an IPv4 address in it. */
+export function ipBytes(text: string): Buffer {
+  if (!text.includes(':')) return Buffer.from(text.split('.').map(Number));
+  const [first = [], last] = text.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = last ? Array<string>(8 - first.length - last.length).fill('0') : [];
+  const groups = [...first, ...zeros, ...(last ?? [])];
+  return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex');
+}

@@ -1,8 +1,8 @@
 /** Packet sockets see what passes an interface of a namespace: all of it, as it was, and nothing else. */
 import { expect, test } from '@jest/globals';
-import type { Filter } from '../../../src/native/packet-filter.js';
-import type { Packet } from '../../../src/native/packet-receive.js';
-import { PacketSocket, type PacketSource } from '../../../src/native/packet-socket.js';
+import type { Filter } from '../../../src/native/packets/packet-filter.js';
+import type { Packet } from '../../../src/native/packets/packet-receive.js';
+import { PacketSocket, type PacketSource } from '../../../src/native/packets/packet-socket.js';
 import { Netns } from '../../support/kernel/netns.js';
 import { eventually } from '../../support/time/eventually.js';
 

@@ -18,12 +18,17 @@ const host = (id: string, name: string) => {
 
 const endpoint = (id: string, networkId: string, hostId: string, container: string) => {
   const record: EndpointRecord = {
-    ...{ version: 1, id, networkId, dockerNetworkId: 'd', hostId, addresses: [], mac: `mac-of-${id}` },
+    ...{ version: 1, id, networkId, dockerNetworkId: 'd', hostId, addresses: [], mac: MACS[id] ?? '' },
     names: { container, containerId: `${container}-id`, network: 'n', names: [], ports: [] },
   };
   return entry(keys.endpoint(networkId, id), formatRecord(record));
 };
 
+const MACS: Record<string, string> = {
+  e1: '02:42:0a:40:00:01',
+  e2: '02:42:0a:40:00:02',
+  e3: '02:42:0a:40:00:03',
+};
 const [SHOP, STORE, EMPTY] = ['0123456789aa', '0123456789bb', '0123456789cc'];
 const ENTRIES = [
   ...[network(SHOP, 'shop', 1), network(STORE, 'store', 2), network(EMPTY, 'empty', 3)],
@@ -54,12 +59,12 @@ describe('what is captured', () => {
   test('of a container: its own, on all hosts of its networks', async () => {
     expect(await shown('web')).toEqual([
       [
-        ['shop', 1, 'mac-of-e1'],
-        ['store', 2, 'mac-of-e2'],
+        ['shop', 1, MACS.e1],
+        ['store', 2, MACS.e2],
       ],
       ['h1', 'h2'],
     ]);
-    expect(await shown('db-id')).toEqual([[['shop', 1, 'mac-of-e3']], ['h1', 'h2']]);
+    expect(await shown('db-id')).toEqual([[['shop', 1, MACS.e3]], ['h1', 'h2']]);
   });
 
   test('of a host: all networks that have containers on it, on it alone', async () => {

@@ -1,8 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import { differences, type HostState } from '../../../src/agent/events/differences.js';
+import type { PathState } from '../../../src/agent/paths/followed-path.js';
+
+function pathThat(verdict: PathState['verdict'], largest = 1450): PathState {
+  const fixed = {
+    since: new Date(0),
+    roundTripMs: 1,
+    isAnswered: true,
+    needed: 1450,
+    advised: largest,
+    isIncoming: false,
+  };
+  return { ...fixed, verdict, largest };
+}
 
 const NOTHING: HostState = {
   networks: new Map(),
+  paths: new Map(),
   others: new Map(),
   storeProblem: undefined,
   problems: [],
@@ -19,6 +33,26 @@ describe('what has happened between two states', () => {
       ["network created shop (Docker's d0123456789a)"],
     ],
     ['a network went', { networks: new Map([['d1', 'shop']]) }, {}, ["network removed shop (Docker's d1)"]],
+    [
+      'a path was lost',
+      { paths: new Map([['h2', pathThat('passes')]]) },
+      { paths: new Map([['h2', pathThat('lost')]]) },
+      ['path lost h2'],
+    ],
+    [
+      'a path became narrow',
+      { paths: new Map([['h2', pathThat('passes')]]) },
+      { paths: new Map([['h2', pathThat('narrow', 1350)]]) },
+      ['path narrow h2: packets of 1350 of 1450 bytes pass'],
+    ],
+    [
+      'a path is back',
+      { paths: new Map([['h2', pathThat('lost')]]) },
+      { paths: new Map([['h2', pathThat('passes')]]) },
+      ['path back h2'],
+    ],
+    ['a path is measured for the first time', {}, { paths: new Map([['h2', pathThat('passes')]]) }, []],
+    ['a path is measured no more', { paths: new Map([['h2', pathThat('lost')]]) }, {}, []],
     [
       'a host fell silent',
       { others: new Map([['h2', true]]) },

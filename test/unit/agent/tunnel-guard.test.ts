@@ -28,7 +28,12 @@ function open() {
 type Case = ReturnType<typeof open>;
 
 test.each<[string, (opened: Case) => unknown, calls: string[], repairs: number]>([
-  ['at the start the filter is set, for each VNI once', () => undefined, ['192.0.2.1 7'], 0],
+  [
+    'at the start the filter is set, for each VNI once and that of the paths',
+    () => undefined,
+    ['192.0.2.1 7,16777215'],
+    0,
+  ],
   [
     'a hint sets it for the hosts that there are',
     async ({ guard, vteps, calls }) => {
@@ -36,7 +41,7 @@ test.each<[string, (opened: Case) => unknown, calls: string[], repairs: number]>
       vteps.push('192.0.2.2');
       for (let n = 0; n < 3; n++) guard.hint();
     },
-    ['192.0.2.1 7', '192.0.2.1,192.0.2.2 7'],
+    ['192.0.2.1 7,16777215', '192.0.2.1,192.0.2.2 7,16777215'],
     0,
   ],
   [
@@ -46,7 +51,7 @@ test.each<[string, (opened: Case) => unknown, calls: string[], repairs: number]>
       kernel.isAltered = true;
       for (let n = 0; n < 3; n++) guard.suspect();
     },
-    ['192.0.2.1 7', '192.0.2.1 7'],
+    ['192.0.2.1 7,16777215', '192.0.2.1 7,16777215'],
     1,
   ],
   [
@@ -54,7 +59,7 @@ test.each<[string, (opened: Case) => unknown, calls: string[], repairs: number]>
     ({ kernel }) => {
       kernel.failures = 2;
     },
-    ['192.0.2.1 7 fails', '192.0.2.1 7 fails', '192.0.2.1 7'],
+    ['192.0.2.1 7,16777215 fails', '192.0.2.1 7,16777215 fails', '192.0.2.1 7,16777215'],
     0,
   ],
 ])('%s', async (_, work, calls, repairs) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { KernelEvents } from '../../../src/dataplane/kernel/kernel-events.js';
+import { addressIn, KernelEvents } from '../../../src/dataplane/kernel/kernel-events.js';
 
 const ID = '0123456789ab';
 const NAMED = `[nsid current]nsid 3 (iproute2 netns name: xnet-${ID})`;
@@ -15,6 +15,16 @@ function listening(): KernelEvents {
 }
 
 describe('a line of the monitor', () => {
+  test.each([
+    ['[nsid 5]12: eth0    inet 10.9.0.7/24 scope global eth0\\       valid_lft forever', '10.9.0.7'],
+    ['[nsid 5]12: eth0    inet6 fd00:9::7/64 scope global \\       valid_lft forever', 'fd00:9::7'],
+    ['[nsid 5]Deleted 12: eth0    inet 10.9.0.7/24 scope global eth0', undefined],
+    ['[nsid current]2: eth0    inet 192.0.2.1/24 brd 192.0.2.255 scope global eth0', undefined],
+    [port('UP'), undefined],
+  ])('%s: the address that a container has got is %s', (line, address) => {
+    expect(addressIn(line)).toBe(address);
+  });
+
   test('of a namespace that is none of ours, or not known, is no hint', () => {
     const events = listening();
     expect(events.take(port('UP').replace('nsid 3', 'nsid 4'))).toBeUndefined();

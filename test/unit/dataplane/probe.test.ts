@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { probeFilter, tunnelHeaders } from '../../../src/dataplane/probe/probe-filter.js';
 import { readProbe } from '../../../src/dataplane/probe/probe-packet.js';
 import type { ProbeFlow } from '../../../src/dataplane/probing.js';
-import type { Filter } from '../../../src/native/packet-filter.js';
+import type { Filter } from '../../../src/native/packets/packet-filter.js';
 
 const ICMP: ProbeFlow = { protocol: 'icmp', destination: '10.1.0.3', id: 20_001 };
 const TCP: ProbeFlow = { protocol: 'tcp', destination: '10.1.0.3', id: 20_001, port: 80 };

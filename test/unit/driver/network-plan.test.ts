@@ -53,8 +53,8 @@ describe('the subnets of a new network', () => {
 });
 
 describe('a VNI taken by chance', () => {
-  test('keeps away from those of Docker and fits 24 bits', () => {
+  test('keeps away from those of Docker and that of the paths, and fits 24 bits', () => {
     expect(chooseVni(0)).toBe(FIRST_VNI);
-    expect(chooseVni(1 - Number.EPSILON)).toBe(2 ** 24 - 1);
+    expect(chooseVni(1 - Number.EPSILON)).toBe(2 ** 24 - 2);
   });
 });

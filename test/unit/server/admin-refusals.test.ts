@@ -65,15 +65,25 @@ const operations = Object.entries<Operation>(OPERATIONS).map(([name, { method, p
   ...{ name, method: method.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, 'shop') },
   inPath: [...path.matchAll(/\{(\w+)\}/g)].map(([, each]) => `${each}`),
   inQuery: Object.keys(parameters.shape).filter((each) => !path.includes(`{${each}}`)),
+  needed: Object.entries(parameters.shape)
+    .filter(([each, schema]) => !path.includes(`{${each}}`) && !schema.safeParse(undefined).success)
+    .map(([each]) => each),
 }));
 const paths = [...new Set(operations.map(({ path }) => path))];
 const methodsOf = (path: string) =>
   operations.filter((each) => each.path === path).map(({ method }) => method);
 
-describe.each(operations)('$name', ({ method, path, inPath, inQuery }) => {
+describe.each(operations)('$name', ({ method, path, inPath, inQuery, needed }) => {
   test('is carried out as it is described', async () => {
-    await send(method, path);
+    const query = new URLSearchParams(needed.map((name): [string, string] => [name, 'shop']));
+    await send(method, `${path}?${query}`);
     expect(carriedOut).toBe(1);
+    for (const name of needed) {
+      const less = new URLSearchParams(query);
+      less.delete(name);
+      carriedOut = 0;
+      await expectRefused(method, `${path}?${less}`, [400]);
+    }
   });
 
   test('takes no other parameter, none twice, none that is empty, and no body', async () => {

@@ -1,8 +1,8 @@
 /** Sends single packets from a network namespace, as a program in it would: by its routes, past its firewall. */
 import { closeSync } from 'node:fs';
-import { IpAddress } from '../inet/ip-address.js';
-import { bind, checked, connect, LINUX, lastErrno, sendto, socket } from './socket-libc.js';
-import { inNamespace } from './socket-namespace.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { bind, checked, connect, LINUX, lastErrno, sendto, socket } from '../socket-libc.js';
+import { inNamespace } from '../socket-namespace.js';
 
 export interface ProbePacket {
   readonly protocol: 'icmp' | 'tcp' | 'udp';

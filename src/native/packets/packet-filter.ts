@@ -1,7 +1,7 @@
 /** Filters of packets: programs of the classic BPF (linux/filter.h), which the kernel runs on each packet of a socket. */
 import koffi from 'koffi';
-import { XnetError } from '../errors.js';
-import { checked, LINUX, setsockopt } from './socket-libc.js';
+import { XnetError } from '../../errors.js';
+import { checked, LINUX, setsockopt } from '../socket-libc.js';
 
 /** struct sock_filter: an instruction. Jumps are relative, and go forward. */
 export interface Instruction {

@@ -3,10 +3,8 @@
  * packet goes on as if nobody had looked.
  */
 import { closeSync } from 'node:fs';
-import { XnetError } from '../errors.js';
-import { attachFilter, type Filter } from './packet-filter.js';
-import { type Packet, receivePacket } from './packet-receive.js';
-import { ReadableWatch } from './readable.js';
+import { XnetError } from '../../errors.js';
+import { ReadableWatch } from '../readable.js';
 import {
   bind,
   checked,
@@ -17,8 +15,10 @@ import {
   lastErrno,
   setsockopt,
   socket,
-} from './socket-libc.js';
-import { inNamespace } from './socket-namespace.js';
+} from '../socket-libc.js';
+import { inNamespace } from '../socket-namespace.js';
+import { attachFilter, type Filter } from './packet-filter.js';
+import { type Packet, receivePacket } from './packet-receive.js';
 
 /** linux/if_packet.h, linux/if_ether.h, asm-generic/socket.h */
 const { AF_PACKET, SOL_PACKET } = LINUX;

@@ -1,6 +1,6 @@
 /** Reading a packet socket, with what the kernel says of each packet beside it (packet(7), cmsg(3)). Never blocks. */
 import koffi from 'koffi';
-import { LINUX, recvmsg } from './socket-libc.js';
+import { LINUX, recvmsg } from '../socket-libc.js';
 
 export interface Packet {
   /** When the kernel had it, by the host's clock: nanoseconds since 1970. */

@@ -1,0 +1,63 @@
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
+import type { LocalNetworks } from '../../driver/local-networks.js';
+import { errorMessage } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import type { Logger } from '../../observability/logger.js';
+
+export interface AddressWatchParts {
+  readonly local: Pick<LocalNetworks, 'listNetworks' | 'listAllEndpoints'>;
+  /** What the containers of this host have by hand, and is another's; for people. */
+  readonly find: () => Promise<readonly string[]>;
+  readonly logger: Logger;
+}
+
+/** While there are problems. */
+const AGAIN_MS = 5_000;
+
+/**
+ * Finds addresses that somebody sets by hand in a container and that are another's: after the kernel has reported one that this
+ * host has not given, and again and again until they are gone. Nothing is looked at as long as Docker alone sets addresses.
+ */
+export class AddressWatch extends Sweep {
+  readonly #parts: AddressWatchParts;
+  #problems: readonly string[] = [];
+  #isNoted = false;
+
+  constructor(parts: AddressWatchParts) {
+    super({
+      look: () => this.#look(),
+      retryMs: AGAIN_MS,
+      onFailure: (error) =>
+        parts.logger.debug('cannot look at addresses of containers', { error: errorMessage(error) }),
+    });
+    this.#parts = parts;
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** A container has got the address. */
+  note(address: string): void {
+    if (!this.#isStrange(address)) return;
+    this.#isNoted = true;
+    this.suspect();
+  }
+
+  async #look(): Promise<number> {
+    if (!this.#isNoted) return NEVER_MS;
+    this.#problems = await this.#parts.find();
+    return this.#problems.length > 0 ? AGAIN_MS : NEVER_MS;
+  }
+
+  /** It is of a network of this host, and none of its endpoints was given it. */
+  #isStrange(address: string): boolean {
+    const { local } = this.#parts;
+    if (local.listAllEndpoints().some(({ addresses }) => addresses.includes(address))) return false;
+    const plain = IpAddress.parse(address);
+    const subnets = local.listNetworks().flatMap(({ record }) => record.pools.map(({ subnet }) => subnet));
+    return subnets.some((subnet) => Prefix.parse(subnet).contains(plain));
+  }
+}

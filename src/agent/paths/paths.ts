@@ -1,0 +1,141 @@
+/**
+ * src/agent/paths: whether packets pass between this host and those with which it shares a network, how large they may be, and how
+ * long they take. The sign of life in the store says that a host's xnet runs; this says that its containers are reached. A path is
+ * measured while both hosts are alive and the store answers. Not in here: sockets and devices (src/dataplane/paths/), and
+ * anything that is done about a path that is lost.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
+import type { Echoes, PathDevice, WantedPaths } from '../../dataplane/paths.js';
+import { errorMessage } from '../../errors.js';
+import type { Logger } from '../../observability/logger.js';
+import type { FollowedPath, PathPeer, PathState } from './followed-path.js';
+import type { Path } from './path.js';
+import { PathQuestions } from './path-questions.js';
+
+export interface PathsParts {
+  readonly device: PathDevice;
+  /** The hosts with which this one shares a network, and to which it can send. */
+  readonly peers: () => readonly PathPeer[];
+  /** VTEP of this host, and the largest packet that its containers send, in bytes. */
+  readonly own: () => { readonly vtep: string; readonly mtu: number };
+  /** While it is, nobody knows who is alive. */
+  readonly isStoreAway: () => boolean;
+  /** The other hosts may measure the paths to this one, whose containers send packets of up to so many bytes. */
+  readonly publish: (mtu: number) => Promise<void>;
+  readonly logger: Logger;
+}
+
+const RETRY_MS = 5_000;
+/** Between two looks at the device while a path is doubtful, and while one is lost. */
+const DOUBTED_MS = 3_000;
+const LONG_DOUBTED_MS = 30_000;
+
+export class Paths extends Sweep {
+  readonly #parts: PathsParts;
+  readonly #questions: PathQuestions;
+  /** Undefined: the device may not be so. */
+  #wanted: WantedPaths | undefined;
+  #echoes: Echoes | undefined;
+  /** When the device was last taken for altered. */
+  #doubtedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: PathsParts) {
+    super({
+      look: (isSuspected) => this.#look(isSuspected),
+      retryMs: RETRY_MS,
+      leastRetryMs: RETRY_MS,
+      onFailure: (error) =>
+        parts.logger.warn('the paths to other hosts are not measured', { error: errorMessage(error) }),
+    });
+    this.#parts = parts;
+    this.#questions = new PathQuestions({
+      echoes: () => this.#echoes,
+      beforeAsking: () => {
+        if (parts.isStoreAway()) this.hint();
+      },
+      asked: (path, now) => this.#doubtDevice(path, now),
+      changed: (followed) => this.#log(followed),
+    });
+  }
+
+  /** Of each host to which the path is measured, by the host's id. */
+  get states(): ReadonlyMap<string, PathState> {
+    return this.#questions.states;
+  }
+
+  /** As they are now; resolves after a second at most. */
+  measureNow(): Promise<void> {
+    return this.#questions.askAll();
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#close();
+  }
+
+  async #look(isSuspected: boolean): Promise<number> {
+    const { device, peers: all, own, isStoreAway } = this.#parts;
+    const peers = all();
+    if (peers.length === 0) {
+      this.#close();
+      await device.remove();
+      return NEVER_MS;
+    }
+    const { vtep, mtu } = own();
+    const most = Math.max(mtu, ...peers.map((peer) => peer.mtu ?? 0));
+    const wanted = { vtep, mtu: most, peers: peers.map((peer) => peer.vtep).sort() };
+    if (isSuspected || !this.#echoes || !isDeepStrictEqual(wanted, this.#wanted)) await this.#ensure(wanted);
+    const measured = isStoreAway() ? [] : peers.filter((peer) => peer.isAlive && peer.mtu !== undefined);
+    this.#questions.follow(measured, mtu);
+    const isPublished = await this.#publish(mtu);
+    return isPublished && !isStoreAway() ? NEVER_MS : RETRY_MS;
+  }
+
+  async #ensure(wanted: WantedPaths): Promise<void> {
+    const former = this.#wanted;
+    // If this fails, the next look does it again.
+    this.#wanted = undefined;
+    const isAnother = await this.#parts.device.ensure(wanted);
+    if (isAnother || wanted.vtep !== former?.vtep) this.#closeEchoes();
+    this.#echoes ??= this.#parts.device.openTunnel(wanted.vtep, (arrival) => this.#questions.take(arrival));
+    this.#wanted = wanted;
+  }
+
+  /** False: it is to be tried again. Why, the registration says. */
+  async #publish(mtu: number): Promise<boolean> {
+    try {
+      await this.#parts.publish(mtu);
+      return true;
+    } catch (error: unknown) {
+      const fields = { error: errorMessage(error) };
+      this.#parts.logger.debug('the other hosts do not know that paths are measured here', fields);
+      return false;
+    }
+  }
+
+  /** Others may have altered it: it is looked at soon, and again and again while there are no answers. */
+  #doubtDevice({ isDoubtful, verdict }: Path, now: number): void {
+    const isDoubted = isDoubtful || verdict === 'lost' || !this.#parts.device.isThere;
+    const pauseMs = isDoubtful ? DOUBTED_MS : LONG_DOUBTED_MS;
+    if (!isDoubted || now - this.#doubtedMs < pauseMs) return;
+    this.#doubtedMs = now;
+    this.suspect();
+  }
+
+  #log({ peer: { name: host, vtep }, state }: FollowedPath): void {
+    const level = state.verdict === 'passes' ? 'info' : 'warn';
+    this.#parts.logger[level]('the path to a host has changed', { host, vtep, ...state });
+  }
+
+  #closeEchoes(): void {
+    this.#echoes?.[Symbol.dispose]();
+    this.#echoes = undefined;
+  }
+
+  #close(): void {
+    this.#questions.follow([], 0);
+    this.#closeEchoes();
+    this.#wanted = undefined;
+  }
+}

@@ -1,0 +1,39 @@
+import type { FollowedPath } from './followed-path.js';
+
+export interface SentEcho {
+  readonly followed: FollowedPath;
+  readonly bytes: number;
+  readonly sentMs: number;
+}
+
+/** Longer than an answer is waited for. */
+const OLD_MS = 30_000;
+const SEQUENCES = 0x10000;
+
+/** Requests that may still be answered, by their sequence number. */
+export class SentEchoes {
+  /** In the order in which they were sent. */
+  readonly #sent = new Map<number, SentEcho>();
+  #last = 0;
+
+  /** Returns its sequence number. */
+  add(echo: SentEcho): number {
+    this.#last = (this.#last + 1) % SEQUENCES;
+    this.#sent.set(this.#last, echo);
+    return this.#last;
+  }
+
+  /** An answer counts once. */
+  take(sequence: number): SentEcho | undefined {
+    const echo = this.#sent.get(sequence);
+    this.#sent.delete(sequence);
+    return echo;
+  }
+
+  forgetOld(nowMs: number): void {
+    for (const [sequence, { sentMs }] of this.#sent) {
+      if (nowMs - sentMs < OLD_MS) return;
+      this.#sent.delete(sequence);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/** Addresses and MACs that somebody has set by hand in a container, and that are another's. Pure. */
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
+import { allWell, failure, type Judgement } from './finding.js';
+
+/** A container of this host in a network, and what its namespace really has. */
+export interface SeenEndpoint {
+  readonly container: string;
+  readonly network: string;
+  readonly subnets: readonly string[];
+  /** As recorded: plain addresses. */
+  readonly addresses: readonly string[];
+  readonly mac: string;
+  /** File of its network namespace. */
+  readonly sandboxPath: string;
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly mac: string | undefined;
+    /** With prefix length. */
+    readonly addresses: readonly string[];
+  }[];
+  /** Who else has it in the network, as "db on h2"; undefined: nobody. */
+  readonly holderOf: (addressOrMac: string) => string | undefined;
+}
+
+/**
+ * An address that nobody has is no fault: containers may share a floating one (keepalived). One that two containers of this host
+ * have at a time is.
+ */
+export function judgeAddresses(endpoints: readonly SeenEndpoint[]): readonly Judgement[] {
+  const judged = endpoints.flatMap((endpoint) => [
+    ...addedAddresses(endpoint).flatMap((added) => judgeAdded(endpoint, added, endpoints) ?? []),
+    ...judgeMac(endpoint),
+  ]);
+  return allWell(judged, `${endpoints.length} containers have their own addresses and MACs alone`);
+}
+
+interface Added {
+  /** With prefix length. */
+  readonly address: string;
+  readonly interfaceName: string;
+}
+
+function judgeAdded(
+  endpoint: SeenEndpoint,
+  { address, interfaceName }: Added,
+  all: readonly SeenEndpoint[],
+): Judgement | undefined {
+  const { container, network, sandboxPath, holderOf } = endpoint;
+  const plain = plainOf(address);
+  const isShared = (other: SeenEndpoint) =>
+    other !== endpoint &&
+    other.network === network &&
+    addedAddresses(other).some((each) => plainOf(each.address) === plain);
+  const holder = holderOf(plain) ?? all.find(isShared)?.container;
+  if (holder === undefined) return undefined;
+  return failure(
+    `network ${network}: the address ${plain} of ${holder} is also that of container ${container} here (${interfaceName}), where somebody has set it by hand: packets go to either`,
+    `nsenter --net=${sandboxPath} ip addr del ${address} dev ${interfaceName}`,
+  );
+}
+
+/** On it some versions of Docker put the address of a service of swarm's, which all its tasks have. */
+const LOOPBACK = 'lo';
+
+/** The addresses of the network that the container has and was not given. */
+function addedAddresses({ interfaces, subnets, addresses }: SeenEndpoint): Added[] {
+  const prefixes = subnets.map((subnet) => Prefix.parse(subnet));
+  const outer = interfaces.filter(({ name }) => name !== LOOPBACK);
+  return outer.flatMap(({ name: interfaceName, addresses: there }) =>
+    there.flatMap((address) => {
+      const plain = plainOf(address);
+      if (addresses.includes(plain)) return [];
+      const isOfNetwork = prefixes.some((prefix) => prefix.contains(IpAddress.parse(plain)));
+      return isOfNetwork ? [{ address, interfaceName }] : [];
+    }),
+  );
+}
+
+function judgeMac(endpoint: SeenEndpoint): Judgement[] {
+  const { container, network, interfaces, addresses, mac, sandboxPath, holderOf } = endpoint;
+  const own = interfaces.find((each) =>
+    each.addresses.some((address) => addresses.includes(plainOf(address))),
+  );
+  if (!own?.mac || own.mac === mac) return [];
+  const holder = holderOf(own.mac);
+  const whose = holder === undefined ? '' : `, that of ${holder}`;
+  return [
+    failure(
+      `network ${network}: container ${container} has the MAC ${own.mac} (${own.name})${whose}, set by hand, and the other hosts send to ${mac}`,
+      `nsenter --net=${sandboxPath} ip link set ${own.name} address ${mac}`,
+    ),
+  ];
+}
+
+function plainOf(address: string): string {
+  return address.replace(/\/.*/, '');
+}

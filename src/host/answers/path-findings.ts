@@ -1,0 +1,52 @@
+import {
+  lostRemedy,
+  lostText,
+  type NamedPath,
+  narrowRemedy,
+  narrowText,
+} from '../../agent/paths/path-problems.js';
+import { allWell, failure, type Judgement, ok, warning } from '../../doctor/finding.js';
+import { errorMessage } from '../../errors.js';
+import type { Foundation } from '../foundation.js';
+import type { Host } from '../host.js';
+import { namedPaths } from '../paths.js';
+
+/** For `xnet doctor`: the paths to the other hosts, asked now; takes a second at most. Undefined: the host is still starting. */
+export async function findPathFaults(
+  { config: { vxlanPort } }: Foundation,
+  host: Host | undefined,
+): Promise<readonly Judgement[]> {
+  if (!host) return [ok('not measured yet: this host is still starting')];
+  if (host.paths.failure !== undefined)
+    return [
+      failure(`not measured: ${errorMessage(host.paths.failure)}`, 'mend that; see journalctl -u xnet'),
+    ];
+  await host.paths.measureNow();
+  const paths = namedPaths(host);
+  const own = { vtep: host.changes.underlay.vtep, vxlanPort };
+  return allWell(
+    paths.flatMap((path): Judgement[] => {
+      const { verdict, isAnswered } = path.state;
+      if (verdict === 'lost') return [failure(lostText(path), lostRemedy(own, path))];
+      if (verdict === 'narrow') return [failure(narrowText(path), narrowRemedy(path))];
+      if (verdict === undefined)
+        return [
+          warning(`host ${path.name} (${path.vtep}) has not answered yet`, 'ask again in half a minute'),
+        ];
+      if (!isAnswered)
+        return [
+          warning(`host ${path.name} (${path.vtep}) does not answer just now`, 'ask again in half a minute'),
+        ];
+      return [];
+    }),
+    wellText(paths),
+  );
+}
+
+function wellText(paths: readonly NamedPath[]): string {
+  if (paths.length === 0) return 'none: no host that is alive shares a network with this one';
+  const slowest = Math.max(...paths.map(({ state: { roundTripMs = 0 } }) => roundTripMs));
+  const largest = Math.min(...paths.map(({ state: { largest = 0 } }) => largest));
+  const to = paths.length === 1 ? '1 host' : `${paths.length} hosts`;
+  return `packets of ${largest} bytes pass to ${to} and back, the slowest in ${slowest.toFixed(1)} ms`;
+}

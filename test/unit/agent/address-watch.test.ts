@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import { AddressWatch } from '../../../src/agent/local/address-watch.js';
+import { muteLogger } from '../../support/loggers.js';
+import { eventually } from '../../support/time/eventually.js';
+
+test('containers are looked at after an address that this host has not given, until nothing is found', async () => {
+  let found = ['the address 10.9.0.7 is there twice'];
+  let looks = 0;
+  const local = {
+    listAllEndpoints: () => [{ addresses: ['10.9.0.2', 'fd00:9::2'] }],
+    listNetworks: () => [{ record: { pools: [{ subnet: '10.9.0.0/24' }, { subnet: 'fd00:9::/64' }] } }],
+  };
+  const find = async () => {
+    looks += 1;
+    return found;
+  };
+  await using watch = new AddressWatch({ local: local as never, find, logger: muteLogger });
+  watch.start();
+  for (const given of ['10.9.0.2', 'fd00:9::2', '172.18.0.2', 'fe80::42', '127.0.0.1']) watch.note(given);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect([looks, watch.problems]).toEqual([0, []]);
+  watch.note('10.9.0.7');
+  await eventually(() => expect(watch.problems).toEqual(found));
+  found = [];
+  watch.hint();
+  await eventually(() => expect(watch.problems).toEqual([]));
+});
