@@ -3,7 +3,6 @@
  */
 import { KeyedBatches } from '../concurrency/keyed-batches.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
-import { UnderWay } from '../concurrency/under-way.js';
 import { isXnetError } from '../errors.js';
 import { parseMac } from '../inet/mac-address.js';
 import { openCapture } from './capture/open-capture.js';
@@ -67,7 +66,6 @@ export class LinuxDataplane implements Dataplane {
   readonly #networks = new Map<string, LinuxNetwork>();
   readonly #mutex = new KeyedMutex();
   readonly #attachments: KeyedBatches<AttachRequest>;
-  readonly #attaching = new UnderWay<void>();
   /** Of interface names; beside the network's mutex, so that deleting does not hold up attaching. */
   readonly #removals: KeyedBatches<string>;
   /** Removals under way, by network and interface. */
@@ -123,9 +121,8 @@ export class LinuxDataplane implements Dataplane {
     const checked = { id: endpoint.id, mac: parseMac(endpoint.mac) };
     // Its failure is the affair of whoever asked for the removal.
     await this.#leaving.get(`${network.id} ${name}`)?.catch(() => {});
-    const request = { network, endpoint: checked };
     if (!this.#networks.get(network.id)?.hasAttached(network, checked))
-      await this.#attaching.run(JSON.stringify(request), () => this.#attachments.add(network.id, request));
+      await this.#attachments.add(network.id, { network, endpoint: checked });
     return { interfaceName: name };
   }
 

@@ -54,8 +54,7 @@ export class Endpoints {
 
   /**
    * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by endpoint id.
-   * When `signal` has fired by the end (Docker got an error) it is undone; while the store does not answer, later. It may
-   * still be being attached when this resolves: `join` waits for that, and throws if it fails.
+   * When `signal` has fired by the end (Docker got an error) it is undone; while the store does not answer, later.
    * Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
    */
   async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
@@ -212,15 +211,15 @@ export class Endpoints {
   ): Promise<void> {
     const { local, dataplane, follower, specOf } = this.#parts;
     const spec = specOf(network);
-    const attach = async () => void (await dataplane.ensureEndpoint(spec, endpoint));
+    const attach = () => dataplane.ensureEndpoint(spec, endpoint);
     // Side by side only when the addresses are certain: the MAC of one that is another's would draw its traffic here. The kernel
     // first: it works while this process speaks with the store.
-    const isBeside = this.#records.isClaimed(network, endpoint);
-    if (isBeside) this.#parts.background('attach endpoint', attach());
+    const attachedBeside = this.#records.isClaimed(network, endpoint) ? attach() : undefined;
     const recorded = this.#records.commit(network, endpoint);
-    const [done] = await Promise.allSettled([isBeside ? recorded : recorded.then(attach)]);
-    const failure = done.status === 'rejected' ? done : undefined;
-    const mayBeRecorded = isXnetError(failure?.reason, 'STORE_UNAVAILABLE');
+    const attached = attachedBeside ?? recorded.then(attach);
+    const done = await Promise.allSettled([recorded, attached]);
+    const failure = done.find((outcome) => outcome.status === 'rejected');
+    const mayBeRecorded = done[0].status === 'rejected' && isXnetError(done[0].reason, 'STORE_UNAVAILABLE');
     if (!failure && !signal.aborted) {
       local.putEndpoint(created(endpoint));
       // Join waits for this; it is mostly done by then.

@@ -5,7 +5,6 @@ import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.
 import { HostsView } from '../../../src/agent/hosts/hosts-view.js';
 import { KeyedMutex } from '../../../src/concurrency/keyed-mutex.js';
 import { Unfinished, type UnfinishedTiming } from '../../../src/concurrency/unfinished.js';
-import { interfaceName } from '../../../src/dataplane/interface-names.js';
 import { Endpoints } from '../../../src/driver/endpoints/endpoints.js';
 import { LocalNetworks } from '../../../src/driver/local-networks.js';
 import { NewNetworks } from '../../../src/driver/networks/new-networks.js';
@@ -103,7 +102,7 @@ async function openHost(timing: UnfinishedTiming) {
     expect(await netns.ip('-o link')).not.toContain('xc');
   };
   return {
-    ...{ proxy, endpoints, ipam, poolId, address, endpointId, removals, create, expectGone, netns },
+    ...{ proxy, endpoints, ipam, poolId, address, endpointId, removals, create, expectGone },
     [Symbol.asyncDispose]: async () => {
       for (const part of owned) await part[Symbol.asyncDispose]();
     },
@@ -151,25 +150,6 @@ test(
     });
     expect(await host.endpoints.deleteUnlessJoined(host.endpointId)).toBe(true);
     await host.expectGone();
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'an interface that the kernel refuses is refused by Join, in words, and the endpoint goes when Docker takes it back',
-  async () => {
-    await using host = await openHost(NEVER);
-    const name = interfaceName(host.endpointId);
-    await host.netns.ip(`link add ${name} type bridge`);
-    await host.create();
-    await expect(host.endpoints.join('shop', host.endpointId, '/no/sandbox')).rejects.toMatchObject({
-      code: 'IN_USE',
-      message: expect.stringContaining(`the interface ${name} is on this host already`),
-    });
-    await host.endpoints.leave(host.endpointId);
-    await host.endpoints.delete(host.endpointId);
-    await host.netns.ip(`link del ${name}`);
-    await eventually(host.expectGone);
   },
   TIMEOUT_MS,
 );
