@@ -8,7 +8,7 @@ export const ID_OPTION = 'xnet.id';
 
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
 
-/** Of Docker's own bridges, unless they are told otherwise. */
+/** Of Docker's own bridges, unless they are configured otherwise. */
 const DOCKERS_MTU = 1500;
 
 /**

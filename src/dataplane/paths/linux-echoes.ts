@@ -1,4 +1,4 @@
-/** Echoes by a raw socket. Several of them on one host tell their requests apart by the id, which is random. */
+/** Echoes by a raw socket. Several of them on one host distinguish their requests by the id, which is random. */
 import { randomInt } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { openEchoSocket, receiveEcho, receiveRequests, sendEcho } from '../../native/packets/echo-socket.js';

@@ -11,7 +11,7 @@ import { PATH_VNI } from '../paths.js';
 export type PathEntries = ReadonlyMap<string, string>;
 
 /**
- * Of the device on the host with this VTEP: a pure function, so that no host has to be told. Its first byte keeps it off the MACs
+ * Of the device on the host with this VTEP: a pure function, so that no record has to hold it. Its first byte keeps it off the MACs
  * of endpoints (02) and bridges (0a).
  */
 export function pathMac(vtep: string): string {

@@ -26,7 +26,7 @@ const CONTROL_HEADER = 16;
 const CONTROL_BYTES = 128;
 const SCM_TIMESTAMPNS = 35;
 const PACKET_AUXDATA = 8;
-/** linux/if_packet.h: there is a tag, and its TPID is told, too. */
+/** linux/if_packet.h: there is a tag, and its TPID is given, too. */
 const TP_STATUS_VLAN_VALID = 1 << 4;
 const TP_STATUS_VLAN_TPID_VALID = 1 << 6;
 const ETH_P_8021Q = 0x8100;
