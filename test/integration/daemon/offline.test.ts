@@ -62,7 +62,7 @@ describe('while no daemon runs', () => {
     const { hosts } = JSON.parse(xnet('doctor', '-o', 'json').stdout);
     const checks = hosts[0].findings.map(({ check }: { check: string }) => check);
     expect(checks).toEqual(
-      expect.arrayContaining(['status', 'store', 'kernel', 'space', 'firewall', 'hosts']),
+      expect.arrayContaining(['status', 'store', 'kernel', 'disk', 'firewall', 'hosts']),
     );
     expect(checks).not.toContain('keeper');
   });
