@@ -30,7 +30,8 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     { name: 'mtu', look: () => lookAtMtus(looked, status) },
     {
       name: 'firewall',
-      look: async () => judgeFirewall(await dataplane.reading.findPacketDrops(), config.vxlanPort),
+      look: async () =>
+        judgeFirewall(await dataplane.reading.findPacketDrops(status.host.vtep), config.vxlanPort),
     },
     { name: 'outside', look: () => lookOutside(looked) },
     {
