@@ -209,8 +209,14 @@ describe('routes to the other hosts', () => {
     const blackhole = { destination: '192.0.2.2', device: 'no device', type: 'blackhole' };
     expect(judge({ refusal: 'Invalid argument' }, [onLink, blackhole])).toMatchObject({
       verdict: 'failure',
-      remedy: 'ip route del blackhole 192.0.2.2',
+      remedy: 'ip -4 route del blackhole 192.0.2.2',
     });
+    // A host's own sink for what is not its network's, which does no harm there.
+    const sink = { destination: '192.0.0.0/8', device: 'no device', type: 'blackhole' };
+    expect(judge({ refusal: 'Invalid argument' }, [sink, onLink, blackhole])?.remedy).toMatch(
+      / 192\.0\.2\.2$/,
+    );
+    expect(judge({ refusal: 'by a rule' }, [sink, onLink])?.remedy).toMatch(/^let a route lead there/);
     expect(judge({ refusal: 'no route' }, [])?.remedy).toMatch(/ip route get 192.0.2.2; ip rule/);
   });
 });
