@@ -276,3 +276,17 @@ test('a name is one word of a remedy, whatever it contains', () => {
     "docker rename 'a b' 'a b'-'h2 reboot'   # on 'h2 reboot', unless both are to be answered",
   );
 });
+
+test('no remedy takes away a container, and what is in it', () => {
+  const endpoints = [endpoint('a', '10.0.0.1'), endpoint('b', '10.0.0.2', { mac: '02:42:10.0.0.1' })];
+  const [double] = judgeDoubles(endpoints, named);
+  expect(double?.remedy).toMatch(/^docker stop b {3}#/);
+});
+
+test('hosts of one other version are one finding, however many', () => {
+  const others = [...'76543218'].map((digit) => host(`h${digit}`, { xnetVersion: '2.0.0', vxlanPort: 8472 }));
+  expect(judgeHosts(host('h0'), others, () => true).map(({ found }) => found)).toEqual([
+    'hosts h1, h2, h3, h4, h5 and 3 more use VXLAN port 8472, this one 4789: no packet arrives',
+    'hosts h1, h2, h3, h4, h5 and 3 more run xnet 2.0.0, this one 1.0.0',
+  ]);
+});
