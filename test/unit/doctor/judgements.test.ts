@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { judgeCertificates } from '../../../src/doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../../src/doctor/cluster-checks.js';
@@ -241,7 +245,7 @@ test('what etcd lacks is said with the command for all its members', () => {
   const [full, ...others] = judgeMembers(members, etcdctl);
   expect(others).toEqual([]);
   expect(full?.remedy).toMatch(
-    /^e='etcdctl --endpoints=\S+ --cacert=\/ca.pem'; \$e compact .*; \$e alarm disarm /,
+    /^e\(\) \{ etcdctl --endpoints=\S+ --cacert=\/ca.pem "\$@"; \}; e compact .*; e alarm disarm /,
   );
 });
 
@@ -275,6 +279,30 @@ test('a name is one word of a remedy, whatever it contains', () => {
   expect(found?.remedy).toBe(
     "docker rename 'a b' 'a b'-'h2 reboot'   # on 'h2 reboot', unless both are to be answered",
   );
+});
+
+test('the command that mends a full etcd is run with each file as it is called', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-etcdctl-'));
+  const script =
+    '#!/bin/sh\nfor word in "$@"; do printf "<%s>" "$word"; done >&2; echo >&2; echo \'"Revision" : 42\'\n';
+  await writeFile(join(directory, 'etcdctl'), script, { mode: 0o755 });
+  const full = { ...MEMBER, alarms: ['NOSPACE'] };
+  const etcdctl = etcdctlOf([full], {
+    etcdCa: "/etc/it's mine/ca.pem",
+    etcdCert: undefined,
+    etcdKey: undefined,
+  });
+  const { remedy = '' } = judgeMembers([full], etcdctl)[0] ?? {};
+  const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` };
+  const { stderr } = spawnSync('sh', ['-c', remedy], { env, encoding: 'utf8' });
+  await rm(directory, { recursive: true });
+  const given = `<--endpoints=${MEMBER.url}><--cacert=/etc/it's mine/ca.pem>`;
+  expect(stderr.trim().split('\n')).toEqual([
+    `${given}<endpoint><status><-w><fields>`,
+    `${given}<compact><42>`,
+    `${given}<defrag><--command-timeout=10m>`,
+    `${given}<alarm><disarm>`,
+  ]);
 });
 
 test('no remedy takes away a container, and what is in it', () => {
