@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { judgeCertificates } from '../../../src/doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../../src/doctor/cluster-checks.js';
 import { examine, type Judgement, ok, wordOfLine } from '../../../src/doctor/finding.js';
-import { judgeKernel, judgeOpenFiles } from '../../../src/doctor/kernel-checks.js';
+import { judgeKernel, judgeOpenFiles, readOpenFiles } from '../../../src/doctor/kernel-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../src/doctor/status-checks.js';
 import { etcdctlOf, judgeClock, judgeMembers } from '../../../src/doctor/store-checks.js';
 import { XnetError } from '../../../src/errors.js';
@@ -309,6 +309,14 @@ test('no remedy takes away a container, and what is in it', () => {
   const endpoints = [endpoint('a', '10.0.0.1'), endpoint('b', '10.0.0.2', { mac: '02:42:10.0.0.1' })];
   const [double] = judgeDoubles(endpoints, named);
   expect(double?.remedy).toMatch(/^docker stop b {3}#/);
+});
+
+test('the number of the daemon is that of the host, also in a managed plugin', async () => {
+  const hostProc = await mkdtemp(join(tmpdir(), 'xnet-proc-'));
+  await symlink('4711', join(hostProc, 'self'));
+  expect(await readOpenFiles(hostProc)).toMatchObject({ pid: 4711 });
+  expect(await readOpenFiles('/proc')).toMatchObject({ pid: process.pid });
+  await rm(hostProc, { recursive: true });
 });
 
 test('hosts of one other version are one finding, however many', () => {
