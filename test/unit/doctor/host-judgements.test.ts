@@ -1,6 +1,9 @@
 /** What the doctor says of this host: disk, sockets, units, leftovers, routes, MTUs, firewalls. */
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { type Disk, judgeDisk, mountOf } from '../../../src/doctor/disk-checks.js';
+import { type Disk, judgeDisk, mountOf, readDisk } from '../../../src/doctor/disk-checks.js';
 import type { Judgement } from '../../../src/doctor/finding.js';
 import { judgeFirewall, judgeOutside } from '../../../src/doctor/firewall-checks.js';
 import { judgeLeftovers, judgeTunnels, strangersOf } from '../../../src/doctor/leftover-checks.js';
@@ -234,4 +237,14 @@ test.each([
 ])('the mount of %s is %s', (path, mount) => {
   const mounts = 'root / ext4 rw 0 0\nd /srv ext4 rw 0 0\nd /srv/a\\040b ext4 rw 0 0\n';
   expect(mountOf(path, mounts)).toBe(mount);
+});
+
+test('a state directory behind a link is on the mount that the link leads to', async () => {
+  const [real, links] = await Promise.all(
+    ['/dev/shm', tmpdir()].map((parent) => mkdtemp(join(parent, 'xnet-disk-'))),
+  );
+  const link = join(`${links}`, 'state');
+  await symlink(`${real}`, link);
+  expect(await readDisk(link)).toMatchObject({ directory: real, mount: '/dev/shm' });
+  await Promise.all([real, links].map((each) => rm(`${each}`, { recursive: true })));
 });
