@@ -1,16 +1,19 @@
 /** What the doctor says of this host: disk, sockets, units, leftovers, routes, MTUs, firewalls. */
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { type Disk, judgeDisk, mountOf, readDisk } from '../../../src/doctor/disk-checks.js';
 import type { Judgement } from '../../../src/doctor/finding.js';
 import { judgeFirewall, judgeOutside } from '../../../src/doctor/firewall-checks.js';
 import { judgeLeftovers, judgeTunnels, strangersOf } from '../../../src/doctor/leftover-checks.js';
-import { judgePlugin } from '../../../src/doctor/plugin-checks.js';
+import { askPlugin, judgePlugin } from '../../../src/doctor/plugin-checks.js';
 import { judgeSubnets } from '../../../src/doctor/subnet-checks.js';
 import { judgeMtus, judgeRoutes } from '../../../src/doctor/underlay-checks.js';
 import { judgeUnits, parseUnits } from '../../../src/doctor/unit-checks.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const DISK: Disk = {
   ...{ directory: '/var/lib/xnet', mount: '/var', freeBytes: 9e9, freeFiles: 1e6 },
@@ -247,4 +250,27 @@ test('a state directory behind a link is on the mount that the link leads to', a
   await symlink(`${real}`, link);
   expect(await readDisk(link)).toMatchObject({ directory: real, mount: '/dev/shm' });
   await Promise.all([real, links].map((each) => rm(`${each}`, { recursive: true })));
+});
+
+test('one at the plugin’s socket who answers without end is left in time', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-plugin-'));
+  const path = join(directory, 'p.sock');
+  let isLeft = false;
+  const server = createServer((_, response) => {
+    const timer = setInterval(() => response.write(' '), 50);
+    response.on('close', () => {
+      isLeft = true;
+      clearInterval(timer);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const asked = await Promise.race([askPlugin(path), sleep(4_000)]);
+    expect(asked).toMatchObject({ answer: undefined, problem: 'no answer in 2000 ms' });
+    await eventually(async () => expect(isLeft).toBe(true));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true });
+  }
 });
