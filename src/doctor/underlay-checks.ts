@@ -2,7 +2,7 @@
 import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
-import { prefixOfRoute } from './subnet-checks.js';
+import { isDropping, prefixOfRoute } from './subnet-checks.js';
 
 /** As of rp_filter, ip-sysctl.rst of the kernel: a packet is dropped when its sender is reached by another interface. */
 const STRICT = 1;
@@ -52,10 +52,6 @@ function removal(address: string, routes: readonly HostRoute[]): string {
   if (!culprit) return `let a route lead there; see: ip route get ${address}; ip rule`;
   const family = address.includes(':') ? '-6' : '-4';
   return `ip ${family} route del ${culprit.type} ${culprit.destination}`;
-}
-
-function isDropping({ type = 'unicast' }: HostRoute): boolean {
-  return type !== 'unicast';
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What the doctor says of this host: disk, sockets, units, leftovers, routes, MTUs, firewalls. */
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Judgement } from '../../../src/doctor/finding.js';
 import { judgeFirewall, judgeOutside } from '../../../src/doctor/firewall-checks.js';
 import { judgeLeftovers, judgeTunnels, strangersOf } from '../../../src/doctor/leftover-checks.js';
 import { askPlugin, judgePlugin } from '../../../src/doctor/plugin-checks.js';
-import { judgeSubnets } from '../../../src/doctor/subnet-checks.js';
+import { judgeSubnets, readNameServers } from '../../../src/doctor/subnet-checks.js';
 import { judgeMtus, judgeRoutes } from '../../../src/doctor/underlay-checks.js';
 import { judgeUnits, parseUnits } from '../../../src/doctor/unit-checks.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -168,6 +168,7 @@ describe('the doctor judges', () => {
       { destination: '10.9.0.128/25', device: 'tun0' },
       { destination: 'fd00:1::/64', device: 'eth0' },
       { destination: '192.0.2.7', device: 'eth0' },
+      { destination: '10.0.0.0/8', device: 'no device', type: 'blackhole' },
     ];
     const found = judgeSubnets(networks, routes, ['10.9.0.2', '192.0.2.53']);
     expect(found.map(({ verdict, found: text }) => `${verdict}: ${text}`)).toEqual([
@@ -273,4 +274,15 @@ test('one at the plugin’s socket who answers without end is left in time', asy
     server.close();
     await rm(directory, { recursive: true });
   }
+});
+
+test('a name server that is no address hides none of the others', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-resolv-'));
+  const path = join(directory, 'resolv.conf');
+  await writeFile(
+    path,
+    'nameserver 1.2.3\nnameserver 192.0.2.53 # the first\nnameserver fe80::1%eth0\nnameserver ::1\n',
+  );
+  expect(await readNameServers(path)).toEqual(['192.0.2.53', '::1']);
+  await rm(directory, { recursive: true });
 });
