@@ -23,9 +23,10 @@ export function publicOptions(options: Texts): Record<string, string> {
   );
 }
 
-/** `text` without passwords in URLs, and without keys in PEM form. */
+/** `text` without users and passwords in URLs, users whom etcd denies (etcd-failure.ts), and keys in PEM form. */
 export function scrubbed(text: string): string {
   return text
-    .replaceAll(/(\w:\/\/)[^\s/@"']+@/g, `$1${HIDDEN}@`)
+    .replaceAll(/(\w:\/\/)[^\s"']+@/g, `$1${HIDDEN}@`)
+    .replaceAll(/( denies user ).*?(?=: )/g, `$1${HIDDEN}`)
     .replaceAll(/-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?(-----END [^-]*-----|$)/g, HIDDEN);
 }

@@ -9,7 +9,7 @@ export interface Written {
 
 const NEVER = [
   'passwords, and users of etcd',
-  'certificates and keys, and the paths of their files',
+  'certificates and keys',
   'values of labels, and of options that are not of xnet or Docker',
   'environment variables, of any process or container',
   "containers' commands, mounts, logs and files",

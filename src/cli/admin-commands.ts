@@ -45,7 +45,7 @@ export const printStatus = (options: AskOptions) =>
 export const printDoctor = (options: AskOptions & { readonly all?: boolean }) =>
   printAnswer('doctor', options.all ? { all: 'true' } : {}, options, {
     asTable: doctorText,
-    work: options.all ? 'asking all hosts, 9 s at most' : 'looking, 4 s at most',
+    work: options.all ? 'asking all hosts' : 'looking',
     isBad: ({ hosts }) =>
       hosts.some(
         ({ refusal, findings }) =>

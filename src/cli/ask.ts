@@ -1,5 +1,6 @@
 /** Asks the daemon, and where none answers what this host knows without it. */
 import type { Answer, Handlers, OperationName, Parameters } from '../admin/operations.js';
+import type { XnetError } from '../errors.js';
 import { askDaemon, isNotThere } from './ask-daemon.js';
 
 /** Answers in the place of the daemon. */
@@ -24,20 +25,37 @@ export interface Answered<T> {
   readonly note?: string;
 }
 
-/** Throws as `askDaemon`, and as the handlers do. */
-export async function ask<N extends OperationName>(
-  { adminSocket, withoutDaemon }: Asked,
+export type Ask = <N extends OperationName>(
   name: N,
   parameters: Parameters<N>,
-): Promise<Answered<Answer<N>>> {
-  try {
-    return { answer: await askDaemon(adminSocket, name, parameters) };
-  } catch (error: unknown) {
-    const found = isNotThere(error) ? await withoutDaemon?.(adminSocket, error.message) : undefined;
+) => Promise<Answered<Answer<N>>>;
+
+/** Throws as `askDaemon`, and as the handlers do. */
+export function ask<N extends OperationName>(asked: Asked, name: N, parameters: Parameters<N>) {
+  return asker(asked)(name, parameters);
+}
+
+/** For several questions: a daemon that has not answered one of them is not waited for again. Throws as `ask`. */
+export function asker({ adminSocket, withoutDaemon }: Asked): Ask {
+  let instead: Promise<WithoutDaemon> | undefined;
+  const find = async (error: XnetError) => {
+    const found = await withoutDaemon?.(adminSocket, error.message);
     if (!found) throw error;
+    return found;
+  };
+  return async <N extends OperationName>(name: N, parameters: Parameters<N>) => {
+    if (!instead) {
+      try {
+        return { answer: await askDaemon(adminSocket, name, parameters) };
+      } catch (error: unknown) {
+        if (!isNotThere(error)) throw error;
+        instead ??= find(error);
+      }
+    }
+    const found = await instead;
     const handle = found.handlers[name] as (given: Parameters<N>) => Promise<Answer<N>>;
     return { answer: await handle(parameters), note: noteOf(found) };
-  }
+  };
 }
 
 function noteOf({ knownAt }: WithoutDaemon): string {

@@ -68,9 +68,15 @@ function readConfigFile(file: string | undefined): Values {
     const values: unknown = JSON.parse(text);
     if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Values;
   } catch (error) {
-    throw new XnetError('INVALID', `configuration file ${path} is not JSON: ${errorMessage(error)}`);
+    const reason = withoutExcerpt(errorMessage(error));
+    throw new XnetError('INVALID', `configuration file ${path} is not JSON: ${reason}`);
   }
   throw new XnetError('INVALID', `configuration file ${path} must hold one JSON object`);
+}
+
+/** V8 quotes what is around the fault, which may be a part of a password: `Unexpected token 'h', ..."sword": hunter2"... is ...`. */
+function withoutExcerpt(reason: string): string {
+  return reason.replace(/, (\.\.\.)?"[\s\S]*/, '');
 }
 
 function describeIssue(

@@ -47,8 +47,8 @@ export interface GatewayBridge {
 }
 
 export interface HostReading {
-  /** Rules that drop packets of other hosts' tunnels. */
-  findPacketDrops(): Promise<readonly PacketDrop[]>;
+  /** Rules that drop packets of other hosts' tunnels. `vtep`: of this host; undefined: not known, of either address family. */
+  findPacketDrops(vtep: string | undefined): Promise<readonly PacketDrop[]>;
   /** What keeps containers behind these bridges from the outside. */
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]>;
   listRoutes(): Promise<readonly HostRoute[]>;

@@ -23,8 +23,8 @@ export class LinuxHostReading implements HostReading {
     private readonly tunnel: () => Promise<Tunnel>,
   ) {}
 
-  findPacketDrops(): Promise<readonly PacketDrop[]> {
-    return findDrops(this.hostNamespace, this.port);
+  findPacketDrops(vtep: string | undefined): Promise<readonly PacketDrop[]> {
+    return findDrops(this.hostNamespace, this.port, vtep);
   }
 
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]> {

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { StoreMember } from '../store/store.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';
+import { RELOAD } from './store-checks.js';
 
 const SOON_DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -16,11 +17,14 @@ export interface Certificate {
   readonly remedy: string;
 }
 
-/** Those that xnet shows to etcd, or trusts. */
-export function certificatesOf(pems: { readonly ca?: string; readonly cert?: string } = {}): Certificate[] {
+/** Those that xnet shows to etcd, or trusts. `reload`: the command by which it reads them anew. */
+export function certificatesOf(
+  pems: { readonly ca?: string; readonly cert?: string } = {},
+  reload: string = RELOAD,
+): Certificate[] {
   const { ca, cert } = pems;
   const named = [['etcdCa', ca] as const, ['etcdCert', cert] as const];
-  const remedy = 'put a new one in its place, then: systemctl reload xnet';
+  const remedy = `put a new one in its place, then: ${reload}`;
   return named.flatMap(([name, pem]) => {
     if (pem === undefined) return [];
     const { validFrom, validTo } = new X509Certificate(pem);

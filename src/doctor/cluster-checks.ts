@@ -5,6 +5,9 @@ import { allWell, failure, type Judgement, warning, wordOfLine } from './finding
 
 type OwnHost = Pick<HostRecord, 'id' | 'name' | 'vxlanPort' | 'xnetVersion'>;
 
+/** Of hosts that a finding names: while a large cluster is upgraded, nearly all have another version. */
+const MOST_NAMES = 5;
+
 /** `isAlive`: has given a sign of life. */
 export function judgeHosts(
   own: OwnHost,
@@ -12,26 +15,39 @@ export function judgeHosts(
   isAlive: (hostId: string) => boolean,
 ): readonly Judgement[] {
   const others = hosts.filter(({ id }) => id !== own.id);
-  const judged = others.flatMap((host) => [
-    ...judgePort(own, host),
-    ...judgeVersion(own, host),
-    ...judgeName(own, host, isAlive(host.id)),
-  ]);
+  const judged = [
+    ...groupsOf(others, ({ vxlanPort }) => [`${vxlanPort}`]).flatMap(([port, hosts]) =>
+      judgePort(own, port, hosts),
+    ),
+    ...groupsOf(others, ({ xnetVersion }) => [xnetVersion]).flatMap(([version, hosts]) =>
+      judgeVersion(own, version, hosts),
+    ),
+    ...others.flatMap((host) => judgeName(own, host, isAlive(host.id))),
+  ];
   return allWell(judged, `${others.length} others, with the same VXLAN port and version`);
 }
 
-function judgePort({ vxlanPort }: OwnHost, host: HostRecord): Judgement[] {
-  if (host.vxlanPort === vxlanPort) return [];
-  const found = `host ${host.name} uses VXLAN port ${host.vxlanPort}, this one ${vxlanPort}: no packet arrives`;
+function judgePort({ vxlanPort }: OwnHost, port: string, hosts: readonly HostRecord[]): Judgement[] {
+  if (port === `${vxlanPort}`) return [];
+  const who = hosts.length === 1 ? `host ${hosts[0]?.name} uses` : `${namesOf(hosts)} use`;
+  const found = `${who} VXLAN port ${port}, this one ${vxlanPort}: no packet arrives`;
   return [
     failure(found, 'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet'),
   ];
 }
 
-function judgeVersion({ xnetVersion }: OwnHost, host: HostRecord): Judgement[] {
-  if (host.xnetVersion === xnetVersion) return [];
-  const found = `host ${host.name} runs xnet ${host.xnetVersion}, this one ${xnetVersion}`;
+function judgeVersion({ xnetVersion }: OwnHost, version: string, hosts: readonly HostRecord[]): Judgement[] {
+  if (version === xnetVersion) return [];
+  const who = hosts.length === 1 ? `host ${hosts[0]?.name} runs` : `${namesOf(hosts)} run`;
+  const found = `${who} xnet ${version}, this one ${xnetVersion}`;
   return [warning(found, 'hosts of two versions work together; upgrade the older one when you can')];
+}
+
+function namesOf(hosts: readonly HostRecord[]): string {
+  const names = hosts.map(({ name }) => name).sort();
+  const more = names.length - MOST_NAMES;
+  const shown = names.slice(0, MOST_NAMES).join(', ');
+  return more > 0 ? `hosts ${shown} and ${more} more` : `hosts ${shown}`;
 }
 
 /** Mostly a host that was installed anew and left its former record, or a copied one. */
@@ -79,7 +95,7 @@ export function judgeDoubles(
         'the MAC',
         ({ mac }) => [mac],
         failure,
-        (name, host) => `docker rm -f ${name}   # on ${host}, and start it anew without --mac-address`,
+        (name, host) => `docker stop ${name}   # on ${host}; make it anew without --mac-address`,
       ),
       ...doubled(
         'the container name',

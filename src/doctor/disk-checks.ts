@@ -1,5 +1,5 @@
 /** The state directory: what this host must remember over a restart and a reboot. The function that judges is pure. */
-import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { access, constants, readFile, realpath, statfs } from 'node:fs/promises';
 import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 
 const FEW_BYTES = 200e6;
@@ -19,7 +19,9 @@ export interface Disk {
   readonly isMemory: boolean;
 }
 
-export async function readDisk(directory: string): Promise<Disk> {
+export async function readDisk(path: string): Promise<Disk> {
+  // What is mounted is seen by the path without links.
+  const directory = await realpath(path);
   const [{ type, bavail, bsize, files, ffree }, mounts, isReadOnly] = await Promise.all([
     statfs(directory),
     readFile('/proc/self/mounts', 'utf8'),

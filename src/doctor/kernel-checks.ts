@@ -1,5 +1,5 @@
 /** What the kernel lets containers and the daemon do on this host. The functions that judge are pure. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { allWell, failure, type Judgement } from './finding.js';
 
 /** Of a limit: so much of it is used that it will soon be reached. */
@@ -54,14 +54,19 @@ export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Ju
 }
 
 export interface OpenFiles extends Limited {
+  /** As the host counts processes. */
   readonly pid: number;
 }
 
-/** Of this process, by proc(5). */
-export async function readOpenFiles(): Promise<OpenFiles> {
-  const [open, limits] = await Promise.all([readdir('/proc/self/fd'), readFile('/proc/self/limits', 'utf8')]);
+/** Of this process, by proc(5). `hostProc`: the host's /proc, by which a process has its number there. */
+export async function readOpenFiles(hostProc: string): Promise<OpenFiles> {
+  const [open, limits, pid] = await Promise.all([
+    readdir('/proc/self/fd'),
+    readFile('/proc/self/limits', 'utf8'),
+    readlink(`${hostProc}/self`),
+  ]);
   const most = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
-  return { pid: process.pid, count: open.length, most };
+  return { pid: Number(pid), count: open.length, most };
 }
 
 /** A container needs some six of the daemon's open files. */

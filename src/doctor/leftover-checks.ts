@@ -45,7 +45,7 @@ export function judgeTunnels(
       .map(({ name }) =>
         failure(
           `the VXLAN device ${device} has VNI ${vni} and UDP port ${port} of network ${name}: no container starts in it here`,
-          `ip link del ${wordOfLine(device)}`,
+          `ip link del ${wordOfLine(device)}   # another program's: what that uses it for ends`,
         ),
       ),
   );

@@ -4,7 +4,10 @@ import { request } from 'node:http';
 import { errorMessage } from '../errors.js';
 import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
 
+/** Of the whole answer, however slowly it comes. */
 const PATIENCE_MS = 2_000;
+/** More is no answer to this question. */
+const LONGEST = 1 << 16;
 const FOR_OTHERS = 0o077;
 
 /** As Docker finds a plugin (moby: pkg/plugins): the answer of who listens at the socket's path, or why there is none. */
@@ -17,17 +20,23 @@ export interface PluginSocket {
 export function askPlugin(path: string): Promise<PluginSocket> {
   return new Promise((resolve) => {
     const end = (answer: string | undefined, problem?: string) => resolve({ path, answer, problem });
-    const options = { socketPath: path, path: '/Plugin.Activate', method: 'POST', timeout: PATIENCE_MS };
-    const asked = request({ ...options, agent: false }, (response) => {
+    const options = { socketPath: path, path: '/Plugin.Activate', method: 'POST', agent: false };
+    const asked = request(options, (response) => {
       let text = '';
       response.on('data', (part) => {
         text += part;
+        if (text.length > LONGEST) asked.destroy();
       });
       response.on('end', () => end(text));
-      response.on('error', (error) => end(undefined, errorMessage(error)));
+      response.on('error', (error) => end(undefined, reasonOf(error)));
+      response.on('close', () => end(text));
     });
-    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
+    const timer = setTimeout(() => {
+      end(undefined, `no answer in ${PATIENCE_MS} ms`);
+      asked.destroy();
+    }, PATIENCE_MS);
     asked.on('error', (error: NodeJS.ErrnoException) => end(undefined, reasonOf(error)));
+    asked.on('close', () => clearTimeout(timer));
     asked.end();
   });
 }

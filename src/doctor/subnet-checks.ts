@@ -1,5 +1,6 @@
 /** Subnets of networks that are reached, or asked for names, by another way on this host. Pure, but for the reading of a file. */
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
@@ -19,7 +20,7 @@ export function judgeSubnets(
       const remedy = `containers of network ${name} cannot reach it; make the network anew with another --subnet`;
       return [
         ...routes
-          .filter(({ destination }) => isOverlapped(subnet, destination))
+          .filter((route) => !isDropping(route) && isOverlapped(subnet, route.destination))
           .map(({ destination, device }) =>
             warning(
               `network ${name} (${text}) overlaps this host's route to ${destination} (${device})`,
@@ -37,6 +38,11 @@ export function judgeSubnets(
   return allWell(judged, 'no network overlaps a route or a name server of this host');
 }
 
+/** It leads nowhere, as a sink for private addresses that this host does not have: nobody is missed behind it. */
+export function isDropping({ type = 'unicast' }: HostRoute): boolean {
+  return type !== 'unicast';
+}
+
 /** Whether there are addresses of the route's that containers look for in their network. */
 function isOverlapped(subnet: Prefix, destination: string): boolean {
   if (destination === 'default') return false;
@@ -50,8 +56,11 @@ export function prefixOfRoute(destination: string): Prefix {
   return Prefix.parse(destination.includes('/') ? destination : `${destination}/${bits}`);
 }
 
-/** Of /etc/resolv.conf (resolv.conf(5)); none when it cannot be read. */
-export async function readNameServers(): Promise<string[]> {
-  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
-  return [...text.matchAll(/^nameserver\s+([0-9a-f.:]+)\s*$/gim)].map(([, address = '']) => address);
+/** Of /etc/resolv.conf (resolv.conf(5)); none when it cannot be read. What is no address is passed over, as by the resolver. */
+export async function readNameServers(path = '/etc/resolv.conf'): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const found = [...text.matchAll(/^nameserver\s+([0-9a-f.:]+)(?=\s|$)/gim)].map(
+    ([, address = '']) => address,
+  );
+  return found.filter((address) => isIP(address) !== 0);
 }

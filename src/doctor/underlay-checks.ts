@@ -2,7 +2,7 @@
 import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
-import { prefixOfRoute } from './subnet-checks.js';
+import { isDropping, prefixOfRoute } from './subnet-checks.js';
 
 /** As of rp_filter, ip-sysctl.rst of the kernel: a packet is dropped when its sender is reached by another interface. */
 const STRICT = 1;
@@ -44,13 +44,14 @@ export function judgeRoutes({
   return allWell(judged, `packets to ${peers.length} other hosts leave by ${own.interface}`);
 }
 
-/** Takes away the route that drops packets to the address. */
+/** Takes away the route that drops packets to the address: of all that lead there the most specific one, as the kernel takes it. */
 function removal(address: string, routes: readonly HostRoute[]): string {
-  const culprit = routes.find(
-    ({ type = 'unicast', destination }) => type !== 'unicast' && covers(destination, address),
-  );
+  const leading = routes.filter((route) => covers(route.destination, address) && isAlike(route, address));
+  const length = Math.max(...leading.map(lengthOf));
+  const culprit = leading.find((route) => lengthOf(route) === length && isDropping(route));
   if (!culprit) return `let a route lead there; see: ip route get ${address}; ip rule`;
-  return `ip route del ${culprit.type} ${culprit.destination}`;
+  const family = address.includes(':') ? '-6' : '-4';
+  return `ip ${family} route del ${culprit.type} ${culprit.destination}`;
 }
 
 /**

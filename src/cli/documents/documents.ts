@@ -1,7 +1,7 @@
 /** Commands whose answer is kept elsewhere: `xnet export` in a repository, `xnet bundle` with who looks for a fault. */
 import { type Command, Option } from 'commander';
 import type { Answer, OperationName, Parameters } from '../../admin/operations.js';
-import { type Asked, ask } from '../ask.js';
+import { type Asked, asker } from '../ask.js';
 import { printExport } from './export.js';
 
 /** Writes the archive and resolves to its path; asks by what it is given. */
@@ -29,8 +29,9 @@ export function addDocuments(program: Command, adminSocket: string, writeBundle:
     .option('-w, --write <file>', 'where to; default: xnet-bundle-HOST-TIME.tar.gz')
     .option(...socket)
     .action(async ({ write, ...asked }: Asked & { readonly write?: string }) => {
+      const ask = asker(asked);
       const answerOf = async <N extends OperationName>(name: N, parameters: Parameters<N>) =>
-        (await ask(asked, name, parameters)).answer;
+        (await ask(name, parameters)).answer;
       const path = await writeBundle(answerOf, write);
       process.stdout.write(`${path}: read its MANIFEST before you send it\n`);
     });

@@ -1,5 +1,6 @@
 /** The chains of `iptables-legacy-save` in the form of firewall.ts. Pure. */
 import { shellWord } from '../../shell-word.js';
+import { ruleRemoval, wordsOf } from '../nft/saved-rules.js';
 import type { Chain, Condition, Rule } from './firewall.js';
 
 const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
@@ -50,7 +51,7 @@ export function parseIptables(program: string, text: string): Chain[] {
 }
 
 function ruleOf(program: string, table: string, line: string): Rule {
-  const words: readonly string[] = line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  const words = wordsOf(line);
   const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? '';
   const isGoto = words.includes('-g');
   const verdicts: Readonly<Record<string, Rule['verdict']>> = {
@@ -60,13 +61,8 @@ function ruleOf(program: string, table: string, line: string): Rule {
     conditions: conditionsOf(words.slice(2)),
     verdict: verdicts[target] ?? { chain: `${table} ${target}`, isGoto },
     text: `${program} ${line.slice(3)} (table ${table})`,
-    remedy: [program, '-t', table, '-D', ...words.slice(1).map(unquoted)].map(shellWord).join(' '),
+    remedy: ruleRemoval(program, table, line),
   };
-}
-
-/** iptables-save puts words with blanks, such as comments, in double quotes, with a backslash before those in it. */
-function unquoted(word: string): string {
-  return word.startsWith('"') ? word.slice(1, -1).replace(/\\(["\\])/g, '$1') : word;
 }
 
 function conditionsOf(words: readonly string[]): Condition[] {

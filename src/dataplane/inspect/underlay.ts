@@ -15,7 +15,7 @@ export async function inspectUnderlay(
   const interfaces = await readInterfaces(namespace);
   const [way, drops, filter] = await Promise.all([
     readWay(namespace, peerVtep, interfaces),
-    findDrops(namespace, port),
+    findDrops(namespace, port, vtep),
     readFilter(namespace, peerVtep, vni),
   ]);
   const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));

@@ -1,33 +1,34 @@
 /** Finds what drops the tunnel's packets on this host: for `xnet doctor`. */
-import { isXnetError } from '../../errors.js';
+import { isIPv6 } from 'node:net';
 import type { PacketDrop } from '../host-reading.js';
-import { enterCommand, runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
 import { runNft } from './nft.js';
+import { type SaveProgram, saveRules } from './saved-rules.js';
 import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
-const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'ip6tables-nft'] as const;
+const IPV4: readonly SaveProgram[] = ['iptables-legacy', 'iptables-nft'];
+const IPV6: readonly SaveProgram[] = ['ip6tables-legacy', 'ip6tables-nft'];
 
-/** Programs that are not there have no rules. Throws KERNEL with a program's words, and UNSUPPORTED without nft. */
-export async function findDrops(namespace: string | undefined, port: number): Promise<PacketDrop[]> {
-  const [inNft, ...inIptables] = await Promise.all([
+/**
+ * `vtep`: of this host; rules for the other address family drop none of its packets. undefined: rules of both are looked at.
+ * Programs that are not there have no rules. Throws as `saveRules`, and UNSUPPORTED without nft.
+ */
+export async function findDrops(
+  namespace: string | undefined,
+  port: number,
+  vtep?: string,
+): Promise<PacketDrop[]> {
+  const isFor = (family: 4 | 6) => vtep === undefined || isIPv6(vtep) === (family === 6);
+  const programs = [...(isFor(4) ? IPV4 : []), ...(isFor(6) ? IPV6 : [])];
+  const [inNft, ...texts] = await Promise.all([
     runNft(namespace, ['-j', '-a', 'list', 'ruleset']),
-    ...SAVE_PROGRAMS.map((program) => save(namespace, `${program}-save`)),
+    ...programs.map((program) => saveRules(namespace, program)),
   ]);
-  const [, , ip = '', ip6 = ''] = inIptables;
+  const saved = new Map(programs.map((program, index) => [program, texts[index] ?? '']));
+  const savedNft = { ip: saved.get('iptables-nft') ?? '', ip6: saved.get('ip6tables-nft') ?? '' };
+  const others = ['arp', ...(isFor(4) ? [] : ['ip']), ...(isFor(6) ? [] : ['ip6'])];
   return [
-    ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`, { ip, ip6 }),
-    ...SAVE_PROGRAMS.flatMap((program, index) => iptablesDrops(program, inIptables[index] ?? '', port)),
+    ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`, savedNft, others),
+    ...programs.flatMap((program) => iptablesDrops(program, saved.get(program) ?? '', port)),
   ];
-}
-
-/** What it prints as far as it came: where the kernel has no such tables there are no rules in them. */
-async function save(namespace: string | undefined, program: string): Promise<string> {
-  const [command = program, ...args] = [...enterCommand(namespace), program];
-  try {
-    return (await runProgram(command, args)).stdout;
-  } catch (error: unknown) {
-    if (isXnetError(error, 'UNSUPPORTED')) return '';
-    throw error;
-  }
 }

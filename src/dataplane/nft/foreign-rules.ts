@@ -3,10 +3,15 @@
  * same chain that accepts the port, a rule that drops it is for strangers: such a firewall is as it should be.
  */
 import { z } from 'zod';
+import { shellWord } from '../../shell-word.js';
 import type { PacketDrop } from '../host-reading.js';
+import { ruleRemoval } from './saved-rules.js';
 
 /** Tables that iptables makes in nftables. Others may have made them, or chains and rules in them. */
 const OF_IPTABLES = /^(raw|mangle|nat|filter|security)$/;
+
+/** Its packets are others', as of tunnels of virtual machines: those of this host's own do not pass it. */
+const FORWARD = 'FORWARD';
 
 /** What `iptables-nft-save` and `ip6tables-nft-save` print, by family. Empty where the program is not there. */
 export type SavedByFamily = Readonly<Record<string, string>>;
@@ -32,13 +37,24 @@ const ruleset = z.object({
 
 /**
  * Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out, as are the rules that `saved` has: iptables
- * shows all of what these compare.
+ * shows all of what these compare. `others`: families of tables that none of the packets pass.
  */
-export function nftDrops(text: string, port: number, own: string, saved: SavedByFamily = {}): PacketDrop[] {
+export function nftDrops(
+  text: string,
+  port: number,
+  own: string,
+  saved: SavedByFamily = {},
+  others: readonly string[] = [],
+): PacketDrop[] {
   const items = ruleset.parse(JSON.parse(text)).nftables;
-  const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
-  const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
-  const named = rules.filter(({ expr }) => namesPort(expr, port));
+  const isMet = (item: { readonly family: string; readonly table: string }) =>
+    isForeign(item, own) && !others.includes(item.family);
+  const chains = items.flatMap(({ chain }) => chain ?? []).filter(isMet);
+  const rules = items.flatMap(({ rule }) => rule ?? []).filter(isMet);
+  const passing = chains.filter(({ hook }) => hook === 'forward');
+  const named = rules.filter(
+    (rule) => namesPort(rule.expr, port) && !passing.some((chain) => isIn(rule, chain)),
+  );
   const accepting = new Set<string>();
   const dropping = named.flatMap(({ family, table, chain, handle, expr }): PacketDrop[] => {
     const place = `${family} ${table} ${chain}`;
@@ -46,7 +62,8 @@ export function nftDrops(text: string, port: number, own: string, saved: SavedBy
     if (accepting.has(place) || !hasVerdict(expr, ['drop', 'reject'])) return [];
     if (isSaved(saved, { family, table, name: chain }) && !comparesSet(expr)) return [];
     const rule = `nft rule ${handle} in ${family} ${table}, chain ${chain}`;
-    return [dropOf(rule, `nft delete rule ${place} handle ${handle}`, expr.every(isOfAll))];
+    const words = [family, table, chain].map(shellWord).join(' ');
+    return [dropOf(rule, `nft delete rule ${words} handle ${handle}`, expr.every(isOfAll))];
   });
   const closed = chains.filter(
     ({ family, table, name, hook, policy }) =>
@@ -67,11 +84,14 @@ export function nftDrops(text: string, port: number, own: string, saved: SavedBy
   ];
 }
 
-/** firewalld keeps others out of its table, and writes it anew with each reload. */
+/**
+ * firewalld keeps others out of its table, and writes it anew with each reload. Not `--runtime-to-permanent`: what Docker and others
+ * have put into the running firewall would become permanent, too.
+ */
 function acceptance(family: string, table: string, name: string, port: number): string {
-  if (table === 'firewalld')
-    return `firewall-cmd --add-port=${port}/udp && firewall-cmd --runtime-to-permanent`;
-  return `nft insert rule ${family} ${table} ${name} udp dport ${port} accept`;
+  const opening = `--add-port=${port}/udp`;
+  if (table === 'firewalld') return `firewall-cmd ${opening} && firewall-cmd --permanent ${opening}`;
+  return `nft insert rule ${[family, table, name].map(shellWord).join(' ')} udp dport ${port} accept`;
 }
 
 function isIn(
@@ -97,7 +117,7 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
   let isClosed = false;
   // ufw writes its rules anew when it is reloaded.
   const isUfw = /^:ufw6?-/m.test(text);
-  const isNamed = text.split('\n').some((line) => line.startsWith('-A ') && listsPort(line, port));
+  const isNamed = text.split('\n').some((line) => /^-A (?!FORWARD )/.test(line) && listsPort(line, port));
   for (const line of text.split('\n')) {
     table = /^\*(\w+)/.exec(line)?.[1] ?? table;
     const closes = table === 'filter' && /^:INPUT DROP|^-A INPUT -j (DROP|REJECT)\b/.test(line);
@@ -108,12 +128,12 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
       drops.push({ rule, isCertain: false, remedy });
     }
     const [, chain, rule, target = ''] = /^-A (\S+)( .*-p udp .*)-j (\w+)/.exec(line) ?? [];
-    if (rule === undefined || !listsPort(rule, port)) continue;
+    if (rule === undefined || chain === FORWARD || !listsPort(rule, port)) continue;
     if (target === 'ACCEPT') accepting.add(`${table} ${chain}`);
     if (!['DROP', 'REJECT'].includes(target) || accepting.has(`${table} ${chain}`)) continue;
     const said = rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, '');
     const isCertain = /^ -p udp( -m (udp|multiport))? --dports? \S+ $/.test(said);
-    const removal = `${program} -t ${table} -D ${line.slice(3)}`;
+    const removal = ruleRemoval(program, table, line);
     drops.push(dropOf(`${program} ${line.slice(3)} (table ${table})`, removal, isCertain));
   }
   return drops;

@@ -2,6 +2,7 @@
 import { Cluster, type Reader, readAll } from '../../admin/cluster.js';
 import type { Status } from '../../admin/status-answer.js';
 import { storeSettings } from '../../config/store-settings.js';
+import { IN_A_PLUGIN, ON_THE_HOST } from '../../docker/container-directories.js';
 import { certificatesOf, certificatesOfMembers, judgeCertificates } from '../../doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../doctor/cluster-checks.js';
 import { judgeDisk, readDisk } from '../../doctor/disk-checks.js';
@@ -14,14 +15,14 @@ import {
 } from '../../doctor/kernel-checks.js';
 import { askPlugin, judgePlugin, readModes } from '../../doctor/plugin-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../doctor/status-checks.js';
-import { etcdctlOf, judgeClock, judgeMembers } from '../../doctor/store-checks.js';
+import { etcdctlOf, judgeClock, judgeMembers, RELOAD } from '../../doctor/store-checks.js';
 import { judgeUnits } from '../../doctor/unit-checks.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
 import { packetChecks } from './doctor-packet-checks.js';
-import { readUnits } from './doctor-units.js';
+import { readUnits, restartOf } from './doctor-units.js';
 
 /** Repairs of so long ago are shown. */
 const HOUR_MS = 3_600_000;
@@ -48,29 +49,32 @@ export function hostChecks(looked: Looked, status: Status): Check[] {
     { name: 'keeper', look: async () => judgeKeeper(status) },
     { name: 'drift', look: async () => judgeRepairs(await events.list(since)) },
     { name: 'kernel', look: async () => judgeKernel(await readKernelSettings()) },
-    { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles()) },
+    { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles(hostOf(looked).proc)) },
     { name: 'disk', look: async () => judgeDisk(await readDisk(config.stateDir)) },
     ...packetChecks(looked, status),
   ];
 }
 
-async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
-  const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
-  const restart =
-    pluginId === undefined
-      ? 'systemctl restart xnet.socket xnet.service'
-      : `docker plugin disable -f ${pluginId} && docker plugin enable ${pluginId}`;
-  return judgePlugin(answer, modes, restart);
+/** Process numbers and paths in a managed plugin are not those of the host, on which a remedy is run. */
+function hostOf({ pluginId }: Looked) {
+  return pluginId === undefined ? ON_THE_HOST : IN_A_PLUGIN;
 }
 
-function storeChecks({ store, config }: Looked): Check[] {
+async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
+  const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
+  return judgePlugin(answer, modes, await restartOf(pluginId));
+}
+
+function storeChecks({ store, config, pluginId }: Looked): Check[] {
   if (!store.members) return [{ name: 'store', look: async () => [ok(store.description)] }];
   const asked = store.members();
+  // A plugin reads its files when it is enabled.
+  const reload = async () => (pluginId === undefined ? RELOAD : restartOf(pluginId));
   const certificates = async () => {
-    const own = certificatesOf(storeSettings(config).tls);
+    const own = certificatesOf(storeSettings(config).tls, await reload());
     return judgeCertificates([...own, ...certificatesOfMembers(await asked)], new Date());
   };
-  const members = async () => judgeMembers(await asked, etcdctlOf(await asked, config));
+  const members = async () => judgeMembers(await asked, etcdctlOf(await asked, config), await reload());
   return [
     { name: 'etcd', look: members },
     { name: 'clock', look: async () => judgeClock(await asked, Date.now()) },

@@ -30,7 +30,8 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     { name: 'mtu', look: () => lookAtMtus(looked, status) },
     {
       name: 'firewall',
-      look: async () => judgeFirewall(await dataplane.reading.findPacketDrops(), config.vxlanPort),
+      look: async () =>
+        judgeFirewall(await dataplane.reading.findPacketDrops(status.host.vtep), config.vxlanPort),
     },
     { name: 'outside', look: () => lookOutside(looked) },
     {
@@ -41,8 +42,13 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
   ];
 }
 
-/** Twice, since a network may be made or removed in the midst of the first look. */
+/**
+ * Twice, since a network may be made or removed in the midst of the first look. Of a host that its own records do not have, as
+ * when they are lost, none of its networks is known: each would be a stranger, to be removed under its containers.
+ */
 async function lookAtLeftovers({ dataplane, reader, hostId }: Looked) {
+  if ((await reader.list(keys.host(hostId))).entries.length === 0)
+    return [ok('not looked at: there is no record of this host, nor of its networks')];
   const look = async () => {
     const observed = await dataplane.listNetworks();
     const { entries } = await reader.list(keys.bindingsOfHost(hostId));

@@ -8,12 +8,23 @@ const PATIENCE_MS = 3_000;
 
 /** undefined: no systemd, or xnet is a managed plugin, which Docker starts. Throws TIMEOUT, UNSUPPORTED. */
 export async function readUnits(pluginId: string | undefined) {
-  const isBooted = await access(SYSTEMD).then(
-    () => true,
-    () => false,
-  );
-  if (!isBooted || pluginId !== undefined) return undefined;
+  if (pluginId !== undefined || !(await hasSystemd())) return undefined;
   const asked = ['show', ...UNITS, `--property=${UNIT_PROPERTIES.join(',')}`];
   const { stdout } = await runProgram('systemctl', asked, '', PATIENCE_MS);
   return parseUnits(stdout);
+}
+
+/** What starts xnet anew, with its sockets and files: a command, or words where nothing manages it. */
+export async function restartOf(pluginId: string | undefined): Promise<string> {
+  if (pluginId !== undefined)
+    return `docker plugin disable -f ${pluginId} && docker plugin enable ${pluginId}`;
+  if (await hasSystemd()) return 'systemctl restart xnet.socket xnet.service';
+  return 'end xnet serve, and start it again as it was started; on this host no systemd does it';
+}
+
+function hasSystemd(): Promise<boolean> {
+  return access(SYSTEMD).then(
+    () => true,
+    () => false,
+  );
 }

@@ -2,21 +2,20 @@ import { findings } from '../../admin/answers.js';
 import type { Answer } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import type { Handler } from '../../agent/questions/answering.js';
-import { askHosts } from '../../agent/questions/asking.js';
 import { type Check, examine } from '../../doctor/finding.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
 import { findAddressFaults } from './address-findings.js';
 import { clusterChecks, hostChecks, type Looked } from './doctor-checks.js';
 import { knownReader } from './known-reader.js';
-import { livingOthers, NO_OTHERS } from './living-hosts.js';
+import { askOthers, livingOthers, NO_OTHERS } from './living-hosts.js';
 import { findPathFaults } from './path-findings.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
 const PATIENCE_MS = 9_000;
 
-/** This host's findings, and with `isAll` those of every other host that is alive. Throws the store's errors. */
+/** This host's findings, and with `isAll` those of every other host that is alive. Never rejects. */
 export async function consultDoctor(
   foundation: Foundation,
   status: Status,
@@ -32,7 +31,7 @@ export async function consultDoctor(
   ]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
-  const answers = await askHosts(store, hostId, question, PATIENCE_MS);
+  const answers = await askOthers(store, hostId, question, PATIENCE_MS);
   const ofOthers = answers.map(({ values, refusal }, index) => {
     const parsed = findings.safeParse(values[0] ?? []);
     const unreadable = parsed.success ? undefined : 'its answer cannot be read; is its xnet newer?';

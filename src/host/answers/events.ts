@@ -4,7 +4,7 @@ import type { Answer } from '../../admin/operations.js';
 import { EventSources } from '../../agent/events/event-sources.js';
 import type { Paths } from '../../agent/paths/paths.js';
 import type { Handler } from '../../agent/questions/answering.js';
-import { askHosts, streamAnswers } from '../../agent/questions/asking.js';
+import { streamAnswers } from '../../agent/questions/asking.js';
 import { merge } from '../../concurrency/merge.js';
 import { XnetError } from '../../errors.js';
 import { hostRecord } from '../../model/host.js';
@@ -17,7 +17,7 @@ import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
 import { namedPaths } from '../paths.js';
-import { livingOthers, NO_OTHERS } from './living-hosts.js';
+import { askOthers, livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const EVENTS = 'events';
 /** A question's answers are parts of so many events at most, below what the store takes as one value. */
@@ -80,7 +80,7 @@ export async function listEvents(
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const most = Math.ceil(MOST_OF_ALL / Math.max(1, others.length));
   const question = { kind: EVENTS, parameters: { since, most }, hostIds: others.map(({ id }) => id) };
-  const answers = await askHosts(store, hostId, question, PATIENCE_MS);
+  const answers = await askOthers(store, hostId, question, PATIENCE_MS);
   const ofOthers = answers.map(({ values, refusal }, index) => {
     const host = others[index]?.name ?? '';
     const items = values.flatMap((batch) => itemsOf(host, batch));

@@ -1,7 +1,11 @@
 import { readAll } from '../../admin/cluster.js';
+import { askHosts, type HostAnswer } from '../../agent/questions/asking.js';
+import { errorMessage } from '../../errors.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Store } from '../../store/store.js';
+
+type ReadStore = Pick<Store, 'list' | 'description' | 'problem'>;
 
 export interface Others {
   /** Those that are alive, and so can be asked. */
@@ -12,19 +16,39 @@ export interface Others {
 
 export const NO_OTHERS: Others = { hosts: [], refusals: [] };
 
-/** All hosts but this one. Throws the store's errors. */
-export async function livingOthers(
-  store: Pick<Store, 'list' | 'description' | 'problem'>,
+/** All hosts but this one. Never rejects: what this host itself has to say does not wait for a store that refuses it. */
+export async function livingOthers(store: ReadStore, hostId: string): Promise<Others> {
+  return readLivingOthers(store, hostId).catch((error: unknown) => unasked(errorMessage(error)));
+}
+
+/** As askHosts. A question that the store does not take, as an etcd that is full, is what each refuses. Never rejects. */
+export async function askOthers(
+  store: Parameters<typeof askHosts>[0],
   hostId: string,
-): Promise<Others> {
+  question: Parameters<typeof askHosts>[2],
+  patienceMs: number,
+): Promise<HostAnswer[]> {
+  return askHosts(store, hostId, question, patienceMs).catch((error: unknown) => {
+    const refusal = notAsked(errorMessage(error));
+    return question.hostIds.map((id) => ({ hostId: id, values: [], refusal }));
+  });
+}
+
+function unasked(reason: string): Others {
+  return { hosts: [], refusals: [{ host: 'other hosts', refusal: notAsked(reason) }] };
+}
+
+function notAsked(reason: string): string {
+  return `not asked: ${reason}`;
+}
+
+async function readLivingOthers(store: ReadStore, hostId: string): Promise<Others> {
   const [hosts, alive] = await Promise.all([
     readAll(store, keys.hosts(), hostRecord),
     store.list(keys.aliveHosts()),
   ]);
-  if (!hosts.isCurrent || alive.recalled) {
-    const reason = store.problem ?? `${store.description} does not answer`;
-    return { hosts: [], refusals: [{ host: 'other hosts', refusal: `not asked: ${reason}` }] };
-  }
+  if (!hosts.isCurrent || alive.recalled)
+    return unasked(store.problem ?? `${store.description} does not answer`);
   const living = new Set(alive.entries.map(({ key }) => key));
   const others = hosts.records.filter(({ id }) => id !== hostId && living.has(keys.alive(id)));
   return { hosts: others, refusals: [] };

@@ -96,12 +96,7 @@ export function finalError(
     return new XnetError('INTERNAL', `etcd at ${endpoint} refused a request: ${reason}`, fields, { cause });
   }
   const who = user === undefined ? 'no user' : `user ${user}`;
-  return new XnetError(
-    'STORE_DENIED',
-    `etcd at ${endpoint} denies ${who}: ${reason}`,
-    { ...fields, user },
-    { cause },
-  );
+  return new XnetError('STORE_DENIED', `etcd at ${endpoint} denies ${who}: ${reason}`, fields, { cause });
 }
 
 function failure(kind: EtcdFailure['kind'], reason: string): EtcdFailure {

@@ -1,8 +1,10 @@
 /** The commands of a host whose daemon does not run, on one without etcd: what it said before, and that it is so. */
-import { spawnSync } from 'node:child_process';
-import { chmod } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { access, chmod } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon/daemon.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NETWORK = 'a'.repeat(64);
 const ENDPOINT = 'b'.repeat(64);
@@ -13,8 +15,13 @@ let before: unknown[];
 
 /** Configured as the daemon is, by variables. */
 function xnet(...args: string[]) {
+  return xnetWith({}, ...args);
+}
+
+/** With other variables besides. */
+function xnetWith(others: Readonly<Record<string, string>>, ...args: string[]) {
   const { directory, adminSocket } = daemon;
-  const own = { XNET_ADMIN_SOCKET: adminSocket, XNET_STATE_DIR: `${directory}/state` };
+  const own = { XNET_ADMIN_SOCKET: adminSocket, XNET_STATE_DIR: `${directory}/state`, ...others };
   const command = ['bin/xnet', ...args, '--admin-socket', adminSocket];
   const env = { ...process.env, ...own };
   const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: 'utf8', env });
@@ -62,9 +69,49 @@ describe('while no daemon runs', () => {
     const { hosts } = JSON.parse(xnet('doctor', '-o', 'json').stdout);
     const checks = hosts[0].findings.map(({ check }: { check: string }) => check);
     expect(checks).toEqual(
-      expect.arrayContaining(['status', 'store', 'kernel', 'disk', 'firewall', 'hosts']),
+      expect.arrayContaining([
+        'status',
+        'store',
+        'kernel',
+        'drift',
+        'disk',
+        'leftovers',
+        'firewall',
+        'hosts',
+      ]),
     );
-    expect(checks).not.toContain('keeper');
+    for (const ofDaemon of ['keeper', 'plugin', 'files', 'routes', 'mtu', 'paths', 'addresses'])
+      expect(checks).not.toContain(ofDaemon);
+  });
+
+  test('the doctor does not call the socket by which systemd would start xnet', async () => {
+    const socket = `${daemon.directory}/held.sock`;
+    const touched = `${daemon.directory}/touched`;
+    const hold = `require('net').createServer(() => require('fs').writeFileSync('${touched}', '')).listen('${socket}')`;
+    const holder = spawn(process.execPath, ['-e', hold]);
+    try {
+      await eventually(() => access(socket));
+      xnetWith({ XNET_SOCKET: socket }, 'doctor');
+      await expect(access(touched)).rejects.toThrow(/ENOENT/);
+    } finally {
+      holder.kill();
+    }
+  });
+
+  test('a cluster that was never reached is asked, and no network is called a leftover by a host that has lost its records', () => {
+    const state = `${daemon.directory}/lost`;
+    mkdirSync(state);
+    writeFileSync(`${state}/host-id`, 'aaaaaaaaaaaaaaaa\n');
+    const lost = { XNET_STATE_DIR: state, XNET_STORE: 'etcd://127.0.0.1:1' };
+    const { hosts } = JSON.parse(xnetWith(lost, 'doctor', '-o', 'json').stdout);
+    const found = (check: string) =>
+      hosts[0].findings.filter((each: { check: string }) => each.check === check);
+    expect(found('etcd')).toMatchObject([
+      { verdict: 'failure', found: expect.stringMatching(/does not answer/) },
+    ]);
+    expect(found('leftovers')).toMatchObject([
+      { verdict: 'ok', found: expect.stringMatching(/no record of this host/) },
+    ]);
   });
 
   test('what is not there is refused, and what needs the daemon', () => {

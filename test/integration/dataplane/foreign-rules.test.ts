@@ -70,3 +70,12 @@ test.each<[string, string[], object[]]>([
     if (isCertain) await run(['ip', 'netns', 'exec', netns.name, 'sh', '-c', remedy]);
   expect((await findDrops(netns.name, 4789)).filter(({ isCertain }) => isCertain)).toEqual([]);
 });
+
+test('a closed firewall of IPv6 drops nothing of a tunnel by IPv4, and the other way round', async () => {
+  await using netns = await Netns.create('fw');
+  await run(['ip', 'netns', 'exec', netns.name, 'ip6tables-nft', '-P', 'INPUT', 'DROP']);
+  expect(await findDrops(netns.name, 4789, '192.0.2.1')).toEqual([]);
+  expect(await findDrops(netns.name, 4789, '2001:db8::1')).toMatchObject([
+    { isCertain: false, rule: expect.stringContaining('ip6tables-nft') },
+  ]);
+});

@@ -77,8 +77,11 @@ export async function goThrough(lab: Lab, fault: Fault): Promise<void> {
 
 /** Most of the lab's hosts have no systemd: what its command does, the lab does. */
 const SERVICES: readonly [RegExp, (lab: Lab, host: string) => Promise<string>][] = [
-  [/^systemctl restart xnet\.socket xnet\.service$/, (lab, host) => lab.xnet(host, 'restart')],
-  [/^systemctl restart docker$/, (lab, host) => lab.dockerd(host, 'restart')],
+  [
+    /^(systemctl restart xnet\.socket xnet\.service$|end xnet serve, and start it again)/,
+    (lab, host) => lab.xnet(host, 'restart'),
+  ],
+  [/^systemctl restart docker +#/, (lab, host) => lab.dockerd(host, 'restart')],
   [/^systemctl start docker +#/, (lab, host) => lab.dockerd(host, 'start')],
 ];
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { publicOptions, scrubbed, withoutValues } from '../../../src/bundle/hidden.js';
+import { finalError } from '../../../src/store/etcd/etcd-failure.js';
 
 const word = fc.stringMatching(/^[A-Za-z0-9%._~-]{1,40}$/);
 
@@ -14,6 +15,21 @@ describe('what is left out of the archive', () => {
         expect(left).not.toContain(`p_${password}@`);
       }),
     );
+  });
+
+  test('all of a password that a URL should not have as it is', () => {
+    expect(scrubbed('etcd://root:sl/ash@at@h1:2379: no')).toBe('etcd://(hidden)@h1:2379: no');
+  });
+
+  test('the user whom etcd denies', () => {
+    const { message } = finalError(
+      { kind: 'denied', reason: 'no', notApplied: true, hung: false },
+      'e',
+      'alice',
+      0,
+    );
+    expect(message).toContain('alice');
+    expect(scrubbed(`${message} and more`)).toBe('etcd at e denies user (hidden): no and more');
   });
 
   test('keys in PEM form, also one that is cut off', () => {

@@ -16,6 +16,17 @@ function configFile(content: string): string {
 
 const none = { flags: {}, environment: {} };
 
+test.each([
+  '{"etcdPassword":hunter2}',
+  '{"store":"embedded","etcdUser":"x","etcdPassword":hunter2secret}',
+  '{"etcdPassword":"hunter2" "x":1}',
+  '{"etcdPassword":"hunter2',
+])('of a file that is no JSON nothing is quoted: %s', (text) => {
+  const load = () => loadConfig({ ...none, file: configFile(text) });
+  expect(load).toThrow(/is not JSON: \w+/);
+  expect(load).not.toThrow(/hunter|Password/);
+});
+
 describe('the configuration', () => {
   test('has a default for all that is needed', () => {
     const config = loadConfig(none);

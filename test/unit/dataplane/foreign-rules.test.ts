@@ -111,7 +111,7 @@ describe('rules that drop the tunnel’s packets', () => {
     '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "no tunnels" -j DROP',
   ])('iptables: %s', (line) => {
     const text = `*raw\n:INPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
-    const remedy = `iptables-legacy -t raw -D ${line.slice(3)}`;
+    const remedy = `iptables-legacy -t raw -D ${line.slice(3).replaceAll('"', "'")}`;
     expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([{ isCertain: true, remedy }]);
   });
 
@@ -150,7 +150,10 @@ describe('rules that drop the tunnel’s packets', () => {
       rule: { ...place, chain: 'filter_INPUT', handle: index + 2, expr: [expr] },
     }));
     expect(nftDrops(JSON.stringify({ nftables: [{ chain }, ...rules] }), 4789, 'inet xnet')).toMatchObject([
-      { isCertain: false, remedy: 'firewall-cmd --add-port=4789/udp && firewall-cmd --runtime-to-permanent' },
+      {
+        isCertain: false,
+        remedy: 'firewall-cmd --add-port=4789/udp && firewall-cmd --permanent --add-port=4789/udp',
+      },
     ]);
   });
 
@@ -169,5 +172,33 @@ describe('rules that drop the tunnel’s packets', () => {
     const text =
       '*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -m udp --dport 4789 -j ACCEPT\n';
     expect(iptablesDrops('iptables-nft', text, 4789)).toEqual([]);
+  });
+
+  test('what others have named is a word of the remedy, whatever it contains', () => {
+    const line = '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "it\'s $(reboot) \\"x\\"" -j DROP';
+    expect(iptablesDrops('iptables-nft', `*filter\n${line}\n`, 4789)).toMatchObject([
+      { remedy: expect.stringContaining(` --comment 'it'\\''s $(reboot) "x"' -j DROP`) },
+    ]);
+    const named = ruleset({ ...rule(4789), table: 'a;reboot' }).replace('"fw"', '"a;reboot"');
+    const closed = JSON.stringify({
+      nftables: [{ chain: { family: 'ip', table: 'a;reboot', name: 'b', hook: 'input', policy: 'drop' } }],
+    });
+    for (const text of [named, closed])
+      for (const { remedy } of nftDrops(text, 4789, 'inet xnet')) expect(remedy).toContain(" 'a;reboot' ");
+  });
+
+  test('nft: tables of a family that none of the packets pass are left out', () => {
+    const text = ruleset(rule(4789)).replaceAll('"inet"', '"ip6"');
+    expect(nftDrops(text, 4789, 'inet xnet', {}, ['ip6'])).toEqual([]);
+    expect(nftDrops(text, 4789, 'inet xnet', {}, ['ip'])).toHaveLength(1);
+  });
+
+  test('rules on what the host forwards are of tunnels of others', () => {
+    const forward = '*filter\n:INPUT DROP [0:0]\n-A FORWARD -p udp -m udp --dport 4789 -j DROP\n';
+    expect(iptablesDrops('iptables-nft', forward, 4789)).toMatchObject([
+      { isCertain: false, rule: expect.stringContaining('drops in INPUT') },
+    ]);
+    const text = ruleset(rule(4789)).replace('"hook":"input"', '"hook":"forward"');
+    expect(nftDrops(text, 4789, 'inet xnet')).toEqual([]);
   });
 });

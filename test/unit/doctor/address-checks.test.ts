@@ -73,3 +73,14 @@ test.each<[string, readonly SeenEndpoint[], verdict: string, found: RegExp, reme
   expect(judgement).toMatchObject({ verdict, found: expect.stringMatching(found) });
   if (remedy) expect(judgement?.remedy).toBe(remedy);
 });
+
+test('an interface that a container has named like a command is one word of the remedy', () => {
+  const named = (mac: string, addresses: readonly string[]) => [{ name: ';reboot;', mac, addresses }];
+  const endpoints = [
+    seen('web', OWN, { interfaces: named(MAC, [...OWN, '10.9.0.7/24']) }),
+    seen('app', OWN, { interfaces: named('02:01:0a:09:00:07', OWN) }),
+  ];
+  const remedies = judgeAddresses(endpoints).map(({ remedy }) => remedy);
+  expect(remedies).toHaveLength(2);
+  for (const remedy of remedies) expect(remedy).toMatch(/ ';reboot;'( |$)/);
+});

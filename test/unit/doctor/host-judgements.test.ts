@@ -1,13 +1,19 @@
 /** What the doctor says of this host: disk, sockets, units, leftovers, routes, MTUs, firewalls. */
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { type Disk, judgeDisk, mountOf } from '../../../src/doctor/disk-checks.js';
+import { type Disk, judgeDisk, mountOf, readDisk } from '../../../src/doctor/disk-checks.js';
 import type { Judgement } from '../../../src/doctor/finding.js';
 import { judgeFirewall, judgeOutside } from '../../../src/doctor/firewall-checks.js';
 import { judgeLeftovers, judgeTunnels, strangersOf } from '../../../src/doctor/leftover-checks.js';
-import { judgePlugin } from '../../../src/doctor/plugin-checks.js';
-import { judgeSubnets } from '../../../src/doctor/subnet-checks.js';
+import { askPlugin, judgePlugin } from '../../../src/doctor/plugin-checks.js';
+import { judgeSubnets, readNameServers } from '../../../src/doctor/subnet-checks.js';
 import { judgeMtus, judgeRoutes } from '../../../src/doctor/underlay-checks.js';
 import { judgeUnits, parseUnits } from '../../../src/doctor/unit-checks.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const DISK: Disk = {
   ...{ directory: '/var/lib/xnet', mount: '/var', freeBytes: 9e9, freeFiles: 1e6 },
@@ -162,6 +168,7 @@ describe('the doctor judges', () => {
       { destination: '10.9.0.128/25', device: 'tun0' },
       { destination: 'fd00:1::/64', device: 'eth0' },
       { destination: '192.0.2.7', device: 'eth0' },
+      { destination: '10.0.0.0/8', device: 'no device', type: 'blackhole' },
     ];
     const found = judgeSubnets(networks, routes, ['10.9.0.2', '192.0.2.53']);
     expect(found.map(({ verdict, found: text }) => `${verdict}: ${text}`)).toEqual([
@@ -209,8 +216,14 @@ describe('routes to the other hosts', () => {
     const blackhole = { destination: '192.0.2.2', device: 'no device', type: 'blackhole' };
     expect(judge({ refusal: 'Invalid argument' }, [onLink, blackhole])).toMatchObject({
       verdict: 'failure',
-      remedy: 'ip route del blackhole 192.0.2.2',
+      remedy: 'ip -4 route del blackhole 192.0.2.2',
     });
+    // A host's own sink for what is not its network's, which does no harm there.
+    const sink = { destination: '192.0.0.0/8', device: 'no device', type: 'blackhole' };
+    expect(judge({ refusal: 'Invalid argument' }, [sink, onLink, blackhole])?.remedy).toMatch(
+      / 192\.0\.2\.2$/,
+    );
+    expect(judge({ refusal: 'by a rule' }, [sink, onLink])?.remedy).toMatch(/^let a route lead there/);
     expect(judge({ refusal: 'no route' }, [])?.remedy).toMatch(/ip route get 192.0.2.2; ip rule/);
   });
 });
@@ -228,4 +241,48 @@ test.each([
 ])('the mount of %s is %s', (path, mount) => {
   const mounts = 'root / ext4 rw 0 0\nd /srv ext4 rw 0 0\nd /srv/a\\040b ext4 rw 0 0\n';
   expect(mountOf(path, mounts)).toBe(mount);
+});
+
+test('a state directory behind a link is on the mount that the link leads to', async () => {
+  const [real, links] = await Promise.all(
+    ['/dev/shm', tmpdir()].map((parent) => mkdtemp(join(parent, 'xnet-disk-'))),
+  );
+  const link = join(`${links}`, 'state');
+  await symlink(`${real}`, link);
+  expect(await readDisk(link)).toMatchObject({ directory: real, mount: '/dev/shm' });
+  await Promise.all([real, links].map((each) => rm(`${each}`, { recursive: true })));
+});
+
+test('one at the plugin’s socket who answers without end is left in time', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-plugin-'));
+  const path = join(directory, 'p.sock');
+  let isLeft = false;
+  const server = createServer((_, response) => {
+    const timer = setInterval(() => response.write(' '), 50);
+    response.on('close', () => {
+      isLeft = true;
+      clearInterval(timer);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const asked = await Promise.race([askPlugin(path), sleep(4_000)]);
+    expect(asked).toMatchObject({ answer: undefined, problem: 'no answer in 2000 ms' });
+    await eventually(async () => expect(isLeft).toBe(true));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a name server that is no address hides none of the others', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-resolv-'));
+  const path = join(directory, 'resolv.conf');
+  await writeFile(
+    path,
+    'nameserver 1.2.3\nnameserver 192.0.2.53 # the first\nnameserver fe80::1%eth0\nnameserver ::1\n',
+  );
+  expect(await readNameServers(path)).toEqual(['192.0.2.53', '::1']);
+  await rm(directory, { recursive: true });
 });

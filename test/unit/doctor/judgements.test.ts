@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { judgeCertificates } from '../../../src/doctor/certificate-checks.js';
 import { judgeDoubles, judgeHosts } from '../../../src/doctor/cluster-checks.js';
 import { examine, type Judgement, ok, wordOfLine } from '../../../src/doctor/finding.js';
-import { judgeKernel, judgeOpenFiles } from '../../../src/doctor/kernel-checks.js';
+import { judgeKernel, judgeOpenFiles, readOpenFiles } from '../../../src/doctor/kernel-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../src/doctor/status-checks.js';
 import { etcdctlOf, judgeClock, judgeMembers } from '../../../src/doctor/store-checks.js';
 import { XnetError } from '../../../src/errors.js';
@@ -241,7 +245,7 @@ test('what etcd lacks is said with the command for all its members', () => {
   const [full, ...others] = judgeMembers(members, etcdctl);
   expect(others).toEqual([]);
   expect(full?.remedy).toMatch(
-    /^e='etcdctl --endpoints=\S+ --cacert=\/ca.pem'; \$e compact .*; \$e alarm disarm /,
+    /^e\(\) \{ etcdctl --endpoints=\S+ --cacert=\/ca.pem "\$@"; \}; e compact .*; e alarm disarm /,
   );
 });
 
@@ -275,4 +279,50 @@ test('a name is one word of a remedy, whatever it contains', () => {
   expect(found?.remedy).toBe(
     "docker rename 'a b' 'a b'-'h2 reboot'   # on 'h2 reboot', unless both are to be answered",
   );
+});
+
+test('the command that mends a full etcd is run with each file as it is called', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'xnet-etcdctl-'));
+  const script =
+    '#!/bin/sh\nfor word in "$@"; do printf "<%s>" "$word"; done >&2; echo >&2; echo \'"Revision" : 42\'\n';
+  await writeFile(join(directory, 'etcdctl'), script, { mode: 0o755 });
+  const full = { ...MEMBER, alarms: ['NOSPACE'] };
+  const etcdctl = etcdctlOf([full], {
+    etcdCa: "/etc/it's mine/ca.pem",
+    etcdCert: undefined,
+    etcdKey: undefined,
+  });
+  const { remedy = '' } = judgeMembers([full], etcdctl)[0] ?? {};
+  const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` };
+  const { stderr } = spawnSync('sh', ['-c', remedy], { env, encoding: 'utf8' });
+  await rm(directory, { recursive: true });
+  const given = `<--endpoints=${MEMBER.url}><--cacert=/etc/it's mine/ca.pem>`;
+  expect(stderr.trim().split('\n')).toEqual([
+    `${given}<endpoint><status><-w><fields>`,
+    `${given}<compact><42>`,
+    `${given}<defrag><--command-timeout=10m>`,
+    `${given}<alarm><disarm>`,
+  ]);
+});
+
+test('no remedy takes away a container, and what is in it', () => {
+  const endpoints = [endpoint('a', '10.0.0.1'), endpoint('b', '10.0.0.2', { mac: '02:42:10.0.0.1' })];
+  const [double] = judgeDoubles(endpoints, named);
+  expect(double?.remedy).toMatch(/^docker stop b {3}#/);
+});
+
+test('the number of the daemon is that of the host, also in a managed plugin', async () => {
+  const hostProc = await mkdtemp(join(tmpdir(), 'xnet-proc-'));
+  await symlink('4711', join(hostProc, 'self'));
+  expect(await readOpenFiles(hostProc)).toMatchObject({ pid: 4711 });
+  expect(await readOpenFiles('/proc')).toMatchObject({ pid: process.pid });
+  await rm(hostProc, { recursive: true });
+});
+
+test('hosts of one other version are one finding, however many', () => {
+  const others = [...'76543218'].map((digit) => host(`h${digit}`, { xnetVersion: '2.0.0', vxlanPort: 8472 }));
+  expect(judgeHosts(host('h0'), others, () => true).map(({ found }) => found)).toEqual([
+    'hosts h1, h2, h3, h4, h5 and 3 more use VXLAN port 8472, this one 4789: no packet arrives',
+    'hosts h1, h2, h3, h4, h5 and 3 more run xnet 2.0.0, this one 1.0.0',
+  ]);
 });
