@@ -19,10 +19,7 @@ export const MTU = { least: 576, most: 65_485 } as const;
 /** An id becomes a part of keys, of the names of kernel objects, and of command lines: it has no space and no slash. */
 export const id = z.string().regex(/^[\w.-]{1,128}$/, 'not an id');
 
-/** Plain: without prefix length and zone. */
-export const ipAddress = z
-  .string()
-  .refine((text) => isIP(text) !== 0 && !text.includes('%'), { error: says('is not an IP address') });
+export const ipAddress = z.string().refine(isIpAddress, { error: says('is not an IP address') });
 
 /** Of an interface: unicast. */
 export const macAddress = parsedBy(parseMac);
@@ -42,6 +39,11 @@ export function parsedBy(parse: (text: string) => unknown) {
     try {
       parse(text);
     } catch (error: unknown) {
+/** Plain: without prefix length and zone. */
+export function isIpAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
+}
+
       context.addIssue({ code: 'custom', message: errorMessage(error) });
     }
   });

@@ -1,6 +1,7 @@
-import { IpAddress } from '../../inet/ip-address.js';
+import { type Family, IpAddress } from '../../inet/ip-address.js';
 import { type AddressRecord, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
+import { parsePoolKey } from '../../model/pool.js';
 import type { Replica } from '../../replica/replica.js';
 import type { Known, View, ViewChanges } from '../../replica/view.js';
 import type { Revision } from '../../store/store.js';
@@ -32,6 +33,7 @@ export class PoolView implements AsyncDisposable {
   isTouched = true;
   readonly poolKey: string;
   readonly #store: Replica;
+  readonly #family: Family;
   readonly #view: View<AddressRecord>;
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
@@ -44,6 +46,7 @@ export class PoolView implements AsyncDisposable {
   ) {
     this.#store = store;
     this.poolKey = poolKey;
+    this.#family = parsePoolKey(poolKey).subnet.family;
     this.addresses = this.#known;
     this.#view = store.follow(keys.addressesOf(poolKey), addressRecord);
     this.#view.onChange((changes) => this.#take(changes));
@@ -105,9 +108,8 @@ export class PoolView implements AsyncDisposable {
 
   #take(changes: ViewChanges<AddressRecord>): void {
     for (const [key, { before, now }] of changes) {
-      const text = parseAddressKey(key)?.address;
-      if (text === undefined) continue;
-      const address = IpAddress.parse(text).value;
+      const address = this.#addressUnder(key);
+      if (address === undefined) continue;
       if (!now) this.#known.delete(address);
       else {
         this.#known.set(address, { ...now, address });
@@ -124,6 +126,14 @@ export class PoolView implements AsyncDisposable {
 
 function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
   const state = record && stateOf(record);
+
+  /** undefined: not as xnet writes an address of this pool. It would be taken for the one of the same number. */
+  #addressUnder(key: string): bigint | undefined {
+    const text = parseAddressKey(key)?.address;
+    const address = text === undefined ? undefined : IpAddress.parse(text);
+    const isOwn = address?.family === this.#family && (this.#family === 4 || `${address}` === text);
+    return isOwn ? address.value : undefined;
+  }
   if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
   return record?.claim !== before?.claim || isReserved(before);
 }
