@@ -16,8 +16,11 @@ export const MAX_VNI = 2 ** 24 - 1;
 /** Of a container's interface, in bytes: least RFC 791's, most what VXLAN leaves of an IP packet. */
 export const MTU = { least: 576, most: 65_485 } as const;
 
-/** An id becomes a part of keys, of the names of kernel objects, and of command lines: it has no space and no slash. */
-export const id = z.string().regex(/^[\w.-]{1,128}$/, 'not an id');
+/**
+ * An id becomes a part of keys, of paths and names of kernel objects, and of command lines: it has no space and no slash, and does
+ * not begin as an option, `.` or `..` does.
+ */
+export const id = z.string().regex(/^\w[\w.-]{0,127}$/, 'not an id');
 
 export const ipAddress = z.string().refine(isIpAddress, { error: says('is not an IP address') });
 

@@ -179,3 +179,9 @@ test.each([
   const record = { ...ids, addresses: [], mac: '02:00:00:00:00:01', [field]: value };
   expect(() => parseRecord(schema, { key, value: JSON.stringify(record) })).toThrow(message);
 });
+
+test.each(['--force', '-f', '.', '..'])('%s is no id: a path or an option would be made of it', (id) => {
+  const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.networks());
+  const value = JSON.stringify({ ...JSON.parse(entry?.value ?? ''), id });
+  expect(findRecord(networkRecord, { key: keys.network(id), value })).toBeUndefined();
+});
