@@ -32,9 +32,17 @@ export const subnet = parsedBy(Prefix.parse);
 
 export const vni = z.number().int().min(1).max(MAX_VNI);
 
+/** What an underlay carries, whatever that is: a host that publishes it is not to be lost for it. RFC 791's largest packet at most. */
+export const packetBytes = z.number().int().min(1).max(65_535);
+
 export const mtu = z.number().int().min(MTU.least).max(MTU.most);
 
 export const port = z.number().int().min(1).max(65_535);
+
+/** Plain: without prefix length and zone. */
+export function isIpAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
+}
 
 /** A text that `parse` does not throw for. */
 export function parsedBy(parse: (text: string) => unknown) {
@@ -42,11 +50,6 @@ export function parsedBy(parse: (text: string) => unknown) {
     try {
       parse(text);
     } catch (error: unknown) {
-/** Plain: without prefix length and zone. */
-export function isIpAddress(text: string): boolean {
-  return isIP(text) !== 0 && !text.includes('%');
-}
-
       context.addIssue({ code: 'custom', message: errorMessage(error) });
     }
   });

@@ -7,6 +7,7 @@ import { planRemote } from '../../../src/agent/forwarding/forwarding-plan.js';
 import { localEndpoints } from '../../../src/agent/local/local-endpoints.js';
 import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import { namespaceName } from '../../../src/dataplane/interface-names.js';
+import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { NetworkZone } from '../../../src/dns/answers/zone.js';
 import { IpAddress, isSameFamily } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
@@ -184,4 +185,15 @@ test.each(['--force', '-f', '.', '..'])('%s is no id: a path or an option would 
   const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.networks());
   const value = JSON.stringify({ ...JSON.parse(entry?.value ?? ''), id });
   expect(findRecord(networkRecord, { key: keys.network(id), value })).toBeUndefined();
+});
+
+test.each([
+  { vtep: '192.0.2.1', mtu: 65_536 },
+  { vtep: '192.0.2.1', mtu: 576 },
+])('a host is known whose underlay has an MTU of $mtu', (underlay) => {
+  const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.hosts());
+  const record = { ...JSON.parse(entry?.value ?? ''), pathMtu: OVERLAY.containerMtu(underlay) };
+  expect(parseRecord(hostRecord, { key: keys.host(record.id), value: JSON.stringify(record) })).toEqual(
+    record,
+  );
 });
