@@ -59,9 +59,13 @@ export class PoolView implements AsyncDisposable {
   }
 
   /** What is known for certain of an address: undefined also after a commit of unknown outcome. */
-  findCertain(address: IpAddress): KnownAddress | undefined {
-    const isCertain = this.#view.isCertain(keys.address(this.poolKey, `${address}`));
-    return isCertain ? this.addresses.get(address.value) : undefined;
+  findCertain({ value }: IpAddress): KnownAddress | undefined {
+    return this.isCertain(value) ? this.addresses.get(value) : undefined;
+  }
+
+  /** False after a commit of unknown outcome, until a change of the address is known. */
+  isCertain(address: bigint): boolean {
+    return this.#view.isCertain(keys.address(this.poolKey, `${IpAddress.of(this.#family, address)}`));
   }
 
   /** The address that automatic choice handed out last, on any host. */
@@ -122,10 +126,6 @@ export class PoolView implements AsyncDisposable {
     }
     this.touch();
   }
-}
-
-function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
-  const state = record && stateOf(record);
 
   /** undefined: not as xnet writes an address of this pool. It would be taken for the one of the same number. */
   #addressUnder(key: string): bigint | undefined {
@@ -134,6 +134,10 @@ function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | 
     const isOwn = address?.family === this.#family && (this.#family === 4 || `${address}` === text);
     return isOwn ? address.value : undefined;
   }
+}
+
+function isHandedOut(record: AddressRecord | undefined, before: AddressRecord | undefined): boolean {
+  const state = record && stateOf(record);
   if ((state !== 'claimed' && state !== 'bound') || record?.explicit) return false;
   return record?.claim !== before?.claim || isReserved(before);
 }
