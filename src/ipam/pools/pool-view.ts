@@ -124,7 +124,8 @@ export class PoolView implements AsyncDisposable {
           this.#latest = { address, revision };
       }
     }
-    this.touch();
+    // What a watch brings of this host's own commits is known already.
+    if (changes.size > 0) this.touch();
   }
 
   /** undefined: not as xnet writes an address of this pool. It would be taken for the one of the same number. */
