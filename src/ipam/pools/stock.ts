@@ -12,8 +12,11 @@ import { type AddressRecord, stateOf } from '../../model/address.js';
 import type { Hold } from '../hold.js';
 import { automaticSpan, isWithin } from './subnet-rules.js';
 
-/** Docker creates an endpoint within milliseconds after it was given the address. */
-export const HAND_OVER_MS = 60_000;
+/**
+ * Docker calls for the endpoint within milliseconds after it was given the address. That call may wait for the next daemon, and
+ * take a minute there (RPC_DEADLINE_MS in server/rpc.ts).
+ */
+export const HAND_OVER_MS = 120_000;
 
 /** The pool as this host sees it. */
 export interface StockedPool {
