@@ -10,8 +10,9 @@ export const NEVER_MS = 2 ** 31 - 1;
 
 export interface SweepParts {
   /**
-   * Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. `isSuspected`:
-   * `suspect` was called since the look before.
+   * Looks at the whole and does what is to be done; resolves to the longest pause until the next look, in ms. From two seconds on
+   * the pause may be up to a second shorter (`untilTick`): a look that waits for a time returns what is left until then.
+   * `isSuspected`: `suspect` was called since the look before.
    */
   readonly look: (isSuspected: boolean) => Promise<number>;
   /** The longest pause after a look that failed. */

@@ -32,12 +32,12 @@ export function createIpam(
   return new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
 }
 
-/** Of this host's networks, and whether an endpoint of this host is in the network. */
+/** Of this host's networks, and whether an endpoint of this host is in one of them. */
 function poolKeysOf(local: LocalNetworks): ReadonlyMap<string, boolean> {
-  const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
-  return new Map(
-    local
-      .listNetworks()
-      .flatMap(({ record }) => record.pools.map(({ poolKey }) => [poolKey, used.has(record.id)] as const)),
-  );
+  const withEndpoint = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
+  const used = new Map<string, boolean>();
+  for (const { record } of local.listNetworks())
+    for (const { poolKey } of record.pools)
+      used.set(poolKey, used.get(poolKey) === true || withEndpoint.has(record.id));
+  return used;
 }

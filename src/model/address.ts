@@ -5,9 +5,8 @@
  * free; a host holds some in reserve. Of these it may give one to Docker: then the record is reserved until it is bound. A gateway or auxiliary is shared by all that named it.
  * The cluster, in place of a host, holds what swarm's managers give out.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
-import { id } from './fields.js';
+import { id, isIpAddress } from './fields.js';
 import { keyPart, parsePart, placed, version, versioned } from './record.js';
 
 export const addressKeys = {
@@ -56,7 +55,7 @@ export function parseAddressRequestKey(key: string): string | undefined {
 export function parseAddressKey(key: string): { poolKey: string; address: string } | undefined {
   const match = /^addresses\/([^/]+)\/([^/]+)$/.exec(key);
   const [poolKey, address] = [parsePart(match?.[1] ?? ''), parsePart(match?.[2] ?? '')];
-  return poolKey && address && isIP(address) !== 0 ? { poolKey, address } : undefined;
+  return poolKey && address && isIpAddress(address) ? { poolKey, address } : undefined;
 }
 
 /** The state of an address that has a record. Any host may take one that rests. */

@@ -16,13 +16,13 @@ export const MAX_VNI = 2 ** 24 - 1;
 /** Of a container's interface, in bytes: least RFC 791's, most what VXLAN leaves of an IP packet. */
 export const MTU = { least: 576, most: 65_485 } as const;
 
-/** An id becomes a part of keys, of the names of kernel objects, and of command lines: it has no space and no slash. */
-export const id = z.string().regex(/^[\w.-]{1,128}$/, 'not an id');
+/**
+ * An id becomes a part of keys, of paths and names of kernel objects, and of command lines: it has no space and no slash, and does
+ * not begin as an option, `.` or `..` does.
+ */
+export const id = z.string().regex(/^\w[\w.-]{0,127}$/, 'not an id');
 
-/** Plain: without prefix length and zone. */
-export const ipAddress = z
-  .string()
-  .refine((text) => isIP(text) !== 0 && !text.includes('%'), { error: says('is not an IP address') });
+export const ipAddress = z.string().refine(isIpAddress, { error: says('is not an IP address') });
 
 /** Of an interface: unicast. */
 export const macAddress = parsedBy(parseMac);
@@ -32,9 +32,17 @@ export const subnet = parsedBy(Prefix.parse);
 
 export const vni = z.number().int().min(1).max(MAX_VNI);
 
+/** What an underlay carries, whatever that is: a host that publishes it is not to be lost for it. RFC 791's largest packet at most. */
+export const packetBytes = z.number().int().min(1).max(65_535);
+
 export const mtu = z.number().int().min(MTU.least).max(MTU.most);
 
 export const port = z.number().int().min(1).max(65_535);
+
+/** Plain: without prefix length and zone. */
+export function isIpAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
+}
 
 /** A text that `parse` does not throw for. */
 export function parsedBy(parse: (text: string) => unknown) {

@@ -1,6 +1,6 @@
 /** A machine with Docker and xnet. */
 import { z } from 'zod';
-import { id, ipAddress, mtu, port, subnet } from './fields.js';
+import { id, ipAddress, packetBytes, port, subnet } from './fields.js';
 import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const hostKeys = {
@@ -43,7 +43,7 @@ export const hostRecord = placed(
      * It answers packets by which others measure the path to it, and its containers send packets of up to so many bytes. Absent:
      * not yet, or an older xnet.
      */
-    pathMtu: mtu.optional(),
+    pathMtu: packetBytes.optional(),
   }),
   (key, record) => hasParts(key, record.id),
 );

@@ -17,6 +17,13 @@ export class Absences {
     return since !== undefined && performance.now() - since >= ms;
   }
 
+  /** Until another one is missing for `ms`; `ms` where there is none. */
+  leftOf(ms: number): number {
+    const now = performance.now();
+    const left = [...this.#since.values()].map((since) => since + ms - now);
+    return Math.min(ms, ...left.filter((each) => each > 0));
+  }
+
   get size(): number {
     return this.#since.size;
   }

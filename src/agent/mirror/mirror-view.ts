@@ -131,12 +131,16 @@ export class MirrorViews {
     };
   }
 
-  /** The longest pause until the next look, by what the last one found. */
+  /** The longest pause until the next look, by what the last one found. That may come early (`untilTick`), and then another is due. */
   get pauseMs(): number {
     const { sweepMs, goneMs, successorMs, removalMs } = this.timing;
-    const isMissing = this.#missing.size + this.#unbound.size > 0;
-    const isReplaced = this.parts.ownActions.findMarked(removalMs).size > 0;
-    return Math.min(sweepMs, isMissing ? goneMs : sweepMs, isReplaced ? successorMs : sweepMs);
+    const absent = [this.#missing, this.#unbound].filter(({ size }) => size > 0);
+    const now = performance.now();
+    const removed = [...this.parts.ownActions.findMarked(removalMs).values()].map(({ sinceMs }) => {
+      const left = sinceMs + successorMs - now;
+      return left >= 0 ? left : successorMs;
+    });
+    return Math.min(sweepMs, ...absent.map((each) => each.leftOf(goneMs)), ...removed);
   }
 
   async #findContainers(

@@ -55,6 +55,6 @@ export class PoolSweep extends Sweep {
       await pools.releasePool(poolId);
       logger.info('the pool of a creation that broke off is given back', { pool: poolId });
     }
-    return sweepMs;
+    return Math.min(sweepMs, this.#orphans.leftOf(graceMs));
   }
 }

@@ -8,8 +8,11 @@ import type { NetworkMode } from './mode.js';
 import { VETH } from './veth.js';
 import { vxlan, vxlanOverhead } from './vxlan.js';
 
+/** In bytes (RFC 791). A VTEP may be an address of `lo`, which has an MTU of one more. */
+const LARGEST_PACKET = 65_535;
+
 export const OVERLAY: NetworkMode = {
-  containerMtu: ({ vtep, mtu }) => mtu - vxlanOverhead(vtep),
+  containerMtu: ({ vtep, mtu }) => Math.min(mtu, LARGEST_PACKET) - vxlanOverhead(vtep),
   deviceNames: [VXLAN, BRIDGE],
   devices: (network, tunnel) => [bridge(network), vxlan(network, tunnel)],
   attachment: VETH,

@@ -1,6 +1,7 @@
-import { IpAddress } from '../../inet/ip-address.js';
+import { type Family, IpAddress } from '../../inet/ip-address.js';
 import { type AddressRecord, addressRecord, parseAddressKey, stateOf } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
+import { parsePoolKey } from '../../model/pool.js';
 import type { Replica } from '../../replica/replica.js';
 import type { Known, View, ViewChanges } from '../../replica/view.js';
 import type { Revision } from '../../store/store.js';
@@ -32,6 +33,7 @@ export class PoolView implements AsyncDisposable {
   isTouched = true;
   readonly poolKey: string;
   readonly #store: Replica;
+  readonly #family: Family;
   readonly #view: View<AddressRecord>;
   readonly #known = new Map<bigint, KnownAddress>();
   #latest: { readonly address: bigint; readonly revision: Revision } | undefined;
@@ -44,6 +46,7 @@ export class PoolView implements AsyncDisposable {
   ) {
     this.#store = store;
     this.poolKey = poolKey;
+    this.#family = parsePoolKey(poolKey).subnet.family;
     this.addresses = this.#known;
     this.#view = store.follow(keys.addressesOf(poolKey), addressRecord);
     this.#view.onChange((changes) => this.#take(changes));
@@ -56,9 +59,13 @@ export class PoolView implements AsyncDisposable {
   }
 
   /** What is known for certain of an address: undefined also after a commit of unknown outcome. */
-  findCertain(address: IpAddress): KnownAddress | undefined {
-    const isCertain = this.#view.isCertain(keys.address(this.poolKey, `${address}`));
-    return isCertain ? this.addresses.get(address.value) : undefined;
+  findCertain({ value }: IpAddress): KnownAddress | undefined {
+    return this.isCertain(value) ? this.addresses.get(value) : undefined;
+  }
+
+  /** False after a commit of unknown outcome, until a change of the address is known. */
+  isCertain(address: bigint): boolean {
+    return this.#view.isCertain(keys.address(this.poolKey, `${IpAddress.of(this.#family, address)}`));
   }
 
   /** The address that automatic choice handed out last, on any host. */
@@ -105,9 +112,8 @@ export class PoolView implements AsyncDisposable {
 
   #take(changes: ViewChanges<AddressRecord>): void {
     for (const [key, { before, now }] of changes) {
-      const text = parseAddressKey(key)?.address;
-      if (text === undefined) continue;
-      const address = IpAddress.parse(text).value;
+      const address = this.#addressUnder(key);
+      if (address === undefined) continue;
       if (!now) this.#known.delete(address);
       else {
         this.#known.set(address, { ...now, address });
@@ -118,7 +124,16 @@ export class PoolView implements AsyncDisposable {
           this.#latest = { address, revision };
       }
     }
-    this.touch();
+    // What a watch brings of this host's own commits is known already.
+    if (changes.size > 0) this.touch();
+  }
+
+  /** undefined: not as xnet writes an address of this pool. It would be taken for the one of the same number. */
+  #addressUnder(key: string): bigint | undefined {
+    const text = parseAddressKey(key)?.address;
+    const address = text === undefined ? undefined : IpAddress.parse(text);
+    const isOwn = address?.family === this.#family && (this.#family === 4 || `${address}` === text);
+    return isOwn ? address.value : undefined;
   }
 }
 

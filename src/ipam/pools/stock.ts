@@ -12,14 +12,19 @@ import { type AddressRecord, stateOf } from '../../model/address.js';
 import type { Hold } from '../hold.js';
 import { automaticSpan, isWithin } from './subnet-rules.js';
 
-/** Docker creates an endpoint within milliseconds after it was given the address. */
-export const HAND_OVER_MS = 60_000;
+/**
+ * Docker calls for the endpoint within milliseconds after it was given the address. That call may wait for the next daemon, and
+ * take a minute there (RPC_DEADLINE_MS in server/rpc.ts).
+ */
+export const HAND_OVER_MS = 120_000;
 
 /** The pool as this host sees it. */
 export interface StockedPool {
   readonly addresses: ReadonlyMap<bigint, { readonly record: AddressRecord | undefined }>;
   /** A commit that is not answered yet changes these. */
   readonly inFlight: ReadonlySet<bigint>;
+  /** False after a commit of unknown outcome: the address may be given back, or another host's. */
+  isCertain(address: bigint): boolean;
 }
 
 export interface HandedOut {
@@ -82,11 +87,12 @@ export class Stock {
     return isHolds && isWithin(automaticSpan(subnet, range), address) && !this.pool.inFlight.has(address);
   }
 
-  /** The record of an address that is here; undefined when it is reserved no more, or anew. */
+  /** The record of an address that is here; undefined when it is reserved no more, or anew, or that is not certain. */
   #find(address: bigint): AddressRecord | undefined {
     const claim = this.#next.get(address);
     const record = this.#reservationOf(address);
-    return claim !== undefined && record?.claim === claim ? record : undefined;
+    const isHere = claim !== undefined && record?.claim === claim && this.pool.isCertain(address);
+    return isHere ? record : undefined;
   }
 
   #reservationOf(address: bigint): AddressRecord | undefined {

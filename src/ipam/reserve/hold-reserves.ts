@@ -28,6 +28,12 @@ export interface HoldReservesOptions {
   readonly handOverMs: number;
 }
 
+/** How many to add: of the next in turn, and of those past the middle. */
+interface Missing {
+  readonly inTurn: number;
+  readonly apart: number;
+}
+
 /** The reserves of this host's holds on pools: each has as many addresses as its share, one half of them in stock. */
 export class HoldReserves {
   /** Ids of the holds whose reserve is being adjusted. */
@@ -45,7 +51,9 @@ export class HoldReserves {
 
   /** To be called first: what is reserved for the hold by now may have been handed out by the former daemon. Idempotent. */
   noteInherited(view: PoolView, hold: Hold): void {
-    if (this.#inherited.has(hold.id)) return;
+    // Later it is not asked for, and holds come and go as long as the daemon runs.
+    if (this.#isHandOverOver) this.#inherited.clear();
+    if (this.#isHandOverOver || this.#inherited.has(hold.id)) return;
     const claims = this.#ownOf(view, hold).rest.map(({ record }) => record.claim);
     this.#inherited.set(hold.id, new Set(claims));
   }
@@ -57,11 +65,13 @@ export class HoldReserves {
   }
 
   /**
-   * Fills and empties. Nothing for the cluster's hold, for one without an address (its first container gets the first one),
-   * and while the same is done already. Throws the store's errors.
+   * Fills and empties. Nothing for the cluster's hold, and for one without an address (its first container gets the first one).
+   * While the same is done already, and while time alone will bring more to do, the view is to be looked at again. Throws the
+   * store's errors.
    */
   async adjust(view: PoolView, hold: Hold): Promise<void> {
-    if (hold.isOfCluster || !this.#isUsed(view, hold) || this.#adjusting.has(hold.id)) return;
+    if (hold.isOfCluster || !this.#isUsed(view, hold)) return;
+    if (this.#adjusting.has(hold.id)) return view.touch();
     this.#adjusting.add(hold.id);
     try {
       await this.#adjust(view, hold);
@@ -71,23 +81,38 @@ export class HoldReserves {
   }
 
   async #adjust(view: PoolView, hold: Hold): Promise<void> {
-    const { size } = this.options;
     this.noteInherited(view, hold);
+    const plan = this.#plan(view, hold);
+    const isFull = plan.missing.inTurn + plan.missing.apart === 0;
+    if (!isFull) await this.#fill(view, hold, plan.missing);
+    // What was too much before that commit may have been handed out meanwhile.
+    const { surplus, isMoreLater } = isFull ? plan : this.#plan(view, hold);
+    await giveBack(this.context, surplus);
+    if (isMoreLater) view.touch();
+  }
+
+  /** `isMoreLater`: Docker may still create endpoints with some; those with which it does not are surplus then. */
+  #plan(view: PoolView, hold: Hold) {
+    const { size } = this.options;
     const share = shareOf(size, view, automaticSpan(hold.subnet, hold.range));
     const own = this.#ownOf(view, hold);
     const stock = planReserve(stockSize(size), stockSize(share), own.stock);
     const rest = planReserve(size - stockSize(size), share - stockSize(share), own.rest);
-    if (stock.missing + rest.missing > 0) await this.#fill(view, hold, stock.missing, rest.missing);
-    const surplus = rest.surplus.filter(({ record }) => !this.#mayBeHandedOut(hold, record.claim));
-    await giveBack(this.context, [...stock.surplus, ...surplus]);
-    // The rest is given back by a later look.
-    if (surplus.length < rest.surplus.length) view.touch();
+    const unused = rest.surplus.filter(({ record }) => !this.#mayBeHandedOut(hold, record.claim));
+    return {
+      missing: { inTurn: stock.missing, apart: rest.missing },
+      surplus: [...stock.surplus, ...unused],
+      isMoreLater: unused.length < rest.surplus.length || own.handedOut.length > 0,
+    };
+  }
+
+  get #isHandOverOver(): boolean {
+    return performance.now() > this.#startedAt + this.options.handOverMs;
   }
 
   /** By the former daemon. */
   #mayBeHandedOut({ id }: Hold, claim: string): boolean {
-    const isOver = performance.now() > this.#startedAt + this.options.handOverMs;
-    return !isOver && this.#inherited.get(id)?.has(claim) === true;
+    return !this.#isHandOverOver && this.#inherited.get(id)?.has(claim) === true;
   }
 
   #isUsed({ addresses }: PoolView, { id }: Hold): boolean {
@@ -97,19 +122,21 @@ export class HoldReserves {
     return [...addresses.values()].some(({ record }) => record && isOwn(record));
   }
 
-  /** What is reserved for the hold, and no container has been given. */
+  /** What is reserved for the hold. `handedOut`: a container has been given it, and has no endpoint yet. */
   #ownOf({ stock, addresses }: PoolView, { id }: Hold) {
-    const own = reservedBy(this.context.host.hostId, addresses.values()).filter(
-      ({ record, address }) => record.references.includes(id) && !stock.handedOut(address),
+    const own = reservedBy(this.context.host.hostId, addresses.values()).filter(({ record }) =>
+      record.references.includes(id),
     );
+    const kept = own.filter(({ address }) => !stock.handedOut(address));
     return {
-      stock: own.filter(({ address }) => stock.has(address)),
-      rest: own.filter(({ address }) => !stock.has(address)),
+      stock: kept.filter(({ address }) => stock.has(address)),
+      rest: kept.filter(({ address }) => !stock.has(address)),
+      handedOut: own.filter(({ address }) => stock.handedOut(address)),
     };
   }
 
   /** One commit. */
-  async #fill(view: PoolView, hold: Hold, inTurn: number, apart: number): Promise<void> {
+  async #fill(view: PoolView, hold: Hold, { inTurn, apart }: Missing): Promise<void> {
     const span = automaticSpan(hold.subnet, hold.range);
     const isTaken = (address: bigint) =>
       !view.isFree(address) || this.isGivenUp(view, addressKey(hold, address));

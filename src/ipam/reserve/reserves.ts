@@ -110,7 +110,7 @@ export class Reserves implements AsyncDisposable {
     if (!view.isTouched && !isGone) return;
     await view.ready();
     // It may be away since the look began: then nothing of a reserve is given back.
-    if (this.#context.store.away) return;
+    if (this.#context.store.away) return view.touch();
     view.isTouched = false;
     try {
       for (const hold of view.holds.values()) await this.#ofHolds.adjust(view, hold);
@@ -124,6 +124,7 @@ export class Reserves implements AsyncDisposable {
   /** Frees the requested addresses of this host's reserve. They need no rest, since no container has had them lately. */
   async #grantRequests(): Promise<void> {
     const { store } = this.#context;
+    for (const [key, untilMs] of this.#givenUp) if (untilMs < performance.now()) this.#givenUp.delete(key);
     for (const key of this.#requested) {
       this.#requested.delete(key);
       this.#givenUp.set(key, performance.now() + GIVEN_UP_MS);
@@ -137,6 +138,8 @@ export class Reserves implements AsyncDisposable {
   /** To be called when a container has been given an address through the hold. */
   noteGiven(view: PoolView, hold: Hold): void {
     this.#ofHolds.noteInherited(view, hold);
+    // Docker may never come with the endpoint.
+    view.touch();
     const left = this.#ofHolds.leftInStock(view, hold);
     if (left > 0.5) return;
     // Not at once: the store is to be free for the endpoint's commit.
@@ -145,7 +148,10 @@ export class Reserves implements AsyncDisposable {
 
   async #fill(view: PoolView, hold: Hold): Promise<void> {
     if (this.#closing.signal.aborted || this.#context.store.away) return;
-    await this.#ofHolds.adjust(view, hold).catch(this.#options.onFailure);
+    await this.#ofHolds.adjust(view, hold).catch((error: unknown) => {
+      view.touch();
+      this.#options.onFailure(error);
+    });
   }
 
   async #adjustByDocker(view: PoolView): Promise<void> {
@@ -165,8 +171,7 @@ export class Reserves implements AsyncDisposable {
   /** Then the view is looked at again, until it is over. */
   #isGivenUp(view: PoolView, key: string): boolean {
     const isOver = (this.#givenUp.get(key) ?? 0) < performance.now();
-    if (isOver) this.#givenUp.delete(key);
-    else view.touch();
+    if (!isOver) view.touch();
     return !isOver;
   }
 

@@ -11,6 +11,9 @@ import { removeOwn } from './reserve-commits.js';
 /** Likely pools of one look. */
 const POOLS_PER_LOOK = 16;
 
+/** A look comes up to a second before its time (`untilTick`), and is to find the next pool due all the same. */
+const EARLY = 0.9;
+
 /** What a host has of pools. */
 export interface HostPools {
   /** Docker's PoolIDs, as the host's bindings name them. */
@@ -92,7 +95,7 @@ export class UnseenPools {
     if (poolKey === undefined) return;
     await this.#open(poolKey);
     this.#others.delete(poolKey);
-    this.#nextOtherMs = performance.now() + this.parts.seldomMs;
+    this.#nextOtherMs = performance.now() + EARLY * this.parts.seldomMs;
   }
 
   /** And frees what is in reserve for no hold and no network of this host. */

@@ -1,24 +1,37 @@
 /** The next addresses in turn, which a host hands out without a commit. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
+import { XnetError } from '../../../src/errors.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
+import { HAND_OVER_MS } from '../../../src/ipam/pools/stock.js';
+import { bound, reserved } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
-import type { Store } from '../../../src/store/store.js';
+import { formatRecord } from '../../../src/model/record.js';
+import type { Store, Write } from '../../../src/store/store.js';
 import { Cluster, ip, next, poolRequest, replacing, storeOf } from '../../support/ipam/cluster.js';
 import { AwayStore } from '../../support/store/away-store.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const SUBNET = '10.1.0.0/24';
 const POOL = `xnet-local~${SUBNET}`;
+const SMALL = '10.1.0.0/26';
+/** So long Docker's call for an endpoint may wait, and be done after all (docs/running.md). */
+const CALL_MS = 75_000;
+const SMALL_POOL = `xnet-local~${SMALL}`;
 /** Half of them in stock. */
 const RESERVES = { size: 8, lookMs: 5 };
 
-const endpoint = (address: string, endpointId: string) => {
-  return { poolKey: POOL, address, endpointId, networkId: 'n' };
+const endpoint = (address: string, endpointId: string, poolKey = POOL) => {
+  return { poolKey, address, endpointId, networkId: 'n' };
 };
 
 /** As the driver does at CreateEndpoint. */
-async function bind(ipam: Ipam, address: string, endpointId = `of-${address}`): Promise<boolean> {
-  const plan = await ipam.addressBook.bindPlan(endpoint(address, endpointId));
+async function bind(
+  ipam: Ipam,
+  address: string,
+  endpointId = `of-${address}`,
+  poolKey = POOL,
+): Promise<boolean> {
+  const plan = await ipam.addressBook.bindPlan(endpoint(address, endpointId, poolKey));
   return (await storeOf(ipam).commit(plan.conditions, plan.writes)).committed;
 }
 
@@ -34,11 +47,21 @@ async function numbers(ipam: Ipam): Promise<{ endpoints: number; reserved: numbe
   return pool.addresses;
 }
 
+/** An address of SMALL that another host's endpoint has. */
+function boundElsewhere(last: number, name: string): Write {
+  const holder = { hostId: `id-of-${name}`, hostName: name };
+  const record = bound(reserved(holder, `${last}`, ['f'.repeat(16)]), holder, {
+    endpointId: `of-${last}`,
+    networkId: 'n',
+  });
+  return { put: keys.address(SMALL_POOL, `10.1.0.${last}`), value: record ? formatRecord(record) : '' };
+}
+
 /** A host with one container, 10.1.0.2, and a stock of 10.1.0.3 to 10.1.0.6. */
-async function stocked(cluster: Cluster, store: Store = cluster.store) {
+async function stocked(cluster: Cluster, store: Store = cluster.store, subnet = SUBNET) {
   const ipam = cluster.host('h1', { store, reserves: RESERVES, budgetMs: 500 });
-  const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
-  await bind(ipam, await next(ipam, poolId));
+  const { poolId } = await ipam.requestPool(poolRequest(subnet));
+  await bind(ipam, await next(ipam, poolId), undefined, `xnet-local~${subnet}`);
   await eventually(async () => (await numbers(ipam)).reserved === 8);
   return { ipam, poolId };
 }
@@ -196,6 +219,71 @@ describe('the stock of a host', () => {
     await store.comeBack();
     expect(store.lost).toEqual([]);
     expect((await numbers(ipam)).endpoints).toBe(9);
+  });
+
+  test('that is given back is not put to rest once a container starts with it', async () => {
+    await using cluster = new Cluster();
+    let answer = Promise.resolve();
+    const commit: Store['commit'] = async (...of) => {
+      await answer;
+      return cluster.store.commit(...of);
+    };
+    const { ipam, poolId } = await stocked(cluster, replacing(cluster.store, { commit }), SMALL);
+    let open = () => {};
+    answer = new Promise((resolve) => {
+      open = resolve;
+    });
+    // Others take the most of the pool, and name what this host has apart: three of its stock are too much, two are missing apart.
+    const { entries } = await cluster.store.list(keys.addressesOf(SMALL_POOL));
+    const apart = entries.filter(
+      ({ key, value }) => value.includes('"reserve"') && !/10\.1\.0\.[3-6]$/.test(key),
+    );
+    const others = Array.from({ length: 20 }, (_, index) =>
+      boundElsewhere(10 + index, `h${2 + (index % 2)}`),
+    );
+    await cluster.store.commit([], [...apart.map(({ key }) => ({ remove: key })), ...others]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const given = await Promise.all(Array.from({ length: 4 }, () => next(ipam, poolId)));
+    expect(given).toEqual(['10.1.0.3', '10.1.0.4', '10.1.0.5', '10.1.0.6']);
+    open();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await numbers(ipam)).resting).toBe(0);
+    for (const address of given) expect(await bind(ipam, address, undefined, SMALL_POOL)).toBe(true);
+  });
+
+  test('is given back where Docker created no endpoint, and nothing else happens in the pool', async () => {
+    await using cluster = new Cluster();
+    const { ipam, poolId } = await stocked(cluster);
+    for (let count = 0; count < 2; count++) await next(ipam, poolId);
+    await eventually(async () => (await numbers(ipam)).reserved === 10);
+    // The looks at these changes have been.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now');
+    try {
+      clock.mockImplementation(() => now() + CALL_MS);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect((await numbers(ipam)).reserved).toBe(10);
+      clock.mockImplementation(() => now() + HAND_OVER_MS);
+      await eventually(async () => (await numbers(ipam)).reserved === 8);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  test('is filled also after a commit that was not answered', async () => {
+    await using cluster = new Cluster();
+    let isLost = false;
+    const commit: Store['commit'] = async (...of) => {
+      if (!isLost) return cluster.store.commit(...of);
+      isLost = false;
+      throw new XnetError('STORE_UNAVAILABLE', 'no answer');
+    };
+    const { ipam, poolId } = await stocked(cluster, replacing(cluster.store, { commit }));
+    isLost = true;
+    for (let count = 0; count < 2; count++) await next(ipam, poolId);
+    await eventually(async () => (await numbers(ipam)).reserved === 10);
+    expect(isLost).toBe(false);
   });
 
   test('is not handed out once the store has lost it', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { followOwnBindings } from '../../../src/agent/local/local-state.js';
 import { PoolSweep } from '../../../src/agent/pools/pool-sweep.js';
 import { findUnusedHolds } from '../../../src/agent/pools/unused-holds.js';
@@ -75,4 +75,28 @@ test('a hold that belongs to nothing for long is given back, those of bindings a
       ['h2', expect.any(String)],
     ]);
   });
+});
+
+test('it is given back after a minute, though looks may come early', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    await jest.advanceTimersByTimeAsync(370);
+    const released: string[] = [];
+    await using sweep = new PoolSweep({
+      bindings: { records: [] } as never,
+      pools: {
+        listHoldsExcept: async () => (released.length > 0 ? [] : [hold as never]),
+        releasePool: async (poolId) => void released.push(poolId),
+      },
+      engine: { listNetworks: async () => [] },
+      ...{ logger: silentLogger, registration: { isOwner: true } },
+    });
+    sweep.start();
+    await jest.advanceTimersByTimeAsync(59_000);
+    expect(released).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(released).toEqual(['lost']);
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -30,6 +30,8 @@ test.each([
   { vtep: '192.0.2.1', mtu: 1500, expected: 1450 },
   { vtep: '2001:db8::1', mtu: 1500, expected: 1430 },
   { vtep: '192.0.2.1', mtu: 9000, expected: 8950 },
+  // An address of `lo`.
+  { vtep: '192.0.2.1', mtu: 65_536, expected: 65_485 },
 ])('containers over $vtep with MTU $mtu get $expected', ({ vtep, mtu, expected }) => {
   expect(OVERLAY.containerMtu({ vtep, mtu })).toBe(expected);
 });

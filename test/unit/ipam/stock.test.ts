@@ -11,12 +11,14 @@ const HOLD = holdOn({ space: 'xnet-local', subnet: Prefix.parse('0.0.0.0/24') },
 function stocked(handOverMs?: number) {
   const addresses = new Map<bigint, { record: AddressRecord | undefined }>();
   const inFlight = new Set<bigint>();
-  const stock = new Stock({ addresses, inFlight }, handOverMs);
+  const doubtful = new Set<bigint>();
+  const isCertain = (address: bigint) => !doubtful.has(address);
+  const stock = new Stock({ addresses, inFlight, isCertain }, handOverMs);
   const put = (address: bigint, record = reserved(HOST, `of ${address}`, ['r'])) =>
     addresses.set(address, { record });
   for (const address of [2n, 3n, 4n]) put(address);
   stock.add([2n, 3n, 4n]);
-  return { addresses, inFlight, stock, put };
+  return { addresses, inFlight, doubtful, stock, put };
 }
 
 describe('a stock', () => {
@@ -44,6 +46,14 @@ describe('a stock', () => {
     inFlight.add(2n);
     expect(stock.take(HOLD)).toBe(3n);
     inFlight.delete(2n);
+    expect(stock.take(HOLD)).toBe(2n);
+  });
+
+  test('passes over one whose return may have been committed, until that is known', () => {
+    const { doubtful, stock } = stocked();
+    doubtful.add(2n);
+    expect([stock.has(2n), stock.take(HOLD)]).toEqual([false, 3n]);
+    doubtful.delete(2n);
     expect(stock.take(HOLD)).toBe(2n);
   });
 

@@ -7,6 +7,7 @@ import { planRemote } from '../../../src/agent/forwarding/forwarding-plan.js';
 import { localEndpoints } from '../../../src/agent/local/local-endpoints.js';
 import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import { namespaceName } from '../../../src/dataplane/interface-names.js';
+import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { NetworkZone } from '../../../src/dns/answers/zone.js';
 import { IpAddress, isSameFamily } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
@@ -142,9 +143,12 @@ test('a record with nonsense in a field is not read, or can be used', async () =
 });
 
 test('so is one under a key that nobody makes', async () => {
-  const parts = fc.array(fc.oneof(fc.constantFrom('%zz', '', 'zzz', 'cluster', '..'), fc.string()), {
-    maxLength: 4,
-  });
+  const parts = fc.array(
+    fc.oneof(fc.constantFrom('%zz', '', 'zzz', 'cluster', '..', 'fe80%3A%3A1%25eth0'), fc.string()),
+    {
+      maxLength: 4,
+    },
+  );
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...used), parts, async ({ key, value }, others) => {
       const wrong = `${kindOf(key)}${others.join('/')}`;
@@ -175,4 +179,21 @@ test.each([
   const ids = { id: 'e', networkId: 'n', dockerNetworkId: 'd', hostId: 'h' };
   const record = { ...ids, addresses: [], mac: '02:00:00:00:00:01', [field]: value };
   expect(() => parseRecord(schema, { key, value: JSON.stringify(record) })).toThrow(message);
+});
+
+test.each(['--force', '-f', '.', '..'])('%s is no id: a path or an option would be made of it', (id) => {
+  const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.networks());
+  const value = JSON.stringify({ ...JSON.parse(entry?.value ?? ''), id });
+  expect(findRecord(networkRecord, { key: keys.network(id), value })).toBeUndefined();
+});
+
+test.each([
+  { vtep: '192.0.2.1', mtu: 65_536 },
+  { vtep: '192.0.2.1', mtu: 576 },
+])('a host is known whose underlay has an MTU of $mtu', (underlay) => {
+  const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.hosts());
+  const record = { ...JSON.parse(entry?.value ?? ''), pathMtu: OVERLAY.containerMtu(underlay) };
+  expect(parseRecord(hostRecord, { key: keys.host(record.id), value: JSON.stringify(record) })).toEqual(
+    record,
+  );
 });
