@@ -153,7 +153,7 @@ describeInLab('addresses', { hosts: 3 }, (test) => {
     const container = await runContainer(lab, 'h1', 'shop');
     expect(await container.exec('cat', '/sys/class/net/eth0/mtu')).toBe('1400');
     expect(await lab.in('h1', 'xnet', 'status')).toMatch(/vni 777777 {2}mtu 1400 {2}10\.73\.0\.0\/24/);
-    const [namespace = ''] = (await lab.in('h1', 'ls', '/run/netns')).split('\n');
+    const [namespace = ''] = /^xnet-[0-9a-f]{12}$/m.exec(await lab.in('h1', 'ls', '/run/netns')) ?? [];
     expect(await lab.in('h1', 'ip', '-n', namespace, '-d', 'link', 'show', 'vxlan0')).toContain(
       'vxlan id 777777',
     );

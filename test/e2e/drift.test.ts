@@ -112,7 +112,7 @@ async function setScene(lab: Lab): Promise<Scene> {
   const field = (container: Container, name: string) =>
     container.inspect(`{{(index .NetworkSettings.Networks "shop").${name}}}`).then((text) => text.trim());
   const variables = {
-    NS: (await lab.in('h1', 'sh', '-c', 'ls /run/netns | grep ^xnet-')).trim(),
+    NS: (await lab.in('h1', 'sh', '-c', 'ls /run/netns | grep -E "^xnet-[0-9a-f]{12}$"')).trim(),
     SANDBOX: (await one.inspect('{{.NetworkSettings.SandboxKey}}')).trim(),
     PORT: `xc${(await field(one, 'EndpointID')).slice(0, 12)}`,
     OWN_MAC: await field(one, 'MacAddress'),

@@ -15,7 +15,7 @@ const SLOW = { timeoutMs: 400_000 };
 
 /** Takes the port of the only container down, and waits for xnet's repair: less than the 22 s between looks at everything. */
 const REPAIRED = `
-  namespace=$(ls /run/netns | grep '^xnet-')
+  namespace=$(ls /run/netns | grep -E '^xnet-[0-9a-f]{12}$')
   port=$(ip -n "$namespace" -o link show type veth | sed 's/^[0-9]*: \\([^@]*\\)@.*/\\1/')
   ip -n "$namespace" link set "$port" down
   for try in $(seq 50); do

@@ -69,7 +69,7 @@ describeInLab('plugin', { hosts: 3, plugin: true }, (test) => {
       `${PLUGIN} ${PLUGIN}`,
     );
     // What Docker gives containers to read only, the entrypoint has opened.
-    const inNamespace = 'ip netns exec "$(basename /run/netns/xnet-*)" cat "$1"';
+    const inNamespace = 'ip netns exec "$(basename /run/netns/xnet-[0-9a-f]*)" cat "$1"';
     const sysctl = '/proc/sys/net/bridge/bridge-nf-call-iptables';
     expect(await lab.in('h1', 'sh', '-c', inNamespace, 'sh', sysctl)).toBe('0');
   });

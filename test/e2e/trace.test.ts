@@ -51,7 +51,7 @@ async function setScene(lab: Lab) {
   const [address, mac, endpoint] = await Promise.all(
     ['IPAddress', 'MacAddress', 'EndpointID'].map((name) => field('h2', 'db', name)),
   );
-  const namespace = await sh(lab, 'h1', 'ls /run/netns | grep ^xnet-');
+  const namespace = await sh(lab, 'h1', 'ls /run/netns | grep -E "^xnet-[0-9a-f]{12}$"');
   return { address, mac, endpoint, namespace, ownAddress: await field('h1', 'web', 'IPAddress') };
 }
 

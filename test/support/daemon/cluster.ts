@@ -249,7 +249,7 @@ export class ClusterHost {
   }
 
   #namespace(): string {
-    return this.daemon.namespaces().find((name) => name.startsWith('xnet-')) ?? '';
+    return this.daemon.namespaces().find((name) => /^xnet-[0-9a-f]{12}$/.test(name)) ?? '';
   }
 }
 
