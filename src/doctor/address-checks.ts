@@ -1,7 +1,7 @@
 /** Addresses and MACs that somebody has set by hand in a container, and that are another's. Pure. */
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
-import { allWell, failure, type Judgement } from './finding.js';
+import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
 
 /** A container of this host in a network, and what its namespace really has. */
 export interface SeenEndpoint {
@@ -56,7 +56,7 @@ function judgeAdded(
   if (holder === undefined) return undefined;
   return failure(
     `network ${network}: the address ${plain} of ${holder} is also that of container ${container} here (${interfaceName}), where somebody has set it by hand: packets go to either`,
-    `nsenter --net=${sandboxPath} ip addr del ${address} dev ${interfaceName}`,
+    `nsenter --net=${wordOfLine(sandboxPath)} ip addr del ${address} dev ${wordOfLine(interfaceName)}`,
   );
 }
 
@@ -88,7 +88,7 @@ function judgeMac(endpoint: SeenEndpoint): Judgement[] {
   return [
     failure(
       `network ${network}: container ${container} has the MAC ${own.mac} (${own.name})${whose}, set by hand, and the other hosts send to ${mac}`,
-      `nsenter --net=${sandboxPath} ip link set ${own.name} address ${mac}`,
+      `nsenter --net=${wordOfLine(sandboxPath)} ip link set ${wordOfLine(own.name)} address ${mac}`,
     ),
   ];
 }
