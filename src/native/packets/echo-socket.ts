@@ -156,8 +156,13 @@ function addressOf(text: string): Buffer {
 
 /** RFC 1071, of words of 16 bits. */
 function checksum(...words: readonly number[]): number {
-  const sum = words.reduce((total, word) => total + word, 0);
-  return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+  // The carry is added at each step: added once at the end it may carry again.
+  const sum = words.reduce((total, word) => fold(total + word), 0);
+  return ~sum & 0xffff;
+}
+
+function fold(sum: number): number {
+  return (sum & 0xffff) + (sum >>> 16);
 }
 
 function int(value: number): Buffer {

@@ -1,13 +1,28 @@
 /** Devices and echoes by which paths are measured, in both families of the underlay. */
+import { closeSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { LinuxPaths } from '../../../src/dataplane/paths/linux-paths.js';
 import type { EchoArrival, Echoes } from '../../../src/dataplane/paths.js';
+import { openEchoSocket, receiveEcho, sendEcho } from '../../../src/native/packets/echo-socket.js';
+import { Netns } from '../../support/kernel/netns.js';
 import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 import { willMakeNamespace } from '../../support/runs/made.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const OVERHEAD = { 4: 50, 6: 70 } as const;
+
+test('every id and sequence number has a right checksum', async () => {
+  await using netns = await Netns.create('echo');
+  const fd = openEchoSocket(`/run/netns/${netns.name}`, '127.0.0.1');
+  try {
+    // Their sum carries, and carries again.
+    expect(sendEcho(fd, '127.0.0.1', { id: 0xf900, sequence: 0xfeff, bytes: 64 })).toBe(true);
+    await eventually(() => expect(receiveEcho(fd, '127.0.0.1')).toMatchObject({ sequence: 0xfeff }));
+  } finally {
+    closeSync(fd);
+  }
+});
 
 describe.each([4, 6] as const)('over IPv%i', (family) => {
   test('echoes of all sizes pass, none larger than the underlay takes, and nothing is left behind', async () => {
