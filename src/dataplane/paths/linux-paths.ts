@@ -12,6 +12,7 @@ import { type Echoes, PATH_VNI, type PathDevice, type TakeArrival, type WantedPa
 import { LinuxEchoes } from './linux-echoes.js';
 import {
   addDeviceLine,
+  deviceMtu,
   entriesTo,
   forwardingLines,
   isDevice,
@@ -49,8 +50,9 @@ export class LinuxPaths implements PathDevice {
     return inodeOfNamespace(this.#namespace) === this.#inode;
   }
 
-  ensure({ vtep, mtu, peers }: WantedPaths): Promise<boolean> {
+  ensure({ vtep, mtu: largest, peers }: WantedPaths): Promise<boolean> {
     return this.#limit(async () => {
+      const mtu = deviceMtu(largest);
       const tunnel = { vtep, port: this.options.vxlanPort };
       await this.#ensureNamespace();
       const isMade = await this.#ensureDevice(mtu, tunnel);

@@ -19,6 +19,14 @@ export function pathMac(vtep: string): string {
   return `06:${tail.toString('hex').replace(/..(?!$)/g, '$&:')}`;
 }
 
+/** Below it a device has no IPv6 (RFC 8200, section 5): neither an address of a VTEP of that family, nor a mode to make none of its own. */
+const LEAST_MTU = 1_280;
+
+/** Of the device, by which packets of up to `largest` bytes are sent. */
+export function deviceMtu(largest: number): number {
+  return Math.max(largest, LEAST_MTU);
+}
+
 export function entriesTo(peers: readonly string[]): PathEntries {
   return new Map(peers.map((vtep) => [vtep, pathMac(vtep)]));
 }
@@ -32,14 +40,18 @@ export function addDeviceLine(namespace: string, mtu: number, { vtep, port }: Tu
   return `${link} type vxlan id ${PATH_VNI} local ${vtep} dstport ${port} nolearning df set`;
 }
 
-/** Lines of `ip` in the namespace: the device has the VTEP as its address, and all others are behind it. */
+/**
+ * Lines of `ip` in the namespace: the device has the VTEP as its address, and all others are behind it. The MTU is locked: else the
+ * kernel would answer a large request with fragments once it has learned a smaller one, and the path would pass. (Over IPv6 it does
+ * nevertheless: there the lock does not count, __ip6_rt_update_pmtu in the kernel's route.c. The other host finds it by its own requests.)
+ */
 export function setUpLines(mtu: number, vtep: string): string[] {
   const [length, all] = isIPv6(vtep) ? ['128 nodad', '::/0'] : ['32', '0.0.0.0/0'];
   return [
     `addr replace ${vtep}/${length} dev ${VXLAN}`,
     `link set ${VXLAN} mtu ${mtu} addrgenmode none`,
     `link set ${VXLAN} up`,
-    `route replace ${all} dev ${VXLAN}`,
+    `route replace ${all} dev ${VXLAN} mtu lock ${mtu}`,
   ];
 }
 

@@ -45,6 +45,17 @@ describe.each([4, 6] as const)('over IPv%i', (family) => {
       const answer = { isAnswer: true, from: two.vtep, sequence };
       return eventually(() => expect(arrivals).toContainEqual(expect.objectContaining(answer)));
     };
+    /** The other kernel must not answer with fragments, once it has learned what the way back takes. */
+    const wayBackIsNarrow = async () => {
+      await underlay.hosts[1]?.netns.ip(`route add ${one.vtep}/32 dev eth0 mtu 1400`);
+      for (const sequence of [102, 103, 104]) {
+        expect(tunnel.send(two.vtep, sequence, mtu)).toBe(true);
+        await answered(tunnel, sequence + 100, 64);
+      }
+      expect(arrivals.filter(({ sequence }) => [102, 103, 104].includes(sequence))).toEqual([]);
+      await underlay.hosts[1]?.netns.ip(`route del ${one.vtep}/32 dev eth0 mtu 1400`);
+      await answered(tunnel, 105, mtu);
+    };
     expect(await one.paths.ensure({ vtep: one.vtep, mtu: mtu + 1, peers: [two.vtep] })).toBe(true);
     expect(await two.paths.ensure({ vtep: two.vtep, mtu, peers: [one.vtep] })).toBe(true);
     expect(await one.paths.ensure({ vtep: one.vtep, mtu: mtu + 1, peers: [two.vtep] })).toBe(false);
@@ -56,6 +67,8 @@ describe.each([4, 6] as const)('over IPv%i', (family) => {
     await answered(one.paths.openUnderlay(one.vtep, take), 200, 1500);
     expect(arrivals.filter(({ sequence }) => sequence === 101)).toEqual([]);
 
+    if (family === 4) await wayBackIsNarrow();
+
     const requests: EchoArrival[] = [];
     const other = two.paths.openTunnel(two.vtep, (arrival) => void requests.push(arrival));
     await answered(tunnel, 300, 64);
@@ -66,6 +79,8 @@ describe.each([4, 6] as const)('over IPv%i', (family) => {
       expect(requests).toEqual([expect.objectContaining({ isAnswer: false, from: one.vtep, sequence: 301 })]),
     );
 
+    await one.paths.ensure({ vtep: one.vtep, mtu: 576, peers: [two.vtep] });
+    await answered(tunnel, 400, 576);
     await one.paths.ensure({ vtep: one.vtep, mtu, peers: [] });
     expect(await run(['bridge', '-n', one.namespace, 'fdb', 'show', 'dev', 'vxlan0'])).not.toContain(
       two.vtep,
