@@ -24,9 +24,9 @@ export function createPaths(
   const own = () => {
     const { underlay } = changes;
     const most = dataplane.containerMtu(underlay);
-    const used = local.listNetworks().filter(({ record }) => local.listEndpoints(record.id).length > 0);
+    const used = networkPeers.networkIds.flatMap((id) => local.findRecord(id) ?? []);
     // A larger packet is fragmented by this host itself, as the network's creator has chosen.
-    const mtus = used.map(({ record }) => Math.min(specOf(record).mtu, most));
+    const mtus = used.map((record) => Math.min(specOf(record).mtu, most));
     return { vtep: underlay.vtep, mtu: mtus.length > 0 ? Math.max(...mtus) : most };
   };
   const paths = new Paths({
