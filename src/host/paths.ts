@@ -51,6 +51,7 @@ export function createPaths(
   const hint = () => paths.hint();
   networkPeers.onChange(hint);
   hosts.onChange(hint);
+  changes.onChange(hint);
   return paths;
 }
 
