@@ -90,6 +90,13 @@ describe('what `xnet ping` means', () => {
       /^nothing was sent through the tunnel: none in common$/,
     ],
   ])('%s', (_, ways, meaning) => {
-    expect(pingMeaning({ host: 'h2', vxlanPort: 4789 }, ways)).toMatch(meaning);
+    expect(pingMeaning({ host: 'h2', vxlanPort: 4789, isMeasuring: true }, ways)).toMatch(meaning);
+  });
+
+  test('no firewall is accused where the other host has no end of the path', () => {
+    const host = { host: 'h2', vxlanPort: 4789, isMeasuring: false };
+    expect(pingMeaning(host, { ...whole, tunnel: silent })).toMatch(
+      /^nothing can be said of the tunnel: h2 has no end of the path, since its xnet is older/,
+    );
   });
 });
