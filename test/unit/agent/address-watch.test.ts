@@ -24,4 +24,11 @@ test('containers are looked at after an address that this host has not given, un
   found = [];
   watch.hint();
   await eventually(() => expect(watch.problems).toEqual([]));
+  looks = 0;
+  const until = performance.now() + 1_000;
+  while (performance.now() < until) {
+    watch.note('10.9.0.8');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(looks).toBe(0);
 });
