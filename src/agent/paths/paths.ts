@@ -29,7 +29,7 @@ export interface PathsParts {
 }
 
 const RETRY_MS = 5_000;
-/** Between two looks at the device while a path is doubtful, and while one is lost. */
+/** Between two looks at the device while it is gone or a path is doubtful, and while one is lost. */
 const DOUBTED_MS = 3_000;
 const LONG_DOUBTED_MS = 30_000;
 
@@ -137,9 +137,9 @@ export class Paths extends Sweep {
 
   /** Others may have altered it: it is looked at soon, and again and again while there are no answers. */
   #doubtDevice({ isDoubtful, verdict }: Path, now: number): void {
-    const isDoubted = isDoubtful || verdict === 'lost' || !this.#parts.device.isThere;
-    const pauseMs = isDoubtful ? DOUBTED_MS : LONG_DOUBTED_MS;
-    if (!isDoubted || now - this.#doubtedMs < pauseMs) return;
+    const isDoubted = isDoubtful || !this.#parts.device.isThere;
+    if (!isDoubted && verdict !== 'lost') return;
+    if (now - this.#doubtedMs < (isDoubted ? DOUBTED_MS : LONG_DOUBTED_MS)) return;
     this.#doubtedMs = now;
     this.suspect();
   }

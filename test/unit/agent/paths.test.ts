@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import type { PathPeer } from '../../../src/agent/paths/followed-path.js';
 import { PathQuestions } from '../../../src/agent/paths/path-questions.js';
 import { Paths, type PathsParts } from '../../../src/agent/paths/paths.js';
-import type { Echoes, PathDevice, WantedPaths } from '../../../src/dataplane/paths.js';
+import type { Echoes, PathDevice, TakeArrival, WantedPaths } from '../../../src/dataplane/paths.js';
 import { XnetError } from '../../../src/errors.js';
 import { muteLogger } from '../../support/loggers.js';
 
@@ -13,12 +13,16 @@ function peer(number: number): PathPeer {
   return { id: `h${number}`, name: `h${number}`, vtep, isAlive: true, mtu: MTU };
 }
 
-/** Of hosts that never answer. */
-class SilentEchoes implements Echoes {
+/** Of hosts that answer by `answer`, or never. */
+class TestEchoes implements Echoes {
   readonly sentTo: string[] = [];
 
-  send(to: string): boolean {
-    this.sentTo.push(to);
+  constructor(private readonly answer?: TakeArrival) {}
+
+  send(from: string, sequence: number): boolean {
+    this.sentTo.push(from);
+    const { answer } = this;
+    if (answer) setTimeout(() => answer({ isAnswer: true, from, sequence }), 1);
     return true;
   }
 
@@ -29,10 +33,10 @@ class SilentEchoes implements Echoes {
 
 /** A device that does what is asked, or fails. */
 class Device implements PathDevice {
-  readonly isThere = true;
+  isThere = true;
   readonly done: (WantedPaths | 'removed')[] = [];
   failure: Error | undefined;
-  readonly echoes = new SilentEchoes();
+  isAnswered = false;
 
   async ensure(wanted: WantedPaths): Promise<boolean> {
     if (this.failure) throw this.failure;
@@ -44,12 +48,12 @@ class Device implements PathDevice {
     this.done.push('removed');
   }
 
-  openTunnel(): Echoes {
-    return this.echoes;
+  openTunnel(_: string, take: TakeArrival): Echoes {
+    return new TestEchoes(this.isAnswered ? take : undefined);
   }
 
   openUnderlay(): Echoes {
-    return this.echoes;
+    return new TestEchoes();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -70,7 +74,7 @@ describe('the questions of many paths', () => {
     });
 
   test('are spread: a thousand answers at a time would not fit where they wait', () => {
-    const echoes = new SilentEchoes();
+    const echoes = new TestEchoes();
     const questions = questionsOf(() => echoes);
     questions.follow(
       Array.from({ length: 1_000 }, (_, number) => peer(number)),
@@ -91,7 +95,7 @@ describe('the questions of many paths', () => {
     questions.follow([peer(1)], MTU);
     jest.advanceTimersByTime(120_000);
     expect(questions.states.get('h1')?.verdict).toBeUndefined();
-    echoes = new SilentEchoes();
+    echoes = new TestEchoes();
     jest.advanceTimersByTime(40_000);
     expect(questions.states.get('h1')?.verdict).toBe('lost');
     questions.follow([], MTU);
@@ -141,6 +145,18 @@ describe('the paths of a host', () => {
     await jest.advanceTimersByTimeAsync(60_000);
     expect([...paths.states].map(([id, { verdict }]) => [id, verdict])).toEqual([['h1', undefined]]);
     expect(paths.failure).toBe(device.failure);
+    await paths[Symbol.asyncDispose]();
+  });
+
+  test('their device is made again soon after it was removed, also shortly after another look', async () => {
+    const { device, paths } = start({});
+    device.isAnswered = true;
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect([...paths.states.values()].map(({ verdict }) => verdict)).toEqual(['passes']);
+    device.done.length = 0;
+    device.isThere = false;
+    await jest.advanceTimersByTimeAsync(12_000);
+    expect(device.done.length).toBeGreaterThan(0);
     await paths[Symbol.asyncDispose]();
   });
 
