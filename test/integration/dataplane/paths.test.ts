@@ -1,5 +1,6 @@
 /** Devices and echoes by which paths are measured, in both families of the underlay. */
 import { closeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { LinuxPaths } from '../../../src/dataplane/paths/linux-paths.js';
 import type { EchoArrival, Echoes } from '../../../src/dataplane/paths.js';
@@ -56,6 +57,8 @@ describe.each([4, 6] as const)('over IPv%i', (family) => {
       await underlay.hosts[1]?.netns.ip(`route del ${one.vtep}/32 dev eth0 mtu 1400`);
       await answered(tunnel, 105, mtu);
     };
+    // As a program leaves it that was killed between the two steps of "ip netns add".
+    await writeFile(`/run/netns/${one.namespace}`, '');
     expect(await one.paths.ensure({ vtep: one.vtep, mtu: mtu + 1, peers: [two.vtep] })).toBe(true);
     expect(await two.paths.ensure({ vtep: two.vtep, mtu, peers: [one.vtep] })).toBe(true);
     expect(await one.paths.ensure({ vtep: one.vtep, mtu: mtu + 1, peers: [two.vtep] })).toBe(false);
