@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { compareMaps } from '../changes.js';
 import { VXLAN } from '../interface-names.js';
-import { holds, type Link } from '../network/links.js';
+import { holds, LEAST_IPV6_MTU, type Link } from '../network/links.js';
 import type { Tunnel } from '../network/mode.js';
 import { PATH_VNI } from '../paths.js';
 
@@ -19,12 +19,9 @@ export function pathMac(vtep: string): string {
   return `06:${tail.toString('hex').replace(/..(?!$)/g, '$&:')}`;
 }
 
-/** Below it a device has no IPv6 (RFC 8200, section 5): neither an address of a VTEP of that family, nor a mode to make none of its own. */
-const LEAST_MTU = 1_280;
-
-/** Of the device, by which packets of up to `largest` bytes are sent. */
+/** Of the device, by which packets of up to `largest` bytes are sent. The VTEP, which is its address, may be of IPv6. */
 export function deviceMtu(largest: number): number {
-  return Math.max(largest, LEAST_MTU);
+  return Math.max(largest, LEAST_IPV6_MTU);
 }
 
 export function entriesTo(peers: readonly string[]): PathEntries {
