@@ -104,7 +104,14 @@ test(
   'is narrow on both while the underlay of one takes less',
   async () => {
     const narrow = cluster.host(2).daemon;
+    /** As the other hosts know it. */
+    const untilMtus = (wanted: readonly number[]) =>
+      eventually(async () => {
+        const records = await cluster.records('hosts/');
+        expect(records.map(({ pathMtu }) => pathMtu).sort()).toEqual(wanted);
+      }, 5_000);
     narrow.in('ip', 'link', 'set', 'eth0', 'mtu', '1400');
+    await untilMtus([1350, 1450]);
     expectInTime(await untilBoth('narrow', LOST_MS), LOST_MS);
     for (const host of cluster.hosts) {
       expect(await pathOf(host)).toMatchObject({ needed: 1450 });
@@ -117,6 +124,7 @@ test(
       ]);
     }
     narrow.in('ip', 'link', 'set', 'eth0', 'mtu', '1500');
+    await untilMtus([1450, 1450]);
     expectInTime(await untilBoth('passes', BACK_MS), BACK_MS);
   },
   TEST_MS,
