@@ -43,6 +43,7 @@ for (const number of [0, ...others]) {
 }
 const paths = new Paths({
   device: devices[0] as LinuxPaths,
+  vniHolder: () => undefined,
   own: () => ({ vtep: vtepOf(0), mtu: MTU }),
   peers: () =>
     others.map((number) => ({

@@ -1,10 +1,10 @@
-/** What the kernel has of xnet: of the host, and of the namespace of each network. */
+/** What the kernel has of xnet: of the host, and of its namespaces: one for each network, and that of the paths. */
 import { readdir, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
+import { NAMESPACES, networkIdOf, PATHS_NAMESPACE } from '../dataplane/interface-names.js';
 import { runProgram } from '../dataplane/iproute2/program.js';
 import type { Part } from './part.js';
 
-const NAMESPACES = '/run/netns';
 const MOST_NAMESPACES = 100;
 const LONGEST = 1 << 20;
 const PROGRAM_MS = 3_000;
@@ -23,7 +23,7 @@ const SETTINGS = [
 ];
 
 export async function kernelParts(): Promise<Part[]> {
-  const names = (await readdir(NAMESPACES).catch(() => [])).filter((name) => /^xnet-[0-9a-f]+$/.test(name));
+  const names = (await readdir(NAMESPACES).catch(() => [])).filter(isOwn);
   return [
     {
       file: 'kernel/versions.txt',
@@ -42,6 +42,10 @@ export async function kernelParts(): Promise<Part[]> {
     part('kernel/tunnel-filter.txt', "xnet's own nftables table", ['nft', 'list', 'table', 'inet', 'xnet']),
     ...names.slice(0, MOST_NAMESPACES).flatMap(namespaceParts),
   ];
+}
+
+function isOwn(namespace: string): boolean {
+  return namespace === PATHS_NAMESPACE || networkIdOf(namespace) !== undefined;
 }
 
 function namespaceParts(name: string): Part[] {

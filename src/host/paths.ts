@@ -2,6 +2,7 @@ import type { PathAnswer } from '../admin/status-answer.js';
 import type { PathPeer, PathState } from '../agent/paths/followed-path.js';
 import { type NamedPath, pathProblems } from '../agent/paths/path-problems.js';
 import { Paths } from '../agent/paths/paths.js';
+import { PATH_VNI } from '../dataplane/paths.js';
 import { errorMessage } from '../errors.js';
 import { isSameFamily } from '../inet/ip-address.js';
 import type { Forwarding } from './forwarding.js';
@@ -12,7 +13,12 @@ export function createPaths(
   { pathDevice: device, hostId, dataplane, logger }: Foundation,
   { hosts, networkPeers, changes, local, specOf, registration, replica }: Forwarding,
 ): Paths {
+  const isKnown = () => {
+    const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
+    return local.listNetworks().every(({ record }) => !used.has(record.id) || networkPeers.knows(record.id));
+  };
   const peers = () => {
+    if (!isKnown()) return undefined;
     const { vtep: own } = changes.underlay;
     return [...networkPeers.ids].flatMap((id): PathPeer[] => {
       const vtep = hosts.vtepOf(id);
@@ -24,14 +30,19 @@ export function createPaths(
   const own = () => {
     const { underlay } = changes;
     const most = dataplane.containerMtu(underlay);
-    const used = local.listNetworks().filter(({ record }) => local.listEndpoints(record.id).length > 0);
+    const used = networkPeers.networkIds.flatMap((id) => local.findRecord(id) ?? []);
     // A larger packet is fragmented by this host itself, as the network's creator has chosen.
-    const mtus = used.map(({ record }) => Math.min(specOf(record).mtu, most));
+    const mtus = used.map((record) => Math.min(specOf(record).mtu, most));
     return { vtep: underlay.vtep, mtu: mtus.length > 0 ? Math.max(...mtus) : most };
+  };
+  const vniHolder = () => {
+    const holder = local.listNetworks().find(({ record }) => record.vni === PATH_VNI)?.record;
+    return holder && (holder.name ?? holder.id);
   };
   const paths = new Paths({
     device,
     peers,
+    vniHolder,
     own,
     isStoreAway: () => replica.problem !== undefined,
     publish: (mtu) => registration.publishPathMtu(mtu),
@@ -40,6 +51,7 @@ export function createPaths(
   const hint = () => paths.hint();
   networkPeers.onChange(hint);
   hosts.onChange(hint);
+  changes.onChange(hint);
   return paths;
 }
 

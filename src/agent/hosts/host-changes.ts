@@ -32,6 +32,7 @@ export class HostChanges extends Sweep {
   #published: { readonly name: string; readonly vtep: string };
   /** The underlay may not be what it was: suspected, and not looked at yet. */
   #isDoubtful = false;
+  #onChange: () => void = () => undefined;
 
   constructor(parts: HostChangesParts) {
     super({
@@ -46,6 +47,11 @@ export class HostChanges extends Sweep {
 
   get underlay(): Underlay {
     return this.#underlay;
+  }
+
+  /** Calls `listener`, one at most, when the underlay is another, or has another MTU. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
   }
 
   /** For `xnet status`. */
@@ -69,6 +75,7 @@ export class HostChanges extends Sweep {
     logger.warn('the underlay of this host has changed', { from: before, to: this.#underlay });
     if (vtep !== before.vtep) reconnect();
     refresh();
+    this.#onChange();
   }
 
   async #publish(): Promise<void> {

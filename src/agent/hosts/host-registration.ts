@@ -96,7 +96,7 @@ export class HostRegistration implements AsyncDisposable {
   }
 
   /** As `pathMtu` of the record. Throws the store's errors. */
-  async publishPathMtu(pathMtu: number): Promise<void> {
+  async publishPathMtu(pathMtu: number | undefined): Promise<void> {
     if (this.#lease && this.host.pathMtu !== pathMtu) await this.#changeRecord({ pathMtu });
   }
 

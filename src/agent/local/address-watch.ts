@@ -12,17 +12,20 @@ export interface AddressWatchParts {
   readonly logger: Logger;
 }
 
-/** While there are problems. */
+/** While there are problems; and the shortest pause, however often a container changes its addresses. */
 const AGAIN_MS = 5_000;
+/** After the start, when it is known in which containers the endpoints are. */
+const FIRST_MS = 10_000;
 
 /**
- * Finds addresses that somebody sets by hand in a container and that are another's: after the kernel has reported one that this
- * host has not given, and again and again until they are gone. Nothing is looked at as long as Docker alone sets addresses.
+ * Finds addresses that somebody sets by hand in a container and that are another's: soon after the start, after the kernel has reported
+ * one that this host has not given, and again and again until they are gone. Else nothing is looked at.
  */
 export class AddressWatch extends Sweep {
   readonly #parts: AddressWatchParts;
   #problems: readonly string[] = [];
-  #isNoted = false;
+  #isBegun = false;
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: AddressWatchParts) {
     super({
@@ -42,12 +45,17 @@ export class AddressWatch extends Sweep {
   /** A container has got the address. */
   note(address: string): void {
     if (!this.#isStrange(address)) return;
-    this.#isNoted = true;
-    this.suspect();
+    const passedMs = performance.now() - this.#lookedMs;
+    if (passedMs >= AGAIN_MS) this.suspect();
+    else this.hintLater(AGAIN_MS - passedMs);
   }
 
   async #look(): Promise<number> {
-    if (!this.#isNoted) return NEVER_MS;
+    if (!this.#isBegun) {
+      this.#isBegun = true;
+      return FIRST_MS;
+    }
+    this.#lookedMs = performance.now();
     this.#problems = await this.#parts.find();
     return this.#problems.length > 0 ? AGAIN_MS : NEVER_MS;
   }

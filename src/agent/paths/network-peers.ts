@@ -10,7 +10,10 @@ export interface NetworkPeersParts {
   readonly endpointsOf: (networkId: string) => readonly EndpointRecord[] | undefined;
 }
 
-/** The hosts with which this host shares a network: both have endpoints in it, this one at least had a minute ago. */
+/**
+ * The hosts with which this host shares a network: both have endpoints in it now. It is so on both at the same time, so that each has
+ * an end of the path. (A network is followed for a minute after the last endpoint here went.)
+ */
 export class NetworkPeers {
   readonly #networks = new Map<string, Counts>();
   #onChange: () => void = () => undefined;
@@ -19,10 +22,23 @@ export class NetworkPeers {
 
   /** Ids. */
   get ids(): ReadonlySet<string> {
-    return new Set([...this.#networks.values()].flatMap((counts) => [...counts.keys()]));
+    const { hostId } = this.parts;
+    const shared = this.networkIds.flatMap((id) => [...(this.#networks.get(id)?.keys() ?? [])]);
+    return new Set(shared.filter((id) => id !== hostId));
   }
 
-  /** Calls `listener`, one at most, when another host came or went. */
+  /** The networks in which this host has endpoints. */
+  get networkIds(): string[] {
+    const isUsed = (counts: Counts) => counts.has(this.parts.hostId);
+    return [...this.#networks].flatMap(([id, counts]) => (isUsed(counts) ? id : []));
+  }
+
+  /** False: which hosts have endpoints in the network is not known (yet). */
+  knows(networkId: string): boolean {
+    return this.#networks.has(networkId);
+  }
+
+  /** Calls `listener`, one at most, when a host, this one or another, came to a network or went from it. */
   onChange(listener: () => void): void {
     this.#onChange = listener;
   }
@@ -50,18 +66,18 @@ export class NetworkPeers {
   }
 
   #note(counts: Counts, changes: readonly EndpointChange[]): void {
-    let isOther = false;
+    let isAnother = false;
     const add = (hostId: string | undefined, more: number) => {
-      if (hostId === undefined || hostId === this.parts.hostId) return;
+      if (hostId === undefined) return;
       const before = counts.get(hostId) ?? 0;
       if (before + more > 0) counts.set(hostId, before + more);
       else counts.delete(hostId);
-      isOther ||= before === 0 || before + more === 0;
+      isAnother ||= before === 0 || before + more === 0;
     };
     for (const { before, now } of changes) {
       add(before?.hostId, -1);
       add(now?.hostId, 1);
     }
-    if (isOther) this.#onChange();
+    if (isAnother) this.#onChange();
   }
 }

@@ -1,5 +1,6 @@
 /** What is wrong with the paths of this host, each with the remedy. Pure. */
 import { isIPv6 } from 'node:net';
+import { shellWord } from '../../shell-word.js';
 import type { PathState } from './followed-path.js';
 
 /** A path and the host that it leads to. */
@@ -41,7 +42,7 @@ export function lostText({ name, vtep, state: { since, isIncoming } }: NamedPath
 }
 
 export function lostRemedy({ vtep: own, vxlanPort }: OwnPlace, { name, vtep }: NamedPath): string {
-  return `let UDP port ${vxlanPort} pass between ${own} and ${vtep}, both ways: \`xnet doctor --all\` names a firewall's rule that drops it, \`xnet ping ${name}\` tries again`;
+  return `let UDP port ${vxlanPort} pass between ${own} and ${vtep}, both ways: \`xnet doctor --all\` names a firewall's rule that drops it, \`xnet ping ${shellWord(name)}\` tries again`;
 }
 
 /** What is known of a narrow path. */

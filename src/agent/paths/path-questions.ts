@@ -17,6 +17,8 @@ export interface PathQuestionsParts {
 
 /** So many paths are asked as often as one; with more of them each is asked less often, and about 20 packets a second are sent. */
 const MOST_AT_FULL_PACE = 180;
+/** Packets that are sent at a time; the others follow half a second later. The answers have room where they wait (RECEIVE_BUFFER of echo-socket.ts). */
+const MOST_AT_ONCE = 200;
 /** Paths are asked at multiples of this, many at once, so that this process is woken less often. */
 const GRAIN_MS = 500;
 const NOW_MS = 1_000;
@@ -28,6 +30,8 @@ export class PathQuestions {
   readonly #followed = new Map<string, FollowedPath>();
   readonly #sent = new SentEchoes();
   #timer: NodeJS.Timeout | undefined;
+  /** Nothing is asked before. */
+  #notBeforeMs = 0;
 
   constructor(private readonly parts: PathQuestionsParts) {}
 
@@ -56,8 +60,9 @@ export class PathQuestions {
     const all = [...this.#followed.values()];
     for (const { path } of all) path.hasten(performance.now());
     this.#ask();
-    const isAnswered = () => all.every(({ path }) => path.isAnswered);
-    for (let waitedMs = 0; waitedMs < NOW_MS && !isAnswered(); waitedMs += NOW_STEP_MS)
+    // After its first answer a path that was lost is asked at once for more.
+    const isSettled = () => all.every(({ path }) => path.isAnswered && path.dueMs > performance.now());
+    for (let waitedMs = 0; waitedMs < NOW_MS && !isSettled(); waitedMs += NOW_STEP_MS)
       await sleepRunning(NOW_STEP_MS);
   }
 
@@ -81,32 +86,47 @@ export class PathQuestions {
     let dueMs = Number.POSITIVE_INFINITY;
     for (const { path } of this.#followed.values()) dueMs = Math.min(dueMs, path.dueMs);
     const now = performance.now();
-    const waitMs = dueMs <= now ? 0 : Math.ceil(dueMs / GRAIN_MS) * GRAIN_MS - now;
+    const atMs = dueMs <= now ? this.#notBeforeMs : Math.ceil(dueMs / GRAIN_MS) * GRAIN_MS;
+    const waitMs = Math.max(0, atMs - now);
     this.#timer = setTimeout(() => this.#ask(), waitMs).unref();
   }
 
-  /** What has come is taken before anything counts as unanswered. */
+  /** What has come is taken before anything counts as unanswered. What could not be sent is no question. */
   #ask(): void {
     this.parts.echoes()?.read();
     this.parts.beforeAsking();
+    const echoes = this.parts.echoes();
     const now = performance.now();
-    for (const followed of this.#followed.values())
-      if (followed.path.dueMs <= now) this.#askOne(followed, now);
+    if (!echoes || !this.#askDue(echoes, now)) this.#notBeforeMs = now + GRAIN_MS;
     this.#sent.forgetOld(now);
     // Which of both directions is dropped matters only then.
     const isWrong = ({ path }: FollowedPath) => path.isDoubtful || path.verdict === 'lost';
-    this.parts.echoes()?.takeRequests([...this.#followed.values()].some(isWrong));
+    echoes?.takeRequests([...this.#followed.values()].some(isWrong));
     this.#schedule();
   }
 
-  #askOne(followed: FollowedPath, now: number): void {
+  /** Those that are due for longest come first. False: some are left. */
+  #askDue(echoes: Echoes, now: number): boolean {
+    const due = [...this.#followed.values()].filter(({ path }) => path.dueMs <= now);
+    let sent = 0;
+    for (const followed of due.sort((a, b) => a.path.dueMs - b.path.dueMs)) {
+      if (sent >= MOST_AT_ONCE) return false;
+      sent += this.#askOne(echoes, followed, now);
+    }
+    return true;
+  }
+
+  /** Returns how many packets it sends. */
+  #askOne(echoes: Echoes, followed: FollowedPath, now: number): number {
     const { path, peer } = followed;
-    for (const bytes of path.next(now)) {
+    const sizes = path.next(now);
+    for (const bytes of sizes) {
       const sequence = this.#sent.add({ followed, bytes, sentMs: now });
-      this.parts.echoes()?.send(peer.vtep, sequence, bytes);
+      echoes.send(peer.vtep, sequence, bytes);
     }
     this.#noteVerdict(followed, now);
     this.parts.asked(path, now);
+    return sizes.length;
   }
 
   #noteVerdict(followed: FollowedPath, now: number): void {

@@ -6,8 +6,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
-import type { Echoes, PathDevice, WantedPaths } from '../../dataplane/paths.js';
-import { errorMessage } from '../../errors.js';
+import { type Echoes, PATH_VNI, type PathDevice, type WantedPaths } from '../../dataplane/paths.js';
+import { errorMessage, XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
 import type { FollowedPath, PathPeer, PathState } from './followed-path.js';
 import type { Path } from './path.js';
@@ -15,19 +15,21 @@ import { PathQuestions } from './path-questions.js';
 
 export interface PathsParts {
   readonly device: PathDevice;
-  /** The hosts with which this one shares a network, and to which it can send. */
-  readonly peers: () => readonly PathPeer[];
+  /** The hosts with which this one shares a network, and to which it can send. Undefined: not known yet. */
+  readonly peers: () => readonly PathPeer[] | undefined;
+  /** Name of a network of this host that has the VNI of the paths: an older xnet may have given it. */
+  readonly vniHolder: () => string | undefined;
   /** VTEP of this host, and the largest packet that its containers send, in bytes. */
   readonly own: () => { readonly vtep: string; readonly mtu: number };
   /** While it is, nobody knows who is alive. */
   readonly isStoreAway: () => boolean;
-  /** The other hosts may measure the paths to this one, whose containers send packets of up to so many bytes. */
-  readonly publish: (mtu: number) => Promise<void>;
+  /** The other hosts may measure the paths to this one, whose containers send packets of up to so many bytes; undefined: they may not. */
+  readonly publish: (mtu: number | undefined) => Promise<void>;
   readonly logger: Logger;
 }
 
 const RETRY_MS = 5_000;
-/** Between two looks at the device while a path is doubtful, and while one is lost. */
+/** Between two looks at the device while it is gone or a path is doubtful, and while one is lost. */
 const DOUBTED_MS = 3_000;
 const LONG_DOUBTED_MS = 30_000;
 
@@ -50,7 +52,7 @@ export class Paths extends Sweep {
     });
     this.#parts = parts;
     this.#questions = new PathQuestions({
-      echoes: () => this.#echoes,
+      echoes: () => (this.#wanted ? this.#echoes : undefined),
       beforeAsking: () => {
         if (parts.isStoreAway()) this.hint();
       },
@@ -75,21 +77,40 @@ export class Paths extends Sweep {
   }
 
   async #look(isSuspected: boolean): Promise<number> {
-    const { device, peers: all, own, isStoreAway } = this.#parts;
-    const peers = all();
+    const holder = this.#parts.vniHolder();
+    if (holder !== undefined) return this.#giveWay(holder);
+    const peers = this.#parts.peers();
+    // Until then what an earlier daemon left answers the other hosts.
+    if (!peers) return RETRY_MS;
     if (peers.length === 0) {
-      this.#close();
-      await device.remove();
+      await this.#remove();
       return NEVER_MS;
     }
-    const { vtep, mtu } = own();
+    const { vtep, mtu } = this.#parts.own();
     const most = Math.max(mtu, ...peers.map((peer) => peer.mtu ?? 0));
     const wanted = { vtep, mtu: most, peers: peers.map((peer) => peer.vtep).sort() };
-    if (isSuspected || !this.#echoes || !isDeepStrictEqual(wanted, this.#wanted)) await this.#ensure(wanted);
-    const measured = isStoreAway() ? [] : peers.filter((peer) => peer.isAlive && peer.mtu !== undefined);
-    this.#questions.follow(measured, mtu);
+    try {
+      if (isSuspected || !this.#echoes || !isDeepStrictEqual(wanted, this.#wanted))
+        await this.#ensure(wanted);
+    } finally {
+      // Also after a failure: a host that is gone is no path that is lost.
+      this.#follow(peers, mtu);
+    }
     const isPublished = await this.#publish(mtu);
-    return isPublished && !isStoreAway() ? NEVER_MS : RETRY_MS;
+    return isPublished && !this.#parts.isStoreAway() ? NEVER_MS : RETRY_MS;
+  }
+
+  #follow(peers: readonly PathPeer[], mtu: number): void {
+    const isMeasured = (peer: PathPeer) => peer.isAlive && peer.mtu !== undefined;
+    this.#questions.follow(this.#parts.isStoreAway() ? [] : peers.filter(isMeasured), mtu);
+  }
+
+  /** A VNI is in one device only, and containers need theirs. */
+  async #giveWay(network: string): Promise<never> {
+    await this.#remove();
+    await this.#publish(undefined);
+    const message = `network ${network} has VNI ${PATH_VNI}, by which xnet measures the paths; create it anew with another xnet.vni, or without`;
+    throw new XnetError('IN_USE', message, { vni: PATH_VNI });
   }
 
   async #ensure(wanted: WantedPaths): Promise<void> {
@@ -103,7 +124,7 @@ export class Paths extends Sweep {
   }
 
   /** False: it is to be tried again. Why, the registration says. */
-  async #publish(mtu: number): Promise<boolean> {
+  async #publish(mtu: number | undefined): Promise<boolean> {
     try {
       await this.#parts.publish(mtu);
       return true;
@@ -116,9 +137,9 @@ export class Paths extends Sweep {
 
   /** Others may have altered it: it is looked at soon, and again and again while there are no answers. */
   #doubtDevice({ isDoubtful, verdict }: Path, now: number): void {
-    const isDoubted = isDoubtful || verdict === 'lost' || !this.#parts.device.isThere;
-    const pauseMs = isDoubtful ? DOUBTED_MS : LONG_DOUBTED_MS;
-    if (!isDoubted || now - this.#doubtedMs < pauseMs) return;
+    const isDoubted = isDoubtful || !this.#parts.device.isThere;
+    if (!isDoubted && verdict !== 'lost') return;
+    if (now - this.#doubtedMs < (isDoubted ? DOUBTED_MS : LONG_DOUBTED_MS)) return;
     this.#doubtedMs = now;
     this.suspect();
   }
@@ -131,6 +152,11 @@ export class Paths extends Sweep {
   #closeEchoes(): void {
     this.#echoes?.[Symbol.dispose]();
     this.#echoes = undefined;
+  }
+
+  async #remove(): Promise<void> {
+    this.#close();
+    await this.#parts.device.remove();
   }
 
   #close(): void {

@@ -10,12 +10,22 @@ export interface PingedWay {
   readonly problem?: string;
 }
 
+export interface PingedHost {
+  /** Its name. */
+  readonly host: string;
+  readonly vxlanPort: number;
+  /** It has an end of the path, which answers. */
+  readonly isMeasuring: boolean;
+}
+
 export function pingMeaning(
-  { host, vxlanPort }: { readonly host: string; readonly vxlanPort: number },
+  { host, vxlanPort, isMeasuring }: PingedHost,
   { tunnel, underlay }: { readonly tunnel: PingedWay; readonly underlay: PingedWay },
 ): string {
   if (!tunnel.result) return `nothing was sent through the tunnel: ${tunnel.problem}`;
   const answers = tunnel.result.roundTripsMs.length;
+  if (answers === 0 && tunnel.result.largest === undefined && !isMeasuring)
+    return `nothing can be said of the tunnel: ${host} has no end of the path, since its xnet is older, is still starting, or cannot make one; see \`xnet status\` there`;
   if (answers === 0 && tunnel.result.largest === undefined)
     return isAnswered(underlay)
       ? `${host} answers on the underlay and not through the tunnel: let UDP port ${vxlanPort} pass both ways; \`xnet doctor --all\` names a firewall's rule that drops it`

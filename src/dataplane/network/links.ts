@@ -20,6 +20,9 @@ export interface Link {
     | undefined;
 }
 
+/** A device of less has no IPv6 (RFC 8200, section 5): Linux gives it no address, and refuses to set how it makes one. */
+export const LEAST_IPV6_MTU = 1_280;
+
 /** Every device is up as well, and has no IPv6 address of its own making. */
 export interface Settings {
   readonly mtu: number;
@@ -37,7 +40,11 @@ export interface Settings {
  * kernel's one RTNL lock. The flags of a port need its master first, and `up` needs the address mode first.
  */
 export function setLines(name: string, { mtu, group, address, master, flags, bridge }: Settings): string[] {
-  const words = { mtu, group, ...(address && { address }), addrgenmode: 'none', ...(master && { master }) };
+  const words = {
+    ...{ mtu, group, ...(address && { address }) },
+    ...(mtu >= LEAST_IPV6_MTU && { addrgenmode: 'none' }),
+    ...(master && { master }),
+  };
   return [
     `link set ${name} ${phrase(words)}`,
     ...(bridge ? [`link set ${name} type bridge ${phrase(bridge)}`] : []),

@@ -1,6 +1,6 @@
 /** The paths in the kernel of Linux: the namespace `xnet-paths`, a VXLAN device in it, and an entry for each peer. */
 import { limitTo } from '../../concurrency/limit.js';
-import { XnetError } from '../../errors.js';
+import { isXnetError, XnetError } from '../../errors.js';
 import { listLinks } from '../../native/netlink/links.js';
 import { listFdb, listNeighbours } from '../../native/netlink/neighbours.js';
 import { NAMESPACES, namespacePath, PATHS_NAMESPACE, VXLAN } from '../interface-names.js';
@@ -12,6 +12,7 @@ import { type Echoes, PATH_VNI, type PathDevice, type TakeArrival, type WantedPa
 import { LinuxEchoes } from './linux-echoes.js';
 import {
   addDeviceLine,
+  deviceMtu,
   entriesTo,
   forwardingLines,
   isDevice,
@@ -49,8 +50,9 @@ export class LinuxPaths implements PathDevice {
     return inodeOfNamespace(this.#namespace) === this.#inode;
   }
 
-  ensure({ vtep, mtu, peers }: WantedPaths): Promise<boolean> {
+  ensure({ vtep, mtu: largest, peers }: WantedPaths): Promise<boolean> {
     return this.#limit(async () => {
+      const mtu = deviceMtu(largest);
       const tunnel = { vtep, port: this.options.vxlanPort };
       await this.#ensureNamespace();
       const isMade = await this.#ensureDevice(mtu, tunnel);
@@ -105,7 +107,21 @@ export class LinuxPaths implements PathDevice {
     // What stands in a namespace without a name keeps that, and the VNI in it, alive.
     this.#closeTunnels();
     await this.#iproute2.leave(this.#namespace);
+    // A name left in /run/netns that is no namespace (any more) would stay in the way.
+    if (!(await this.#isNamespace())) await this.#iproute2.run(['netns', 'del', this.#namespace], isAbsent);
     await this.#iproute2.run(['netns', 'add', this.#namespace], isPresent);
+  }
+
+  /** True also when there is nothing of that name. */
+  async #isNamespace(): Promise<boolean> {
+    if (inodeOfNamespace(this.#namespace) === undefined) return true;
+    return listLinks(this.#path).then(
+      () => true,
+      (error: unknown) => {
+        if (isXnetError(error, 'NOT_FOUND')) return false;
+        throw error;
+      },
+    );
   }
 
   /** True: the device was made, and has no entries. */

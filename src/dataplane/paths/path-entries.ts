@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { compareMaps } from '../changes.js';
 import { VXLAN } from '../interface-names.js';
-import { holds, type Link } from '../network/links.js';
+import { holds, LEAST_IPV6_MTU, type Link } from '../network/links.js';
 import type { Tunnel } from '../network/mode.js';
 import { PATH_VNI } from '../paths.js';
 
@@ -19,6 +19,11 @@ export function pathMac(vtep: string): string {
   return `06:${tail.toString('hex').replace(/..(?!$)/g, '$&:')}`;
 }
 
+/** Of the device, by which packets of up to `largest` bytes are sent. The VTEP, which is its address, may be of IPv6. */
+export function deviceMtu(largest: number): number {
+  return Math.max(largest, LEAST_IPV6_MTU);
+}
+
 export function entriesTo(peers: readonly string[]): PathEntries {
   return new Map(peers.map((vtep) => [vtep, pathMac(vtep)]));
 }
@@ -32,14 +37,18 @@ export function addDeviceLine(namespace: string, mtu: number, { vtep, port }: Tu
   return `${link} type vxlan id ${PATH_VNI} local ${vtep} dstport ${port} nolearning df set`;
 }
 
-/** Lines of `ip` in the namespace: the device has the VTEP as its address, and all others are behind it. */
+/**
+ * Lines of `ip` in the namespace: the device has the VTEP as its address, and all others are behind it. The MTU is locked: else the
+ * kernel would answer a large request with fragments once it has learned a smaller one, and the path would pass. (Over IPv6 it does
+ * nevertheless: there the lock does not count, __ip6_rt_update_pmtu in the kernel's route.c. The other host finds it by its own requests.)
+ */
 export function setUpLines(mtu: number, vtep: string): string[] {
   const [length, all] = isIPv6(vtep) ? ['128 nodad', '::/0'] : ['32', '0.0.0.0/0'];
   return [
     `addr replace ${vtep}/${length} dev ${VXLAN}`,
     `link set ${VXLAN} mtu ${mtu} addrgenmode none`,
     `link set ${VXLAN} up`,
-    `route replace ${all} dev ${VXLAN}`,
+    `route replace ${all} dev ${VXLAN} mtu lock ${mtu}`,
   ];
 }
 

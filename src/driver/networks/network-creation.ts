@@ -9,7 +9,7 @@ import { formatRecord, parseRecord } from '../../model/record.js';
 import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
-import { checkForeign, type NetworkOptions, type NetworkReference } from './network-options.js';
+import { checkForeign, type NetworkOptions, type NetworkReference, newVni } from './network-options.js';
 import {
   checkJoin,
   checkReached,
@@ -161,7 +161,7 @@ export async function newRecord(
     version: 1,
     id,
     ...(name !== undefined && { name }),
-    vni: options.vni ?? chooseVni(Math.random()),
+    vni: newVni(options) ?? chooseVni(Math.random()),
     ...(options.mtu !== undefined && { mtu: options.mtu }),
     multicast: options.multicast ?? true,
     internal,

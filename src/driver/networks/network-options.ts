@@ -89,7 +89,7 @@ export interface NetworkOptions extends IpamOptions {
 /** Throws INVALID naming option, value and rule. */
 export function parseNetworkOptions(options: Options): NetworkOptions {
   refuseUnknown(options, '-o');
-  const vni = parseNumber(options, 'xnet.vni', 1, MAX_VNI);
+  const vni = parseVni(options);
   const mtu = parseNumber(options, MTU_OPTION, MTU.least, MTU.most);
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
@@ -153,6 +153,18 @@ function refuseUnknown(options: Options, flag: Flag): void {
 function unknownOptions(keys: readonly string[], flag: Flag): XnetError {
   const known = KNOWN[flag].join(', ');
   return new XnetError('INVALID', `unknown option ${flag} ${keys.join(', ')}; known are ${known}`);
+}
+
+/** A network to which an older xnet gave the VNI of the paths is on all hosts, with that option. A new one is refused in `newVni`. */
+function parseVni(options: Options): number | undefined {
+  if (options['xnet.vni'] === `${PATH_VNI}`) return PATH_VNI;
+  return parseNumber(options, 'xnet.vni', 1, MAX_VNI);
+}
+
+/** Of a new network, as asked for. Throws INVALID for that of the paths. */
+export function newVni({ vni }: NetworkOptions): number | undefined {
+  if (vni !== PATH_VNI) return vni;
+  throw invalid('xnet.vni', `${vni}`, `be a whole number from 1 to ${MAX_VNI}`);
 }
 
 function parseNumber(

@@ -21,6 +21,8 @@ export async function findPathFaults(
     return [
       failure(`not measured: ${errorMessage(host.paths.failure)}`, 'mend that; see journalctl -u xnet'),
     ];
+  if (host.replica.problem !== undefined)
+    return [ok('not measured while the store is away: nobody knows which hosts are alive')];
   await host.paths.measureNow();
   const paths = namedPaths(host);
   const own = { vtep: host.changes.underlay.vtep, vxlanPort };
@@ -39,14 +41,27 @@ export async function findPathFaults(
         ];
       return [];
     }),
-    wellText(paths),
+    wellText(paths, unmeasuredHosts(host)),
   );
 }
 
-function wellText(paths: readonly NamedPath[]): string {
-  if (paths.length === 0) return 'none: no host that is alive shares a network with this one';
+/** Names of hosts that are alive, share a network with this one, and have no end of the path. */
+function unmeasuredHosts({ networkPeers, hosts }: Pick<Host, 'networkPeers' | 'hosts'>): string[] {
+  return [...networkPeers.ids].flatMap((id) => {
+    const record = hosts.isAlive(id) ? hosts.find(id) : undefined;
+    return record && record.pathMtu === undefined ? record.name : [];
+  });
+}
+
+function wellText(paths: readonly NamedPath[], unmeasured: readonly string[]): string {
+  const others =
+    unmeasured.length === 0
+      ? ''
+      : `; not measured: ${unmeasured.toSorted().join(', ')}, whose xnet is older, is still starting, or cannot`;
+  if (paths.length === 0)
+    return others === '' ? 'none: no host that is alive shares a network with this one' : `none${others}`;
   const slowest = Math.max(...paths.map(({ state: { roundTripMs = 0 } }) => roundTripMs));
   const largest = Math.min(...paths.map(({ state: { largest = 0 } }) => largest));
   const to = paths.length === 1 ? '1 host' : `${paths.length} hosts`;
-  return `packets of ${largest} bytes pass to ${to} and back, the slowest in ${slowest.toFixed(1)} ms`;
+  return `packets of ${largest} bytes pass to ${to} and back, the slowest in ${slowest.toFixed(1)} ms${others}`;
 }

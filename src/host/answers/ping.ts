@@ -36,12 +36,13 @@ export async function pingHost(
     ...order,
     needed: underlay.mtu,
   });
+  const isMeasuring = hosts.find(id)?.pathMtu !== undefined;
   const ways = { tunnel: await tunnel, underlay: await beside };
   return {
     ...{ host: name, vtep, from: underlay.vtep, bytes: order.bytes },
     tunnel: answerOf(ways.tunnel),
     underlay: answerOf(ways.underlay),
-    meaning: pingMeaning({ host: name, vxlanPort: config.vxlanPort }, ways),
+    meaning: pingMeaning({ host: name, vxlanPort: config.vxlanPort, isMeasuring }, ways),
   };
 }
 

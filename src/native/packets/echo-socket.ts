@@ -65,8 +65,8 @@ const V6: Kind = {
 const ICMP_HEADER = 8;
 /** The largest IP packet. */
 const MOST_BYTES = 0xffff;
-/** For answers that come while the process has no turn: some 400 large ones. */
-const RECEIVE_BUFFER = 1 << 20;
+/** For answers that come while the process has no turn: some 800 large ones. The kernel takes memory for those that are there. */
+const RECEIVE_BUFFER = 1 << 21;
 /** What is sent; all but the first bytes stays zero. */
 const content = Buffer.alloc(MOST_BYTES);
 const received = Buffer.alloc(MOST_BYTES);
@@ -156,8 +156,13 @@ function addressOf(text: string): Buffer {
 
 /** RFC 1071, of words of 16 bits. */
 function checksum(...words: readonly number[]): number {
-  const sum = words.reduce((total, word) => total + word, 0);
-  return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+  // The carry is added at each step: added once at the end it may carry again.
+  const sum = words.reduce((total, word) => fold(total + word), 0);
+  return ~sum & 0xffff;
+}
+
+function fold(sum: number): number {
+  return (sum & 0xffff) + (sum >>> 16);
 }
 
 function int(value: number): Buffer {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PathAnswer, Status } from '../../../src/admin/status-answer.js';
 import { askDaemon } from '../../../src/cli/ask-daemon.js';
-import { type Attached, Cluster, type ClusterHost } from '../../support/daemon/cluster.js';
+import { type Attached, Cluster, type ClusterHost, type Sandbox } from '../../support/daemon/cluster.js';
 import { eventually } from '../../support/time/eventually.js';
 import { expectInTime } from '../../support/time/in-time.js';
 
@@ -14,6 +14,7 @@ const TEST_MS = 150_000;
 
 let cluster: Cluster;
 const attached: Attached[] = [];
+const sandboxes: Sandbox[] = [];
 
 async function statusOf({ daemon }: ClusterHost): Promise<Status> {
   return askDaemon(daemon.adminSocket, 'status', {});
@@ -43,7 +44,9 @@ beforeAll(async () => {
   for (const host of cluster.hosts) {
     await host.createNetwork('shop', SUBNET);
     const address = `10.77.0.${10 + attached.length}`;
-    attached.push(await host.attach(await host.createSandbox('box'), address));
+    const sandbox = await host.createSandbox('box');
+    sandboxes.push(sandbox);
+    attached.push(await host.attach(sandbox, address));
   }
 }, 60_000);
 
@@ -57,6 +60,23 @@ test('passes soon after both have a container, and no host has a problem', async
     expect(host.daemon.status().text).toMatch(/alive {2}packets of 1450 bytes pass, round trip [\d.]+ ms/);
   }
 });
+
+test(
+  'is measured by neither as soon as one of both has no container in the network, and again when it has',
+  async () => {
+    const [stays, goes] = [cluster.host(1), cluster.host(2)];
+    await goes.detach(attached[1] as Attached);
+    for (const host of [stays, goes])
+      await eventually(async () => {
+        const { peers } = await statusOf(host);
+        expect(peers).toEqual([expect.objectContaining({ state: 'alive' })]);
+        expect(peers[0]?.path).toBeUndefined();
+      }, 5_000);
+    attached[1] = await goes.attach(sandboxes[1] as Sandbox, '10.77.0.12');
+    await untilBoth('passes', 5_000);
+  },
+  TEST_MS,
+);
 
 test(
   'is lost on both within 30 s after one direction is dropped, each says which, and back within 15 s',
@@ -84,7 +104,14 @@ test(
   'is narrow on both while the underlay of one takes less',
   async () => {
     const narrow = cluster.host(2).daemon;
+    /** As the other hosts know it. */
+    const untilMtus = (wanted: readonly number[]) =>
+      eventually(async () => {
+        const records = await cluster.records('hosts/');
+        expect(records.map(({ pathMtu }) => pathMtu).sort()).toEqual(wanted);
+      }, 5_000);
     narrow.in('ip', 'link', 'set', 'eth0', 'mtu', '1400');
+    await untilMtus([1350, 1450]);
     expectInTime(await untilBoth('narrow', LOST_MS), LOST_MS);
     for (const host of cluster.hosts) {
       expect(await pathOf(host)).toMatchObject({ needed: 1450 });
@@ -97,6 +124,7 @@ test(
       ]);
     }
     narrow.in('ip', 'link', 'set', 'eth0', 'mtu', '1500');
+    await untilMtus([1450, 1450]);
     expectInTime(await untilBoth('passes', BACK_MS), BACK_MS);
   },
   TEST_MS,

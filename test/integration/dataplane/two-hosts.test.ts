@@ -56,6 +56,16 @@ test('containers of one host in one network reach each other without any forward
   expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
 });
 
+test('containers with the least MTU that may be asked for, which is too small for IPv6, reach each other', async () => {
+  await using underlay = await TestUnderlay.create(2);
+  const [a, b] = underlay.hosts;
+  const small = { mtu: 576 };
+  const first = await underlay.container(a!, underlay.network(a!, 'shop', small), ['10.1.0.2/24']);
+  const second = await underlay.container(b!, underlay.network(b!, 'shop', small), ['10.1.0.3/24']);
+  await underlay.connect([first, second]);
+  expect(await first.netns.reaches('10.1.0.3', 5, ['-M', 'do', '-s', '548'])).toBe(true);
+});
+
 test('two networks with the same subnet and the same addresses do not see each other', async () => {
   await using underlay = await TestUnderlay.create(2);
   const [a, b] = underlay.hosts;

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { AddressWatch } from '../../../src/agent/local/address-watch.js';
 import { muteLogger } from '../../support/loggers.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -24,4 +24,30 @@ test('containers are looked at after an address that this host has not given, un
   found = [];
   watch.hint();
   await eventually(() => expect(watch.problems).toEqual([]));
+  looks = 0;
+  const until = performance.now() + 1_000;
+  while (performance.now() < until) {
+    watch.note('10.9.0.8');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(looks).toBe(0);
+});
+
+test('what was set before the start is found, too, and nothing is looked at for long after that', async () => {
+  jest.useFakeTimers();
+  try {
+    let looks = 0;
+    const find = async () => {
+      looks += 1;
+      return [];
+    };
+    await using watch = new AddressWatch({ local: {} as never, find, logger: muteLogger });
+    watch.start();
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(looks).toBe(0);
+    await jest.advanceTimersByTimeAsync(3_600_000);
+    expect(looks).toBe(1);
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -5,6 +5,23 @@ import type { EndpointRecord } from '../../../src/model/endpoint.js';
 
 const endpoint = (hostId: string) => ({ hostId }) as EndpointRecord;
 
+test('a host that has no endpoint in a network any more shares it with nobody, though it is still followed', () => {
+  const endpoints = [endpoint('own'), endpoint('h2')];
+  const peers = new NetworkPeers({ hostId: 'own', endpointsOf: () => endpoints });
+  let noted = 0;
+  peers.onChange(() => {
+    noted += 1;
+  });
+  peers.changed('n1');
+  expect([...peers.ids]).toEqual(['h2']);
+  noted = 0;
+  peers.changed('n1', [{ before: endpoints[0], now: undefined }]);
+  expect([...peers.ids]).toEqual([]);
+  peers.changed('n1', [{ before: undefined, now: endpoints[0] }]);
+  expect([...peers.ids]).toEqual(['h2']);
+  expect(noted).toBe(2);
+});
+
 test('hosts that share a network are those with endpoints in it, whatever comes and goes', () => {
   const change = fc.record({
     network: fc.constantFrom('n1', 'n2'),
@@ -35,9 +52,10 @@ test('hosts that share a network are those with endpoints in it, whatever comes 
         if (now) endpoints.set(key, now);
         else endpoints.delete(key);
         peers.changed(network, isFirst || isAnew ? undefined : [{ before, now }]);
-        const wanted = [...networks.values()].flatMap((each) =>
-          [...each.values()].map(({ hostId }) => hostId),
-        );
+        const wanted = [...networks.values()].flatMap((each) => {
+          const ids = [...each.values()].map(({ hostId }) => hostId);
+          return ids.includes('own') ? ids : [];
+        });
         expect(new Set(peers.ids)).toEqual(new Set(wanted.filter((id) => id !== 'own')));
         expect(noted).toEqual(new Set(peers.ids));
       }

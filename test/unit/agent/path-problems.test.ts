@@ -32,6 +32,11 @@ describe('the problems of paths', () => {
     expect(some).toContain('its packets arrive here, those of this host do not arrive there');
   });
 
+  test('the name of a host is one word of the command that is printed', () => {
+    const [problem] = pathProblems(OWN, [{ ...lost(2), name: 'a;reboot' }]);
+    expect(problem).toContain("`xnet ping 'a;reboot'` tries again");
+  });
+
   test('a narrow path is named with what passes, and an MTU that both hosts take', () => {
     expect(pathProblems(OWN, [narrow(2)])).toEqual([
       'packets of more than 1354 bytes do not pass between this host and host h2 (192.0.2.2), and containers send up to 1450; give all of the underlay between them an MTU of 1500, or create the networks anew with -o com.docker.network.driver.mtu=1350',
@@ -85,6 +90,13 @@ describe('what `xnet ping` means', () => {
       /^nothing was sent through the tunnel: none in common$/,
     ],
   ])('%s', (_, ways, meaning) => {
-    expect(pingMeaning({ host: 'h2', vxlanPort: 4789 }, ways)).toMatch(meaning);
+    expect(pingMeaning({ host: 'h2', vxlanPort: 4789, isMeasuring: true }, ways)).toMatch(meaning);
+  });
+
+  test('no firewall is accused where the other host has no end of the path', () => {
+    const host = { host: 'h2', vxlanPort: 4789, isMeasuring: false };
+    expect(pingMeaning(host, { ...whole, tunnel: silent })).toMatch(
+      /^nothing can be said of the tunnel: h2 has no end of the path, since its xnet is older/,
+    );
   });
 });

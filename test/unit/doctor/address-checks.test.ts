@@ -63,6 +63,24 @@ test.each<[string, readonly SeenEndpoint[], verdict: string, found: RegExp, reme
     `nsenter --net=/run/docker/netns/0123456789ab ip link set eth0 address ${MAC}`,
   ],
   [
+    'an interface whose name is a command',
+    [
+      seen('web', OWN, {
+        interfaces: [{ name: 'a;reboot', mac: '02:01:0a:09:00:07', addresses: [...OWN, '10.9.0.7/24'] }],
+      }),
+    ],
+    'failure',
+    /./,
+    "nsenter --net=/run/docker/netns/0123456789ab ip addr del 10.9.0.7/24 dev 'a;reboot'",
+  ],
+  [
+    'another MAC, on an interface whose name is a command',
+    [seen('web', OWN, { interfaces: [{ name: '$(reboot)', mac: '02:01:0a:09:00:07', addresses: OWN }] })],
+    'failure',
+    /./,
+    `nsenter --net=/run/docker/netns/0123456789ab ip link set '$(reboot)' address ${MAC}`,
+  ],
+  [
     'a MAC that nobody has',
     [seen('web', OWN, withMac('02:00:00:00:00:01'))],
     'failure',

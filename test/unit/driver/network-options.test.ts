@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   checkForeign,
+  newVni,
   parseIpamOptions,
   parseNetworkOptions,
 } from '../../../src/driver/networks/network-options.js';
@@ -66,6 +67,16 @@ describe('network options', () => {
     ['com.docker.network.driver.mtu', '70000'],
   ])('%s=%p is refused with the rule', (key, value) => {
     expect(() => parseNetworkOptions({ [key]: value })).toThrow(new RegExp(`option ${key}=.{0,90} must`));
+  });
+
+  test('the VNI of the paths is that of no new network, but may be joined', () => {
+    const options = parseNetworkOptions({ 'xnet.vni': '16777215' });
+    expect(options.vni).toBe(16_777_215);
+    expect(() => newVni(options)).toThrow(
+      'option xnet.vni=16777215 must be a whole number from 1 to 16777214',
+    );
+    expect(newVni({ vni: 7 })).toBe(7);
+    expect(newVni({})).toBeUndefined();
   });
 
   test('xnet.name and xnet.id together are refused', () => {
