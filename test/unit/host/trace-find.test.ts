@@ -57,6 +57,9 @@ test('all other hosts are asked by one question, and those that do not answer ar
     /^no container and no host is called "nobody" \(not asked: name-h3: its xnet does not know the question "trace": upgrade it\);/,
   );
   expect(asked.size).toBe(1);
+  await expect(traceWay(parts, { from: 'name-h1', to: 'outside', port: '443' }, 4789)).rejects.toThrow(
+    /port 443 is that of no address; give the address outside/,
+  );
   stop.abort();
   await watching;
 });

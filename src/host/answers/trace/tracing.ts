@@ -42,6 +42,11 @@ export async function traceWay(
       'INVALID',
       'a trace begins at a container or a host; what is outside can only be its end',
     );
+  if (to.kind === 'outside' && to.address === undefined && wanted.port !== undefined)
+    throw new XnetError(
+      'INVALID',
+      `port ${wanted.port} is that of no address; give the address outside, as in 198.51.100.7:${wanted.port}`,
+    );
   if (isSame(from, to))
     throw new XnetError(
       'INVALID',
