@@ -1,9 +1,8 @@
 /** Finds what drops the tunnel's packets on this host: for `xnet doctor`. */
-import { isXnetError } from '../../errors.js';
 import type { PacketDrop } from '../host-reading.js';
-import { enterCommand, runProgram } from '../iproute2/program.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
 import { runNft } from './nft.js';
+import { readSaved } from './saved-rules.js';
 import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
 const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'ip6tables-nft'] as const;
@@ -12,22 +11,11 @@ const SAVE_PROGRAMS = ['iptables-legacy', 'ip6tables-legacy', 'iptables-nft', 'i
 export async function findDrops(namespace: string | undefined, port: number): Promise<PacketDrop[]> {
   const [inNft, ...inIptables] = await Promise.all([
     runNft(namespace, ['-j', '-a', 'list', 'ruleset']),
-    ...SAVE_PROGRAMS.map((program) => save(namespace, `${program}-save`)),
+    ...SAVE_PROGRAMS.map((program) => readSaved(namespace, program)),
   ]);
   const [, , ip = '', ip6 = ''] = inIptables;
   return [
     ...nftDrops(inNft, port, `inet ${TUNNEL_FILTER_TABLE}`, { ip, ip6 }),
     ...SAVE_PROGRAMS.flatMap((program, index) => iptablesDrops(program, inIptables[index] ?? '', port)),
   ];
-}
-
-/** What it prints as far as it came: where the kernel has no such tables there are no rules in them. */
-async function save(namespace: string | undefined, program: string): Promise<string> {
-  const [command = program, ...args] = [...enterCommand(namespace), program];
-  try {
-    return (await runProgram(command, args)).stdout;
-  } catch (error: unknown) {
-    if (isXnetError(error, 'UNSUPPORTED')) return '';
-    throw error;
-  }
 }

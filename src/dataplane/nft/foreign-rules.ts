@@ -2,8 +2,9 @@
  * Rules of other programs' firewalls that drop UDP packets to a port, as nft and iptables print them. Pure. Behind a rule of the
  * same chain that accepts the port, a rule that drops it is for strangers: such a firewall is as it should be.
  */
-import { z } from 'zod';
 import type { PacketDrop } from '../host-reading.js';
+import { parseRuleset } from './ruleset.js';
+import { savedRemoval } from './saved-rules.js';
 
 /** Tables that iptables makes in nftables. Others may have made them, or chains and rules in them. */
 const OF_IPTABLES = /^(raw|mangle|nat|filter|security)$/;
@@ -11,33 +12,14 @@ const OF_IPTABLES = /^(raw|mangle|nat|filter|security)$/;
 /** What `iptables-nft-save` and `ip6tables-nft-save` print, by family. Empty where the program is not there. */
 export type SavedByFamily = Readonly<Record<string, string>>;
 
-const ruleset = z.object({
-  nftables: z.array(
-    z.object({
-      chain: z
-        .object({
-          ...{ family: z.string(), table: z.string(), name: z.string() },
-          ...{ hook: z.string().optional(), policy: z.string().optional() },
-        })
-        .optional(),
-      rule: z
-        .object({
-          ...{ family: z.string(), table: z.string(), chain: z.string(), handle: z.number() },
-          expr: z.array(z.record(z.string(), z.unknown())),
-        })
-        .optional(),
-    }),
-  ),
-});
-
 /**
  * Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out, as are the rules that `saved` has: iptables
  * shows all of what these compare.
  */
 export function nftDrops(text: string, port: number, own: string, saved: SavedByFamily = {}): PacketDrop[] {
-  const items = ruleset.parse(JSON.parse(text)).nftables;
-  const chains = items.flatMap(({ chain }) => chain ?? []).filter((chain) => isForeign(chain, own));
-  const rules = items.flatMap(({ rule }) => rule ?? []).filter((rule) => isForeign(rule, own));
+  const ruleset = parseRuleset(text);
+  const chains = ruleset.chains.filter((chain) => isForeign(chain, own));
+  const rules = ruleset.rules.filter((rule) => isForeign(rule, own));
   const named = rules.filter(({ expr }) => namesPort(expr, port));
   const accepting = new Set<string>();
   const dropping = named.flatMap(({ family, table, chain, handle, expr }): PacketDrop[] => {
@@ -113,7 +95,7 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
     if (!['DROP', 'REJECT'].includes(target) || accepting.has(`${table} ${chain}`)) continue;
     const said = rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, '');
     const isCertain = /^ -p udp( -m (udp|multiport))? --dports? \S+ $/.test(said);
-    const removal = `${program} -t ${table} -D ${line.slice(3)}`;
+    const removal = savedRemoval(program, table, line);
     drops.push(dropOf(`${program} ${line.slice(3)} (table ${table})`, removal, isCertain));
   }
   return drops;

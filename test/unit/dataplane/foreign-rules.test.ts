@@ -111,8 +111,15 @@ describe('rules that drop the tunnel’s packets', () => {
     '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "no tunnels" -j DROP',
   ])('iptables: %s', (line) => {
     const text = `*raw\n:INPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
-    const remedy = `iptables-legacy -t raw -D ${line.slice(3)}`;
+    const remedy = `iptables-legacy -t raw -D ${line.slice(3).replace('"no tunnels"', "'no tunnels'")}`;
     expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([{ isCertain: true, remedy }]);
+  });
+
+  test('iptables: a comment does not become a command', () => {
+    const line = '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "$(reboot) `reboot`" -j DROP';
+    expect(iptablesDrops('iptables-nft', `*filter\n${line}\n`, 4789)[0]?.remedy).toBe(
+      "iptables-nft -t filter -D INPUT -p udp -m udp --dport 4789 -m comment --comment '$(reboot) `reboot`' -j DROP",
+    );
   });
 
   test.each([
