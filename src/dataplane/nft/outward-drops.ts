@@ -2,10 +2,10 @@
  * Finds what keeps containers from the outside on this host, for `xnet doctor`: Docker's own rules that are not there, because
  * somebody flushed the firewall after Docker had started, or because Docker was told to make none (`iptables: false`).
  */
-import { isXnetError } from '../../errors.js';
 import type { GatewayBridge, PacketDrop } from '../host-reading.js';
-import { enterCommand, runProgram } from '../iproute2/program.js';
 import { runNft } from './nft.js';
+import { readSaved } from './saved-rules.js';
+import { findTranslation } from './translation.js';
 
 /** Throws KERNEL with a program's words, and UNSUPPORTED without nft. */
 export async function findOutwardDrops(
@@ -15,7 +15,7 @@ export async function findOutwardDrops(
   if (bridges.length === 0) return [];
   const [inNft, inLegacy] = await Promise.all([
     runNft(namespace, ['list', 'ruleset']),
-    saveLegacy(namespace),
+    readSaved(namespace, 'iptables-legacy'),
   ]);
   return bridges.flatMap((bridge) => outwardDrops(bridge, inNft, inLegacy));
 }
@@ -31,7 +31,7 @@ export function outwardDrops(
     ...(isClosedLegacy(inLegacy) ? ['iptables-legacy'] : []),
   ];
   return [
-    ...(isTranslated(subnet, `${inNft}\n${inLegacy}`)
+    ...(findTranslation(`${inNft}\n${inLegacy}`, subnet.split('/')[0] ?? '') !== undefined
       ? []
       : [
           {
@@ -48,12 +48,6 @@ export function outwardDrops(
   ];
 }
 
-/** A rule for another subnet alone does not count. */
-function isTranslated(subnet: string, text: string): boolean {
-  const rules = text.match(/^.*(masquerade|snat to|-j MASQUERADE|-j SNAT).*$/gm) ?? [];
-  return rules.some((rule) => rule.includes(subnet) || !/ saddr | -s /.test(rule));
-}
-
 function isClosedNft(text: string): boolean {
   const [, rules] = /chain FORWARD \{\n.*policy drop;\n([^}]*)/.exec(text) ?? [];
   return rules !== undefined && !/accept|jump|goto/.test(rules);
@@ -61,15 +55,4 @@ function isClosedNft(text: string): boolean {
 
 function isClosedLegacy(text: string): boolean {
   return /^:FORWARD DROP/m.test(text) && !/^-A FORWARD .*-[jg] (?!DROP|REJECT)/m.test(text);
-}
-
-/** Nothing where the program or its tables are not there. */
-async function saveLegacy(namespace: string | undefined): Promise<string> {
-  const [command = '', ...args] = [...enterCommand(namespace), 'iptables-legacy-save'];
-  try {
-    return (await runProgram(command, args)).stdout;
-  } catch (error: unknown) {
-    if (isXnetError(error, 'UNSUPPORTED')) return '';
-    throw error;
-  }
 }

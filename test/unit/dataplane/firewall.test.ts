@@ -1,11 +1,9 @@
 /** Which rules drop a packet of a trace, read from what nft and iptables print. */
 import { describe, expect, test } from '@jest/globals';
 import { dropsOf, type PacketAt } from '../../../src/dataplane/inspect/firewall.js';
-import { findMasquerade } from '../../../src/dataplane/inspect/gateway.js';
 import { parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
 import { parseListeners } from '../../../src/dataplane/inspect/listeners.js';
 import { parseNft } from '../../../src/dataplane/inspect/nft-rules.js';
-import { IpAddress } from '../../../src/inet/ip-address.js';
 import { shellWord } from '../../../src/shell-word.js';
 
 const ECHO: PacketAt = {
@@ -177,13 +175,4 @@ test('listeners are read from /proc/net', () => {
     { protocol: 'tcp', address: '10.1.0.3', port: 81 },
     { protocol: 'udp', address: '0.0.0.0', port: 53 },
   ]);
-});
-
-test('the rule that masquerades a container is found, of iptables or of nft', () => {
-  const address = IpAddress.parse('172.18.0.2');
-  const rule = '-A POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE';
-  expect(findMasquerade(`-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE\n${rule}`, address)).toBe(rule);
-  const ofNft = 'ip saddr 172.18.0.0/16 oifname != "docker_gwbridge" counter masquerade';
-  expect(findMasquerade(`    ${ofNft}`, address)).toBe(ofNft);
-  expect(findMasquerade('-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE', address)).toBeUndefined();
 });
