@@ -1,6 +1,7 @@
 /** The chains of `iptables-legacy-save` in the form of firewall.ts. Pure. */
 import { shellWord } from '../../shell-word.js';
-import type { Chain, Condition, Rule } from './firewall.js';
+import { savedRemoval, savedWords } from '../nft/saved-rules.js';
+import { type Chain, type Condition, MERE_TARGETS, type Rule } from './firewall.js';
 
 const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
   PREROUTING: 'in',
@@ -50,23 +51,22 @@ export function parseIptables(program: string, text: string): Chain[] {
 }
 
 function ruleOf(program: string, table: string, line: string): Rule {
-  const words: readonly string[] = line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? '';
-  const isGoto = words.includes('-g');
-  const verdicts: Readonly<Record<string, Rule['verdict']>> = {
-    ...{ ACCEPT: 'accept', DROP: 'drop', REJECT: 'drop', RETURN: 'return', LOG: 'none', MARK: 'none' },
-  };
+  const words = savedWords(line);
+  const at = words.findIndex((word) => word === '-j' || word === '-g');
   return {
     conditions: conditionsOf(words.slice(2)),
-    verdict: verdicts[target] ?? { chain: `${table} ${target}`, isGoto },
+    verdict: at < 0 ? 'none' : verdictOf(table, words[at + 1] ?? '', words[at] === '-g'),
     text: `${program} ${line.slice(3)} (table ${table})`,
-    remedy: [program, '-t', table, '-D', ...words.slice(1).map(unquoted)].map(shellWord).join(' '),
+    remedy: savedRemoval(program, table, line),
   };
 }
 
-/** iptables-save puts words with blanks, such as comments, in double quotes, with a backslash before those in it. */
-function unquoted(word: string): string {
-  return word.startsWith('"') ? word.slice(1, -1).replace(/\\(["\\])/g, '$1') : word;
+function verdictOf(table: string, target: string, isGoto: boolean): Rule['verdict'] {
+  const verdicts: Readonly<Record<string, Rule['verdict']>> = {
+    ...{ ACCEPT: 'accept', DROP: 'drop', REJECT: 'drop', RETURN: 'return' },
+  };
+  if (MERE_TARGETS.includes(target)) return 'none';
+  return verdicts[target] ?? { chain: `${table} ${target}`, isGoto };
 }
 
 function conditionsOf(words: readonly string[]): Condition[] {
