@@ -77,6 +77,46 @@ describe('of nftables', () => {
       [false],
     ],
     [
+      'a map of verdicts may have accepted it',
+      nft(
+        [[{ vmap: { key: { ct: { key: 'state' } }, data: { set: [['new', { accept: null }]] } } }]],
+        'drop',
+      ),
+      HTTP,
+      [false],
+    ],
+    [
+      'so may a program behind a queue',
+      nft([[match(payload('tcp', 'dport'), 80), { queue: { num: 0 } }]], 'drop'),
+      HTTP,
+      [false],
+    ],
+    [
+      'a queue of other packets changes nothing',
+      nft([[match(payload('tcp', 'dport'), 22), { queue: { num: 0 } }]], 'drop'),
+      HTTP,
+      [true],
+    ],
+    [
+      'an extension that an older nft does not name',
+      nft([[{ xt: null }, { counter: {} }, DROP]]),
+      ECHO,
+      [false],
+    ],
+    ['a target that only logs', nft([[{ xt: { type: 'target', name: 'LOG' } }], [DROP]]), ECHO, [true]],
+    [
+      'interfaces that begin so are accepted',
+      nft([[match({ meta: { key: 'iifname' } }, 'eth*'), { accept: null }]], 'drop'),
+      ECHO,
+      [],
+    ],
+    [
+      'interfaces of a set with a name',
+      nft([[match({ meta: { key: 'iifname' } }, '@lan'), { accept: null }]], 'drop'),
+      ECHO,
+      [false],
+    ],
+    [
       'the target of iptables-nft',
       nft([[{ counter: {} }, { xt: { type: 'target', name: 'REJECT' } }]]),
       ECHO,
@@ -118,6 +158,23 @@ describe('of nftables', () => {
   });
 });
 
+test('chains with more ways than can be walked end, uncertain', () => {
+  const chains = Array.from({ length: 16 }, (_, depth) => [
+    { chain: { family: 'inet', table: 'fw', name: `c${depth}` } },
+    ...Array.from({ length: depth < 15 ? 10 : 0 }, (_, i) => {
+      const expr = [{ jump: { target: `c${depth + 1}` } }];
+      return { rule: { family: 'inet', table: 'fw', chain: `c${depth}`, handle: i, expr } };
+    }),
+  ]).flat();
+  const text = nft([[{ jump: { target: 'c0' } }]], 'drop', chains);
+  expect(dropsOf(parseNft(text, false), ECHO).map(({ isCertain }) => isCertain)).toEqual([false]);
+});
+
+test('of very many rules that may drop it the first are given', () => {
+  const rules = Array.from({ length: 1000 }, () => [match({ meta: { key: 'skuid' } }, 0), DROP]);
+  expect(dropsOf(parseNft(nft(rules), false), ECHO)).toHaveLength(20);
+});
+
 describe('of iptables', () => {
   const save = (...lines: string[]) =>
     `*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:own - [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
@@ -143,6 +200,9 @@ describe('of iptables', () => {
     ['a chain of its own', save('-A INPUT -j own', '-A own -i eth+ -j DROP'), ECHO, [true]],
     ['another interface', save('-A INPUT -i lo -j DROP'), ECHO, []],
     ['what is not read', save('-A INPUT -m u32 --u32 "0>>22=1" -j DROP'), ECHO, [false]],
+    ['a queue', save('-A INPUT -p icmp -j NFQUEUE --queue-num 0', '-A INPUT -j DROP'), ECHO, [false]],
+    ['a rule without a target', save('-A INPUT -p icmp', '-A INPUT -j DROP'), ECHO, [true]],
+    ['a rule that logs', save('-A INPUT -j LOG', '-A INPUT -j DROP'), ECHO, [true]],
     ['a policy', save().replace('INPUT ACCEPT', 'INPUT DROP'), ECHO, [true]],
   ];
   test.each(cases)('%s', (_, text, packet, certain) => {
@@ -175,4 +235,6 @@ test('listeners are read from /proc/net', () => {
     { protocol: 'tcp', address: '10.1.0.3', port: 81 },
     { protocol: 'udp', address: '0.0.0.0', port: 53 },
   ]);
+  const ofIpv6 = '   0: 000000FD000000000000000003000000:0050 00000000000000000000000000000000:0000 0A 0';
+  expect(parseListeners(ofIpv6)).toEqual([{ protocol: 'tcp', address: 'fd00::3', port: 80 }]);
 });
