@@ -119,6 +119,23 @@ describe('what a host captures', () => {
     await parts.return(undefined);
   });
 
+  test('of a network with very many containers is vxlan0 and the underlay, too, and as many of the ports as may be', async () => {
+    const many = Array.from({ length: 1000 }, (_, i) => entry(`c${i}`, MAC));
+    const ofMany = new HostCaptures({
+      ...{ dataplane: points, hostId: 'own' },
+      store: { list: async () => ({ revision: 1, entries: many }) },
+    });
+    const parts = ofMany.run(captureWanted.parse(QUESTION), 0, new AbortController().signal);
+    const { value } = await parts.next();
+    const { points: opened = [], notes } = value as CapturePart;
+    expect(opened).toHaveLength(64);
+    expect(opened.slice(-2).map(({ place }) => place)).toEqual(['vxlan0', 'underlay']);
+    expect(notes).toEqual(['938 of its 1002 points are not captured; name a container']);
+    // What may wait in the kernel is shared by those that are open.
+    expect(points.open.get('underlay')?.wish.bufferBytes).toBe(256 << 10);
+    await parts.return(undefined);
+  });
+
   test('is nothing where xnet may not capture', async () => {
     points.failure = new XnetError('UNSUPPORTED', 'give it CAP_NET_RAW');
     await expect(run().next()).rejects.toThrow('give it CAP_NET_RAW');
