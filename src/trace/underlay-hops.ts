@@ -11,10 +11,12 @@ import {
   unknown,
 } from './trace.js';
 
+const START = 'systemctl start xnet   # a managed plugin: docker plugin enable NAME';
+
 export const judgeXnet: Judge = ({ host, facts }) => {
   const expected = 'xnet runs';
   if (host.state === 'silent')
-    return fault(expected, 'no sign of life: what is below is as others know it', 'systemctl start xnet');
+    return fault(expected, 'no sign of life: what is below is as others know it', START);
   if (host.state === 'unknown') return unknown(expected, 'etcd does not answer');
   return 'refusal' in facts ? unknown(expected, facts.refusal) : ok(expected, 'it answers');
 };
@@ -99,7 +101,8 @@ export const judgeReversePath: Judge = (here, there) =>
     return fault(
       expected,
       `${found}, and ${there.host.vtep} is reached by ${way.device}, while the VTEP is on ${own.name}`,
-      `sysctl -w net.ipv4.conf.${own.name}.rp_filter=2`,
+      // A dot in a name, as of a VLAN's interface, is a slash to sysctl(8).
+      `sysctl -w net.ipv4.conf.${own.name.replaceAll('.', '/')}.rp_filter=2`,
     );
   });
 

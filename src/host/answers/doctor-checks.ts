@@ -20,6 +20,7 @@ import { endpointRecord } from '../../model/endpoint.js';
 import { hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Foundation } from '../foundation.js';
+import { restartCommand } from '../restart-command.js';
 import { packetChecks } from './doctor-packet-checks.js';
 import { readUnits } from './doctor-units.js';
 
@@ -56,11 +57,7 @@ export function hostChecks(looked: Looked, status: Status): Check[] {
 
 async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
   const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
-  const restart =
-    pluginId === undefined
-      ? 'systemctl restart xnet.socket xnet.service'
-      : `docker plugin disable -f ${pluginId} && docker plugin enable ${pluginId}`;
-  return judgePlugin(answer, modes, restart);
+  return judgePlugin(answer, modes, restartCommand(pluginId, 'xnet.socket xnet.service'));
 }
 
 function storeChecks({ store, config }: Looked): Check[] {

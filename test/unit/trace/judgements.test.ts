@@ -23,6 +23,7 @@ function healthy(own: number, other: number): AllFound {
   const eth1 = { name: 'eth1', mac: '02:99', mtu: 1500, isUp: true, addresses: ['172.18.0.2/16'] };
   const underlay = { ...eth0, mac: '02:aa', mtu: 1500, addresses: [`192.0.2.${own}/24`] };
   return {
+    xnet: { restart: 'systemctl restart xnet' },
     container: { state: 'running', sandboxPath: '/run/docker/netns/x', networks: ['shop'] },
     name: { addresses: [`10.1.0.${other}`] },
     sandbox: {
@@ -155,6 +156,12 @@ describe('of a way between two hosts', () => {
       ["h1 name: the container's resolver: no such name -> systemctl restart xnet"],
     ],
     [
+      'no such name, asked by a managed plugin',
+      { xnet: { restart: 'docker plugin enable x' }, name: { addresses: [] } },
+      {},
+      ['h1 name: no such name -> docker plugin enable x'],
+    ],
+    [
       'interface down',
       {},
       withEth0(TWO, { isUp: false }),
@@ -284,6 +291,17 @@ describe('of a way between two hosts', () => {
       ["h2 tunnel filter: it drops them -> nft add element inet xnet vteps4 '{ 192.0.2.1 }'"],
     ],
     [
+      'strict reverse path at a VLAN',
+      changed('underlay', ONE, {
+        ...{ reversePath: 1, way: { device: 'eth5', mtu: 1500 } },
+        interface: { ...ONE.underlay.interface, name: 'eth0.100' } as never,
+      }),
+      {},
+      [
+        'h1 reverse path: strict, and 192.0.2.2 is reached by eth5, while the VTEP is on eth0.100 -> sysctl -w net.ipv4.conf.eth0/100.rp_filter=2',
+      ],
+    ],
+    [
       'strict reverse path',
       changed('underlay', ONE, { reversePath: 1, way: { device: 'eth5', mtu: 1500 } }),
       {},
@@ -305,7 +323,11 @@ describe('of a way between two hosts', () => {
     };
     const rows = rowsOf({ ...trace, to }).filter(({ host }) => host === 'h2');
     expect(rows).toHaveLength(16);
-    expect(rows[0]).toMatchObject({ hop: 'xnet', verdict: 'fault', remedy: 'systemctl start xnet' });
+    expect(rows[0]).toMatchObject({
+      hop: 'xnet',
+      verdict: 'fault',
+      remedy: expect.stringMatching(/^systemctl start xnet {3}# /),
+    });
     for (const { verdict, found } of rows.slice(1)) expect([verdict, found]).toEqual(['unknown', 'cut off']);
   });
 });
@@ -380,6 +402,12 @@ describe('of a way outside', () => {
     ],
   ];
   test.each(cases)('%s', (_, from, expected) => expect(ofOutside(from)).toEqual(expected));
+});
+
+test('a name that another host has written becomes no command', () => {
+  const trace = traceOf(changed('container', ONE, { state: 'exited' }), {});
+  const from = { ...trace.from, container: { id: 'c1', name: 'web;reboot' } };
+  expect(found({ ...trace, from })).toEqual(["h1 container: exited -> docker start 'web;reboot'"]);
 });
 
 test('each host is asked for its own end alone', () => {
