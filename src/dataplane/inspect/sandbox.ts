@@ -5,7 +5,7 @@ import { readSaved } from '../nft/saved-rules.js';
 import { isWithin } from '../nft/within.js';
 import { type Chain, dropsOf } from './firewall.js';
 import { parseIptables } from './iptables-rules.js';
-import { PRINT_LISTENERS, parseListeners } from './listeners.js';
+import { readListeners } from './listeners.js';
 import { parseNft } from './nft-rules.js';
 
 /** What goes to another host goes through etcd, which takes 1.5 MB; a program may have ten thousands of sockets. */
@@ -18,23 +18,25 @@ export async function inspectSandbox(
   packets: readonly TracedPacket[],
 ): Promise<SandboxFacts> {
   const isIpv6 = destination.includes(':');
-  const [interfaces, routes, chains, sockets] = await Promise.all([
+  const [interfaces, routes, chains, listeners] = await Promise.all([
     readInterfaces(path),
     readRoutes(path, destination),
     readChains(path, isIpv6),
-    readText(path, ['sh', '-c', PRINT_LISTENERS]),
+    readListeners(path),
   ]);
   const way = await readWay(path, destination, interfaces);
   const drops = packets.flatMap((packet) => dropsOf(chains, { ...packet, interface: way.device }));
   // A container may have all of the Internet's.
   const onTheWay = routes.filter((each) => isWithin(destination, each.destination) !== 'no');
-  return { interfaces, routes: onTheWay, way, drops, listeners: boundedListeners(sockets, packets) };
+  return { interfaces, routes: onTheWay, way, drops, listeners: choose(listeners, packets) };
 }
 
 /** Those at the port of the packets first, then some others, by which a person sees what there is. */
-function boundedListeners(sockets: string, packets: readonly TracedPacket[]): SandboxFacts['listeners'] {
+function choose(
+  listeners: SandboxFacts['listeners'],
+  packets: readonly TracedPacket[],
+): SandboxFacts['listeners'] {
   const isWanted = ({ port }: { readonly port: number }) => packets.some((packet) => packet.port === port);
-  const listeners = parseListeners(sockets);
   const others = listeners.filter((each) => !isWanted(each));
   return [...listeners.filter(isWanted), ...others].slice(0, MOST_LISTENERS);
 }
