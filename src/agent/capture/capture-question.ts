@@ -13,6 +13,9 @@ export const CAPTURE_LIMITS = {
   snapBytes: 0xffff,
 } as const;
 
+/** Of all hosts of a capture together, as JSON. etcd keeps it until it is compacted, and its quota is 2 GB. */
+export const CAPTURE_STREAM = { bytes: 16 << 20, bytesPerSecond: 1 << 20 } as const;
+
 const byte = z.int().min(0).max(0xff);
 
 /** linux/filter.h, struct sock_filter: code, jt, jf, k. */
