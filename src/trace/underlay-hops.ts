@@ -49,7 +49,7 @@ export const judgeWay: Judge = (here, there, trace) => {
     here,
     there,
     `a route to ${there.host.vtep ?? there.label}${room}`,
-    (expected, { way }) => {
+    (expected, { way, interface: own }) => {
       const { device, gateway, mtu, refusal } = way;
       if (refusal !== undefined) {
         const remedy = `ip route add ${there.host.vtep} dev ${interfaceName(here) ?? 'eth0'}`;
@@ -58,6 +58,13 @@ export const judgeWay: Judge = (here, there, trace) => {
       const found = `by ${device}${gateway === undefined ? '' : ` and ${gateway}`}, MTU ${mtu}`;
       if (room === '' || mtu === undefined || needed === undefined || mtu >= needed)
         return ok(expected, found);
+      // The kernel has learned it of the path.
+      if (own !== undefined && own.name === device && own.mtu >= needed)
+        return fault(
+          expected,
+          `${found}, of ${own.mtu} that ${device} has`,
+          `give all of the underlay between ${here.host.vtep} and ${there.host.vtep} an MTU of ${needed}, then: ip route flush cache`,
+        );
       return fault(expected, found, `ip link set ${device} mtu ${needed}`);
     },
   );

@@ -267,8 +267,19 @@ describe('of a way between two hosts', () => {
     [
       'small underlay',
       {},
-      changed('underlay', TWO, { way: { device: 'eth0', mtu: 1400 } }),
+      changed('underlay', TWO, {
+        way: { device: 'eth0', mtu: 1400 },
+        interface: { ...TWO.underlay.interface, mtu: 1400 } as never,
+      }),
       ['h2 underlay: by eth0, MTU 1400 -> ip link set eth0 mtu 1500'],
+    ],
+    [
+      'small path, of which the kernel has learned',
+      {},
+      changed('underlay', TWO, { way: { device: 'eth0', mtu: 1400 } }),
+      [
+        'h2 underlay: by eth0, MTU 1400, of 1500 that eth0 has -> give all of the underlay between 192.0.2.2 and 192.0.2.1 an MTU of 1500, then: ip route flush cache',
+      ],
     ],
     [
       'no route',
