@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { inNamespace } from './socket-namespace.js';
 
 /** The file shows the namespace in which it was opened. Empty where the kernel has none, as without IPv6. Throws NOT_FOUND, and what reading throws. */
-export async function readProcNet(path: string, name: 'tcp' | 'tcp6' | 'udp' | 'udp6'): Promise<string> {
+export async function readProcNet(path: string, name: string): Promise<string> {
   const fd = inNamespace(path, () => openOrNone(`/proc/thread-self/net/${name}`));
   if (fd === undefined) return '';
   try {

@@ -24,6 +24,21 @@ const ICMP_TYPES: Readonly<Record<string, string>> = {
 /** Options whose value says nothing more. */
 const MERE = ['-m', '--comment', '--reject-with'];
 
+/** Tables whose rules drop packets. Docker makes `nat` in containers. */
+const DROPPING = /^(raw|mangle|filter|security)$/m;
+
+/**
+ * Of what the program's `-save` has printed. `tables`: what /proc/net/ip_tables_names has. Where rules are there, and the program is
+ * not (a managed plugin has none of iptables'), they are ones that are not read.
+ */
+export function legacyChains(program: string, saved: string, tables: string): Chain[] {
+  if (saved !== '' || !DROPPING.test(tables)) return parseIptables(program, saved);
+  const text = `a rule of ${program}, a program that xnet has not here,`;
+  const conditions = [{ field: 'other', isNot: false, values: [] }] as const;
+  const rules = [{ conditions, verdict: 'drop', text, remedy: '' }] as const;
+  return (['in', 'out'] as const).map((hook) => ({ key: `${program} ${hook}`, hook, rules }));
+}
+
 /** `program`: `iptables-legacy` or `ip6tables-legacy`. */
 export function parseIptables(program: string, text: string): Chain[] {
   const chains = new Map<

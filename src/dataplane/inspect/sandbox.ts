@@ -1,10 +1,11 @@
 import { isXnetError } from '../../errors.js';
+import { readProcNet } from '../../native/proc-net.js';
 import type { SandboxFacts, TracedPacket } from '../inspection.js';
 import { readInterfaces, readRoutes, readText, readWay } from '../iproute2/read-namespace.js';
 import { readSaved } from '../nft/saved-rules.js';
 import { isWithin } from '../nft/within.js';
 import { type Chain, dropsOf } from './firewall.js';
-import { parseIptables } from './iptables-rules.js';
+import { legacyChains } from './iptables-rules.js';
 import { readListeners } from './listeners.js';
 import { parseNft } from './nft-rules.js';
 
@@ -41,14 +42,15 @@ function choose(
   return [...listeners.filter(isWanted), ...others].slice(0, MOST_LISTENERS);
 }
 
-/** iptables-nft's rules are nftables' own. Programs that are not there have no rules. */
+/** iptables-nft's rules are nftables' own. */
 async function readChains(path: string, isIpv6: boolean): Promise<Chain[]> {
   const program = isIpv6 ? 'ip6tables-legacy' : 'iptables-legacy';
-  const [nft, legacy] = await Promise.all([
+  const [nft, legacy, tables] = await Promise.all([
     orNothing(readText(path, ['nft', '-j', '-a', 'list', 'ruleset'])),
     readSaved(path, program),
+    readProcNet(path, isIpv6 ? 'ip6_tables_names' : 'ip_tables_names'),
   ]);
-  return [...(nft === '' ? [] : parseNft(nft, isIpv6)), ...parseIptables(program, legacy)];
+  return [...(nft === '' ? [] : parseNft(nft, isIpv6)), ...legacyChains(program, legacy, tables)];
 }
 
 /** nsenter says so as a failure, too. */

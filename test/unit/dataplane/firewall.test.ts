@@ -1,7 +1,7 @@
 /** Which rules drop a packet of a trace, read from what nft and iptables print. */
 import { describe, expect, test } from '@jest/globals';
 import { dropsOf, type PacketAt } from '../../../src/dataplane/inspect/firewall.js';
-import { parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
+import { legacyChains, parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
 import { parseListeners } from '../../../src/dataplane/inspect/listeners.js';
 import { parseNft } from '../../../src/dataplane/inspect/nft-rules.js';
 import { shellWord } from '../../../src/shell-word.js';
@@ -208,6 +208,15 @@ describe('of iptables', () => {
   test.each(cases)('%s', (_, text, packet, certain) => {
     const drops = dropsOf(parseIptables('iptables-legacy', text), packet);
     expect(drops.map(({ isCertain }) => isCertain)).toEqual(certain);
+  });
+
+  test('rules that are there, and cannot be read without the program, may drop it', () => {
+    const certain = (saved: string, tables: string) =>
+      dropsOf(legacyChains('iptables-legacy', saved, tables), ECHO).map(({ isCertain }) => isCertain);
+    expect(certain('', 'nat\nfilter\n')).toEqual([false]);
+    expect(certain('', 'nat\n')).toEqual([]);
+    expect(certain('', '')).toEqual([]);
+    expect(certain(save('-A INPUT -j DROP'), 'filter\n')).toEqual([true]);
   });
 
   test('a comment of the container does not become a command', () => {
