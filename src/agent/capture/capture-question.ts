@@ -74,7 +74,7 @@ export const capturePart = z.object({
   /** In the first part. */
   points: z.array(point).optional(),
   packets: z.array(packet).optional(),
-  /** In the last part: number of the point, packets that were lost there. */
+  /** Number of the point, packets that were lost there since the part before. */
   dropped: z.array(z.tuple([z.int().min(0), z.int().min(0)])).optional(),
   /** What is not captured, and why. */
   notes: z.array(z.string()).optional(),

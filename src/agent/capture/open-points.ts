@@ -25,6 +25,8 @@ export class OpenPoints implements Disposable {
   /** What is not captured, and why. */
   readonly notes: string[] = [];
   readonly #captures: Capture[] = [];
+  /** Lost packets that were taken, by the point's number. */
+  readonly #taken = new Map<number, number>();
 
   private constructor(private readonly queue: PacketQueue) {}
 
@@ -56,10 +58,12 @@ export class OpenPoints implements Disposable {
     return opened;
   }
 
-  /** How many packets were lost at each point where some were: by its number. */
-  get dropped(): [point: number, count: number][] {
+  /** How many packets were lost at each point, by its number, since this was last asked. Points that lost none are left out. */
+  takeDropped(): [point: number, count: number][] {
     return this.#captures.flatMap(({ dropped }, point) => {
-      const count = dropped + (this.queue.dropped.get(point) ?? 0);
+      const all = dropped + (this.queue.dropped.get(point) ?? 0);
+      const count = all - (this.#taken.get(point) ?? 0);
+      this.#taken.set(point, all);
       return count > 0 ? [[point, count] as [number, number]] : [];
     });
   }

@@ -100,6 +100,17 @@ describe('what a host captures', () => {
     expect(points.open.size).toBe(0);
   });
 
+  test('says at once what was lost, and once: a capture that a person ends has no last part', async () => {
+    const reader = new AbortController();
+    const parts = run({}, reader.signal);
+    await parts.next();
+    points.see('web', 1);
+    const { value } = await parts.next();
+    expect((value as CapturePart).dropped).toEqual([0, 1, 2, 3].map((point) => [point, 2]));
+    reader.abort();
+    expect(await rest(parts)).toEqual([{ dropped: [] }]);
+  });
+
   test('of a container that is meant all, and of others what they have to do with it', async () => {
     const parts = run({ networks: [{ ...NETWORK, mac: MAC }] });
     await parts.next();
