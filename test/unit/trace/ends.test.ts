@@ -74,6 +74,8 @@ describe('an end of a trace', () => {
     });
     expect(common && addressesOf(common, 'fd00::9')).toEqual({ source: 'fd00::9', destination: 'fd00::9' });
     expect(() => commonNetwork(web, db, networks, networks[0])).toThrow(/not both in network "n1"/);
+    expect(commonNetwork(web, { kind: 'outside' }, networks, undefined)).toBeUndefined();
+    expect(() => commonNetwork(web, { kind: 'outside' }, networks, networks[0])).toThrow(/not both in/);
   });
 });
 
