@@ -1,5 +1,7 @@
 /** Hops of a host: whether its xnet runs, and the way between its VTEP and that of the other host. Pure. */
 import type { UnderlayFacts } from '../dataplane/inspection.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
 import {
   doesNotApply,
   fault,
@@ -33,7 +35,7 @@ export const judgeVtep: Judge = (here, there) =>
         return fault(
           expected,
           'no interface has this address',
-          `ip addr add ${vtep}/${length} dev ${way.device ?? 'eth0'}`,
+          `ip addr add ${vtep}/${length} dev ${way.device ?? 'INTERFACE'}`,
         );
       if (!own.isUp) return fault(expected, `${own.name} is down`, `ip link set ${own.name} up`);
       return ok(expected, `${own.name}, up, MTU ${own.mtu}`);
@@ -51,10 +53,12 @@ export const judgeWay: Judge = (here, there, trace) => {
     `a route to ${there.host.vtep ?? there.label}${room}`,
     (expected, { way, interface: own }) => {
       const { device, gateway, mtu, refusal } = way;
-      if (refusal !== undefined) {
-        const remedy = `ip route add ${there.host.vtep} dev ${interfaceName(here) ?? 'eth0'}`;
-        return fault(expected, refusal, remedy);
-      }
+      if (refusal !== undefined)
+        return fault(
+          expected,
+          refusal,
+          `ip route add ${there.host.vtep} ${isOnLinkOf(own, there) ? `dev ${own?.name}` : 'via ROUTER'}`,
+        );
       const found = `by ${device}${gateway === undefined ? '' : ` and ${gateway}`}, MTU ${mtu}`;
       if (room === '' || mtu === undefined || needed === undefined || mtu >= needed)
         return ok(expected, found);
@@ -130,7 +134,10 @@ function interfaceMtu({ endpoint, facts }: Side): number | undefined {
   return part.found.interfaces.find(({ mac }) => mac === endpoint?.mac)?.mtu;
 }
 
-function interfaceName({ facts }: Side): string | undefined {
-  const part = 'refusal' in facts ? undefined : facts.underlay;
-  return part && 'found' in part ? part.found.interface?.name : undefined;
+/** Without a router. */
+function isOnLinkOf(own: UnderlayFacts['interface'], { host: { vtep } }: Side): boolean {
+  if (!own || vtep === undefined) return false;
+  const address = IpAddress.parse(vtep);
+  const prefixes = own.addresses.map((each) => Prefix.parseInterface(each).prefix);
+  return prefixes.some((prefix) => prefix.family === address.family && prefix.contains(address));
 }

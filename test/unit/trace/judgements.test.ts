@@ -288,6 +288,15 @@ describe('of a way between two hosts', () => {
       ['h1 underlay: Network is unreachable -> ip route add 192.0.2.2 dev eth0'],
     ],
     [
+      'no route to a host behind a router',
+      changed('underlay', ONE, {
+        way: { refusal: 'Network is unreachable' },
+        interface: { ...ONE.underlay.interface, addresses: ['192.0.2.1/31'] } as never,
+      }),
+      {},
+      ['h1 underlay: Network is unreachable -> ip route add 192.0.2.2 via ROUTER'],
+    ],
+    [
       'host firewall',
       {},
       changed('underlay', TWO, {
