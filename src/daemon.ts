@@ -47,6 +47,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const captures = captureAnswers(foundation);
   const status = () => readStatus(foundation, readiness);
   using ownPart = new OwnPart({
+    pluginId,
     dataplane: foundation.dataplane,
     docker: () => readiness.value?.engine,
     sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),

@@ -52,11 +52,12 @@ export type InterfaceFacts = z.infer<typeof networkInterface>;
 /** A container's network namespace. */
 export const sandboxFacts = z.object({
   interfaces: z.array(networkInterface),
-  /** Destinations of routes, and their devices. */
+  /** Destinations of routes, and their devices: of those that hold for the destination that was asked for. */
   routes: z.array(z.object({ destination: z.string(), device: z.string() })),
   /** The way to the destination that was asked for. */
   way: route,
   drops: z.array(packetDrop),
+  /** At the ports of the packets, and some others. */
   listeners: z.array(z.object({ protocol: z.enum(['tcp', 'udp']), address: z.string(), port: z.number() })),
 });
 export type SandboxFacts = z.infer<typeof sandboxFacts>;
@@ -101,7 +102,7 @@ export const underlayFacts = z.object({
   /** The tunnel filter; absent: there is no table. */
   filter: z.object({ takesPeer: z.boolean(), knowsVni: z.boolean() }).optional(),
   drops: z.array(packetDrop),
-  /** The stricter of `all` and the interface of the way: 0 off, 1 strict, 2 loose (ip-sysctl.rst). */
+  /** Of the interface by which packets to the VTEP come in, the larger of `all` and its own: 0 off, 1 strict, 2 loose (ip-sysctl.rst). */
   reversePath: z.number(),
 });
 export type UnderlayFacts = z.infer<typeof underlayFacts>;

@@ -10,6 +10,7 @@ import {
   type Judgement,
   judgeFound,
   ok,
+  restartOf,
   type Side,
   type Trace,
   unknown,
@@ -17,16 +18,17 @@ import {
 
 const NO_CONTAINER = 'no container: it has no namespace of its own';
 
-/** xnet makes anew what is missing, and containers go on meanwhile. */
-const RESTART = 'systemctl restart xnet';
-
 export const judgeContainer: Judge = (here) => {
   const { container } = here;
   const expected = 'the container runs';
   if (!container) return doesNotApply(expected, NO_CONTAINER);
   return judgeFound(here, 'container', expected, ({ state }) => {
     if (state === 'running') return ok(expected, 'running');
-    return fault(expected, state, `docker ${state === 'paused' ? 'unpause' : 'start'} ${container.name}`);
+    return fault(
+      expected,
+      state,
+      `docker ${state === 'paused' ? 'unpause' : 'start'} ${shellWord(container.name)}`,
+    );
   });
 };
 
@@ -36,8 +38,9 @@ export const judgeName: Judge = (here, there, { name, destination }) => {
     return doesNotApply(expected, `${there.label} was not given by a name of the network`);
   return judgeFound(here, 'name', expected, ({ addresses, failure }) => {
     if (addresses.includes(destination)) return ok(expected, addresses.join(', '));
-    if (failure !== undefined) return fault(expected, `the container's resolver: ${failure}`, RESTART);
-    return fault(expected, addresses.join(', ') || 'no such name', RESTART);
+    if (failure !== undefined)
+      return fault(expected, `the container's resolver: ${failure}`, restartOf(here));
+    return fault(expected, addresses.join(', ') || 'no such name', restartOf(here));
   });
 };
 
@@ -52,7 +55,7 @@ export const judgeInterface: Judge = (here, _there, trace) => {
       interfaces.find((each) => each.mac === mac) ?? interfaces.find((each) => hasAddress(each, wanted));
     if (!own) {
       const found = `no interface with the MAC ${mac}`;
-      return fault(expected, found, RESTART);
+      return fault(expected, found, restartOf(here));
     }
     const { name, addresses, mtu } = own;
     const device = shellWord(name);
@@ -166,7 +169,7 @@ function notInNetwork(expected: string, here: Side, { network }: Trace): Judgeme
 export function enterOf({ facts, container }: Side): string {
   const part = 'refusal' in facts ? undefined : facts.container;
   const path = part && 'found' in part ? part.found.sandboxPath : undefined;
-  return `nsenter --net=${path !== undefined ? shellWord(path) : `$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' ${container?.name})`}`;
+  return `nsenter --net=${path !== undefined ? shellWord(path) : `$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' ${shellWord(container?.name ?? '')})`}`;
 }
 
 /** Its address in the trace, with the prefix length of the network's subnet. */

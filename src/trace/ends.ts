@@ -1,6 +1,7 @@
 /** Who is meant by the words of a user: a container, a host, an address, `outside`. Pure. */
 import { isIP } from 'node:net';
 import { XnetError } from '../errors.js';
+import { IpAddress } from '../inet/ip-address.js';
 import { quoted } from '../inet/quoted.js';
 import type { EndpointRecord } from '../model/endpoint.js';
 import type { HostRecord } from '../model/host.js';
@@ -32,10 +33,11 @@ export interface Known {
   readonly hosts: readonly HostRecord[];
 }
 
-/** undefined: nothing in the cluster is called so. Throws INVALID when several things are. */
+/** undefined: nothing in the cluster is called so. Throws INVALID when several things are, and for an address with a zone. */
 export function findEnd(wanted: string, known: Known): End | undefined {
   if (wanted === OUTSIDE) return { kind: 'outside' };
-  if (isIP(wanted) !== 0) return endOfAddress(wanted, known);
+  // Records have addresses in their one canonical form.
+  if (isIP(wanted) !== 0) return endOfAddress(`${IpAddress.parse(wanted)}`, known);
   const named = known.endpoints.filter(
     ({ names }) => names && isCalled(wanted, names.container, names.containerId),
   );

@@ -28,7 +28,13 @@ const nameFacts = z.object({
   failure: z.string().optional(),
 });
 
+const xnetFacts = z.object({
+  /** Command that starts it anew. */
+  restart: z.string(),
+});
+
 export const hostFacts = z.object({
+  xnet: part(xnetFacts).optional(),
   container: part(containerFacts).optional(),
   name: part(nameFacts).optional(),
   sandbox: part(sandboxFacts).optional(),

@@ -8,12 +8,10 @@ import {
   type Judgement,
   judgeFound,
   ok,
+  restartOf,
   type Side,
   type Trace,
 } from './trace.js';
-
-/** xnet makes anew what is missing, and containers go on meanwhile. */
-const RESTART = 'systemctl restart xnet';
 
 /** The two ends are in a network together. */
 export const judgeNetwork: Judge = (here, there, { network }) => {
@@ -33,7 +31,7 @@ export const judgeNetwork: Judge = (here, there, { network }) => {
       `it shares its host's network: xnet trace ${there.label} ${here.host.name}:PORT`,
     );
   const wanted = shellWord(there.networks[0] ?? 'NETWORK');
-  return fault(expected, found, `docker network connect ${wanted} ${here.container.name}`);
+  return fault(expected, found, `docker network connect ${wanted} ${shellWord(here.container.name)}`);
 };
 
 function placeOf(side: Side): string {
@@ -54,7 +52,7 @@ export const judgePort: Judge = (here, _there, trace) =>
     const { namespace, portName, port, bridge, ownEntry } = facts;
     const mac = here.endpoint?.mac ?? '';
     const set = `ip -n ${namespace} link set ${portName}`;
-    if (!port) return fault(expected, `${portName} is missing`, RESTART);
+    if (!port) return fault(expected, `${portName} is missing`, restartOf(here));
     if (!port.isUp) return fault(expected, `${portName} is down`, `${set} up`);
     if (port.master !== bridge?.name || !bridge)
       return fault(expected, `${portName} is not a port of br0`, `${set} master br0`);
@@ -71,7 +69,7 @@ export const judgePort: Judge = (here, _there, trace) =>
 
 export const judgeBridge: Judge = (here, _there, trace) =>
   judgeInNetwork(here, trace, 'the bridge is up', (expected, { namespace, bridge }) => {
-    if (!bridge) return fault(expected, 'br0 is missing', RESTART);
+    if (!bridge) return fault(expected, 'br0 is missing', restartOf(here));
     if (!bridge.isUp) return fault(expected, 'br0 is down', `ip -n ${namespace} link set br0 up`);
     return ok(expected, 'br0 is up');
   });
@@ -84,10 +82,10 @@ export const judgeTunnel: Judge = (here, _there, trace) =>
     (expected, facts) => {
       const { namespace, tunnel } = facts;
       const set = `ip -n ${namespace} link set vxlan0`;
-      if (!tunnel) return fault(expected, 'vxlan0 is missing', RESTART);
+      if (!tunnel) return fault(expected, 'vxlan0 is missing', restartOf(here));
       const found = describeTunnel(tunnel);
       if (tunnel.vni !== trace.network?.vni)
-        return fault(expected, found, `ip -n ${namespace} link del vxlan0; ${RESTART}`);
+        return fault(expected, found, `ip -n ${namespace} link del vxlan0; ${restartOf(here)}`);
       if (tunnel.vtep !== here.host.vtep)
         return fault(expected, found, `${set} type vxlan local ${here.host.vtep}`);
       if (!tunnel.isUp) return fault(expected, found, `${set} up`);

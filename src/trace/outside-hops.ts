@@ -2,6 +2,7 @@
 import type { GatewayFacts, InterfaceFacts, SandboxFacts } from '../dataplane/inspection.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
+import { shellWord } from '../shell-word.js';
 import { enterOf } from './container-hops.js';
 import { doesNotApply, fault, type Judge, type Judgement, judgeFound, ok, type Side } from './trace.js';
 
@@ -21,7 +22,7 @@ export const judgeDefaultRoute: Judge = (here, there, trace) => {
       const reason = trace.network?.isInternal
         ? `${trace.network.name} is internal`
         : 'it has no network that leads outside';
-      return fault(expected, `${found}: ${reason}`, `docker network connect bridge ${container}`);
+      return fault(expected, `${found}: ${reason}`, `docker network connect bridge ${shellWord(container)}`);
     }),
   );
 };

@@ -26,7 +26,6 @@ export function commonNetwork(
   networks: readonly NetworkRecord[],
   wanted: NetworkRecord | undefined,
 ): Common | undefined {
-  if (from.kind !== 'container' || to.kind !== 'container') return undefined;
   const found = networks
     .flatMap((network) => {
       const [one, other] = [from, to].map((end) => endpointIn(end, network.id));
@@ -44,7 +43,8 @@ export function commonNetwork(
 }
 
 /** Of an end that was given by its address only the endpoint with that counts. */
-function endpointIn(end: End & { kind: 'container' }, networkId: string): EndpointRecord | undefined {
+function endpointIn(end: End, networkId: string): EndpointRecord | undefined {
+  if (end.kind !== 'container') return undefined;
   const { address, endpoints } = end;
   return endpoints.find(
     (each) => each.networkId === networkId && (address === undefined || each.addresses.includes(address)),

@@ -1,5 +1,6 @@
 /** Where the packets of the probe were seen: the place at which one vanished, and in which direction. Pure. */
 import type { ProbePlace, ProbeSight } from '../dataplane/probing.js';
+import { SOMEWHERE } from './plan.js';
 import {
   doesNotApply,
   fault,
@@ -27,6 +28,7 @@ export interface Probe {
 }
 
 const EXPECTED = 'the packet passes, and its answer';
+const SILENT_ROUTER = 'its router did not answer, as many do not; to be sure trace to an address outside';
 
 export function probeRows(trace: Trace, probe: Probe): Row[] {
   const rows = probe.sights.map((sight, at): Row => {
@@ -66,6 +68,7 @@ function judgeSight(trace: Trace, { refusal, errno, sights }: Probe, at: number)
     // Behind the last place where somebody looked, anything may have become of it.
     if (at < last || last < sights.length - 1)
       return doesNotApply('the answer passes', 'the packet passed; no answer was seen');
+    if (isOfRouter(trace)) return doesNotApply('the answer passes', `the packet left; ${SILENT_ROUTER}`);
     const found = `the packet arrived; ${trace.to.label} did not answer`;
     return fault(
       EXPECTED,
@@ -84,6 +87,11 @@ function judgeSight(trace: Trace, { refusal, errno, sights }: Probe, at: number)
   );
 }
 
+/** No address outside was given, so that the first router was asked. */
+function isOfRouter({ to, destination }: Trace): boolean {
+  return to.host.id === undefined && destination === SOMEWHERE;
+}
+
 function notSent(sights: readonly Sight[], at: number, errno: string): Judgement {
   if (sights.slice(0, at).some((sight) => requestAt(sight) !== undefined))
     return doesNotApply(EXPECTED, 'it was not sent');
@@ -94,7 +102,8 @@ function refusedRemedy(errno: string): string {
   return `look at what is said above of the first end: ${errno === 'EPERM' ? 'own firewall' : 'interface, route'}`;
 }
 
-function judgeAnswer({ from, to, protocol, port }: Trace, { refusal, errno, sights }: Probe): Judgement {
+function judgeAnswer(trace: Trace, { refusal, errno, sights }: Probe): Judgement {
+  const { from, to, protocol, port } = trace;
   const expected = `${to.label} answers ${from.label}`;
   const [first] = sights;
   if (!first) return unknown(expected, refusal ?? 'nothing was sent');
@@ -111,6 +120,8 @@ function judgeAnswer({ from, to, protocol, port }: Trace, { refusal, errno, sigh
   const unseen = refusal ?? refusalAt(first);
   if (unseen !== undefined) return unknown(expected, unseen);
   if (protocol === 'udp') return doesNotApply(expected, 'a UDP server need not answer');
+  const hasLeft = sights.map(requestAt).at(-1) === true;
+  if (isOfRouter(trace) && hasLeft) return doesNotApply(expected, SILENT_ROUTER);
   return fault(
     expected,
     'no answer came',

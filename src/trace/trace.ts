@@ -101,6 +101,12 @@ export function judgeHops(hops: readonly Hop[], trace: Trace): Row[] {
   });
 }
 
+/** Command that starts the host's xnet anew: it makes what is missing, and containers go on meanwhile. */
+export function restartOf({ facts }: Side): string {
+  const part = 'refusal' in facts ? undefined : facts.xnet;
+  return part && 'found' in part ? part.found.restart : 'systemctl restart xnet';
+}
+
 /** Judges what the host has found of one kind, or says why it has found nothing. */
 export function judgeFound<K extends keyof HostFacts>(
   { facts }: Side,

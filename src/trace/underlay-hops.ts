@@ -1,5 +1,7 @@
 /** Hops of a host: whether its xnet runs, and the way between its VTEP and that of the other host. Pure. */
 import type { UnderlayFacts } from '../dataplane/inspection.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
 import {
   doesNotApply,
   fault,
@@ -11,10 +13,12 @@ import {
   unknown,
 } from './trace.js';
 
+const START = 'systemctl start xnet   # a managed plugin: docker plugin enable NAME';
+
 export const judgeXnet: Judge = ({ host, facts }) => {
   const expected = 'xnet runs';
   if (host.state === 'silent')
-    return fault(expected, 'no sign of life: what is below is as others know it', 'systemctl start xnet');
+    return fault(expected, 'no sign of life: what is below is as others know it', START);
   if (host.state === 'unknown') return unknown(expected, 'etcd does not answer');
   return 'refusal' in facts ? unknown(expected, facts.refusal) : ok(expected, 'it answers');
 };
@@ -31,7 +35,7 @@ export const judgeVtep: Judge = (here, there) =>
         return fault(
           expected,
           'no interface has this address',
-          `ip addr add ${vtep}/${length} dev ${way.device ?? 'eth0'}`,
+          `ip addr add ${vtep}/${length} dev ${way.device ?? 'INTERFACE'}`,
         );
       if (!own.isUp) return fault(expected, `${own.name} is down`, `ip link set ${own.name} up`);
       return ok(expected, `${own.name}, up, MTU ${own.mtu}`);
@@ -47,15 +51,24 @@ export const judgeWay: Judge = (here, there, trace) => {
     here,
     there,
     `a route to ${there.host.vtep ?? there.label}${room}`,
-    (expected, { way }) => {
+    (expected, { way, interface: own }) => {
       const { device, gateway, mtu, refusal } = way;
-      if (refusal !== undefined) {
-        const remedy = `ip route add ${there.host.vtep} dev ${interfaceName(here) ?? 'eth0'}`;
-        return fault(expected, refusal, remedy);
-      }
+      if (refusal !== undefined)
+        return fault(
+          expected,
+          refusal,
+          `ip route add ${there.host.vtep} ${isOnLinkOf(own, there) ? `dev ${own?.name}` : 'via ROUTER'}`,
+        );
       const found = `by ${device}${gateway === undefined ? '' : ` and ${gateway}`}, MTU ${mtu}`;
       if (room === '' || mtu === undefined || needed === undefined || mtu >= needed)
         return ok(expected, found);
+      // The kernel has learned it of the path.
+      if (own !== undefined && own.name === device && own.mtu >= needed)
+        return fault(
+          expected,
+          `${found}, of ${own.mtu} that ${device} has`,
+          `give all of the underlay between ${here.host.vtep} and ${there.host.vtep} an MTU of ${needed}, then: ip route flush cache`,
+        );
       return fault(expected, found, `ip link set ${device} mtu ${needed}`);
     },
   );
@@ -99,7 +112,8 @@ export const judgeReversePath: Judge = (here, there) =>
     return fault(
       expected,
       `${found}, and ${there.host.vtep} is reached by ${way.device}, while the VTEP is on ${own.name}`,
-      `sysctl -w net.ipv4.conf.${own.name}.rp_filter=2`,
+      // A dot in a name, as of a VLAN's interface, is a slash to sysctl(8).
+      `sysctl -w net.ipv4.conf.${own.name.replaceAll('.', '/')}.rp_filter=2`,
     );
   });
 
@@ -120,7 +134,10 @@ function interfaceMtu({ endpoint, facts }: Side): number | undefined {
   return part.found.interfaces.find(({ mac }) => mac === endpoint?.mac)?.mtu;
 }
 
-function interfaceName({ facts }: Side): string | undefined {
-  const part = 'refusal' in facts ? undefined : facts.underlay;
-  return part && 'found' in part ? part.found.interface?.name : undefined;
+/** Without a router. */
+function isOnLinkOf(own: UnderlayFacts['interface'], { host: { vtep } }: Side): boolean {
+  if (!own || vtep === undefined) return false;
+  const address = IpAddress.parse(vtep);
+  const prefixes = own.addresses.map((each) => Prefix.parseInterface(each).prefix);
+  return prefixes.some((prefix) => prefix.family === address.family && prefix.contains(address));
 }

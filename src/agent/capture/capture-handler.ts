@@ -1,12 +1,9 @@
 import { sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
 import type { Handler } from '../questions/answering.js';
-import { captureWanted } from './capture-question.js';
+import { CAPTURE_STREAM, captureWanted } from './capture-question.js';
 import type { HostCaptures } from './host-captures.js';
 
-/** Of all hosts of a capture together, as JSON. etcd keeps it until it is compacted, and its quota is 2 GB. */
-const MOST_BYTES = 16 << 20;
-const MOST_BYTES_PER_SECOND = 1 << 20;
 /** Packets wait so long for more that go with them. */
 const LINGER_MS = 250;
 
@@ -18,7 +15,10 @@ export function captureHandler(captures: HostCaptures): Handler {
   return async function* (parameters, signal) {
     const { data: wanted } = captureWanted.safeParse(parameters);
     if (!wanted) throw new XnetError('INVALID', 'its xnet does not understand the question; is it older?');
-    const [most, perSecond] = [MOST_BYTES / wanted.sharedBy, MOST_BYTES_PER_SECOND / wanted.sharedBy];
+    const [most, perSecond] = [
+      CAPTURE_STREAM.bytes / wanted.sharedBy,
+      CAPTURE_STREAM.bytesPerSecond / wanted.sharedBy,
+    ];
     let sent = 0;
     for await (const part of captures.run(wanted, LINGER_MS, signal)) {
       yield part;

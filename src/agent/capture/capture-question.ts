@@ -13,6 +13,9 @@ export const CAPTURE_LIMITS = {
   snapBytes: 0xffff,
 } as const;
 
+/** Of all hosts of a capture together, as JSON. etcd keeps it until it is compacted, and its quota is 2 GB. */
+export const CAPTURE_STREAM = { bytes: 16 << 20, bytesPerSecond: 1 << 20 } as const;
+
 const byte = z.int().min(0).max(0xff);
 
 /** linux/filter.h, struct sock_filter: code, jt, jf, k. */
@@ -71,7 +74,7 @@ export const capturePart = z.object({
   /** In the first part. */
   points: z.array(point).optional(),
   packets: z.array(packet).optional(),
-  /** In the last part: number of the point, packets that were lost there. */
+  /** Number of the point, packets that were lost there since the part before. */
   dropped: z.array(z.tuple([z.int().min(0), z.int().min(0)])).optional(),
   /** What is not captured, and why. */
   notes: z.array(z.string()).optional(),

@@ -32,7 +32,7 @@ export class HostCaptures {
   constructor(private readonly parts: HostCapturesParts) {}
 
   /**
-   * The points, then packets, `lingerMs` after the first of a part, at last what was lost. Ends when one of the limits is
+   * The points, then packets, `lingerMs` after the first of a part, with what was lost until then. Ends when one of the limits is
    * reached, or `signal` aborts, with the packets that have come by then. Throws IN_USE when too many captures run, UNSUPPORTED
    * where xnet may not capture.
    */
@@ -58,7 +58,7 @@ export class HostCaptures {
         await queue.untilSome(ended.signal);
         if (queue.bytes < PART_BYTES) await sleep(lingerMs, ended.signal);
         const packets = queue.take(PART_BYTES);
-        if (packets.length > 0) yield { packets };
+        if (packets.length > 0) yield { packets, dropped: open.takeDropped() };
       }
     } finally {
       clearTimeout(limit);
@@ -66,7 +66,7 @@ export class HostCaptures {
     open[Symbol.dispose]();
     for (let packets = queue.take(PART_BYTES); packets.length > 0; packets = queue.take(PART_BYTES))
       yield { packets };
-    yield { dropped: open.dropped };
+    yield { dropped: open.takeDropped() };
   }
 
   async #networks({ networks }: CaptureWanted): Promise<NetworkHere[]> {

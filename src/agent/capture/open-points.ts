@@ -25,6 +25,8 @@ export class OpenPoints implements Disposable {
   /** What is not captured, and why. */
   readonly notes: string[] = [];
   readonly #captures: Capture[] = [];
+  /** Lost packets that were taken, by the point's number. */
+  readonly #taken = new Map<number, number>();
 
   private constructor(private readonly queue: PacketQueue) {}
 
@@ -37,9 +39,10 @@ export class OpenPoints implements Disposable {
   ): Promise<OpenPoints> {
     const opened = new OpenPoints(queue);
     const places = networks.flatMap(placesOf);
-    const bufferBytes = Math.min(MOST_BUFFER_BYTES, Math.floor(BUFFER_BYTES / places.length));
+    const chosen = choose(places);
+    const bufferBytes = Math.min(MOST_BUFFER_BYTES, Math.floor(BUFFER_BYTES / chosen.length));
     try {
-      for (const place of places.slice(0, MOST_POINTS)) {
+      for (const place of chosen) {
         const wish = { ...place.wish, filter, snapBytes, bufferBytes };
         await opened.#open(place, (take) => dataplane.capture(wish, take));
       }
@@ -47,18 +50,20 @@ export class OpenPoints implements Disposable {
       opened[Symbol.dispose]();
       throw error;
     }
-    const left = places.length - MOST_POINTS;
-    if (left > 0)
-      opened.notes.push(
-        `${left} of its ${places.length} points are not captured; name a network or a container`,
-      );
+    const left = places.length - chosen.length;
+    if (left > 0) {
+      const remedy = networks.length > 1 ? 'name a network or a container' : 'name a container';
+      opened.notes.push(`${left} of its ${places.length} points are not captured; ${remedy}`);
+    }
     return opened;
   }
 
-  /** How many packets were lost at each point where some were: by its number. */
-  get dropped(): [point: number, count: number][] {
+  /** How many packets were lost at each point, by its number, since this was last asked. Points that lost none are left out. */
+  takeDropped(): [point: number, count: number][] {
     return this.#captures.flatMap(({ dropped }, point) => {
-      const count = dropped + (this.queue.dropped.get(point) ?? 0);
+      const all = dropped + (this.queue.dropped.get(point) ?? 0);
+      const count = all - (this.#taken.get(point) ?? 0);
+      this.#taken.set(point, all);
       return count > 0 ? [[point, count] as [number, number]] : [];
     });
   }
@@ -68,13 +73,13 @@ export class OpenPoints implements Disposable {
   }
 
   async #open(
-    { network, place, wish }: Place,
+    opened: Place,
     open: (take: (packets: readonly CapturedPacket[]) => void) => Promise<Capture>,
   ): Promise<void> {
+    const { network, place } = opened;
     const number = this.#captures.length;
-    const isPort = typeof wish.at === 'object';
     const take = (packets: readonly CapturedPacket[]) =>
-      this.queue.add(number, isPort ? packets.map(asTheContainer) : packets);
+      this.queue.add(number, isPort(opened) ? packets.map(asTheContainer) : packets);
     try {
       const capture = await open(take);
       this.#captures.push(capture);
@@ -100,6 +105,20 @@ function placesOf({ network: { name, mac, id, vni }, endpoints }: NetworkHere): 
     { network: name, place: 'vxlan0', wish: { network, at: 'vxlan', mac } },
     { network: name, place: 'underlay', wish: { network, at: 'underlay', mac } },
   ];
+}
+
+/** As many as may be, in their order. What all packets of a network to other hosts pass comes before its many ports. */
+function choose(places: readonly Place[]): readonly Place[] {
+  if (places.length <= MOST_POINTS) return places;
+  const [ports, shared] = [places.filter(isPort), places.filter((place) => !isPort(place))];
+  const most = Math.max(MOST_POINTS / 2, MOST_POINTS - ports.length);
+  const kept = shared.slice(0, most);
+  const chosen = new Set([...kept, ...ports.slice(0, MOST_POINTS - kept.length)]);
+  return places.filter((place) => chosen.has(place));
+}
+
+function isPort({ wish: { at } }: Place): boolean {
+  return typeof at === 'object';
 }
 
 /** What the host gets from a port is what the container sends. */

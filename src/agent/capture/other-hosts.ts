@@ -4,12 +4,18 @@ import { merge } from '../../concurrency/merge.js';
 import { errorMessage } from '../../errors.js';
 import type { AnswerRecord } from '../../model/question.js';
 import { streamAnswers } from '../questions/asking.js';
-import { CAPTURE, type CapturePart, type CaptureQuestion, capturePart } from './capture-question.js';
+import {
+  CAPTURE,
+  CAPTURE_STREAM,
+  type CapturePart,
+  type CaptureQuestion,
+  capturePart,
+} from './capture-question.js';
 
 /** A host that has not begun by then is named. */
 const BEGIN_MS = 5_000;
-/** After the time of the capture, for what is still on its way. */
-const PATIENCE_MS = 10_000;
+/** After the time of the capture, for what is still on its way: a host may have all of its share yet to send. */
+const PATIENCE_MS = 4_000 + (CAPTURE_STREAM.bytes / CAPTURE_STREAM.bytesPerSecond) * 1000;
 /** To the next try while the store does not answer. */
 const RETRY_MS = 250;
 

@@ -2,9 +2,8 @@
  * Which rules of a firewall drop a packet. The kinds of firewall are read into this one form (nft-rules.ts, iptables-rules.ts). A rule
  * that compares what is not read here may hold or not: what follows it is uncertain. Pure.
  */
-import { IpAddress } from '../../inet/ip-address.js';
-import { Prefix } from '../../inet/prefix.js';
 import type { SandboxFacts, TracedPacket } from '../inspection.js';
+import { isWithin } from '../nft/within.js';
 
 type Drop = SandboxFacts['drops'][number];
 
@@ -24,14 +23,24 @@ export interface Condition {
   readonly values: readonly string[];
 }
 
+/** Targets of iptables that only note or mark. */
+export const MERE_TARGETS: readonly string[] = [
+  ...['LOG', 'NFLOG', 'TRACE', 'MARK', 'CONNMARK', 'SECMARK', 'CONNSECMARK', 'CLASSIFY'],
+  ...['CT', 'NOTRACK', 'TCPMSS', 'CHECKSUM', 'DSCP', 'TOS', 'TTL', 'HL', 'SET'],
+];
+
 export interface Rule {
   readonly conditions: readonly Condition[];
-  /** `none`: it only counts or marks. With `chain`: goes on there, and comes back unless it is a goto. */
+  /**
+   * `none`: it only counts or marks. `unread`: what it does is not read here, so it may accept or drop. With `chain`: goes on there,
+   * and comes back unless it is a goto.
+   */
   readonly verdict:
     | 'accept'
     | 'drop'
     | 'return'
     | 'none'
+    | 'unread'
     | { readonly chain: string; readonly isGoto: boolean };
   readonly text: string;
   /** Command that takes it away. */
@@ -55,6 +64,12 @@ export interface PacketAt extends TracedPacket {
 
 type Held = 'yes' | 'no' | 'maybe';
 
+/** Of a packet's way through one hook: a container may have made chains that jump to chains, with more ways than could ever be walked. */
+const MOST_RULES = 50_000;
+/** Of one hook: what follows them is as uncertain as they are. */
+const MOST_DROPS = 20;
+
+/** At most so many of each chain, which go to other hosts. The one that is certain is the first. */
 export function dropsOf(chains: readonly Chain[], packet: PacketAt): Drop[] {
   const byKey = new Map(chains.map((chain) => [chain.key, chain]));
   return chains
@@ -67,6 +82,7 @@ class Walk {
   readonly #drops: Drop[] = [];
   /** Until a rule that may have accepted, or dropped, it. */
   #isCertain = true;
+  #rules = 0;
 
   constructor(
     private readonly chains: ReadonlyMap<string, Chain>,
@@ -81,10 +97,15 @@ class Walk {
   /** False: its way ends here, for certain. */
   #goOn({ rules }: Chain): boolean {
     for (const rule of rules) {
+      this.#rules += 1;
+      if (this.#rules > MOST_RULES) {
+        this.#isCertain = false;
+        return true;
+      }
       const held = holds(rule.conditions, this.packet);
       const { verdict } = rule;
       if (held === 'no' || verdict === 'none') continue;
-      if (held === 'maybe' && verdict !== 'drop') this.#isCertain = false;
+      if (verdict === 'unread' || (held === 'maybe' && verdict !== 'drop')) this.#isCertain = false;
       if (verdict === 'drop') {
         this.#drop(rule.text, rule.remedy, held === 'yes');
         if (held === 'yes') return false;
@@ -92,6 +113,8 @@ class Walk {
       else if (verdict === 'return' && held === 'yes') return true;
       else if (typeof verdict === 'object') {
         const next = this.chains.get(verdict.chain);
+        // A target that is no chain is one that is not read.
+        if (!next) this.#isCertain = false;
         const isOn = next ? this.#goOn(next) : true;
         if (held === 'yes' && !isOn) return false;
         if (held === 'yes' && verdict.isGoto) return true;
@@ -101,7 +124,8 @@ class Walk {
   }
 
   #drop(rule: string, remedy: string, isHeld = true): void {
-    this.#drops.push({ rule, isCertain: isHeld && this.#isCertain, remedy });
+    if (this.#drops.length < MOST_DROPS)
+      this.#drops.push({ rule, isCertain: isHeld && this.#isCertain, remedy });
     if (!isHeld) this.#isCertain = false;
   }
 }
@@ -150,8 +174,10 @@ function readField(field: Exclude<Condition['field'], 'other'>, packet: PacketAt
 function isOne(field: Condition['field'], value: string, wanted: string): Held {
   if (field === 'source' || field === 'destination') return isWithin(value, wanted);
   if (field === 'port' || field === 'source port') return isPort(value, wanted);
-  // iptables: any that begin so.
-  if (field === 'interface' && wanted.endsWith('+'))
+  // A set with a name, or an element of another form.
+  if (wanted.startsWith('@')) return 'maybe';
+  // Any that begin so: the first is of iptables, the second of nft.
+  if (field === 'interface' && /[+*]$/.test(wanted))
     return value.startsWith(wanted.slice(0, -1)) ? 'yes' : 'no';
   return value === wanted.toLowerCase() ? 'yes' : 'no';
 }
@@ -161,23 +187,4 @@ function isPort(value: string, wanted: string): Held {
   const port = Number(value);
   if (Number.isNaN(port) || Number.isNaN(first)) return first === 0 && last === 65_535 ? 'yes' : 'maybe';
   return first <= port && port <= last ? 'yes' : 'no';
-}
-
-function isWithin(value: string, wanted: string): Held {
-  try {
-    const address = IpAddress.parse(value);
-    const [first = '', last] = wanted.split('-');
-    if (last !== undefined) {
-      const [from, to] = [IpAddress.parse(first), IpAddress.parse(last)];
-      if (from.family !== address.family) return 'no';
-      return from.value <= address.value && address.value <= to.value ? 'yes' : 'no';
-    }
-    const prefix = wanted.includes('/')
-      ? Prefix.parse(wanted)
-      : Prefix.around(IpAddress.parse(wanted), address.family === 4 ? 32 : 128);
-    return prefix.family === address.family && prefix.contains(address) ? 'yes' : 'no';
-  } catch {
-    // A set with a name, or a spelling of its own.
-    return 'maybe';
-  }
 }

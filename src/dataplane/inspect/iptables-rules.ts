@@ -1,7 +1,7 @@
 /** The chains of `iptables-legacy-save` in the form of firewall.ts. Pure. */
 import { shellWord } from '../../shell-word.js';
-import { ruleRemoval, wordsOf } from '../nft/saved-rules.js';
-import type { Chain, Condition, Rule } from './firewall.js';
+import { savedRemoval, savedWords } from '../nft/saved-rules.js';
+import { type Chain, type Condition, MERE_TARGETS, type Rule } from './firewall.js';
 
 const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
   PREROUTING: 'in',
@@ -23,6 +23,21 @@ const ICMP_TYPES: Readonly<Record<string, string>> = {
 };
 /** Options whose value says nothing more. */
 const MERE = ['-m', '--comment', '--reject-with'];
+
+/** Tables whose rules drop packets. Docker makes `nat` in containers. */
+const DROPPING = /^(raw|mangle|filter|security)$/m;
+
+/**
+ * Of what the program's `-save` has printed. `tables`: what /proc/net/ip_tables_names has. Where rules are there, and the program is
+ * not (a managed plugin has none of iptables'), they are ones that are not read.
+ */
+export function legacyChains(program: string, saved: string, tables: string): Chain[] {
+  if (saved !== '' || !DROPPING.test(tables)) return parseIptables(program, saved);
+  const text = `a rule of ${program}, a program that xnet has not here,`;
+  const conditions = [{ field: 'other', isNot: false, values: [] }] as const;
+  const rules = [{ conditions, verdict: 'drop', text, remedy: '' }] as const;
+  return (['in', 'out'] as const).map((hook) => ({ key: `${program} ${hook}`, hook, rules }));
+}
 
 /** `program`: `iptables-legacy` or `ip6tables-legacy`. */
 export function parseIptables(program: string, text: string): Chain[] {
@@ -51,18 +66,22 @@ export function parseIptables(program: string, text: string): Chain[] {
 }
 
 function ruleOf(program: string, table: string, line: string): Rule {
-  const words = wordsOf(line);
-  const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? '';
-  const isGoto = words.includes('-g');
-  const verdicts: Readonly<Record<string, Rule['verdict']>> = {
-    ...{ ACCEPT: 'accept', DROP: 'drop', REJECT: 'drop', RETURN: 'return', LOG: 'none', MARK: 'none' },
-  };
+  const words = savedWords(line);
+  const at = words.findIndex((word) => word === '-j' || word === '-g');
   return {
     conditions: conditionsOf(words.slice(2)),
-    verdict: verdicts[target] ?? { chain: `${table} ${target}`, isGoto },
+    verdict: at < 0 ? 'none' : verdictOf(table, words[at + 1] ?? '', words[at] === '-g'),
     text: `${program} ${line.slice(3)} (table ${table})`,
-    remedy: ruleRemoval(program, table, line),
+    remedy: savedRemoval(program, table, line),
   };
+}
+
+function verdictOf(table: string, target: string, isGoto: boolean): Rule['verdict'] {
+  const verdicts: Readonly<Record<string, Rule['verdict']>> = {
+    ...{ ACCEPT: 'accept', DROP: 'drop', REJECT: 'drop', RETURN: 'return' },
+  };
+  if (MERE_TARGETS.includes(target)) return 'none';
+  return verdicts[target] ?? { chain: `${table} ${target}`, isGoto };
 }
 
 function conditionsOf(words: readonly string[]): Condition[] {

@@ -1,27 +1,8 @@
 /** The chains of `nft -j -a list ruleset` in the form of firewall.ts. iptables-nft's rules are among them. Pure. */
-import { z } from 'zod';
 import { shellWord } from '../../shell-word.js';
-import type { Chain, Condition, Rule } from './firewall.js';
+import { type NftRule, parseRuleset } from '../nft/ruleset.js';
+import { type Chain, type Condition, MERE_TARGETS, type Rule } from './firewall.js';
 
-const ruleset = z.object({
-  nftables: z.array(
-    z.object({
-      chain: z
-        .object({
-          ...{ family: z.string(), table: z.string(), name: z.string() },
-          ...{ hook: z.string().optional(), policy: z.string().optional() },
-        })
-        .optional(),
-      rule: z
-        .object({
-          ...{ family: z.string(), table: z.string(), chain: z.string(), handle: z.number() },
-          expr: z.array(z.record(z.string(), z.unknown())),
-        })
-        .optional(),
-    }),
-  ),
-});
-type NftRule = NonNullable<z.infer<typeof ruleset>['nftables'][number]['rule']>;
 type Expression = NftRule['expr'][number];
 
 const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
@@ -32,6 +13,8 @@ const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
 };
 /** Statements that do not decide. */
 const MERE = ['counter', 'log', 'mangle', 'notrack', 'comment', 'quota'];
+/** Those that may decide, or send the packet elsewhere: a map of verdicts, a queue, what translates addresses. */
+const UNREAD = ['vmap', 'queue', 'dnat', 'snat', 'masquerade', 'redirect', 'tproxy', 'synproxy'];
 
 const FIELDS: Readonly<Record<string, Condition['field']>> = {
   ...{ 'ip saddr': 'source', 'ip6 saddr': 'source', 'ip daddr': 'destination', 'ip6 daddr': 'destination' },
@@ -49,44 +32,45 @@ const FIELDS: Readonly<Record<string, Condition['field']>> = {
 
 /** `isIpv6`: of the packet; tables of the other family do not see it. */
 export function parseNft(text: string, isIpv6: boolean): Chain[] {
-  const items = ruleset.parse(JSON.parse(text)).nftables;
+  const { chains, rules } = parseRuleset(text);
   const families = ['inet', isIpv6 ? 'ip6' : 'ip'];
-  const rules = items.flatMap(({ rule }) => rule ?? []);
-  return items
-    .flatMap(({ chain }) => chain ?? [])
+  const ofChain = new Map<string, Rule[]>();
+  for (const { family, table, name } of chains)
+    if (families.includes(family)) ofChain.set(`${family} ${table} ${name}`, []);
+  for (const rule of rules) ofChain.get(`${rule.family} ${rule.table} ${rule.chain}`)?.push(ruleOf(rule));
+  return chains
     .filter(({ family }) => families.includes(family))
     .map(({ family, table, name, hook, policy }): Chain => {
-      const of = rules.filter(
-        (rule) => rule.family === family && rule.table === table && rule.chain === name,
-      );
-      const place = `${family} ${table} ${name}`;
+      const key = `${family} ${table} ${name}`;
       const closed = {
         text: `nft chain ${name} of ${family} ${table} drops what no rule accepts`,
         remedy: `nft add chain ${[family, table, name].map(shellWord).join(' ')} '{ policy accept; }'`,
       };
       return {
-        key: place,
+        key,
         hook: HOOKS[hook ?? ''],
-        rules: of.map(ruleOf),
+        rules: ofChain.get(key) ?? [],
         ...(policy === 'drop' && { closed }),
       };
     });
 }
 
 function ruleOf({ family, table, chain, handle, expr }: NftRule): Rule {
+  const verdicts = expr
+    .map((each) => verdictOf(each, `${family} ${table}`))
+    .filter((verdict) => verdict !== 'none');
   return {
     conditions: expr.flatMap(conditionsOf),
-    verdict:
-      expr.map((each) => verdictOf(each, `${family} ${table}`)).find((each) => each !== 'none') ?? 'none',
+    verdict: verdicts.find((verdict) => verdict !== 'unread') ?? verdicts[0] ?? 'none',
     text: `nft rule ${handle} in ${family} ${table}, chain ${chain}`,
     remedy: `nft delete rule ${[family, table, chain].map(shellWord).join(' ')} handle ${handle}`,
   };
 }
 
 function verdictOf(expression: Expression, table: string): Rule['verdict'] {
-  const target = (expression.xt as { type?: string; name?: string } | undefined) ?? {};
   if ('drop' in expression || 'reject' in expression) return 'drop';
-  if (target.type === 'target' && ['REJECT', 'DROP'].includes(target.name ?? '')) return 'drop';
+  if ('xt' in expression) return verdictOfTarget(expression.xt as Target | null);
+  if (UNREAD.some((word) => word in expression)) return 'unread';
   if ('accept' in expression) return 'accept';
   if ('return' in expression) return 'return';
   const [word] = ['jump', 'goto'].filter((each) => each in expression);
@@ -95,8 +79,20 @@ function verdictOf(expression: Expression, table: string): Rule['verdict'] {
   return { chain: `${table} ${chain}`, isGoto: word === 'goto' };
 }
 
+interface Target {
+  readonly type?: string;
+  readonly name?: string;
+}
+
+/** Of an extension of iptables. `type` may also be `match`: then it is a condition. Older releases of nft print null for both. */
+function verdictOfTarget(target: Target | null): Rule['verdict'] {
+  if (target?.type === 'match' || MERE_TARGETS.includes(target?.name ?? '')) return 'none';
+  return ['REJECT', 'DROP'].includes(target?.name ?? '') ? 'drop' : 'unread';
+}
+
 function conditionsOf(expression: Expression): Condition[] {
-  if (verdictOf(expression, '') !== 'none' || MERE.some((word) => word in expression)) return [];
+  const verdict = verdictOf(expression, '');
+  if (verdict !== 'unread' && (verdict !== 'none' || isMere(expression))) return [];
   const { match } = expression as { match?: { op: string; left: unknown; right: unknown } };
   if (!match) return [{ field: 'other', isNot: false, values: [] }];
   const name = nameOf(match.left);
@@ -110,6 +106,11 @@ function conditionsOf(expression: Expression): Condition[] {
   // nft leaves out what a rule of ports says by that.
   const protocol = /^(tcp|udp|icmp|icmpv6) /.exec(name)?.[1];
   return protocol ? [{ field: 'protocol', isNot: false, values: [protocol] }, condition] : [condition];
+}
+
+function isMere(expression: Expression): boolean {
+  const { type, name = '' } = (expression.xt ?? {}) as Target;
+  return MERE.some((word) => word in expression) || (type === 'target' && MERE_TARGETS.includes(name));
 }
 
 function nameOf(left: unknown): string {

@@ -1,10 +1,16 @@
 import { isXnetError } from '../../errors.js';
+import { readProcNet } from '../../native/proc-net.js';
 import type { SandboxFacts, TracedPacket } from '../inspection.js';
 import { readInterfaces, readRoutes, readText, readWay } from '../iproute2/read-namespace.js';
+import { readSaved } from '../nft/saved-rules.js';
+import { isWithin } from '../nft/within.js';
 import { type Chain, dropsOf } from './firewall.js';
-import { parseIptables } from './iptables-rules.js';
-import { PRINT_LISTENERS, parseListeners } from './listeners.js';
+import { legacyChains } from './iptables-rules.js';
+import { readListeners } from './listeners.js';
 import { parseNft } from './nft-rules.js';
+
+/** What goes to another host goes through etcd, which takes 1.5 MB; a program may have ten thousands of sockets. */
+const MOST_LISTENERS = 64;
 
 /** As Inspection.sandbox. */
 export async function inspectSandbox(
@@ -13,25 +19,38 @@ export async function inspectSandbox(
   packets: readonly TracedPacket[],
 ): Promise<SandboxFacts> {
   const isIpv6 = destination.includes(':');
-  const [interfaces, routes, chains, sockets] = await Promise.all([
+  const [interfaces, routes, chains, listeners] = await Promise.all([
     readInterfaces(path),
     readRoutes(path, destination),
     readChains(path, isIpv6),
-    readText(path, ['sh', '-c', PRINT_LISTENERS]),
+    readListeners(path),
   ]);
   const way = await readWay(path, destination, interfaces);
   const drops = packets.flatMap((packet) => dropsOf(chains, { ...packet, interface: way.device }));
-  return { interfaces, routes, way, drops, listeners: parseListeners(sockets) };
+  // A container may have all of the Internet's.
+  const onTheWay = routes.filter((each) => isWithin(destination, each.destination) !== 'no');
+  return { interfaces, routes: onTheWay, way, drops, listeners: choose(listeners, packets) };
 }
 
-/** iptables-nft's rules are nftables' own. Programs that are not there have no rules. */
+/** Those at the port of the packets first, then some others, by which a person sees what there is. */
+function choose(
+  listeners: SandboxFacts['listeners'],
+  packets: readonly TracedPacket[],
+): SandboxFacts['listeners'] {
+  const isWanted = ({ port }: { readonly port: number }) => packets.some((packet) => packet.port === port);
+  const others = listeners.filter((each) => !isWanted(each));
+  return [...listeners.filter(isWanted), ...others].slice(0, MOST_LISTENERS);
+}
+
+/** iptables-nft's rules are nftables' own. */
 async function readChains(path: string, isIpv6: boolean): Promise<Chain[]> {
   const program = isIpv6 ? 'ip6tables-legacy' : 'iptables-legacy';
-  const [nft, legacy] = await Promise.all([
+  const [nft, legacy, tables] = await Promise.all([
     orNothing(readText(path, ['nft', '-j', '-a', 'list', 'ruleset'])),
-    orNothing(readText(path, [`${program}-save`])),
+    readSaved(path, program),
+    readProcNet(path, isIpv6 ? 'ip6_tables_names' : 'ip_tables_names'),
   ]);
-  return [...(nft === '' ? [] : parseNft(nft, isIpv6)), ...parseIptables(program, legacy)];
+  return [...(nft === '' ? [] : parseNft(nft, isIpv6)), ...legacyChains(program, legacy, tables)];
 }
 
 /** nsenter says so as a failure, too. */

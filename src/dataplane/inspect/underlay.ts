@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { isXnetError } from '../../errors.js';
 import type { UnderlayFacts } from '../inspection.js';
-import { type Namespace, readInterfaces, readText, readWay } from '../iproute2/read-namespace.js';
+import { type Namespace, readInterfaces, readText, readWay, runIn } from '../iproute2/read-namespace.js';
 import { findDrops } from '../nft/drops.js';
 import { TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
 
@@ -19,16 +18,25 @@ export async function inspectUnderlay(
     readFilter(namespace, peerVtep, vni),
   ]);
   const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));
-  const reversePath = await readReversePath(way.device);
+  const reversePath = await readReversePath(namespace, own?.name ?? way.device);
   return { way, drops, reversePath, ...(own && { interface: own }), ...(filter && { filter }) };
 }
 
+/**
+ * Prints the setting of each interface that is named, by what every shell has itself. `read` fails behind the one digit: shells read byte
+ * by byte, and such a file gives nothing from its second byte on.
+ */
+const PRINT_REVERSE_PATHS = `for name do
+  value=0
+  read -r value </proc/sys/net/ipv4/conf/$name/rp_filter
+  echo "$value"
+done`;
+
 /** The kernel takes the larger of the two (ip-sysctl.rst). */
-async function readReversePath(device: string | undefined): Promise<number> {
-  const read = (name: string) =>
-    readFile(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, 'utf8').then(Number, () => 0);
-  const values = await Promise.all(['all', ...(device === undefined ? [] : [device])].map(read));
-  return Math.max(...values);
+async function readReversePath(namespace: Namespace, device: string | undefined): Promise<number> {
+  const names = ['all', ...(device === undefined ? [] : [device])];
+  const { stdout } = await runIn(namespace, ['sh', '-c', PRINT_REVERSE_PATHS, 'sh', ...names]);
+  return Math.max(0, ...stdout.split('\n').map(Number));
 }
 
 const table = z.object({

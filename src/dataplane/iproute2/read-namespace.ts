@@ -71,7 +71,7 @@ export async function readText(namespace: Namespace, words: readonly string[]): 
   throw new XnetError('KERNEL', `"${command}" failed: ${stderr.trim()}`, { command });
 }
 
-function runIn(namespace: Namespace, words: readonly string[]): Promise<ProgramOutput> {
+export function runIn(namespace: Namespace, words: readonly string[]): Promise<ProgramOutput> {
   const [program = '', ...args] = [...enterCommand(namespace), ...words];
   return runProgram(program, args);
 }

@@ -3,15 +3,15 @@ import { isIPv6 } from 'node:net';
 import type { PacketDrop } from '../host-reading.js';
 import { iptablesDrops, nftDrops } from './foreign-rules.js';
 import { runNft } from './nft.js';
-import { type SaveProgram, saveRules } from './saved-rules.js';
+import { type IptablesProgram, readSaved } from './saved-rules.js';
 import { TUNNEL_FILTER_TABLE } from './tunnel-filter.js';
 
-const IPV4: readonly SaveProgram[] = ['iptables-legacy', 'iptables-nft'];
-const IPV6: readonly SaveProgram[] = ['ip6tables-legacy', 'ip6tables-nft'];
+const IPV4: readonly IptablesProgram[] = ['iptables-legacy', 'iptables-nft'];
+const IPV6: readonly IptablesProgram[] = ['ip6tables-legacy', 'ip6tables-nft'];
 
 /**
  * `vtep`: of this host; rules for the other address family drop none of its packets. undefined: rules of both are looked at.
- * Programs that are not there have no rules. Throws as `saveRules`, and UNSUPPORTED without nft.
+ * Programs that are not there have no rules. Throws as `readSaved`, and UNSUPPORTED without nft.
  */
 export async function findDrops(
   namespace: string | undefined,
@@ -22,7 +22,7 @@ export async function findDrops(
   const programs = [...(isFor(4) ? IPV4 : []), ...(isFor(6) ? IPV6 : [])];
   const [inNft, ...texts] = await Promise.all([
     runNft(namespace, ['-j', '-a', 'list', 'ruleset']),
-    ...programs.map((program) => saveRules(namespace, program)),
+    ...programs.map((program) => readSaved(namespace, program)),
   ]);
   const saved = new Map(programs.map((program, index) => [program, texts[index] ?? '']));
   const savedNft = { ip: saved.get('iptables-nft') ?? '', ip6: saved.get('ip6tables-nft') ?? '' };

@@ -2,10 +2,10 @@
  * Rules of other programs' firewalls that drop UDP packets to a port, as nft and iptables print them. Pure. Behind a rule of the
  * same chain that accepts the port, a rule that drops it is for strangers: such a firewall is as it should be.
  */
-import { z } from 'zod';
 import { shellWord } from '../../shell-word.js';
 import type { PacketDrop } from '../host-reading.js';
-import { ruleRemoval } from './saved-rules.js';
+import { parseRuleset } from './ruleset.js';
+import { savedRemoval } from './saved-rules.js';
 
 /** Tables that iptables makes in nftables. Others may have made them, or chains and rules in them. */
 const OF_IPTABLES = /^(raw|mangle|nat|filter|security)$/;
@@ -15,25 +15,6 @@ const FORWARD = 'FORWARD';
 
 /** What `iptables-nft-save` and `ip6tables-nft-save` print, by family. Empty where the program is not there. */
 export type SavedByFamily = Readonly<Record<string, string>>;
-
-const ruleset = z.object({
-  nftables: z.array(
-    z.object({
-      chain: z
-        .object({
-          ...{ family: z.string(), table: z.string(), name: z.string() },
-          ...{ hook: z.string().optional(), policy: z.string().optional() },
-        })
-        .optional(),
-      rule: z
-        .object({
-          ...{ family: z.string(), table: z.string(), chain: z.string(), handle: z.number() },
-          expr: z.array(z.record(z.string(), z.unknown())),
-        })
-        .optional(),
-    }),
-  ),
-});
 
 /**
  * Of the output of `nft -j -a list ruleset`. `own`: our table, which is left out, as are the rules that `saved` has: iptables
@@ -46,11 +27,11 @@ export function nftDrops(
   saved: SavedByFamily = {},
   others: readonly string[] = [],
 ): PacketDrop[] {
-  const items = ruleset.parse(JSON.parse(text)).nftables;
+  const ruleset = parseRuleset(text);
   const isMet = (item: { readonly family: string; readonly table: string }) =>
     isForeign(item, own) && !others.includes(item.family);
-  const chains = items.flatMap(({ chain }) => chain ?? []).filter(isMet);
-  const rules = items.flatMap(({ rule }) => rule ?? []).filter(isMet);
+  const chains = ruleset.chains.filter(isMet);
+  const rules = ruleset.rules.filter(isMet);
   const passing = chains.filter(({ hook }) => hook === 'forward');
   const named = rules.filter(
     (rule) => namesPort(rule.expr, port) && !passing.some((chain) => isIn(rule, chain)),
@@ -133,7 +114,7 @@ export function iptablesDrops(program: string, text: string, port: number): Pack
     if (!['DROP', 'REJECT'].includes(target) || accepting.has(`${table} ${chain}`)) continue;
     const said = rule.replace(/ -m comment --comment ("[^"]*"|\S+)/, '');
     const isCertain = /^ -p udp( -m (udp|multiport))? --dports? \S+ $/.test(said);
-    const removal = ruleRemoval(program, table, line);
+    const removal = savedRemoval(program, table, line);
     drops.push(dropOf(`${program} ${line.slice(3)} (table ${table})`, removal, isCertain));
   }
   return drops;

@@ -2,15 +2,15 @@
  * Finds what keeps containers from the outside on this host, for `xnet doctor`: Docker's own rules that are not there, because
  * somebody flushed the firewall after Docker had started, or because Docker was told to make none (`iptables: false`).
  */
-import { Prefix } from '../../inet/prefix.js';
 import { shellWord } from '../../shell-word.js';
 import type { GatewayBridge, PacketDrop } from '../host-reading.js';
 import { runNft } from './nft.js';
-import { saveRules } from './saved-rules.js';
+import { readSaved } from './saved-rules.js';
+import { findTranslation } from './translation.js';
 
 const RESTART = 'systemctl restart docker   # without live-restore, containers stop and start again with it';
 
-/** `bridges`: with IPv4 subnets. Throws as `saveRules`, and UNSUPPORTED without nft. */
+/** `bridges`: with IPv4 subnets. Throws as `readSaved`, and UNSUPPORTED without nft. */
 export async function findOutwardDrops(
   namespace: string | undefined,
   bridges: readonly GatewayBridge[],
@@ -18,7 +18,7 @@ export async function findOutwardDrops(
   if (bridges.length === 0) return [];
   const [inNft, inLegacy] = await Promise.all([
     runNft(namespace, ['list', 'ruleset']),
-    saveRules(namespace, 'iptables-legacy'),
+    readSaved(namespace, 'iptables-legacy'),
   ]);
   return bridges.flatMap((bridge) => outwardDrops(bridge, inNft, inLegacy));
 }
@@ -39,7 +39,7 @@ export function outwardDrops(
   ];
   const masquerade = `iptables -t nat -A POSTROUTING -s ${subnet} ! -o ${shellWord(device)} -j MASQUERADE`;
   return [
-    ...(isTranslated(subnet, `${tables}\n${inLegacy}`)
+    ...(findTranslation(`${tables}\n${inLegacy}`, subnet.split('/')[0] ?? '') !== undefined
       ? []
       : [
           {
@@ -54,23 +54,6 @@ export function outwardDrops(
       remedy: RESTART,
     })),
   ];
-}
-
-/** nft prints a target of iptables that it does not know in words of its own as `xt target "MASQUERADE"`. */
-const TRANSLATION = /masquerade|snat (ip )?to|(xt target "|-j )(MASQUERADE|SNAT)/;
-
-/** A rule for other subnets alone does not count. */
-function isTranslated(subnet: string, text: string): boolean {
-  return text.split('\n').some((line) => TRANSLATION.test(line) && isOfSource(line, Prefix.parse(subnet)));
-}
-
-/** A source that is not read, as a set's, may be it. */
-function isOfSource(rule: string, subnet: Prefix): boolean {
-  const [, ...found] = /(! )?(?:saddr|-s) (!= )?([\d.]+)(?:\/(\d+))?(?=\s|$)/.exec(rule) ?? [];
-  const [notOption, notOperator, source, length = '32'] = found;
-  if (source === undefined) return true;
-  const isOther = notOption !== undefined || notOperator !== undefined;
-  return Prefix.parseInterface(`${source}/${length}`).prefix.covers(subnet) !== isOther;
 }
 
 /** A brace that ends a chain is the first of its line; those of a set are not. */

@@ -7,7 +7,7 @@ import { ProbeSocket } from '../../native/packets/probe-socket.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
 import { readInterfaces, readWay } from '../iproute2/read-namespace.js';
 import type { ArmedProbe, ProbeFlow, ProbePlace, ProbeSight, ProbeSite, Probing } from '../probing.js';
-import { probeFilter, tunnelHeaders } from './probe-filter.js';
+import { ipHeaderAt, probeFilter } from './probe-filter.js';
 import { readProbe } from './probe-packet.js';
 
 const PACKETS = 3;
@@ -82,18 +82,19 @@ class ArmedSockets implements ArmedProbe {
     this.#note(at, { interface: name });
     // Over which family the tunnel goes is not known here: both are looked for.
     for (const family of isOuter ? ([4, 6] as const) : [undefined]) {
-      const filter = probeFilter(this.flow, family);
-      const start = family === undefined ? 0 : tunnelHeaders(family);
+      const filter = (linkHeaderBytes: number) => probeFilter(this.flow, linkHeaderBytes, family);
       const limits = { filter, snapBytes: SNAP_BYTES, bufferBytes: BUFFER_BYTES };
-      const socket = new PacketSocket({ namespacePath: path, interfaceName: name, ...limits }, (packets) => {
-        for (const { bytes } of packets) this.#take(at, bytes, start);
+      const source = { namespacePath: path, interfaceName: name, ...limits };
+      const socket: PacketSocket = new PacketSocket(source, (packets) => {
+        const ip = ipHeaderAt(socket.linkHeaderBytes, family);
+        for (const { bytes } of packets) this.#take(at, bytes, ip);
       });
       this.#sockets.push(socket);
     }
   }
 
-  #take(at: number, bytes: Buffer, start: number): void {
-    const read = readProbe(bytes, this.flow, start);
+  #take(at: number, bytes: Buffer, ip: number): void {
+    const read = readProbe(bytes, this.flow, ip);
     const { answers } = this.#sights[at] as ProbeSight;
     if (read === 'request') this.#note(at, { request: true });
     else if (read && !answers.includes(read.answer)) this.#note(at, { answers: [...answers, read.answer] });

@@ -1,27 +1,34 @@
 /** Which packets of an interface may be the probe's: a program of the classic BPF. Pure. */
 import { IpAddress } from '../../inet/ip-address.js';
 import { type Filter, type Instruction, RETURN } from '../../native/packets/packet-filter.js';
+import { ANCILLARY } from '../capture/bpf.js';
 import type { ProbeFlow } from '../probing.js';
 
 /** Bytes of headers. Packets of the probe have no options of IP. */
 const ETHERNET = 14;
 const IP = { 4: 20, 6: 40 } as const;
+const TYPE = { 4: 0x0800, 6: 0x86dd } as const;
 const UDP = 8;
 const VXLAN = 8;
 
-/** Bytes from the beginning of a tunnel's packet to that of the packet in it. */
-export function tunnelHeaders(family: 4 | 6): number {
-  return ETHERNET + IP[family] + UDP + VXLAN;
+/**
+ * Where the IP header of the probe's packet begins. `linkHeaderBytes`: of the interface, 14, or 0 where it has none (WireGuard, tun).
+ * `tunnelFamily`: the packet is in one of the flow's tunnel, over IPv4 or IPv6.
+ */
+export function ipHeaderAt(linkHeaderBytes: number, tunnelFamily?: 4 | 6): number {
+  if (tunnelFamily === undefined) return linkHeaderBytes;
+  return linkHeaderBytes + IP[tunnelFamily] + UDP + VXLAN + ETHERNET;
 }
 
-/** `tunnelFamily`: the packets are in packets of the flow's tunnel, over IPv4 or IPv6. */
-export function probeFilter(flow: ProbeFlow, tunnelFamily?: 4 | 6): Filter {
-  const outer = tunnelFamily === undefined ? [] : inTunnel(flow, tunnelFamily);
-  const start = tunnelFamily === undefined ? 0 : tunnelHeaders(tunnelFamily);
+/** As `ipHeaderAt`. */
+export function probeFilter(flow: ProbeFlow, linkHeaderBytes: number, tunnelFamily?: 4 | 6): Filter {
+  const ip = ipHeaderAt(linkHeaderBytes, tunnelFamily);
   const family = IpAddress.parse(flow.destination).family;
-  const tests = [...outer, equals('half', start + 12, family === 4 ? 0x0800 : 0x86dd)];
-  const alternatives = ofFlow(flow, start + ETHERNET, family);
-  return assemble(tests, alternatives);
+  const tests =
+    tunnelFamily === undefined
+      ? [typeOf(linkHeaderBytes, family)]
+      : [...inTunnel(flow, linkHeaderBytes, tunnelFamily), equals('half', ip - 2, TYPE[family])];
+  return assemble(tests, ofFlow(flow, ip, family));
 }
 
 interface Test {
@@ -34,11 +41,16 @@ function equals(size: Test['size'], at: number, value: number): Test {
   return { size, at, value };
 }
 
-function inTunnel({ tunnel }: ProbeFlow, family: 4 | 6): Test[] {
-  const udp = ETHERNET + IP[family];
+/** Without a link header the kernel says what the packet is. */
+function typeOf(linkHeaderBytes: number, family: 4 | 6): Test {
+  return equals('half', linkHeaderBytes === 0 ? ANCILLARY : linkHeaderBytes - 2, TYPE[family]);
+}
+
+function inTunnel({ tunnel }: ProbeFlow, ip: number, family: 4 | 6): Test[] {
+  const udp = ip + IP[family];
   return [
-    equals('half', 12, family === 4 ? 0x0800 : 0x86dd),
-    equals('byte', ETHERNET + (family === 4 ? 9 : 6), 17),
+    typeOf(ip, family),
+    equals('byte', ip + (family === 4 ? 9 : 6), 17),
     equals('half', udp + 2, tunnel?.port ?? 0),
     // The byte behind the VNI is reserved, and 0 (RFC 7348, section 5).
     equals('word', udp + UDP + 4, ((tunnel?.vni ?? 0) << 8) >>> 0),

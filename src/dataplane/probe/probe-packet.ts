@@ -2,14 +2,13 @@
 import { IpAddress } from '../../inet/ip-address.js';
 import type { ProbeFlow } from '../probing.js';
 
-/** undefined: none of the probe's. `start`: where its Ethernet header begins, behind a tunnel's headers. */
+/** undefined: none of the probe's. `ip`: where its IP header begins. */
 export function readProbe(
   bytes: Buffer,
   flow: ProbeFlow,
-  start: number,
+  ip: number,
 ): 'request' | { answer: string } | undefined {
   const { family } = IpAddress.parse(flow.destination);
-  const ip = start + 14;
   const at = ip + (family === 4 ? 20 : 40);
   if (bytes.length < at + 8) return undefined;
   const protocol = bytes.readUInt8(ip + (family === 4 ? 9 : 6));

@@ -6,9 +6,10 @@ import { type Check, examine } from '../../doctor/finding.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
 import { findAddressFaults } from './address-findings.js';
+import { askEach } from './ask-each.js';
 import { clusterChecks, hostChecks, type Looked } from './doctor-checks.js';
 import { knownReader } from './known-reader.js';
-import { askOthers, livingOthers, NO_OTHERS } from './living-hosts.js';
+import { livingOthers, NO_OTHERS } from './living-hosts.js';
 import { findPathFaults } from './path-findings.js';
 
 export const DOCTOR = 'doctor';
@@ -31,16 +32,12 @@ export async function consultDoctor(
   ]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
-  const answers = await askOthers(store, hostId, question, PATIENCE_MS);
-  const ofOthers = answers.map(({ values, refusal }, index) => {
-    const parsed = findings.safeParse(values[0] ?? []);
-    const unreadable = parsed.success ? undefined : 'its answer cannot be read; is its xnet newer?';
-    const reason = refusal ?? unreadable;
-    return {
-      host: others[index]?.name ?? '',
-      findings: parsed.data ?? [],
-      ...(reason !== undefined && { refusal: reason }),
-    };
+  const replies = await askEach(foundation, question, findings, PATIENCE_MS);
+  const ofOthers = replies.map((reply, index) => {
+    const name = others[index]?.name ?? '';
+    return 'found' in reply
+      ? { host: name, findings: reply.found }
+      : { host: name, findings: [], refusal: reply.refusal };
   });
   const unasked = refusals.map((each) => ({ ...each, findings: [] }));
   return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers, ...unasked] };

@@ -168,7 +168,8 @@ test('an underlay without link headers gives tunnel packets that look like any o
     await netns.ip(`addr add 10.77.0.${n}/24 dev eth0`);
     await netns.ip('link set eth0 up');
     const tun = `TUN:10.78.0.${n}/24,tun-name=tun0,iff-no-pi,iff-up`;
-    netns.start('socat', tun, `UDP:10.77.0.${other}:9000,sourceport=9000,bind=10.77.0.${n}`);
+    // Not connected: a packet that comes before the other end is there would end this one.
+    netns.start('socat', tun, `UDP-DATAGRAM:10.77.0.${other}:9000,bind=10.77.0.${n}:9000`);
   }
   await eventually(async () => expect(await near.reaches('10.78.0.2', 1)).toBe(true));
   const packets: CapturedPacket[] = [];

@@ -100,6 +100,17 @@ describe('what a host captures', () => {
     expect(points.open.size).toBe(0);
   });
 
+  test('says at once what was lost, and once: a capture that a person ends has no last part', async () => {
+    const reader = new AbortController();
+    const parts = run({}, reader.signal);
+    await parts.next();
+    points.see('web', 1);
+    const { value } = await parts.next();
+    expect((value as CapturePart).dropped).toEqual([0, 1, 2, 3].map((point) => [point, 2]));
+    reader.abort();
+    expect(await rest(parts)).toEqual([{ dropped: [] }]);
+  });
+
   test('of a container that is meant all, and of others what they have to do with it', async () => {
     const parts = run({ networks: [{ ...NETWORK, mac: MAC }] });
     await parts.next();
@@ -116,6 +127,23 @@ describe('what a host captures', () => {
     expect((value as CapturePart).notes).toEqual([
       'vxlan0 in shop is not captured: there is no interface vxlan0',
     ]);
+    await parts.return(undefined);
+  });
+
+  test('of a network with very many containers is vxlan0 and the underlay, too, and as many of the ports as may be', async () => {
+    const many = Array.from({ length: 1000 }, (_, i) => entry(`c${i}`, MAC));
+    const ofMany = new HostCaptures({
+      ...{ dataplane: points, hostId: 'own' },
+      store: { list: async () => ({ revision: 1, entries: many }) },
+    });
+    const parts = ofMany.run(captureWanted.parse(QUESTION), 0, new AbortController().signal);
+    const { value } = await parts.next();
+    const { points: opened = [], notes } = value as CapturePart;
+    expect(opened).toHaveLength(64);
+    expect(opened.slice(-2).map(({ place }) => place)).toEqual(['vxlan0', 'underlay']);
+    expect(notes).toEqual(['938 of its 1002 points are not captured; name a container']);
+    // What may wait in the kernel is shared by those that are open.
+    expect(points.open.get('underlay')?.wish.bufferBytes).toBe(256 << 10);
     await parts.return(undefined);
   });
 

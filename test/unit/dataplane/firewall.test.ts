@@ -1,11 +1,9 @@
 /** Which rules drop a packet of a trace, read from what nft and iptables print. */
 import { describe, expect, test } from '@jest/globals';
 import { dropsOf, type PacketAt } from '../../../src/dataplane/inspect/firewall.js';
-import { findMasquerade } from '../../../src/dataplane/inspect/gateway.js';
-import { parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
+import { legacyChains, parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
 import { parseListeners } from '../../../src/dataplane/inspect/listeners.js';
 import { parseNft } from '../../../src/dataplane/inspect/nft-rules.js';
-import { IpAddress } from '../../../src/inet/ip-address.js';
 import { shellWord } from '../../../src/shell-word.js';
 
 const ECHO: PacketAt = {
@@ -79,6 +77,46 @@ describe('of nftables', () => {
       [false],
     ],
     [
+      'a map of verdicts may have accepted it',
+      nft(
+        [[{ vmap: { key: { ct: { key: 'state' } }, data: { set: [['new', { accept: null }]] } } }]],
+        'drop',
+      ),
+      HTTP,
+      [false],
+    ],
+    [
+      'so may a program behind a queue',
+      nft([[match(payload('tcp', 'dport'), 80), { queue: { num: 0 } }]], 'drop'),
+      HTTP,
+      [false],
+    ],
+    [
+      'a queue of other packets changes nothing',
+      nft([[match(payload('tcp', 'dport'), 22), { queue: { num: 0 } }]], 'drop'),
+      HTTP,
+      [true],
+    ],
+    [
+      'an extension that an older nft does not name',
+      nft([[{ xt: null }, { counter: {} }, DROP]]),
+      ECHO,
+      [false],
+    ],
+    ['a target that only logs', nft([[{ xt: { type: 'target', name: 'LOG' } }], [DROP]]), ECHO, [true]],
+    [
+      'interfaces that begin so are accepted',
+      nft([[match({ meta: { key: 'iifname' } }, 'eth*'), { accept: null }]], 'drop'),
+      ECHO,
+      [],
+    ],
+    [
+      'interfaces of a set with a name',
+      nft([[match({ meta: { key: 'iifname' } }, '@lan'), { accept: null }]], 'drop'),
+      ECHO,
+      [false],
+    ],
+    [
       'the target of iptables-nft',
       nft([[{ counter: {} }, { xt: { type: 'target', name: 'REJECT' } }]]),
       ECHO,
@@ -120,6 +158,23 @@ describe('of nftables', () => {
   });
 });
 
+test('chains with more ways than can be walked end, uncertain', () => {
+  const chains = Array.from({ length: 16 }, (_, depth) => [
+    { chain: { family: 'inet', table: 'fw', name: `c${depth}` } },
+    ...Array.from({ length: depth < 15 ? 10 : 0 }, (_, i) => {
+      const expr = [{ jump: { target: `c${depth + 1}` } }];
+      return { rule: { family: 'inet', table: 'fw', chain: `c${depth}`, handle: i, expr } };
+    }),
+  ]).flat();
+  const text = nft([[{ jump: { target: 'c0' } }]], 'drop', chains);
+  expect(dropsOf(parseNft(text, false), ECHO).map(({ isCertain }) => isCertain)).toEqual([false]);
+});
+
+test('of very many rules that may drop it the first are given', () => {
+  const rules = Array.from({ length: 1000 }, () => [match({ meta: { key: 'skuid' } }, 0), DROP]);
+  expect(dropsOf(parseNft(nft(rules), false), ECHO)).toHaveLength(20);
+});
+
 describe('of iptables', () => {
   const save = (...lines: string[]) =>
     `*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:own - [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
@@ -145,11 +200,23 @@ describe('of iptables', () => {
     ['a chain of its own', save('-A INPUT -j own', '-A own -i eth+ -j DROP'), ECHO, [true]],
     ['another interface', save('-A INPUT -i lo -j DROP'), ECHO, []],
     ['what is not read', save('-A INPUT -m u32 --u32 "0>>22=1" -j DROP'), ECHO, [false]],
+    ['a queue', save('-A INPUT -p icmp -j NFQUEUE --queue-num 0', '-A INPUT -j DROP'), ECHO, [false]],
+    ['a rule without a target', save('-A INPUT -p icmp', '-A INPUT -j DROP'), ECHO, [true]],
+    ['a rule that logs', save('-A INPUT -j LOG', '-A INPUT -j DROP'), ECHO, [true]],
     ['a policy', save().replace('INPUT ACCEPT', 'INPUT DROP'), ECHO, [true]],
   ];
   test.each(cases)('%s', (_, text, packet, certain) => {
     const drops = dropsOf(parseIptables('iptables-legacy', text), packet);
     expect(drops.map(({ isCertain }) => isCertain)).toEqual(certain);
+  });
+
+  test('rules that are there, and cannot be read without the program, may drop it', () => {
+    const certain = (saved: string, tables: string) =>
+      dropsOf(legacyChains('iptables-legacy', saved, tables), ECHO).map(({ isCertain }) => isCertain);
+    expect(certain('', 'nat\nfilter\n')).toEqual([false]);
+    expect(certain('', 'nat\n')).toEqual([]);
+    expect(certain('', '')).toEqual([]);
+    expect(certain(save('-A INPUT -j DROP'), 'filter\n')).toEqual([true]);
   });
 
   test('a comment of the container does not become a command', () => {
@@ -177,13 +244,6 @@ test('listeners are read from /proc/net', () => {
     { protocol: 'tcp', address: '10.1.0.3', port: 81 },
     { protocol: 'udp', address: '0.0.0.0', port: 53 },
   ]);
-});
-
-test('the rule that masquerades a container is found, of iptables or of nft', () => {
-  const address = IpAddress.parse('172.18.0.2');
-  const rule = '-A POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE';
-  expect(findMasquerade(`-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE\n${rule}`, address)).toBe(rule);
-  const ofNft = 'ip saddr 172.18.0.0/16 oifname != "docker_gwbridge" counter masquerade';
-  expect(findMasquerade(`    ${ofNft}`, address)).toBe(ofNft);
-  expect(findMasquerade('-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE', address)).toBeUndefined();
+  const ofIpv6 = '   0: 000000FD000000000000000003000000:0050 00000000000000000000000000000000:0000 0A 0';
+  expect(parseListeners(ofIpv6)).toEqual([{ protocol: 'tcp', address: 'fd00::3', port: 80 }]);
 });

@@ -115,6 +115,13 @@ describe('rules that drop the tunnel’s packets', () => {
     expect(iptablesDrops('iptables-legacy', text, 4789)).toMatchObject([{ isCertain: true, remedy }]);
   });
 
+  test('iptables: a comment does not become a command', () => {
+    const line = '-A INPUT -p udp -m udp --dport 4789 -m comment --comment "$(reboot) `reboot`" -j DROP';
+    expect(iptablesDrops('iptables-nft', `*filter\n${line}\n`, 4789)[0]?.remedy).toBe(
+      "iptables-nft -t filter -D INPUT -p udp -m udp --dport 4789 -m comment --comment '$(reboot) `reboot`' -j DROP",
+    );
+  });
+
   test.each([
     // Docker's, of an encrypted network of swarm: what comes past IPsec.
     '-A INPUT -p udp -m udp --dport 4789 -m u32 --u32 "0x0>>0x16&0x3c@0xc&0xffffff00=0x100100" -j DROP',

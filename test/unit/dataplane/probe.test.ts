@@ -1,6 +1,6 @@
 /** The filter of a probe, run here as the kernel runs it, and what its packets are. */
 import { describe, expect, test } from '@jest/globals';
-import { probeFilter, tunnelHeaders } from '../../../src/dataplane/probe/probe-filter.js';
+import { ipHeaderAt, probeFilter } from '../../../src/dataplane/probe/probe-filter.js';
 import { readProbe } from '../../../src/dataplane/probe/probe-packet.js';
 import type { ProbeFlow } from '../../../src/dataplane/probing.js';
 import type { Filter } from '../../../src/native/packets/packet-filter.js';
@@ -12,12 +12,14 @@ const ICMP6: ProbeFlow = { ...ICMP, destination: 'fd00::3' };
 const TUNNEL = { vni: 0xcb2789, port: 4789 };
 
 /** Loads, comparisons and returns are all that the filters have. */
-function takes(filter: Filter, bytes: Buffer): boolean {
+function takes(filter: Filter, bytes: Buffer, type = 0): boolean {
   let value = 0;
   for (let at = 0; ; at++) {
     const { code, jt, jf, k } = filter[at] as Filter[number];
     if (code === 0x06) return k > 0;
     if (code === 0x15) at += value === k ? jt : jf;
+    // What the kernel says of a packet: its type.
+    else if (k === 0xfffff000) value = type;
     else {
       const size = code === 0x30 ? 1 : code === 0x28 ? 2 : 4;
       if (k + size > bytes.length) return false;
@@ -59,11 +61,17 @@ describe('of the packets on an interface, a probe takes', () => {
     ['an error that quotes it', UDP, packet(1, unreachable), { answer: 'refused' }],
   ];
   test.each(cases)('%s', (_, flow, bytes, read) => {
-    expect(takes(probeFilter(flow), bytes)).toBe(true);
-    expect(readProbe(bytes, flow, 0)).toEqual(read);
     const inTunnel = tunnelled(bytes, TUNNEL.vni);
-    expect(takes(probeFilter({ ...flow, tunnel: TUNNEL }, 4), inTunnel)).toBe(true);
-    expect(readProbe(inTunnel, flow, tunnelHeaders(4))).toEqual(read);
+    // With Ethernet's header, and on an underlay without one, such as WireGuard's.
+    for (const link of [14, 0]) {
+      const without = 14 - link;
+      const [plain, outer] = [bytes, inTunnel].map((each) => each.subarray(without)) as [Buffer, Buffer];
+      const type = bytes.readUInt16BE(12);
+      expect(takes(probeFilter(flow, link), plain, type)).toBe(true);
+      expect(readProbe(plain, flow, ipHeaderAt(link))).toEqual(read);
+      expect(takes(probeFilter({ ...flow, tunnel: TUNNEL }, link, 4), outer, 0x0800)).toBe(true);
+      expect(readProbe(outer, flow, ipHeaderAt(link, 4))).toEqual(read);
+    }
   });
 
   test('none of others', () => {
@@ -74,11 +82,14 @@ describe('of the packets on an interface, a probe takes', () => {
       packet(58, echo(128, 20_001), 6),
       Buffer.alloc(20),
     ])
-      for (const flow of [ICMP, TCP]) expect(takes(probeFilter(flow), bytes)).toBe(false);
+      for (const flow of [ICMP, TCP]) expect(takes(probeFilter(flow, 14), bytes)).toBe(false);
     const ofAnotherNetwork = tunnelled(packet(1, echo(8, 20_001)), 7);
-    expect(takes(probeFilter({ ...ICMP, tunnel: TUNNEL }, 4), ofAnotherNetwork)).toBe(false);
+    expect(takes(probeFilter({ ...ICMP, tunnel: TUNNEL }, 14, 4), ofAnotherNetwork)).toBe(false);
     expect(
-      takes(probeFilter({ ...ICMP, tunnel: TUNNEL }, 6), tunnelled(packet(1, echo(8, 20_001)), TUNNEL.vni)),
+      takes(
+        probeFilter({ ...ICMP, tunnel: TUNNEL }, 14, 6),
+        tunnelled(packet(1, echo(8, 20_001)), TUNNEL.vni),
+      ),
     ).toBe(false);
   });
 });

@@ -41,6 +41,14 @@ describe('an end of a trace', () => {
     expect(findEnd('198.51.100.7', KNOWN)).toEqual({ kind: 'outside', address: '198.51.100.7' });
   });
 
+  test('is found by an address of IPv6 however it is written', () => {
+    const [web] = KNOWN.endpoints;
+    const known = { endpoints: web ? [web] : [], hosts: [] };
+    for (const wanted of ['FD00::9', 'fd00:0:0::0009'])
+      expect(findEnd(wanted, known)).toMatchObject({ kind: 'container', address: 'fd00::9' });
+    expect(() => findEnd('fe80::1%eth0', known)).toThrow(/"fe80::1%eth0" is not an IP address/);
+  });
+
   test('that several may be is refused, with their ids', () => {
     expect(() => findEnd('twin', KNOWN)).toThrow(/several .* "twin".*cccc3333, dddd4444/);
     expect(() => findEnd('fd00::9', KNOWN)).toThrow(/5 containers have the address fd00::9/);
@@ -66,6 +74,8 @@ describe('an end of a trace', () => {
     });
     expect(common && addressesOf(common, 'fd00::9')).toEqual({ source: 'fd00::9', destination: 'fd00::9' });
     expect(() => commonNetwork(web, db, networks, networks[0])).toThrow(/not both in network "n1"/);
+    expect(commonNetwork(web, { kind: 'outside' }, networks, undefined)).toBeUndefined();
+    expect(() => commonNetwork(web, { kind: 'outside' }, networks, networks[0])).toThrow(/not both in/);
   });
 });
 

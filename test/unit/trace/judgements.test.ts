@@ -23,6 +23,7 @@ function healthy(own: number, other: number): AllFound {
   const eth1 = { name: 'eth1', mac: '02:99', mtu: 1500, isUp: true, addresses: ['172.18.0.2/16'] };
   const underlay = { ...eth0, mac: '02:aa', mtu: 1500, addresses: [`192.0.2.${own}/24`] };
   return {
+    xnet: { restart: 'systemctl restart xnet' },
     container: { state: 'running', sandboxPath: '/run/docker/netns/x', networks: ['shop'] },
     name: { addresses: [`10.1.0.${other}`] },
     sandbox: {
@@ -155,6 +156,12 @@ describe('of a way between two hosts', () => {
       ["h1 name: the container's resolver: no such name -> systemctl restart xnet"],
     ],
     [
+      'no such name, asked by a managed plugin',
+      { xnet: { restart: 'docker plugin enable x' }, name: { addresses: [] } },
+      {},
+      ['h1 name: no such name -> docker plugin enable x'],
+    ],
+    [
       'interface down',
       {},
       withEth0(TWO, { isUp: false }),
@@ -260,14 +267,34 @@ describe('of a way between two hosts', () => {
     [
       'small underlay',
       {},
-      changed('underlay', TWO, { way: { device: 'eth0', mtu: 1400 } }),
+      changed('underlay', TWO, {
+        way: { device: 'eth0', mtu: 1400 },
+        interface: { ...TWO.underlay.interface, mtu: 1400 } as never,
+      }),
       ['h2 underlay: by eth0, MTU 1400 -> ip link set eth0 mtu 1500'],
+    ],
+    [
+      'small path, of which the kernel has learned',
+      {},
+      changed('underlay', TWO, { way: { device: 'eth0', mtu: 1400 } }),
+      [
+        'h2 underlay: by eth0, MTU 1400, of 1500 that eth0 has -> give all of the underlay between 192.0.2.2 and 192.0.2.1 an MTU of 1500, then: ip route flush cache',
+      ],
     ],
     [
       'no route',
       changed('underlay', ONE, { way: { refusal: 'Network is unreachable' } }),
       {},
       ['h1 underlay: Network is unreachable -> ip route add 192.0.2.2 dev eth0'],
+    ],
+    [
+      'no route to a host behind a router',
+      changed('underlay', ONE, {
+        way: { refusal: 'Network is unreachable' },
+        interface: { ...ONE.underlay.interface, addresses: ['192.0.2.1/31'] } as never,
+      }),
+      {},
+      ['h1 underlay: Network is unreachable -> ip route add 192.0.2.2 via ROUTER'],
     ],
     [
       'host firewall',
@@ -282,6 +309,17 @@ describe('of a way between two hosts', () => {
       {},
       changed('underlay', TWO, { filter: { takesPeer: false, knowsVni: true } }),
       ["h2 tunnel filter: it drops them -> nft add element inet xnet vteps4 '{ 192.0.2.1 }'"],
+    ],
+    [
+      'strict reverse path at a VLAN',
+      changed('underlay', ONE, {
+        ...{ reversePath: 1, way: { device: 'eth5', mtu: 1500 } },
+        interface: { ...ONE.underlay.interface, name: 'eth0.100' } as never,
+      }),
+      {},
+      [
+        'h1 reverse path: strict, and 192.0.2.2 is reached by eth5, while the VTEP is on eth0.100 -> sysctl -w net.ipv4.conf.eth0/100.rp_filter=2',
+      ],
     ],
     [
       'strict reverse path',
@@ -305,7 +343,11 @@ describe('of a way between two hosts', () => {
     };
     const rows = rowsOf({ ...trace, to }).filter(({ host }) => host === 'h2');
     expect(rows).toHaveLength(16);
-    expect(rows[0]).toMatchObject({ hop: 'xnet', verdict: 'fault', remedy: 'systemctl start xnet' });
+    expect(rows[0]).toMatchObject({
+      hop: 'xnet',
+      verdict: 'fault',
+      remedy: expect.stringMatching(/^systemctl start xnet {3}# /),
+    });
     for (const { verdict, found } of rows.slice(1)) expect([verdict, found]).toEqual(['unknown', 'cut off']);
   });
 });
@@ -380,6 +422,12 @@ describe('of a way outside', () => {
     ],
   ];
   test.each(cases)('%s', (_, from, expected) => expect(ofOutside(from)).toEqual(expected));
+});
+
+test('a name that another host has written becomes no command', () => {
+  const trace = traceOf(changed('container', ONE, { state: 'exited' }), {});
+  const from = { ...trace.from, container: { id: 'c1', name: 'web;reboot' } };
+  expect(found({ ...trace, from })).toEqual(["h1 container: exited -> docker start 'web;reboot'"]);
 });
 
 test('each host is asked for its own end alone', () => {

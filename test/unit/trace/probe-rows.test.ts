@@ -1,6 +1,7 @@
 /** The place at which a probe, or its answer, vanished. */
 import { describe, expect, test } from '@jest/globals';
 import type { ProbePlace } from '../../../src/dataplane/probing.js';
+import { SOMEWHERE } from '../../../src/trace/plan.js';
 import { type Probe, probeRows, type Sight } from '../../../src/trace/probe-rows.js';
 import type { Side, Trace } from '../../../src/trace/trace.js';
 
@@ -77,6 +78,16 @@ describe('a probe', () => {
 
   test('of UDP needs no answer', () => {
     expect(verdicts(probe('rrrrrr'), { ...TRACE, protocol: 'udp', port: 53 })).toBe('-------');
+  });
+
+  test('to a router that does not answer is no fault, once it has left the host', () => {
+    const host = { name: 'outside', state: 'unknown' } as const;
+    const outside: Side = { label: 'outside', host, networks: [], facts: { refusal: '' } };
+    const { network: _, ...apart } = TRACE;
+    const trace: Trace = { ...apart, to: outside, destination: SOMEWHERE };
+    expect(verdicts(probe('rrr'), trace)).toBe('----');
+    expect(verdicts(probe('rrn'), trace)).toBe('--FF');
+    expect(verdicts(probe('rrr'), { ...trace, destination: '198.51.100.7' })).toBe('--FF');
   });
 
   test('that is refused is a fault of the answer', () => {

@@ -11,7 +11,9 @@ const ARMED_MS = 15_000;
 export class ArmedProbes implements Disposable {
   readonly #armed = new Map<string, { readonly probe: ArmedProbe; readonly timer: NodeJS.Timeout }>();
 
+  /** Takes the place of one of the same id: a host is asked again when the store has lost the question. */
   add(probeId: string, probe: ArmedProbe): void {
+    this.#disarm(probeId);
     const timer = setTimeout(() => this.#disarm(probeId), ARMED_MS);
     this.#armed.set(probeId, { probe, timer });
   }

@@ -1,10 +1,10 @@
-/** Asks a host for its part in a trace: this one directly, others through the store. */
+/** Asks hosts for their parts in a trace: this one directly, others through the store. */
 import type { z } from 'zod';
-import { askHosts } from '../../../agent/questions/asking.js';
 import { errorMessage } from '../../../errors.js';
 import type { Store } from '../../../store/store.js';
 import type { Part } from '../../../trace/facts.js';
 import type { Side } from '../../../trace/trace.js';
+import { askEach } from '../ask-each.js';
 import type { OwnPart } from './own-part.js';
 import type { Step } from './steps.js';
 
@@ -23,24 +23,33 @@ export type AskedHost = Pick<Side['host'], 'id' | 'name' | 'state'>;
 
 /** Never rejects: why a host does not answer is its refusal. */
 export async function askHost<T extends z.ZodType>(
-  { store, hostId, own }: AskParts,
+  parts: AskParts,
   { id, state, name }: AskedHost,
   step: Step,
   schema: T,
 ): Promise<Part<z.infer<T>>> {
+  if (id === parts.hostId) return askOwn(parts.own, step, schema);
+  if (id === undefined) return { refusal: 'it is outside of the cluster' };
+  if (state === 'silent')
+    return { refusal: `${name} gives no sign of life: its xnet does not run, or it is cut off from etcd` };
+  if (state === 'unknown') return { refusal: `${name} cannot be asked: etcd does not answer` };
+  const [answer] = await askOthers(parts, [id], step, schema);
+  return answer ?? { refusal: 'it was not asked' };
+}
+
+/** Those that are alive, in this order. Never rejects. */
+export async function askOthers<T extends z.ZodType>(
+  parts: AskParts,
+  hostIds: readonly string[],
+  step: Step,
+  schema: T,
+): Promise<Part<z.infer<T>>[]> {
+  return askEach(parts, { kind: TRACE, parameters: step, hostIds }, schema, PATIENCE_MS[step.step]);
+}
+
+async function askOwn<T extends z.ZodType>(own: OwnPart, step: Step, schema: T): Promise<Part<z.infer<T>>> {
   try {
-    if (id === hostId) return { found: schema.parse(await own.answer(step)) };
-    if (id === undefined) return { refusal: 'it is outside of the cluster' };
-    if (state === 'silent')
-      return { refusal: `${name} gives no sign of life: its xnet does not run, or it is cut off from etcd` };
-    if (state === 'unknown') return { refusal: `${name} cannot be asked: etcd does not answer` };
-    const question = { kind: TRACE, parameters: step, hostIds: [id] };
-    const [answer] = await askHosts(store, hostId, question, PATIENCE_MS[step.step]);
-    if (answer?.refusal !== undefined) return { refusal: answer.refusal };
-    const parsed = schema.safeParse(answer?.values[0]);
-    return parsed.success
-      ? { found: parsed.data }
-      : { refusal: 'its answer cannot be read; is its xnet newer?' };
+    return { found: schema.parse(await own.answer(step)) };
   } catch (error: unknown) {
     return { refusal: errorMessage(error) };
   }

@@ -1,11 +1,13 @@
 /** This host's part in a trace: what it is asked by the host that was asked by a person, which may be itself. */
 import { withDeadline } from '../../../concurrency/deadline.js';
 import type { Dataplane } from '../../../dataplane/dataplane.js';
+import type { SandboxFacts } from '../../../dataplane/inspection.js';
 import { askResolver } from '../../../dns/sandbox/ask-resolver.js';
 import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import { isCalled } from '../../../trace/ends.js';
 import type { HostFacts, LookRequest, Part } from '../../../trace/facts.js';
+import { restartCommand } from '../../restart-command.js';
 import { ArmedProbes } from './armed-probes.js';
 import { type InDocker, type StepOf, step } from './steps.js';
 
@@ -13,6 +15,8 @@ import { type InDocker, type StepOf, step } from './steps.js';
 const LOOK_MS = 4_000;
 
 export interface OwnParts {
+  /** Of the managed plugin that this xnet is. */
+  readonly pluginId: string | undefined;
   readonly dataplane: Pick<Dataplane, 'inspection'>;
   /** undefined: the host has not started yet. */
   readonly docker: () => Pick<Engine, 'inspectContainer' | 'listContainers'> | undefined;
@@ -77,12 +81,16 @@ export class OwnPart implements Disposable {
       network && found(() => inspection.network(network)),
       underlay && found(() => inspection.underlay(underlay.vtep, underlay.peerVtep, underlay.vni)),
     ]);
-    const source = inSandbox && 'found' in inSandbox ? sourceOf(inSandbox.found) : undefined;
+    const source =
+      gateway && inSandbox && 'found' in inSandbox
+        ? sourceOf(inSandbox.found, gateway.destination)
+        : undefined;
     const outside =
       gateway && source !== undefined
         ? await found(() => inspection.gateway(source, gateway.destination))
         : gateway && { refusal: 'the container has no address towards it' };
     return {
+      xnet: { found: { restart: restartCommand(this.parts.pluginId) } },
       ...(inspected && { container: containerPart(inspected) }),
       ...(inSandbox && { sandbox: inSandbox }),
       ...(looked && { name: mutable(looked) }),
@@ -149,12 +157,15 @@ function mutable(
     : { found: { ...looked.found, addresses: [...looked.found.addresses] } };
 }
 
-/** The container's address on the interface by which the destination is reached, of either family. */
-function sourceOf({
-  way,
-  interfaces,
-}: NonNullable<Extract<HostFacts['sandbox'], { found: unknown }>>['found']): string | undefined {
+/** The container's address on the interface by which the destination is reached: of its family, or else of the other. */
+export function sourceOf(
+  { way, interfaces }: Pick<SandboxFacts, 'way' | 'interfaces'>,
+  destination: string,
+): string | undefined {
   const [other] = interfaces.filter(({ addresses }) => addresses.length > 0).reverse();
   const own = interfaces.find(({ name }) => name === way.device) ?? other;
-  return own?.addresses.map((each) => each.split('/')[0] ?? '').find((each) => !each.startsWith('fe80:'));
+  const addresses = (own?.addresses ?? [])
+    .map((each) => each.split('/')[0] ?? '')
+    .filter((each) => !each.startsWith('fe80:'));
+  return addresses.find((each) => each.includes(':') === destination.includes(':')) ?? addresses[0];
 }

@@ -14,9 +14,9 @@ import { type Probe, probeRows } from '../../../trace/probe-rows.js';
 import { judgeHops, type Side, type Trace } from '../../../trace/trace.js';
 import { knownReader } from '../known-reader.js';
 import { livingOthers } from '../living-hosts.js';
-import { type AskParts, askHost } from './ask-host.js';
+import { type AskParts, askHost, askOthers } from './ask-host.js';
 import { sendProbe } from './send-probe.js';
-import { inDocker } from './steps.js';
+import { type InDocker, inDocker } from './steps.js';
 
 const NOT_ASKED = { refusal: 'not asked yet' };
 const containersFound = z.array(inDocker);
@@ -41,6 +41,11 @@ export async function traceWay(
     throw new XnetError(
       'INVALID',
       'a trace begins at a container or a host; what is outside can only be its end',
+    );
+  if (to.kind === 'outside' && to.address === undefined && wanted.port !== undefined)
+    throw new XnetError(
+      'INVALID',
+      `port ${wanted.port} is that of no address; give the address outside, as in 198.51.100.7:${wanted.port}`,
     );
   if (isSame(from, to))
     throw new XnetError(
@@ -83,23 +88,23 @@ async function resolve(parts: AskParts, scene: Scene, wanted: string): Promise<E
   const known = findEnd(wanted, scene);
   if (known) return known;
   const { hosts, refusals } = await livingOthers(parts.store, parts.hostId);
-  const asked = [
-    { id: parts.hostId, name: '', state: 'alive' as const },
-    ...hosts.map((host) => ({ ...host, state: 'alive' as const })),
-  ];
-  const answers = await Promise.all(
-    asked.map((host) => askHost(parts, host, { step: 'find', wanted }, containersFound)),
-  );
-  const found = answers.flatMap((answer, index) =>
-    'refusal' in answer ? [] : answer.found.map((each) => ({ ...each, hostId: asked[index]?.id ?? '' })),
-  );
-  const silent = answers.flatMap((answer, index) =>
-    'refusal' in answer ? [`${asked[index]?.name}: ${answer.refusal}`] : [],
-  );
-  return endInDocker(wanted, found, scene.hosts, [
-    ...refusals.map(({ host, refusal }) => `${host}: ${refusal}`),
-    ...silent,
+  const step = { step: 'find', wanted } as const;
+  const { name: ownName = 'this host' } = scene.cluster.hostOf(parts.hostId);
+  const own = { id: parts.hostId, name: ownName, state: 'alive' } as const;
+  const ids = hosts.map(({ id }) => id);
+  const [here, there] = await Promise.all([
+    askHost(parts, own, step, containersFound),
+    askOthers(parts, ids, step, containersFound),
   ]);
+  const asked = [own, ...hosts];
+  const found: (InDocker & { hostId: string })[] = [];
+  const unasked = refusals.map(({ host, refusal }) => `${host}: ${refusal}`);
+  for (const [index, answer] of [here, ...there].entries()) {
+    const { id: hostId = '', name = '' } = asked[index] ?? {};
+    if ('refusal' in answer) unasked.push(`${name}: ${answer.refusal}`);
+    else found.push(...answer.found.map((each) => ({ ...each, hostId })));
+  }
+  return endInDocker(wanted, found, scene.hosts, unasked);
 }
 
 function planTrace(
