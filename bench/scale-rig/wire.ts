@@ -10,7 +10,7 @@ const WIRE_MAC = '02:00:00:00:00:fe';
 
 /**
  * Each host is on a subnet of its own behind the bridge, and what is sent to hosts that are records ends here. On one subnet a
- * broadcast to a thousand hosts would fill the kernel's table of neighbours (1,024, of the whole machine) for seconds.
+ * broadcast to a thousand hosts may fill the kernel's table of neighbours (1,024, of the whole machine) for seconds.
  */
 export async function makeWire(address: string, others: readonly PlannedHost[]): Promise<void> {
   const lines = [
