@@ -4,6 +4,7 @@
  * cannot be had says why. Not in here: what is wrong; that is the doctor's.
  */
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +15,7 @@ import { errorMessage, XnetError } from '../errors.js';
 import { answerParts } from './answer-parts.js';
 import { dockerPart } from './docker-part.js';
 import { scrubbed } from './hidden.js';
+import { cleanIfInterrupted } from './interruption.js';
 import { kernelParts } from './kernel-parts.js';
 import { logPart } from './log-part.js';
 import { formatManifest, type Written } from './manifest.js';
@@ -34,6 +36,10 @@ export async function writeBundle(version: string, ask: Ask, path?: string): Pro
   const target = path ?? `${title}.tar.gz`;
   await using file = await openNew(target);
   const work = await mkdtemp(join(tmpdir(), 'xnet-bundle-'));
+  using _ = cleanIfInterrupted(() => {
+    rmSync(work, { recursive: true, force: true });
+    rmSync(target, { force: true });
+  });
   try {
     const parts = [
       ...answerParts(ask),

@@ -25,11 +25,18 @@ export class FileOutput implements Output {
 
   async write(content: string | Buffer): Promise<void> {
     try {
-      this.#file ??= await open(this.path, 'w', 0o600);
+      this.#file ??= await this.#open();
       await this.#file.writeFile(content);
     } catch (error: unknown) {
       throw this.#failure(error);
     }
+  }
+
+  /** A file that is there already gets its mode too; a device or a pipe keeps its own. */
+  async #open(): Promise<FileHandle> {
+    const file = await open(this.path, 'w', 0o600);
+    if ((await file.stat()).isFile()) await file.chmod(0o600);
+    return file;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** The commands of a host whose daemon does not run, on one without etcd: what it said before, and that it is so. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { access, chmod } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TestDaemon } from '../../support/daemon/daemon.js';
@@ -112,6 +112,20 @@ describe('while no daemon runs', () => {
     expect(found('leftovers')).toMatchObject([
       { verdict: 'ok', found: expect.stringMatching(/no record of this host/) },
     ]);
+  });
+
+  test('a bundle that is interrupted leaves nothing behind', async () => {
+    const directory = `${daemon.directory}/interrupted`;
+    mkdirSync(directory);
+    const { adminSocket } = daemon;
+    const env = { ...process.env, XNET_STATE_DIR: `${daemon.directory}/state`, TMPDIR: directory };
+    const command = ['bin/xnet', 'bundle', '-w', `${directory}/b.tar.gz`, '--admin-socket', adminSocket];
+    const child = spawn(process.execPath, command, { env });
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    await eventually(async () => readdirSync(directory).some((name) => name.startsWith('xnet-bundle-')));
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   test('what is not there is refused, and what needs the daemon', () => {
