@@ -14,7 +14,7 @@ const count = z.number().int();
 const texts = z.array(z.string()).readonly();
 
 /** `last known`: the store itself has not answered, and this host may not know of all. */
-const asOf = z.enum(['store', 'last known']);
+export const asOf = z.enum(['store', 'last known']);
 
 function listOf<T extends z.ZodType>(item: T) {
   return z.object({ asOf, items: z.array(item).readonly() });
@@ -125,55 +125,6 @@ const nameItem = z.object({
 });
 export type NameItem = z.infer<typeof nameItem>;
 
-/** What one check of the doctor found: see src/doctor/finding.ts. */
-const finding = z.object({
-  check: z.string(),
-  verdict: z.enum(['ok', 'warning', 'failure']),
-  found: z.string(),
-  remedy: z.string().optional(),
-});
-export type FindingItem = z.infer<typeof finding>;
-
-export const findings = z.array(finding).readonly();
-
-/** Of each host that was asked. */
-export const doctorAnswer = z.object({
-  hosts: z
-    .array(
-      z.object({
-        host: z.string(),
-        findings,
-        /** Why another host does not answer. */
-        refusal: z.string().optional(),
-      }),
-    )
-    .readonly(),
-});
-
-/** A hop of a packet's way: see src/trace/trace.ts. */
-const hopItem = z.object({
-  host: z.string(),
-  hop: z.string(),
-  verdict: z.enum(['ok', 'fault', 'unknown', 'does not apply']),
-  expected: z.string(),
-  /** Of `unknown` and `does not apply` the reason. */
-  found: z.string(),
-  /** Command that mends it, to be run on the host. */
-  remedy: z.string().optional(),
-});
-export type HopItem = z.infer<typeof hopItem>;
-
-export const traceAnswer = z.object({
-  asOf,
-  from: z.string(),
-  to: z.string(),
-  /** Absent: they have none in common. */
-  network: z.string().optional(),
-  protocol: z.enum(['icmp', 'tcp', 'udp']),
-  port: count.optional(),
-  hops: z.array(hopItem).readonly(),
-});
-
 const eventItem = hostEvent.extend({ host: z.string() });
 export type EventItem = z.infer<typeof eventItem>;
 export const eventsPart = z.array(eventItem);
@@ -221,34 +172,6 @@ export const exportAnswer = z.object({
 
 /** The settings that are no secrets, by key. */
 export const settingsAnswer = z.object({ settings: z.record(z.string(), z.string()) });
-/** Packets to another host on one way. */
-const pingedWay = z.object({
-  sent: count,
-  answered: count,
-  roundTripsMs: z.array(z.number()).readonly(),
-  minMs: z.number().optional(),
-  averageMs: z.number().optional(),
-  maxMs: z.number().optional(),
-  /** The largest packet that passes, in bytes; absent: none does. */
-  largest: count.optional(),
-  /** The largest that shall pass. */
-  needed: count,
-  /** Why nothing was sent. */
-  problem: z.string().optional(),
-});
-
-export const pingAnswer = z.object({
-  host: z.string(),
-  vtep: z.string(),
-  /** VTEP of this host. */
-  from: z.string(),
-  /** Of each packet, with its IP header. */
-  bytes: count,
-  tunnel: pingedWay,
-  underlay: pingedWay,
-  /** For people. */
-  meaning: z.string(),
-});
 export const versionAnswer = z.object({ version: z.string() });
 export const hostsAnswer = z.array(hostItem).readonly();
 export const networksAnswer = listOf(networkItem);

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import {
   addressesAnswer,
-  doctorAnswer,
   endpointsAnswer,
   eventsAnswer,
   exportAnswer,
@@ -11,13 +10,12 @@ import {
   namesAnswer,
   networkAnswer,
   networksAnswer,
-  pingAnswer,
   poolsAnswer,
   settingsAnswer,
-  traceAnswer,
   versionAnswer,
 } from './answers.js';
 import { captureItem, captureParameters } from './capture-answer.js';
+import { doctorAnswer, pingAnswer, traceAnswer } from './diagnosis-answers.js';
 import { statusAnswer } from './status-answer.js';
 
 export interface Operation {

@@ -1,13 +1,7 @@
 /** The tables of the lists: which columns, and what is in them. Pure. */
 
-import type {
-  AddressItem,
-  EndpointItem,
-  FindingItem,
-  NameItem,
-  NetworkAnswer,
-  NetworkItem,
-} from '../admin/answers.js';
+import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../admin/answers.js';
+import type { FindingItem } from '../admin/diagnosis-answers.js';
 import type { Answer } from '../admin/operations.js';
 import { printable, shortName } from '../observability/layout.js';
 import { pathText } from '../server/status-text.js';

@@ -1,5 +1,5 @@
 /** `xnet trace`: what is asked for, and how the answer is shown. */
-import type { HopItem } from '../admin/answers.js';
+import type { HopItem } from '../admin/diagnosis-answers.js';
 import type { Answer, Parameters } from '../admin/operations.js';
 import { XnetError } from '../errors.js';
 import { quoted } from '../inet/quoted.js';

@@ -1,6 +1,6 @@
 /** `xnet trace`: a healthy way has no fault, each fault is named at its hop, and what is printed mends it. */
 import { expect } from '@jest/globals';
-import type { HopItem } from '../../src/admin/answers.js';
+import type { HopItem } from '../../src/admin/diagnosis-answers.js';
 import { OPERATIONS } from '../../src/admin/operations.js';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import type { Lab } from '../support/lab/lab.js';

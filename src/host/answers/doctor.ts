@@ -1,4 +1,4 @@
-import { findings } from '../../admin/answers.js';
+import { findings } from '../../admin/diagnosis-answers.js';
 import type { Answer } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import type { Handler } from '../../agent/questions/answering.js';
