@@ -32,7 +32,7 @@ function diffDevice(
   const adapted = device.adapt(link);
   if (!adapted) return { kind, object, was, clear: [`link del ${object}`], ...made([device]) };
   const isOff = settings.master !== undefined && !there.has(settings.master);
-  const ip = [...adapted, ...(isOff || isRight(link, settings) ? [] : setLines(object, settings))];
+  const ip = [...adapted, ...(isOff || isRight(link, settings) ? [] : setLines(object, settings, link.mtu))];
   return ip.length === 0 ? undefined : { kind, object, was, ip };
 }
 
@@ -73,7 +73,7 @@ export function diffPorts(
     altered: [...names].flatMap((name): Change[] => {
       const link = there.get(name);
       if (!link || isRight(link, settings)) return [];
-      return [{ kind: 'port', object: name, was: 'altered', ip: setLines(name, settings) }];
+      return [{ kind: 'port', object: name, was: 'altered', ip: setLines(name, settings, link.mtu) }];
     }),
     missing: endpoints.filter(({ id }) => !there.has(interfaceName(id))),
     strangers: [...there.keys()].flatMap((name) => (known.has(name) ? [] : (endpointNameOf(name) ?? []))),

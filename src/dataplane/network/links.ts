@@ -20,7 +20,10 @@ export interface Link {
     | undefined;
 }
 
-/** A device of less has no IPv6 (RFC 8200, section 5): Linux gives it no address, and refuses to set how it makes one. */
+/**
+ * A device of less has no IPv6 (RFC 8200, section 5): Linux gives it no address, and refuses to set how it makes one. When it gets
+ * more, it has IPv6 from then on, and makes itself an address at once if it is up (addrconf_notify in the kernel's addrconf.c).
+ */
 export const LEAST_IPV6_MTU = 1_280;
 
 /** Every device is up as well, and has no IPv6 address of its own making. */
@@ -37,16 +40,23 @@ export interface Settings {
 
 /**
  * Lines of `ip` for an existing device; each changes nothing where it is so already. As few as can be: each waits for the
- * kernel's one RTNL lock. The flags of a port need its master first, and `up` needs the address mode first.
+ * kernel's one RTNL lock. The flags of a port need its master first, and `up` needs the address mode first. `formerMtu`: of the device.
  */
-export function setLines(name: string, { mtu, group, address, master, flags, bridge }: Settings): string[] {
+export function setLines(
+  name: string,
+  { mtu, group, address, master, flags, bridge }: Settings,
+  formerMtu = mtu,
+): string[] {
+  const getsIpv6 = formerMtu < LEAST_IPV6_MTU && mtu >= LEAST_IPV6_MTU;
   const words = {
     ...{ mtu, group, ...(address && { address }) },
     ...(mtu >= LEAST_IPV6_MTU && { addrgenmode: 'none' }),
     ...(master && { master }),
   };
   return [
+    ...(getsIpv6 ? [`link set ${name} mtu ${mtu}`] : []),
     `link set ${name} ${phrase(words)}`,
+    ...(getsIpv6 ? [`addr flush dev ${name} scope link`] : []),
     ...(bridge ? [`link set ${name} type bridge ${phrase(bridge)}`] : []),
     `link set ${name} up${flags ? ` type bridge_slave ${phrase(flags)}` : ''}`,
   ];

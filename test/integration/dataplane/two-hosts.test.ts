@@ -1,6 +1,7 @@
 /** What containers of one network on two hosts can and cannot do to each other. */
 import { describe, expect, test } from '@jest/globals';
 import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { run } from '../../support/programs/command.js';
 
 async function twoContainers(underlay: TestUnderlay, family: 4 | 6 = 4) {
   const [a, b] = underlay.hosts as [(typeof underlay.hosts)[0], (typeof underlay.hosts)[0]];
@@ -64,6 +65,19 @@ test('containers with the least MTU that may be asked for, which is too small fo
   const second = await underlay.container(b!, underlay.network(b!, 'shop', small), ['10.1.0.3/24']);
   await underlay.connect([first, second]);
   expect(await first.netns.reaches('10.1.0.3', 5, ['-M', 'do', '-s', '548'])).toBe(true);
+});
+
+test('a network whose MTU was too small for IPv6 for a while takes containers again, and makes itself no address', async () => {
+  await using underlay = await TestUnderlay.create(2);
+  const [a, b] = underlay.hosts;
+  for (const mtu of [1_450, 1_250, 1_450])
+    await a!.dataplane.ensureNetwork(underlay.network(a!, 'shop', { mtu }));
+  const network = underlay.network(a!, 'shop', { mtu: 1_450 });
+  const first = await underlay.container(a!, network, ['10.1.0.2/24']);
+  const second = await underlay.container(b!, underlay.network(b!, 'shop', { mtu: 1_450 }), ['10.1.0.3/24']);
+  await underlay.connect([first, second]);
+  expect(await first.netns.reaches('10.1.0.3', 5, ['-M', 'do', '-s', '1422'])).toBe(true);
+  expect(await run(['ip', '-n', `xnet-${network.id}`, '-6', 'addr', 'show', 'scope', 'link'])).toBe('');
 });
 
 test('two networks with the same subnet and the same addresses do not see each other', async () => {
