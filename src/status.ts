@@ -1,4 +1,5 @@
 /** Gathers what `xnet status` shows. */
+import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
@@ -17,7 +18,7 @@ const TOLERATED_SILENCE_MS = 10_000;
 
 /** Never rejects for a part that is down: that part is among the problems. */
 export async function readStatus(foundation: Foundation, readiness: Readiness<Host>): Promise<Status> {
-  const { store, sockets, resolvers, hostId, version } = foundation;
+  const { config, store, sockets, resolvers, hostId, version } = foundation;
   const host = readiness.value;
   const storeStatus = await probeStore(store, hostId);
   const problems = [
@@ -25,6 +26,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     storeStatus.problem,
     store.diskProblem,
     upgradeProblem(sockets),
+    await socketProblem(config.socket),
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? findPathProblems(foundation, host) : []),
     ...(host ? await reachProblems(host) : []),
@@ -60,6 +62,15 @@ function upgradeProblem({ keeper }: Foundation['sockets']): string | undefined {
   if (!keeper?.refusedUpgrade) return undefined;
   const { reason, at } = keeper.refusedUpgrade;
   return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;
+}
+
+/** Docker looks for plugins by their files. */
+function socketProblem(path: string): Promise<string | undefined> {
+  const gone = `Docker does not reach xnet: its socket ${path} is gone; \`xnet doctor\` prints the command that starts xnet again with one`;
+  return access(path).then(
+    () => undefined,
+    () => gone,
+  );
 }
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
