@@ -18,16 +18,21 @@ export function parseEnd(text: string): { readonly end: string; readonly port?: 
   throw new XnetError('INVALID', `${quoted(port)} is not a port; give a number from 1 to 65535, as in db:80`);
 }
 
-/** Throws INVALID for `isUdp` without a port. */
+/** Throws INVALID for `isUdp` without a port, and for a port of the first end. */
 export function traceParameters(
   from: string,
   to: string,
   { isUdp, network }: { readonly isUdp: boolean; readonly network: string | undefined },
 ): Parameters<'trace'> {
+  const first = parseEnd(from);
+  if (first.port !== undefined) {
+    const meant = `xnet trace ${first.end} ${to}:${first.port}`;
+    throw new XnetError('INVALID', `the port is that of the second end, as in ${meant}`);
+  }
   const { end, port } = parseEnd(to);
   if (isUdp && port === undefined) throw new XnetError('INVALID', `--udp needs a port, as in ${to}:53`);
   return {
-    ...{ from, to: end },
+    ...{ from: first.end, to: end },
     ...(port !== undefined && { port }),
     ...(isUdp && { protocol: 'udp' as const }),
     ...(network !== undefined && { network }),

@@ -89,6 +89,12 @@ test('the port is behind the second end', () => {
   expect(traceParameters('web', 'db:53', { isUdp: true, network: 'shop' })).toEqual({
     ...{ from: 'web', to: 'db', port: '53', protocol: 'udp', network: 'shop' },
   });
+  expect(traceParameters('[fd00::2]', 'fd00::3', { isUdp: false, network: undefined })).toEqual({
+    ...{ from: 'fd00::2', to: 'fd00::3' },
+  });
+  expect(() => traceParameters('db:80', 'web', { isUdp: false, network: undefined })).toThrow(
+    'the port is that of the second end, as in xnet trace db web:80',
+  );
   expect(() => traceParameters('web', 'db', { isUdp: true, network: undefined })).toThrow(
     /--udp needs a port/,
   );
