@@ -7,7 +7,7 @@ import { allWell, failure, type Judgement, warning } from './finding.js';
 const SLOW_MS = 250;
 /** Of etcd's default quota of 2 GB. */
 const LARGE_BYTES = 1.5e9;
-/** A member that is nearly full takes longer than the 5 s that etcdctl waits unless it is told otherwise. */
+/** A member that is nearly full takes longer than the 5 s that etcdctl waits by default. */
 const DEFRAG = 'defrag --command-timeout=10m';
 /** Answers of HTTP have the time to the second. */
 const CLOCK_SECONDS = 5;

@@ -223,7 +223,7 @@ describe('the doctor judges', () => {
   });
 });
 
-test('a second host of the name is told apart from a former one', () => {
+test('a second host of the name is distinguished from a former one', () => {
   const others = [host('h1', { id: 'other', vtep: '192.0.2.9' })];
   const [alive] = judgeHosts(host('h1'), others, () => true);
   expect(alive).toMatchObject({

@@ -16,7 +16,7 @@ test('of several default routes the one that carries least counts; other routes 
   expect(outwardOf([route('eth2', '192.0.2.0/24')], MTUS)).toBeUndefined();
 });
 
-test('docker_gwbridge is told an MTU only where Docker would take too large a one', () => {
+test('docker_gwbridge gets an MTU only where Docker would take too large a one', () => {
   expect(mtuOf(1400)).toBe('1400');
   for (const mtu of [1500, 9000, undefined]) expect(mtuOf(mtu)).toBeUndefined();
 });
