@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { compileFilter } from '../../../src/cli/capture/compile-filter.js';
 import { openCapture } from '../../../src/dataplane/capture/open-capture.js';
 import type { CapturedPacket, CaptureWish, PacketFilter } from '../../../src/dataplane/dataplane.js';
-import { Netns } from '../../support/kernel/netns.js';
 import { type Container, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { TunLink } from '../../support/kernel/tun-link.js';
 import { eventually } from '../../support/time/eventually.js';
 
 const PATTERN = 'c0ffee42';
@@ -158,20 +158,8 @@ test('of a long frame as much is kept on the underlay as elsewhere', async () =>
 });
 
 test('an underlay without link headers gives tunnel packets that look like any others', async () => {
-  await using near = await Netns.create('near');
-  await using far = await Netns.create('far');
-  await near.ip(`link add eth0 type veth peer name eth0 netns ${far.name}`);
-  for (const [netns, n, other] of [
-    [near, 1, 2],
-    [far, 2, 1],
-  ] as const) {
-    await netns.ip(`addr add 10.77.0.${n}/24 dev eth0`);
-    await netns.ip('link set eth0 up');
-    const tun = `TUN:10.78.0.${n}/24,tun-name=tun0,iff-no-pi,iff-up`;
-    // Not connected: a packet that comes before the other end is there would end this one.
-    netns.start('socat', tun, `UDP-DATAGRAM:10.77.0.${other}:9000,bind=10.77.0.${n}:9000`);
-  }
-  await eventually(async () => expect(await near.reaches('10.78.0.2', 1)).toBe(true));
+  await using link = await TunLink.create();
+  const { near } = link;
   const packets: CapturedPacket[] = [];
   const underlay = { vtep: '10.78.0.1', interface: 'tun0', mtu: 1500 };
   const wish = { network: { id: '0123456789ab', vni: 4097 }, at: 'underlay', snapBytes: 2000 } as const;

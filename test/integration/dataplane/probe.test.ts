@@ -1,25 +1,13 @@
 /** The packets of a trace's probe are seen at the interfaces that they pass. */
 import { expect, test } from '@jest/globals';
 import { linuxProbing } from '../../../src/dataplane/probe/linux-probing.js';
-import { Netns } from '../../support/kernel/netns.js';
 import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import { TunLink } from '../../support/kernel/tun-link.js';
 import { eventually } from '../../support/time/eventually.js';
 
 test('an underlay without link headers shows them, too', async () => {
-  await using near = await Netns.create('near');
-  await using far = await Netns.create('far');
-  await near.ip(`link add eth0 type veth peer name eth0 netns ${far.name}`);
-  for (const [netns, n, other] of [
-    [near, 1, 2],
-    [far, 2, 1],
-  ] as const) {
-    await netns.ip(`addr add 10.77.0.${n}/24 dev eth0`);
-    await netns.ip('link set eth0 up');
-    const tun = `TUN:10.78.0.${n}/24,tun-name=tun0,iff-no-pi,iff-up`;
-    // Not connected: a packet that comes before the other end is there would end this one.
-    netns.start('socat', tun, `UDP-DATAGRAM:10.77.0.${other}:9000,bind=10.77.0.${n}:9000`);
-  }
-  await eventually(async () => expect(await near.reaches('10.78.0.2', 1)).toBe(true));
+  await using link = await TunLink.create();
+  const { near } = link;
   const flow = { protocol: 'icmp', destination: '10.78.0.2', id: 20_001 } as const;
   const probing = linuxProbing(near.name);
   using armed = await probing.arm({ peer: '10.78.0.2' }, ['underlay'], flow);
