@@ -58,6 +58,11 @@ export class Stock {
     return this.#find(address) !== undefined;
   }
 
+  /** How many addresses it has of the hold. */
+  left({ id }: Hold): number {
+    return [...this.#next.keys()].filter((address) => this.#find(address)?.references.includes(id)).length;
+  }
+
   /** Hands out the next address of the hold; undefined when there is none. */
   take(hold: Hold, container?: string): bigint | undefined {
     for (const [address, claim] of this.#next) {

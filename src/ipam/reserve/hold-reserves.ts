@@ -61,7 +61,7 @@ export class HoldReserves {
   /** The part of a full stock that is left; 1 where there is none. */
   leftInStock(view: PoolView, hold: Hold): number {
     const full = stockSize(this.options.size);
-    return full === 0 ? 1 : this.#ownOf(view, hold).stock.length / full;
+    return full === 0 ? 1 : view.stock.left(hold) / full;
   }
 
   /**

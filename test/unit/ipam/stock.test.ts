@@ -41,6 +41,18 @@ describe('a stock', () => {
     expect(stock.take(HOLD)).toBeUndefined();
   });
 
+  test('knows how many it has of a hold without a look at the other addresses of the pool, which may be many', () => {
+    const { addresses, stock, put } = stocked();
+    put(4n, reserved(HOST, 'of 4', ['other']));
+    const each = () => {
+      throw new Error('each address is looked at');
+    };
+    Object.assign(addresses, { values: each, entries: each, keys: each, forEach: each });
+    expect(stock.left(HOLD)).toBe(2);
+    stock.take(HOLD);
+    expect(stock.left(HOLD)).toBe(1);
+  });
+
   test('passes over one that a commit is about to change, until that has failed', () => {
     const { inFlight, stock } = stocked();
     inFlight.add(2n);
