@@ -60,12 +60,19 @@ export class AddressWatch extends Sweep {
     return this.#problems.length > 0 ? AGAIN_MS : NEVER_MS;
   }
 
-  /** It is of a network of this host, and none of its endpoints was given it. */
+  /**
+   * It is of a network that has endpoints here, and none of them was given it. Each container that starts gets an address of
+   * docker_gwbridge, too: for it, networks without endpoints, which may be a thousand, are not looked at.
+   */
   #isStrange(address: string): boolean {
     const { local } = this.#parts;
-    if (local.listAllEndpoints().some(({ addresses }) => addresses.includes(address))) return false;
+    const endpoints = local.listAllEndpoints();
+    if (endpoints.some(({ addresses }) => addresses.includes(address))) return false;
+    const used = new Set(endpoints.map(({ networkId }) => networkId));
     const plain = IpAddress.parse(address);
-    const subnets = local.listNetworks().flatMap(({ record }) => record.pools.map(({ subnet }) => subnet));
-    return subnets.some((subnet) => Prefix.parse(subnet).contains(plain));
+    return local
+      .listNetworks()
+      .filter(({ record }) => used.has(record.id))
+      .some(({ record }) => record.pools.some(({ subnet }) => Prefix.parse(subnet).contains(plain)));
   }
 }

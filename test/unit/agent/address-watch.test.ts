@@ -7,8 +7,11 @@ test('containers are looked at after an address that this host has not given, un
   let found = ['the address 10.9.0.7 is there twice'];
   let looks = 0;
   const local = {
-    listAllEndpoints: () => [{ addresses: ['10.9.0.2', 'fd00:9::2'] }],
-    listNetworks: () => [{ record: { pools: [{ subnet: '10.9.0.0/24' }, { subnet: 'fd00:9::/64' }] } }],
+    listAllEndpoints: () => [{ networkId: 'n', addresses: ['10.9.0.2', 'fd00:9::2'] }],
+    listNetworks: () => [
+      { record: { id: 'n', pools: [{ subnet: '10.9.0.0/24' }, { subnet: 'fd00:9::/64' }] } },
+      { record: { id: 'without endpoints', pools: [{ subnet: '10.8.0.0/24' }] } },
+    ],
   };
   const find = async () => {
     looks += 1;
@@ -16,7 +19,8 @@ test('containers are looked at after an address that this host has not given, un
   };
   await using watch = new AddressWatch({ local: local as never, find, logger: muteLogger });
   watch.start();
-  for (const given of ['10.9.0.2', 'fd00:9::2', '172.18.0.2', 'fe80::42', '127.0.0.1']) watch.note(given);
+  for (const given of ['10.9.0.2', 'fd00:9::2', '172.18.0.2', '10.8.0.7', 'fe80::42', '127.0.0.1'])
+    watch.note(given);
   await new Promise((resolve) => setTimeout(resolve, 400));
   expect([looks, watch.problems]).toEqual([0, []]);
   watch.note('10.9.0.7');
