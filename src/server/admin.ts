@@ -52,8 +52,6 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
       const { all } = parse(FOLLOWED, query);
       return streamLines(response, streams.stopping, (signal) => streams.events(all === 'true', signal));
     });
-  }
-  if (streams) {
     const { path, parameters } = STREAMS.capture;
     app.get(routeOf(path), ({ query, params }, response) => {
       const wanted = parse(parameters, joined(query, params));
