@@ -3,8 +3,8 @@
  * replica and network, a store in memory, and in place of iproute2 a counter of its lines. README.md says how to run it.
  */
 import { NetworkFollower } from '../../src/agent/forwarding/network-follower.js';
-import { type LinuxHost, LinuxNetwork } from '../../src/dataplane/network/linux-network.js';
-import { OVERLAY } from '../../src/dataplane/network/overlay.js';
+import { type OverlayHost, OverlayNetwork } from '../../src/dataplane/overlay/overlay-network.js';
+import { VXLAN_LAYOUT } from '../../src/dataplane/overlay/vxlan-layout.js';
 import { keys } from '../../src/model/keys.js';
 import { formatRecord } from '../../src/model/record.js';
 import { Replica } from '../../src/replica/replica.js';
@@ -26,19 +26,22 @@ const iproute2 = {
 const nothing = { remotes: new Map(), flood: new Map(), neighbours: new Map(), ports: new Map() };
 const host = {
   iproute2,
-  mode: { ...OVERLAY, forwarding: { ...OVERLAY.forwarding, observe: async () => nothing } },
   tunnel: async () => ({ vtep: '192.0.2.1', port: 4789 }),
-} as unknown as LinuxHost;
+} as unknown as OverlayHost;
+const layout = {
+  ...VXLAN_LAYOUT,
+  forwarding: { ...VXLAN_LAYOUT.forwarding, observe: async () => nothing },
+};
 
 async function measure(endpoints: number): Promise<number> {
   await using store = new MemoryStore();
   await using replica = new Replica(store, new RecordReader(logger));
   const hosts = { vtepOf: (id: string) => `192.0.2.${id.slice(1)}`, onChange: () => () => undefined };
-  const network = new LinuxNetwork(NETWORK.id, host);
+  const network = new OverlayNetwork(NETWORK.id, host, layout);
   let looks = 0;
   const dataplane = {
     ensureNetwork: async () => undefined,
-    setForwarding: async (_: string, ...given: Parameters<LinuxNetwork['setForwarding']>) => {
+    setForwarding: async (_: string, ...given: Parameters<OverlayNetwork['setForwarding']>) => {
       const change = await network.setForwarding(...given);
       looks += 1;
       return change;

@@ -4,7 +4,7 @@
  * Below is the contract, in domain words: what xnet wants of the kernel. LinuxDataplane makes it
  * true with iproute2 and nft. Every verb is idempotent and may be repeated after a crash: `ensure` creates or
  * verifies, `remove` of something absent succeeds, `set` makes the kernel equal to what is given. How an
- * endpoint is attached (veth and bridge today) is not visible here.
+ * endpoint is attached, and how networks of each mode are made, is not visible here.
  *
  * Errors: KERNEL (names the command and the kernel's words), UNSUPPORTED, NOT_FOUND, IN_USE, TIMEOUT,
  * INVALID.
@@ -14,6 +14,7 @@ import type { Filter } from '../native/packets/packet-filter.js';
 import type { Packet as CapturedPacket } from '../native/packets/packet-receive.js';
 import type { HostReading } from './host-reading.js';
 import type { Inspection } from './inspection.js';
+import type { ModeSpec } from './modes.js';
 
 export type { CapturedPacket, Filter as PacketFilter };
 
@@ -36,6 +37,8 @@ export interface NetworkSpec {
   readonly mtu: number;
   /** false: multicast stays on its host; broadcast, ARP and ND go on working. */
   readonly multicast: boolean;
+  /** Absent: DEFAULT_MODE. */
+  readonly mode?: ModeSpec | undefined;
 }
 
 export interface EndpointSpec {
@@ -171,12 +174,15 @@ export interface Dataplane extends AsyncDisposable {
    * Throws NOT_FOUND while this host has no such address.
    */
   followUnderlay(): Promise<Underlay>;
-  /** The largest packet of a container, in bytes, that crosses the underlay whole. */
-  containerMtu(underlay: Underlay): number;
-  /** The namespace, bridge and VXLAN device of a network. Throws IN_USE when another device has the VNI. */
+  /** The largest packet of a container, in bytes, that crosses the underlay whole. `mode`: DEFAULT_MODE if absent. */
+  containerMtu(underlay: Underlay, mode?: ModeSpec): number;
+  /** What a network needs before its first endpoint. Throws IN_USE when another device has the VNI. */
   ensureNetwork(network: NetworkSpec): Promise<void>;
-  /** Removes the namespace and all in it; resolves when the VNI is free again. */
-  removeNetwork(networkId: string): Promise<void>;
+  /**
+   * Removes all that the network has in the kernel; resolves when the VNI is free again. `mode` is that of a network that this
+   * process may not have ensured; DEFAULT_MODE if absent.
+   */
+  removeNetwork(networkId: string, mode?: ModeSpec): Promise<void>;
   /**
    * Attaches an endpoint to its network (made when absent) and returns the name of the interface in the
    * host's namespace that libnetwork moves into the container: up on our side, MTU and MAC set.
@@ -184,9 +190,9 @@ export interface Dataplane extends AsyncDisposable {
   ensureEndpoint(network: NetworkSpec, endpoint: EndpointSpec): Promise<{ interfaceName: string }>;
   /**
    * Detaches an endpoint, wherever its interface is now. The kernel takes tens of ms for it: whoever
-   * is in a hurry need not await it, later calls for the same endpoint wait for it by themselves.
+   * is in a hurry need not await it, later calls for the same endpoint wait for it by themselves. `mode`: as `removeNetwork`.
    */
-  removeEndpoint(networkId: string, endpointId: string): Promise<void>;
+  removeEndpoint(networkId: string, endpointId: string, mode?: ModeSpec): Promise<void>;
   /**
    * Makes FDB, neighbour and flood entries of the network equal to what `remotes` need. The network must exist. What was set
    * last is remembered, and only the difference is applied, of a large one the first part: `left` says how many entries are

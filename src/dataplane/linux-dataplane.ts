@@ -33,11 +33,12 @@ import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
+import type { KernelNetwork } from './kernel-network.js';
+import { type LinuxHost, largestMtu, networkOf } from './kernel-networks.js';
 import { LinuxHostReading } from './linux-host-reading.js';
-import { type LinuxHost, LinuxNetwork } from './network/linux-network.js';
-import { listNetworks, listOuterEnds, NetworkNamespace } from './network/network-namespace.js';
-import { OVERLAY } from './network/overlay.js';
+import { DEFAULT_MODE, type ModeSpec } from './modes.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
+import { listNetworks, listOuterEnds } from './overlay/network-namespace.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */
@@ -53,6 +54,11 @@ interface AttachRequest {
   readonly endpoint: EndpointSpec;
 }
 
+interface DetachRequest {
+  readonly network: KernelNetwork;
+  readonly interfaceName: string;
+}
+
 const VXLAN_PORT = 4789;
 
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
@@ -63,11 +69,11 @@ export class LinuxDataplane implements Dataplane {
   readonly #underlay: HostUnderlay;
   readonly #filter: GuardedFilter;
   /** Those that this process has ensured. */
-  readonly #networks = new Map<string, LinuxNetwork>();
+  readonly #networks = new Map<string, KernelNetwork>();
   readonly #mutex = new KeyedMutex();
   readonly #attachments: KeyedBatches<AttachRequest>;
   /** Of interface names; beside the network's mutex, so that deleting does not hold up attaching. */
-  readonly #removals: KeyedBatches<string>;
+  readonly #removals: KeyedBatches<DetachRequest>;
   /** Removals under way, by network and interface. */
   readonly #leaving = new Map<string, Promise<void>>();
 
@@ -80,13 +86,11 @@ export class LinuxDataplane implements Dataplane {
     this.#underlay = underlay;
     this.inspection = linuxInspection(hostNamespace, port);
     const namespace = new HostNamespace(hostNamespace);
-    this.#host = { iproute2, ownWork, mode: OVERLAY, namespace, tunnel };
+    this.#host = { iproute2, ownWork, namespace, tunnel };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
-    this.#removals = new KeyedBatches(new KeyedMutex(), (networkId, names) =>
-      new NetworkNamespace(networkId, iproute2).removeLinks(names),
-    );
+    this.#removals = new KeyedBatches(new KeyedMutex(), (_, items) => this.#detach(items));
   }
 
   findUnderlay(): Promise<Underlay> {
@@ -97,20 +101,20 @@ export class LinuxDataplane implements Dataplane {
     return this.#underlay.follow();
   }
 
-  containerMtu(underlay: Underlay): number {
-    return this.#host.mode.containerMtu(underlay);
+  containerMtu(underlay: Underlay, mode: ModeSpec = DEFAULT_MODE): number {
+    return largestMtu(underlay, mode);
   }
 
   async ensureNetwork(network: NetworkSpec): Promise<void> {
     await this.#mutex.run(network.id, () => this.#ensureNetwork(network));
   }
 
-  async removeNetwork(networkId: string): Promise<void> {
+  async removeNetwork(networkId: string, mode?: ModeSpec): Promise<void> {
     // The program that removes an interface would stand on, and keep the namespace and its VNI alive.
     const leaving = [...this.#leaving].filter(([key]) => key.startsWith(`${networkId} `));
     await Promise.allSettled(leaving.map(([, removal]) => removal));
     await this.#mutex.run(networkId, async () => {
-      const network = this.#find(networkId);
+      const network = this.#find(networkId, mode);
       this.#networks.delete(networkId);
       await network.remove();
     });
@@ -191,12 +195,12 @@ export class LinuxDataplane implements Dataplane {
   }
 
   /** One that was not ensured is not remembered. */
-  #find(networkId: string): LinuxNetwork {
-    return this.#networks.get(networkId) ?? new LinuxNetwork(networkId, this.#host);
+  #find(networkId: string, mode: ModeSpec = DEFAULT_MODE): KernelNetwork {
+    return this.#networks.get(networkId) ?? networkOf(networkId, mode, this.#host);
   }
 
-  async #ensureNetwork(spec: NetworkSpec): Promise<LinuxNetwork> {
-    const network = this.#find(spec.id);
+  async #ensureNetwork(spec: NetworkSpec): Promise<KernelNetwork> {
+    const network = this.#find(spec.id, spec.mode);
     this.#networks.set(spec.id, network);
     await network.ensure(spec);
     return network;
@@ -218,8 +222,14 @@ export class LinuxDataplane implements Dataplane {
     await ensured.attach(network, endpoints);
   }
 
-  async #removeEndpoint(networkId: string, name: string): Promise<void> {
-    await this.#mutex.run(networkId, async () => this.#networks.get(networkId)?.forgetPort(name));
-    await this.#removals.add(networkId, name);
+  async #removeEndpoint(networkId: string, interfaceName: string, mode?: ModeSpec): Promise<void> {
+    const network = this.#find(networkId, mode);
+    await this.#mutex.run(networkId, async () => network.forgetPort(interfaceName));
+    await this.#removals.add(networkId, { network, interfaceName });
+  }
+
+  /** Endpoints of one network. */
+  async #detach(requests: readonly DetachRequest[]): Promise<void> {
+    await requests.at(-1)?.network.detach(requests.map(({ interfaceName }) => interfaceName));
   }
 }

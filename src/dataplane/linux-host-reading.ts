@@ -9,10 +9,10 @@ import type {
 } from './host-reading.js';
 import type { Iproute2 } from './iproute2/iproute2.js';
 import { findPaths, listRoutes } from './kernel/host-routes.js';
-import type { Tunnel } from './network/mode.js';
-import { listForeignTunnels, listMtus } from './network/network-namespace.js';
 import { findDrops } from './nft/drops.js';
 import { findOutwardDrops } from './nft/outward-drops.js';
+import type { Tunnel } from './overlay/layout.js';
+import { listForeignTunnels, listMtus } from './overlay/network-namespace.js';
 
 export class LinuxHostReading implements HostReading {
   constructor(

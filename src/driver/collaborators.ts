@@ -62,6 +62,18 @@ export interface ReachedAddress {
   readonly what: string;
 }
 
+/** What Docker does with an endpoint in its container. */
+export interface JoinedEndpoint {
+  /** The interface that it moves there from the host's namespace. */
+  readonly interfaceName: string;
+  /** Next hops of the container's default routes; with one, Docker gives it no interface on docker_gwbridge for the outside. */
+  readonly gateways?: readonly string[];
+  /** Docker gives the container no interface on docker_gwbridge, though there is no gateway. */
+  readonly isApart?: true;
+  /** Further routes: by way of an address on the link, or on the link. */
+  readonly routes?: readonly { readonly destination: string; readonly via?: string }[];
+}
+
 /** Where the containers' resolvers are. Nothing here fails: without one, Docker's own resolver answers. */
 export interface Sandboxes {
   /** Begins to answer the names of the endpoint's network in the sandbox. Idempotent. */

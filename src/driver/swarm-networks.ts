@@ -49,7 +49,7 @@ export class SwarmNetworks {
       );
     }
     const parsed = parseNetworkOptions(asked);
-    checkMtu(parsed.mtu, largestMtu());
+    checkMtu(parsed.mtu, largestMtu(parsed.mode));
     const former = await transact(store, () => this.#attempt(allocation, parsed, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
     if ('xnet.id' in allocation.options) {

@@ -10,6 +10,7 @@ import { OwnActions } from '../driver/networks/own-actions.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
+import type { Mode } from '../model/mode.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { createIpam } from './ipam.js';
@@ -58,7 +59,7 @@ export async function createDriver(
     store,
     pools: ipam,
     poolRequests,
-    largestMtu: () => dataplane.containerMtu(changes.underlay),
+    largestMtu: (mode?: Mode) => dataplane.containerMtu(changes.underlay, mode),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
     reached,

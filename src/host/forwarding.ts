@@ -59,11 +59,10 @@ export async function startForwarding(
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
 
-  const specOf = ({ id, vni, multicast, mtu: asked }: NetworkRecord) => ({
-    id,
-    vni,
-    multicast,
-    mtu: asked ?? dataplane.containerMtu(changes.underlay),
+  const specOf = ({ id, vni, multicast, mode, mtu: asked }: NetworkRecord): NetworkSpec => ({
+    ...{ id, vni, multicast },
+    ...(mode && { mode }),
+    mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
   });
   const refresh = () =>
     follower.refresh((id) => {

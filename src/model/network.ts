@@ -1,8 +1,9 @@
 /** A network of the cluster; what every host's Docker has of it when it is mirrored. */
 import { z } from 'zod';
 import { id, mtu, subnet, vni } from './fields.js';
+import { DEFAULT_MODE, type Mode, mode } from './mode.js';
 import { poolKey } from './pool.js';
-import { hasParts, keyPart, placed, version, versioned } from './record.js';
+import { hasParts, keyPart, placed, versioned } from './record.js';
 
 export const networkKeys = {
   network: (networkId: string) => `networks/${keyPart(networkId)}`,
@@ -51,7 +52,8 @@ export const mirrorRecord = z.object({
 export type MirrorRecord = z.infer<typeof mirrorRecord>;
 
 const networkFields = {
-  version,
+  /** 2: it has a mode, which an xnet that knows version 1 alone would pass over, and make an overlay of it. */
+  version: z.union([z.literal(1), z.literal(2)]).default(1),
   id,
   /**
    * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when Docker networks are bound to it
@@ -62,6 +64,8 @@ const networkFields = {
   /** Container MTU in bytes asked for by the user; absent: the underlay's MTU less the overhead. */
   mtu: mtu.optional(),
   multicast: z.boolean(),
+  /** Absent: DEFAULT_MODE. */
+  mode: mode.optional(),
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
   pools: z.array(z.object({ poolKey, subnet })),
@@ -77,3 +81,7 @@ const networkFields = {
 
 export const networkRecord = placed(versioned(networkFields), (key, record) => hasParts(key, record.id));
 export type NetworkRecord = z.infer<typeof networkRecord>;
+
+export function modeOf({ mode = DEFAULT_MODE }: Pick<NetworkRecord, 'mode'>): Mode {
+  return mode;
+}

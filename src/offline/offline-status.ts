@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { readAll } from '../admin/cluster.js';
 import type { NetworkStatus, PeerStatus, Status } from '../admin/status-answer.js';
-import type { FoundDevices } from '../dataplane/network/find-devices.js';
+import type { FoundDevices } from '../dataplane/overlay/find-devices.js';
 import { errorMessage, isXnetError } from '../errors.js';
 import { bindingRecord } from '../model/binding.js';
 import { type EndpointRecord, endpointRecord } from '../model/endpoint.js';

@@ -3,7 +3,7 @@
 import { limitTo } from '../concurrency/limit.js';
 import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
-import { type FoundDevices, findDevices } from '../dataplane/network/find-devices.js';
+import { type FoundDevices, findDevices } from '../dataplane/overlay/find-devices.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import { errorMessage, XnetError } from '../errors.js';
 import { openStore } from '../store/open-store.js';

@@ -1,4 +1,6 @@
 /** The methods of NetworkDriver: from Docker's JSON to the driver and back. */
+import { isIPv4, isIPv6 } from 'node:net';
+import type { JoinedEndpoint } from '../driver/collaborators.js';
 import type { Endpoints } from '../driver/endpoints/endpoints.js';
 import { parseNetworkOptions } from '../driver/networks/network-options.js';
 import type { Networks } from '../driver/networks/networks.js';
@@ -118,8 +120,7 @@ function endpointMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
     }),
     method('NetworkDriver.Join', wire.joinRequest, async (request) => {
       const { endpoints } = await ready();
-      const joined = await endpoints.join(request.NetworkID, request.EndpointID, request.SandboxKey);
-      return { InterfaceName: { SrcName: joined.interfaceName, DstPrefix: INTERFACE_PREFIX } };
+      return joinResponse(await endpoints.join(request.NetworkID, request.EndpointID, request.SandboxKey));
     }),
     method('NetworkDriver.EndpointOperInfo', wire.endpointRequest, async ({ EndpointID }) => {
       await (await ready()).endpoints.complete(EndpointID);
@@ -133,6 +134,23 @@ function endpointMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
       await (await ready()).endpoints.delete(EndpointID);
     }),
   ];
+}
+
+/** moby: drivers/remote/api/api.go JoinResponse, and types.go for RouteType: 0 by a next hop, 1 on the link. */
+function joinResponse({ interfaceName, gateways = [], isApart, routes }: JoinedEndpoint) {
+  const gateway = gateways.find(isIPv4);
+  const gatewayIpv6 = gateways.find(isIPv6);
+  const routed = routes?.map(({ destination, via }) => ({
+    ...{ Destination: destination, RouteType: via === undefined ? 1 : 0 },
+    ...(via !== undefined && { NextHop: via }),
+  }));
+  return {
+    InterfaceName: { SrcName: interfaceName, DstPrefix: INTERFACE_PREFIX },
+    ...(gateway !== undefined && { Gateway: gateway }),
+    ...(gatewayIpv6 !== undefined && { GatewayIPv6: gatewayIpv6 }),
+    ...(isApart && { DisableGatewayService: true }),
+    ...(routed && { StaticRoutes: routed }),
+  };
 }
 
 /** Methods at which a network without gateway and without gossip has nothing to do. */

@@ -7,7 +7,7 @@ import { NAMESPACES, namespacePath, PATHS_NAMESPACE, VXLAN } from '../interface-
 import { Iproute2, isAbsent, isPresent, isVniTaken } from '../iproute2/iproute2.js';
 import { inodeOfNamespace } from '../iproute2/standing-programs.js';
 import { untilGone } from '../kernel/until-gone.js';
-import type { Tunnel } from '../network/mode.js';
+import type { Tunnel } from '../overlay/layout.js';
 import { type Echoes, PATH_VNI, type PathDevice, type TakeArrival, type WantedPaths } from '../paths.js';
 import { LinuxEchoes } from './linux-echoes.js';
 import {

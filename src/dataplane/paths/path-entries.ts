@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { compareMaps } from '../changes.js';
 import { VXLAN } from '../interface-names.js';
-import { holds, LEAST_IPV6_MTU, type Link } from '../network/links.js';
-import type { Tunnel } from '../network/mode.js';
+import type { Tunnel } from '../overlay/layout.js';
+import { holds, LEAST_IPV6_MTU, type Link } from '../overlay/links.js';
 import { PATH_VNI } from '../paths.js';
 
 /** VTEP -> MAC. */

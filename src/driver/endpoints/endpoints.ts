@@ -7,7 +7,7 @@ import { Prefix } from '../../inet/prefix.js';
 import { created, deleting, type EndpointRecord, joined, joining, left } from '../../model/endpoint.js';
 import type { NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
-import type { HostsFiles, NetworkFollower, Sandboxes } from '../collaborators.js';
+import type { HostsFiles, JoinedEndpoint, NetworkFollower, Sandboxes } from '../collaborators.js';
 import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
@@ -91,11 +91,7 @@ export class Endpoints {
    * and this host forwards to all others of its network. Throws NOT_FOUND, INVALID (another network's), and IN_USE when the container is in a
    * network with an overlapping subnet.
    */
-  async join(
-    dockerNetworkId: string,
-    endpointId: string,
-    sandboxPath: string,
-  ): Promise<{ interfaceName: string }> {
+  async join(dockerNetworkId: string, endpointId: string, sandboxPath: string): Promise<JoinedEndpoint> {
     const { local, dataplane, follower, sandboxes, hostsFiles, specOf } = this.#parts;
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
@@ -251,7 +247,7 @@ export class Endpoints {
 
   async #detach({ networkId, id }: EndpointRecord): Promise<void> {
     const { local, dataplane, follower } = this.#parts;
-    await dataplane.removeEndpoint(networkId, id);
+    await dataplane.removeEndpoint(networkId, id, local.findRecord(networkId)?.mode);
     if (local.listEndpoints(networkId).length === 0) follower.unfollowLater(networkId);
   }
 }

@@ -158,8 +158,9 @@ export async function newRecord(
   checkSubnets(given, gatewaySubnets());
   checkReached(given, await reached());
   return {
-    version: 1,
+    version: options.mode ? 2 : 1,
     id,
+    ...(options.mode && { mode: options.mode }),
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),
     ...(options.mtu !== undefined && { mtu: options.mtu }),

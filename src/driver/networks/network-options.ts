@@ -5,7 +5,9 @@
 import { PATH_VNI } from '../../dataplane/paths.js';
 import { XnetError } from '../../errors.js';
 import { MTU } from '../../model/fields.js';
+import type { Mode } from '../../model/mode.js';
 import { isNetworkName } from '../../model/pool.js';
+import { MODE_OPTIONS, parseMode } from './mode-options.js';
 
 /** Largest VXLAN network identifier of a network: the one after it, the last, is that of the paths between hosts. */
 export const MAX_VNI = PATH_VNI - 1;
@@ -20,6 +22,7 @@ export const NETWORK_OPTIONS = {
   'xnet.multicast': 'on (default) or off: carry multicast between hosts',
   'xnet.mirror': 'on (default) or off: create the network on the other hosts too',
   [MTU_OPTION]: 'MTU of the containers in bytes',
+  ...MODE_OPTIONS,
 } as const;
 
 type Flag = '-o' | '--ipam-opt';
@@ -42,9 +45,6 @@ const REMEDIES: readonly (readonly [string, string])[] = [
     'encrypted',
     'asks for encrypted traffic, and xnet does not encrypt; leave it out, and where others can listen between the hosts encrypt there (WireGuard or IPsec between the underlay addresses)',
   ],
-  ['parent', 'is of macvlan and ipvlan; what xnet sends over is chosen per host (xnet serve --interface)'],
-  ['macvlan_mode', 'is of macvlan; leave it out, or create the network with -d macvlan'],
-  ['ipvlan_', 'is of ipvlan; leave it out, or create the network with -d ipvlan'],
   [
     'com.docker.network.bridge.name',
     'is of bridge networks; each network of xnet has a bridge in a namespace of its own: leave it out',
@@ -84,6 +84,8 @@ export interface NetworkOptions extends IpamOptions {
   readonly mtu?: number;
   /** false: the network is for the host alone that creates it. */
   readonly mirror?: boolean;
+  /** Without gateways, which are no options. */
+  readonly mode?: Mode;
 }
 
 /** Throws INVALID naming option, value and rule. */
@@ -93,12 +95,14 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
   const mtu = parseNumber(options, MTU_OPTION, MTU.least, MTU.most);
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
+  const mode = parseMode((option) => textOf(options, option));
   return {
     ...parseIpamOptions(options, '-o'),
     ...(vni !== undefined && { vni }),
     ...(mtu !== undefined && { mtu }),
     ...(multicast !== undefined && { multicast }),
     ...(mirror !== undefined && { mirror }),
+    ...(mode && { mode }),
   };
 }
 

@@ -2,7 +2,8 @@
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
-import type { NetworkRecord } from '../../model/network.js';
+import type { Mode } from '../../model/mode.js';
+import { modeOf, type NetworkRecord } from '../../model/network.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import type { NetworkOptions } from './network-options.js';
 import { MAX_VNI } from './network-options.js';
@@ -51,6 +52,27 @@ export function checkJoin(
       `network ${title} exists with ${differing[0]}=${differing[2]}, not ${differing[1]}`,
     );
   }
+  checkMode(network, options.mode);
+}
+
+/** Gateways are no options: those of the network count. */
+function checkMode(network: NetworkRecord, asked: Mode | undefined): void {
+  if (!asked) return;
+  const has = describeMode(modeOf(network));
+  const wanted = describeMode(asked);
+  if (has === wanted) return;
+  throw new XnetError(
+    'INVALID',
+    `network ${titleOf(network)} exists with ${has}, not with ${wanted}; give the same -o options, or none of them`,
+  );
+}
+
+function describeMode(mode: Mode): string {
+  const { kind, ...rest }: Partial<Record<string, unknown>> = { ...mode, gateways: undefined };
+  const more = Object.entries(rest).flatMap(([key, value]) =>
+    value === undefined ? [] : `${key} ${value === true ? 'on' : value}`,
+  );
+  return [`xnet.mode=${kind}`, ...more.sort()].join(', ');
 }
 
 /**

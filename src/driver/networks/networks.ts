@@ -4,6 +4,7 @@ import type { Prefix } from '../../inet/prefix.js';
 import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
+import type { Mode } from '../../model/mode.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ADDRESS_SPACES } from '../../model/pool.js';
 import { findRecord, parseRecord } from '../../model/record.js';
@@ -39,7 +40,7 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   /** The networks of this host's Docker are of global scope. */
   readonly isGlobal: boolean;
   /** MTU that fits this host's underlay, in bytes. */
-  readonly largestMtu: () => number;
+  readonly largestMtu: (mode?: Mode) => number;
   /** Called after this host's set of networks changed. */
   readonly changed: () => void;
 }
@@ -64,7 +65,7 @@ export class Networks {
       const pools = await this.#findPools(creation);
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
-      checkMtu(creation.options.mtu, this.#parts.largestMtu());
+      checkMtu(creation.options.mtu, this.#parts.largestMtu(creation.options.mode));
       const networkId = newNetworkId(creation.dockerNetworkId, this.#parts.isGlobal);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);
@@ -230,7 +231,7 @@ export class Networks {
     const { local, follower, dataplane } = this.#parts;
     if (local.isShared(network)) return;
     await follower.unfollow(network.record.id);
-    await dataplane.removeNetwork(network.record.id);
+    await dataplane.removeNetwork(network.record.id, network.record.mode);
   }
 
   /** Docker removes a network only when it has no endpoint left, but it may have lost some without a DeleteEndpoint. */

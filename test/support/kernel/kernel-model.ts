@@ -1,6 +1,6 @@
 /** What the kernel makes of the lines of a network's namespace, in miniature: devices, FDB entries, neighbours. */
 import type { ForwardingState } from '../../../src/dataplane/forwarding/forwarding-state.js';
-import type { Link } from '../../../src/dataplane/network/links.js';
+import type { Link } from '../../../src/dataplane/overlay/links.js';
 
 const FLOOD = '00:00:00:00:00:00';
 

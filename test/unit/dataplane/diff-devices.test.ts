@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Change, linesOf, repairsOf } from '../../../src/dataplane/changes.js';
 import type { LocalEndpoint, NetworkSpec } from '../../../src/dataplane/dataplane.js';
-import { diffDevices, diffPorts } from '../../../src/dataplane/network/diff-devices.js';
-import type { Link } from '../../../src/dataplane/network/links.js';
-import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
-import { VETH } from '../../../src/dataplane/network/veth.js';
+import { diffDevices, diffPorts } from '../../../src/dataplane/overlay/diff-devices.js';
+import type { Link } from '../../../src/dataplane/overlay/links.js';
+import { VETH } from '../../../src/dataplane/overlay/veth.js';
+import { VXLAN_LAYOUT } from '../../../src/dataplane/overlay/vxlan-layout.js';
 import { KernelModel } from '../../support/kernel/kernel-model.js';
 
 const NETWORK: NetworkSpec = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
@@ -97,7 +97,7 @@ const spec = fc.record({ mtu: fc.constantFrom(1400, 1450), multicast: fc.boolean
 const tunnel = fc.constantFrom(TUNNEL, { ...TUNNEL, vtep: '192.0.2.9' }, { ...TUNNEL, vtep: '2001:db8::9' });
 
 function diff(links: readonly Link[] | undefined, network = NETWORK, over = TUNNEL): Change[] {
-  return diffDevices(links, `xnet-${network.id}`, OVERLAY.devices(network, over));
+  return diffDevices(links, `xnet-${network.id}`, VXLAN_LAYOUT.devices(network, over));
 }
 
 function apply(kernel: KernelModel, changes: readonly Change[]): void {

@@ -3,8 +3,8 @@ import { endpointNameOf, interfaceName, networkIdOf } from '../../../src/datapla
 import { parseFailures, withoutNotes } from '../../../src/dataplane/iproute2/iproute2.js';
 import { concernsUnderlay } from '../../../src/dataplane/kernel/kernel-events.js';
 import { chooseUnderlay, followUnderlay } from '../../../src/dataplane/kernel/underlay.js';
-import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
 import { tunnelFilterLines } from '../../../src/dataplane/nft/tunnel-filter.js';
+import { VXLAN_LAYOUT } from '../../../src/dataplane/overlay/vxlan-layout.js';
 
 describe('interface names', () => {
   test.each(['a'.repeat(64), '0123456789ab', 'not hex at all', ''])(
@@ -33,7 +33,7 @@ test.each([
   // An address of `lo`.
   { vtep: '192.0.2.1', mtu: 65_536, expected: 65_485 },
 ])('containers over $vtep with MTU $mtu get $expected', ({ vtep, mtu, expected }) => {
-  expect(OVERLAY.containerMtu({ vtep, mtu })).toBe(expected);
+  expect(VXLAN_LAYOUT.containerMtu({ vtep, mtu })).toBe(expected);
 });
 
 describe('failures of a batch', () => {

@@ -7,7 +7,7 @@ import { planRemote } from '../../../src/agent/forwarding/forwarding-plan.js';
 import { localEndpoints } from '../../../src/agent/local/local-endpoints.js';
 import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import { namespaceName } from '../../../src/dataplane/interface-names.js';
-import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
+import { VXLAN_LAYOUT } from '../../../src/dataplane/overlay/vxlan-layout.js';
 import { NetworkZone } from '../../../src/dns/answers/zone.js';
 import { IpAddress, isSameFamily } from '../../../src/inet/ip-address.js';
 import { Prefix } from '../../../src/inet/prefix.js';
@@ -192,7 +192,7 @@ test.each([
   { vtep: '192.0.2.1', mtu: 576 },
 ])('a host is known whose underlay has an MTU of $mtu', (underlay) => {
   const [entry] = RECORDED.filter(({ key }) => kindOf(key) === keys.hosts());
-  const record = { ...JSON.parse(entry?.value ?? ''), pathMtu: OVERLAY.containerMtu(underlay) };
+  const record = { ...JSON.parse(entry?.value ?? ''), pathMtu: VXLAN_LAYOUT.containerMtu(underlay) };
   expect(parseRecord(hostRecord, { key: keys.host(record.id), value: JSON.stringify(record) })).toEqual(
     record,
   );

@@ -6,7 +6,7 @@ import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import { hasIpv6 } from '../kernel/kernel-support.js';
-import type { NetworkMode, Tunnel } from './mode.js';
+import type { Layout, Tunnel } from './layout.js';
 
 /**
  * Entries that are set at a time, between which other work on the network is done. Two programs set them in about 15 ms
@@ -16,7 +16,7 @@ const MOST_AT_ONCE = 1_000;
 
 export interface ForwardingParts {
   readonly iproute2: Iproute2;
-  readonly mode: Pick<NetworkMode, 'forwarding'>;
+  readonly layout: Pick<Layout, 'forwarding'>;
   readonly tunnel: () => Promise<Tunnel>;
 }
 
@@ -58,7 +58,7 @@ export class NetworkForwarding {
   }
 
   observe(): Promise<ForwardingState> {
-    return this.parts.mode.forwarding.observe(this.namespace);
+    return this.parts.layout.forwarding.observe(this.namespace);
   }
 
   /** What was never set somebody else is about to set. Entries that lead to ports of strangers are left to them. */
@@ -66,7 +66,7 @@ export class NetworkForwarding {
     const own = new Set(attached.values());
     const others = [...observed.ports].filter(([, port]) => !own.has(port));
     const desired = { ...(this.#wanted?.state ?? observed), ports: new Map([...others, ...attached]) };
-    const changes = this.parts.mode.forwarding.diff(observed, desired);
+    const changes = this.parts.layout.forwarding.diff(observed, desired);
     await this.#apply(changes);
     return changes;
   }
@@ -102,7 +102,7 @@ export class NetworkForwarding {
   }
 
   async #plan(remotes: Remotes, attached: Ports, changed?: ReadonlySet<string>): Promise<readonly Change[]> {
-    const { forwarding } = this.parts.mode;
+    const { forwarding } = this.parts.layout;
     const wanted = this.#wanted;
     if (wanted && this.#left && changed) {
       const { before, after } = wanted.change(remotes, changed);
@@ -117,7 +117,7 @@ export class NetworkForwarding {
   }
 
   #differences(before: ForwardingState, after: ForwardingState): Change[] {
-    return inOrder(this.parts.mode.forwarding.diff(before, { ...after, ports: before.ports }));
+    return inOrder(this.parts.layout.forwarding.diff(before, { ...after, ports: before.ports }));
   }
 }
 

@@ -13,28 +13,26 @@ import { GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
+import type { KernelNetwork } from '../kernel-network.js';
 import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
 import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
+import type { Layout, Tunnel } from './layout.js';
 import type { Link } from './links.js';
-import type { NetworkMode, Tunnel } from './mode.js';
 import { NetworkForwarding } from './network-forwarding.js';
 import { NetworkNamespace } from './network-namespace.js';
+import { VXLAN_LAYOUT } from './vxlan-layout.js';
 
-/** What the networks of a host have in common. */
-export interface LinuxHost {
+/** What an overlay needs of its host. */
+export interface OverlayHost {
   readonly iproute2: Iproute2;
   readonly ownWork: OwnWork;
-  readonly mode: NetworkMode;
   readonly namespace: HostNamespace;
   readonly tunnel: () => Promise<Tunnel>;
 }
 
-/**
- * A network in the kernel, and what this process did last to it: that is remembered rather than observed, and forgotten
- * whenever it may no longer be true. But for `learnNames`, one thing at a time is to be asked of it.
- */
-export class LinuxNetwork {
+/** An overlay. What was done last to it is remembered rather than observed, and forgotten whenever it may no longer be true. */
+export class OverlayNetwork implements KernelNetwork {
   readonly #namespace: NetworkNamespace;
   readonly #sandboxNames = new SandboxNames();
   /** Undefined: it is not known to be there. */
@@ -45,10 +43,11 @@ export class LinuxNetwork {
 
   constructor(
     id: string,
-    private readonly host: LinuxHost,
+    private readonly host: OverlayHost,
+    private readonly layout: Layout = VXLAN_LAYOUT,
   ) {
     this.#namespace = new NetworkNamespace(id, host.iproute2);
-    this.#forwarding = new NetworkForwarding(this.#namespace.name, host);
+    this.#forwarding = new NetworkForwarding(this.#namespace.name, { ...host, layout });
   }
 
   isLike({ vni, mtu, multicast }: NetworkSpec): boolean {
@@ -56,7 +55,6 @@ export class LinuxNetwork {
     return spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast;
   }
 
-  /** As far as this process knows: a sweep looks at the kernel, not every container start. */
   hasAttached(network: NetworkSpec, { id, mac }: EndpointSpec): boolean {
     return this.isLike(network) && this.#ports.get(mac) === interfaceName(id);
   }
@@ -65,7 +63,7 @@ export class LinuxNetwork {
     const isKnown = this.#spec !== undefined;
     const tunnel = await this.host.tunnel();
     const links = await this.#namespace.findLinks(GROUPS.core);
-    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(spec, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.layout.devices(spec, tunnel));
     this.#spec = undefined;
     const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
     await this.host.ownWork.run(this.#namespace.name, work);
@@ -75,16 +73,14 @@ export class LinuxNetwork {
     this.#spec = spec;
   }
 
-  /** Whether this process made it or not. Nothing more is to be asked of it. */
   async remove(): Promise<void> {
-    const work = () => removeDevices(this.#namespace, this.host.mode.deviceNames);
+    const work = () => removeDevices(this.#namespace, this.layout.deviceNames);
     await this.host.ownWork.run(this.#namespace.name, work);
   }
 
-  /** Of a network that is like this one. Throws NOT_FOUND when somebody took it apart. */
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
     const into = await this.host.namespace.path();
-    const changes = endpoints.map((endpoint) => this.host.mode.attachment.add(network, endpoint, into));
+    const changes = endpoints.map((endpoint) => this.layout.attachment.add(network, endpoint, into));
     await attachEndpoints(this.#namespace, changes);
     for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
   }
@@ -93,17 +89,18 @@ export class LinuxNetwork {
     for (const [mac, port] of this.#ports) if (port === name) this.#ports.delete(mac);
   }
 
-  /** As Dataplane.setForwarding. */
+  detach(interfaceNames: readonly string[]): Promise<void> {
+    return this.#namespace.removeLinks(interfaceNames);
+  }
+
   setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
     return this.#forwarding.set(remotes, this.#ports, changed);
   }
 
-  /** As SandboxNames.learn, beside other work. */
   async learnNames(endpoints: readonly LocalEndpoint[]): Promise<boolean> {
     return this.#spec ? this.#sandboxNames.learn(endpoints) : false;
   }
 
-  /** As Dataplane.repairNetwork; what was not ensured, or is still being filled, is left alone. */
   async repair(endpoints: readonly LocalEndpoint[]): Promise<NetworkCheck> {
     const network = this.#spec;
     const { size } = this.#forwarding;
@@ -138,7 +135,7 @@ export class LinuxNetwork {
     const isAnew = devices.some(({ was }) => was === 'missing');
     const present = devices.length === 0 ? links : await this.#namespace.findLinks();
 
-    const diff = diffPorts(present ?? [], this.host.mode.attachment.settings(network), endpoints, attached);
+    const diff = diffPorts(present ?? [], this.layout.attachment.settings(network), endpoints, attached);
     const again = await this.#repairPorts(network, diff);
     note([...(isAnew ? [] : diff.altered), ...again.values()]);
     const ports = new Map([...diff.ports, ...[...again.keys()].map(portOf)]);
@@ -152,7 +149,7 @@ export class LinuxNetwork {
 
   async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
     const tunnel = await this.host.tunnel();
-    const changes = diffDevices(links, this.#namespace.name, this.host.mode.devices(network, tunnel));
+    const changes = diffDevices(links, this.#namespace.name, this.layout.devices(network, tunnel));
     if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
     return changes;
   }
@@ -167,7 +164,7 @@ export class LinuxNetwork {
     for (const endpoint of diff.missing) {
       const { id, sandboxPath } = endpoint;
       if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) continue;
-      const change = this.host.mode.attachment.add(network, endpoint, sandboxPath);
+      const change = this.layout.attachment.add(network, endpoint, sandboxPath);
       const formerName = this.#sandboxNames.find(id);
       await attachAgain(this.#namespace, change, { ...endpoint, sandboxPath }, formerName);
       again.set(endpoint, change);

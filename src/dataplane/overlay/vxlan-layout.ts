@@ -4,14 +4,14 @@ import { diffForwarding } from '../forwarding/diff-forwarding.js';
 import { readForwarding } from '../forwarding/read-forwarding.js';
 import { BRIDGE, VXLAN } from '../interface-names.js';
 import { bridge } from './bridge.js';
-import type { NetworkMode } from './mode.js';
+import type { Layout } from './layout.js';
 import { VETH } from './veth.js';
 import { vxlan, vxlanOverhead } from './vxlan.js';
 
 /** In bytes (RFC 791). A VTEP may be an address of `lo`, which has an MTU of one more. */
 const LARGEST_PACKET = 65_535;
 
-export const OVERLAY: NetworkMode = {
+export const VXLAN_LAYOUT: Layout = {
   containerMtu: ({ vtep, mtu }) => Math.min(mtu, LARGEST_PACKET) - vxlanOverhead(vtep),
   deviceNames: [VXLAN, BRIDGE],
   devices: (network, tunnel) => [bridge(network), vxlan(network, tunnel)],

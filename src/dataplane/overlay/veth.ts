@@ -4,8 +4,8 @@
 import { portEntryLine } from '../forwarding/diff-forwarding.js';
 import { BRIDGE, GROUPS, interfaceName } from '../interface-names.js';
 import { PORT_FLAGS } from './bridge.js';
+import type { Attachment } from './layout.js';
 import { setLines } from './links.js';
-import type { Attachment } from './mode.js';
 
 export const VETH: Attachment = {
   // The pair is born with MAC and MTU set and its outer end in place.

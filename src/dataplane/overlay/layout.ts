@@ -1,7 +1,7 @@
 /**
- * What differs from one kind of network to the next. A mode is a file that puts together devices, forwarding entries and a
- * way to attach endpoints (overlay.ts), and each of these is a file of its own (bridge.ts, vxlan.ts, veth.ts). Pure,
- * but for `observe`: what is done with it is the same for all.
+ * What an overlay is made of. A layout puts together devices, forwarding entries and a way to attach endpoints
+ * (vxlan-layout.ts), and each of these is a file of its own (bridge.ts, vxlan.ts, veth.ts). Pure, but for `observe`: what is
+ * done with it is the same for all.
  */
 import type { Change, Steps } from '../changes.js';
 import type { EndpointSpec, NetworkSpec, RepairKind, Underlay } from '../dataplane.js';
@@ -9,7 +9,7 @@ import type { DesiredForwarding } from '../forwarding/desired-forwarding.js';
 import type { ForwardingState } from '../forwarding/forwarding-state.js';
 import type { Link, Settings } from './links.js';
 
-export interface NetworkMode {
+export interface Layout {
   /** The largest packet of a container, in bytes, that crosses the underlay whole. */
   containerMtu(underlay: Pick<Underlay, 'vtep' | 'mtu'>): number;
   /** What `devices` are called. */

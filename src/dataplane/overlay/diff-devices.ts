@@ -2,8 +2,8 @@
 import type { Change, Steps } from '../changes.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
+import type { Device } from './layout.js';
 import { isRight, type Link, type Settings, setLines } from './links.js';
-import type { Device } from './mode.js';
 
 /** `links` are what is in `namespace`; undefined: there is no such namespace, and it comes with all devices. */
 export function diffDevices(

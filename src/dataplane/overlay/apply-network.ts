@@ -9,7 +9,7 @@ import { GROUPS } from '../interface-names.js';
 import { type BatchFailure, isAbsent, isPortTaken, isPresent, isVniTaken } from '../iproute2/iproute2.js';
 import { untilGone } from '../kernel/until-gone.js';
 import { awaitVanished, dressInterface, firstFreeName } from '../sandbox/sandbox-interface.js';
-import type { Tunnel } from './mode.js';
+import type { Tunnel } from './layout.js';
 import type { NetworkNamespace } from './network-namespace.js';
 
 /** `changes` are of `diffDevices`. Throws IN_USE when another device has the VNI, or another socket the UDP port. */

@@ -7,8 +7,8 @@ import { isIPv6 } from 'node:net';
 import type { NetworkSpec } from '../dataplane.js';
 import { BRIDGE, GROUPS, namespaceName, VXLAN } from '../interface-names.js';
 import { PORT_FLAGS } from './bridge.js';
+import type { Device, Tunnel } from './layout.js';
 import { holds, type Link } from './links.js';
-import type { Device, Tunnel } from './mode.js';
 
 /**
  * Unknown unicast is dropped here; ARP and ND for known addresses are answered here. With multicast off, an

@@ -4,7 +4,7 @@
  */
 import type { NetworkSpec } from '../dataplane.js';
 import { BRIDGE, GROUPS } from '../interface-names.js';
-import type { Device } from './mode.js';
+import type { Device } from './layout.js';
 
 export function bridge({ id, mtu }: NetworkSpec): Device {
   const address = bridgeMac(id);

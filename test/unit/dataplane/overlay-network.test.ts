@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import type { RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
 import { DesiredForwarding } from '../../../src/dataplane/forwarding/desired-forwarding.js';
 import type { Iproute2 } from '../../../src/dataplane/iproute2/iproute2.js';
-import { type LinuxHost, LinuxNetwork } from '../../../src/dataplane/network/linux-network.js';
-import { OVERLAY } from '../../../src/dataplane/network/overlay.js';
+import { type OverlayHost, OverlayNetwork } from '../../../src/dataplane/overlay/overlay-network.js';
+import { VXLAN_LAYOUT } from '../../../src/dataplane/overlay/vxlan-layout.js';
 import { XnetError } from '../../../src/errors.js';
 import { KernelModel } from '../../support/kernel/kernel-model.js';
 import { randomFrom } from '../../support/random.js';
@@ -38,12 +38,12 @@ class Door implements Pick<Iproute2, 'batch'> {
   }
 }
 
-function networkBehind(door: Door): LinuxNetwork {
-  const forwarding = { ...OVERLAY.forwarding, observe: () => door.observe() };
-  const mode = { ...OVERLAY, forwarding };
-  const host = { iproute2: door, mode, tunnel: async () => ({ vtep: OWN_VTEP, port: 4789 }) };
+function networkBehind(door: Door): OverlayNetwork {
+  const forwarding = { ...VXLAN_LAYOUT.forwarding, observe: () => door.observe() };
+  const layout = { ...VXLAN_LAYOUT, forwarding };
+  const host = { iproute2: door, tunnel: async () => ({ vtep: OWN_VTEP, port: 4789 }) };
   const namespace = { path: async () => '/proc/1/fd/3' };
-  return new LinuxNetwork(NETWORK.id, { ...host, namespace } as unknown as LinuxHost);
+  return new OverlayNetwork(NETWORK.id, { ...host, namespace } as unknown as OverlayHost, layout);
 }
 
 const digit = fc.integer({ min: 1, max: 4 });

@@ -1,0 +1,21 @@
+/** Which class makes a network of which mode. */
+import { XnetError } from '../errors.js';
+import type { Underlay } from './dataplane.js';
+import type { KernelNetwork } from './kernel-network.js';
+import type { ModeSpec } from './modes.js';
+import { type OverlayHost, OverlayNetwork } from './overlay/overlay-network.js';
+import { VXLAN_LAYOUT } from './overlay/vxlan-layout.js';
+
+/** What the networks of a host have in common. */
+export type LinuxHost = OverlayHost;
+
+/** Throws UNSUPPORTED for a mode that this xnet cannot make. */
+export function networkOf(id: string, mode: ModeSpec, host: LinuxHost): KernelNetwork {
+  if (mode.kind === 'overlay') return new OverlayNetwork(id, host);
+  throw new XnetError('UNSUPPORTED', `this xnet cannot make networks of mode ${mode.kind}`);
+}
+
+/** As Dataplane.containerMtu. */
+export function largestMtu(underlay: Underlay, mode: ModeSpec): number {
+  return mode.kind === 'overlay' ? VXLAN_LAYOUT.containerMtu(underlay) : underlay.mtu;
+}
