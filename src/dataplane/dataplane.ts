@@ -44,6 +44,8 @@ export interface NetworkSpec {
 export interface EndpointSpec {
   readonly id: string;
   readonly mac: string;
+  /** Plain IPv4 and IPv6 addresses. An overlay does without. */
+  readonly addresses?: readonly string[];
 }
 
 /** An endpoint on another host. */
@@ -70,7 +72,7 @@ export interface ForwardingChange {
 /** An endpoint of this host, with what is needed to make its interface anew. */
 export interface LocalEndpoint extends EndpointSpec {
   /** As on the container's interface, with prefix length. */
-  readonly addresses: readonly string[];
+  readonly interfaceAddresses: readonly string[];
   /** File of the network namespace of its container; absent: it is in none, or nobody knows in which. */
   readonly sandboxPath?: string | undefined;
 }

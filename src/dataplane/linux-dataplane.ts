@@ -122,7 +122,8 @@ export class LinuxDataplane implements Dataplane {
 
   async ensureEndpoint(network: NetworkSpec, endpoint: EndpointSpec): Promise<{ interfaceName: string }> {
     const name = interfaceName(endpoint.id);
-    const checked = { id: endpoint.id, mac: parseMac(endpoint.mac) };
+    const { id, addresses } = endpoint;
+    const checked = { id, mac: parseMac(endpoint.mac), ...(addresses && { addresses }) };
     // Its failure is the affair of whoever asked for the removal.
     await this.#leaving.get(`${network.id} ${name}`)?.catch(() => {});
     if (!this.#networks.get(network.id)?.hasAttached(network, checked))

@@ -15,7 +15,8 @@ export function localEndpoints(
   return endpoints.map(({ id, mac, addresses }) => ({
     id,
     mac,
-    addresses: addresses.map((address) => interfaceAddress(address, subnets)),
+    addresses,
+    interfaceAddresses: addresses.map((address) => interfaceAddress(address, subnets)),
     sandboxPath: sandboxPathOf(id),
   }));
 }

@@ -53,15 +53,15 @@ export function firstFreeName(links: SandboxLinks): string {
 /** Makes the interface that was moved into the sandbox what Docker had made of it. Throws KERNEL. */
 export async function dressInterface(
   path: string,
-  { id, addresses }: LocalEndpoint,
+  { id, interfaceAddresses }: LocalEndpoint,
   name: string,
 ): Promise<void> {
   const lines = [
     `link set ${interfaceName(id)} name ${name}`,
-    ...addresses.map((address) => addressLine(address, name)),
+    ...interfaceAddresses.map((address) => addressLine(address, name)),
     `link set ${name} up`,
   ];
-  await setIpv6(path, interfaceName(id), addresses.some(isOfIpv6));
+  await setIpv6(path, interfaceName(id), interfaceAddresses.some(isOfIpv6));
   await runIn(path, ['ip', '-batch', '-'], `${lines.join('\n')}\n`);
 }
 

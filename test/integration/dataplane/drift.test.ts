@@ -31,7 +31,7 @@ async function makePair(underlay: TestUnderlay): Promise<Pair> {
     second,
     netns: Netns.of(`xnet-${first.network.id}`),
     port: `xc${endpoint.id.slice(0, 12)}`,
-    endpoint: { ...endpoint, addresses: ADDRESSES, sandboxPath: `/run/netns/${first.netns.name}` },
+    endpoint: { ...endpoint, interfaceAddresses: ADDRESSES, sandboxPath: `/run/netns/${first.netns.name}` },
   };
 }
 
@@ -202,10 +202,10 @@ test('a container in two networks that lost both interfaces has them again, each
   const sandboxPath = `/run/netns/${netns.name}`;
   const check = async () => [
     await host!.dataplane.repairNetwork(more.id, () => [
-      { ...second, addresses: ['10.2.0.2/24', 'fd02::2/64'], sandboxPath },
+      { ...second, interfaceAddresses: ['10.2.0.2/24', 'fd02::2/64'], sandboxPath },
     ]),
     await host!.dataplane.repairNetwork(shop.id, () => [
-      { ...first, addresses: ['10.1.0.2/24'], sandboxPath },
+      { ...first, interfaceAddresses: ['10.1.0.2/24'], sandboxPath },
     ]),
   ];
   const right = { repairs: [], strangers: [], size: 0 };
@@ -236,7 +236,7 @@ test('an endpoint that is in no container is left to Docker, and gets its interf
   const { interfaceName } = await host!.dataplane.ensureEndpoint(network, endpoint);
   await host!.netns.ip(`link del ${interfaceName}`);
   for (const sandboxPath of [undefined, '/run/netns/none-such']) {
-    const local = { ...endpoint, addresses: [], sandboxPath };
+    const local = { ...endpoint, interfaceAddresses: [], sandboxPath };
     const { repairs } = await host!.dataplane.repairNetwork(network.id, () => [local]);
     expect(repairs).toEqual([]);
   }
@@ -258,7 +258,7 @@ test('what is being changed is never taken for altered: endpoints and remotes th
     for (let round = 0; Date.now() < until; round++) {
       const endpoint = { id: digit.repeat(64), mac: `02:00:00:00:0${digit}:0${round % 4}` };
       await dataplane.ensureEndpoint(network, endpoint);
-      known.set(endpoint.id, { ...endpoint, addresses: [] });
+      known.set(endpoint.id, { ...endpoint, interfaceAddresses: [] });
       changes++;
       known.delete(endpoint.id);
       await dataplane.removeEndpoint(network.id, endpoint.id);

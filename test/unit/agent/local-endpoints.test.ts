@@ -31,9 +31,10 @@ test('addresses have the length of their subnet, and the sandbox is the one that
     {
       id: 'e1',
       mac: endpoint.mac,
-      addresses: ['10.1.3.4/20', 'fd01::5/64'],
+      addresses: ['10.1.3.4', 'fd01::5'],
+      interfaceAddresses: ['10.1.3.4/20', 'fd01::5/64'],
       sandboxPath: '/run/docker/netns/1',
     },
-    { id: 'e2', mac: endpoint.mac, addresses: [], sandboxPath: undefined },
+    { id: 'e2', mac: endpoint.mac, addresses: [], interfaceAddresses: [], sandboxPath: undefined },
   ]);
 });

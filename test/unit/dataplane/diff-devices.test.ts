@@ -41,7 +41,7 @@ const macOf = (n: number) => `02:00:00:00:00:0${n}`;
 const endpointOf = (n: number): LocalEndpoint => ({
   id: nameOf(n).slice(2),
   mac: macOf(n),
-  addresses: [`10.0.0.${n}/24`],
+  interfaceAddresses: [`10.0.0.${n}/24`],
 });
 const rightPort = (n: number): Link => ({
   ifname: nameOf(n),
