@@ -174,7 +174,7 @@ test('what changes while it is filled is right in the end, and other work on it 
     .map(({ mac, hostId }, i) => [mac, [2, COUNT].includes(i + 1) ? second : vtepOf(hostId)] as const)
     .filter((_, i) => ![1, COUNT - 1].includes(i + 1));
   expect(vteps).toEqual(new Map(expected));
-  const local = [{ ...endpoint, addresses: [] }];
+  const local = [{ ...endpoint, interfaceAddresses: [] }];
   expect(await host.dataplane.repairNetwork(network.id, () => local)).toMatchObject({ repairs: [] });
 }, 120_000);
 

@@ -65,7 +65,7 @@ test('a call costs the programs and lines that its change needs, and none where 
     dataplane.setForwarding(network.id, remotesOf(numbers.map(remote)), new Set([changed]));
   const endpoints = ['1', '2'].map((digit) => ({ id: digit.repeat(64), mac: `02:00:00:00:00:0${digit}` }));
   const [first, second] = endpoints;
-  const local = endpoints.map((endpoint) => ({ ...endpoint, addresses: [] }));
+  const local = endpoints.map((endpoint) => ({ ...endpoint, interfaceAddresses: [] }));
   await using recorder = await Recorder.start();
   const costs: Cost[] = [];
   const ask = async (what: string, work: () => Promise<unknown>) => {
