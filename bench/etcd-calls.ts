@@ -1,7 +1,8 @@
 /** How often etcd is asked, from its own counters. */
-import type { World } from './contestants.js';
+
 import { type Figure, show, state } from './figures.js';
 import { median } from './statistics.js';
+import type { World } from './world.js';
 
 /** Calls by kind (Txn, Range, Put ..). Watches and the keeping alive of leases are streams, opened once: not counted. */
 export type EtcdCalls = Readonly<Record<string, number>>;

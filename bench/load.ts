@@ -1,13 +1,14 @@
 /** Section load: many containers started and removed at the same time on both hosts. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countFailures, sharesOf, slowestCall, timesOf } from './calls.js';
-import { createXnetNetwork, NETWORKS, untilNetworks, type World } from './contestants.js';
+import { CONTESTANTS } from './contestants.js';
 import { compare, describe, type Figure, show, state } from './figures.js';
 import type { Host, LogLine } from './lab.js';
 import { processorMs, type Standing, standingMs } from './processor.js';
 import { alternate } from './rounds.js';
 import { SETTLE_MS, timeStart } from './start.js';
 import { quantile } from './statistics.js';
+import { createXnetNetwork, untilNetworks, type World } from './world.js';
 
 /** On each host. */
 const PARALLEL = 10;
@@ -31,7 +32,7 @@ export async function measureLoad(world: World, rounds: number): Promise<Figure[
   const lines: LogLine[] = [];
   const samples = await alternate(rounds, ['xnet', 'swarm overlay'] as const, async (kind) => {
     const place = await world.h1.logEnd();
-    const burst = await startTogether(hosts, NETWORKS[kind]);
+    const burst = await startTogether(hosts, CONTESTANTS[kind].network);
     if (kind === 'xnet') lines.push(...(await world.h1.logSince(place)));
     return { ...burst, removalMs: await removeTogether(hosts) };
   });

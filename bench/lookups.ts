@@ -1,11 +1,12 @@
 /** Section lookups: what a look-up costs in a container of xnet, beside Docker's resolver alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientOf, serverOf, type World } from './contestants.js';
+import { clientOf, serverOf } from './contestants.js';
 import { describe, type Figure, state } from './figures.js';
 import type { Host } from './lab.js';
 import { NameClient } from './name-client.js';
 import type { Lookup } from './name-probe.js';
 import { median } from './statistics.js';
+import type { World } from './world.js';
 
 /** In each of the two containers. */
 const RATE = 200;

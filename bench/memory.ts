@@ -1,10 +1,10 @@
 /** Section memory: what xnet takes with many networks and endpoints. The containers stay: the lab goes with them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createXnetNetwork, untilNetworks, type World } from './contestants.js';
 import { type Figure, show, state } from './figures.js';
 import type { Host } from './lab.js';
 import { type Process, readProcesses, sumOf } from './processes.js';
 import { timeStart } from './start.js';
+import { createXnetNetwork, untilNetworks, type World } from './world.js';
 
 const NETWORKS = 10;
 

@@ -1,12 +1,13 @@
 /** Section names: how soon a container's name is answered on the other host, and how soon no longer. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NETWORKS, serverOf, type World } from './contestants.js';
+import { CONTESTANTS, serverOf } from './contestants.js';
 import { describe, type Figure, type Goal, show, state } from './figures.js';
 import { NameClient } from './name-client.js';
 import { monotonicMs } from './name-probe.js';
 import { alternate } from './rounds.js';
 import { SETTLE_MS, timeStart } from './start.js';
 import { median, quantile } from './statistics.js';
+import type { World } from './world.js';
 
 const KINDS = ['xnet', 'swarm overlay'] as const;
 type Kind = (typeof KINDS)[number];
@@ -34,7 +35,7 @@ export async function measureNames({ h1, h2 }: World, rounds: number): Promise<F
     const client = clients[kind];
     client.ask([name], ASK_EVERY_MS);
     await sleep(WARM_UP_MS);
-    await timeStart(h1, NETWORKS[kind], name);
+    await timeStart(h1, CONTESTANTS[kind].network, name);
     const knownMs = await lagOf(client, 'found', 0);
     const removing = monotonicMs();
     await h1.docker('rm', '-f', name);

@@ -1,7 +1,7 @@
 /** Section path: one container's start on xnet, piece by piece, one start after the other. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LAST_CALL, START_CALLS, shareOf, timesOf } from './calls.js';
-import { NETWORKS, type World } from './contestants.js';
+import { CONTESTANTS } from './contestants.js';
 import { etcdFigures, readEtcdCalls, type StartCalls, subtractCalls } from './etcd-calls.js';
 import { describe, type Figure, show, state } from './figures.js';
 import { ForwardingWatch } from './forwarding-watch.js';
@@ -10,6 +10,7 @@ import { NameWrites } from './name-writes.js';
 import { type Process, readProcesses, sumOf } from './processes.js';
 import { removeStarted, timeStart } from './start.js';
 import { median, quantile } from './statistics.js';
+import type { World } from './world.js';
 
 const NAME = 'bench-path';
 
@@ -48,7 +49,7 @@ async function startOnce(world: World, { watch, nameWrites }: Tools): Promise<St
   const { h1 } = world;
   nameWrites.forget(NAME);
   const [place, before] = [await h1.logEnd(), await readEtcdCalls(world)];
-  await timeStart(h1, NETWORKS.xnet, NAME);
+  await timeStart(h1, CONTESTANTS.xnet.network, NAME);
   await nameWrites.published(NAME);
   await sleep(AFTERWARDS_MS);
   const etcd = subtractCalls(await readEtcdCalls(world), before);

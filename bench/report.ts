@@ -1,8 +1,8 @@
 /** The report: where it was measured, with which command, and the figures as a table. */
 import { cpus, loadavg, release } from 'node:os';
-import type { World } from './contestants.js';
 import type { Figure } from './figures.js';
 import { run } from './lab.js';
+import type { World } from './world.js';
 
 export interface Machine {
   readonly kernel: string;
@@ -25,7 +25,12 @@ export async function describeMachine({ h1, etcd }: World): Promise<Machine> {
   };
 }
 
-export function formatReport(machine: Machine, figures: readonly Figure[], tookMs: number): string {
+export function formatReport(
+  machine: Machine,
+  figures: readonly Figure[],
+  tookMs: number,
+  leftOut: World['leftOut'],
+): string {
   const judged = figures.filter(({ met }) => met !== undefined);
   const rows = figures.map(
     ({ what, result, xnet, against, goal, met }) =>
@@ -36,7 +41,7 @@ export function formatReport(machine: Machine, figures: readonly Figure[], tookM
 \`${process.env.BENCH_COMMAND}\` on ${machine.date} UTC, in ${Math.round(tookMs / 1000)} s; xnet ${machine.commit}.
 Linux ${machine.kernel}, Docker ${machine.docker}, etcd ${machine.etcd}, ${machine.cpus}, load ${show(loadavg())} at the end.
 ${judged.filter(({ met }) => met).length} of ${judged.length} goals met. [README.md](README.md) says how each figure is measured.
-
+${describeLeftOut(leftOut)}
 Both hosts are on this one machine, so absolute figures say little; ratios are xnet's to the other's, taken round by
 round, in alternating order. In brackets: the quartiles of the rounds.
 
@@ -44,6 +49,10 @@ round, in alternating order. In brackets: the quartiles of the rounds.
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;
+}
+
+function describeLeftOut(leftOut: World['leftOut']): string {
+  return [...leftOut].map(([name, reason]) => `\n${name} could not be measured: ${reason}\n`).join('');
 }
 
 function show(loads: readonly number[]): string {

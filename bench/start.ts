@@ -1,9 +1,10 @@
 /** Section start: how long `docker run -d` takes, without a network, on xnet, and on the swarm overlay. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NETWORKS, type World } from './contestants.js';
+import { CONTESTANTS } from './contestants.js';
 import { compare, type Figure } from './figures.js';
 import type { Host } from './lab.js';
 import { alternate } from './rounds.js';
+import type { World } from './world.js';
 
 const NAME = 'bench-start';
 
@@ -25,7 +26,7 @@ export async function removeStarted(host: Host, ...names: string[]): Promise<voi
 export async function measureStart({ h1 }: World, rounds: number): Promise<Figure[]> {
   const kinds = ['none', 'xnet', 'swarm overlay'] as const;
   const samples = await alternate(rounds, kinds, async (kind) => {
-    const ms = await timeStart(h1, kind === 'none' ? 'none' : NETWORKS[kind]);
+    const ms = await timeStart(h1, kind === 'none' ? 'none' : CONTESTANTS[kind].network);
     await removeStarted(h1);
     return ms;
   });
