@@ -3,7 +3,7 @@ import { isXnetError } from '../../errors.js';
 import type { UnderlayFacts } from '../inspection.js';
 import { type Namespace, readInterfaces, readText, readWay, runIn } from '../iproute2/read-namespace.js';
 import { findDrops } from '../nft/drops.js';
-import { TUNNEL_FILTER_TABLE } from '../nft/tunnel-filter.js';
+import { TUNNEL_FILTER_TABLE, vniWord } from '../nft/tunnel-filter.js';
 
 /** As Inspection.underlay, of the host in `namespace`. */
 export async function inspectUnderlay(
@@ -66,6 +66,8 @@ async function readFilter(
     .map(({ rule }) => JSON.stringify(rule?.expr));
   return {
     takesPeer: members.includes(peerVtep),
-    knowsVni: ours.some((rule) => rule.includes('from_peers') && new RegExp(`\\b${vni}\\b`).test(rule)),
+    knowsVni: ours.some(
+      (rule) => rule.includes('from_peers') && new RegExp(`\\b${vniWord(vni)}\\b`).test(rule),
+    ),
   };
 }

@@ -20,8 +20,17 @@ const TABLE = `inet ${TUNNEL_FILTER_TABLE}`;
 /** What OwnWork calls the work on it. */
 export const TUNNEL_FILTER = 'tunnel filter';
 
-/** The VNI in a VXLAN packet: 24 bits after UDP's header (64 bits) and VXLAN's flags (32 bits). */
-const VNI = '@th,96,24';
+/**
+ * The word of a VXLAN packet that has the VNI, after UDP's header (64 bits) and VXLAN's flags (32 bits). All 32 bits: the kernel
+ * compares and looks up four bytes much faster than three (docs/decisions/0039).
+ */
+const VNI_WORD = '@th,96,32';
+
+/**
+ * Hosts of one cluster, and then some. A set that says how many elements it may have is looked up faster: the kernel makes a table of that
+ * size for it, here 256 kB (nft_hash_buckets in nft_set_hash.c).
+ */
+const MOST_VTEPS = 16_384;
 
 /** A script that sets up a firewall flushes once. */
 const MOST_TRIES = 3;
@@ -123,22 +132,19 @@ export function diffTable(observed: string | undefined, desired: string | undefi
  */
 export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] {
   if (filter.vnis.length === 0) return [`add table ${TABLE}`, `delete table ${TABLE}`];
-  const ours = `udp dport ${port} ${VNI} { ${filter.vnis.map(checkedVni).join(', ')} }`;
+  const ours = `udp dport ${port} ${VNI_WORD} { ${filter.vnis.map(vniWord).join(', ')} }`;
   return [
     `add table ${TABLE}`,
     `add counter ${TABLE} forged`,
-    `add set ${TABLE} vteps4 { type ipv4_addr; }`,
-    `add set ${TABLE} vteps6 { type ipv6_addr; }`,
+    // So that they can be deleted below: those of an earlier xnet have no size.
+    ...SETS.map(({ name, type }) => `add set ${TABLE} ${name} { type ${type}; }`),
     // Not "tunnel", which is a keyword of nft since 1.1.
     `add chain ${TABLE} from_peers`,
     // Before connection tracking (priority -200), which "raw" (-300) can still prevent.
     `add chain ${TABLE} prerouting { type filter hook prerouting priority raw; policy accept; }`,
     `add chain ${TABLE} output { type filter hook output priority raw; policy accept; }`,
     `flush table ${TABLE}`,
-    `flush set ${TABLE} vteps4`,
-    `flush set ${TABLE} vteps6`,
-    ...elementLines('vteps4', filter.vteps, 4),
-    ...elementLines('vteps6', filter.vteps, 6),
+    ...SETS.flatMap((set) => setLines(set, filter.vteps)),
     `add rule ${TABLE} from_peers ip saddr != @vteps4 counter name forged drop`,
     `add rule ${TABLE} from_peers ip6 saddr != @vteps6 counter name forged drop`,
     `add rule ${TABLE} from_peers notrack`,
@@ -147,16 +153,29 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
   ];
 }
 
-function elementLines(set: string, vteps: readonly string[], family: 4 | 6): string[] {
+const SETS = [
+  { name: 'vteps4', type: 'ipv4_addr', family: 4 },
+  { name: 'vteps6', type: 'ipv6_addr', family: 6 },
+] as const;
+
+function setLines({ name, type, family }: (typeof SETS)[number], vteps: readonly string[]): string[] {
   for (const vtep of vteps) {
     if (isIP(vtep) === 0 || vtep.includes('%'))
       throw new XnetError('INVALID', `the VTEP "${vtep}" is not a plain IP address`);
   }
   const members = vteps.filter((vtep) => isIP(vtep) === family);
-  return members.length > 0 ? [`add element ${TABLE} ${set} { ${members.join(', ')} }`] : [];
+  return [
+    `delete set ${TABLE} ${name}`,
+    `add set ${TABLE} ${name} { type ${type}; size ${MOST_VTEPS}; }`,
+    ...(members.length > 0 ? [`add element ${TABLE} ${name} { ${members.join(', ')} }`] : []),
+  ];
 }
 
-function checkedVni(vni: number): number {
-  if (Number.isInteger(vni) && vni > 0 && vni < 2 ** 24) return vni;
+/**
+ * The word with this VNI, as nft prints it: 24 bits of VNI, and 8 that are zero. A packet in which they are not is no VXLAN for the
+ * kernel, which drops it (vxlan_rcv in vxlan_core.c). Throws INVALID.
+ */
+export function vniWord(vni: number): number {
+  if (Number.isInteger(vni) && vni > 0 && vni < 2 ** 24) return vni * 2 ** 8;
   throw new XnetError('INVALID', `${vni} is not a VNI (1 to ${2 ** 24 - 1})`);
 }

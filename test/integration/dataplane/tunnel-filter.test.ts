@@ -7,10 +7,10 @@ import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const FORGED = /ethertype Unknown \(0x88b5\)/;
 
-/** Sends a VXLAN packet made by hand: a broadcast frame of an experimental Ethernet type. */
-async function forge(from: TestHost, to: TestHost, vni: number): Promise<void> {
+/** Sends a VXLAN packet made by hand: a broadcast frame of an experimental Ethernet type. `reserved`: the byte after the VNI. */
+async function forge(from: TestHost, to: TestHost, vni: number, reserved = '00'): Promise<void> {
   const frame = `ffffffffffff${'020000000066'}88b5${'00'.repeat(46)}`;
-  const packet = `08000000${vni.toString(16).padStart(6, '0')}00${frame}`;
+  const packet = `08000000${vni.toString(16).padStart(6, '0')}${reserved}${frame}`;
   const escaped = packet.replace(/../g, (byte) => `\\x${byte}`);
   // One write, so one datagram.
   await from.netns.exec('bash', '-c', `printf '${escaped}' | cat > /dev/udp/${to.vtep}/4789`);
@@ -47,6 +47,19 @@ describe('the tunnel filter', () => {
     expect(await counter(victim!)).toBe(2);
   });
 
+  test('need not drop what is no VXLAN packet for the kernel: its byte after the VNI is not zero', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const [victim, intruder] = underlay.hosts;
+    const network = underlay.network(victim!, 'shop');
+    const container = await underlay.container(victim!, network, ['10.1.0.2/24']);
+    await victim!.dataplane.setTunnelFilter({ vteps: [intruder!.vtep], vnis: [network.vni] });
+    await using sniffer = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+    await forge(intruder!, victim!, network.vni, '01');
+    await forge(intruder!, victim!, network.vni, '00');
+    await sniffer.sees(FORGED);
+    expect(await sniffer.count()).toBe(1);
+  });
+
   test('is set again where others altered it, and is told of only then', async () => {
     await using underlay = await TestUnderlay.create(1);
     const [host] = underlay.hosts;
@@ -76,6 +89,23 @@ describe('the tunnel filter', () => {
     expect(await dataplane.setTunnelFilter(filter)).toEqual([]);
     for (let time = 1; time <= 2; time++)
       expect(await dataplane.setTunnelFilter({ ...filter, vnis: [] })).toEqual([]);
+  });
+
+  test('takes the place of one of an earlier xnet, whose sets had no size, and goes on counting', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const { dataplane, netns, vtep } = underlay.hosts[0]!;
+    await netns.exec(
+      'nft',
+      'add table inet xnet; add counter inet xnet forged { packets 7 bytes 700; }; add chain inet xnet from_peers;' +
+        'add set inet xnet vteps4 { type ipv4_addr; elements = { 10.99.0.9 }; };' +
+        'add rule inet xnet from_peers ip saddr != @vteps4 counter name forged drop',
+    );
+    await dataplane.setTunnelFilter({ vteps: [vtep], vnis: [77] });
+    const table = await netns.exec('nft', 'list', 'table', 'inet', 'xnet');
+    expect(table.replace(/\s+/g, ' ')).toContain(
+      `set vteps4 { type ipv4_addr size 16384 elements = { ${vtep} } }`,
+    );
+    expect(table).toContain('packets 7 bytes 700');
   });
 
   test('that others alter is reported by the kernel, but not what xnet does itself, nor other tables', async () => {
