@@ -2,7 +2,7 @@
 
 export interface OverlaySpec {
   readonly kind: 'overlay';
-  readonly attach: 'veth' | 'macvlan';
+  readonly attach: 'veth';
 }
 
 interface OnLan {

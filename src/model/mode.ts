@@ -7,8 +7,8 @@ import { z } from 'zod';
 /** A bridge on each host, and VXLAN tunnels between them. */
 const overlayMode = z.object({
   kind: z.literal('overlay'),
-  /** How containers are attached: a veth pair on the bridge, or a macvlan child of the VXLAN device and no bridge. */
-  attach: z.enum(['veth', 'macvlan']),
+  /** How containers are attached: a veth pair on the bridge (why no other: docs/decisions/0039). */
+  attach: z.literal('veth'),
 });
 
 /** What both kinds of a LAN have. */

@@ -5,7 +5,7 @@ import type { LanMode, Mode } from '../../model/mode.js';
 /** As NETWORK_OPTIONS. */
 export const MODE_OPTIONS = {
   'xnet.mode': 'overlay (default), macvlan, ipvlan or routed',
-  'xnet.attach': 'of an overlay: veth (default) or macvlan',
+  'xnet.attach': 'of an overlay: veth, the default and so far the only one',
   'xnet.parent':
     'of macvlan and ipvlan: the interface that leads to the LAN, or its name in `parents`; `parent` means the same',
   'xnet.vlan': 'of macvlan and ipvlan: 802.1q identifier, 1 to 4094',
@@ -41,7 +41,8 @@ export function parseMode(text: Texts): Mode | undefined {
     case 'overlay': {
       const attach = text('xnet.attach');
       if (asked === undefined && attach === undefined) return undefined;
-      return { kind, attach: choose('xnet.attach', attach, ['veth', 'macvlan']) };
+      checkAttachment(attach);
+      return { kind, attach: 'veth' };
     }
     case 'macvlan': {
       const submode = choose('macvlan_mode', text('macvlan_mode'), ['bridge', 'private', 'vepa', 'passthru']);
@@ -59,6 +60,14 @@ export function parseMode(text: Texts): Mode | undefined {
     case 'routed':
       return { kind };
   }
+}
+
+function checkAttachment(attach: string | undefined): void {
+  if (attach === undefined || attach === 'veth') return;
+  const macvlan =
+    'ARP, and packets to destinations that are gone, would go from a macvlan child of the VXLAN device to every host of the network';
+  const reason = attach === 'macvlan' ? ` (${macvlan}: decision 39)` : '';
+  throw invalid('xnet.attach', attach, `be veth${reason}; leave it out`);
 }
 
 function refuseOfOthers(kind: Mode['kind'], text: Texts): void {

@@ -9,7 +9,7 @@ describe('the mode of a network', () => {
   test.each<[Record<string, string>, unknown]>([
     [{}, undefined],
     [{ 'xnet.mode': 'overlay' }, { kind: 'overlay', attach: 'veth' }],
-    [{ 'xnet.attach': 'macvlan' }, { kind: 'overlay', attach: 'macvlan' }],
+    [{ 'xnet.attach': 'veth' }, { kind: 'overlay', attach: 'veth' }],
     [{ 'xnet.mode': 'routed' }, { kind: 'routed' }],
     [{ 'xnet.mode': 'macvlan' }, { kind: 'macvlan', submode: 'bridge', gateways: [] }],
     [
@@ -34,6 +34,11 @@ describe('the mode of a network', () => {
       { parent: 'eth1' },
       /-o parent=eth1 is of networks with xnet\.mode=macvlan or ipvlan.*add -o xnet\.mode=macvlan/,
     ],
+    [
+      { 'xnet.attach': 'macvlan' },
+      /option xnet\.attach=macvlan must be veth \(ARP, .* to every host of the network: decision 39\); leave it out/,
+    ],
+    [{ 'xnet.attach': 'tap' }, /option xnet\.attach=tap must be veth; leave it out/],
     [{ ipvlan_mode: 'l3' }, /add -o xnet\.mode=ipvlan, or leave/],
     [{ 'xnet.mode': 'macvlan', ipvlan_mode: 'l2' }, /and this one is macvlan/],
     [{ 'xnet.mode': 'routed', 'xnet.attach': 'veth' }, /and this one is routed/],
