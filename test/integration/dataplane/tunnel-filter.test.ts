@@ -108,6 +108,17 @@ describe('the tunnel filter', () => {
     expect(table).toContain('packets 7 bytes 700');
   });
 
+  test('is read for a trace: which VTEPs it takes, and which VNIs it knows', async () => {
+    await using underlay = await TestUnderlay.create(2);
+    const [{ dataplane, vtep }, peer] = underlay.hosts as [TestHost, TestHost];
+    await dataplane.setTunnelFilter({ vteps: [peer.vtep], vnis: [77, 4_242] });
+    const found = async (vni: number) => (await dataplane.inspection.underlay(vtep, peer.vtep, vni)).filter;
+    expect(await found(77)).toEqual({ takesPeer: true, knowsVni: true });
+    expect(await found(78)).toEqual({ takesPeer: true, knowsVni: false });
+    await dataplane.setTunnelFilter({ vteps: [vtep], vnis: [78] });
+    expect(await found(78)).toEqual({ takesPeer: false, knowsVni: true });
+  });
+
   test('that others alter is reported by the kernel, but not what xnet does itself, nor other tables', async () => {
     await using underlay = await TestUnderlay.create(1);
     const { dataplane, netns } = underlay.hosts[0]!;
