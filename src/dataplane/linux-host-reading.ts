@@ -1,4 +1,7 @@
 /** As HostReading: by iproute2, nft, iptables and netlink. */
+
+import { findDrops } from './firewalls/drops.js';
+import { findOutwardDrops } from './firewalls/outward-drops.js';
 import type {
   ForeignTunnel,
   GatewayBridge,
@@ -9,8 +12,6 @@ import type {
 } from './host-reading.js';
 import type { Iproute2 } from './iproute2/iproute2.js';
 import { findPaths, listRoutes } from './kernel/host-routes.js';
-import { findDrops } from './nft/drops.js';
-import { findOutwardDrops } from './nft/outward-drops.js';
 import type { Tunnel } from './overlay/layout.js';
 import { listForeignTunnels, listMtus } from './overlay/network-namespace.js';
 
@@ -23,8 +24,8 @@ export class LinuxHostReading implements HostReading {
     private readonly tunnel: () => Promise<Tunnel>,
   ) {}
 
-  findPacketDrops(vtep: string | undefined): Promise<readonly PacketDrop[]> {
-    return findDrops(this.hostNamespace, this.port, vtep);
+  findPacketDrops(own: string | undefined, peers: readonly string[]): Promise<readonly PacketDrop[]> {
+    return findDrops(this.hostNamespace, { port: this.port, own, peers });
   }
 
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]> {

@@ -30,8 +30,11 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     { name: 'mtu', look: () => lookAtMtus(looked, status) },
     {
       name: 'firewall',
-      look: async () =>
-        judgeFirewall(await dataplane.reading.findPacketDrops(status.host.vtep), config.vxlanPort),
+      look: async () => {
+        const vteps = status.peers.map(({ vtep }) => vtep);
+        const drops = await dataplane.reading.findPacketDrops(status.host.vtep, vteps);
+        return judgeFirewall(drops, config.vxlanPort, status.peers);
+      },
     },
     { name: 'outside', look: () => lookOutside(looked) },
     {

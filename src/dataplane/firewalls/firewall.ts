@@ -3,25 +3,9 @@
  * that compares what is not read here may hold or not: what follows it is uncertain. Pure.
  */
 import type { SandboxFacts, TracedPacket } from '../inspection.js';
-import { isWithin } from '../nft/within.js';
+import { type Condition, holds, type PacketAt } from './conditions.js';
 
 type Drop = SandboxFacts['drops'][number];
-
-export interface Condition {
-  readonly field:
-    | 'source'
-    | 'destination'
-    | 'protocol'
-    | 'source port'
-    | 'port'
-    | 'interface'
-    | 'state'
-    | 'icmp type'
-    | 'other';
-  readonly isNot: boolean;
-  /** One of them must hold: addresses, prefixes, ranges (`a-b`), numbers, words. */
-  readonly values: readonly string[];
-}
 
 /** Targets of iptables that only note or mark. */
 export const MERE_TARGETS: readonly string[] = [
@@ -47,33 +31,41 @@ export interface Rule {
   readonly remedy: string;
 }
 
+/** Where the kernel begins, by the names of nft, for packets of this namespace's own: what it forwards for others is left out. */
+const DIRECTIONS: Readonly<Record<string, TracedPacket['direction']>> = {
+  ...{ ingress: 'in', prerouting: 'in', input: 'in' },
+  ...{ output: 'out', postrouting: 'out', egress: 'out' },
+};
+
 export interface Chain {
   /** Family, table and name. */
   readonly key: string;
-  /** Only of a chain in which the kernel begins. */
-  readonly hook?: TracedPacket['direction'] | undefined;
+  /** Rules jump to chains of the same one alone: a table of nft, a program of iptables. */
+  readonly firewall: string;
+  /** Only of a chain in which the kernel begins: as nft calls it. */
+  readonly hook?: string | undefined;
   readonly rules: readonly Rule[];
+  /** Of a chain in which the kernel looks at what comes in: how one says that it drops the rest, and lets a UDP port in. */
+  readonly door?: { readonly closed: string; readonly admit: (port: number) => string } | undefined;
   /** It drops what no rule accepts. */
   readonly closed?: { readonly text: string; readonly remedy: string } | undefined;
 }
-
-export interface PacketAt extends TracedPacket {
-  /** By which it comes or goes. */
-  readonly interface: string | undefined;
-}
-
-type Held = 'yes' | 'no' | 'maybe';
 
 /** Of a packet's way through one hook: a container may have made chains that jump to chains, with more ways than could ever be walked. */
 const MOST_RULES = 50_000;
 /** Of one hook: what follows them is as uncertain as they are. */
 const MOST_DROPS = 20;
 
+/** undefined: the kernel does not begin in it, or not with packets of this namespace's own. */
+export function directionOf({ hook }: Chain): TracedPacket['direction'] | undefined {
+  return DIRECTIONS[hook ?? ''];
+}
+
 /** At most so many of each chain, which go to other hosts. The one that is certain is the first. */
 export function dropsOf(chains: readonly Chain[], packet: PacketAt): Drop[] {
   const byKey = new Map(chains.map((chain) => [chain.key, chain]));
   return chains
-    .filter(({ hook }) => hook === packet.direction)
+    .filter((chain) => directionOf(chain) === packet.direction)
     .flatMap((chain) => new Walk(byKey, packet).through(chain));
 }
 
@@ -128,63 +120,4 @@ class Walk {
       this.#drops.push({ rule, isCertain: isHeld && this.#isCertain, remedy });
     if (!isHeld) this.#isCertain = false;
   }
-}
-
-function holds(conditions: readonly Condition[], packet: PacketAt): Held {
-  const held = conditions.map((condition) => holdsOne(condition, packet));
-  return held.includes('no') ? 'no' : held.includes('maybe') ? 'maybe' : 'yes';
-}
-
-function holdsOne({ field, isNot, values }: Condition, packet: PacketAt): Held {
-  if (field === 'other') return 'maybe';
-  const value = readField(field, packet);
-  // A packet without ports matches no rule of ports.
-  if (value === undefined) return field === 'interface' ? 'maybe' : 'no';
-  const held = values.map((each) => isOne(field, value, each));
-  if (held.includes('yes')) return isNot ? 'no' : 'yes';
-  if (held.includes('maybe')) return 'maybe';
-  return isNot ? 'yes' : 'no';
-}
-
-function readField(field: Exclude<Condition['field'], 'other'>, packet: PacketAt): string | undefined {
-  const { isAnswer, protocol, port } = packet;
-  const ofServer = port === undefined ? undefined : `${port}`;
-  // The client's port is chosen by the kernel.
-  const ofClient = port === undefined ? undefined : 'a port of the client';
-  switch (field) {
-    case 'source':
-      return packet.source;
-    case 'destination':
-      return packet.destination;
-    case 'protocol':
-      return protocol === 'icmp' && packet.source.includes(':') ? 'icmpv6' : protocol;
-    case 'source port':
-      return isAnswer ? ofServer : ofClient;
-    case 'port':
-      return isAnswer ? ofClient : ofServer;
-    case 'interface':
-      return packet.interface;
-    case 'state':
-      return isAnswer ? 'established' : 'new';
-    case 'icmp type':
-      return protocol === 'icmp' ? (isAnswer ? 'echo-reply' : 'echo-request') : undefined;
-  }
-}
-
-function isOne(field: Condition['field'], value: string, wanted: string): Held {
-  if (field === 'source' || field === 'destination') return isWithin(value, wanted);
-  if (field === 'port' || field === 'source port') return isPort(value, wanted);
-  // A set with a name, or an element of another form.
-  if (wanted.startsWith('@')) return 'maybe';
-  // Any that begin so: the first is of iptables, the second of nft.
-  if (field === 'interface' && /[+*]$/.test(wanted))
-    return value.startsWith(wanted.slice(0, -1)) ? 'yes' : 'no';
-  return value === wanted.toLowerCase() ? 'yes' : 'no';
-}
-
-function isPort(value: string, wanted: string): Held {
-  const [first = Number.NaN, last = first] = wanted.split('-').map(Number);
-  const port = Number(value);
-  if (Number.isNaN(port) || Number.isNaN(first)) return first === 0 && last === 65_535 ? 'yes' : 'maybe';
-  return first <= port && port <= last ? 'yes' : 'no';
 }

@@ -1,14 +1,10 @@
 /** The chains of `iptables-legacy-save` in the form of firewall.ts. Pure. */
 import { shellWord } from '../../shell-word.js';
-import { savedRemoval, savedWords } from '../nft/saved-rules.js';
-import { type Chain, type Condition, MERE_TARGETS, type Rule } from './firewall.js';
+import type { Condition } from './conditions.js';
+import { type Chain, MERE_TARGETS, type Rule } from './firewall.js';
+import { savedRemoval, savedWords } from './saved-rules.js';
 
-const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
-  PREROUTING: 'in',
-  INPUT: 'in',
-  OUTPUT: 'out',
-  POSTROUTING: 'out',
-};
+const HOOK = /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/;
 const FIELDS: Readonly<Record<string, Condition['field']>> = {
   ...{ '-s': 'source', '-d': 'destination', '-p': 'protocol', '-i': 'interface', '-o': 'interface' },
   ...{ '--dport': 'port', '--dports': 'port', '--sport': 'source port', '--sports': 'source port' },
@@ -36,33 +32,51 @@ export function legacyChains(program: string, saved: string, tables: string): Ch
   const text = `a rule of ${program}, a program that xnet has not here,`;
   const conditions = [{ field: 'other', isNot: false, values: [] }] as const;
   const rules = [{ conditions, verdict: 'drop', text, remedy: '' }] as const;
-  return (['in', 'out'] as const).map((hook) => ({ key: `${program} ${hook}`, hook, rules }));
+  return ['input', 'output'].map((hook) => ({ key: `${program} ${hook}`, firewall: program, hook, rules }));
 }
 
-/** `program`: `iptables-legacy` or `ip6tables-legacy`. */
+/** `program`: `iptables-legacy` and its like, or what only prints as they do. */
 export function parseIptables(program: string, text: string): Chain[] {
-  const chains = new Map<
-    string,
-    { hook: 'in' | 'out' | undefined; rules: Rule[]; closed: Chain['closed'] }
-  >();
+  const chains = new Map<string, Chain & { readonly rules: Rule[] }>();
+  // ufw writes its rules anew when it is reloaded.
+  const isUfw = /^:ufw6?-/m.test(text);
   let table = 'filter';
   for (const line of text.split('\n')) {
     table = /^\*(\w+)/.exec(line)?.[1] ?? table;
-    const [, chain, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
-    if (chain !== undefined) {
-      const closed = {
-        text: `${program} drops in ${chain} (table ${table}) what no rule accepts`,
-        remedy: `${program} -t ${table} -P ${shellWord(chain)} ACCEPT`,
-      };
-      chains.set(`${table} ${chain}`, {
-        ...{ hook: HOOKS[chain], rules: [] },
-        closed: policy === 'DROP' ? closed : undefined,
-      });
-    }
-    const [, of = ''] = /^-A (\S+)/.exec(line) ?? [];
-    chains.get(`${table} ${of}`)?.rules.push(ruleOf(program, table, line));
+    const [, declared, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
+    const [, of] = /^-A (\S+)/.exec(line) ?? [];
+    const name = declared ?? of;
+    if (name === undefined) continue;
+    const key = `${table} ${name}`;
+    const chain = chains.get(key) ?? chainOf(program, table, name, policy, isUfw);
+    chains.set(key, chain);
+    if (of !== undefined) chain.rules.push(ruleOf(program, table, line));
   }
-  return [...chains].map(([key, chain]) => ({ key, ...chain }));
+  return [...chains.values()];
+}
+
+function chainOf(
+  program: string,
+  table: string,
+  name: string,
+  policy: string | undefined,
+  isUfw: boolean,
+): Chain & { readonly rules: Rule[] } {
+  const closed = {
+    text: `${program} drops in ${name} (table ${table}) what no rule accepts`,
+    remedy: `${program} -t ${table} -P ${shellWord(name)} ACCEPT`,
+  };
+  const door = {
+    closed: `${program} drops in ${name} what no rule accepts`,
+    admit: (port: number) =>
+      isUfw ? `ufw allow ${port}/udp` : `${program} -I ${name} -p udp --dport ${port} -j ACCEPT`,
+  };
+  return {
+    ...{ key: `${table} ${name}`, firewall: program, rules: [] },
+    ...(HOOK.test(name) && { hook: name.toLowerCase() }),
+    ...(policy === 'DROP' && { closed }),
+    ...(table === 'filter' && name === 'INPUT' && { door }),
+  };
 }
 
 function ruleOf(program: string, table: string, line: string): Rule {

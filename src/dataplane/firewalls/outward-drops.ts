@@ -4,7 +4,7 @@
  */
 import { shellWord } from '../../shell-word.js';
 import type { GatewayBridge, PacketDrop } from '../host-reading.js';
-import { runNft } from './nft.js';
+import { runNft } from '../nft/nft.js';
 import { readSaved } from './saved-rules.js';
 import { findTranslation } from './translation.js';
 

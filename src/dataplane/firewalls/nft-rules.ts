@@ -1,16 +1,11 @@
 /** The chains of `nft -j -a list ruleset` in the form of firewall.ts. iptables-nft's rules are among them. Pure. */
 import { shellWord } from '../../shell-word.js';
-import { type NftRule, parseRuleset } from '../nft/ruleset.js';
-import { type Chain, type Condition, MERE_TARGETS, type Rule } from './firewall.js';
+import type { Condition } from './conditions.js';
+import { type Chain, MERE_TARGETS, type Rule } from './firewall.js';
+import { type NftChain, type NftRule, type NftRuleset, parseRuleset } from './ruleset.js';
 
 type Expression = NftRule['expr'][number];
 
-const HOOKS: Readonly<Record<string, 'in' | 'out'>> = {
-  prerouting: 'in',
-  input: 'in',
-  output: 'out',
-  postrouting: 'out',
-};
 /** Statements that do not decide. */
 const MERE = ['counter', 'log', 'mangle', 'notrack', 'comment', 'quota'];
 /** Those that may decide, or send the packet elsewhere: a map of verdicts, a queue, what translates addresses. */
@@ -28,31 +23,48 @@ const FIELDS: Readonly<Record<string, Condition['field']>> = {
   ...{ 'tcp sport': 'source port', 'udp sport': 'source port', 'th sport': 'source port' },
   ...{ 'meta l4proto': 'protocol', 'meta iifname': 'interface', 'meta oifname': 'interface' },
   ...{ 'meta iif': 'interface', 'meta oif': 'interface', 'ct state': 'state' },
+  'meta nfproto': 'family',
 };
 
 /** `isIpv6`: of the packet; tables of the other family do not see it. */
 export function parseNft(text: string, isIpv6: boolean): Chain[] {
-  const { chains, rules } = parseRuleset(text);
   const families = ['inet', isIpv6 ? 'ip6' : 'ip'];
-  const ofChain = new Map<string, Rule[]>();
-  for (const { family, table, name } of chains)
-    if (families.includes(family)) ofChain.set(`${family} ${table} ${name}`, []);
-  for (const rule of rules) ofChain.get(`${rule.family} ${rule.table} ${rule.chain}`)?.push(ruleOf(rule));
+  return nftChains(parseRuleset(text), (family) => families.includes(family));
+}
+
+/** `isMet`: whether packets pass tables of the family. */
+export function nftChains({ chains, rules }: NftRuleset, isMet: (family: string) => boolean): Chain[] {
+  const ofChain = new Map<string, Rule[]>(chains.map((chain) => [keyOf(chain), []]));
+  for (const rule of rules) ofChain.get(keyOf({ ...rule, name: rule.chain }))?.push(ruleOf(rule));
   return chains
-    .filter(({ family }) => families.includes(family))
-    .map(({ family, table, name, hook, policy }): Chain => {
-      const key = `${family} ${table} ${name}`;
-      const closed = {
-        text: `nft chain ${name} of ${family} ${table} drops what no rule accepts`,
-        remedy: `nft add chain ${[family, table, name].map(shellWord).join(' ')} '{ policy accept; }'`,
-      };
-      return {
-        key,
-        hook: HOOKS[hook ?? ''],
-        rules: ofChain.get(key) ?? [],
-        ...(policy === 'drop' && { closed }),
-      };
-    });
+    .filter(({ family }) => isMet(family))
+    .map((chain) => ({ ...chainOf(chain), rules: ofChain.get(keyOf(chain)) ?? [] }));
+}
+
+function keyOf({ family, table, name }: Pick<NftChain, 'family' | 'table' | 'name'>): string {
+  return `${family} ${table} ${name}`;
+}
+
+function chainOf(chain: NftChain): Omit<Chain, 'rules'> {
+  const { family, table, name, hook, policy } = chain;
+  const words = [family, table, name].map(shellWord).join(' ');
+  const drops = `nft chain ${name} of ${family} ${table} drops what no rule accepts`;
+  const remedy = `nft add chain ${words} '{ policy accept; }'`;
+  return {
+    ...{ key: keyOf(chain), firewall: `${family} ${table}`, hook },
+    ...(policy === 'drop' && { closed: { text: drops, remedy } }),
+    ...(hook === 'input' && { door: { closed: drops, admit: (port) => admission(table, words, port) } }),
+  };
+}
+
+/**
+ * firewalld keeps others out of its table, and writes it anew with each reload. Not `--runtime-to-permanent`: what Docker and others
+ * have put into the running firewall would become permanent, too.
+ */
+function admission(table: string, words: string, port: number): string {
+  const opening = `--add-port=${port}/udp`;
+  if (table === 'firewalld') return `firewall-cmd ${opening} && firewall-cmd --permanent ${opening}`;
+  return `nft insert rule ${words} udp dport ${port} accept`;
 }
 
 function ruleOf({ family, table, chain, handle, expr }: NftRule): Rule {
