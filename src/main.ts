@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
-import { endWithReader } from './cli/output.js';
+import { endWithReader } from './cli/output/output.js';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
 import { KeeperLink } from './keeper/client/keeper-link.js';

@@ -1,6 +1,6 @@
 /** How an answer is printed: a table for people, JSON or YAML for programs. */
 import { styleText } from 'node:util';
-import { formatTable, printable } from '../observability/layout.js';
+import { formatTable, printable } from '../../observability/layout.js';
 
 export const FORMATS = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof FORMATS)[number];

@@ -1,15 +1,17 @@
 /** `xnet ping`: packets to another host, and what their times mean. */
-import type { Answer } from '../admin/operations.js';
-import { printable, shortName } from '../observability/layout.js';
-import { type AskOptions, printAnswer } from './admin-commands.js';
-import { type Column, type Screen, table } from './output.js';
+import type { Command } from 'commander';
+import type { Answer } from '../../admin/operations.js';
+import { printable, shortName } from '../../observability/layout.js';
+import { asks } from '../options.js';
+import { type Column, type Screen, table } from '../output/output.js';
+import { type AskOptions, printAnswer } from '../output/print-answer.js';
 
 interface PingOptions extends AskOptions {
   readonly count?: string;
   readonly size?: string;
 }
 
-export const PING_EXIT_CODES = `
+const PING_EXIT_CODES = `
 Exit code:
   0  packets as large as those of containers pass
   1  none does, or only smaller ones; or no daemon answers
@@ -28,7 +30,19 @@ const WAYS: readonly Column<Way>[] = [
   ['LARGEST', ({ largest, needed }) => largest && `${largest} of ${needed} bytes`],
 ];
 
-export const printPing = (host: string, options: PingOptions) => {
+export function addPing(program: Command): void {
+  asks(program.command('ping <host>'))
+    .description('send packets to another host (name or id), through the tunnel and on the underlay')
+    .option('--count <number>', 'how many packets, from 1 to 40; default: 5')
+    .option(
+      '--size <bytes>',
+      'of each packet, with its IP header, from 64 to what containers send; default: 84',
+    )
+    .addHelpText('after', PING_EXIT_CODES)
+    .action(printPing);
+}
+
+const printPing = (host: string, options: PingOptions) => {
   const { count, size } = options;
   const wanted = { host, ...(count !== undefined && { count }), ...(size !== undefined && { size }) };
   return printAnswer('ping', wanted, options, { asTable: pingText, isBad });

@@ -1,11 +1,10 @@
 /** The tables of the lists: which columns, and what is in them. Pure. */
 
-import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../admin/answers.js';
-import type { FindingItem } from '../admin/diagnosis-answers.js';
-import type { Answer } from '../admin/operations.js';
-import { printable, shortName } from '../observability/layout.js';
-import { pathText } from '../server/status-text.js';
-import { type Column, type Screen, style, table } from './output.js';
+import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../../admin/answers.js';
+import type { Answer } from '../../admin/operations.js';
+import { shortName } from '../../observability/layout.js';
+import { pathText } from '../../server/status-text.js';
+import { type Column, type Screen, table } from '../output/output.js';
 
 type HostItem = Answer<'hosts'>[number];
 type PoolItem = Answer<'pools'>['items'][number];
@@ -74,35 +73,6 @@ const DOCKER_NETWORKS: readonly Column<NetworkAnswer['dockerNetworks'][number]>[
   ['DOCKER NETWORK', ({ id }) => id.slice(0, 12)],
   ['NAME THERE', ({ name }) => name && shortName(name)],
 ];
-
-/** `xnet doctor`: for each host a line for each finding, with the remedy below it. */
-export function doctorText({ hosts }: Answer<'doctor'>, screen?: Screen): string {
-  return hosts.map((each) => hostFindings(each, screen)).join('\n');
-}
-
-function hostFindings(
-  { host, findings, refusal }: Answer<'doctor'>['hosts'][number],
-  screen?: Screen,
-): string {
-  if (refusal !== undefined)
-    return `${verdictText('failure', screen)}  ${shortName(host)}: ${printable(refusal)}\n`;
-  const width = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.flatMap(({ check, verdict, found, remedy }) => [
-    `${verdictText(verdict, screen)}  ${check.padEnd(width)}  ${printable(found)}`,
-    ...(remedy === undefined ? [] : [`         ${' '.repeat(width)}  -> ${printable(remedy)}`]),
-  ]);
-  const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
-  const counted = (verdict: 'failure' | 'warning') =>
-    `${count(verdict)} ${verdict}${count(verdict) === 1 ? '' : 's'}`;
-  const sum = `${shortName(host)}: ${counted('failure')}, ${counted('warning')}, ${count('ok')} ok`;
-  return `${[...lines, sum].join('\n')}\n`;
-}
-
-function verdictText(verdict: FindingItem['verdict'], screen?: Screen): string {
-  const text = verdict.padEnd(7);
-  const colours = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
-  return screen?.hasColors ? style(colours[verdict], text) : text;
-}
 
 /** `xnet network show`. */
 export function networkText(network: NetworkAnswer, screen?: Screen): string {

@@ -1,10 +1,45 @@
 /** `xnet trace`: what is asked for, and how the answer is shown. */
-import type { HopItem } from '../admin/diagnosis-answers.js';
-import type { Answer, Parameters } from '../admin/operations.js';
-import { XnetError } from '../errors.js';
-import { quoted } from '../inet/quoted.js';
-import { formatTable, printable, shortName } from '../observability/layout.js';
-import { type Screen, style } from './output.js';
+
+import type { Command } from 'commander';
+import type { HopItem } from '../../admin/diagnosis-answers.js';
+import type { Answer, Parameters } from '../../admin/operations.js';
+import { XnetError } from '../../errors.js';
+import { quoted } from '../../inet/quoted.js';
+import { formatTable, printable, shortName } from '../../observability/layout.js';
+import { asks } from '../options.js';
+import { type Screen, style } from '../output/output.js';
+import { type AskOptions, isOld, printAnswer } from '../output/print-answer.js';
+
+const TRACE_EXIT_CODES = `
+Exit code:
+  0  no fault, and nothing is unknown
+  1  faults, or hops of which nothing is known; or no daemon answers
+  2  a wrong option`;
+
+export function addTrace(program: Command): void {
+  asks(program.command('trace <container|host> <container|host>'))
+    .description(
+      'follow a packet from a container or host to another (NAME:PORT), or `outside`: each hop, and what mends it',
+    )
+    .option('--udp', 'send UDP to the port, not TCP')
+    .option('--network <network>', 'by this network (name or id), if they have several in common')
+    .addHelpText('after', TRACE_EXIT_CODES)
+    .action(printTrace);
+}
+
+/** `xnet trace`: the way of a packet, hop by hop. */
+const printTrace = async (
+  from: string,
+  to: string,
+  options: AskOptions & { readonly udp?: boolean; readonly network?: string },
+) => {
+  const { udp: isUdp = false, network } = options;
+  await printAnswer('trace', traceParameters(from, to, { isUdp, network }), options, {
+    asTable: traceText,
+    isOld,
+    isBad: ({ hops }) => hops.some(({ verdict }) => verdict === 'fault' || verdict === 'unknown'),
+  });
+};
 
 /** `db`, `db:80`, `10.64.0.3:80`, `[fd00::3]:80`. Throws INVALID for a port that is none. */
 export function parseEnd(text: string): { readonly end: string; readonly port?: string } {

@@ -1,12 +1,14 @@
-import type { EventItem } from '../admin/answers.js';
-import type { Answer } from '../admin/operations.js';
-import { XnetError } from '../errors.js';
-import { quoted } from '../inet/quoted.js';
-import { printable, shortName } from '../observability/layout.js';
-import type { AskOptions } from './admin-commands.js';
-import { ask } from './ask.js';
-import { askDaemon, followDaemon } from './ask-daemon.js';
-import { type Column, formatAnswer, screenOf, table } from './output.js';
+import type { Command } from 'commander';
+import type { EventItem } from '../../admin/answers.js';
+import type { Answer } from '../../admin/operations.js';
+import { XnetError } from '../../errors.js';
+import { quoted } from '../../inet/quoted.js';
+import { printable, shortName } from '../../observability/layout.js';
+import { ask } from '../ask/ask.js';
+import { askDaemon, followDaemon } from '../ask/ask-daemon.js';
+import { prints } from '../options.js';
+import { type Column, formatAnswer, screenOf, table } from '../output/output.js';
+import type { AskOptions } from '../output/print-answer.js';
 
 interface EventsOptions extends AskOptions {
   readonly all?: boolean;
@@ -24,8 +26,17 @@ const EVENTS: readonly Column<EventItem>[] = [
   ['WHAT', ({ what }) => what],
 ];
 
+export function addEvents(program: Command): void {
+  prints(program.command('events'))
+    .description('list what has happened on this host, or follow what happens')
+    .option('--since <time>', 'how long ago (10m, 2h, 1d), or a time (ISO 8601); default: 1h')
+    .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
+    .option('--all', 'on every host that is alive')
+    .action(printEvents);
+}
+
 /** `xnet events`: what has happened since then, and with `--follow` what happens from now on, until Ctrl-C. */
-export async function printEvents({ all = false, follow, since, ...options }: EventsOptions): Promise<void> {
+async function printEvents({ all = false, follow, since, ...options }: EventsOptions): Promise<void> {
   if (!follow) return printPast(parseSince(since ?? DEFAULT_SINCE, Date.now()), all, options);
   const { adminSocket } = options;
   const coming = followDaemon(adminSocket, `/v1/events/follow?all=${all}`);

@@ -1,6 +1,6 @@
 /** Asks the daemon, and where none answers what this host knows without it. */
-import type { Answer, Handlers, OperationName, Parameters } from '../admin/operations.js';
-import type { XnetError } from '../errors.js';
+import type { Answer, Handlers, OperationName, Parameters } from '../../admin/operations.js';
+import type { XnetError } from '../../errors.js';
 import { askDaemon, isNotThere } from './ask-daemon.js';
 
 /** Answers in the place of the daemon. */

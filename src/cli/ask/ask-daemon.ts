@@ -1,7 +1,13 @@
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { type Answer, OPERATIONS, type OperationName, type Parameters, pathOf } from '../admin/operations.js';
-import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../errors.js';
+import {
+  type Answer,
+  OPERATIONS,
+  type OperationName,
+  type Parameters,
+  pathOf,
+} from '../../admin/operations.js';
+import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../../errors.js';
 
 const TIMEOUT_MS = 15_000;
 /** Of what asks other hosts several times. */
