@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import {
   type Answer,
@@ -7,7 +7,9 @@ import {
   type Parameters,
   pathOf,
 } from '../../admin/operations.js';
+import { raceLimit } from '../../concurrency/deadline.js';
 import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../../errors.js';
+import { untilHung } from './hung-daemon.js';
 
 const TIMEOUT_MS = 15_000;
 /** Of what asks other hosts several times. */
@@ -44,18 +46,35 @@ function call(
   method: string,
   timeoutMs = TIMEOUT_MS,
 ): Promise<{ code: number | undefined; answer: string }> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => reject(notThere(socketPath, error));
-    const asked = request({ socketPath, path, method, timeout: timeoutMs }, (response) => {
-      text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
+  return unlessHung(
+    socketPath,
+    (signal) =>
+      new Promise((resolve, reject) => {
+        const fail = (error: Error) => reject(notThere(socketPath, error));
+        const asked = request({ socketPath, path, method, signal, timeout: timeoutMs }, (response) => {
+          text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
+        });
+        asked.on('timeout', () => {
+          fail(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
+          asked.destroy();
+        });
+        asked.on('error', fail);
+        asked.end();
+      }),
+  );
+}
+
+/** As `ask`, whose signal aborts when the daemon hangs. Throws NOT_FOUND then, with what mends it. */
+async function unlessHung<T>(socketPath: string, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const hung = new AbortController();
+  try {
+    return await raceLimit(ask(hung.signal), async (decided) => {
+      const reason = await untilHung(socketPath, decided);
+      throw new XnetError('NOT_FOUND', `no xnet daemon answers on ${socketPath}: ${reason}`, { socketPath });
     });
-    asked.on('timeout', () => {
-      fail(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
-      asked.destroy();
-    });
-    asked.on('error', fail);
-    asked.end();
-  });
+  } finally {
+    hung.abort();
+  }
 }
 
 /**
@@ -68,11 +87,18 @@ export async function* followDaemon(
   signal?: AbortSignal,
 ): AsyncGenerator<object> {
   requireGiven(socketPath, []);
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const fail = (error: Error) => reject(notThere(socketPath, error));
-    const asked = request({ socketPath, path }, resolve).on('error', fail);
-    signal?.addEventListener('abort', () => asked.destroy(), { once: true });
-    asked.end();
+  let asked: ClientRequest | undefined;
+  signal?.addEventListener('abort', () => asked?.destroy(), { once: true });
+  const begun = () =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      asked = request({ socketPath, path }, resolve).on('error', (error) =>
+        reject(notThere(socketPath, error)),
+      );
+      asked.end();
+    });
+  const response = await unlessHung(socketPath, begun).catch((error: unknown) => {
+    asked?.destroy();
+    throw error;
   });
   if (response.statusCode !== 200) throw refusal(response.statusCode, await text(response));
   try {
