@@ -1,7 +1,11 @@
 /** `xnet ping`: packets to another host, and what their times mean. */
 import type { Command } from 'commander';
 import type { Answer } from '../../admin/operations.js';
+import { isXnetError, XnetError } from '../../errors.js';
+import { quoted } from '../../inet/quoted.js';
 import { printable, shortName } from '../../observability/layout.js';
+import { shellWord } from '../../shell-word.js';
+import { askDaemon, isNotThere } from '../ask/ask-daemon.js';
 import { asks } from '../options.js';
 import { type Column, type Screen, table } from '../output/output.js';
 import { type AskOptions, printAnswer } from '../output/print-answer.js';
@@ -42,11 +46,29 @@ export function addPing(program: Command): void {
     .action(printPing);
 }
 
-const printPing = (host: string, options: PingOptions) => {
+async function printPing(host: string, options: PingOptions): Promise<void> {
   const { count, size } = options;
   const wanted = { host, ...(count !== undefined && { count }), ...(size !== undefined && { size }) };
-  return printAnswer('ping', wanted, options, { asTable: pingText, isBad });
-};
+  try {
+    await printAnswer('ping', wanted, options, { asTable: pingText, isBad });
+  } catch (error: unknown) {
+    if (!isXnetError(error, 'NOT_FOUND') || isNotThere(error)) throw error;
+    const { items } = await askDaemon(options.adminSocket, 'endpoints', {});
+    throw ofContainer(host, items) ?? error;
+  }
+}
+
+/** undefined: no container of the cluster is called so either. */
+function ofContainer(name: string, endpoints: Answer<'endpoints'>['items']): XnetError | undefined {
+  const own = endpoints.find(({ container }) => container?.name === name);
+  if (!own) return undefined;
+  const isBeside = ({ network, container }: typeof own) =>
+    network.id === own.network.id && container !== undefined && container.name !== name;
+  const other = endpoints.find(isBeside)?.container?.name;
+  const meant = other === undefined ? [name, 'outside'] : [other, name];
+  const message = `${quoted(name)} is a container, and xnet ping is for hosts; did you mean: xnet trace ${meant.map(shellWord).join(' ')}`;
+  return new XnetError('NOT_FOUND', message);
+}
 
 export function pingText(answer: Answer<'ping'>, screen?: Screen): string {
   const { host, vtep, from, bytes, tunnel, underlay, meaning } = answer;
