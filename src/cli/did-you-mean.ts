@@ -23,7 +23,10 @@ const MEANT: readonly (readonly [words: string, meant: Meant])[] = [
   ['names', () => 'xnet endpoints   # and then: xnet names CONTAINER'],
   ['pools', ([name]) => (name === undefined ? undefined : `xnet addresses ${name}`)],
   ['ping', () => 'xnet hosts   # and then: xnet ping HOST'],
-  ['trace', ([end]) => (end === undefined ? TRACE : `xnet trace ${end} outside   # or another container or host`)],
+  [
+    'trace',
+    ([end]) => (end === undefined ? TRACE : `xnet trace ${end} outside   # or another container or host`),
+  ],
   ['capture', (_, hostname) => `xnet capture ${hostname}   # this host; or a network or a container`],
   ['ps', () => 'xnet endpoints'],
   ['containers', () => 'xnet endpoints'],
@@ -37,7 +40,9 @@ const WITH_VALUE = ['-o', '--output', '--admin-socket'];
 
 /** `words`: of the command line, behind `xnet`. undefined: nothing is near, or the words are right but for an option. */
 export function didYouMean(words: readonly string[], hostname: string): string | undefined {
-  const plain = words.filter((word, at) => !word.startsWith('-') && !WITH_VALUE.includes(words[at - 1] ?? ''));
+  const plain = words.filter(
+    (word, at) => !word.startsWith('-') && !WITH_VALUE.includes(words[at - 1] ?? ''),
+  );
   const text = `${plain.join(' ')} `;
   const [begin, meant] = MEANT.find(([each]) => text.startsWith(`${each} `)) ?? [];
   const rest = plain.slice(begin?.split(' ').length).map(shellWord);

@@ -48,6 +48,14 @@ export interface GatewayBridge {
   readonly subnet: string;
 }
 
+/** What the way outside depends on, read without a program: as long as it is the same, `findOutwardDrops` finds the same. */
+export interface OutwardSettings {
+  /** net.ipv4.ip_forward. */
+  readonly forwards: boolean;
+  /** Another number after each change of nftables' rules. Those of iptables-legacy are not in it: the kernel does not count their changes. */
+  readonly rules: number | undefined;
+}
+
 export interface HostReading {
   /**
    * Rules that drop packets of other hosts' tunnels. `vtep`: of this host; undefined: not known, of either address family. `peers`: VTEPs
@@ -56,6 +64,8 @@ export interface HostReading {
   findPacketDrops(vtep: string | undefined, peers: readonly string[]): Promise<readonly PacketDrop[]>;
   /** What keeps containers behind these bridges from the outside. */
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]>;
+  /** Never rejects. */
+  readOutwardSettings(): Promise<OutwardSettings>;
   listRoutes(): Promise<readonly HostRoute[]>;
   /** How packets from the VTEP leave for these addresses, each once, in this order. */
   findPaths(addresses: readonly string[]): Promise<readonly HostPath[]>;

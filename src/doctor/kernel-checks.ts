@@ -32,14 +32,7 @@ export function readNetSetting(path: string): Promise<number | undefined> {
 export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Judgement[] {
   return allWell(
     [
-      ...(ipForward
-        ? []
-        : [
-            failure(
-              'net.ipv4.ip_forward is 0: containers reach nothing outside, and published ports do not answer',
-              'sysctl -w net.ipv4.ip_forward=1   # to keep it over a reboot: the same setting in /etc/sysctl.d/',
-            ),
-          ]),
+      ...judgeForwarding(ipForward),
       ...(tracked && tracked.count >= tracked.most * MOST_OF
         ? [
             failure(
@@ -51,6 +44,15 @@ export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Ju
     ],
     'the settings that matter are right',
   );
+}
+
+export function judgeForwarding(ipForward: boolean): readonly Judgement[] {
+  if (ipForward) return [];
+  const found =
+    'net.ipv4.ip_forward is 0: containers reach nothing outside, and published ports do not answer';
+  const remedy =
+    'sysctl -w net.ipv4.ip_forward=1   # to keep it over a reboot: the same setting in /etc/sysctl.d/';
+  return [failure(found, remedy)];
 }
 
 export interface OpenFiles extends Limited {

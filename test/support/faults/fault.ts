@@ -85,7 +85,8 @@ const SERVICES: readonly [RegExp, (lab: Lab, host: string) => Promise<string>][]
   [/^systemctl start docker +#/, (lab, host) => lab.dockerd(host, 'start')],
 ];
 
-async function runRemedy(lab: Lab, host: string, remedy: string): Promise<void> {
+/** As a person does, on the host. */
+export async function runRemedy(lab: Lab, host: string, remedy: string): Promise<void> {
   const service = SERVICES.find(([pattern]) => pattern.test(remedy));
   if (service && lab.hostsOfOwnXnet.includes(host)) await service[1](lab, host);
   else await lab.in(host, 'sh', '-c', remedy);

@@ -21,13 +21,17 @@ async function ping(...containers: string[]): Promise<unknown> {
   const server = createServer(({ url }, response) => {
     const isPing = url?.includes('/ping');
     response.writeHead(isPing ? 404 : 200);
-    const answer = isPing ? { code: 'NOT_FOUND', error: 'no host "db"' } : { items: containers.map(endpoint) };
+    const answer = isPing
+      ? { code: 'NOT_FOUND', error: 'no host "db"' }
+      : { items: containers.map(endpoint) };
     response.end(JSON.stringify({ asOf: 'store', ...answer }));
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
     const program = createProgram({ serve: none, refuse: none, writeBundle: async () => '', version: '1' });
-    return await program.parseAsync(['node', 'xnet', 'ping', 'db', '--admin-socket', socket]).catch((error) => error.message);
+    return await program
+      .parseAsync(['node', 'xnet', 'ping', 'db', '--admin-socket', socket])
+      .catch((error) => error.message);
   } finally {
     server.close();
     await rm(directory, { recursive: true });

@@ -1,28 +1,32 @@
 /** What the doctor looks at, in the order of its answer, and by which facts. */
-import { Cluster, type Reader, readAll } from '../../admin/cluster.js';
-import type { Status } from '../../admin/status-answer.js';
-import { storeSettings } from '../../config/store-settings.js';
-import { IN_A_PLUGIN, ON_THE_HOST } from '../../docker/container-directories.js';
-import { certificatesOf, certificatesOfMembers, judgeCertificates } from '../../doctor/certificate-checks.js';
-import { judgeDoubles, judgeHosts } from '../../doctor/cluster-checks.js';
-import { judgeDisk, readDisk } from '../../doctor/disk-checks.js';
-import { type Check, ok } from '../../doctor/finding.js';
+import { Cluster, type Reader, readAll } from '../../../admin/cluster.js';
+import type { Status } from '../../../admin/status-answer.js';
+import { storeSettings } from '../../../config/store-settings.js';
+import { IN_A_PLUGIN, ON_THE_HOST } from '../../../docker/container-directories.js';
+import {
+  certificatesOf,
+  certificatesOfMembers,
+  judgeCertificates,
+} from '../../../doctor/certificate-checks.js';
+import { judgeDoubles, judgeHosts } from '../../../doctor/cluster-checks.js';
+import { judgeDisk, readDisk } from '../../../doctor/disk-checks.js';
+import { type Check, ok } from '../../../doctor/finding.js';
 import {
   judgeKernel,
   judgeOpenFiles,
   readKernelSettings,
   readOpenFiles,
-} from '../../doctor/kernel-checks.js';
-import { askPlugin, judgePlugin, readModes } from '../../doctor/plugin-checks.js';
-import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../doctor/status-checks.js';
-import { etcdctlOf, judgeClock, judgeMembers, RELOAD } from '../../doctor/store-checks.js';
-import { judgeUnits } from '../../doctor/unit-checks.js';
-import { endpointRecord } from '../../model/endpoint.js';
-import { hostRecord } from '../../model/host.js';
-import { keys } from '../../model/keys.js';
-import type { Foundation } from '../foundation.js';
-import { packetChecks } from './doctor-packet-checks.js';
-import { readUnits, restartOf } from './doctor-units.js';
+} from '../../../doctor/kernel-checks.js';
+import { askPlugin, judgePlugin, readModes } from '../../../doctor/plugin-checks.js';
+import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../doctor/status-checks.js';
+import { etcdctlOf, judgeClock, judgeMembers, RELOAD } from '../../../doctor/store-checks.js';
+import { judgeUnits } from '../../../doctor/unit-checks.js';
+import { endpointRecord } from '../../../model/endpoint.js';
+import { hostRecord } from '../../../model/host.js';
+import { keys } from '../../../model/keys.js';
+import type { Foundation } from '../../foundation.js';
+import { packetChecks } from './packet-checks.js';
+import { readUnits, restartOf } from './units.js';
 
 /** Repairs of so long ago are shown. */
 const HOUR_MS = 3_600_000;

@@ -1,18 +1,18 @@
 /** What the doctor looks at of the way that packets go on this host, and by which facts. */
-import type { Status } from '../../admin/status-answer.js';
-import { sleep } from '../../concurrency/deadline.js';
-import { type Check, ok } from '../../doctor/finding.js';
-import { judgeFirewall, judgeOutside } from '../../doctor/firewall-checks.js';
-import { readNetSetting } from '../../doctor/kernel-checks.js';
-import { judgeLeftovers, judgeTunnels, strangersOf } from '../../doctor/leftover-checks.js';
-import { judgeSubnets, readNameServers } from '../../doctor/subnet-checks.js';
-import { judgeMtus, judgeRoutes } from '../../doctor/underlay-checks.js';
-import { bindingRecord } from '../../model/binding.js';
-import { hostRecord } from '../../model/host.js';
-import { keys } from '../../model/keys.js';
-import { findRecord } from '../../model/record.js';
-import { outwardOf } from '../outward.js';
-import type { Looked } from './doctor-checks.js';
+import type { Status } from '../../../admin/status-answer.js';
+import { sleep } from '../../../concurrency/deadline.js';
+import { type Check, ok } from '../../../doctor/finding.js';
+import { judgeFirewall } from '../../../doctor/firewall-checks.js';
+import { readNetSetting } from '../../../doctor/kernel-checks.js';
+import { judgeLeftovers, judgeTunnels, strangersOf } from '../../../doctor/leftover-checks.js';
+import { judgeSubnets, readNameServers } from '../../../doctor/subnet-checks.js';
+import { judgeMtus, judgeRoutes } from '../../../doctor/underlay-checks.js';
+import { bindingRecord } from '../../../model/binding.js';
+import { hostRecord } from '../../../model/host.js';
+import { keys } from '../../../model/keys.js';
+import { findRecord } from '../../../model/record.js';
+import type { Looked } from './checks.js';
+import { findOutwardFaults } from './outward-findings.js';
 
 /** Longer than a network is being made or removed. */
 const SETTLED_MS = 1_500;
@@ -93,19 +93,9 @@ async function lookAtMtus({ dataplane }: Looked, { host, networks }: Status) {
 }
 
 async function lookOutside({ dataplane, reader, hostId }: Looked) {
-  const [{ entries }, routes, mtus] = await Promise.all([
-    reader.list(keys.host(hostId)),
-    dataplane.reading.listRoutes(),
-    dataplane.reading.listMtus(undefined),
-  ]);
+  const { entries } = await reader.list(keys.host(hostId));
   const subnets = entries.flatMap((entry) => findRecord(hostRecord, entry)?.gatewaySubnets ?? []);
-  const bridges = routes.flatMap(({ destination: subnet, device }) =>
-    subnets.includes(subnet) && !subnet.includes(':') ? [{ subnet, device }] : [],
-  );
-  return judgeOutside({
-    ...{ bridges, mtus, outward: outwardOf(routes, mtus) },
-    drops: await dataplane.reading.findOutwardDrops(bridges),
-  });
+  return findOutwardFaults(dataplane.reading, subnets);
 }
 
 function networksOf({ networks }: Status) {

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
-import { runProgram } from '../../dataplane/iproute2/program.js';
-import { parseUnits, UNIT_PROPERTIES, UNITS } from '../../doctor/unit-checks.js';
-import { restartCommand } from '../restart-command.js';
+import { runProgram } from '../../../dataplane/iproute2/program.js';
+import { parseUnits, UNIT_PROPERTIES, UNITS } from '../../../doctor/unit-checks.js';
+import { restartCommand } from '../../restart-command.js';
 
 /** Where systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system';

@@ -1,9 +1,9 @@
-import { listSandboxInterfaces } from '../../dataplane/sandbox/sandbox-addresses.js';
-import { judgeAddresses, type SeenEndpoint } from '../../doctor/address-checks.js';
-import { type Judgement, ok } from '../../doctor/finding.js';
-import { isXnetError } from '../../errors.js';
-import type { EndpointRecord } from '../../model/endpoint.js';
-import type { Host } from '../host.js';
+import { listSandboxInterfaces } from '../../../dataplane/sandbox/sandbox-addresses.js';
+import { judgeAddresses, type SeenEndpoint } from '../../../doctor/address-checks.js';
+import { type Judgement, ok } from '../../../doctor/finding.js';
+import { isXnetError } from '../../../errors.js';
+import type { EndpointRecord } from '../../../model/endpoint.js';
+import type { Host } from '../../host.js';
 
 type AddressParts = Pick<Host, 'local' | 'sandboxes' | 'follower' | 'hosts'>;
 

@@ -4,12 +4,12 @@ import {
   type NamedPath,
   narrowRemedy,
   narrowText,
-} from '../../agent/paths/path-problems.js';
-import { allWell, failure, type Judgement, ok, warning } from '../../doctor/finding.js';
-import { errorMessage } from '../../errors.js';
-import type { Foundation } from '../foundation.js';
-import type { Host } from '../host.js';
-import { namedPaths } from '../paths.js';
+} from '../../../agent/paths/path-problems.js';
+import { allWell, failure, type Judgement, ok, warning } from '../../../doctor/finding.js';
+import { errorMessage } from '../../../errors.js';
+import type { Foundation } from '../../foundation.js';
+import type { Host } from '../../host.js';
+import { namedPaths } from '../../paths.js';
 
 /** For `xnet doctor`: the paths to the other hosts, asked now; takes a second at most. Undefined: the host is still starting. */
 export async function findPathFaults(

@@ -1,16 +1,17 @@
-import { findings } from '../../admin/diagnosis-answers.js';
-import type { Answer } from '../../admin/operations.js';
-import type { Status } from '../../admin/status-answer.js';
-import type { Handler } from '../../agent/questions/answering.js';
-import { type Check, examine } from '../../doctor/finding.js';
-import type { Foundation } from '../foundation.js';
-import type { Host } from '../host.js';
+import { findings } from '../../../admin/diagnosis-answers.js';
+import type { Answer } from '../../../admin/operations.js';
+import type { Status } from '../../../admin/status-answer.js';
+import type { Handler } from '../../../agent/questions/answering.js';
+import { type Check, examine } from '../../../doctor/finding.js';
+import type { Foundation } from '../../foundation.js';
+import type { Host } from '../../host.js';
+import { askEach } from '../ask-each.js';
+import { knownReader } from '../known-reader.js';
+import { livingOthers, NO_OTHERS } from '../living-hosts.js';
 import { findAddressFaults } from './address-findings.js';
-import { askEach } from './ask-each.js';
-import { clusterChecks, hostChecks, type Looked } from './doctor-checks.js';
-import { knownReader } from './known-reader.js';
-import { livingOthers, NO_OTHERS } from './living-hosts.js';
+import { clusterChecks, hostChecks, type Looked } from './checks.js';
 import { findPathFaults } from './path-findings.js';
+import { withoutSaidElsewhere } from './said-elsewhere.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
@@ -25,12 +26,15 @@ export async function consultDoctor(
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
   const looked = lookedAt(foundation);
-  const own = examine([
-    ...hostChecks(looked, status),
-    ...pathChecks(foundation, host),
-    ...clusterChecks(looked, status),
-  ]);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
+  const asked = others.map(({ name }) => name);
+  const own = withoutSaidElsewhere(foundation, host, status, asked).then((judged) =>
+    examine([
+      ...hostChecks(looked, judged),
+      ...pathChecks(foundation, host),
+      ...clusterChecks(looked, judged),
+    ]),
+  );
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const replies = await askEach(foundation, question, findings, PATIENCE_MS);
   const ofOthers = replies.map((reply, index) => {
@@ -53,8 +57,10 @@ export function doctorHandler(
   host: () => Host | undefined,
 ): Handler {
   return async function* () {
-    const status = await readStatus();
-    yield await examine([...hostChecks(lookedAt(foundation), status), ...pathChecks(foundation, host())]);
+    const known = host();
+    const all = known?.hosts.list().map(({ host: { name } }) => name) ?? [];
+    const status = await withoutSaidElsewhere(foundation, known, await readStatus(), all);
+    yield await examine([...hostChecks(lookedAt(foundation), status), ...pathChecks(foundation, known)]);
   };
 }
 
