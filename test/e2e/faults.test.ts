@@ -49,7 +49,9 @@ describeInLab('faults', { hosts: 3, etcd: 3, etcdTls: true }, (test) => {
         async () =>
           expect(await problemsOf(lab, 'h1')).toEqual([
             expect.stringMatching(/^net\.ipv4\.ip_forward is 0: .*; sysctl -w net\.ipv4\.ip_forward=1/),
-            expect.stringMatching(/^containers reach nothing outside: no rule .*; iptables -t nat -A POSTROUTING/),
+            expect.stringMatching(
+              /^containers reach nothing outside: no rule .*; iptables -t nat -A POSTROUTING/,
+            ),
           ]),
         60_000,
       );
@@ -73,7 +75,7 @@ describeInLab('faults', { hosts: 3, etcd: 3, etcdTls: true }, (test) => {
 });
 
 /** What `xnet status` names of a host. */
-async function problemsOf(lab: Lab, host: string): Promise<string[]> {
+async function problemsOf(lab: Lab, host: string): Promise<readonly string[]> {
   const text = await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1');
   return OPERATIONS.status.answer.parse(JSON.parse(text)).problems;
 }

@@ -1,4 +1,7 @@
-import { listSandboxInterfaces } from '../../../dataplane/sandbox/sandbox-addresses.js';
+import {
+  listSandboxInterfaces,
+  type SandboxInterface,
+} from '../../../dataplane/sandbox/sandbox-addresses.js';
 import { judgeAddresses, type SeenEndpoint } from '../../../doctor/address-checks.js';
 import { type Judgement, ok } from '../../../doctor/finding.js';
 import { isXnetError } from '../../../errors.js';
@@ -24,11 +27,7 @@ async function see(
   const records = follower.endpointsOf(networkId);
   if (sandboxPath === undefined || !network || !records) return undefined;
   const nameOf = (record: EndpointRecord | undefined) => record?.names?.container ?? record?.id.slice(0, 12);
-  const interfaces = await listSandboxInterfaces(sandboxPath).catch((error: unknown) => {
-    // It has ended meanwhile.
-    if (isXnetError(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  });
+  const interfaces = await interfacesIn(sandboxPath);
   if (!interfaces) return undefined;
   return {
     ...{ addresses, mac, sandboxPath, interfaces },
@@ -42,6 +41,25 @@ async function see(
       return holder && `${nameOf(holder)} on ${hosts.nameOf(holder.hostId)}`;
     },
   };
+}
+
+/** MTU of the endpoint's interface in its container; undefined: it is in none (any more). Throws KERNEL, UNSUPPORTED. */
+export async function findInnerMtu(
+  { sandboxes }: Pick<Host, 'sandboxes'>,
+  endpointId: string,
+  wanted: string,
+): Promise<number | undefined> {
+  const interfaces = await interfacesIn(sandboxes.pathOf(endpointId));
+  return interfaces?.find(({ mac }) => mac === wanted)?.mtu;
+}
+
+/** Undefined: there is no such namespace (any more). */
+async function interfacesIn(sandboxPath: string | undefined): Promise<SandboxInterface[] | undefined> {
+  if (sandboxPath === undefined) return undefined;
+  return listSandboxInterfaces(sandboxPath).catch((error: unknown) => {
+    if (isXnetError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  });
 }
 
 /** The same as problems for `xnet status`: faults alone. */

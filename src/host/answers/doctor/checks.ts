@@ -36,6 +36,8 @@ export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version'
   readonly dataplane: Pick<Foundation['dataplane'], 'reading' | 'listNetworks' | 'containerMtu'>;
   readonly store: Pick<Foundation['store'], 'description' | 'members'>;
   readonly events: Pick<Foundation['events'], 'list'>;
+  /** MTU of the interface with this MAC in the container of an endpoint; undefined: not known. Absent: of none. */
+  readonly innerMtu?: (endpointId: string, mac: string) => Promise<number | undefined>;
   /** Reads what is known of the cluster. */
   readonly reader: Reader;
 }

@@ -8,7 +8,7 @@ import type { Host } from '../../host.js';
 import { askEach } from '../ask-each.js';
 import { knownReader } from '../known-reader.js';
 import { livingOthers, NO_OTHERS } from '../living-hosts.js';
-import { findAddressFaults } from './address-findings.js';
+import { findAddressFaults, findInnerMtu } from './address-findings.js';
 import { clusterChecks, hostChecks, type Looked } from './checks.js';
 import { findPathFaults } from './path-findings.js';
 import { withoutSaidElsewhere } from './said-elsewhere.js';
@@ -25,7 +25,7 @@ export async function consultDoctor(
   host: Host | undefined,
 ): Promise<Answer<'doctor'>> {
   const { store, hostId } = foundation;
-  const looked = lookedAt(foundation);
+  const looked = lookedAt(foundation, host);
   const { hosts: others, refusals } = isAll ? await livingOthers(store, hostId) : NO_OTHERS;
   const asked = others.map(({ name }) => name);
   const own = withoutSaidElsewhere(foundation, host, status, asked).then((judged) =>
@@ -60,12 +60,17 @@ export function doctorHandler(
     const known = host();
     const all = known?.hosts.list().map(({ host: { name } }) => name) ?? [];
     const status = await withoutSaidElsewhere(foundation, known, await readStatus(), all);
-    yield await examine([...hostChecks(lookedAt(foundation), status), ...pathChecks(foundation, known)]);
+    yield await examine([
+      ...hostChecks(lookedAt(foundation, known), status),
+      ...pathChecks(foundation, known),
+    ]);
   };
 }
 
-function lookedAt(foundation: Foundation): Looked {
-  return { ...foundation, reader: knownReader(foundation.store) };
+function lookedAt(foundation: Foundation, host: Host | undefined): Looked {
+  const reader = knownReader(foundation.store);
+  if (!host) return { ...foundation, reader };
+  return { ...foundation, reader, innerMtu: (endpointId, mac) => findInnerMtu(host, endpointId, mac) };
 }
 
 /** What only a daemon can measure, or knows of its containers; `host` is undefined while it is not started. */

@@ -75,7 +75,7 @@ async function lookAtRoutes({ dataplane }: Looked, { host, peers }: Status) {
   return judgeRoutes({ interface: host.interface, peers: living, paths, routes, rpFilter });
 }
 
-async function lookAtMtus({ dataplane }: Looked, { host, networks }: Status) {
+async function lookAtMtus({ dataplane, innerMtu }: Looked, { host, networks }: Status) {
   const { vtep, interface: name, mtu } = host;
   if (vtep === undefined || name === undefined || mtu === undefined)
     return [ok('this host is still looking for its underlay')];
@@ -83,11 +83,15 @@ async function lookAtMtus({ dataplane }: Looked, { host, networks }: Status) {
   const carried = dataplane.containerMtu(underlay);
   const found = networks.map(async (network) => {
     const ports = await dataplane.reading.listMtus(network.id);
-    const containers = network.endpoints.flatMap(({ id, container = id.slice(0, 12) }) => {
-      const port = ports.get(id.slice(0, 12));
-      return port === undefined ? [] : [{ name: container, mtu: port }];
+    const containers = network.endpoints.map(async ({ id, mac, container = id.slice(0, 12) }) => {
+      const mtu = (await innerMtu?.(id, mac)) ?? ports.get(id.slice(0, 12));
+      return mtu === undefined ? [] : [{ name: container, mtu }];
     });
-    return { name: network.name ?? network.id, mtu: network.mtu ?? carried, containers };
+    return {
+      name: network.name ?? network.id,
+      mtu: network.mtu ?? carried,
+      containers: (await Promise.all(containers)).flat(),
+    };
   });
   return judgeMtus(await Promise.all(found), carried, underlay);
 }

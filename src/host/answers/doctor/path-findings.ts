@@ -1,19 +1,19 @@
 import {
-  lostRemedy,
-  lostText,
-  type NamedPath,
-  narrowRemedy,
+  type NarrowPath,
+  narrowingOf,
   narrowText,
-} from '../../../agent/paths/path-problems.js';
+  type OwnUnderlay,
+} from '../../../agent/paths/narrow-path.js';
+import { lostRemedy, lostText, type NamedPath, narrowOf } from '../../../agent/paths/path-problems.js';
 import { allWell, failure, type Judgement, ok, warning } from '../../../doctor/finding.js';
 import { errorMessage } from '../../../errors.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
-import { namedPaths } from '../../paths.js';
+import { namedPaths, ownPlace } from '../../paths.js';
 
 /** For `xnet doctor`: the paths to the other hosts, asked now; takes a second at most. Undefined: the host is still starting. */
 export async function findPathFaults(
-  { config: { vxlanPort } }: Foundation,
+  foundation: Foundation,
   host: Host | undefined,
 ): Promise<readonly Judgement[]> {
   if (!host) return [ok('not measured yet: this host is still starting')];
@@ -25,12 +25,12 @@ export async function findPathFaults(
     return [ok('not measured while the store is away: nobody knows which hosts are alive')];
   await host.paths.measureNow();
   const paths = namedPaths(host);
-  const own = { vtep: host.changes.underlay.vtep, vxlanPort };
+  const own = ownPlace(foundation, host);
   return allWell(
     paths.flatMap((path): Judgement[] => {
       const { verdict, isAnswered } = path.state;
       if (verdict === 'lost') return [failure(lostText(path), lostRemedy(own, path))];
-      if (verdict === 'narrow') return [failure(narrowText(path), narrowRemedy(path))];
+      if (verdict === 'narrow') return [judgeNarrow(own, narrowOf(path))];
       if (verdict === undefined)
         return [
           warning(`host ${path.name} (${path.vtep}) has not answered yet`, 'ask again in half a minute'),
@@ -43,6 +43,11 @@ export async function findPathFaults(
     }),
     wellText(paths, unmeasuredHosts(host)),
   );
+}
+
+function judgeNarrow(own: OwnUnderlay, path: NarrowPath): Judgement {
+  const narrowing = narrowingOf(own, path);
+  return failure(narrowText(path, narrowing), narrowing.remedy);
 }
 
 /** Names of hosts that are alive, share a network with this one, and have no end of the path. */
