@@ -80,7 +80,7 @@ describeInLab('paths', { hosts: 3 }, (test) => {
     const refused = (...words: string[]) => expect(lab.in('h1', 'xnet', 'ping', ...words)).rejects;
     await refused('h1').toThrow('h1 is this host');
     await refused('h9').toThrow('no host with the name or id "h9"');
-    await refused('webh1').toThrow(/"webh1" is a container, .*did you mean: xnet trace web\S+ webh1$/);
+    await refused('webh1').toThrow(/"webh1" is a container, .*did you mean: xnet trace web\S+ webh1/);
     await refused('h2', '--size', '1451').toThrow('the size 1451 is not from 64 to 1450');
     await refused('h2', '--count', '0').toThrow('must be a whole number from 1 to 40');
     expect(await lab.in('h1', 'xnet', 'doctor')).toMatch(
