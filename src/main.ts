@@ -1,6 +1,6 @@
 /**
- * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, and the
- * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
+ * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, the
+ * commands by which a host's xnet is looked after (upkeep), and the ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';

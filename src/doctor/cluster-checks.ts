@@ -32,7 +32,10 @@ function judgePort({ vxlanPort }: OwnHost, port: string, hosts: readonly HostRec
   const who = hosts.length === 1 ? `host ${hosts[0]?.name} uses` : `${namesOf(hosts)} use`;
   const found = `${who} VXLAN port ${port}, this one ${vxlanPort}: no packet arrives`;
   return [
-    failure(found, 'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet'),
+    failure(
+      found,
+      'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet   # a managed plugin: docker plugin disable -f NAME && docker plugin enable NAME',
+    ),
   ];
 }
 

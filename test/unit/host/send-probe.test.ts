@@ -13,7 +13,14 @@ function side(name: string): Side {
 }
 
 function trace(): Trace {
-  const network = { id: 'n', mode: 'overlay', name: 'shop', vni: 4097, subnets: ['10.1.0.0/24'], isInternal: false } as const;
+  const network = {
+    id: 'n',
+    mode: 'overlay',
+    name: 'shop',
+    vni: 4097,
+    subnets: ['10.1.0.0/24'],
+    isInternal: false,
+  } as const;
   const packet = { source: '10.1.0.2', destination: '10.1.0.3', protocol: 'icmp' } as const;
   return { from: side('web'), to: side('db'), network, ...packet };
 }
@@ -26,7 +33,10 @@ async function asked(...complete: string[]): Promise<string[]> {
     const end = step.probeId.split('-').at(-1) ?? '';
     asks.push(end);
     const places = ['interface', 'port'];
-    return places.map((place) => ({ place, ...(complete.includes(end) ? SEEN : { request: true, answers: [] }) }));
+    return places.map((place) => ({
+      place,
+      ...(complete.includes(end) ? SEEN : { request: true, answers: [] }),
+    }));
   };
   const parts = { store: undefined, hostId: HOST.id, own: { answer } };
   jest.useFakeTimers();

@@ -24,6 +24,7 @@ import { judgeUnits } from '../../../doctor/unit-checks.js';
 import { endpointRecord } from '../../../model/endpoint.js';
 import { hostRecord } from '../../../model/host.js';
 import { keys } from '../../../model/keys.js';
+import { upkeepOf } from '../../../upkeep.js';
 import type { Foundation } from '../../foundation.js';
 import { packetChecks } from './packet-checks.js';
 import { readUnits, restartOf } from './units.js';
@@ -45,18 +46,19 @@ export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version'
 /** Of this host. */
 export function hostChecks(looked: Looked, status: Status): Check[] {
   const { config, events } = looked;
+  const upkeep = upkeepOf(looked.pluginId);
   const since = new Date(Date.now() - HOUR_MS).toISOString();
   return [
     { name: 'status', look: async () => judgeProblems(status) },
     ...storeChecks(looked),
-    { name: 'docker', look: async () => judgeDocker(status, config.dockerHost) },
+    { name: 'docker', look: async () => judgeDocker(status, config.dockerHost, upkeep) },
     { name: 'plugin', look: () => lookAtPlugin(looked) },
     { name: 'units', look: async () => judgeUnits(await readUnits(looked.pluginId)) },
-    { name: 'keeper', look: async () => judgeKeeper(status) },
-    { name: 'drift', look: async () => judgeRepairs(await events.list(since)) },
+    { name: 'keeper', look: async () => judgeKeeper(status, upkeep) },
+    { name: 'drift', look: async () => judgeRepairs(await events.list(since), upkeep) },
     { name: 'kernel', look: async () => judgeKernel(await readKernelSettings()) },
-    { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles(hostOf(looked).proc)) },
-    { name: 'disk', look: async () => judgeDisk(await readDisk(config.stateDir)) },
+    { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles(hostOf(looked).proc), upkeep) },
+    { name: 'disk', look: async () => judgeDisk(await readDisk(config.stateDir), upkeep) },
     ...packetChecks(looked, status),
   ];
 }
@@ -68,7 +70,7 @@ function hostOf({ pluginId }: Looked) {
 
 async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
   const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
-  return judgePlugin(answer, modes, await restartOf(pluginId));
+  return judgePlugin(answer, modes, await restartOf(pluginId), upkeepOf(pluginId));
 }
 
 function storeChecks({ store, config, pluginId }: Looked): Check[] {

@@ -7,6 +7,7 @@ import {
 import { lostRemedy, lostText, type NamedPath, narrowOf } from '../../../agent/paths/path-problems.js';
 import { allWell, failure, type Judgement, ok, warning } from '../../../doctor/finding.js';
 import { errorMessage } from '../../../errors.js';
+import { upkeepOf } from '../../../upkeep.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
 import { namedPaths, ownPlace } from '../../paths.js';
@@ -19,7 +20,10 @@ export async function findPathFaults(
   if (!host) return [ok('not measured yet: this host is still starting')];
   if (host.paths.failure !== undefined)
     return [
-      failure(`not measured: ${errorMessage(host.paths.failure)}`, 'mend that; see journalctl -u xnet'),
+      failure(
+        `not measured: ${errorMessage(host.paths.failure)}`,
+        `mend that; see ${upkeepOf(foundation.pluginId).log}`,
+      ),
     ];
   if (host.replica.problem !== undefined)
     return [ok('not measured while the store is away: nobody knows which hosts are alive')];

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { runProgram } from '../../../dataplane/iproute2/program.js';
 import { parseUnits, UNIT_PROPERTIES, UNITS } from '../../../doctor/unit-checks.js';
-import { restartCommand } from '../../restart-command.js';
+import { upkeepOf } from '../../../upkeep.js';
 
 /** Where systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system';
@@ -18,7 +18,7 @@ export async function readUnits(pluginId: string | undefined) {
 /** What starts xnet anew, with its sockets and files: a command, or words where nothing manages it. */
 export async function restartOf(pluginId: string | undefined): Promise<string> {
   if (pluginId !== undefined || (await hasSystemd()))
-    return restartCommand(pluginId, 'xnet.socket xnet.service');
+    return upkeepOf(pluginId).restart('xnet.socket xnet.service');
   return 'end xnet serve, and start it again as it was started; on this host no systemd does it';
 }
 

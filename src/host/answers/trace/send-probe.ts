@@ -140,11 +140,7 @@ function containerOf({ container, endpoint }: Side): Arm['container'] {
   };
 }
 
-function sightOf(
-  { at, place }: ProbePoint,
-  trace: Trace,
-  seen: Seen,
-): Sight {
+function sightOf({ at, place }: ProbePoint, trace: Trace, seen: Seen): Sight {
   const side = trace[at];
   const part = seen.get(side) ?? { refusal: 'it was not asked' };
   if ('refusal' in part) return { side, place, seen: part };
