@@ -58,7 +58,7 @@ function judgeName(own: OwnHost, { id, name, vtep }: HostRecord, isAlive: boolea
   if (name !== own.name) return [];
   const found = `another host (${vtep}, id ${id}) has the name ${name} of this one`;
   const remedy = isAlive
-    ? 'hostnamectl set-hostname NAME   # with a name of its own'
+    ? `hostnamectl set-hostname ${wordOfLine(`${name}-${own.id.slice(0, 4)}`)}   # or another name of its own`
     : `xnet host rm ${wordOfLine(id)}`;
   return [warning(isAlive ? found : `${found}, and is silent`, remedy)];
 }
