@@ -1,14 +1,9 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import {
-  type Answer,
-  OPERATIONS,
-  type OperationName,
-  type Parameters,
-  pathOf,
-} from '../../admin/operations.js';
+import { type Answer, OPERATIONS, type OperationName, type Parameters } from '../../admin/operations.js';
 import { raceLimit } from '../../concurrency/deadline.js';
 import { ERROR_CODES, type ErrorCode, isXnetError, XnetError } from '../../errors.js';
+import { pathOf } from './call-path.js';
 import { untilHung } from './hung-daemon.js';
 
 const TIMEOUT_MS = 15_000;
