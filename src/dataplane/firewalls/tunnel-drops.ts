@@ -21,25 +21,32 @@ export function tunnelDrops(
   chains: readonly Chain[],
   { port, own = '', peers }: TunnelPackets,
 ): PacketDrop[] {
-  const reached = reachedFrom(chains);
-  const ofPeer = (peer: string) => {
+  const packetsOf = (peer: string): readonly PacketAt[] => {
     const common = { protocol: 'udp', port, isAnswer: false, interface: undefined } as const;
-    const packets: readonly PacketAt[] = [
+    return [
       { ...common, direction: 'in', source: peer, destination: own },
       { ...common, direction: 'out', source: own, destination: peer },
     ];
-    return dropsOfPeer(chains, reached, packets, port);
   };
+  const reached = reachedFrom(chains);
+  const ofPeer = (peer: string) => dropsOfPeer(possible, reached, packetsOf(peer), port);
+  // Most rules are about other ports, whoever the other host is.
+  const possible = chains.map((chain) => {
+    const rules = chain.rules.filter((rule) => heldIn(chain, rule, reached, packetsOf('')) !== 'no');
+    const kept = { ...chain, rules };
+    reached.set(kept, reached.get(chain) ?? new Set());
+    return kept;
+  });
   if (peers.length === 0) return ofPeer('');
   return merged(peers.map((peer) => ({ peer, drops: ofPeer(peer) })));
 }
 
-type Reached = ReadonlyMap<Chain, ReadonlySet<TracedPacket['direction']>>;
+type Reached = Map<Chain, Set<TracedPacket['direction']>>;
 
 /** Which packets come to each chain. A chain to which no rule is seen to jump may be in a map of verdicts. */
 function reachedFrom(chains: readonly Chain[]): Reached {
   const byKey = new Map(chains.map((chain) => [`${chain.firewall} ${chain.key}`, chain]));
-  const reached = new Map<Chain, Set<TracedPacket['direction']>>();
+  const reached: Reached = new Map();
   const reach = (chain: Chain | undefined, direction: TracedPacket['direction'] | undefined) => {
     if (!chain) return;
     const known = reached.get(chain);
@@ -59,38 +66,36 @@ function dropsOfPeer(
   packets: readonly PacketAt[],
   port: number,
 ): PacketDrop[] {
-  const heldIn = (chain: Chain, { conditions }: Rule): Held => {
-    const held = packets
-      .filter(({ direction }) => reached.get(chain)?.has(direction))
-      .map((packet) => holds(conditions, packet));
-    return held.includes('yes') ? 'yes' : held.includes('maybe') ? 'maybe' : 'no';
-  };
   /** Rules are about these packets, or accept them among others. */
   const isAbout = (chain: Chain, rule: Rule) => {
-    const held = heldIn(chain, rule);
+    const held = heldIn(chain, rule, reached, packets);
     return (
       held !== 'no' && (namesPort(rule.conditions, port) || (held === 'yes' && rule.verdict === 'accept'))
     );
   };
-  const known = new Set(
-    chains
-      .filter((chain) => chain.rules.some((rule) => isAbout(chain, rule)))
-      .map(({ firewall }) => firewall),
-  );
+  const about = new Map(chains.map((chain) => [chain, chain.rules.filter((rule) => isAbout(chain, rule))]));
+  const known = new Set(chains.filter((chain) => about.get(chain)?.length).map(({ firewall }) => firewall));
   const closed = chains.flatMap((chain): PacketDrop[] => {
     if (!chain.door || known.has(chain.firewall) || !(chain.closed || chain.rules.some(isForAll))) return [];
     const rule = `${chain.door.closed}, and no rule names the port`;
     return [{ rule, isCertain: false, remedy: chain.door.admit(port) }];
   });
-  const dropping = chains.flatMap((chain) => {
-    const about = chain.rules.filter((rule) => isAbout(chain, rule));
-    const accepted = about.findIndex(({ verdict }) => verdict === 'accept');
-    const before = accepted < 0 ? about : about.slice(0, accepted);
+  const dropping = [...about].flatMap(([chain, rules]) => {
+    const accepted = rules.findIndex(({ verdict }) => verdict === 'accept');
+    const before = accepted < 0 ? rules : rules.slice(0, accepted);
     return before
       .filter(({ verdict }) => verdict === 'drop')
-      .map((rule) => dropOf(rule, heldIn(chain, rule) === 'yes'));
+      .map((rule) => dropOf(rule, heldIn(chain, rule, reached, packets) === 'yes'));
   });
   return [...dropping, ...closed];
+}
+
+/** Whether the rule takes one of the packets that come to its chain. */
+function heldIn(chain: Chain, { conditions }: Rule, reached: Reached, packets: readonly PacketAt[]): Held {
+  const held = packets
+    .filter(({ direction }) => reached.get(chain)?.has(direction))
+    .map((packet) => holds(conditions, packet));
+  return held.includes('yes') ? 'yes' : held.includes('maybe') ? 'maybe' : 'no';
 }
 
 /** A rule that drops whatever comes to it, as the last one of many firewalls. */
