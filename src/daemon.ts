@@ -6,7 +6,7 @@ import { findOwnPlugin, offerPlainName, withdrawPlainName } from './docker/own-p
 import { errorMessage } from './errors.js';
 import { adminHandlers } from './host/answers/admin-handlers.js';
 import { captureAnswers } from './host/answers/capture/capture.js';
-import { DOCTOR, doctorHandler } from './host/answers/doctor.js';
+import { DOCTOR, doctorHandler } from './host/answers/doctor/doctor.js';
 import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
 import { TRACE } from './host/answers/trace/ask-host.js';
 import { OwnPart } from './host/answers/trace/own-part.js';

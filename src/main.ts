@@ -1,14 +1,21 @@
 /**
- * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, and the
- * ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
+ * src: the program's entry (main), the daemon's start order (daemon), the plugin that cannot start (refusal), `xnet status`, the
+ * commands by which a host's xnet is looked after (upkeep), and the ground that every folder may import: errors, directories, disk-errors. All else is in a folder of its own.
  */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
-import { endWithReader } from './cli/output.js';
+import { didYouMean } from './cli/did-you-mean.js';
+import { endWithReader } from './cli/output/output.js';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
 import { KeeperLink } from './keeper/client/keeper-link.js';
+
+/** Commander's codes of errors that are not about options. `help`: a command that is only the beginning of others. */
+const ABOUT_WORDS = [
+  ...['commander.excessArguments', 'commander.missingArgument', 'commander.unknownCommand', 'commander.help'],
+];
 
 /** Runs one `xnet` command and returns its exit code: 0, 1 for a failure, 2 for a wrong setting or option. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -31,12 +38,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     await setImmediate();
     return Number(process.exitCode ?? 0);
   } catch (error: unknown) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return refused(error, argv.slice(2));
     if (argv[2] === 'daemon' && !isCheck(argv) && (await refuse(errorMessage(error), version, keeper)))
       return 0;
     process.stderr.write(`xnet: ${errorMessage(error)}\n`);
     return isXnetError(error, 'INVALID') ? 2 : 1;
   }
+}
+
+/** Words that are no command, or are missing or too many, may be near one: it is printed behind commander's own words. */
+function refused({ exitCode, code }: CommanderError, words: readonly string[]): number {
+  if (exitCode === 0) return 0;
+  const meant = ABOUT_WORDS.includes(code) ? didYouMean(words, hostname()) : undefined;
+  if (meant !== undefined) process.stderr.write(`did you mean: ${meant}\n`);
+  return 2;
 }
 
 /** Its output is the log, and nobody's to end it with. */

@@ -1,12 +1,11 @@
 /** Gathers what `xnet status` shows. */
-import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
 import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
-import { ownProblems } from './host/own-problems.js';
+import { othersProblems, ownProblems, socketProblem } from './host/own-problems.js';
 import { findPathProblems, pathAnswers } from './host/paths.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
@@ -46,15 +45,16 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
 }
 
 function hostProblems(host: Host, store: Store, hostId: string): string[] {
-  const { records, poolSweep, hostsFiles } = host;
+  const { records, poolSweep, hostsFiles, outwardWatch } = host;
   return [
     ...records.problems,
     ...ownProblems(host),
     ...poolSweep.problems,
+    ...outwardWatch.problems,
     ...(hostsFiles.problem === undefined ? [] : [hostsFiles.problem]),
     ...familyProblems(host, hostId),
     ...listPeers(host, store, hostId).flatMap(silenceProblem),
-    ...othersProblems(host, hostId),
+    ...othersProblems(host, hostId).map(({ text }) => text),
   ];
 }
 
@@ -62,15 +62,6 @@ function upgradeProblem({ keeper }: Foundation['sockets']): string | undefined {
   if (!keeper?.refusedUpgrade) return undefined;
   const { reason, at } = keeper.refusedUpgrade;
   return `the reload at ${at} was refused, and xnet goes on as it was started: ${reason.replace(/\.?$/, '.')} Set it right and reload again; \`xnet serve --check\` tells whether it is right`;
-}
-
-/** Docker looks for plugins by their files. */
-function socketProblem(path: string): Promise<string | undefined> {
-  const gone = `Docker does not reach xnet: its socket ${path} is gone; \`xnet doctor\` prints the command that starts xnet again with one`;
-  return access(path).then(
-    () => undefined,
-    () => gone,
-  );
 }
 
 function dockerStatus({ engine: { state } }: Host): NonNullable<Status['docker']> {
@@ -148,14 +139,6 @@ function silenceProblem({ name, vtep, state, since, before }: PeerStatus): strin
   return [
     `host ${name} (${vtep}) is silent since ${time}: start xnet there, or see that it reaches the store; one that will not come back is removed with \`xnet host rm ${name}\``,
   ];
-}
-
-/** The problems of other hosts that are alive: those that a silent host last published may be over. */
-function othersProblems({ hosts, problems }: Host, hostId: string): string[] {
-  return hosts
-    .list()
-    .filter(({ host, alive }) => alive && host.id !== hostId)
-    .flatMap(({ host }) => problems.of(host.id).map((text) => `${host.name}: ${text}`));
 }
 
 /** To the second. */

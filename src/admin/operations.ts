@@ -16,6 +16,7 @@ import {
 } from './answers.js';
 import { captureItem, captureParameters } from './capture-answer.js';
 import { doctorAnswer, pingAnswer, traceAnswer } from './diagnosis-answers.js';
+import { bytes, count, flag, none, port, wanted } from './parameters.js';
 import { statusAnswer } from './status-answer.js';
 
 export interface Operation {
@@ -26,17 +27,6 @@ export interface Operation {
   readonly parameters: z.ZodObject;
   readonly answer: z.ZodType;
 }
-
-const flag = z.enum(['true', 'false']).optional();
-const none = z.strictObject({});
-/** Long enough for every name that Docker takes, with room; without control characters, which none has. */
-const wanted = z
-  .string()
-  .min(1)
-  .max(512)
-  .regex(/^\P{Cc}*$/u, 'no control characters');
-
-const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
 
 export const OPERATIONS = {
   version: {
@@ -70,7 +60,7 @@ export const OPERATIONS = {
       from: wanted,
       to: wanted,
       /** Absent: an echo request is sent. */
-      port: z.string().regex(PORT, 'a port is a number from 1 to 65535').optional(),
+      port: port.optional(),
       /** Of a port; absent: TCP. */
       protocol: z.enum(['tcp', 'udp']).optional(),
       network: wanted.optional(),
@@ -106,14 +96,8 @@ export const OPERATIONS = {
       'Packets to another host (name or id) and back, through the tunnel and on the underlay; takes seconds.',
     parameters: z.strictObject({
       host: wanted,
-      count: z
-        .string()
-        .regex(/^([1-9]|[1-3]\d|40)$/, 'must be a whole number from 1 to 40')
-        .optional(),
-      size: z
-        .string()
-        .regex(/^\d{1,5}$/, 'must be a whole number of bytes')
-        .optional(),
+      count: count.optional(),
+      size: bytes.optional(),
     }),
     answer: pingAnswer,
   },
@@ -197,22 +181,4 @@ export type Handlers = { readonly [N in OperationName]: (parameters: Parameters<
 /** Handlers that all do the same. */
 export function everyOperation(handle: () => Promise<never>): Handlers {
   return Object.fromEntries(Object.keys(OPERATIONS).map((name) => [name, handle])) as unknown as Handlers;
-}
-
-/** The path of a call, with its query. */
-export function pathOf<N extends OperationName>(name: N, parameters: Parameters<N>): string {
-  return pathWith(OPERATIONS[name].path, parameters);
-}
-
-/** With all parameters that are texts. */
-export function pathWith(template: string, parameters: object): string {
-  const query = new URLSearchParams();
-  let path = template;
-  for (const [key, value] of Object.entries(parameters)) {
-    if (typeof value !== 'string') continue;
-    const inPath = `{${key}}`;
-    if (path.includes(inPath)) path = path.replace(inPath, encodeURIComponent(value));
-    else query.set(key, value);
-  }
-  return query.size > 0 ? `${path}?${query}` : path;
 }

@@ -3,7 +3,7 @@
  * candidates for the last of the words: commands, options, their values, and names of the cluster.
  */
 import { type Argument, type Command, Argument as CommandArgument, type Option } from 'commander';
-import { askDaemon } from './ask-daemon.js';
+import { askDaemon } from './ask/ask-daemon.js';
 
 const SCRIPTS = {
   bash: `_xnet() {

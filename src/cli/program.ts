@@ -3,30 +3,22 @@
  * and 2 for a wrong option. Not in here: the daemon itself, which is not even loaded for the commands that ask it, and
  * anything that reads or changes state past the admin socket.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { checkConfig } from '../config/check.js';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
-import { type Config, configSchema, listSettings } from '../config/schema.js';
-import {
-  printAddresses,
-  printDoctor,
-  printEndpoints,
-  printHosts,
-  printNames,
-  printNetwork,
-  printNetworks,
-  printPools,
-  printStatus,
-  printTrace,
-  removeHost,
-} from './admin-commands.js';
-import type { FindWithoutDaemon } from './ask.js';
+import { type Config, listSettings } from '../config/schema.js';
+import type { FindWithoutDaemon } from './ask/ask.js';
 import { addCaptureOptions } from './capture/capture-options.js';
 import { addCompletion } from './completion.js';
 import { addDocuments, type WriteBundle } from './documents/documents.js';
-import { printEvents } from './events.js';
-import { FORMATS } from './output.js';
-import { PING_EXIT_CODES, printPing } from './ping.js';
+import { addHost } from './lists/hosts.js';
+import { addLists } from './lists/lists.js';
+import { addDoctor } from './looks/doctor.js';
+import { addEvents } from './looks/events.js';
+import { addPing } from './looks/ping.js';
+import { addStatus } from './looks/status.js';
+import { addTrace } from './looks/trace.js';
+import { defaultAdminSocket, prints } from './options.js';
 
 export interface Actions {
   /** Runs the daemon until it is ordered to stop. */
@@ -38,25 +30,6 @@ export interface Actions {
   readonly writeBundle: WriteBundle;
   readonly version: string;
 }
-
-const STATUS_EXIT_CODES = `
-Exit code:
-  0  no problem
-  1  problems, on the lines PROBLEM: of this host, of others that are alive, and others that are silent;
-     or no daemon answers: then it says what this host knows without it
-  2  a wrong option`;
-
-const TRACE_EXIT_CODES = `
-Exit code:
-  0  no fault, and nothing is unknown
-  1  faults, or hops of which nothing is known; or no daemon answers
-  2  a wrong option`;
-
-const DOCTOR_EXIT_CODES = `
-Exit code:
-  0  no failure
-  1  failures, or no daemon answers: then it looks at what it can without it
-  2  a wrong option`;
 
 /** The `xnet` command line. Where commander would end the process, with an exit code of its own, it throws a CommanderError. */
 export function createProgram({ serve, refuse, withoutDaemon, writeBundle, version }: Actions): Command {
@@ -73,29 +46,10 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
     .description('print the version')
     .action(() => void process.stdout.write(`${version}\n`));
   addServe(program, serve);
-  asks(program.command('status'))
-    .description('show this host, its store, networks, endpoints and peers')
-    .addHelpText('after', STATUS_EXIT_CODES)
-    .action(printStatus);
-  asks(program.command('doctor'))
-    .description('look for what may be wrong on this host and in the cluster, each with its remedy')
-    .option('--all', 'look on every host that is alive')
-    .addHelpText('after', DOCTOR_EXIT_CODES)
-    .action(printDoctor);
-  asks(program.command('trace <container|host> <container|host>'))
-    .description(
-      'follow a packet from a container or host to another (NAME:PORT), or `outside`: each hop, and what mends it',
-    )
-    .option('--udp', 'send UDP to the port, not TCP')
-    .option('--network <network>', 'by this network (name or id), if they have several in common')
-    .addHelpText('after', TRACE_EXIT_CODES)
-    .action(printTrace);
-  prints(program.command('events'))
-    .description('list what has happened on this host, or follow what happens')
-    .option('--since <time>', 'how long ago (10m, 2h, 1d), or a time (ISO 8601); default: 1h')
-    .option('-f, --follow', 'go on with what happens from now on, until Ctrl-C')
-    .option('--all', 'on every host that is alive')
-    .action(printEvents);
+  addStatus(program);
+  addDoctor(program);
+  addTrace(program);
+  addEvents(program);
   addCaptureOptions(prints(program.command('capture <network|container|host>')));
   addPing(program);
   addHost(program);
@@ -146,80 +100,4 @@ function addServe(program: Command, serve: Actions['serve']): void {
       'xnet can start with this configuration (whether etcd and Docker answer is not looked at)\n',
     );
   });
-}
-
-function addPing(program: Command): void {
-  asks(program.command('ping <host>'))
-    .description('send packets to another host (name or id), through the tunnel and on the underlay')
-    .option('--count <number>', 'how many packets, from 1 to 40; default: 5')
-    .option(
-      '--size <bytes>',
-      'of each packet, with its IP header, from 64 to what containers send; default: 84',
-    )
-    .addHelpText('after', PING_EXIT_CODES)
-    .action(printPing);
-}
-
-function addHost(program: Command): void {
-  const host = program.command('host').description('list the hosts of the cluster, or remove one for good');
-  asks(host.command('ls')).description('list the hosts of the cluster, also silent ones').action(printHosts);
-  host
-    .command('rm <host>')
-    .description(
-      'forget a silent host (name or id) that will not come back, with all that it has in the cluster',
-    )
-    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket())
-    .action(removeHost);
-}
-
-/** Of the whole cluster, on any host. */
-function addLists(program: Command): void {
-  asks(program.command('hosts'))
-    .description('list the hosts of the cluster, also silent ones')
-    .action(printHosts);
-  asks(program.command('networks')).description('list the networks of the cluster').action(printNetworks);
-  const network = program.command('network').description('show one network of the cluster');
-  asks(network.command('show <network>'))
-    .description('show a network (name or id): its options, its Docker networks, its containers on all hosts')
-    .action(printNetwork);
-  asks(program.command('endpoints'))
-    .description('list the containers in networks of the cluster, with host, addresses and MAC')
-    .option('--network <network>', 'only those in the network (name or id)')
-    .option('--host <host>', 'only those on the host (name or id)')
-    .action(printEndpoints);
-  asks(program.command('addresses <network>'))
-    .description('list the addresses of a network (name or id) that are not free, and who has them')
-    .action(printAddresses);
-  asks(program.command('names <network|container>'))
-    .description('list the names that are answered in a network, or those of a container (names or ids)')
-    .action(printNames);
-  asks(program.command('pools'))
-    .description('list the subnets of the cluster, and how many of their addresses are in use')
-    .action(printPools);
-}
-
-/** The options of each command that shows an answer of the daemon, once or again and again. */
-function asks(command: Command): Command {
-  return prints(command).addOption(
-    new Option('-w, --watch [seconds]', 'ask again every so many seconds (2), until Ctrl-C').argParser(
-      parseSeconds,
-    ),
-  );
-}
-
-function prints(command: Command): Command {
-  return command
-    .addOption(new Option('-o, --output <format>', 'how the answer is printed').choices(FORMATS))
-    .addOption(new Option('--json', 'the same as --output json').conflicts('output'))
-    .option('--admin-socket <path>', 'socket of the daemon', defaultAdminSocket());
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (seconds >= 0.1 && seconds <= 86_400) return seconds;
-  throw new InvalidArgumentError('Give seconds, from 0.1 to 86400.');
-}
-
-function defaultAdminSocket(): string {
-  return configSchema.parse({}).adminSocket;
 }

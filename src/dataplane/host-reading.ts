@@ -7,8 +7,10 @@
 export interface PacketDrop {
   /** Where it is and what it says, for people. */
   readonly rule: string;
-  /** false: it drops what no other rule accepts, and none names the port; or only some of the packets. */
+  /** false: it drops what no other rule accepts, and none names the port; or it compares what is not read. */
   readonly isCertain: boolean;
+  /** The other hosts whose packets it drops; absent: those of all. */
+  readonly vteps?: readonly string[];
   /** The command that takes it away, or lets the packets pass. */
   readonly remedy: string;
 }
@@ -46,11 +48,24 @@ export interface GatewayBridge {
   readonly subnet: string;
 }
 
+/** What the way outside depends on, read without a program: as long as it is the same, `findOutwardDrops` finds the same. */
+export interface OutwardSettings {
+  /** net.ipv4.ip_forward. */
+  readonly forwards: boolean;
+  /** Another number after each change of nftables' rules. Those of iptables-legacy are not in it: the kernel does not count their changes. */
+  readonly rules: number | undefined;
+}
+
 export interface HostReading {
-  /** Rules that drop packets of other hosts' tunnels. `vtep`: of this host; undefined: not known, of either address family. */
-  findPacketDrops(vtep: string | undefined): Promise<readonly PacketDrop[]>;
+  /**
+   * Rules that drop packets of other hosts' tunnels. `vtep`: of this host; undefined: not known, of either address family. `peers`: VTEPs
+   * of the other hosts; without any it is not known whom a rule that compares an address is about.
+   */
+  findPacketDrops(vtep: string | undefined, peers: readonly string[]): Promise<readonly PacketDrop[]>;
   /** What keeps containers behind these bridges from the outside. */
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]>;
+  /** Never rejects. */
+  readOutwardSettings(): Promise<OutwardSettings>;
   listRoutes(): Promise<readonly HostRoute[]>;
   /** How packets from the VTEP leave for these addresses, each once, in this order. */
   findPaths(addresses: readonly string[]): Promise<readonly HostPath[]>;

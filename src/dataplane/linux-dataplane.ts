@@ -24,7 +24,6 @@ import type {
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
-import type { HostReading } from './host-reading.js';
 import { linuxInspection } from './inspect/linux-inspection.js';
 import type { Inspection } from './inspection.js';
 import { interfaceName } from './interface-names.js';
@@ -63,7 +62,7 @@ const VXLAN_PORT = 4789;
 
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
-  readonly reading: HostReading;
+  readonly reading: LinuxHostReading;
   readonly inspection: Inspection;
   readonly #host: LinuxHost;
   readonly #underlay: HostUnderlay;
@@ -191,6 +190,7 @@ export class LinuxDataplane implements Dataplane {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
     this.#filter[Symbol.dispose]();
+    this.reading[Symbol.dispose]();
     await this.#host.iproute2.close();
     await this.#host.namespace[Symbol.asyncDispose]();
   }

@@ -1,20 +1,27 @@
 /** As HostReading: by iproute2, nft, iptables and netlink. */
+import { readFile } from 'node:fs/promises';
+import { RulesetGeneration } from '../native/netlink/netfilter.js';
+
+import { findDrops } from './firewalls/drops.js';
+import { findOutwardDrops } from './firewalls/outward-drops.js';
 import type {
   ForeignTunnel,
   GatewayBridge,
   HostPath,
   HostReading,
   HostRoute,
+  OutwardSettings,
   PacketDrop,
 } from './host-reading.js';
+import { namespacePath } from './interface-names.js';
 import type { Iproute2 } from './iproute2/iproute2.js';
 import { findPaths, listRoutes } from './kernel/host-routes.js';
-import { findDrops } from './nft/drops.js';
-import { findOutwardDrops } from './nft/outward-drops.js';
 import type { Tunnel } from './overlay/layout.js';
 import { listForeignTunnels, listMtus } from './overlay/network-namespace.js';
 
-export class LinuxHostReading implements HostReading {
+export class LinuxHostReading implements HostReading, Disposable {
+  #ruleset: RulesetGeneration | undefined;
+
   constructor(
     private readonly iproute2: Iproute2,
     private readonly hostNamespace: string | undefined,
@@ -23,12 +30,17 @@ export class LinuxHostReading implements HostReading {
     private readonly tunnel: () => Promise<Tunnel>,
   ) {}
 
-  findPacketDrops(vtep: string | undefined): Promise<readonly PacketDrop[]> {
-    return findDrops(this.hostNamespace, this.port, vtep);
+  findPacketDrops(own: string | undefined, peers: readonly string[]): Promise<readonly PacketDrop[]> {
+    return findDrops(this.hostNamespace, { port: this.port, own, peers });
   }
 
   findOutwardDrops(bridges: readonly GatewayBridge[]): Promise<readonly PacketDrop[]> {
     return findOutwardDrops(this.hostNamespace, bridges);
+  }
+
+  async readOutwardSettings(): Promise<OutwardSettings> {
+    const text = await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8').catch(() => '');
+    return { forwards: text.trim() !== '0', rules: this.#generation() };
   }
 
   listRoutes(): Promise<readonly HostRoute[]> {
@@ -46,5 +58,20 @@ export class LinuxHostReading implements HostReading {
 
   listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>> {
     return listMtus(networkId, this.hostNamespace);
+  }
+
+  [Symbol.dispose](): void {
+    this.#ruleset?.[Symbol.dispose]();
+  }
+
+  /** undefined: the kernel refuses it; then changes are not noticed. */
+  #generation(): number | undefined {
+    const path = this.hostNamespace === undefined ? undefined : namespacePath(this.hostNamespace);
+    try {
+      this.#ruleset ??= new RulesetGeneration(path);
+      return this.#ruleset.read();
+    } catch {
+      return undefined;
+    }
   }
 }

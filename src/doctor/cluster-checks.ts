@@ -32,7 +32,10 @@ function judgePort({ vxlanPort }: OwnHost, port: string, hosts: readonly HostRec
   const who = hosts.length === 1 ? `host ${hosts[0]?.name} uses` : `${namesOf(hosts)} use`;
   const found = `${who} VXLAN port ${port}, this one ${vxlanPort}: no packet arrives`;
   return [
-    failure(found, 'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet'),
+    failure(
+      found,
+      'set vxlanPort alike in /etc/xnet/xnet.json on all hosts, then: systemctl restart xnet   # a managed plugin: docker plugin disable -f NAME && docker plugin enable NAME',
+    ),
   ];
 }
 
@@ -55,7 +58,7 @@ function judgeName(own: OwnHost, { id, name, vtep }: HostRecord, isAlive: boolea
   if (name !== own.name) return [];
   const found = `another host (${vtep}, id ${id}) has the name ${name} of this one`;
   const remedy = isAlive
-    ? 'hostnamectl set-hostname NAME   # with a name of its own'
+    ? `hostnamectl set-hostname ${wordOfLine(`${name}-${own.id.slice(0, 4)}`)}   # or another name of its own`
     : `xnet host rm ${wordOfLine(id)}`;
   return [warning(isAlive ? found : `${found}, and is silent`, remedy)];
 }

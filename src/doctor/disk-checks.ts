@@ -1,6 +1,7 @@
 /** The state directory: what this host must remember over a restart and a reboot. The function that judges is pure. */
 import { access, constants, readFile, realpath, statfs } from 'node:fs/promises';
-import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
+import { type Upkeep, upkeepOf } from '../upkeep.js';
+import { allWell, failure, type Judgement, warning } from './finding.js';
 
 const FEW_BYTES = 200e6;
 const FEW_FILES = 1000;
@@ -36,15 +37,16 @@ export async function readDisk(path: string): Promise<Disk> {
   };
 }
 
-export function judgeDisk(disk: Disk): readonly Judgement[] {
-  const { directory, mount, freeBytes, freeFiles, isReadOnly, isMemory } = disk;
+export function judgeDisk(disk: Disk, upkeep: Upkeep = upkeepOf(undefined)): readonly Judgement[] {
+  const { mount, freeBytes, freeFiles, isReadOnly, isMemory } = disk;
+  const [directory, mounted] = [upkeep.hostPath(disk.directory), upkeep.stateMount(mount)];
   return allWell(
     [
       ...(isReadOnly
         ? [
             failure(
               `${directory} cannot be written to: after a restart while etcd is away this host knows no network`,
-              `mount -o remount,rw ${wordOfLine(mount)}   # a disk that failed is mounted read-only by the kernel: see dmesg`,
+              `mount -o remount,rw ${mounted}   # a disk that failed is mounted read-only by the kernel: see dmesg`,
             ),
           ]
         : []),
@@ -52,7 +54,7 @@ export function judgeDisk(disk: Disk): readonly Judgement[] {
         ? [
             warning(
               `${directory} is in memory: after a reboot this host is another one, and has lost its networks`,
-              `set stateDir in /etc/xnet/xnet.json to a directory on a disk, or mount one at ${mount}; then restart xnet`,
+              upkeep.moveState(mount),
             ),
           ]
         : []),
@@ -60,15 +62,15 @@ export function judgeDisk(disk: Disk): readonly Judgement[] {
         ? [
             failure(
               `${Math.round(freeBytes / 1e6)} MB free in ${directory}: what happens while etcd is away may be lost`,
-              `free some; the largest: du -xh ${wordOfLine(mount)} | sort -h | tail`,
+              `free some; the largest: du -xh ${mounted} | sort -h | tail`,
             ),
           ]
         : []),
       ...(freeFiles !== undefined && freeFiles < FEW_FILES
         ? [
             failure(
-              `${mount} has room for ${freeFiles} more files`,
-              `remove some; where the most are: du --inodes -x ${wordOfLine(mount)} | sort -n | tail`,
+              `${upkeep.hostPath(mount)} has room for ${freeFiles} more files`,
+              `remove some; where the most are: du --inodes -x ${mounted} | sort -n | tail`,
             ),
           ]
         : []),

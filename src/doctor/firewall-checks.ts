@@ -2,13 +2,21 @@
 import type { GatewayBridge, PacketDrop } from '../dataplane/host-reading.js';
 import { allWell, failure, type Judgement, ok, warning } from './finding.js';
 
-export function judgeFirewall(drops: readonly PacketDrop[], port: number): readonly Judgement[] {
+/** `peers`: the other hosts. */
+export function judgeFirewall(
+  drops: readonly PacketDrop[],
+  port: number,
+  peers: readonly { readonly name: string; readonly vtep: string }[] = [],
+): readonly Judgement[] {
+  const nameOf = (vtep: string) => peers.find((peer) => peer.vtep === vtep)?.name ?? vtep;
   return allWell(
-    drops.map(({ rule, isCertain, remedy }) =>
-      isCertain
-        ? failure(`this host drops the tunnel's packets (UDP ${port}): ${rule}`, remedy)
-        : warning(`this host may drop the tunnel's packets (UDP ${port}): ${rule}`, remedy),
-    ),
+    drops.map(({ rule, isCertain, remedy, vteps }) => {
+      const whose = vteps === undefined ? '' : ` to and from ${vteps.map(nameOf).sort().join(', ')}`;
+      const packets = `the tunnel's packets${whose} (UDP ${port}): ${rule}`;
+      return isCertain
+        ? failure(`this host drops ${packets}`, remedy)
+        : warning(`this host may drop ${packets}`, remedy);
+    }),
     `no rule drops UDP ${port}`,
   );
 }

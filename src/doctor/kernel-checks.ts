@@ -1,5 +1,6 @@
 /** What the kernel lets containers and the daemon do on this host. The functions that judge are pure. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { type Upkeep, upkeepOf } from '../upkeep.js';
 import { allWell, failure, type Judgement } from './finding.js';
 
 /** Of a limit: so much of it is used that it will soon be reached. */
@@ -32,14 +33,7 @@ export function readNetSetting(path: string): Promise<number | undefined> {
 export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Judgement[] {
   return allWell(
     [
-      ...(ipForward
-        ? []
-        : [
-            failure(
-              'net.ipv4.ip_forward is 0: containers reach nothing outside, and published ports do not answer',
-              'sysctl -w net.ipv4.ip_forward=1   # to keep it over a reboot: the same setting in /etc/sysctl.d/',
-            ),
-          ]),
+      ...judgeForwarding(ipForward),
       ...(tracked && tracked.count >= tracked.most * MOST_OF
         ? [
             failure(
@@ -51,6 +45,15 @@ export function judgeKernel({ ipForward, tracked }: KernelSettings): readonly Ju
     ],
     'the settings that matter are right',
   );
+}
+
+export function judgeForwarding(ipForward: boolean): readonly Judgement[] {
+  if (ipForward) return [];
+  const found =
+    'net.ipv4.ip_forward is 0: containers reach nothing outside, and published ports do not answer';
+  const remedy =
+    'sysctl -w net.ipv4.ip_forward=1   # to keep it over a reboot: the same setting in /etc/sysctl.d/';
+  return [failure(found, remedy)];
 }
 
 export interface OpenFiles extends Limited {
@@ -70,14 +73,17 @@ export async function readOpenFiles(hostProc: string): Promise<OpenFiles> {
 }
 
 /** A container needs some six of the daemon's open files. */
-export function judgeOpenFiles({ pid, count, most }: OpenFiles): readonly Judgement[] {
+export function judgeOpenFiles(
+  { pid, count, most }: OpenFiles,
+  { fileLimit }: Upkeep = upkeepOf(undefined),
+): readonly Judgement[] {
   const judged =
     count < most * MOST_OF
       ? []
       : [
           failure(
             `the daemon has ${count} of at most ${most} files open: containers will not be started any more`,
-            `prlimit --pid ${pid} --nofile=1048576   # to keep it: LimitNOFILE=1048576 in xnet.service`,
+            `prlimit --pid ${pid} --nofile=1048576   # to keep it: ${fileLimit}`,
           ),
         ];
   return allWell(judged, `the daemon has ${count} files open, ${most} at most`);

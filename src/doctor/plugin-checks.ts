@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { errorMessage } from '../errors.js';
+import { type Upkeep, upkeepOf } from '../upkeep.js';
 import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
 
 /** Of the whole answer, however slowly it comes. */
@@ -49,10 +50,12 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 
 /** `restart`: the command that makes the socket anew. */
 export function judgePlugin(
-  { path, answer, problem }: PluginSocket,
+  { path: own, answer, problem }: PluginSocket,
   modes: readonly SocketMode[],
   restart: string,
+  upkeep: Upkeep = upkeepOf(undefined),
 ): readonly Judgement[] {
+  const path = upkeep.hostPath(own);
   const isOurs = answer !== undefined && /NetworkDriver/.test(answer) && /IpamDriver/.test(answer);
   const found = problem ?? (isOurs ? undefined : 'another program answers there');
   return allWell(
@@ -65,7 +68,7 @@ export function judgePlugin(
               restart,
             ),
           ]),
-      ...modes.flatMap(judgeMode),
+      ...modes.flatMap((each) => judgeMode({ ...each, path: upkeep.hostPath(each.path) })),
     ],
     `Docker reaches xnet at ${path}`,
   );

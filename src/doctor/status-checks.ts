@@ -1,6 +1,7 @@
 /** What `xnet status` says, judged. Pure. */
 import type { Status } from '../admin/status-answer.js';
 import type { HostEvent } from '../observability/event-log.js';
+import { type Upkeep, upkeepOf } from '../upkeep.js';
 import { allWell, failure, type Judgement, ok, warning } from './finding.js';
 
 /** Each problem is one sentence with its remedy. */
@@ -15,9 +16,12 @@ export function judgeProblems({ problems }: Pick<Status, 'problems'>): readonly 
 const OLDEST = [20, 10] as const;
 
 /** `socket`: where Docker's API is expected. */
-export function judgeDocker({ docker }: Pick<Status, 'docker'>, socket: string): readonly Judgement[] {
-  if (!docker)
-    return [failure('not asked yet: this host is still starting', 'wait, or see journalctl -u xnet')];
+export function judgeDocker(
+  { docker }: Pick<Status, 'docker'>,
+  socket: string,
+  { log }: Upkeep = upkeepOf(undefined),
+): readonly Judgement[] {
+  if (!docker) return [failure('not asked yet: this host is still starting', `wait, or see ${log}`)];
   const { problem, version = '' } = docker;
   if (problem !== undefined)
     return [
@@ -33,7 +37,10 @@ export function judgeDocker({ docker }: Pick<Status, 'docker'>, socket: string):
 }
 
 /** Of the kernel's objects: what others altered is put right, but they may do it again. `events`: of the last hour. */
-export function judgeRepairs(events: readonly Pick<HostEvent, 'kind' | 'what'>[]): readonly Judgement[] {
+export function judgeRepairs(
+  events: readonly Pick<HostEvent, 'kind' | 'what'>[],
+  { log }: Upkeep = upkeepOf(undefined),
+): readonly Judgement[] {
   const counts = new Map<string, number>();
   for (const { kind, what } of events) {
     const [, object = '', count] = /^([\w-]+): (\d+) /.exec(what) ?? [];
@@ -45,19 +52,22 @@ export function judgeRepairs(events: readonly Pick<HostEvent, 'kind' | 'what'>[]
   return [
     warning(
       `others altered what is in the kernel in the last hour, and it was put right: ${texts.sort().join(', ')}`,
-      'find the program that does it; what and when: journalctl -u xnet | grep repaired',
+      `find the program that does it; what and when: ${log} | grep repaired`,
     ),
   ];
 }
 
-export function judgeKeeper({ keeper }: Pick<Status, 'keeper'>): readonly Judgement[] {
+export function judgeKeeper(
+  { keeper }: Pick<Status, 'keeper'>,
+  { log }: Upkeep = upkeepOf(undefined),
+): readonly Judgement[] {
   if (!keeper)
     return [warning('none: calls of Docker are refused while the daemon is away', 'use Linux 5.6 or later')];
   if (keeper.deaths === 0) return [ok('the daemon has not died')];
   return [
     warning(
       `the daemon died ${keeper.deaths} times, and was started again; the last one ${keeper.lastDeath}`,
-      'see why: journalctl -u xnet',
+      `see why: ${log}`,
     ),
   ];
 }

@@ -60,7 +60,7 @@ function judgeMember(member: StoreMember, etcdctl: string, reload: string): Judg
       : [
           failure(
             `etcd at ${url} has no leader, so that nothing can be written`,
-            'start more than half of its members; on each: systemctl start etcd',
+            'systemctl start etcd   # on the hosts of its members, until more than half of them run',
           ),
         ]),
     ...(answerMs > SLOW_MS

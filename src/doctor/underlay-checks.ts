@@ -1,6 +1,7 @@
 /** How this host sends to the other hosts, and which sizes its containers send. Pure. */
 import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
+import { raiseInterface } from '../inet/mtu-remedies.js';
 import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
 import { isDropping, prefixOfRoute } from './subnet-checks.js';
 
@@ -91,34 +92,72 @@ export interface NetworkMtus {
   readonly containers: readonly { readonly name: string; readonly mtu: number }[];
 }
 
+interface OwnMtu {
+  readonly interface: string;
+  readonly mtu: number;
+}
+
 /** `most`: the largest packet of a container that crosses the underlay whole. */
 export function judgeMtus(
   networks: readonly NetworkMtus[],
   most: number,
-  underlay: { readonly interface: string; readonly mtu: number },
+  underlay: OwnMtu,
 ): readonly Judgement[] {
-  const carried = `${underlay.interface} (MTU ${underlay.mtu}) carries ${most} of a container's: larger packets from other hosts are lost`;
-  const judged = networks.flatMap(({ name, mtu, containers }): Judgement[] => {
-    const large = containers.filter((container) => container.mtu > Math.max(most, mtu));
-    const names = large.map((container) => container.name).sort();
-    return [
-      ...(mtu > most
-        ? [
-            failure(
-              `containers of network ${name} send up to ${mtu} bytes, ${carried}`,
-              `make the network anew without the option com.docker.network.driver.mtu, or with ${most}`,
-            ),
-          ]
-        : []),
-      ...(names.length > 0
-        ? [
-            failure(
-              `${names.join(', ')} in network ${name} send up to ${large[0]?.mtu} bytes, ${carried}`,
-              `docker restart ${names.map(wordOfLine).join(' ')}   # or give ${underlay.interface} back the MTU that it had`,
-            ),
-          ]
-        : []),
-    ];
-  });
-  return allWell(judged, `what containers send fits into ${underlay.interface} (MTU ${underlay.mtu})`);
+  return allWell(
+    networks.flatMap((network) => [
+      ...judgeNetworkMtu(network, most, underlay),
+      ...judgeLarge(network, most, underlay),
+      ...judgeSmall(network, most),
+    ]),
+    `what containers send fits into ${underlay.interface} (MTU ${underlay.mtu})`,
+  );
+}
+
+function judgeNetworkMtu({ name, mtu }: NetworkMtus, most: number, underlay: OwnMtu): Judgement[] {
+  if (mtu <= most) return [];
+  return [
+    failure(
+      `containers of network ${name} send up to ${mtu} bytes, ${carriedBy(underlay, most)}`,
+      `make the network anew without the option com.docker.network.driver.mtu, or with ${most}`,
+    ),
+  ];
+}
+
+/** Containers of before the MTU of the interface fell. */
+function judgeLarge({ name, mtu, containers }: NetworkMtus, most: number, underlay: OwnMtu): Judgement[] {
+  const large = containers.filter((container) => container.mtu > Math.max(most, mtu));
+  if (large.length === 0) return [];
+  const sent = Math.max(...large.map((container) => container.mtu));
+  const raise = raiseInterface(wordOfLine(underlay.interface), sent + underlay.mtu - most);
+  return [
+    failure(
+      `${listed(large)} in network ${name} send up to ${sent} bytes, ${carriedBy(underlay, most)}`,
+      `${raise}   # if it has to stay so: docker restart ${large.map((each) => wordOfLine(each.name)).join(' ')}`,
+    ),
+  ];
+}
+
+/** Containers of before it rose again: what is larger than their own MTU the kernel does not hand to them. */
+function judgeSmall({ name, mtu, containers }: NetworkMtus, most: number): Judgement[] {
+  const others = Math.min(most, mtu);
+  const small = containers.filter((container) => container.mtu < others);
+  if (small.length === 0) return [];
+  const taken = Math.min(...small.map((container) => container.mtu));
+  return [
+    warning(
+      `${listed(small)} in network ${name} take packets of up to ${taken} bytes, as the MTU was when they were started; containers send up to ${others}: larger ones of UDP are lost`,
+      `docker restart ${small.map((each) => wordOfLine(each.name)).join(' ')}`,
+    ),
+  ];
+}
+
+function carriedBy({ interface: name, mtu }: OwnMtu, most: number): string {
+  return `${name} (MTU ${mtu}) carries ${most} of a container's: larger packets from other hosts are lost`;
+}
+
+function listed(containers: NetworkMtus['containers']): string {
+  return containers
+    .map(({ name }) => name)
+    .sort()
+    .join(', ');
 }

@@ -8,12 +8,14 @@
 import { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
 import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.js';
 import { AddressWatch } from '../agent/local/address-watch.js';
+import { OutwardWatch } from '../agent/local/outward-watch.js';
 import type { Paths } from '../agent/paths/paths.js';
 import { Answering, type QuestionHandlers } from '../agent/questions/answering.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
 import { RecordReader } from '../store/record-reader.js';
-import { findAddressProblems } from './answers/address-findings.js';
+import { findAddressProblems } from './answers/doctor/address-findings.js';
+import { findOutwardProblems } from './answers/doctor/outward-findings.js';
 import { eventSources } from './answers/events.js';
 import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
@@ -25,6 +27,7 @@ import { begin, endAll } from './started.js';
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
   readonly paths: Paths;
   readonly addressWatch: AddressWatch;
+  readonly outwardWatch: OutwardWatch;
   /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -43,12 +46,13 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const agents = await startDockerAgents(foundation, forwarding, driver, addressWatch, started);
     const { hostId, logger } = foundation;
     const paths = await begin(started, createPaths(foundation, forwarding));
+    const outwardWatch = await begin(started, watchOutward(foundation, forwarding));
     await begin(started, eventSources(foundation, forwarding, agents, paths));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
-    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch };
+    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch, outwardWatch };
     return { ...parts, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await endAll(started);
@@ -71,6 +75,15 @@ function driftRepairs(
     suspectUnderlay: () => changes.suspect(),
     noteAddress: (address) => addressWatch.note(address),
     repairs,
+    logger,
+  });
+}
+
+function watchOutward({ dataplane: { reading }, hostId, logger }: Foundation, { hosts }: Forwarding) {
+  const subnets = () => hosts.find(hostId)?.gatewaySubnets ?? [];
+  return new OutwardWatch({
+    settings: () => reading.readOutwardSettings(),
+    find: () => findOutwardProblems(reading, subnets()),
     logger,
   });
 }

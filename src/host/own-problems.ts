@@ -1,3 +1,5 @@
+import { access } from 'node:fs/promises';
+import type { HostProblems } from '../agent/hosts/host-problems.js';
 import type { AddressWatch } from '../agent/local/address-watch.js';
 import type { Mirror } from '../agent/mirror/mirror.js';
 import type { NamePublisher } from '../agent/names/name-publisher.js';
@@ -30,4 +32,26 @@ export function ownProblems(parts: Parts): string[] {
     ...unpublished,
     ...addressWatch.problems,
   ];
+}
+
+/** The problems of other hosts that are alive: those that a silent host last published may be over. */
+export function othersProblems(
+  { hosts, problems }: Pick<Forwarding, 'hosts'> & { readonly problems: Pick<HostProblems, 'of'> },
+  hostId: string,
+): { readonly host: string; readonly text: string }[] {
+  return hosts
+    .list()
+    .filter(({ host, alive }) => alive && host.id !== hostId)
+    .flatMap(({ host: { id, name } }) =>
+      problems.of(id).map((text) => ({ host: name, text: `${name}: ${text}` })),
+    );
+}
+
+/** Docker looks for plugins by their files. */
+export function socketProblem(path: string): Promise<string | undefined> {
+  const gone = `Docker does not reach xnet: its socket ${path} is gone; \`xnet doctor\` prints the command that starts xnet again with one`;
+  return access(path).then(
+    () => undefined,
+    () => gone,
+  );
 }

@@ -1,6 +1,6 @@
 import type { PathAnswer } from '../admin/status-answer.js';
 import type { PathPeer, PathState } from '../agent/paths/followed-path.js';
-import { type NamedPath, pathProblems } from '../agent/paths/path-problems.js';
+import { type NamedPath, type OwnPlace, pathProblems } from '../agent/paths/path-problems.js';
 import { Paths } from '../agent/paths/paths.js';
 import { PATH_VNI } from '../dataplane/paths.js';
 import { errorMessage } from '../errors.js';
@@ -68,15 +68,23 @@ export function namedPaths({
 
 /** For `xnet status` of this host: each of two hosts between which a path is lost finds it itself. */
 export function findPathProblems(
-  { config: { vxlanPort } }: Pick<Foundation, 'config'>,
+  foundation: Pick<Foundation, 'config' | 'dataplane'>,
   host: Pick<Forwarding, 'hosts' | 'changes'> & { readonly paths: Paths },
 ): string[] {
-  const { paths, changes } = host;
+  const { paths } = host;
   const failure =
     paths.failure === undefined
       ? []
       : [`the paths to other hosts are not measured: ${errorMessage(paths.failure)}`];
-  return [...failure, ...pathProblems({ vtep: changes.underlay.vtep, vxlanPort }, namedPaths(host))];
+  return [...failure, ...pathProblems(ownPlace(foundation, host), namedPaths(host))];
+}
+
+/** This host as the end of its paths. */
+export function ownPlace(
+  { config: { vxlanPort }, dataplane }: Pick<Foundation, 'config' | 'dataplane'>,
+  { changes: { underlay } }: Pick<Forwarding, 'changes'>,
+): OwnPlace {
+  return { ...underlay, carried: dataplane.containerMtu(underlay), vxlanPort };
 }
 
 /** For people, by the ids of the hosts. */

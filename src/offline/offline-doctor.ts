@@ -3,7 +3,7 @@ import type { Status } from '../admin/status-answer.js';
 import { LinuxDataplane } from '../dataplane/linux-dataplane.js';
 import { findOwnPlugin } from '../docker/own-plugin.js';
 import { examine } from '../doctor/finding.js';
-import { clusterChecks, hostChecks, type Looked } from '../host/answers/doctor-checks.js';
+import { clusterChecks, hostChecks, type Looked } from '../host/answers/doctor/checks.js';
 import type { OfflineParts } from './parts.js';
 import { askMembers } from './surroundings.js';
 

@@ -1,7 +1,9 @@
 /** Hops of a host: whether its xnet runs, and the way between its VTEP and that of the other host. Pure. */
 import type { UnderlayFacts } from '../dataplane/inspection.js';
 import { IpAddress } from '../inet/ip-address.js';
+import { raiseBetween, raiseInterface, tunnelOverhead } from '../inet/mtu-remedies.js';
 import { Prefix } from '../inet/prefix.js';
+import { shellWord } from '../shell-word.js';
 import {
   doesNotApply,
   fault,
@@ -45,7 +47,7 @@ export const judgeVtep: Judge = (here, there) =>
 /** The tunnel's packets have room for a whole packet of the container. */
 export const judgeWay: Judge = (here, there, trace) => {
   const inner = interfaceMtu(here);
-  const needed = inner === undefined ? undefined : inner + (there.host.vtep?.includes(':') ? 70 : 50);
+  const needed = inner === undefined ? undefined : inner + tunnelOverhead(there.host.vtep ?? '');
   const room = needed === undefined || !trace.network ? '' : `, with room for ${needed} bytes`;
   return judgeUnderlayOf(
     here,
@@ -67,9 +69,9 @@ export const judgeWay: Judge = (here, there, trace) => {
         return fault(
           expected,
           `${found}, of ${own.mtu} that ${device} has`,
-          `give all of the underlay between ${here.host.vtep} and ${there.host.vtep} an MTU of ${needed}, then: ip route flush cache`,
+          `${raiseBetween(`${here.host.vtep}`, `${there.host.vtep}`, needed)}, then: ip route flush cache`,
         );
-      return fault(expected, found, `ip link set ${device} mtu ${needed}`);
+      return fault(expected, found, raiseInterface(shellWord(`${device}`), needed));
     },
   );
 };

@@ -1,13 +1,15 @@
 /** Faults that are injected one after the other: `xnet doctor` names each as it is, and what it prints mends it. */
 import { expect } from '@jest/globals';
+import { OPERATIONS } from '../../src/admin/operations.js';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { ETCD_FAULTS } from '../support/faults/etcd-faults.js';
-import { expectHealthy, type Fault, faultsOf, goThrough, sh } from '../support/faults/fault.js';
+import { expectHealthy, type Fault, faultsOf, goThrough, runRemedy, sh } from '../support/faults/fault.js';
 import { PACKET_FAULTS } from '../support/faults/packet-faults.js';
 import { SERVICE_FAULTS } from '../support/faults/service-faults.js';
 import { SYSTEMD_FAULTS } from '../support/faults/systemd-faults.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { eventually } from '../support/time/eventually.js';
 
 const RUNS = 10;
 
@@ -39,6 +41,29 @@ describeInLab('faults', { hosts: 3, etcd: 3, etcdTls: true }, (test) => {
   });
 
   test(
+    'what containers lose of the outside is a problem within a minute, and one finding each',
+    async (lab) => {
+      await prepare(lab);
+      await sh('h1', 'sysctl -w net.ipv4.ip_forward=0; iptables -t nat -F POSTROUTING')(lab);
+      await eventually(
+        async () =>
+          expect(await problemsOf(lab, 'h1')).toEqual([
+            expect.stringMatching(/^net\.ipv4\.ip_forward is 0: .*; sysctl -w net\.ipv4\.ip_forward=1/),
+            expect.stringMatching(
+              /^containers reach nothing outside: no rule .*; iptables -t nat -A POSTROUTING/,
+            ),
+          ]),
+        60_000,
+      );
+      const faults = await faultsOf(lab, 'h1');
+      expect(faults.map(({ check }) => check).sort()).toEqual(['kernel', 'outside']);
+      for (const { remedy = '' } of faults) await runRemedy(lab, 'h1', remedy);
+      await eventually(async () => expect(await problemsOf(lab, 'h1')).toEqual([]), 60_000);
+    },
+    { timeoutMs: 180_000 },
+  );
+
+  test(
     'each is named as it is, and what is printed mends it',
     async (lab) => {
       await prepare(lab);
@@ -48,6 +73,12 @@ describeInLab('faults', { hosts: 3, etcd: 3, etcdTls: true }, (test) => {
     { timeoutMs: 400_000, logsErrors: true },
   );
 });
+
+/** What `xnet status` names of a host. */
+async function problemsOf(lab: Lab, host: string): Promise<readonly string[]> {
+  const text = await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1');
+  return OPERATIONS.status.answer.parse(JSON.parse(text)).problems;
+}
 
 describeInLab('faults of units', { hosts: 1, etcd: 0, systemd: ['h1'] }, (test) => {
   test('each is named as it is, and what is printed mends it', async (lab) => {

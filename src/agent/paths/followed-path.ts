@@ -24,8 +24,8 @@ export interface PathState {
   readonly largest: number | undefined;
   /** The largest that containers of either host send, in bytes. */
   readonly needed: number;
-  /** The largest that passes and that the underlay of either host takes, in bytes; undefined as `largest`. */
-  readonly advised: number | undefined;
+  /** The largest that containers of the other host send, in bytes. */
+  readonly peerMtu: number | undefined;
   /** The other host's packets arrive here. */
   readonly isIncoming: boolean;
 }
@@ -33,8 +33,6 @@ export interface PathState {
 /** The path to a host, and since when it is as it is. */
 export class FollowedPath {
   readonly path: Path;
-  /** The largest packets that the containers of either host send. */
-  #mtus: readonly number[] = [];
   #verdict: Verdict | undefined;
   #since = new Date();
 
@@ -48,17 +46,24 @@ export class FollowedPath {
 
   get state(): PathState {
     const { verdict, roundTripMs, largest, needed, isAnswered } = this.path;
-    const advised = largest === undefined ? undefined : Math.min(largest, ...this.#mtus);
     const isIncoming = this.path.isIncoming(performance.now());
-    return { verdict, since: this.#since, roundTripMs, isAnswered, largest, needed, advised, isIncoming };
+    return {
+      verdict,
+      since: this.#since,
+      roundTripMs,
+      isAnswered,
+      largest,
+      needed,
+      peerMtu: this.peer.mtu,
+      isIncoming,
+    };
   }
 
   /** `ownMtu`: the largest packet that the containers of this host send. */
   update(peer: PathPeer, ownMtu: number, slowness: number, nowMs: number): void {
     this.peer = peer;
-    this.#mtus = [ownMtu, peer.mtu ?? ownMtu];
     this.path.slowness = slowness;
-    this.path.need(Math.max(...this.#mtus), nowMs);
+    this.path.need(Math.max(ownMtu, peer.mtu ?? 0), nowMs);
   }
 
   /** True: it is not any more as it was. */

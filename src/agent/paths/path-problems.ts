@@ -1,7 +1,8 @@
 /** What is wrong with the paths of this host, each with the remedy. Pure. */
-import { isIPv6 } from 'node:net';
+import { smallerNetworks } from '../../inet/mtu-remedies.js';
 import { shellWord } from '../../shell-word.js';
 import type { PathState } from './followed-path.js';
+import { type NarrowPath, narrowingOf, narrowProblem, type OwnUnderlay } from './narrow-path.js';
 
 /** A path and the host that it leads to. */
 export interface NamedPath {
@@ -10,8 +11,7 @@ export interface NamedPath {
   readonly state: PathState;
 }
 
-export interface OwnPlace {
-  readonly vtep: string;
+export interface OwnPlace extends OwnUnderlay {
   readonly vxlanPort: number;
 }
 
@@ -28,8 +28,8 @@ export function pathProblems(own: OwnPlace, paths: readonly NamedPath[]): string
       ? [manyLost(own, lost)]
       : lost.map((path) => `${lostText(path)}; ${lostRemedy(own, path)}`)),
     ...(narrow.length > MOST_SINGLE
-      ? [manyNarrow(narrow)]
-      : narrow.map((path) => `${narrowText(path)}; ${narrowRemedy(path)}`)),
+      ? [manyNarrow(own, narrow)]
+      : narrow.map(narrowOf).map((path) => narrowProblem(own, path))),
   ];
 }
 
@@ -45,14 +45,9 @@ export function lostRemedy({ vtep: own, vxlanPort }: OwnPlace, { name, vtep }: N
   return `let UDP port ${vxlanPort} pass between ${own} and ${vtep}, both ways: \`xnet doctor --all\` names a firewall's rule that drops it, \`xnet ping ${shellWord(name)}\` tries again`;
 }
 
-/** What is known of a narrow path. */
-export function narrowText({ name, vtep, state: { largest, needed } }: NamedPath): string {
-  return `packets of more than ${largest} bytes do not pass between this host and host ${name} (${vtep}), and containers send up to ${needed}`;
-}
-
-export function narrowRemedy({ vtep, state: { advised, needed } }: NamedPath): string {
-  const overhead = isIPv6(vtep) ? 70 : 50;
-  return `give all of the underlay between them an MTU of ${needed + overhead}, or create the networks anew with -o com.docker.network.driver.mtu=${advised}`;
+/** A narrow path, of which it is known what passes. */
+export function narrowOf({ name, vtep, state: { largest = 0, needed, peerMtu } }: NamedPath): NarrowPath {
+  return { name, vtep, largest, needed, peerMtu };
 }
 
 function manyLost({ vxlanPort }: OwnPlace, lost: readonly NamedPath[]): string {
@@ -60,10 +55,15 @@ function manyLost({ vxlanPort }: OwnPlace, lost: readonly NamedPath[]): string {
   return `no packet through the tunnel to ${lost.length} hosts that are alive is answered, to the first since ${iso(since)} (${namesOf(lost)}); let UDP port ${vxlanPort} pass to and from this host: \`xnet doctor --all\` names a firewall's rule that drops it`;
 }
 
-function manyNarrow(narrow: readonly NamedPath[]): string {
-  const least = Math.min(...narrow.map(({ state: { advised = 0 } }) => advised));
+function manyNarrow(own: OwnPlace, narrow: readonly NamedPath[]): string {
+  const least = Math.min(...narrow.map(({ state: { largest = 0 } }) => largest));
   const needed = Math.max(...narrow.map(({ state }) => state.needed));
-  return `packets of more than ${least} bytes do not pass between this host and ${narrow.length} others (${namesOf(narrow)}), and containers send up to ${needed}; look at the MTU of this host's underlay, or create the networks anew with -o com.docker.network.driver.mtu=${least}`;
+  const [first] = narrow.map(narrowOf);
+  const remedy =
+    first && own.carried < needed
+      ? narrowingOf(own, { ...first, needed }).remedy
+      : `look at the MTU of what is between them, or ${smallerNetworks(least)}`;
+  return `packets of more than ${least} bytes do not pass between this host and ${narrow.length} others (${namesOf(narrow)}), and containers send up to ${needed}; ${remedy}`;
 }
 
 function namesOf(paths: readonly NamedPath[]): string {

@@ -16,10 +16,12 @@ export interface PingedHost {
   readonly vxlanPort: number;
   /** It has an end of the path, which answers. */
   readonly isMeasuring: boolean;
+  /** Why no more than `largest` passes through the tunnel, and what mends it. */
+  readonly narrow: (largest: number) => string;
 }
 
 export function pingMeaning(
-  { host, vxlanPort, isMeasuring }: PingedHost,
+  { host, vxlanPort, isMeasuring, narrow }: PingedHost,
   { tunnel, underlay }: { readonly tunnel: PingedWay; readonly underlay: PingedWay },
 ): string {
   if (!tunnel.result) return `nothing was sent through the tunnel: ${tunnel.problem}`;
@@ -31,8 +33,7 @@ export function pingMeaning(
       ? `${host} answers on the underlay and not through the tunnel: let UDP port ${vxlanPort} pass both ways; \`xnet doctor --all\` names a firewall's rule that drops it`
       : `${host} answers neither through the tunnel nor on the underlay: it is down, or the underlay between leads nowhere`;
   const { sent, largest = 0 } = tunnel.result;
-  if (largest < tunnel.needed)
-    return `containers send packets of up to ${tunnel.needed} bytes, and those of more than ${largest} do not arrive at ${host}: the underlay between takes less than the hosts' interfaces say; \`xnet doctor\` has the remedy`;
+  if (largest < tunnel.needed) return narrow(largest);
   if (answers < sent)
     return `${sent - answers} of ${sent} packets were lost: ${isWhole(underlay) ? `none of them on the underlay, so ${host} or a firewall limits UDP port ${vxlanPort}` : 'the underlay loses packets, too'}`;
   return isAnswered(underlay)

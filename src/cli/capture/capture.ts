@@ -1,11 +1,13 @@
 /** src/cli/capture: `xnet capture`: packets of several hosts in their order, as a file or as lines. Not in here: the capturing. */
+
 import { CAPTURE_BOUNDS, type CaptureItem } from '../../admin/capture-answer.js';
-import { pathWith, STREAMS } from '../../admin/operations.js';
+import { STREAMS } from '../../admin/operations.js';
 import { sleep } from '../../concurrency/deadline.js';
 import { merge } from '../../concurrency/merge.js';
 import { XnetError } from '../../errors.js';
-import type { AskOptions } from '../admin-commands.js';
-import { followDaemon } from '../ask-daemon.js';
+import { followDaemon } from '../ask/ask-daemon.js';
+import { pathWith } from '../ask/call-path.js';
+import type { AskOptions } from '../output/print-answer.js';
 import { CaptureRun } from './capture-run.js';
 import { compileFilter } from './compile-filter.js';
 import { FileOutput, type Output, STANDARD_OUTPUT } from './output.js';

@@ -1,7 +1,7 @@
 /** How packets are written: as a pcapng file, as lines for people, as objects for programs. */
 import type { PointItem } from '../../admin/capture-answer.js';
 import { printable, shortName } from '../../observability/layout.js';
-import { type Format, formatAnswer } from '../output.js';
+import { type Format, formatAnswer } from '../output/output.js';
 import type { Output } from './output.js';
 import { packetText } from './packet-text.js';
 import { interfaceBlock, packetBlock, sectionBlock, statisticsBlock } from './pcapng.js';

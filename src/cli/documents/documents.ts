@@ -1,7 +1,7 @@
 /** Commands whose answer is kept elsewhere: `xnet export` in a repository, `xnet bundle` with who looks for a fault. */
 import { type Command, Option } from 'commander';
 import type { Answer, OperationName, Parameters } from '../../admin/operations.js';
-import { type Asked, asker } from '../ask.js';
+import { type Asked, asker } from '../ask/ask.js';
 import { printExport } from './export.js';
 
 /** Writes the archive and resolves to its path; asks by what it is given. */

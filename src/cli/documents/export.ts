@@ -2,9 +2,9 @@
 import type { ExportedNetwork } from '../../admin/answers.js';
 import { printable } from '../../observability/layout.js';
 import { shellWord } from '../../shell-word.js';
-import { NOT_CURRENT } from '../admin-commands.js';
-import { type Asked, ask } from '../ask.js';
-import { formatAnswer } from '../output.js';
+import { type Asked, ask } from '../ask/ask.js';
+import { formatAnswer } from '../output/output.js';
+import { NOT_CURRENT } from '../output/print-answer.js';
 
 interface ExportOptions extends Asked {
   readonly output: 'json' | 'yaml';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { isXnetError } from '../../errors.js';
+import { readSaved } from '../firewalls/saved-rules.js';
+import { findTranslation } from '../firewalls/translation.js';
 import type { GatewayFacts } from '../inspection.js';
 import { type Namespace, readInterfaces, readText, readWay } from '../iproute2/read-namespace.js';
-import { readSaved } from '../nft/saved-rules.js';
-import { findTranslation } from '../nft/translation.js';
 
 /** As Inspection.gateway, of the host in `namespace`. */
 export async function inspectGateway(

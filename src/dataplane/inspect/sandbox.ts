@@ -1,13 +1,13 @@
 import { isXnetError } from '../../errors.js';
 import { readProcNet } from '../../native/proc-net.js';
+import { type Chain, dropsOf } from '../firewalls/firewall.js';
+import { legacyChains } from '../firewalls/iptables-rules.js';
+import { parseNft } from '../firewalls/nft-rules.js';
+import { readSaved } from '../firewalls/saved-rules.js';
+import { isWithin } from '../firewalls/within.js';
 import type { SandboxFacts, TracedPacket } from '../inspection.js';
 import { readInterfaces, readRoutes, readText, readWay } from '../iproute2/read-namespace.js';
-import { readSaved } from '../nft/saved-rules.js';
-import { isWithin } from '../nft/within.js';
-import { type Chain, dropsOf } from './firewall.js';
-import { legacyChains } from './iptables-rules.js';
 import { readListeners } from './listeners.js';
-import { parseNft } from './nft-rules.js';
 
 /** What goes to another host goes through etcd, which takes 1.5 MB; a program may have ten thousands of sockets. */
 const MOST_LISTENERS = 64;

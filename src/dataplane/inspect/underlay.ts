@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { isXnetError } from '../../errors.js';
+import { findDrops } from '../firewalls/drops.js';
 import type { UnderlayFacts } from '../inspection.js';
 import { type Namespace, readInterfaces, readText, readWay, runIn } from '../iproute2/read-namespace.js';
-import { findDrops } from '../nft/drops.js';
 import { TUNNEL_FILTER_TABLE, vniWord } from '../nft/tunnel-filter.js';
 
 /** As Inspection.underlay, of the host in `namespace`. */
@@ -14,7 +14,7 @@ export async function inspectUnderlay(
   const interfaces = await readInterfaces(namespace);
   const [way, drops, filter] = await Promise.all([
     readWay(namespace, peerVtep, interfaces),
-    findDrops(namespace, port, vtep),
+    findDrops(namespace, { port, own: vtep, peers: [peerVtep] }),
     readFilter(namespace, peerVtep, vni),
   ]);
   const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));

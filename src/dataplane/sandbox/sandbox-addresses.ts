@@ -5,6 +5,7 @@ import { listLinks } from '../../native/netlink/links.js';
 export interface SandboxInterface {
   readonly name: string;
   readonly mac: string | undefined;
+  readonly mtu: number;
   /** With prefix length. */
   readonly addresses: readonly string[];
 }
@@ -12,9 +13,8 @@ export interface SandboxInterface {
 /** Throws NOT_FOUND when no namespace is at the path, UNSUPPORTED and KERNEL. */
 export async function listSandboxInterfaces(sandboxPath: string): Promise<SandboxInterface[]> {
   const [links, addresses] = await Promise.all([listLinks(sandboxPath), listAddresses(sandboxPath)]);
-  return links.map(({ index, ifname: name, address: mac }) => ({
-    name,
-    mac,
+  return links.map(({ index, ifname: name, address: mac, mtu }) => ({
+    ...{ name, mac, mtu },
     addresses: addresses
       .filter((each) => each.interface === index)
       .map(({ address, prefixLength }) => `${address}/${prefixLength}`),

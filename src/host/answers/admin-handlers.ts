@@ -7,7 +7,7 @@ import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
 import { pathAnswers } from '../paths.js';
 import { clusterHandlers } from './cluster-handlers.js';
-import { consultDoctor } from './doctor.js';
+import { consultDoctor } from './doctor/doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
 import { pingHost } from './ping.js';

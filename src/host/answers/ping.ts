@@ -1,5 +1,6 @@
 import type { Answer, Parameters } from '../../admin/operations.js';
 import { chooseHost } from '../../agent/hosts/known-hosts.js';
+import { narrowProblem } from '../../agent/paths/narrow-path.js';
 import { SMALL_BYTES } from '../../agent/paths/path.js';
 import { type PingOrder, type PingResult, ping } from '../../agent/paths/ping.js';
 import { type PingedWay, pingMeaning } from '../../agent/paths/ping-meaning.js';
@@ -7,6 +8,7 @@ import type { Echoes, TakeArrival } from '../../dataplane/paths.js';
 import { errorMessage, XnetError } from '../../errors.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
+import { ownPlace } from '../paths.js';
 
 const DEFAULT_COUNT = 5;
 /** As `ping` sends them: 56 bytes, and the headers of ICMP and IPv4. */
@@ -17,10 +19,11 @@ const DEFAULT_BYTES = 84;
  * a host that there is not, and INVALID for a size that containers do not send.
  */
 export async function pingHost(
-  { pathDevice, config, dataplane }: Foundation,
+  foundation: Foundation,
   { hosts, networkPeers, changes, paths }: Host,
   { host: wanted, count, size }: Parameters<'ping'>,
 ): Promise<Answer<'ping'>> {
+  const { pathDevice, config, dataplane } = foundation;
   const { underlay } = changes;
   const known = hosts.list().map(({ host: { id, name, vtep } }) => ({ id, name, vtep }));
   const { id, name, vtep } = { vtep: '', name: '', ...chooseHost(known, wanted) };
@@ -36,13 +39,18 @@ export async function pingHost(
     ...order,
     needed: underlay.mtu,
   });
-  const isMeasuring = hosts.find(id)?.pathMtu !== undefined;
+  const peerMtu = hosts.find(id)?.pathMtu;
+  const own = ownPlace(foundation, { changes });
+  const narrow = (largest: number) => narrowProblem(own, { name, vtep, largest, needed, peerMtu });
   const ways = { tunnel: await tunnel, underlay: await beside };
   return {
     ...{ host: name, vtep, from: underlay.vtep, bytes: order.bytes },
     tunnel: answerOf(ways.tunnel),
     underlay: answerOf(ways.underlay),
-    meaning: pingMeaning({ host: name, vxlanPort: config.vxlanPort, isMeasuring }, ways),
+    meaning: pingMeaning(
+      { host: name, vxlanPort: config.vxlanPort, isMeasuring: peerMtu !== undefined, narrow },
+      ways,
+    ),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The path between two hosts, as both daemons measure it: real tunnels, real filters, no Docker. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PathAnswer, Status } from '../../../src/admin/status-answer.js';
-import { askDaemon } from '../../../src/cli/ask-daemon.js';
+import { askDaemon } from '../../../src/cli/ask/ask-daemon.js';
 import { type Attached, Cluster, type ClusterHost, type Sandbox } from '../../support/daemon/cluster.js';
 import { eventually } from '../../support/time/eventually.js';
 import { expectInTime } from '../../support/time/in-time.js';

@@ -23,10 +23,6 @@ export const ETCD_FAULTS: readonly Fault[] = [
     ...{ name: 'etcd has lost its majority', on: 'h1', check: 'etcd' },
     inject: withMembers(['etcd2', 'etcd3'], 'stop'),
     found: /etcd at https:\S+ has no leader, so that nothing can be written/,
-    byHand: {
-      remedy: /start more than half of its members/,
-      mend: withMembers(['etcd2', 'etcd3'], 'start'),
-    },
   },
   {
     ...{ name: 'etcd is full', on: 'h1', check: 'etcd' },

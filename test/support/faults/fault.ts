@@ -76,17 +76,29 @@ export async function goThrough(lab: Lab, fault: Fault): Promise<void> {
 }
 
 /** Most of the lab's hosts have no systemd: what its command does, the lab does. */
-const SERVICES: readonly [RegExp, (lab: Lab, host: string) => Promise<string>][] = [
+const SERVICES: readonly [RegExp, (lab: Lab, host: string, remedy: string) => Promise<string>][] = [
   [
     /^(systemctl restart xnet\.socket xnet\.service$|end xnet serve, and start it again)/,
     (lab, host) => lab.xnet(host, 'restart'),
   ],
   [/^systemctl restart docker +#/, (lab, host) => lab.dockerd(host, 'restart')],
+  [
+    /^systemctl start etcd +#/,
+    async (lab) => {
+      for (const member of ['etcd2', 'etcd3']) await lab.etcd('start', member);
+      return '';
+    },
+  ],
+  [
+    /^hostnamectl set-hostname/,
+    (lab, host, remedy) => lab.in(host, 'sh', '-c', remedy.replace('hostnamectl set-hostname', 'hostname')),
+  ],
   [/^systemctl start docker +#/, (lab, host) => lab.dockerd(host, 'start')],
 ];
 
-async function runRemedy(lab: Lab, host: string, remedy: string): Promise<void> {
+/** As a person does, on the host. */
+export async function runRemedy(lab: Lab, host: string, remedy: string): Promise<void> {
   const service = SERVICES.find(([pattern]) => pattern.test(remedy));
-  if (service && lab.hostsOfOwnXnet.includes(host)) await service[1](lab, host);
+  if (service && lab.hostsOfOwnXnet.includes(host)) await service[1](lab, host, remedy);
   else await lab.in(host, 'sh', '-c', remedy);
 }

@@ -41,7 +41,7 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     ...{ name: 'two hosts have one name', on: 'h3', check: 'hosts', verdict: 'warning' },
     inject: sh('h3', 'hostname h1'),
     found: /another host \(\S+, id \S+\) has the name h1 of this one/,
-    byHand: { remedy: /^hostnamectl set-hostname NAME/, mend: sh('h3', 'hostname h3') },
+    after: sh('h3', 'hostname h3'),
   },
   {
     ...{ name: 'two containers have one name', on: 'h2', asked: 'h1', check: 'doubles', verdict: 'warning' },

@@ -8,7 +8,7 @@ function pathThat(verdict: PathState['verdict'], largest = 1450): PathState {
     roundTripMs: 1,
     isAnswered: true,
     needed: 1450,
-    advised: largest,
+    peerMtu: largest,
     isIncoming: false,
   };
   return { ...fixed, verdict, largest };

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { removeHost } from '../../../src/cli/admin-commands.js';
-import { askDaemon, followDaemon } from '../../../src/cli/ask-daemon.js';
+import { askDaemon, followDaemon } from '../../../src/cli/ask/ask-daemon.js';
+import { removeHost } from '../../../src/cli/lists/hosts.js';
 
 const NOT_THERE = {
   code: 'NOT_FOUND',

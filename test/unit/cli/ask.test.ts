@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { everyOperation } from '../../../src/admin/operations.js';
-import { asker } from '../../../src/cli/ask.js';
+import { asker } from '../../../src/cli/ask/ask.js';
 import { XnetError } from '../../../src/errors.js';
 
 /** With a daemon that breaks off what it is asked: how often that is. */

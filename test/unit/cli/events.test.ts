@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { parseSince } from '../../../src/cli/events.js';
+import { parseSince } from '../../../src/cli/looks/events.js';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 

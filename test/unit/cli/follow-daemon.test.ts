@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { followDaemon } from '../../../src/cli/ask-daemon.js';
+import { followDaemon } from '../../../src/cli/ask/ask-daemon.js';
 
 let directory: string;
 let server: Server;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Column, formatAnswer, table } from '../../../src/cli/output.js';
+import { type Column, formatAnswer, table } from '../../../src/cli/output/output.js';
 
 interface Item {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { withProgress } from '../../../src/cli/progress.js';
+import { withProgress } from '../../../src/cli/ask/progress.js';
 
 const terminal = (isTTY: boolean) => {
   const written: string[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Status } from '../../../src/admin/status-answer.js';
-import { table } from '../../../src/cli/output.js';
-import { HOSTS } from '../../../src/cli/tables.js';
+import { HOSTS } from '../../../src/cli/lists/tables.js';
+import { table } from '../../../src/cli/output/output.js';
 import { formatStatus } from '../../../src/server/status-text.js';
 
 const ESCAPE = '\u001b[31mred\u001b[0m\r\nPROBLEM   forged';

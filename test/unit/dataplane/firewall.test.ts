@@ -1,9 +1,10 @@
 /** Which rules drop a packet of a trace, read from what nft and iptables print. */
 import { describe, expect, test } from '@jest/globals';
-import { dropsOf, type PacketAt } from '../../../src/dataplane/inspect/firewall.js';
-import { legacyChains, parseIptables } from '../../../src/dataplane/inspect/iptables-rules.js';
+import type { PacketAt } from '../../../src/dataplane/firewalls/conditions.js';
+import { dropsOf } from '../../../src/dataplane/firewalls/firewall.js';
+import { legacyChains, parseIptables } from '../../../src/dataplane/firewalls/iptables-rules.js';
+import { parseNft } from '../../../src/dataplane/firewalls/nft-rules.js';
 import { parseListeners } from '../../../src/dataplane/inspect/listeners.js';
-import { parseNft } from '../../../src/dataplane/inspect/nft-rules.js';
 import { shellWord } from '../../../src/shell-word.js';
 
 const ECHO: PacketAt = {

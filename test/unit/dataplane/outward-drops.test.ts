@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { outwardDrops } from '../../../src/dataplane/nft/outward-drops.js';
+import { outwardDrops } from '../../../src/dataplane/firewalls/outward-drops.js';
 
 const BRIDGE = { device: 'docker_gwbridge', subnet: '172.18.0.0/16' };
 

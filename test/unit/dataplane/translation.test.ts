@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { findTranslation } from '../../../src/dataplane/nft/translation.js';
+import { findTranslation } from '../../../src/dataplane/firewalls/translation.js';
 
 test.each([
   '-A POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE',

@@ -126,6 +126,15 @@ describe('the doctor judges', () => {
       /^web in network shop send up to 1450 bytes, eth0 \(MTU 1400\) carries 1350/,
     ],
     [
+      'a container from before the MTU rose again',
+      judgeMtus([{ name: 'shop', mtu: 1450, containers: [{ name: 'web', mtu: 1350 }] }], 1450, {
+        ...UNDERLAY,
+        mtu: 1500,
+      }),
+      'warning',
+      /^web in network shop take packets of up to 1350 bytes.* send up to 1450: larger ones of UDP are lost/,
+    ],
+    [
       'a network with an MTU of its own that is too large',
       judgeMtus([{ name: 'shop', mtu: 1450, containers: [{ name: 'web', mtu: 1450 }] }], 1350, UNDERLAY),
       'failure',

@@ -1,6 +1,6 @@
 /** Who is meant by what a user writes. */
 import { describe, expect, test } from '@jest/globals';
-import { parseEnd, traceParameters, traceText } from '../../../src/cli/trace.js';
+import { parseEnd, traceParameters, traceText } from '../../../src/cli/looks/trace.js';
 import type { EndpointRecord } from '../../../src/model/endpoint.js';
 import type { HostRecord } from '../../../src/model/host.js';
 import { endInDocker, findEnd, type Known } from '../../../src/trace/ends.js';

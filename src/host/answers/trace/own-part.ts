@@ -7,7 +7,7 @@ import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import { isCalled } from '../../../trace/ends.js';
 import type { HostFacts, LookRequest, Part } from '../../../trace/facts.js';
-import { restartCommand } from '../../restart-command.js';
+import { upkeepOf } from '../../../upkeep.js';
 import { ArmedProbes } from './armed-probes.js';
 import { type InDocker, type StepOf, step } from './steps.js';
 
@@ -90,7 +90,7 @@ export class OwnPart implements Disposable {
         ? await found(() => inspection.gateway(source, gateway.destination))
         : gateway && { refusal: 'the container has no address towards it' };
     return {
-      xnet: { found: { restart: restartCommand(this.parts.pluginId) } },
+      xnet: { found: { restart: upkeepOf(this.parts.pluginId).restart() } },
       ...(inspected && { container: containerPart(inspected) }),
       ...(inSandbox && { sandbox: inSandbox }),
       ...(looked && { name: mutable(looked) }),

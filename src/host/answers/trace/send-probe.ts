@@ -1,7 +1,7 @@
 /** Sends the probe of a trace, and asks the hosts where it was seen: first all look, then it is sent. */
 import { randomInt, randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { sleep } from '../../../concurrency/deadline.js';
 import { type ProbeFlow, type ProbeSight, probeSight } from '../../../dataplane/probing.js';
 import type { Part } from '../../../trace/facts.js';
 import { type ProbePoint, pathOf } from '../../../trace/paths.js';
@@ -32,11 +32,16 @@ export async function sendProbe(
   const armed = await armAll(parts, trace, probe);
   const unsent = await send(parts, trace, probe.flow);
   await sleep(SOON_MS);
-  const soon = await askAll(parts, trace, armed, { ...probe, isLast: false });
-  if (soon.every(isAnswered)) return { sights: soon, ...unsent };
+  const soon = await askAll(parts, trace, armed, { id: probe.id, isLast: false });
+  const left = new Map([...armed].filter(([side]) => !isComplete(soon.get(side))));
+  if (left.size === 0) return { sights: sightsOf(trace, soon), ...unsent };
   await sleep(LATE_MS);
-  return { sights: await askAll(parts, trace, armed, { ...probe, isLast: true }), ...unsent };
+  const late = await askAll(parts, trace, left, { id: probe.id, isLast: true });
+  return { sights: sightsOf(trace, new Map([...soon, ...late])), ...unsent };
 }
+
+/** What each end has seen. */
+type Seen = ReadonlyMap<Side, Part<readonly ProbeSight[]>>;
 
 /** Whether each end looks for the packets now. */
 type Armed = ReadonlyMap<Side, Part<true>>;
@@ -61,19 +66,23 @@ async function askAll(
   trace: Trace,
   armed: Armed,
   { id, isLast }: { readonly id: string; readonly isLast: boolean },
-): Promise<Sight[]> {
+): Promise<Seen> {
   const ask = async ([side, ready]: [Side, Part<true>]): Promise<[Side, Part<ProbeSight[]>]> => {
     if ('refusal' in ready) return [side, ready];
     const step = { step: 'seen', probeId: idOf(id, side, trace), isLast } as const;
     return [side, await askHost(parts, side.host, step, z.array(probeSight))];
   };
-  const seen = new Map(await Promise.all([...armed].map(ask)));
-  return pathOf(trace).points.map((point) => sightOf(point, trace, seen));
+  return new Map(await Promise.all([...armed].map(ask)));
 }
 
-/** Nothing more is to come. */
-function isAnswered({ seen }: Sight): boolean {
-  return !('answers' in seen) || seen.answers.length > 0 || seen.refusal !== undefined;
+/** Nothing more is to come at this end: what it has seen stays true, and it is not asked again. */
+function isComplete(part: Part<readonly ProbeSight[]> | undefined): boolean {
+  if (!part || 'refusal' in part) return true;
+  return part.found.every(({ answers, refusal }) => answers.length > 0 || refusal !== undefined);
+}
+
+function sightsOf(trace: Trace, seen: Seen): Sight[] {
+  return pathOf(trace).points.map((point) => sightOf(point, trace, seen));
 }
 
 /** Resolves to why the packet was not sent. */
@@ -131,11 +140,7 @@ function containerOf({ container, endpoint }: Side): Arm['container'] {
   };
 }
 
-function sightOf(
-  { at, place }: ProbePoint,
-  trace: Trace,
-  seen: ReadonlyMap<Side, Part<readonly ProbeSight[]>>,
-): Sight {
+function sightOf({ at, place }: ProbePoint, trace: Trace, seen: Seen): Sight {
   const side = trace[at];
   const part = seen.get(side) ?? { refusal: 'it was not asked' };
   if ('refusal' in part) return { side, place, seen: part };

@@ -1,0 +1,50 @@
+/** The daemon's process, by /proc (proc(5)): for a command that gets no answer. */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+
+export interface FoundDaemon {
+  readonly pid: number;
+  /** By a signal (SIGSTOP) or a debugger: it answers nobody until it goes on. */
+  readonly isStopped: boolean;
+  readonly ageMs: number;
+}
+
+/** bin/xnet starts itself so: `xnet daemon ...`. */
+const COMMAND = /\/xnet\0daemon\0/;
+/** Of the times in /proc, as every Linux has it (sysconf(3), _SC_CLK_TCK). */
+const TICKS_PER_SECOND = 100;
+
+/** The daemon that listens at `socketPath`; undefined: none, or not in sight of this process. Never rejects. */
+export async function findDaemon(socketPath: string): Promise<FoundDaemon | undefined> {
+  const [inodes, pids] = await Promise.all([listening(socketPath), readdir('/proc').catch(() => [])]);
+  for (const pid of pids.filter((name) => /^\d+$/.test(name)))
+    if (await isDaemon(pid, inodes)) return describe(pid);
+  return undefined;
+}
+
+/** Inodes of the sockets that listen there. Columns: number, references, protocol, flags, type, state, inode, path. */
+async function listening(path: string): Promise<ReadonlySet<string>> {
+  const lines = (await readText('/proc/net/unix')).split('\n').map((line) => line.trim().split(' '));
+  return new Set(lines.filter((words) => words.at(-1) === path).map((words) => words.at(-2) ?? ''));
+}
+
+async function isDaemon(pid: string, inodes: ReadonlySet<string>): Promise<boolean> {
+  if (!COMMAND.test(await readText(`/proc/${pid}/cmdline`))) return false;
+  const directory = `/proc/${pid}/fd`;
+  const open = (await readdir(directory).catch(() => [])).map((fd) => readlink(`${directory}/${fd}`));
+  const links = (await Promise.allSettled(open)).map((link) => ('value' in link ? link.value : ''));
+  return links.some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? ''));
+}
+
+/** Behind the name, which ends with the last parenthesis, come the state and, as the 22nd of all, the start in ticks since the boot. */
+async function describe(pid: string): Promise<FoundDaemon | undefined> {
+  const [stat, uptime] = await Promise.all([readText(`/proc/${pid}/stat`), readText('/proc/uptime')]);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state = '', started] = [fields[0], fields[19]];
+  if (started === undefined) return undefined;
+  const ageMs = (Number(uptime.split(' ')[0]) - Number(started) / TICKS_PER_SECOND) * 1000;
+  return { pid: Number(pid), isStopped: /^[Tt]$/.test(state), ageMs };
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}
