@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-const KERNEL_ARGUMENTS = 'console=ttyS0 quiet panic=-1 mitigations=off';
+/** A machine may be so busy that the emulated timer looks broken to a kernel that checks it. */
+const KERNEL_ARGUMENTS = 'console=ttyS0 quiet panic=-1 mitigations=off no_timer_check';
 
 /** Lines of the console that are shown with a failure. */
 const CONSOLE_LINES = 25;

@@ -20,6 +20,8 @@ addEventHandler((event) => {
   // A limit that a test names is one for machines that are not emulated.
   if (event.name === 'test_start') event.test.timeout = settings.limitMs;
   if (event.name === 'hook_start') event.hook.timeout = settings.limitMs;
+  // The console shows where the guest was when it ended.
+  if (event.name === 'test_start') console.error(`test: ${event.test.name}`);
   if (event.name === 'test_done') report({ done: event.test.name });
 });
 
@@ -33,6 +35,7 @@ process.exit(0);
 
 async function resultOf(file: string): Promise<FileResult> {
   const startedMs = Date.now();
+  console.error(`file: ${file}`);
   resetState();
   if (settings.namePattern) getState().testNamePattern = new RegExp(settings.namePattern, 'i');
   const end = () => ({ startedMs, endedMs: Date.now() });
