@@ -20,11 +20,11 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url), __dirname = '/project', __filename = '/project/file';`;
 
 /**
- * Makes it of the test `files` of the checkout `root`. `settings` is what `inside/run-files.ts` reads. Throws if a file cannot be compiled.
+ * Makes it of the test `files` of the checkout `root`. Throws if a file cannot be compiled.
  * `image` is the disk, `directory`
  * has the JavaScript with its source maps, `place` is for more that has to do with it; `remove` removes all of this.
  */
-export async function makeProject(root, files, settings) {
+export async function makeProject(root, files) {
   const place = await mkdtemp(join(tmpdir(), 'xnet-guest-'));
   const remove = () => rm(place, { recursive: true, force: true });
   const directory = join(place, 'project');
@@ -32,7 +32,6 @@ export async function makeProject(root, files, settings) {
   try {
     await bundle(root, directory, files);
     await writeFile(join(directory, 'package.json'), JSON.stringify({ type: 'module', main: MAIN }));
-    await writeFile(join(directory, 'settings.json'), JSON.stringify(settings));
     for (const name of NOT_BUNDLED) {
       const path = join('node_modules', name);
       await cp(join(root, path), join(directory, path), { recursive: true });

@@ -1,4 +1,4 @@
-/** What the guest reports of a file (`inside/reports.ts`), as jest's result of it. */
+/** What the guest reports of a file (`inside/messages.ts`), as jest's result of it. */
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { join, resolve } from 'node:path';

@@ -4,8 +4,8 @@
  *
  * This is JavaScript because jest loads it before it can load TypeScript.
  */
-import { availableParallelism, loadavg } from 'node:os';
 import { relative } from 'node:path';
+import { loadRatio } from '../time/load.js';
 import { Guest } from './machine.js';
 import { makeProject } from './project.js';
 import { testResultOf } from './results.js';
@@ -38,13 +38,11 @@ export default class GuestRunner {
   }
 
   async #run(waiting, jest) {
-    const load = Math.max(1, loadavg()[0] / availableParallelism());
-    const { rootDir, testNamePattern: namePattern, maxWorkers } = this.#config;
-    const settings = { namePattern, limitMs: LIMIT_MS * load, slowdown: EMULATION * load };
+    const { rootDir, maxWorkers } = this.#config;
     const files = waiting.map(({ path }) => relative(rootDir, path));
-    const project = await makeProject(rootDir, files, settings);
+    const project = await makeProject(rootDir, files);
     const work = async () => {
-      while (waiting.length > 0) await this.#useGuest(project, this.#silenceMs * load, waiting, jest);
+      while (waiting.length > 0) await this.#useGuest(project, waiting, jest);
     };
     try {
       await Promise.all(Array.from({ length: Math.min(maxWorkers, files.length) }, work));
@@ -54,10 +52,10 @@ export default class GuestRunner {
   }
 
   /** Takes tests out of `waiting` until there are none, or the guest has ended. */
-  async #useGuest(project, silenceMs, waiting, jest) {
+  async #useGuest(project, waiting, jest) {
     const guest = await Guest.boot(this.#config.rootDir, project);
     let [current, isUp, failed] = [undefined, false, false];
-    for await (const { isFree, result } of guest.reports(silenceMs)) {
+    for await (const { isFree, result } of guest.reports(this.#silenceMs)) {
       if (result) {
         const testResult = testResultOf(current, result, project, this.#config);
         failed ||= testResult.failureMessage !== null;
@@ -67,12 +65,24 @@ export default class GuestRunner {
         isUp = true;
         current = waiting.shift();
         if (current) await jest.onStart(current);
-        guest.send(current ? relative(this.#config.rootDir, current.path) : '');
+        guest.send(current && this.#orderOf(current));
       }
     }
     const why = failed || current || !isUp ? await guest.postMortem() : '';
     if (!isUp) throw new Error(why);
     if (current) await jest.fail(current, why);
     else if (failed) process.stderr.write(`${why.split('\n', 1)}\n`);
+  }
+
+  /** See `inside/messages.ts`. */
+  #orderOf({ path }) {
+    const { rootDir, testNamePattern: namePattern } = this.#config;
+    const load = loadRatio();
+    return {
+      file: relative(rootDir, path),
+      namePattern,
+      limitMs: LIMIT_MS * load,
+      slowdown: EMULATION * load,
+    };
   }
 }

@@ -1,50 +1,53 @@
 /**
  * In the guest: runs the test files that it is given, one after the other, all in this process. (Under emulation it takes seconds
- * to start one, and more to start jest.) The second serial port is the way to the machine: each line that comes is the path of a
- * file within the project, an empty one is the end; each that goes is a report.
+ * to start one, and more to start jest.) The second serial port is the way to the machine.
  */
-import { createReadStream, openSync, readFileSync, writeSync } from 'node:fs';
+import { createReadStream, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { addEventHandler, getState, resetState, run } from 'jest-circus';
-import type { FileResult, Report, Settings } from './reports.js';
+import type { FileResult, Order, Report } from './messages.js';
 
-const ROOT = '/project';
 const PORT = '/dev/ttyS1';
 
-const settings: Settings = JSON.parse(readFileSync(`${ROOT}/settings.json`, 'utf8'));
-process.env.TEST_SLOWDOWN = `${settings.slowdown}`;
-
 const output = openSync(PORT, 'w');
+let limitMs = 0;
 
 addEventHandler((event) => {
   // A limit that a test names is one for machines that are not emulated.
-  if (event.name === 'test_start') event.test.timeout = settings.limitMs;
-  if (event.name === 'hook_start') event.hook.timeout = settings.limitMs;
+  if (event.name === 'test_start') event.test.timeout = limitMs;
+  if (event.name === 'hook_start') event.hook.timeout = limitMs;
   // The console shows where the guest was when it ended.
   if (event.name === 'test_start') console.error(`test: ${event.test.name}`);
   if (event.name === 'test_done') report({ done: event.test.name });
 });
 
 report({ isFree: true });
-for await (const file of createInterface({ input: createReadStream(PORT) })) {
-  if (file === '') break;
-  report({ isFree: true, result: await resultOf(file) });
+for await (const line of createInterface({ input: createReadStream(PORT) })) {
+  const order: Order | null = JSON.parse(line);
+  if (order === null) break;
+  console.error(`file: ${order.file}`);
+  report({ isFree: true, result: await execute(order) });
 }
 // The port is still being read.
 process.exit(0);
 
-async function resultOf(file: string): Promise<FileResult> {
+async function execute({ file, namePattern, slowdown, ...order }: Order): Promise<FileResult> {
   const startedMs = Date.now();
-  console.error(`file: ${file}`);
+  limitMs = order.limitMs;
+  process.env.TEST_SLOWDOWN = `${slowdown}`;
   resetState();
-  if (settings.namePattern) getState().testNamePattern = new RegExp(settings.namePattern, 'i');
-  const end = () => ({ startedMs, endedMs: Date.now() });
+  if (namePattern) getState().testNamePattern = new RegExp(namePattern, 'i');
+  const { tests, errors } = await testsOf(file);
+  return { startedMs, endedMs: Date.now(), tests, errors };
+}
+
+async function testsOf(file: string): Promise<Pick<FileResult, 'tests' | 'errors'>> {
   try {
-    await import(`${ROOT}/${file.replace(/\.ts$/, '.js')}`);
+    await import(`/project/${file.replace(/\.ts$/, '.js')}`);
     const { testResults, unhandledErrors } = await run();
-    return { ...end(), tests: testResults, errors: unhandledErrors };
+    return { tests: testResults, errors: unhandledErrors };
   } catch (error: unknown) {
-    return { ...end(), tests: [], errors: [error instanceof Error ? `${error.stack}` : `${error}`] };
+    return { tests: [], errors: [error instanceof Error ? `${error.stack}` : `${error}`] };
   }
 }
 

@@ -1,7 +1,10 @@
-/** What the guest is given, and what it reports; the other end is `runner.js`. */
+/** What the guest is given and what it reports, a line of JSON each; the other end is `runner.js`. */
 import type { run } from 'jest-circus';
 
-export interface Settings {
+/** To run a test file. `null` instead is the end. */
+export interface Order {
+  /** Path within the project. */
+  readonly file: string;
   /** Only tests whose full names match. */
   readonly namePattern?: string;
   /** Of each test and hook. */
