@@ -11,7 +11,17 @@ const project = (name) => ({
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
 });
 
+/** On another kernel: tests of what it has, and the data plane's tests once more. On this one: what becomes of such runs. */
+const inGuest = {
+  ...project('kernel'),
+  testMatch: ['<rootDir>/test/kernel/*.test.ts', '<rootDir>/test/integration/dataplane/**/*.test.ts'],
+  runner: '<rootDir>/test/support/guest/runner.js',
+};
+const ofGuests = { ...project('kernel'), testMatch: ['<rootDir>/test/kernel/guests/*.test.ts'] };
+
+const kinds = ['unit', 'contract', 'integration', 'e2e', 'alone', 'chaos', 'versions'];
+
 export default {
-  projects: ['unit', 'contract', 'integration', 'e2e', 'alone', 'chaos', 'versions'].map(project),
+  projects: [...kinds.map(project), inGuest, ofGuests],
   testTimeout: 30_000,
 };

@@ -2,8 +2,8 @@
  * Jest's time limits of tests and hooks hold where every program has a processor for itself. Where more programs want to run than
  * there are processors, the limits are longer in that ratio. Why not by `time/slowdown.ts`: see there.
  */
-import { availableParallelism, loadavg } from 'node:os';
 import { TestEnvironment } from 'jest-environment-node';
+import { loadRatio } from './time/load.js';
 
 export default class PatientEnvironment extends TestEnvironment {
   /** Limits as they were given; a hook is started again and again. */
@@ -13,6 +13,6 @@ export default class PatientEnvironment extends TestEnvironment {
     const limited = { test_start: test, hook_start: hook }[name];
     if (!limited) return;
     if (!this.#given.has(limited)) this.#given.set(limited, limited.timeout ?? testTimeout);
-    limited.timeout = this.#given.get(limited) * Math.max(1, loadavg()[0] / availableParallelism());
+    limited.timeout = this.#given.get(limited) * loadRatio();
   }
 }

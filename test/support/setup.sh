@@ -2,6 +2,8 @@
 # Prints one line a step; the output of a step is shown only when it fails.
 
 readonly PACKAGES=(ca-certificates iproute2 nftables iputils-ping procps jq openssl tcpdump socat bind9-dnsutils iptables systemd)
+# For the tests on a second kernel.
+readonly EMULATOR_PACKAGES=(qemu-system-x86 busybox-static cpio kmod e2fsprogs)
 readonly LEAST_NODE=20
 
 # Bookworm's own Node.js is 18. Where the machine's is too old, this one is taken from the npm registry.
@@ -36,9 +38,10 @@ step() {
   fi
 }
 
+# install_packages [PACKAGE..]: what everything needs, and these.
 install_packages() {
   local missing=() package
-  for package in "${PACKAGES[@]}"; do
+  for package in "${PACKAGES[@]}" "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return

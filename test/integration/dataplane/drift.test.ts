@@ -253,9 +253,12 @@ test('what is being changed is never taken for altered: endpoints and remotes th
   // As the driver does it: known when it is attached, and no more before it is removed.
   const known = new Map<string, LocalEndpoint>();
   const until = Date.now() + 8_000;
+  let checks = 0;
   let changes = 0;
+  // Longer on a machine that has not done enough by then.
+  const goesOn = () => Date.now() < until || Math.min(checks, changes) <= 10;
   const churn = async (digit: string) => {
-    for (let round = 0; Date.now() < until; round++) {
+    for (let round = 0; goesOn(); round++) {
       const endpoint = { id: digit.repeat(64), mac: `02:00:00:00:0${digit}:0${round % 4}` };
       await dataplane.ensureEndpoint(network, endpoint);
       known.set(endpoint.id, { ...endpoint, interfaceAddresses: [] });
@@ -265,7 +268,7 @@ test('what is being changed is never taken for altered: endpoints and remotes th
     }
   };
   const forward = async () => {
-    for (let round = 0; Date.now() < until; round++) {
+    for (let round = 0; goesOn(); round++) {
       const remotes = Array.from({ length: round % 5 }, (_, i) => ({
         mac: `02:00:00:00:09:0${i}`,
         addresses: [`10.1.9.${i + 1}`],
@@ -275,9 +278,8 @@ test('what is being changed is never taken for altered: endpoints and remotes th
     }
   };
   const found: Repair[] = [];
-  let checks = 0;
   const look = async () => {
-    while (Date.now() < until) {
+    while (goesOn()) {
       const check = await dataplane.repairNetwork(network.id, () => [...known.values()]);
       found.push(...check.repairs);
       checks++;
@@ -285,8 +287,6 @@ test('what is being changed is never taken for altered: endpoints and remotes th
   };
   await Promise.all([churn('1'), churn('2'), churn('3'), forward(), look()]);
   expect(found).toEqual([]);
-  expect(checks).toBeGreaterThan(10);
-  expect(changes).toBeGreaterThan(10);
 }, 60_000);
 
 test('each alteration in turn is told of by the kernel, repaired, and told of once', async () => {

@@ -1,0 +1,88 @@
+/**
+ * jest's runner for tests of the kind `kernel`: files are run in guests, by jest's own parts there, and jest here reports them as
+ * any others. A guest that falls silent, or ends too early, fails the file that it was at; the next file gets a new guest.
+ *
+ * This is JavaScript because jest loads it before it can load TypeScript.
+ */
+import { relative } from 'node:path';
+import { loadRatio } from '../time/load.js';
+import { Guest } from './machine.js';
+import { makeProject } from './project.js';
+import { testResultOf } from './results.js';
+
+/** How many times longer a program takes in a guest: 3.4 ms for an `ip` here, 40 to 80 there. */
+const EMULATION = 20;
+
+/** Of a test, whatever limit it names; and how long a guest may be silent. Both on a quiet machine. */
+const LIMIT_MS = 120_000;
+const SILENCE_MS = 150_000;
+
+export default class GuestRunner {
+  #config;
+  #silenceMs;
+
+  constructor(globalConfig, _context, { silenceMs = SILENCE_MS } = {}) {
+    this.#config = globalConfig;
+    this.#silenceMs = silenceMs;
+  }
+
+  /** As CallbackTestRunner of the package jest-runner. */
+  async runTests(tests, _watcher, onStart, onResult, onFailure) {
+    const waiting = [...tests];
+    const fail = (test, why) => onFailure(test, { message: why, stack: '' });
+    try {
+      await this.#run(waiting, { onStart, onResult, fail });
+    } catch (error) {
+      for (const test of waiting.splice(0)) await fail(test, error.stack);
+    }
+  }
+
+  async #run(waiting, jest) {
+    const { rootDir, maxWorkers } = this.#config;
+    const files = waiting.map(({ path }) => relative(rootDir, path));
+    const project = await makeProject(rootDir, files);
+    const work = async () => {
+      while (waiting.length > 0) await this.#useGuest(project, waiting, jest);
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.min(maxWorkers, files.length) }, work));
+    } finally {
+      await project.remove();
+    }
+  }
+
+  /** Takes tests out of `waiting` until there are none, or the guest has ended. */
+  async #useGuest(project, waiting, jest) {
+    const guest = await Guest.boot(this.#config.rootDir, project);
+    let [current, isUp, failed] = [undefined, false, false];
+    for await (const { isFree, result } of guest.reports(this.#silenceMs)) {
+      if (result) {
+        const testResult = testResultOf(current, result, project, this.#config);
+        failed ||= testResult.failureMessage !== null;
+        await jest.onResult(current, testResult);
+      }
+      if (isFree) {
+        isUp = true;
+        current = waiting.shift();
+        if (current) await jest.onStart(current);
+        guest.send(current && this.#orderOf(current));
+      }
+    }
+    const why = failed || current || !isUp ? await guest.postMortem() : '';
+    if (!isUp) throw new Error(why);
+    if (current) await jest.fail(current, why);
+    else if (failed) process.stderr.write(`${why.split('\n', 1)}\n`);
+  }
+
+  /** See `inside/messages.ts`. */
+  #orderOf({ path }) {
+    const { rootDir, testNamePattern: namePattern } = this.#config;
+    const load = loadRatio();
+    return {
+      file: relative(rootDir, path),
+      namePattern,
+      limitMs: LIMIT_MS * load,
+      slowdown: EMULATION * load,
+    };
+  }
+}
