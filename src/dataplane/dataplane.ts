@@ -14,6 +14,7 @@ import type { Filter } from '../native/packets/packet-filter.js';
 import type { Packet as CapturedPacket } from '../native/packets/packet-receive.js';
 import type { HostReading } from './host-reading.js';
 import type { Inspection } from './inspection.js';
+import type { LanReading } from './lan-reading.js';
 import type { ModeSpec } from './modes.js';
 
 export type { CapturedPacket, Filter as PacketFilter };
@@ -168,7 +169,7 @@ export interface ObservedNetwork {
   readonly endpointNames: readonly string[];
 }
 
-export interface Dataplane extends AsyncDisposable {
+export interface Dataplane extends AsyncDisposable, LanReading {
   /** Chooses the underlay, and checks that the kernel can do VXLAN. */
   findUnderlay(): Promise<Underlay>;
   /**

@@ -35,8 +35,10 @@ import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
 import type { KernelNetwork } from './kernel-network.js';
 import { type LinuxHost, largestMtu, networkOf } from './kernel-networks.js';
+import { readParent } from './lan/read-parent.js';
+import type { LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
-import { DEFAULT_MODE, type ModeSpec } from './modes.js';
+import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 import { listNetworks, listOuterEnds } from './overlay/network-namespace.js';
 
@@ -176,6 +178,10 @@ export class LinuxDataplane implements Dataplane {
 
   async listOuterEnds(): Promise<readonly string[]> {
     return listOuterEnds(this.options.hostNamespace);
+  }
+
+  lanParent(mode: LanSpec): Promise<LanParent | undefined> {
+    return readParent(mode, this.options.hostNamespace);
   }
 
   async capture(
