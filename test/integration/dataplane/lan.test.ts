@@ -68,6 +68,7 @@ test('two networks share a parent, and what is removed leaves nothing, also of a
   for (const { network } of [office, lab]) await host.dataplane.removeNetwork(network.id);
   expect(await interfacesOf(host)).toEqual(['eth1']);
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.60');
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).not.toContain('xnet');
   expect(await ids()).not.toContain(lab.network.id);
 });
 
@@ -103,9 +104,16 @@ test('with host: the host and its containers reach each other, with strict rever
   expect(await host.netns.ip('route get 10.5.0.50')).toContain(`dev xh${network.id} src 10.5.0.11`);
   // Others have the MAC of the parent for the host, not that of the interface beside it.
   await expectReachable(other.netns, host.addresses);
-  const neighbours = await other.netns.ip('neigh show 10.5.0.11');
   const [{ address }]: [{ address: string }] = JSON.parse(await host.netns.ip('-j link show eth1'));
-  expect(neighbours).toContain(address);
+  for (const own of host.addresses) expect(await other.netns.ip(`neigh show ${own}`)).toContain(address);
+  // Nor does anything come in by that interface but of its containers.
+  const [{ address: beside }]: [{ address: string }] = JSON.parse(
+    await host.netns.ip(`-j link show xh${network.id}`),
+  );
+  for (const own of host.addresses) {
+    await other.netns.ip(`neigh replace ${own} lladdr ${beside} dev eth1 nud permanent`);
+    expect([own, await other.netns.reaches(own, 1)]).toEqual([own, false]);
+  }
   await lan.leave(first);
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.50');
 });
@@ -225,6 +233,11 @@ const ALTERATIONS: readonly Alteration[] = [
     'the interface of the host is down',
     ({ host, network }) => host.netns.ip(`link set xh${network.id} down`),
     (each) => [reach(each, 'altered')],
+  ],
+  [
+    'the rules of the firewall are flushed',
+    ({ host }) => host.netns.exec('nft', 'flush', 'ruleset'),
+    () => [{ kind: 'host-interface', object: 'inet xnet-lan', was: 'missing' }],
   ],
   [
     'a route of the host is deleted',
