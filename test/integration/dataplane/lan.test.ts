@@ -1,7 +1,7 @@
 /** Networks of mode macvlan: packets on a LAN that is there already, the host's reach, repairs, and what is left: nothing. */
 import { expect, test } from '@jest/globals';
 import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
-import type { MacvlanSpec } from '../../../src/dataplane/modes.js';
+import type { IpvlanSpec, MacvlanSpec } from '../../../src/dataplane/modes.js';
 import {
   GATEWAYS,
   type LanContainer,
@@ -179,6 +179,25 @@ test('a parent that cannot be is refused, and nothing is changed', async () => {
     expect([what, await interfacesOf(host)]).toEqual([what, before]);
   }
 }, 60_000);
+
+const IPVLAN: IpvlanSpec = { ...OFFICE, kind: 'ipvlan', submode: 'l2', flag: 'bridge' };
+
+test.each([
+  ['802.1q', 'vlan id 7', { ...OFFICE, vlan: 7 }, /no 802.1q \(CONFIG_VLAN_8021Q\); nothing was changed/],
+  ['ipvlan', 'ipvlan mode l2', IPVLAN, /no ipvlan \(CONFIG_IPVLAN\); nothing was changed/],
+] as const)('a kernel without %s says so, and nothing is changed', async (_, type, mode, words) => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const add = `link add link eth1 name tried type ${type}`;
+  const hasIt = await host.netns.succeeds('ip', ...add.split(' '));
+  if (hasIt) await host.netns.ip('link del tried');
+  const endpoint = { id: 'e'.repeat(64), mac: '02:00:00:00:00:77' };
+  const attached = host.dataplane.ensureEndpoint(lan.network(host, 'office', mode), endpoint);
+  const message = expect.stringMatching(words);
+  if (hasIt) await expect(attached).resolves.toEqual({ interfaceName: 'xceeeeeeeeeeee' });
+  else await expect(attached).rejects.toMatchObject({ code: 'UNSUPPORTED', message });
+  if (!hasIt) expect(await interfacesOf(host)).toEqual(['eth1']);
+});
 
 test('passthru takes a parent alone, and a network beside it is refused by name', async () => {
   await using lan = await LanSegment.create(1);
