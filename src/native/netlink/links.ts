@@ -1,6 +1,6 @@
 /** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
-import { attribute, eachAttribute } from './netlink.js';
-import { listKernel } from './route.js';
+import { attribute, eachAttribute, type Message } from './netlink.js';
+import { listEach, listKernel } from './route.js';
 import { ipText, macText } from './texts.js';
 
 export interface ListedLink {
@@ -92,16 +92,42 @@ const KINDS: Readonly<Record<string, typeof BRIDGE>> = {
   ...{ vlan: VLAN, macvlan: MACVLAN, ipvlan: IPVLAN },
 };
 
-/**
- * Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. `number`: of the one that has it there.
- */
-export async function listLinks(path: string | undefined, number?: number): Promise<ListedLink[]> {
+/** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
+export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
+  return withMasters(await listKernel(path, request(), ASKED, decodeLink));
+}
+
+/** Of the namespaces that have these numbers in that at `path`, in this order; none of one that is gone. Throws as `listLinks`. */
+export async function listLinksOf(
+  path: string | undefined,
+  numbers: readonly number[],
+): Promise<ListedLink[][]> {
+  return (
+    await listEach(
+      path,
+      numbers.map((number) => request(number)),
+      ASKED,
+      decodeLink,
+    )
+  ).map(withMasters);
+}
+
+const ASKED = 'the list of devices';
+
+function request(number?: number): Message {
   const skip = Buffer.alloc(4);
   skip.writeUInt32LE(EXTENSIONS.SKIP_STATISTICS);
   const mask = attribute(EXTENSIONS.type, skip);
   const attributes = number === undefined ? [mask] : [mask, numberAttribute(number)];
-  const message = { type: GET_LINK, header: Buffer.alloc(HEADER), attributes };
-  const decoded = await listKernel(path, message, 'the list of devices', decodeLink);
+  return { type: GET_LINK, header: Buffer.alloc(HEADER), attributes };
+}
+
+interface DecodedLink {
+  readonly link: ListedLink;
+  readonly masterIndex: number;
+}
+
+function withMasters(decoded: readonly DecodedLink[]): ListedLink[] {
   const names = new Map(decoded.map(({ link }) => [link.index, link.ifname]));
   return decoded.map(({ link, masterIndex }) => {
     const master = names.get(masterIndex);
@@ -115,7 +141,7 @@ function numberAttribute(number: number): Buffer {
   return attribute(LINK.OF_NAMESPACE, value);
 }
 
-function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
+function decodeLink(body: Buffer): DecodedLink {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
     isEthernet: body.readUInt16LE(2) === ARPHRD_ETHER,
