@@ -56,7 +56,7 @@ export async function listChildren(path: string | undefined): Promise<Child[]> {
 
 export function childrenIn(links: readonly ListedLink[], isOutside: boolean): Child[] {
   return links.filter(isChild).flatMap((link) => {
-    const ids = childIdsOf(link.alias);
+    const ids = childIdsOf(link.ifalias);
     return ids ? [{ ...ids, link, isOutside }] : [];
   });
 }
