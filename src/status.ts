@@ -1,8 +1,10 @@
 /** Gathers what `xnet status` shows. */
 import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { modeAnswer } from './admin/mode-answer.js';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
+import { isOnSegment } from './driver/networks/lan-plan.js';
 import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
@@ -11,6 +13,7 @@ import { findPathProblems, pathAnswers } from './host/paths.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
+import type { NetworkRecord } from './model/network.js';
 import type { Store } from './store/store.js';
 
 /** Longer than a restart or an upgrade of xnet takes, also on a loaded machine. */
@@ -20,6 +23,7 @@ const TOLERATED_SILENCE_MS = 10_000;
 export async function readStatus(foundation: Foundation, readiness: Readiness<Host>): Promise<Status> {
   const { config, store, sockets, resolvers, hostId, version } = foundation;
   const host = readiness.value;
+  await host?.parentWatch.refresh().catch(() => undefined);
   const storeStatus = await probeStore(store, hostId);
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
@@ -114,8 +118,8 @@ function networkStatus(
   return {
     id: record.id,
     ...(name !== undefined && { name }),
-    vni: record.vni,
-    mtu: host.specOf(record).mtu,
+    ...modeAnswer(record),
+    ...mtuOf(host, record),
     subnets: record.pools.map(({ subnet }) => subnet),
     dockerNetworkId,
     endpoints: endpoints.map(({ id, addresses, mac }) => {
@@ -123,6 +127,13 @@ function networkStatus(
       return { id, ...(container !== undefined && { container }), addresses, mac };
     }),
   };
+}
+
+/** On a LAN it is the interface's of the host; where that is missing, nobody knows. */
+function mtuOf(host: Host, record: NetworkRecord): { readonly mtu?: number } {
+  if (record.mtu !== undefined || !isOnSegment(record.mode)) return { mtu: host.specOf(record).mtu };
+  const { mtu } = host.parentWatch.findParent(record.id) ?? {};
+  return mtu === undefined ? {} : { mtu };
 }
 
 function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {

@@ -2,6 +2,7 @@
 
 import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../admin/answers.js';
 import type { FindingItem } from '../admin/diagnosis-answers.js';
+import { parentText } from '../admin/mode-answer.js';
 import type { Answer } from '../admin/operations.js';
 import { printable, shortName } from '../observability/layout.js';
 import { pathText } from '../server/status-text.js';
@@ -23,7 +24,9 @@ export const HOSTS: readonly Column<HostItem>[] = [
 export const NETWORKS: readonly Column<NetworkItem>[] = [
   ['NETWORK', ({ name }) => name && shortName(name)],
   ['ID', ({ id }) => id],
+  ['MODE', ({ mode }) => mode],
   ['VNI', ({ vni }) => vni],
+  ['PARENT', parentText],
   ['SUBNETS', ({ subnets }) => subnets.join(', ')],
   ['ON', ({ mirrored, swarm }) => (swarm ? 'swarm' : mirrored ? 'all hosts' : 'its hosts')],
   ['HOSTS', ({ hosts }) => hosts],
@@ -104,18 +107,26 @@ function verdictText(verdict: FindingItem['verdict'], screen?: Screen): string {
   return screen?.hasColors ? style(colours[verdict], text) : text;
 }
 
+function defaultMtu({ mode }: NetworkAnswer): string {
+  if (mode === 'overlay') return "the underlay's, less the tunnel's headers";
+  return mode === 'routed' ? "the underlay's" : "the parent's";
+}
+
 /** `xnet network show`. */
 export function networkText(network: NetworkAnswer, screen?: Screen): string {
-  const { id, name, vni, mtu, subnets, options, labels } = network;
+  const { id, name, mode, vni, mtu, subnets, options, labels } = network;
   const pairs = (record: Readonly<Record<string, string>>) =>
     Object.entries(record).map(([key, value]) => `${key}=${value}`);
   const flags = (['internal', 'multicast', 'mirrored', 'swarm'] as const).filter((flag) => network[flag]);
   const head = table(
     [
       ['network', name === undefined ? id : `${shortName(name)} (${id})`],
-      ['vni', `${vni}`],
+      ['mode', mode],
+      ...(vni === undefined
+        ? [['parent', parentText(network) ?? 'none: it is inside each host']]
+        : [['vni', `${vni}`]]),
       ['subnets', subnets.join(', ')],
-      ['mtu', mtu === undefined ? "the underlay's, less the tunnel's headers" : `${mtu}`],
+      ['mtu', mtu === undefined ? defaultMtu(network) : `${mtu}`],
       ['is', flags.join(', ')],
       ['options', pairs(options).join(', ')],
       ['labels', pairs(labels).join(', ')],

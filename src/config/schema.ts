@@ -5,7 +5,7 @@
  *
  * Every setting of `xnet serve`, once: key, default, unit, meaning. The flag (`--vxlan-port`), the
  * environment variable (`XNET_VXLAN_PORT`) and the key of the configuration file (`vxlanPort`) are all made
- * from the key, and so is docs/configuration.md's table checked.
+ * from the key (but `--parent`, which is given for each of the `parents`), and so is docs/configuration.md's table checked.
  */
 import { z } from 'zod';
 import { Prefix } from '../inet/prefix.js';
@@ -64,6 +64,41 @@ function parseDefaultPool(item: string, context: z.RefinementCtx) {
   }
 }
 
+/** Without a dot, which separates a VLAN in `-o parent`. */
+const LAN_NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,14}$/;
+const INTERFACE = /^[^\s/]{1,15}$/;
+
+/** `NAME=INTERFACE,...`: what the interfaces of this host are called in the whole cluster. */
+const parents = z
+  .union(
+    [
+      z.string().transform((list) => pairsIn(list.split(','))),
+      z.array(z.string()).transform((list) => pairsIn(list.flatMap((item) => item.split(',')))),
+      z.record(z.string(), z.string()).transform((map) => Object.entries(map)),
+    ],
+    'must be NAME=INTERFACE,...',
+  )
+  .superRefine((pairs, context) => {
+    const wrong = pairs.find(([name, device]) => !LAN_NAME.test(name) || !INTERFACE.test(device));
+    const names = pairs.map(([name]) => name);
+    const double = names.find((name, index) => names.indexOf(name) !== index);
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message, input: pairs });
+    if (wrong) {
+      refuse(
+        `${wrong.join('=')} must be NAME=INTERFACE, as in office=eth1: a name of 1 to 15 letters, digits, _ and - that begins with a letter, and the name of an interface`,
+      );
+    }
+    if (double !== undefined) refuse(`must name ${double} once`);
+  })
+  .transform((pairs): Readonly<Record<string, string>> => Object.fromEntries(pairs));
+
+function pairsIn(items: readonly string[]): [string, string][] {
+  return items.map((item) => {
+    const cut = item.indexOf('=');
+    return cut < 0 ? [item.trim(), ''] : [item.slice(0, cut).trim(), item.slice(cut + 1).trim()];
+  });
+}
+
 const settings = z.strictObject({
   store: text
     .regex(
@@ -84,6 +119,11 @@ const settings = z.strictObject({
     .union([z.ipv4(), z.ipv6()], 'must be an IPv4 or IPv6 address')
     .optional()
     .describe('underlay address; default: the first of the interface'),
+  parents: parents
+    .optional()
+    .describe(
+      'names of LANs with the interface of this host that leads to each, as office=eth1,dmz=bond0: what `-o parent` of a network may name',
+    ),
   vxlanPort: wholeNumber(1, 65_535).default(4789).describe('UDP port of VXLAN, the same on all hosts'),
   defaultPools: defaultPools
     .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
@@ -146,18 +186,24 @@ export interface Setting {
   readonly description: string;
   /** As a person would write it; undefined: none. */
   readonly defaultText: string | undefined;
+  /** The flag may be given several times, each with a part of the value. */
+  readonly isRepeatable: boolean;
 }
+
+/** Flags that are not named as their keys, since each names one of several. */
+const REPEATABLE: Partial<Record<string, string>> = { parents: '--parent' };
 
 /** The settings in the order of the schema. */
 export function listSettings(): Setting[] {
   return Object.entries(configSchema.shape).map(([key, schema]) => ({
     key: key as ConfigKey,
-    flag: `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    flag: REPEATABLE[key] ?? `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     variable: `XNET_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
     description: schema.description ?? '',
     defaultText:
       schema.def.type === 'default' || schema.def.type === 'prefault'
         ? String(schema.def.defaultValue)
         : undefined,
+    isRepeatable: key in REPEATABLE,
   }));
 }

@@ -24,7 +24,7 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     {
       name: 'tunnels',
       look: async () =>
-        judgeTunnels(await dataplane.reading.listForeignTunnels(), networksOf(status), config.vxlanPort),
+        judgeTunnels(await dataplane.reading.listForeignTunnels(), tunnelledOf(status), config.vxlanPort),
     },
     { name: 'routes', look: () => lookAtRoutes(looked, status) },
     { name: 'mtu', look: () => lookAtMtus(looked, status) },
@@ -78,7 +78,8 @@ async function lookAtMtus({ dataplane }: Looked, { host, networks }: Status) {
     return [ok('this host is still looking for its underlay')];
   const underlay = { vtep, interface: name, mtu };
   const carried = dataplane.containerMtu(underlay);
-  const found = networks.map(async (network) => {
+  const overlays = networks.filter(({ mode }) => mode === 'overlay');
+  const found = overlays.map(async (network) => {
     const ports = await dataplane.reading.listMtus(network.id);
     const containers = network.endpoints.flatMap(({ id, container = id.slice(0, 12) }) => {
       const port = ports.get(id.slice(0, 12));
@@ -105,8 +106,15 @@ async function lookOutside({ dataplane, reader, hostId }: Looked) {
   });
 }
 
+/** Those with a subnet of their own: that of a LAN is this host's as well. */
 function networksOf({ networks }: Status) {
-  return networks.map(({ name, id, vni, subnets }) => ({ name: name ?? id, vni, subnets }));
+  return networks
+    .filter(({ parent }) => parent === undefined)
+    .map(({ name, id, subnets }) => ({ name: name ?? id, subnets }));
+}
+
+function tunnelledOf({ networks }: Status) {
+  return networks.flatMap(({ name, id, vni }) => (vni === undefined ? [] : [{ name: name ?? id, vni }]));
 }
 
 /** Docker's own are to its containers. */
