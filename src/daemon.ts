@@ -50,6 +50,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     pluginId,
     dataplane: foundation.dataplane,
     docker: () => readiness.value?.engine,
+    lanOf: async (networkId) => ({ parent: await readiness.value?.parentWatch.readParent(networkId) }),
     sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
   });
   const readiness: Readiness<Host> = new Readiness(

@@ -46,6 +46,12 @@ export class ParentWatch extends Sweep {
     return this.#networks.get(networkId)?.parent;
   }
 
+  /** As `findParent`, of a look now. Throws KERNEL. */
+  async readParent(networkId: string): Promise<LanParent | undefined> {
+    await this.refresh();
+    return this.findParent(networkId);
+  }
+
   /** Looks now. Throws KERNEL. */
   async refresh(): Promise<void> {
     const found = await Promise.all(this.#parts.local.listNetworks().map(({ record }) => this.#read(record)));
