@@ -47,6 +47,11 @@ export function completeMode(mode: Mode, { internal, subnets, asksForGateways }:
 /** Names of LANs -> the interfaces of this host that lead to them. */
 export type Parents = Readonly<Partial<Record<string, string>>>;
 
+/** A mode as its record has it, or as the kernel's. */
+type ModeLike =
+  | { readonly kind: string; readonly parent?: string | undefined; readonly vlan?: number | undefined }
+  | Mode;
+
 /** The interface of a host by which a LAN is reached. */
 export interface Parent {
   readonly interface: string;
@@ -74,9 +79,10 @@ export function checkParent(mode: LanMode, mtu: number | undefined, found: Paren
  * The mode as one host has it: the name of a LAN stands for the interface that `parents` has for it, which may be that of a VLAN,
  * as in `-o parent`.
  */
-export function onHost<M extends Mode | undefined>(mode: M, parents: Parents = {}): M {
-  const parent = isLan(mode) && mode.parent !== undefined ? parents[mode.parent] : undefined;
-  if (!isLan(mode) || parent === undefined) return mode;
+export function onHost<M extends ModeLike | undefined>(mode: M, parents: Parents = {}): M {
+  if (!mode || !('parent' in mode) || mode.parent === undefined) return mode;
+  const parent = parents[mode.parent];
+  if (parent === undefined) return mode;
   const [, base = parent, vlan] = /^(.+)\.(\d{1,4})$/.exec(parent) ?? [];
   if (vlan === undefined || mode.vlan !== undefined) return { ...mode, parent };
   return { ...mode, parent: base, vlan: Number(vlan) };

@@ -29,7 +29,10 @@ const HOUR_MS = 3_600_000;
 
 /** What the checks look at: of a host that runs, or of one without a daemon (src/offline/). */
 export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version' | 'pluginId'> {
-  readonly dataplane: Pick<Foundation['dataplane'], 'reading' | 'listNetworks' | 'containerMtu'>;
+  readonly dataplane: Pick<
+    Foundation['dataplane'],
+    'reading' | 'lanParent' | 'listNetworks' | 'containerMtu'
+  >;
   readonly store: Pick<Foundation['store'], 'description' | 'members'>;
   readonly events: Pick<Foundation['events'], 'list'>;
   /** Reads what is known of the cluster. */

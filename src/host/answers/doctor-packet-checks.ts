@@ -13,6 +13,7 @@ import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import { outwardOf } from '../outward.js';
 import type { Looked } from './doctor-checks.js';
+import { lookAtLans } from './doctor-lans.js';
 
 /** Longer than a network is being made or removed. */
 const SETTLED_MS = 1_500;
@@ -33,6 +34,7 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
       look: async () =>
         judgeFirewall(await dataplane.reading.findPacketDrops(status.host.vtep), config.vxlanPort),
     },
+    { name: 'lans', look: () => lookAtLans(looked, status) },
     { name: 'outside', look: () => lookOutside(looked) },
     {
       name: 'subnets',
