@@ -44,12 +44,13 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const isFailing = () => readiness.problem !== undefined;
   await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
   const { store, hostId, resolvers } = foundation;
-  const captures = captureAnswers(foundation);
+  const captures = captureAnswers(foundation, () => readiness.value);
   const status = () => readStatus(foundation, readiness);
   using ownPart = new OwnPart({
     pluginId,
     dataplane: foundation.dataplane,
     docker: () => readiness.value?.engine,
+    lanOf: async (networkId) => ({ parent: await readiness.value?.parentWatch.readParent(networkId) }),
     sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
   });
   const readiness: Readiness<Host> = new Readiness(

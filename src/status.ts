@@ -1,5 +1,6 @@
 /** Gathers what `xnet status` shows. */
 import { hostname } from 'node:os';
+import { modeAnswer } from './admin/mode-answer.js';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
 import { errorMessage } from './errors.js';
@@ -10,6 +11,7 @@ import { findPathProblems, pathAnswers } from './host/paths.js';
 import { reachProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
+import type { NetworkRecord } from './model/network.js';
 import type { Store } from './store/store.js';
 
 /** Longer than a restart or an upgrade of xnet takes, also on a loaded machine. */
@@ -19,6 +21,7 @@ const TOLERATED_SILENCE_MS = 10_000;
 export async function readStatus(foundation: Foundation, readiness: Readiness<Host>): Promise<Status> {
   const { config, store, sockets, resolvers, hostId, version } = foundation;
   const host = readiness.value;
+  await host?.parentWatch.refresh().catch(() => undefined);
   const storeStatus = await probeStore(store, hostId);
   const problems = [
     readiness.problem ?? (host ? undefined : 'still starting'),
@@ -105,8 +108,8 @@ function networkStatus(
   return {
     id: record.id,
     ...(name !== undefined && { name }),
-    vni: record.vni,
-    mtu: host.specOf(record).mtu,
+    ...modeAnswer(record),
+    ...mtuOf(host, record),
     subnets: record.pools.map(({ subnet }) => subnet),
     dockerNetworkId,
     endpoints: endpoints.map(({ id, addresses, mac }) => {
@@ -114,6 +117,14 @@ function networkStatus(
       return { id, ...(container !== undefined && { container }), addresses, mac };
     }),
   };
+}
+
+/** On a LAN it is the interface's of the host; where that is missing, nobody knows. */
+function mtuOf(host: Host, record: NetworkRecord): { readonly mtu?: number } {
+  if (record.mtu !== undefined || modeAnswer(record).parent === undefined)
+    return { mtu: host.specOf(record).mtu };
+  const { mtu } = host.parentWatch.findParent(record.id) ?? {};
+  return mtu === undefined ? {} : { mtu };
 }
 
 function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
+import { modeFields } from './mode-answer.js';
 import { pathAnswer } from './status-answer.js';
 
 const count = z.number().int();
@@ -46,7 +47,7 @@ export type EndpointItem = z.infer<typeof endpointItem>;
 const networkItem = z.object({
   id: z.string(),
   name: z.string().optional(),
-  vni: count,
+  ...modeFields,
   subnets: texts,
   /** Asked for by the user, in bytes. */
   mtu: count.optional(),

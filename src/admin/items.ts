@@ -5,16 +5,17 @@ import type { NetworkRecord } from '../model/network.js';
 import { parsePoolKey } from '../model/pool.js';
 import type { AddressItem, EndpointItem, NameItem, NetworkItem } from './answers.js';
 import type { Cluster } from './cluster.js';
+import { modeAnswer } from './mode-answer.js';
 
 export function networkItem(
   cluster: Cluster,
   network: NetworkRecord,
   endpoints: readonly EndpointRecord[],
 ): NetworkItem {
-  const { id, vni, mtu, internal, multicast } = network;
+  const { id, mtu, internal, multicast } = network;
   const name = cluster.nameOf(id);
   return {
-    ...{ id, vni, internal, multicast },
+    ...{ id, internal, multicast, ...modeAnswer(network) },
     ...(name !== undefined && { name }),
     ...(mtu !== undefined && { mtu }),
     subnets: network.pools.map(({ subnet }) => subnet),

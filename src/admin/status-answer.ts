@@ -1,6 +1,7 @@
 /** What `xnet status` shows: this host, and the others as it knows them. */
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
+import { modeFields } from './mode-answer.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -43,8 +44,8 @@ export type PeerStatus = z.infer<typeof peer>;
 const network = z.object({
   id: z.string(),
   name: z.string().optional(),
-  vni: count,
-  /** Absent: no daemon answers, and the kernel has not the network's bridge. */
+  ...modeFields,
+  /** Absent: no daemon answers, and the kernel has not the network's bridge; or the LAN's interface is not there. */
   mtu: count.optional(),
   subnets: texts,
   dockerNetworkId: z.string(),

@@ -88,11 +88,16 @@ function addServe(program: Command, serve: Actions['serve']): void {
       '--check',
       'only check whether xnet can start with this configuration: exit code 0, or 1 or 2 and why',
     );
-  for (const { flag, description, defaultText } of listSettings()) {
+  const keys = new Map<string, string>();
+  for (const { key, flag, description, defaultText, isRepeatable } of listSettings()) {
     const shown = defaultText === undefined ? description : `${description} (default: ${defaultText})`;
-    command.addOption(new Option(`${flag} <value>`, shown));
+    const option = new Option(`${flag} <value>`, shown);
+    if (isRepeatable) option.argParser((value, former: string[] = []) => [...former, value]);
+    keys.set(option.attributeName(), key);
+    command.addOption(option);
   }
-  command.action(async ({ config: file, check, ...flags }: ServeOptions) => {
+  command.action(async ({ config: file, check, ...given }: ServeOptions) => {
+    const flags = Object.fromEntries(Object.entries(given).map(([name, value]) => [keys.get(name), value]));
     const config = loadConfig({ flags, file });
     if (!check) return await serve(config);
     await checkConfig(config);

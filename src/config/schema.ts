@@ -5,12 +5,13 @@
  *
  * Every setting of `xnet serve`, once: key, default, unit, meaning. The flag (`--vxlan-port`), the
  * environment variable (`XNET_VXLAN_PORT`) and the key of the configuration file (`vxlanPort`) are all made
- * from the key, and so is docs/configuration.md's table checked.
+ * from the key (but `--parent`, which is given for each of the `parents`), and so is docs/configuration.md's table checked.
  */
 import { z } from 'zod';
 import { Prefix } from '../inet/prefix.js';
 import { findUnusable } from '../inet/unusable.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../observability/logger.js';
+import { parents } from './parents.js';
 
 /** Of a unix socket's path (unix(7): sun_path, with a zero byte at its end). */
 const LONGEST_SOCKET_PATH = 107;
@@ -84,6 +85,11 @@ const settings = z.strictObject({
     .union([z.ipv4(), z.ipv6()], 'must be an IPv4 or IPv6 address')
     .optional()
     .describe('underlay address; default: the first of the interface'),
+  parents: parents
+    .optional()
+    .describe(
+      'names of LANs with the interface of this host that leads to each, as office=eth1,dmz=bond0: what `-o parent` of a network may name',
+    ),
   vxlanPort: wholeNumber(1, 65_535).default(4789).describe('UDP port of VXLAN, the same on all hosts'),
   defaultPools: defaultPools
     .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
@@ -146,18 +152,24 @@ export interface Setting {
   readonly description: string;
   /** As a person would write it; undefined: none. */
   readonly defaultText: string | undefined;
+  /** The flag may be given several times, each with a part of the value. */
+  readonly isRepeatable: boolean;
 }
+
+/** Flags that are not named as their keys, since each names one of several. */
+const REPEATABLE: Partial<Record<string, string>> = { parents: '--parent' };
 
 /** The settings in the order of the schema. */
 export function listSettings(): Setting[] {
   return Object.entries(configSchema.shape).map(([key, schema]) => ({
     key: key as ConfigKey,
-    flag: `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    flag: REPEATABLE[key] ?? `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     variable: `XNET_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
     description: schema.description ?? '',
     defaultText:
       schema.def.type === 'default' || schema.def.type === 'prefault'
         ? String(schema.def.defaultValue)
         : undefined,
+    isRepeatable: key in REPEATABLE,
   }));
 }

@@ -56,6 +56,8 @@ export const sandboxFacts = z.object({
   routes: z.array(z.object({ destination: z.string(), device: z.string() })),
   /** The way to the destination that was asked for. */
   way: route,
+  /** Of the next one on the way: what the kernel has learned. Absent: it leads to no link, or its host has an older xnet. */
+  neighbour: z.object({ address: z.string(), mac: z.string().optional() }).optional(),
   drops: z.array(packetDrop),
   /** At the ports of the packets, and some others. */
   listeners: z.array(z.object({ protocol: z.enum(['tcp', 'udp']), address: z.string(), port: z.number() })),

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 
-/** A container's interface, its port on the bridge, vxlan0, the interface to the other host, the host's end of docker_gwbridge. */
-export const PROBE_PLACES = ['interface', 'port', 'tunnel', 'underlay', 'gateway'] as const;
+/** A container's interface, its port on the bridge, vxlan0, the interface to the other host, the host's end of docker_gwbridge, the interface that leads to a LAN. */
+export const PROBE_PLACES = ['interface', 'port', 'tunnel', 'underlay', 'gateway', 'lan'] as const;
 export type ProbePlace = (typeof PROBE_PLACES)[number];
 
 /** By which the packets of a probe, and their answers, are known. */
@@ -38,6 +38,8 @@ export interface ProbeSite {
   /** Of the container's interface. */
   readonly mac?: string | undefined;
   readonly endpoint?: { readonly networkId: string; readonly endpointId: string } | undefined;
+  /** The interface that leads to the network's LAN. */
+  readonly lan?: string | undefined;
   /** Address to which packets go on the underlay. */
   readonly peer?: string | undefined;
 }

@@ -1,9 +1,11 @@
 import { XnetError } from '../errors.js';
 import { keys } from '../model/keys.js';
+import type { LanMode } from '../model/mode.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
 import { isGlobalPool } from '../model/pool.js';
 import { formatRecord, parseRecord } from '../model/record.js';
 import { type Attempt, asRead, transact } from '../store/transact.js';
+import { isLan } from './networks/lan-plan.js';
 import { globalNetworkId, newRecord, planRecord } from './networks/network-creation.js';
 import { checkForeign, type NetworkOptions, parseNetworkOptions } from './networks/network-options.js';
 import { checkMtu } from './networks/network-plan.js';
@@ -20,7 +22,7 @@ export interface Allocation {
 
 export type SwarmNetworksParts = Pick<
   NetworksParts,
-  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'largestMtu'
+  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'findParent' | 'largestMtu'
 >;
 
 /**
@@ -49,6 +51,7 @@ export class SwarmNetworks {
       );
     }
     const parsed = parseNetworkOptions(asked);
+    if (isLan(parsed.mode)) throw onLan(parsed.mode);
     checkMtu(parsed.mtu, largestMtu(parsed.mode));
     const former = await transact(store, () => this.#attempt(allocation, parsed, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
@@ -87,7 +90,8 @@ export class SwarmNetworks {
     checkForeign(options);
     await this.#refuseTakenName(options.name);
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
-    const made = await newRecord(this.#parts, { options, internal: false }, given, id, options.name);
+    const creation = { options, internal: false, asksForGateways: false, subnets: [] };
+    const made = await newRecord(this.#parts, creation, given, id, options.name);
     return { result: undefined, ...(await planRecord(store, { ...made, swarm }, options)) };
   }
 
@@ -98,4 +102,12 @@ export class SwarmNetworks {
       `the cluster has a network ${name} already, and swarm's networks cannot join it; choose another xnet.name`,
     );
   }
+}
+
+/** Swarm sends no gateway to the nodes, and gives each service an address for which no device of the LAN answers. */
+function onLan({ kind }: LanMode): XnetError {
+  return new XnetError(
+    'INVALID',
+    `option -o xnet.mode=${kind} does not go with swarm's networks, whose services have virtual addresses that a LAN does not know: leave it out, or set --scope local on every host and create the network with docker network create on one of them`,
+  );
 }

@@ -38,6 +38,7 @@ export async function startDockerAgents(
     local,
     isLocalFresh,
     follower,
+    parentWatch,
   }: Forwarding,
   { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
   addressWatch: AddressWatch,
@@ -76,7 +77,8 @@ export async function startDockerAgents(
   const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const own = () => ownProblems({ follower, local, registration, changes, mirror, names, addressWatch });
+  const ofHost = { follower, local, registration, changes, parentWatch };
+  const own = () => ownProblems({ ...ofHost, mirror, names, addressWatch });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
   const catchingUp = catchUp({

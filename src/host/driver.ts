@@ -4,13 +4,14 @@ import { EndpointSandboxes } from '../dns/sandbox/endpoint-sandboxes.js';
 import { ContainerDirectories, IN_A_PLUGIN, ON_THE_HOST } from '../docker/container-directories.js';
 import { HostsFiles } from '../docker/hosts-files.js';
 import { Endpoints } from '../driver/endpoints/endpoints.js';
+import { onHost } from '../driver/networks/lan-plan.js';
 import { mayBeMirrored, Networks } from '../driver/networks/networks.js';
 import { NewNetworks } from '../driver/networks/new-networks.js';
 import { OwnActions } from '../driver/networks/own-actions.js';
 import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
-import type { Mode } from '../model/mode.js';
+import type { LanMode, Mode } from '../model/mode.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { createIpam } from './ipam.js';
@@ -27,7 +28,7 @@ export async function createDriver(
   started: AsyncDisposable[],
 ) {
   const { config, logger, dataplane, hostId, resolvers, pluginId } = foundation;
-  const { replica: store, changes, hosts, local, follower, guard, specOf } = forwarding;
+  const { replica: store, changes, hosts, local, follower, guard, parentWatch, specOf } = forwarding;
   const ipam = await begin(started, createIpam(foundation, forwarding));
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
@@ -60,6 +61,8 @@ export async function createDriver(
     pools: ipam,
     poolRequests,
     largestMtu: (mode?: Mode) => dataplane.containerMtu(changes.underlay, mode),
+    // Creation makes the VLAN's interface as little as the overlay's.
+    findParent: (mode: LanMode) => dataplane.lanParent({ ...onHost(mode, config.parents), vlan: undefined }),
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
     reached,
@@ -70,7 +73,10 @@ export async function createDriver(
     isGlobal,
     ownActions,
     deleteEndpoint: (id) => endpoints.delete(id),
-    changed: () => guard.hint(),
+    changed: () => {
+      guard.hint();
+      parentWatch.hint();
+    },
   });
   const swarmNetworks = new SwarmNetworks(common);
   const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };

@@ -4,13 +4,17 @@ import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
+import { ParentWatch } from '../agent/lan/parent-watch.js';
 import { NetworkPeers } from '../agent/paths/network-peers.js';
 import type { NetworkSpec } from '../dataplane/dataplane.js';
-import type { NetworkRecord } from '../model/network.js';
+import { onHost } from '../driver/networks/lan-plan.js';
+import { usesTunnel } from '../model/mode.js';
+import { modeOf, type NetworkRecord } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
+import { begin } from './started.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
 export interface Forwarding extends Cluster {
@@ -18,6 +22,7 @@ export interface Forwarding extends Cluster {
   readonly follower: NetworkFollower;
   readonly networkPeers: NetworkPeers;
   readonly guard: TunnelGuard;
+  readonly parentWatch: ParentWatch;
   readonly repairs: RepairLog;
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
 }
@@ -41,6 +46,9 @@ export async function startForwarding(
   });
   guard.start();
 
+  const { parents } = foundation.config;
+  const parentWatch = await begin(started, new ParentWatch({ local, dataplane, parents, logger }));
+
   const lastKnown = namesLastKnown(foundation.store, hostId);
   let isAdopting = true;
   const changed: FollowerParts['changed'] = (networkId, changes) => {
@@ -49,7 +57,11 @@ export async function startForwarding(
   };
   const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
   started.push(follower);
-  const networkPeers = new NetworkPeers({ hostId, endpointsOf: (id) => follower.endpointsOf(id) });
+  const networkPeers = new NetworkPeers({
+    hostId,
+    endpointsOf: (id) => follower.endpointsOf(id),
+    usesTunnel: (id) => usesTunnel(modeOf(local.findRecord(id) ?? {})),
+  });
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
@@ -59,11 +71,14 @@ export async function startForwarding(
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
 
-  const specOf = ({ id, vni, multicast, mode, mtu: asked }: NetworkRecord): NetworkSpec => ({
-    ...{ id, vni, multicast },
-    ...(mode && { mode }),
-    mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
-  });
+  const specOf = ({ id, vni, multicast, mode: recorded, mtu: asked }: NetworkRecord): NetworkSpec => {
+    const mode = onHost(recorded, parents);
+    return {
+      ...{ id, vni, multicast },
+      ...(mode && { mode }),
+      mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
+    };
+  };
   const refresh = () =>
     follower.refresh((id) => {
       const network = local.findRecord(id);
@@ -75,5 +90,5 @@ export async function startForwarding(
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { ...cluster, changes, follower, networkPeers, guard, repairs, specOf };
+  return { ...cluster, changes, follower, networkPeers, guard, parentWatch, repairs, specOf };
 }

@@ -5,7 +5,7 @@ import type { Mirror } from '../agent/mirror/mirror.js';
 import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
-interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes'> {
+interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch'> {
   readonly mirror: Pick<Mirror, 'problems'>;
   readonly names: Pick<NamePublisher, 'failures'>;
   readonly addressWatch: Pick<AddressWatch, 'problems'>;
@@ -13,7 +13,7 @@ interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' |
 
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(parts: Parts): string[] {
-  const { follower, local, registration, changes, mirror, names, addressWatch } = parts;
+  const { follower, local, registration, changes, mirror, names, addressWatch, parentWatch } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -31,6 +31,7 @@ export function ownProblems(parts: Parts): string[] {
     ...mirror.problems,
     ...unpublished,
     ...addressWatch.problems,
+    ...parentWatch.problems,
   ];
 }
 

@@ -1,12 +1,13 @@
 /**
  * Addresses outside of all networks that containers must reach: those of the hosts and of the nameservers. A container does
- * not reach an address that is in a subnet of its network, since it looks for it in the network.
+ * not reach an address that is in a subnet of its network, since it looks for it in the network; on a LAN it finds it there.
  */
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { HostsView } from '../agent/hosts/hosts-view.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
+import { isOnSegment } from '../driver/networks/lan-plan.js';
 import { findHidden } from '../driver/networks/network-plan.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -31,6 +32,7 @@ export async function reachProblems({
   const addresses = await reached();
   return local
     .listNetworks()
+    .filter(({ record }) => !isOnSegment(record.mode))
     .flatMap(({ record: { name, id, pools } }) =>
       findHidden(pools, addresses).map(
         ({ address, what, subnet }) =>

@@ -47,6 +47,12 @@ const routedMode = z.object({ kind: z.literal('routed') });
 export const mode = z.discriminatedUnion('kind', [overlayMode, macvlanMode, ipvlanMode, routedMode]);
 export type Mode = z.infer<typeof mode>;
 export type LanMode = Extract<Mode, { kind: 'macvlan' | 'ipvlan' }>;
+type TunnelMode = Exclude<Mode, LanMode>;
+
+/** Its packets to other hosts go through VXLAN tunnels, all or some of them: its VNI is in use. */
+export function usesTunnel(mode: Mode): mode is TunnelMode {
+  return mode.kind === 'overlay' || mode.kind === 'routed';
+}
 
 /** Of a network whose record has none. */
 export const DEFAULT_MODE: Mode = { kind: 'overlay', attach: 'veth' };

@@ -1,6 +1,7 @@
 /** `xnet status` while no daemon answers: what is down, and what goes on without it. */
 import { hostname } from 'node:os';
 import { readAll } from '../admin/cluster.js';
+import { modeAnswer } from '../admin/mode-answer.js';
 import type { NetworkStatus, PeerStatus, Status } from '../admin/status-answer.js';
 import type { FoundDevices } from '../dataplane/overlay/find-devices.js';
 import { errorMessage, isXnetError } from '../errors.js';
@@ -59,10 +60,10 @@ function mtuOf(found: FoundDevices | undefined) {
 
 /** A network without containers here needs nothing in the kernel. */
 function forwardingProblem(
-  { id, name, endpoints }: NetworkStatus,
+  { id, name, mode, endpoints }: NetworkStatus,
   found: FoundDevices | undefined,
 ): string[] {
-  if (found?.forwards || endpoints.length === 0) return [];
+  if (mode !== 'overlay' || found?.forwards || endpoints.length === 0) return [];
   const network = name ?? id;
   const what = found ? 'is not up' : 'is not there';
   return [
@@ -105,14 +106,15 @@ async function readNetworks({ known: { reader, hostId } }: OfflineParts): Promis
 }
 
 function networkStatus(
-  { id, name: given, vni, pools }: NetworkRecord,
+  record: NetworkRecord,
   dockerNetworkId: string,
   nameInDocker: string | undefined,
   endpoints: readonly EndpointRecord[],
 ): NetworkStatus {
-  const name = given ?? nameInDocker;
+  const { id, pools } = record;
+  const name = record.name ?? nameInDocker;
   return {
-    ...{ id, vni, dockerNetworkId, subnets: pools.map(({ subnet }) => subnet) },
+    ...{ id, ...modeAnswer(record), dockerNetworkId, subnets: pools.map(({ subnet }) => subnet) },
     ...(name !== undefined && { name }),
     endpoints: endpoints.map(({ id, names, addresses, mac }) => ({
       ...{ id, addresses, mac },

@@ -2,7 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { JoinedEndpoint } from '../driver/collaborators.js';
 import type { Endpoints } from '../driver/endpoints/endpoints.js';
-import { parseNetworkOptions } from '../driver/networks/network-options.js';
+import { isLan } from '../driver/networks/lan-plan.js';
+import { type NetworkOptions, parseNetworkOptions } from '../driver/networks/network-options.js';
 import type { Networks } from '../driver/networks/networks.js';
 import type { SwarmNetworks } from '../driver/swarm-networks.js';
 import { XnetError } from '../errors.js';
@@ -42,29 +43,49 @@ export function networkDriverMethods(
   gatewayBridge: () => Promise<void>,
 ): RpcMethod[] {
   const capabilities = { Scope: scope, ConnectivityScope: 'global', GwAllocChecker: true };
+  // Docker before 28 does not check, and gives every network a gateway.
+  let asksForGateways = false;
   return [
     { name: 'NetworkDriver.GetCapabilities', handle: () => capabilities },
-    // docker_gwbridge does outbound traffic and published ports, so a network needs no gateway of its own.
-    method('NetworkDriver.GwAllocCheck', wire.gwAllocCheckRequest, async () => {
+    // Outbound traffic and published ports are docker_gwbridge's, but for a LAN, which has routers of its own.
+    method('NetworkDriver.GwAllocCheck', wire.gwAllocCheckRequest, async ({ Options }) => {
+      asksForGateways = true;
       await gatewayBridge();
-      return { SkipIPv4: true, SkipIPv6: true };
+      const isSkipped = Options[INTERNAL] === true || !(await isForLan(parseOptions(Options), ready));
+      return { SkipIPv4: isSkipped, SkipIPv6: isSkipped };
     }),
-    ...networkMethods(ready),
+    ...networkMethods(ready, () => asksForGateways),
     ...managerMethods(scope, ready),
     ...endpointMethods(ready),
     ...emptyMethods(),
   ];
 }
 
-function networkMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
+function parseOptions(options: Readonly<Record<string, unknown>>): NetworkOptions {
+  return parseNetworkOptions((options[GENERIC] ?? {}) as Record<string, unknown>);
+}
+
+/** Also of a network that is joined by its name or its id. Why one cannot be joined is CreateNetwork's to say. */
+async function isForLan(options: NetworkOptions, ready: Ready<NetworkDriverParts>): Promise<boolean> {
+  if (options.mode || (options.name ?? options.id) === undefined) return isLan(options.mode);
+  try {
+    const { networks } = await ready();
+    return isLan((await networks.find(options))?.mode);
+  } catch {
+    return false;
+  }
+}
+
+function networkMethods(ready: Ready<NetworkDriverParts>, asksForGateways: () => boolean): RpcMethod[] {
   return [
     method('NetworkDriver.CreateNetwork', wire.createNetworkRequest, async (request) => {
-      const options = parseNetworkOptions((request.Options[GENERIC] ?? {}) as Record<string, unknown>);
+      const options = parseOptions(request.Options);
       const { networks } = await ready();
       await networks.create({
         dockerNetworkId: request.NetworkID,
         options,
         internal: request.Options[INTERNAL] === true,
+        asksForGateways: asksForGateways(),
         subnets: [...request.IPv4Data, ...request.IPv6Data].map((data) => ({
           addressSpace: data.AddressSpace ?? '',
           subnet: data.Pool,
@@ -116,7 +137,7 @@ function endpointMethods(ready: Ready<NetworkDriverParts>): RpcMethod[] {
       };
       const { mac } = await endpoints.create(wanted, signal);
       // Only what Docker did not give: repeating its own values is an error to it.
-      return { Interface: given?.MacAddress ? {} : { MacAddress: mac } };
+      return { Interface: given?.MacAddress || mac === undefined ? {} : { MacAddress: mac } };
     }),
     method('NetworkDriver.Join', wire.joinRequest, async (request) => {
       const { endpoints } = await ready();

@@ -1,3 +1,4 @@
+import { parentText } from '../admin/mode-answer.js';
 import type { NetworkStatus, PathAnswer, PeerStatus, Status } from '../admin/status-answer.js';
 import { formatTable, printable, shortName } from '../observability/layout.js';
 
@@ -42,7 +43,7 @@ function formatWithoutDaemon(
   networks: Status['networks'],
 ): string[] {
   const at = knownAt === undefined ? '' : `, as of ${knownAt.replace(/\.\d+/, '')}`;
-  const used = networks.filter(({ endpoints }) => endpoints.length > 0);
+  const used = networks.filter(({ vni, endpoints }) => vni !== undefined && endpoints.length > 0);
   const forwarded = used.filter(({ id }) => forwarding.includes(id));
   return [
     `daemon    not answering${unit === undefined ? '' : `; ${unit}`}`,
@@ -91,16 +92,24 @@ function formatKeeper(keeper: Status['keeper']): string[] {
 }
 
 function formatNetwork(network: NetworkStatus): string[] {
-  const { id, name, vni, mtu, subnets, dockerNetworkId, endpoints } = network;
+  const { id, name, mtu, subnets, dockerNetworkId, endpoints } = network;
   const title = name === undefined ? id : `${shortName(name)} (${id})`;
   const rows = endpoints.map(({ id, container, addresses, mac }) => [
     ...[container === undefined ? '-' : shortName(container), id.slice(0, 12)],
     ...[addresses.join(', '), mac],
   ]);
   return [
-    `  ${title}  vni ${vni}  mtu ${mtu ?? 'unknown'}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
+    `  ${title}  ${modeText(network)}  mtu ${mtu ?? 'unknown'}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
     ...formatTable(rows).map((line) => `    ${line}`),
   ];
+}
+
+/** Of an overlay without its name: it is the default. */
+function modeText(network: NetworkStatus): string {
+  const { mode, vni } = network;
+  const parent = parentText(network);
+  if (vni !== undefined) return mode === 'overlay' ? `vni ${vni}` : `${mode}  vni ${vni}`;
+  return parent === undefined ? `${mode} inside this host` : `${mode} on ${parent}`;
 }
 
 function formatPeer({ name, vtep, state, since, before, path }: PeerStatus): string[] {

@@ -1,8 +1,7 @@
 /** Hops in a container's network namespace, and its state in Docker. Pure. */
 import type { InterfaceFacts, SandboxFacts } from '../dataplane/inspection.js';
-import { IpAddress } from '../inet/ip-address.js';
-import { Prefix } from '../inet/prefix.js';
 import { shellWord } from '../shell-word.js';
+import { addressOf, hasAddress, macOf, ownAddress, ownInterface, plain, subnetOf } from './own-interface.js';
 import {
   doesNotApply,
   fault,
@@ -48,13 +47,12 @@ export const judgeInterface: Judge = (here, _there, trace) => {
   const wanted = ownAddress(here, trace);
   const expected = `an interface with ${wanted ?? 'an address of the network'}, up`;
   if (!here.endpoint || wanted === undefined) return notInNetwork(expected, here, trace);
-  const { mac } = here.endpoint;
   return judgeFound(here, 'sandbox', expected, ({ interfaces }) => {
     const enter = enterOf(here);
-    const own =
-      interfaces.find((each) => each.mac === mac) ?? interfaces.find((each) => hasAddress(each, wanted));
+    const own = ownInterface(interfaces, here, trace) ?? interfaces.find((each) => hasAddress(each, wanted));
+    const mac = macOf(here, trace) ?? own?.mac;
     if (!own) {
-      const found = `no interface with the MAC ${mac}`;
+      const found = `no interface with the MAC ${here.endpoint?.mac}`;
       return fault(expected, found, restartOf(here));
     }
     const { name, addresses, mtu } = own;
@@ -80,7 +78,7 @@ export const judgeRoute: Judge = (here, there, trace) => {
   const expected = `${destination} is reached directly, by the network's interface`;
   if (!here.endpoint || !there.endpoint) return notInNetwork(expected, here, trace);
   return judgeFound(here, 'sandbox', expected, (sandbox) => {
-    const own = sandbox.interfaces.find(({ mac }) => mac === here.endpoint?.mac);
+    const own = ownInterface(sandbox.interfaces, here, trace);
     const { device, gateway, refusal } = sandbox.way;
     const found = refusal ?? `by ${device}${gateway === undefined ? '' : ` and the gateway ${gateway}`}`;
     if (!own) return unknown(expected, `${found}; the network's interface is missing`);
@@ -170,30 +168,4 @@ export function enterOf({ facts, container }: Side): string {
   const part = 'refusal' in facts ? undefined : facts.container;
   const path = part && 'found' in part ? part.found.sandboxPath : undefined;
   return `nsenter --net=${path !== undefined ? shellWord(path) : `$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' ${shellWord(container?.name ?? '')})`}`;
-}
-
-/** Its address in the trace, with the prefix length of the network's subnet. */
-function ownAddress(here: Side, trace: Trace): string | undefined {
-  const address = here.endpoint && addressOf(here, trace);
-  const subnet = address === undefined ? undefined : subnetOf(trace, address);
-  return subnet === undefined ? undefined : `${address}/${subnet.split('/')[1]}`;
-}
-
-function addressOf(side: Side, { from, source, destination }: Trace): string {
-  return side === from ? (source ?? '') : destination;
-}
-
-function subnetOf({ network }: Trace, address: string): string | undefined {
-  return network?.subnets.find((subnet) => {
-    const [prefix, ip] = [Prefix.parse(subnet), IpAddress.parse(address)];
-    return prefix.family === ip.family && prefix.contains(ip);
-  });
-}
-
-function hasAddress({ addresses }: InterfaceFacts, wanted: string): boolean {
-  return addresses.some((each) => plain(each) === plain(wanted));
-}
-
-function plain(address: string): string {
-  return address.split('/')[0] ?? '';
 }

@@ -28,6 +28,14 @@ const nameFacts = z.object({
   failure: z.string().optional(),
 });
 
+/** Of this host; `parent` is absent where the interface is not there. */
+const lanFacts = z.object({
+  parent: z
+    .object({ interface: z.string(), mtu: z.number(), isUp: z.boolean(), hasCarrier: z.boolean() })
+    .optional(),
+});
+export type LanFacts = z.infer<typeof lanFacts>;
+
 const xnetFacts = z.object({
   /** Command that starts it anew. */
   restart: z.string(),
@@ -39,6 +47,7 @@ export const hostFacts = z.object({
   name: part(nameFacts).optional(),
   sandbox: part(sandboxFacts).optional(),
   network: part(networkFacts).optional(),
+  lan: part(lanFacts).optional(),
   underlay: part(underlayFacts).optional(),
   gateway: part(gatewayFacts).optional(),
 });
@@ -68,6 +77,8 @@ export const lookRequest = z.object({
       other: z.object({ mac: text, addresses: texts }),
     })
     .optional(),
+  /** A network on a LAN. */
+  lan: z.object({ networkId: text }).optional(),
   underlay: z.object({ vtep: text, peerVtep: text, vni: z.number().int() }).optional(),
   /** Of this host, as the container's way to the destination. */
   gateway: z.object({ destination: text }).optional(),

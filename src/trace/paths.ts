@@ -1,14 +1,7 @@
 /** Which hops a packet passes, in their order: by the mode of the network, or by what the two ends are. Pure. */
-
-import type { ProbePlace } from '../dataplane/probing.js';
-import {
-  judgeContainer,
-  judgeInterface,
-  judgeListener,
-  judgeName,
-  judgeOwnFirewall,
-  judgeRoute,
-} from './container-hops.js';
+import { judgeContainer, judgeOwnFirewall } from './container-hops.js';
+import { leavesByLan } from './lan-hops.js';
+import { IPVLAN, leavingByLan, MACVLAN } from './lan-paths.js';
 import {
   judgeBridge,
   judgeFdb,
@@ -24,7 +17,8 @@ import {
   judgeHostRoute,
   judgeMasquerade,
 } from './outside-hops.js';
-import { doesNotApply, type Hop, type Judge, type Trace, type TracedNetwork } from './trace.js';
+import { from, type Path, points, RECEIVER_CONTAINER, SENDER, SENDER_CONTAINER, to } from './path-parts.js';
+import { doesNotApply, type Hop, type Trace, type TracedNetwork } from './trace.js';
 import {
   judgeFilter,
   judgeHostFirewall,
@@ -33,31 +27,6 @@ import {
   judgeWay,
   judgeXnet,
 } from './underlay-hops.js';
-
-/** A place where the probe is looked for. */
-export interface ProbePoint {
-  readonly at: 'from' | 'to';
-  readonly place: ProbePlace;
-}
-
-interface Path {
-  readonly hops: readonly Hop[];
-  readonly points: readonly ProbePoint[];
-}
-
-function from(name: string, judge: Judge): Hop {
-  return { name, at: 'from', judge };
-}
-
-function to(name: string, judge: Judge): Hop {
-  return { name, at: 'to', judge };
-}
-
-function points(at: ProbePoint['at'], ...places: readonly ProbePlace[]): ProbePoint[] {
-  return places.map((place) => ({ at, place }));
-}
-
-const SENDER: readonly Hop[] = [from('xnet', judgeXnet), from('container', judgeContainer)];
 
 const UNDERLAY_FROM: readonly Hop[] = [
   from('VTEP', judgeVtep),
@@ -74,24 +43,13 @@ const UNDERLAY_TO: readonly Hop[] = [
   to('VTEP', judgeVtep),
 ];
 
-/** What is on the way of each container in a network, up to the bridge of its host. */
+/** Up to the bridge of its host. */
 const SENDER_INSIDE: readonly Hop[] = [
-  from('name', judgeName),
-  from('network', judgeNetwork),
-  from('interface', judgeInterface),
-  from('route', judgeRoute),
-  from('own firewall', judgeOwnFirewall),
+  ...SENDER_CONTAINER,
   from('port', judgePort),
   from('bridge', judgeBridge),
 ];
-const RECEIVER_INSIDE: readonly Hop[] = [
-  to('port', judgePort),
-  to('container', judgeContainer),
-  to('interface', judgeInterface),
-  to('route', judgeRoute),
-  to('own firewall', judgeOwnFirewall),
-  to('listener', judgeListener),
-];
+const RECEIVER_INSIDE: readonly Hop[] = [to('port', judgePort), ...RECEIVER_CONTAINER];
 
 /** Between two containers on two hosts. Answers are forwarded by what the second host has of the first container. */
 const OVERLAY: readonly Hop[] = [
@@ -152,6 +110,8 @@ const HOST_OUTSIDE: readonly Hop[] = [
 
 /** Of the modes of networks: between two hosts, and on one. */
 const MODES: Readonly<Record<TracedNetwork['mode'], Readonly<Record<'across' | 'onOneHost', Path>>>> = {
+  macvlan: MACVLAN,
+  ipvlan: IPVLAN,
   overlay: {
     across: {
       hops: OVERLAY,
@@ -176,6 +136,7 @@ export function pathOf(trace: Trace): Path {
     const isSender = sender.networks.length === 0 && receiver.networks.length > 0 && sender.container;
     return { hops: apart(isSender ? 'from' : 'to'), points: [] };
   }
+  if (sender.container && leavesByLan(sender, trace)) return leavingByLan(receiver.host.id);
   return sender.container ? leaving(receiver.host.id, isOneHost) : betweenHosts(receiver.host.id, isOneHost);
 }
 

@@ -5,7 +5,7 @@ import type { EndpointRecord } from '../model/endpoint.js';
 import type { NetworkRecord } from '../model/network.js';
 import type { End } from './ends.js';
 import type { LookRequest } from './facts.js';
-import type { Side, Trace } from './trace.js';
+import { isTunnelled, type Side, type Trace } from './trace.js';
 
 /** For documentation (RFC 5737): every route but the default one is wrong for it. */
 export const SOMEWHERE = '192.0.2.1';
@@ -72,8 +72,7 @@ export function planLook(side: Side, trace: Trace): LookRequest {
   const target = isFrom ? destination : source;
   const { vtep } = side.host;
   const peerVtep = other.host.vtep ?? (other.host.id === undefined ? target : undefined);
-  const isAcross =
-    from.host.id !== to.host.id && (network !== undefined || (!from.container && !to.container));
+  const isAcross = from.host.id !== to.host.id && (isTunnelled(trace) || (!from.container && !to.container));
   const leaves = isFrom && side.container !== undefined && !to.container;
   const looksInside = side.container && (network !== undefined || leaves);
   return {
@@ -82,7 +81,7 @@ export function planLook(side: Side, trace: Trace): LookRequest {
     ...(isFrom &&
       name !== undefined &&
       network && { name: { text: name, type: destination.includes(':') ? 'AAAA' : 'A' } as const }),
-    ...(network &&
+    ...(network?.mode === 'overlay' &&
       side.endpoint &&
       other.endpoint && {
         network: {
@@ -94,7 +93,12 @@ export function planLook(side: Side, trace: Trace): LookRequest {
       vtep !== undefined &&
       peerVtep !== undefined && { underlay: { vtep, peerVtep, vni: network?.vni ?? 0 } }),
     ...(leaves && { gateway: { destination } }),
+    ...lanOf(leaves ? trace.exit : network?.mode === 'overlay' ? undefined : network),
   };
+}
+
+function lanOf(lan: { readonly id: string } | undefined): Pick<LookRequest, 'lan'> {
+  return lan ? { lan: { networkId: lan.id } } : {};
 }
 
 /** The packet and its answer, as the namespace of this end sees them. */

@@ -4,6 +4,7 @@ import { SOMEWHERE } from './plan.js';
 import {
   doesNotApply,
   fault,
+  isTunnelled,
   type Judgement,
   ok,
   type Row,
@@ -29,6 +30,9 @@ export interface Probe {
 
 const EXPECTED = 'the packet passes, and its answer';
 const SILENT_ROUTER = 'its router did not answer, as many do not; to be sure trace to an address outside';
+
+const LAN_REMEDY =
+  'see that the interfaces of both hosts are on one segment (switch, VLAN), and that the switch lets several MAC addresses be behind a port';
 
 export function probeRows(trace: Trace, probe: Probe): Row[] {
   const rows = probe.sights.map((sight, at): Row => {
@@ -139,6 +143,7 @@ function vanished(
   const [one, other] = [sights[from], sights[to]];
   const isBetweenHosts = one && other && one.side.host.id !== other.side.host.id;
   if (isBetweenHosts) {
+    if (trace.network && !isTunnelled(trace)) return fault(EXPECTED, found, LAN_REMEDY);
     const what = trace.network ? 'UDP of the tunnel (4789 by default)' : `${trace.protocol.toUpperCase()}`;
     const hosts = `${one.side.host.vtep ?? one.side.host.name} and ${other.side.host.vtep ?? other.side.host.name}`;
     return fault(

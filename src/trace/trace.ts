@@ -46,11 +46,22 @@ export interface Side {
 export interface TracedNetwork {
   readonly id: string;
   /** As a network is built in the kernel: its hops follow from it. */
-  readonly mode: 'overlay';
+  readonly mode: 'overlay' | 'macvlan' | 'ipvlan';
   readonly name: string;
   readonly vni: number;
+  /** Of a LAN: as the user has named it; absent: the network is inside each host. */
+  readonly parent?: string;
   readonly subnets: readonly string[];
   readonly isInternal: boolean;
+}
+
+/** A network on a LAN by which a container that is the first end may leave. */
+export interface LanExit {
+  readonly id: string;
+  readonly name: string;
+  readonly endpointId: string;
+  readonly parent?: string;
+  readonly gateways: readonly string[];
 }
 
 export interface Trace {
@@ -58,6 +69,8 @@ export interface Trace {
   readonly to: Side;
   /** Absent: they have none in common, or one of them is no container. */
   readonly network?: TracedNetwork;
+  /** Where the second end is no container. */
+  readonly exit?: LanExit;
   /** Addresses of the packet. The source is absent where the kernel chooses it. */
   readonly source?: string;
   readonly destination: string;
@@ -75,6 +88,11 @@ export interface Hop {
   readonly name: string;
   readonly at: 'from' | 'to';
   readonly judge: Judge;
+}
+
+/** Its packets to other hosts are in those of a tunnel. */
+export function isTunnelled({ network, to }: Trace): boolean {
+  return network?.mode === 'overlay' && to.container !== undefined;
 }
 
 export function ok(expected: string, found: string): Judgement {

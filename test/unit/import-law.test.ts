@@ -90,7 +90,7 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [
     /^(cli|server|doctor)\//,
     /^admin\//,
-    /^admin\/(answers|diagnosis-answers|capture-answer|status-answer|operations|openapi)\.js$/,
+    /^admin\/(answers|mode-answer|diagnosis-answers|capture-answer|status-answer|operations|openapi)\.js$/,
   ],
   [/^admin\//, /^ipam\//, /^ipam\/pools\/describe-pools\.js$/],
   [/^host\//, /^keeper\//, /^keeper\/client\/held-sockets\.js$/],

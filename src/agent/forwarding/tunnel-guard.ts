@@ -3,6 +3,8 @@ import type { Dataplane } from '../../dataplane/dataplane.js';
 import { PATH_VNI } from '../../dataplane/paths.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
+import { usesTunnel } from '../../model/mode.js';
+import { modeOf } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { RepairLog } from '../../observability/repair-log.js';
 import type { HostsView } from '../hosts/hosts-view.js';
@@ -58,7 +60,8 @@ export class TunnelGuard implements AsyncDisposable {
   async #look(): Promise<number> {
     const { dataplane, hosts, local, repairs } = this.#parts;
     const vteps = hosts.list().map(({ host }) => host.vtep);
-    const networks = new Set(local.listNetworks().map(({ record }) => record.vni));
+    const tunnelled = local.listNetworks().filter(({ record }) => usesTunnel(modeOf(record)));
+    const networks = new Set(tunnelled.map(({ record }) => record.vni));
     // Paths are measured where there are networks.
     const vnis = networks.size > 0 ? [...networks, PATH_VNI] : [];
     repairs.note(await dataplane.setTunnelFilter({ vteps, vnis }));

@@ -100,11 +100,11 @@ async function see(
 async function copy(parts: MirrorParts, step: Step<'copy'>, database: string): Promise<void> {
   const { store, engine, hostId, logger, networks, ownActions } = parts;
   const { networkId } = step;
-  const mirror = (await findNetwork(store, networkId))?.mirror;
+  const { mirror, mode } = (await findNetwork(store, networkId)) ?? {};
   if (!mirror || mirror.removal) return;
   const { name } = mirror;
   await ownActions.making(async () => {
-    const id = await engine.createNetwork(copyOf(networkId, mirror));
+    const id = await engine.createNetwork(copyOf(networkId, mirror, mode));
     // From now on its removal by a user is known as such.
     ownActions.made.set(id, { name, database });
     logger.info('network created, as in the rest of the cluster', { name, network: networkId });

@@ -1,6 +1,9 @@
 /** The Docker networks that the mirror makes, and what the cluster keeps for that. Pure. */
 import type { DockerNetwork, DockerNetworkSpec } from '../../docker/engine.js';
 import { OUR_DRIVER } from '../../docker/own-plugin.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { Prefix } from '../../inet/prefix.js';
+import type { Mode } from '../../model/mode.js';
 import { type MirrorRecord, mirrorRecord } from '../../model/network.js';
 
 /** `-o` and `--ipam-opt` with which copies name their network. */
@@ -39,8 +42,8 @@ export function mirrorOf({ ipv4, ...dockerNetwork }: DockerNetwork): MirrorRecor
   return mirrorRecord.parse(ipv4 ? dockerNetwork : { ...dockerNetwork, ipv4 });
 }
 
-/** The Docker network to make on a host. */
-export function copyOf(networkId: string, mirror: MirrorRecord): DockerNetworkSpec {
+/** The Docker network to make on a host. `mode`: of the network. */
+export function copyOf(networkId: string, mirror: MirrorRecord, mode?: Mode): DockerNetworkSpec {
   const { ipam, ipv4 = true, removal: _, former: _former, ...rest } = mirror;
   const own = { [ID_OPTION]: networkId };
   return {
@@ -48,8 +51,19 @@ export function copyOf(networkId: string, mirror: MirrorRecord): DockerNetworkSp
     ipv4,
     driver: OUR_DRIVER,
     options: { ...mirror.options, ...own },
-    ipam: { ...copyOfIpam(ipam, own), subnets: ipam.subnets },
+    ipam: { ...copyOfIpam(ipam, own), subnets: ipam.subnets.map((each) => withGateway(each, mode)) },
   };
+}
+
+/** The gateway that Docker chose where the network was created, and does not list: on a LAN it is all hosts'. */
+function withGateway(
+  subnet: MirrorRecord['ipam']['subnets'][number],
+  mode: Mode | undefined,
+): MirrorRecord['ipam']['subnets'][number] {
+  if (!mode || !('gateways' in mode) || subnet.subnet === undefined) return subnet;
+  const prefix = Prefix.parse(subnet.subnet);
+  const gateway = mode.gateways.find((each) => prefix.contains(IpAddress.parse(each)));
+  return { ...(gateway !== undefined && { gateway }), ...subnet };
 }
 
 /** Docker's own IPAM serves one host alone, so copies use xnet's. */

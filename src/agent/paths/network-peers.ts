@@ -8,10 +8,12 @@ export interface NetworkPeersParts {
   readonly hostId: string;
   /** As NetworkFollower. */
   readonly endpointsOf: (networkId: string) => readonly EndpointRecord[] | undefined;
+  /** False: its packets to other hosts go another way than the paths do. */
+  readonly usesTunnel: (networkId: string) => boolean;
 }
 
 /**
- * The hosts with which this host shares a network: both have endpoints in it now. It is so on both at the same time, so that each has
+ * The hosts with which this host shares a network of the tunnel: both have endpoints in it now. It is so on both at the same time, so that each has
  * an end of the path. (A network is followed for a minute after the last endpoint here went.)
  */
 export class NetworkPeers {
@@ -27,10 +29,10 @@ export class NetworkPeers {
     return new Set(shared.filter((id) => id !== hostId));
   }
 
-  /** The networks in which this host has endpoints. */
+  /** The networks of the tunnel in which this host has endpoints. */
   get networkIds(): string[] {
-    const isUsed = (counts: Counts) => counts.has(this.parts.hostId);
-    return [...this.#networks].flatMap(([id, counts]) => (isUsed(counts) ? id : []));
+    const { hostId, usesTunnel } = this.parts;
+    return [...this.#networks].flatMap(([id, counts]) => (counts.has(hostId) && usesTunnel(id) ? id : []));
   }
 
   /** False: which hosts have endpoints in the network is not known (yet). */

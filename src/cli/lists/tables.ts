@@ -1,6 +1,7 @@
 /** The tables of the lists: which columns, and what is in them. Pure. */
 
 import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } from '../../admin/answers.js';
+import { parentText } from '../../admin/mode-answer.js';
 import type { Answer } from '../../admin/operations.js';
 import { shortName } from '../../observability/layout.js';
 import { pathText } from '../../server/status-text.js';
@@ -22,7 +23,9 @@ export const HOSTS: readonly Column<HostItem>[] = [
 export const NETWORKS: readonly Column<NetworkItem>[] = [
   ['NETWORK', ({ name }) => name && shortName(name)],
   ['ID', ({ id }) => id],
+  ['MODE', ({ mode }) => mode],
   ['VNI', ({ vni }) => vni],
+  ['PARENT', parentText],
   ['SUBNETS', ({ subnets }) => subnets.join(', ')],
   ['ON', ({ mirrored, swarm }) => (swarm ? 'swarm' : mirrored ? 'all hosts' : 'its hosts')],
   ['HOSTS', ({ hosts }) => hosts],
@@ -74,18 +77,26 @@ const DOCKER_NETWORKS: readonly Column<NetworkAnswer['dockerNetworks'][number]>[
   ['NAME THERE', ({ name }) => name && shortName(name)],
 ];
 
+function defaultMtu({ mode }: NetworkAnswer): string {
+  if (mode === 'overlay') return "the underlay's, less the tunnel's headers";
+  return mode === 'routed' ? "the underlay's" : "the parent's";
+}
+
 /** `xnet network show`. */
 export function networkText(network: NetworkAnswer, screen?: Screen): string {
-  const { id, name, vni, mtu, subnets, options, labels } = network;
+  const { id, name, mode, vni, mtu, subnets, options, labels } = network;
   const pairs = (record: Readonly<Record<string, string>>) =>
     Object.entries(record).map(([key, value]) => `${key}=${value}`);
   const flags = (['internal', 'multicast', 'mirrored', 'swarm'] as const).filter((flag) => network[flag]);
   const head = table(
     [
       ['network', name === undefined ? id : `${shortName(name)} (${id})`],
-      ['vni', `${vni}`],
+      ['mode', mode],
+      ...(vni === undefined
+        ? [['parent', parentText(network) ?? 'none: it is inside each host']]
+        : [['vni', `${vni}`]]),
       ['subnets', subnets.join(', ')],
-      ['mtu', mtu === undefined ? "the underlay's, less the tunnel's headers" : `${mtu}`],
+      ['mtu', mtu === undefined ? defaultMtu(network) : `${mtu}`],
       ['is', flags.join(', ')],
       ['options', pairs(options).join(', ')],
       ['labels', pairs(labels).join(', ')],

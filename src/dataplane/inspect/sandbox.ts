@@ -1,4 +1,5 @@
 import { isXnetError } from '../../errors.js';
+import { listNeighbours } from '../../native/netlink/neighbours.js';
 import { readProcNet } from '../../native/proc-net.js';
 import { type Chain, dropsOf } from '../firewalls/firewall.js';
 import { legacyChains } from '../firewalls/iptables-rules.js';
@@ -26,10 +27,16 @@ export async function inspectSandbox(
     readListeners(path),
   ]);
   const way = await readWay(path, destination, interfaces);
+  const neighbour = await readNeighbour(path, way.gateway ?? destination);
   const drops = packets.flatMap((packet) => dropsOf(chains, { ...packet, interface: way.device }));
   // A container may have all of the Internet's.
   const onTheWay = routes.filter((each) => isWithin(destination, each.destination) !== 'no');
-  return { interfaces, routes: onTheWay, way, drops, listeners: choose(listeners, packets) };
+  return { interfaces, routes: onTheWay, way, neighbour, drops, listeners: choose(listeners, packets) };
+}
+
+async function readNeighbour(path: string, address: string): Promise<SandboxFacts['neighbour']> {
+  const mac = (await listNeighbours(path)).find((each) => each.address === address)?.mac;
+  return { address, ...(mac !== undefined && { mac }) };
 }
 
 /** Those at the port of the packets first, then some others, by which a person sees what there is. */

@@ -108,7 +108,7 @@ class ArmedSockets implements ArmedProbe {
 /** Throws NOT_FOUND where there is no such place, and what the kernel refuses. */
 async function findPlace(
   hostNamespace: string | undefined,
-  { sandboxPath, mac, endpoint, peer }: ProbeSite,
+  { sandboxPath, mac, endpoint, lan, peer }: ProbeSite,
   place: ProbePlace,
   flow: ProbeFlow,
 ): Promise<Place> {
@@ -119,6 +119,10 @@ async function findPlace(
   });
   if (place === 'port') return inNetwork(interfaceName(endpoint?.endpointId ?? ''));
   if (place === 'tunnel') return inNetwork(VXLAN);
+  if (place === 'lan') {
+    if (lan === undefined) throw notThere('this host has no interface that leads to the LAN');
+    return { namespacePath: host, interfaceName: lan, isOuter: false };
+  }
   if (place === 'underlay') {
     const way = await readWay(hostNamespace, peer ?? flow.destination, []);
     if (way.device === undefined) throw notThere(way.refusal ?? 'no route');

@@ -5,9 +5,10 @@ import { isXnetError, XnetError } from '../../errors.js';
 import { parseMac } from '../../inet/mac-address.js';
 import { Prefix } from '../../inet/prefix.js';
 import { created, deleting, type EndpointRecord, joined, joining, left } from '../../model/endpoint.js';
-import type { NetworkRecord } from '../../model/network.js';
+import { modeOf, type NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
 import type { HostsFiles, JoinedEndpoint, NetworkFollower, Sandboxes } from '../collaborators.js';
+import { hasOwnMacs, refuseMac, wayOut } from '../networks/lan-plan.js';
 import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
@@ -55,15 +56,19 @@ export class Endpoints {
   /**
    * Records the endpoint (one commit, with its addresses) and attaches it; all or nothing. Idempotent by endpoint id.
    * When `signal` has fired by the end (Docker got an error) it is undone; while the store does not answer, later.
-   * Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors.
+   * Throws NOT_FOUND, INVALID, EXISTS, IN_USE, and the store's errors. `mac`: absent where the interface has that of the host's.
    */
-  async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac: string }> {
+  async create(creation: EndpointCreation, signal: AbortSignal): Promise<{ mac?: string }> {
     const { local, newNetworks, mutex, adoptNetwork } = this.#parts;
     const { endpointId, dockerNetworkId } = creation;
     return mutex.run(endpointId, async () => {
       if (!local.findNetwork(dockerNetworkId)) await adoptNetwork(dockerNetworkId);
       await newNetworks.accepted(dockerNetworkId);
-      return local.makeEndpoint(endpointId, dockerNetworkId, () => this.#make(creation, signal));
+      const { mac } = await local.makeEndpoint(endpointId, dockerNetworkId, () =>
+        this.#make(creation, signal),
+      );
+      const { record } = local.getNetwork(dockerNetworkId);
+      return hasOwnMacs(modeOf(record)) ? { mac } : {};
     });
   }
 
@@ -107,7 +112,7 @@ export class Endpoints {
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
     hostsFiles.enter(endpointId, sandboxPath);
-    return attached;
+    return { ...attached, ...wayOut(modeOf(record)) };
   }
 
   /**
@@ -189,6 +194,7 @@ export class Endpoints {
     const addresses = creation.addresses.map((text) => Prefix.parseInterface(text).address);
     for (const address of addresses) poolKeyOf(network, address);
     refuseReserved(network, addresses);
+    refuseMac(modeOf(network), creation.mac);
     const endpoint = {
       version: 1 as const,
       id: creation.endpointId,

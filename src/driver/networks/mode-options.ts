@@ -16,17 +16,20 @@ export const MODE_OPTIONS = {
   ipvlan_flag: 'of ipvlan: bridge (default), private or vepa',
 } as const;
 
-type Option = keyof typeof MODE_OPTIONS;
+/** Options that are not only of modes, but mean nothing in some. */
+type TunnelOption = 'xnet.vni' | 'xnet.multicast';
+type Option = keyof typeof MODE_OPTIONS | TunnelOption;
 type Texts = (option: Option) => string | undefined;
 
 const OF_LAN = ['xnet.parent', 'parent', 'xnet.vlan', 'xnet.host'] as const;
 /** Mode -> the options that it has. */
 const OPTIONS_OF: Readonly<Record<Mode['kind'], readonly Option[]>> = {
-  overlay: ['xnet.attach'],
+  overlay: ['xnet.attach', 'xnet.vni', 'xnet.multicast'],
   macvlan: [...OF_LAN, 'macvlan_mode'],
   ipvlan: [...OF_LAN, 'ipvlan_mode', 'ipvlan_flag'],
-  routed: [],
+  routed: ['xnet.vni', 'xnet.multicast'],
 };
+const ALL_OPTIONS = [...Object.keys(MODE_OPTIONS), 'xnet.vni', 'xnet.multicast'] as Option[];
 const KINDS = Object.keys(OPTIONS_OF) as Mode['kind'][];
 
 /** Linux's IFNAMSIZ less one; what separates a VLAN is told apart before. */
@@ -71,8 +74,7 @@ function checkAttachment(attach: string | undefined): void {
 }
 
 function refuseOfOthers(kind: Mode['kind'], text: Texts): void {
-  const options = Object.keys(MODE_OPTIONS) as Option[];
-  const other = options.find(
+  const other = ALL_OPTIONS.find(
     (option) => option !== 'xnet.mode' && text(option) !== undefined && !OPTIONS_OF[kind].includes(option),
   );
   if (other === undefined) return;

@@ -3,12 +3,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../../errors.js';
 import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
+import type { LanMode } from '../../model/mode.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ownPoolKey } from '../../model/pool.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
+import { checkParent, completeMode, isLan, isOnSegment, type Parent } from './lan-plan.js';
 import { checkForeign, type NetworkOptions, type NetworkReference, newVni } from './network-options.js';
 import {
   checkJoin,
@@ -24,6 +26,8 @@ export interface NetworkCreation {
   readonly dockerNetworkId: string;
   readonly options: NetworkOptions;
   readonly internal: boolean;
+  /** As LanCreation. */
+  readonly asksForGateways: boolean;
   readonly subnets: readonly (GivenReserved & { readonly addressSpace: string; readonly subnet: string })[];
 }
 
@@ -33,6 +37,8 @@ export interface NetworkCreationParts extends NetworkPoolsParts {
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
   /** What containers of this host must reach. */
   readonly reached: () => Promise<readonly ReachedAddress[]>;
+  /** The parent of a LAN on this host, without its VLAN; undefined: it is not there. */
+  readonly findParent: (mode: LanMode) => Promise<Parent | undefined>;
 }
 
 /**
@@ -147,20 +153,30 @@ async function readNetwork(store: Store, networkId: string): Promise<NetworkReco
   return entry && parseRecord(networkRecord, entry);
 }
 
-/** Throws IN_USE for a subnet that xnet cannot serve on every host. */
+/** Throws IN_USE for a subnet that xnet cannot serve on every host, and as `completeMode` and `checkParent`. */
 export async function newRecord(
-  { gatewaySubnets, reached }: Pick<NetworkCreationParts, 'gatewaySubnets' | 'reached'>,
-  { options, internal }: Pick<NetworkCreation, 'options' | 'internal'>,
+  {
+    gatewaySubnets,
+    reached,
+    findParent,
+  }: Pick<NetworkCreationParts, 'gatewaySubnets' | 'reached' | 'findParent'>,
+  creation: Pick<NetworkCreation, 'options' | 'internal' | 'asksForGateways' | 'subnets'>,
   given: readonly GivenPool[],
   id: string,
   name: string | undefined,
 ): Promise<NetworkRecord> {
-  checkSubnets(given, gatewaySubnets());
-  checkReached(given, await reached());
+  const { options, internal } = creation;
+  const mode = options.mode && completeMode(options.mode, creation);
+  if (isLan(mode)) checkParent(mode, options.mtu, await findParent(mode));
+  // The subnet of a segment is what it is: hosts and nameservers are in it, and reached there.
+  if (!isOnSegment(mode)) {
+    checkSubnets(given, gatewaySubnets());
+    checkReached(given, await reached());
+  }
   return {
-    version: options.mode ? 2 : 1,
+    version: mode ? 2 : 1,
     id,
-    ...(options.mode && { mode: options.mode }),
+    ...(mode && { mode }),
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),
     ...(options.mtu !== undefined && { mtu: options.mtu }),

@@ -12,6 +12,7 @@ import { transact } from '../../store/transact.js';
 import type { GivenPool, NetworkFollower, PoolBook } from '../collaborators.js';
 import type { LocalNetwork, LocalNetworks } from '../local-networks.js';
 import type { PoolRequests } from '../pool-requests.js';
+import { isLan } from './lan-plan.js';
 import {
   attemptAdoption,
   attemptCreation,
@@ -65,7 +66,8 @@ export class Networks {
       const pools = await this.#findPools(creation);
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
-      checkMtu(creation.options.mtu, this.#parts.largestMtu(creation.options.mode));
+      const { mtu, mode } = creation.options;
+      if (!isLan(mode)) checkMtu(mtu, this.#parts.largestMtu(mode));
       const networkId = newNetworkId(creation.dockerNetworkId, this.#parts.isGlobal);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);

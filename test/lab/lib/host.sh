@@ -35,6 +35,7 @@ host_boot() {
   local host=$1 dir log; dir=$(host_dir "$host") log=$(log_of "$host" boot)
   rm -f "$dir/ready" "$dir/pid"
   port_plug "$host"
+  if has_lan && [[ $host == h* ]]; then lan_plug "$host"; fi
   cgroup_make "$host"
   (
     cgroup_join "$host"
@@ -120,5 +121,6 @@ host_kill() {
   netns_kill "$(netns_of "$1")"
   rm -f "$(host_dir "$1")/pid"
   cgroup_remove "$1"
+  if has_lan; then lan_unplug "$1"; fi
   port_unplug "$1"
 }

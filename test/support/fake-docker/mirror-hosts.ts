@@ -111,6 +111,7 @@ export class FakeHost implements Engine {
       largestMtu: () => 1450,
       gatewaySubnets: () => hosts.gatewaySubnets(),
       reached: async () => [],
+      findParent: async () => undefined,
       hostName: (hostId) => hosts.nameOf(hostId),
       changed: () => undefined,
     });
@@ -360,6 +361,7 @@ export class FakeHost implements Engine {
       dockerNetworkId,
       options: parseNetworkOptions(options),
       internal,
+      asksForGateways: true,
       subnets: [{ addressSpace: 'xnet-local', subnet }],
     });
   }

@@ -28,6 +28,8 @@ export interface LabOptions {
   /** etcd and xnet show each other certificates. */
   readonly etcdTls?: boolean;
   readonly mtu?: number;
+  /** A second segment, which the hosts are on with eth1 (test/lab/README.md). */
+  readonly lan?: boolean;
   /** xnet is the managed plugin `xnet:latest`, installed from the lab's registry. */
   readonly plugin?: boolean;
   /** The hosts are nodes of a swarm, and the first ones its managers. */
@@ -135,6 +137,11 @@ export class Lab implements AsyncDisposable {
     return this.run(['ip', host]);
   }
 
+  /** What is on the LAN, or an address of it. */
+  lan(action: 'plug' | 'unplug' | 'on' | 'off' | 'in' | 'ip', ...args: string[]): Promise<string> {
+    return this.run(['lan', action, ...args]);
+  }
+
   /** The lab's outside (the switch): the last address of the underlay. */
   async outside(): Promise<string> {
     return (await this.ip('h1')).replace(/\d+$/, '254');
@@ -205,6 +212,7 @@ function upArguments({
   etcdV2,
   etcdTls,
   mtu,
+  lan,
   plugin,
   systemd = [],
   owner = process.pid,
@@ -220,6 +228,7 @@ function upArguments({
     ...(etcdV2 ? ['--etcd-v2'] : []),
     ...(etcdTls ? ['--etcd-tls'] : []),
     ...(mtu === undefined ? [] : ['--mtu', `${mtu}`]),
+    ...(lan ? ['--lan'] : []),
     ...(plugin ? ['--no-xnet'] : []),
   ];
 }

@@ -7,7 +7,7 @@ const endpoint = (hostId: string) => ({ hostId }) as EndpointRecord;
 
 test('a host that has no endpoint in a network any more shares it with nobody, though it is still followed', () => {
   const endpoints = [endpoint('own'), endpoint('h2')];
-  const peers = new NetworkPeers({ hostId: 'own', endpointsOf: () => endpoints });
+  const peers = new NetworkPeers({ hostId: 'own', endpointsOf: () => endpoints, usesTunnel: () => true });
   let noted = 0;
   peers.onChange(() => {
     noted += 1;
@@ -20,6 +20,16 @@ test('a host that has no endpoint in a network any more shares it with nobody, t
   peers.changed('n1', [{ before: undefined, now: endpoints[0] }]);
   expect([...peers.ids]).toEqual(['h2']);
   expect(noted).toBe(2);
+});
+
+test('hosts that share nothing but a LAN have no path between them', () => {
+  const endpoints = [endpoint('own'), endpoint('h2')];
+  const usesTunnel = (id: string) => id !== 'lan';
+  const peers = new NetworkPeers({ hostId: 'own', endpointsOf: () => endpoints, usesTunnel });
+  peers.changed('lan');
+  expect([...peers.ids]).toEqual([]);
+  peers.changed('shop');
+  expect([...peers.ids]).toEqual(['h2']);
 });
 
 test('hosts that share a network are those with endpoints in it, whatever comes and goes', () => {
@@ -38,6 +48,7 @@ test('hosts that share a network are those with endpoints in it, whatever comes 
           const endpoints = networks.get(id);
           return endpoints && [...endpoints.values()];
         },
+        usesTunnel: () => true,
       });
       let noted = new Set<string>();
       peers.onChange(() => {

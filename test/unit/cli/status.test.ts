@@ -30,7 +30,7 @@ const STATUS: Status = {
 function network(name: string, ...endpoints: { addresses: string[] }[]): Status['networks'][number] {
   const ids = { id: '0123456789ab', dockerNetworkId: 'd'.repeat(64) };
   const full = endpoints.map((each) => ({ id: 'e'.repeat(64), mac: '02:42:00:00:00:01', ...each }));
-  return { ...ids, name, vni: 1, mtu: 1450, subnets: ['10.0.0.0/24'], endpoints: full };
+  return { ...ids, name, mode: 'overlay', vni: 1, mtu: 1450, subnets: ['10.0.0.0/24'], endpoints: full };
 }
 
 describe('the text of xnet status', () => {

@@ -44,6 +44,11 @@ describe('the mode of a network', () => {
     [{ 'xnet.mode': 'routed', 'xnet.attach': 'veth' }, /and this one is routed/],
     [{ 'xnet.mode': 'macvlan', 'xnet.vlan': '10' }, /needs the interface/],
     [
+      { 'xnet.mode': 'macvlan', 'xnet.vni': '7' },
+      /-o xnet\.vni=7 is of networks with .*overlay or routed.*leave/,
+    ],
+    [{ 'xnet.mode': 'ipvlan', 'xnet.multicast': 'off' }, /-o xnet\.multicast=off is of .*this one is ipvlan/],
+    [
       { 'xnet.mode': 'macvlan', parent: 'eth1', 'xnet.vlan': '4095' },
       /xnet\.vlan=4095 must name a VLAN from 1 to 4094/,
     ],

@@ -16,6 +16,7 @@ function ownPart(): OwnPart {
     pluginId: undefined,
     dataplane: {} as never,
     docker: () => ({ listContainers: async () => [], inspectContainer: async () => undefined }) as never,
+    lanOf: async () => ({}),
     sandboxPathOf: () => undefined,
   });
 }

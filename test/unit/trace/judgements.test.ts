@@ -15,7 +15,9 @@ const NETWORK = {
 };
 
 type Found<K extends keyof HostFacts> = Extract<NonNullable<HostFacts[K]>, { found: unknown }>['found'];
-type AllFound = { readonly [K in keyof HostFacts]-?: Found<K> };
+type AllFound = { readonly [K in keyof Omit<HostFacts, 'lan'>]-?: Found<K> } & {
+  readonly lan?: Found<'lan'>;
+};
 
 /** What the host of `own` finds of a healthy way to `other`. */
 function healthy(own: number, other: number): AllFound {

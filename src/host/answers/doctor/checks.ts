@@ -34,7 +34,10 @@ const HOUR_MS = 3_600_000;
 
 /** What the checks look at: of a host that runs, or of one without a daemon (src/offline/). */
 export interface Looked extends Pick<Foundation, 'config' | 'hostId' | 'version' | 'pluginId'> {
-  readonly dataplane: Pick<Foundation['dataplane'], 'reading' | 'listNetworks' | 'containerMtu'>;
+  readonly dataplane: Pick<
+    Foundation['dataplane'],
+    'reading' | 'lanParent' | 'listNetworks' | 'containerMtu'
+  >;
   readonly store: Pick<Foundation['store'], 'description' | 'members'>;
   readonly events: Pick<Foundation['events'], 'list'>;
   /** MTU of the interface with this MAC in the container of an endpoint; undefined: not known. Absent: of none. */

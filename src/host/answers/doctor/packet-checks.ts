@@ -12,6 +12,7 @@ import { hostRecord } from '../../../model/host.js';
 import { keys } from '../../../model/keys.js';
 import { findRecord } from '../../../model/record.js';
 import type { Looked } from './checks.js';
+import { lookAtLans } from './lan-checks.js';
 import { findOutwardFaults } from './outward-findings.js';
 
 /** Longer than a network is being made or removed. */
@@ -24,7 +25,7 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     {
       name: 'tunnels',
       look: async () =>
-        judgeTunnels(await dataplane.reading.listForeignTunnels(), networksOf(status), config.vxlanPort),
+        judgeTunnels(await dataplane.reading.listForeignTunnels(), tunnelledOf(status), config.vxlanPort),
     },
     { name: 'routes', look: () => lookAtRoutes(looked, status) },
     { name: 'mtu', look: () => lookAtMtus(looked, status) },
@@ -36,6 +37,7 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
         return judgeFirewall(drops, config.vxlanPort, status.peers);
       },
     },
+    { name: 'lans', look: () => lookAtLans(looked, status) },
     { name: 'outside', look: () => lookOutside(looked) },
     {
       name: 'subnets',
@@ -81,7 +83,8 @@ async function lookAtMtus({ dataplane, innerMtu }: Looked, { host, networks }: S
     return [ok('this host is still looking for its underlay')];
   const underlay = { vtep, interface: name, mtu };
   const carried = dataplane.containerMtu(underlay);
-  const found = networks.map(async (network) => {
+  const overlays = networks.filter(({ mode }) => mode === 'overlay');
+  const found = overlays.map(async (network) => {
     const ports = await dataplane.reading.listMtus(network.id);
     const containers = network.endpoints.map(async ({ id, mac, container = id.slice(0, 12) }) => {
       const mtu = (await innerMtu?.(id, mac)) ?? ports.get(id.slice(0, 12));
@@ -102,8 +105,15 @@ async function lookOutside({ dataplane, reader, hostId }: Looked) {
   return findOutwardFaults(dataplane.reading, subnets);
 }
 
+/** Those with a subnet of their own: that of a LAN is this host's as well. */
 function networksOf({ networks }: Status) {
-  return networks.map(({ name, id, vni, subnets }) => ({ name: name ?? id, vni, subnets }));
+  return networks
+    .filter(({ parent }) => parent === undefined)
+    .map(({ name, id, subnets }) => ({ name: name ?? id, subnets }));
+}
+
+function tunnelledOf({ networks }: Status) {
+  return networks.flatMap(({ name, id, vni }) => (vni === undefined ? [] : [{ name: name ?? id, vni }]));
 }
 
 /** Docker's own are to its containers. */

@@ -6,7 +6,7 @@ import { askResolver } from '../../../dns/sandbox/ask-resolver.js';
 import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import { isCalled } from '../../../trace/ends.js';
-import type { HostFacts, LookRequest, Part } from '../../../trace/facts.js';
+import type { HostFacts, LanFacts, LookRequest, Part } from '../../../trace/facts.js';
 import { upkeepOf } from '../../../upkeep.js';
 import { ArmedProbes } from './armed-probes.js';
 import { type InDocker, type StepOf, step } from './steps.js';
@@ -20,6 +20,8 @@ export interface OwnParts {
   readonly dataplane: Pick<Dataplane, 'inspection'>;
   /** undefined: the host has not started yet. */
   readonly docker: () => Pick<Engine, 'inspectContainer' | 'listContainers'> | undefined;
+  /** The interface that leads to the LAN of a network of this host. */
+  readonly lanOf: (networkId: string) => Promise<LanFacts>;
   readonly sandboxPathOf: (endpointId: string) => string | undefined;
 }
 
@@ -68,17 +70,26 @@ export class OwnPart implements Disposable {
       }));
   }
 
-  async #look({ containerId, sandbox, name, network, underlay, gateway }: LookRequest): Promise<HostFacts> {
+  async #look({
+    containerId,
+    sandbox,
+    name,
+    network,
+    lan,
+    underlay,
+    gateway,
+  }: LookRequest): Promise<HostFacts> {
     const { inspection } = this.parts.dataplane;
     const inspected = containerId === undefined ? undefined : await found(() => this.#inspect(containerId));
     const path = () => {
       const known = inspected && 'found' in inspected ? inspected.found.sandboxPath : undefined;
       return this.#requirePath(known ?? this.parts.sandboxPathOf(network?.endpointId ?? ''), inspected);
     };
-    const [inSandbox, looked, inNetwork, onUnderlay] = await Promise.all([
+    const [inSandbox, looked, inNetwork, onLan, onUnderlay] = await Promise.all([
       sandbox && found(async () => inspection.sandbox(path(), sandbox.destination, sandbox.packets)),
       name && found(async () => askResolver(path(), name.text, name.type)),
       network && found(() => inspection.network(network)),
+      lan && found(() => this.parts.lanOf(lan.networkId)),
       underlay && found(() => inspection.underlay(underlay.vtep, underlay.peerVtep, underlay.vni)),
     ]);
     const source =
@@ -95,6 +106,7 @@ export class OwnPart implements Disposable {
       ...(inSandbox && { sandbox: inSandbox }),
       ...(looked && { name: mutable(looked) }),
       ...(inNetwork && { network: inNetwork }),
+      ...(onLan && { lan: onLan }),
       ...(onUnderlay && { underlay: onUnderlay }),
       ...(outside && { gateway: outside }),
     };
@@ -102,7 +114,9 @@ export class OwnPart implements Disposable {
 
   async #arm({ probeId, container, site, places, flow }: StepOf<'arm'>): Promise<true> {
     const sandboxPath = await this.#sandbox(container).catch(() => undefined);
-    const probe = await this.parts.dataplane.inspection.arm({ ...site, sandboxPath }, places, flow);
+    const { networkId = '' } = site.endpoint ?? {};
+    const lan = places.includes('lan') ? (await this.parts.lanOf(networkId)).parent?.interface : undefined;
+    const probe = await this.parts.dataplane.inspection.arm({ ...site, sandboxPath, lan }, places, flow);
     this.#armed.add(probeId, probe);
     return true;
   }

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { sleep } from '../../../concurrency/deadline.js';
 import { type ProbeFlow, type ProbeSight, probeSight } from '../../../dataplane/probing.js';
 import type { Part } from '../../../trace/facts.js';
-import { type ProbePoint, pathOf } from '../../../trace/paths.js';
+import type { ProbePoint } from '../../../trace/path-parts.js';
+import { pathOf } from '../../../trace/paths.js';
 import type { Probe, Sight } from '../../../trace/probe-rows.js';
-import type { Side, Trace } from '../../../trace/trace.js';
+import { isTunnelled, type Side, type Trace } from '../../../trace/trace.js';
 import { type AskParts, askHost } from './ask-host.js';
 import type { Step } from './steps.js';
 
@@ -99,8 +100,9 @@ async function send(
   return errno === undefined ? {} : { errno };
 }
 
-function flowOf({ destination, protocol, port, network }: Trace, vxlanPort: number): ProbeFlow {
-  const tunnel = network && { vni: network.vni, port: vxlanPort };
+function flowOf(trace: Trace, vxlanPort: number): ProbeFlow {
+  const { destination, protocol, port, network } = trace;
+  const tunnel = network && isTunnelled(trace) && { vni: network.vni, port: vxlanPort };
   const drawn = randomInt(...IDS);
   return {
     ...{ protocol, destination, id: drawn === port ? drawn + 1 : drawn },
@@ -116,18 +118,24 @@ function idOf(probeId: string, side: Side, { from }: Trace): string {
 
 function armOf(
   side: Side,
-  { from, to, network }: Trace,
+  { from, to, network, exit }: Trace,
   flow: ProbeFlow,
   peer: string,
 ): Omit<Arm, 'places' | 'probeId'> {
   const { endpoint } = side;
   const other = side === from ? peer : from.host.vtep;
-  const isTunnelled = network !== undefined && to.container !== undefined;
+  const isInside = network !== undefined && to.container !== undefined;
+  // An ipvlan child has the MAC of the interface below it.
+  const isOwnMac = network?.mode !== 'ipvlan';
   return {
     ...{ step: 'arm', flow, container: containerOf(side) },
     site: {
-      ...(isTunnelled &&
-        endpoint && { mac: endpoint.mac, endpoint: { networkId: network.id, endpointId: endpoint.id } }),
+      ...(isInside &&
+        endpoint && {
+          ...(isOwnMac && { mac: endpoint.mac }),
+          endpoint: { networkId: network.id, endpointId: endpoint.id },
+        }),
+      ...(!to.container && exit && { endpoint: { networkId: exit.id, endpointId: exit.endpointId } }),
       ...(other !== undefined && { peer: other }),
     },
   };

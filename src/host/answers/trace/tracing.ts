@@ -8,6 +8,7 @@ import { type HostRecord, hostRecord } from '../../../model/host.js';
 import { keys } from '../../../model/keys.js';
 import { type End, endInDocker, findEnd, type Known } from '../../../trace/ends.js';
 import { hostFacts } from '../../../trace/facts.js';
+import { leavesByLan } from '../../../trace/lan-hops.js';
 import { pathOf } from '../../../trace/paths.js';
 import { addressesOf, type Common, commonNetwork, planLook, SOMEWHERE } from '../../../trace/plan.js';
 import { type Probe, probeRows } from '../../../trace/probe-rows.js';
@@ -17,6 +18,7 @@ import { livingOthers } from '../living-hosts.js';
 import { type AskParts, askHost, askOthers } from './ask-host.js';
 import { sendProbe } from './send-probe.js';
 import { type InDocker, inDocker } from './steps.js';
+import { exitOf, tracedNetwork } from './traced-network.js';
 
 const NOT_ASKED = { refusal: 'not asked yet' };
 const containersFound = z.array(inDocker);
@@ -125,17 +127,8 @@ function planTrace(
     protocol: port === undefined ? 'icmp' : (protocol ?? 'tcp'),
     ...(port !== undefined && { port: Number(port) }),
     ...(name !== undefined && { name }),
-    ...(record && {
-      network: {
-        ...{
-          id: record.id,
-          mode: 'overlay',
-          name: scene.cluster.nameOf(record.id) ?? record.id,
-          vni: record.vni,
-        },
-        ...{ subnets: record.pools.map(({ subnet }) => subnet), isInternal: record.internal },
-      },
-    }),
+    ...(record && { network: tracedNetwork(scene.cluster, record) }),
+    ...(to.kind !== 'container' && exitOf(scene.cluster, from)),
   };
 }
 
@@ -184,8 +177,9 @@ async function probeOf(parts: AskParts, trace: Trace, vxlanPort: number): Promis
   if (to.container && network) return sendProbe(parts, trace, vxlanPort, to.host.vtep ?? '');
   if (destination !== SOMEWHERE) return sendProbe(parts, trace, vxlanPort, destination);
   // What is outside is asked for by its first router, which answers an echo request.
-  const { gateway, underlay } = 'refusal' in from.facts ? {} : from.facts;
-  const [found] = [gateway, underlay].flatMap((part) => (part && 'found' in part ? [part.found.way] : []));
+  const { sandbox, gateway, underlay } = 'refusal' in from.facts ? {} : from.facts;
+  const ways = leavesByLan(from, trace) ? [sandbox] : [gateway, underlay];
+  const [found] = ways.flatMap((part) => (part && 'found' in part ? [part.found.way] : []));
   const router = found?.gateway;
   if (router === undefined) return { sights: [], refusal: 'this host has no router to send it to' };
   return sendProbe(parts, { ...trace, destination: router }, vxlanPort, router);
