@@ -18,10 +18,23 @@ export interface LanParent {
   readonly isMade: boolean;
 }
 
+export interface LanAnswers {
+  /** By which was asked. */
+  readonly interface: string;
+  /** MACs of who has an address, by address. */
+  readonly devices: ReadonlyMap<string, string>;
+}
+
 export interface LanReading {
   /**
    * `mode.parent` is the name of an interface, not one of `parents`. A parent that is a macvlan or ipvlan child itself stands for
    * the interface below it, as the kernel takes it. Undefined: there is no such interface, or the LAN is inside the host. Throws KERNEL.
    */
   lanParent(mode: LanSpec): Promise<LanParent | undefined>;
+  /**
+   * Asks the LAN who has these plain addresses: ARP and ND questions that leave no trace with anybody. Resolves after `waitMs` and some
+   * milliseconds. An address of this host counts as its interface's; its own containers are not asked. Undefined, at once: there is no
+   * interface that could be asked by, or it is down. Throws UNSUPPORTED without CAP_NET_RAW, NOT_FOUND, KERNEL.
+   */
+  whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
 }

@@ -34,10 +34,11 @@ import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
 import type { KernelNetwork } from './kernel-network.js';
 import { type LinuxHost, largestMtu, listAllNetworks, networkOf, networksOf } from './kernel-networks.js';
+import { whoHas } from './lan/asking/who-has.js';
 import { LanEvents } from './lan/lan-events.js';
 import { Lans } from './lan/lans.js';
 import { readParent } from './lan/parent/read-parent.js';
-import type { LanParent } from './lan-reading.js';
+import type { LanAnswers, LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
@@ -185,6 +186,10 @@ export class LinuxDataplane implements Dataplane {
 
   lanParent(mode: LanSpec): Promise<LanParent | undefined> {
     return readParent(mode, this.#host.hostPath);
+  }
+
+  whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined> {
+    return whoHas({ mode, addresses, waitMs, path: this.#host.hostPath });
   }
 
   async capture(

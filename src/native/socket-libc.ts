@@ -22,9 +22,10 @@ export const connect = libc.func(
   'int connect(int fd, const uint8_t *address, unsigned int length)',
 ) as AddressCall;
 export const listen = libc.func('int listen(int fd, int backlog)') as (fd: number, backlog: number) => number;
-export const setsockopt = libc.func(
+const setsockoptFunction = libc.func(
   'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
-) as (fd: number, level: number, name: number, value: Buffer, length: number) => number;
+);
+export const setsockopt = setsockoptFunction as OptionCall<number>;
 export const getsockopt = libc.func(
   'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
 ) as (fd: number, level: number, name: number, value: Buffer, length: [number]) => number;
@@ -52,6 +53,7 @@ export const sendto = libc.func(
   'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)',
 ) as AddressedCall<number>;
 
+type OptionCall<R> = (fd: number, level: number, name: number, value: Buffer, length: number) => R;
 type AddressCall = (fd: number, address: Buffer, length: number) => number;
 type DataCall = (fd: number, data: Buffer, length: number, flags: number) => number;
 type AddressedCall<Length> = (...call: [...Parameters<DataCall>, address: Buffer, length: Length]) => number;
@@ -59,6 +61,7 @@ type AddressedCall<Length> = (...call: [...Parameters<DataCall>, address: Buffer
 /** The same by a thread of Node's pool, for what may wait in the kernel; the buffer must not be used meanwhile. */
 export const sendLater = promisify(sendFunction.async) as LaterDataCall;
 export const recvLater = promisify(recvFunction.async) as LaterDataCall;
+export const setsockoptLater = promisify(setsockoptFunction.async) as OptionCall<Promise<number>>;
 
 type LaterDataCall = (...call: Parameters<DataCall>) => Promise<number>;
 

@@ -16,7 +16,7 @@ const CHECK_MS = 10_000;
 
 export interface ParentWatchParts {
   readonly local: Pick<LocalNetworks, 'listNetworks'>;
-  readonly dataplane: LanReading;
+  readonly dataplane: Pick<LanReading, 'lanParent'>;
   readonly parents: Parents | undefined;
   readonly logger: Logger;
 }

@@ -1,8 +1,8 @@
 /**
  * Packet sockets (packet(7)): copies of the packets that pass an interface, of any network namespace. They disturb nothing: a
- * packet goes on as if nobody had looked.
+ * packet goes on as if nobody had looked. Frames can be sent out of the interface by them, too.
  */
-import { closeSync } from 'node:fs';
+import { close, closeSync } from 'node:fs';
 import { XnetError } from '../../errors.js';
 import { ReadableWatch } from '../readable.js';
 import {
@@ -13,7 +13,9 @@ import {
   ifNameToIndex,
   LINUX,
   lastErrno,
+  send,
   setsockopt,
+  setsockoptLater,
   socket,
 } from '../socket-libc.js';
 import { inNamespace } from '../socket-namespace.js';
@@ -22,6 +24,8 @@ import { type Packet, receivePacket } from './packet-receive.js';
 
 /** linux/if_packet.h, linux/if_ether.h, asm-generic/socket.h */
 const { AF_PACKET, SOL_PACKET } = LINUX;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_MR_MULTICAST = 0;
 const PACKET_STATISTICS = 6;
 const PACKET_AUXDATA = 8;
 const SO_TIMESTAMPNS = 35;
@@ -34,6 +38,8 @@ const HARDWARE_TYPE_AT = 8;
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
 export const ETHERNET_BYTES = 14;
+/** Of packet_mreq: index, type, length of the address, address. */
+const MEMBERSHIP_BYTES = 16;
 /** Of tpacket_stats. */
 const STATISTICS_BYTES = 8;
 
@@ -65,6 +71,7 @@ export class PacketSocket implements Disposable {
   /** In front of each packet: 14, or 0 where the interface has none (WireGuard, tun). */
   readonly linkHeaderBytes: number;
   readonly #fd: number;
+  readonly #interfaceIndex: number;
   readonly #watch: ReadableWatch;
   #dropped = 0;
   #isOpen = true;
@@ -82,6 +89,7 @@ export class PacketSocket implements Disposable {
     const opened = namespacePath === undefined ? open() : inNamespace(namespacePath, open);
     this.#fd = opened.fd;
     this.linkHeaderBytes = opened.linkHeaderBytes;
+    this.#interfaceIndex = opened.index;
     this.#watch = new ReadableWatch(this.#fd, () => this.#read());
   }
 
@@ -91,6 +99,28 @@ export class PacketSocket implements Disposable {
     return this.#dropped;
   }
 
+  /** Sends a frame, link header and all. False: the kernel does not, as of an interface that is down or was deleted. */
+  send(frame: Buffer): boolean {
+    return this.#isOpen && send(this.#fd, frame, frame.length, LINUX.MSG_DONTWAIT) >= 0;
+  }
+
+  /**
+   * The interface takes frames to this multicast MAC address for as long as the socket is open. Waits for the kernel's RTNL lock, in
+   * a thread of its own. Throws KERNEL. Not to be disposed of meanwhile.
+   */
+  async join(group: Buffer): Promise<void> {
+    const membership = Buffer.alloc(MEMBERSHIP_BYTES);
+    membership.writeInt32LE(this.#interfaceIndex, 0);
+    membership.writeUInt16LE(PACKET_MR_MULTICAST, 4);
+    membership.writeUInt16LE(group.length, 6);
+    membership.set(group, 8);
+    const result = await setsockoptLater(
+      ...([this.#fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership, membership.length] as const),
+    );
+    // errno is of the other thread.
+    if (result < 0) throw new XnetError('KERNEL', 'the kernel refused to receive multicast');
+  }
+
   /** Gives first what waits in the socket. */
   [Symbol.dispose](): void {
     if (!this.#isOpen) return;
@@ -98,7 +128,8 @@ export class PacketSocket implements Disposable {
     this.#isOpen = false;
     for (let turns = 0; turns < LAST_TURNS && this.#read() === MOST_A_TURN; turns++);
     this.#watch.close();
-    closeSync(this.#fd);
+    // In a thread of Node's: the kernel waits there until no processor has the socket any more, 8 ms and up to 30.
+    close(this.#fd, () => undefined);
   }
 
   /** Returns how many it was. An error, as of an interface that goes down, is taken off the socket by this. */
@@ -130,7 +161,7 @@ function openSocket({ interfaceName, filter, snapBytes, bufferBytes }: PacketSou
     attachFilter(fd, typeof filter === 'function' ? filter(linkHeaderBytes) : filter, snapBytes);
     address.writeUInt16BE(ETH_P_ALL, PROTOCOL_AT);
     checked(bind(fd, address, address.length), `bind to ${interfaceName}`);
-    return { fd, linkHeaderBytes };
+    return { fd, linkHeaderBytes, index: address.readInt32LE(4) };
   } catch (error) {
     closeSync(fd);
     throw error;
