@@ -56,6 +56,16 @@ export interface RemoteEndpoint {
   readonly vtep: string;
   /** Grows with the time of creation: of two with one MAC or address the later has it. */
   readonly since: number;
+  /**
+   * Of a routed network: packets to it go straight to this MAC on the underlay's segment, which is its host's. Absent: through the
+   * tunnel. The other host takes them only if it knows the MAC of ours (`segmentMac`).
+   */
+  readonly direct?: { readonly mac: string } | undefined;
+  /**
+   * Of a routed network: the MAC from which its packets are taken off the segment, also while they are answered through the tunnel.
+   * Absent: that of `direct`, else none.
+   */
+  readonly segmentMac?: string | undefined;
 }
 
 /** By their ids. */
