@@ -97,6 +97,8 @@ export const REPAIR_KINDS = [
   'fdb-entry',
   'flood-entry',
   'neighbour',
+  'routes',
+  'route',
   'orphan',
   'tunnel-filter',
   'resolver-rules',
@@ -176,6 +178,8 @@ export interface ObservedNetwork {
    * The first 12 digits of the endpoint ids, as far as names have them; `removeEndpoint` takes them as ids.
    */
   readonly endpointNames: readonly string[];
+  /** Absent: DEFAULT_MODE. */
+  readonly mode?: ModeSpec;
 }
 
 export interface Dataplane extends AsyncDisposable {

@@ -5,13 +5,15 @@ import type { KernelNetwork } from './kernel-network.js';
 import type { ModeSpec } from './modes.js';
 import { type OverlayHost, OverlayNetwork } from './overlay/overlay-network.js';
 import { VXLAN_LAYOUT } from './overlay/vxlan-layout.js';
+import { type RoutedHost, RoutedNetwork } from './routed/routed-network.js';
 
 /** What the networks of a host have in common. */
-export type LinuxHost = OverlayHost;
+export type LinuxHost = OverlayHost & RoutedHost;
 
 /** Throws UNSUPPORTED for a mode that this xnet cannot make. */
 export function networkOf(id: string, mode: ModeSpec, host: LinuxHost): KernelNetwork {
   if (mode.kind === 'overlay') return new OverlayNetwork(id, host);
+  if (mode.kind === 'routed') return new RoutedNetwork(id, host);
   throw new XnetError('UNSUPPORTED', `this xnet cannot make networks of mode ${mode.kind}`);
 }
 

@@ -37,8 +37,10 @@ import type { KernelNetwork } from './kernel-network.js';
 import { type LinuxHost, largestMtu, networkOf } from './kernel-networks.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type ModeSpec } from './modes.js';
+import { HostRuleset } from './nft/host-ruleset.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 import { listNetworks, listOuterEnds } from './overlay/network-namespace.js';
+import { listRoutedNetworks } from './routed/routed-host.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */
@@ -82,11 +84,13 @@ export class LinuxDataplane implements Dataplane {
     const ownWork = new OwnWork();
     const iproute2 = new Iproute2(hostNamespace, ownWork);
     const underlay = new HostUnderlay(iproute2, options.underlay);
-    const tunnel = async () => ({ vtep: (underlay.current ?? (await underlay.find())).vtep, port });
+    const current = async () => underlay.current ?? (await underlay.find());
+    const tunnel = async () => ({ vtep: (await current()).vtep, port });
     this.#underlay = underlay;
     this.inspection = linuxInspection(hostNamespace, port);
     const namespace = new HostNamespace(hostNamespace);
-    this.#host = { iproute2, ownWork, namespace, tunnel };
+    const ruleset = new HostRuleset(namespace.file);
+    this.#host = { iproute2, ownWork, namespace, tunnel, underlay: current, ruleset };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
@@ -131,10 +135,10 @@ export class LinuxDataplane implements Dataplane {
     return { interfaceName: name };
   }
 
-  removeEndpoint(networkId: string, endpointId: string): Promise<void> {
+  removeEndpoint(networkId: string, endpointId: string, mode?: ModeSpec): Promise<void> {
     const name = interfaceName(endpointId);
     const key = `${networkId} ${name}`;
-    const removal = this.#removeEndpoint(networkId, name).finally(() => {
+    const removal = this.#removeEndpoint(networkId, name, mode).finally(() => {
       if (this.#leaving.get(key) === removal) this.#leaving.delete(key);
     });
     this.#leaving.set(key, removal);
@@ -170,8 +174,9 @@ export class LinuxDataplane implements Dataplane {
     return new KernelWatch({ ...this.#host, hostNamespace, underlay, listener });
   }
 
-  listNetworks(): Promise<readonly ObservedNetwork[]> {
-    return listNetworks();
+  async listNetworks(): Promise<readonly ObservedNetwork[]> {
+    const lists = await Promise.all([listNetworks(), listRoutedNetworks(this.#host.namespace)]);
+    return lists.flat();
   }
 
   async listOuterEnds(): Promise<readonly string[]> {
@@ -191,6 +196,7 @@ export class LinuxDataplane implements Dataplane {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
     this.#filter[Symbol.dispose]();
+    this.#host.ruleset[Symbol.dispose]();
     await this.#host.iproute2.close();
     await this.#host.namespace[Symbol.asyncDispose]();
   }

@@ -6,7 +6,7 @@ import { ipText, macText } from './texts.js';
 export interface ListedLink {
   readonly index: number;
   readonly ifname: string;
-  /** UP alone. */
+  /** UP, and LOWER_UP where there is a carrier. */
   readonly flags: readonly string[];
   readonly mtu: number;
   /** Its number; "default" for 0. */
@@ -14,6 +14,12 @@ export interface ListedLink {
   /** Name of the bridge that it is a port of; undefined also when that is in another namespace. */
   readonly master?: string;
   readonly address?: string;
+  /** Index of the interface below it: in this namespace, unless `isLinkElsewhere`. */
+  readonly link?: number;
+  readonly isLinkElsewhere?: true;
+  readonly alias?: string;
+  /** Its further names. */
+  readonly altnames?: readonly string[];
   readonly inet6_addr_gen_mode?: string;
   readonly linkinfo?: {
     readonly info_kind?: string;
@@ -27,8 +33,12 @@ const GET_LINK = 18;
 /** struct ifinfomsg. */
 const HEADER = 16;
 const IFF_UP = 1;
+const IFF_LOWER_UP = 1 << 16;
 const EXTENSIONS = { type: 29, SKIP_STATISTICS: 1 << 3 } as const;
-const LINK = { ADDRESS: 1, NAME: 3, MTU: 4, MASTER: 10, INFO: 18, OF_FAMILY: 26, GROUP: 27 } as const;
+const LINK = {
+  ...{ ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, MASTER: 10, INFO: 18, ALIAS: 20, OF_FAMILY: 26, GROUP: 27 },
+  ...{ LINK_NAMESPACE: 37, PROPERTIES: 52, ALTERNATIVE_NAME: 53 },
+} as const;
 const INFO = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 const AF_INET6 = 10;
 const ADDRESS_MODE = 8;
@@ -59,7 +69,25 @@ const BRIDGE_PORT: Readonly<Record<number, Decoder>> = {
   32: ['neigh_suppress', flag],
   33: ['isolated', flag],
 };
-const KINDS: Readonly<Record<string, Readonly<Record<number, Decoder>>>> = { bridge: BRIDGE, vxlan: VXLAN };
+/** By IFLA_VLAN_..., IFLA_MACVLAN_... and IFLA_IPVLAN_... */
+const VLAN: typeof BRIDGE = { 1: ['id', (value) => value.readUInt16LE()] };
+const MACVLAN: typeof BRIDGE = { 1: ['mode', (value) => MACVLAN_MODES[value.readUInt32LE()]] };
+const IPVLAN: typeof BRIDGE = {
+  1: ['mode', (value) => IPVLAN_MODES[value.readUInt16LE()]],
+  2: ['flags', (value) => IPVLAN_FLAGS[value.readUInt16LE()]],
+};
+const MACVLAN_MODES: Readonly<Record<number, string>> = {
+  1: 'private',
+  2: 'vepa',
+  4: 'bridge',
+  8: 'passthru',
+};
+const IPVLAN_MODES = ['l2', 'l3', 'l3s'];
+const IPVLAN_FLAGS = ['bridge', 'private', 'vepa'];
+const KINDS: Readonly<Record<string, typeof BRIDGE>> = {
+  ...{ bridge: BRIDGE, vxlan: VXLAN },
+  ...{ vlan: VLAN, macvlan: MACVLAN, ipvlan: IPVLAN },
+};
 
 /** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
 export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
@@ -79,7 +107,7 @@ export async function listLinks(path: string | undefined): Promise<ListedLink[]>
 function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
-    flags: (body.readUInt32LE(8) & IFF_UP) === 0 ? [] : ['UP'],
+    flags: flagsOf(body.readUInt32LE(8)),
   };
   let masterIndex = 0;
   eachAttribute(body.subarray(HEADER), (type, value) => {
@@ -88,10 +116,26 @@ function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
     else if (type === LINK.GROUP && value.readUInt32LE() !== 0) link.group = `${value.readUInt32LE()}`;
     else if (type === LINK.ADDRESS) link.address = macText(value);
     else if (type === LINK.MASTER) masterIndex = value.readInt32LE();
+    else if (type === LINK.LINK) link.link = value.readInt32LE();
+    else if (type === LINK.LINK_NAMESPACE) link.isLinkElsewhere = true;
+    else if (type === LINK.ALIAS) link.alias = wordOf(value) ?? '';
+    else if (type === LINK.PROPERTIES) link.altnames = altnamesIn(value);
     else if (type === LINK.OF_FAMILY) Object.assign(link, decodeFamilies(value));
     else if (type === LINK.INFO) link.linkinfo = decodeInfo(value);
   });
   return { link, masterIndex };
+}
+
+function flagsOf(bits: number): string[] {
+  return [...((bits & IFF_UP) === 0 ? [] : ['UP']), ...((bits & IFF_LOWER_UP) === 0 ? [] : ['LOWER_UP'])];
+}
+
+function altnamesIn(bytes: Buffer): string[] {
+  const names: string[] = [];
+  eachAttribute(bytes, (type, value) => {
+    if (type === LINK.ALTERNATIVE_NAME) names.push(wordOf(value) ?? '');
+  });
+  return names;
 }
 
 function decodeFamilies(bytes: Buffer): Pick<ListedLink, 'inet6_addr_gen_mode'> {
