@@ -1,4 +1,5 @@
 /** Which class makes a network of which mode. */
+import { isIPv6 } from 'node:net';
 import { XnetError } from '../errors.js';
 import type { Underlay } from './dataplane.js';
 import type { KernelNetwork } from './kernel-network.js';
@@ -19,5 +20,7 @@ export function networkOf(id: string, mode: ModeSpec, host: LinuxHost): KernelNe
 
 /** As Dataplane.containerMtu. */
 export function largestMtu(underlay: Underlay, mode: ModeSpec): number {
-  return mode.kind === 'overlay' ? VXLAN_LAYOUT.containerMtu(underlay) : underlay.mtu;
+  const isTunnelled = mode.kind === 'overlay' || (mode.kind === 'routed' && isIPv6(underlay.vtep));
+  // A routed packet that a tunnel over IPv4 has to carry is fragmented. Linux does not fragment one over IPv6 (ip6_fragment).
+  return isTunnelled ? VXLAN_LAYOUT.containerMtu(underlay) : underlay.mtu;
 }

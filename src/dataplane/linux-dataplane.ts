@@ -171,7 +171,8 @@ export class LinuxDataplane implements Dataplane {
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
     const underlay = () => this.#underlay.current;
-    return new KernelWatch({ ...this.#host, hostNamespace, underlay, listener });
+    const isInHostNamespace = (id: string) => this.#networks.get(id)?.isInHostNamespace === true;
+    return new KernelWatch({ ...this.#host, hostNamespace, underlay, isInHostNamespace, listener });
   }
 
   async listNetworks(): Promise<readonly ObservedNetwork[]> {

@@ -40,6 +40,7 @@ export interface RoutedHost extends NftHost {
  * What was done last is remembered rather than observed, and forgotten whenever it may no longer be true.
  */
 export class RoutedNetwork implements KernelNetwork {
+  readonly isInHostNamespace = true;
   readonly #table: RoutedTable;
   readonly #devices: DeviceWork;
   readonly #forwarding: RoutedForwarding;

@@ -6,6 +6,11 @@ export type Way = 'direct' | 'tunnel';
 
 export const ROUTED = { mode: { kind: 'routed' }, mtu: 1500 } as const satisfies Partial<NetworkSpec>;
 
+/** Over IPv6 a tunnel does not carry more. */
+export function routedOn({ vtep }: TestHost): Partial<NetworkSpec> {
+  return { ...ROUTED, mtu: vtep.includes(':') ? 1430 : 1500 };
+}
+
 /** The MAC of the host on the underlay. */
 export async function underlayMac({ netns }: TestHost): Promise<string> {
   const [link] = JSON.parse(await netns.ip('-j link show eth0')) as { address: string }[];
@@ -30,6 +35,12 @@ export async function connectBy(way: Way, containers: readonly Container[]): Pro
   }
 }
 
+/** Packets that the network's table has dropped on the host because of their source. */
+export async function forged({ host, network }: Container): Promise<number> {
+  const text = await host.netns.exec('nft', 'list', 'counter', 'netdev', `xnet-${network.id}`, 'forged');
+  return Number(/packets (\d+)/.exec(text)?.[1]);
+}
+
 /** As the agent knows it. */
 export function localOf({ endpoint, addresses, netns }: Container): LocalEndpoint {
   const interfaceAddresses = addresses.map((each) => `${each}/${each.includes(':') ? 64 : 24}`);
@@ -49,8 +60,8 @@ export class RoutedPair implements AsyncDisposable {
     const underlay = await TestUnderlay.create(2, options);
     const [a, b] = underlay.hosts as [TestHost, TestHost];
     const addresses = (n: number) => [`10.1.0.${n}/24`, `fd01::${n}/64`];
-    const first = await underlay.container(a, underlay.network(a, 'shop', ROUTED), addresses(2));
-    const second = await underlay.container(b, underlay.network(b, 'shop', ROUTED), addresses(3));
+    const first = await underlay.container(a, underlay.network(a, 'shop', routedOn(a)), addresses(2));
+    const second = await underlay.container(b, underlay.network(b, 'shop', routedOn(b)), addresses(3));
     await connectBy(way, [first, second]);
     return new RoutedPair(underlay, a, b, first, second);
   }
