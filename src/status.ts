@@ -9,6 +9,7 @@ import type { Host } from './host/host.js';
 import { ownProblems } from './host/own-problems.js';
 import { findPathProblems, pathAnswers } from './host/paths.js';
 import { reachProblems } from './host/reached-addresses.js';
+import { routedProblems } from './host/routed-problems.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
 import type { Store } from './store/store.js';
@@ -30,6 +31,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? findPathProblems(foundation, host) : []),
     ...(host ? await reachProblems(host) : []),
+    ...(host ? await routedProblems(foundation.dataplane.reading, host) : []),
   ];
   return {
     version,

@@ -8,6 +8,7 @@ import { globalNetworkId, newRecord, planRecord } from './networks/network-creat
 import { checkForeign, type NetworkOptions, parseNetworkOptions } from './networks/network-options.js';
 import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
+import { refuseOverlaps } from './networks/routed-plan.js';
 import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
 import type { NetworksParts } from './networks/networks.js';
 
@@ -20,7 +21,7 @@ export interface Allocation {
 
 export type SwarmNetworksParts = Pick<
   NetworksParts,
-  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'largestMtu'
+  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'hostRoutes' | 'largestMtu'
 >;
 
 /**
@@ -88,6 +89,7 @@ export class SwarmNetworks {
     await this.#refuseTakenName(options.name);
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
     const made = await newRecord(this.#parts, { options, internal: false }, given, id, options.name);
+    await refuseOverlaps(this.#parts, made);
     return { result: undefined, ...(await planRecord(store, { ...made, swarm }, options)) };
   }
 

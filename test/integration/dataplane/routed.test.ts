@@ -98,7 +98,9 @@ test('a host on the segment that is not of the cluster can neither reach contain
   await stranger.ip('link set eth0 up');
   const mac = await underlayMac(a);
   for (const address of ['10.99.0.66/24', '10.1.0.3/24', 'fd01::3/64 nodad'])
-    await stranger.ip(`addr add ${address.replace(' ', ' dev eth0 ')}${address.includes(' ') ? '' : ' dev eth0'}`);
+    await stranger.ip(
+      `addr add ${address.replace(' ', ' dev eth0 ')}${address.includes(' ') ? '' : ' dev eth0'}`,
+    );
   await stranger.ip(`neigh replace 10.1.0.2 lladdr ${mac} dev eth0 nud permanent`);
   await stranger.ip(`neigh replace fd01::2 lladdr ${mac} dev eth0 nud permanent`);
   for (const from of ['10.99.0.66', '10.1.0.3']) {

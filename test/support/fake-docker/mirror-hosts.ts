@@ -111,6 +111,7 @@ export class FakeHost implements Engine {
       largestMtu: () => 1450,
       gatewaySubnets: () => hosts.gatewaySubnets(),
       reached: async () => [],
+      hostRoutes: async () => [],
       hostName: (hostId) => hosts.nameOf(hostId),
       changed: () => undefined,
     });

@@ -17,6 +17,7 @@ test('what is left is given back when swarm has forgotten what it stored, and no
     poolRequests: new PoolRequests(),
     gatewaySubnets: () => [],
     reached: async () => [],
+    hostRoutes: async () => [],
     largestMtu: () => 1450,
   });
   const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });
