@@ -171,7 +171,7 @@ export class LinuxDataplane implements Dataplane {
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
     const underlay = () => this.#underlay.current;
-    const isInHostNamespace = (id: string) => this.#networks.get(id)?.isInHostNamespace === true;
+    const isInHostNamespace = (id: string) => this.#isInHostNamespace(id);
     return new KernelWatch({ ...this.#host, hostNamespace, underlay, isInHostNamespace, listener });
   }
 
@@ -190,7 +190,8 @@ export class LinuxDataplane implements Dataplane {
   ): Promise<Capture> {
     const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
     const underlay = this.#underlay.current ?? (await this.#underlay.find());
-    return openCapture({ hostNamespace, underlay, vxlanPort }, wish, onPackets);
+    const isInHostNamespace = (id: string) => this.#isInHostNamespace(id);
+    return openCapture({ hostNamespace, underlay, vxlanPort, isInHostNamespace }, wish, onPackets);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */
@@ -205,6 +206,10 @@ export class LinuxDataplane implements Dataplane {
   /** One that was not ensured is not remembered. */
   #find(networkId: string, mode: ModeSpec = DEFAULT_MODE): KernelNetwork {
     return this.#networks.get(networkId) ?? networkOf(networkId, mode, this.#host);
+  }
+
+  #isInHostNamespace(networkId: string): boolean {
+    return this.#networks.get(networkId)?.isInHostNamespace === true;
   }
 
   async #ensureNetwork(spec: NetworkSpec): Promise<KernelNetwork> {

@@ -8,9 +8,9 @@ import { globalNetworkId, newRecord, planRecord } from './networks/network-creat
 import { checkForeign, type NetworkOptions, parseNetworkOptions } from './networks/network-options.js';
 import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
-import { refuseOverlaps } from './networks/routed-plan.js';
 import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
 import type { NetworksParts } from './networks/networks.js';
+import { refuseOverlaps } from './networks/routed-plan.js';
 
 export interface Allocation {
   readonly dockerNetworkId: string;

@@ -3,10 +3,12 @@
  * Not in here: which points, on which hosts, and for how long.
  */
 import { isIPv6 } from 'node:net';
+import { XnetError } from '../../errors.js';
 import { MOST_SNAP_BYTES } from '../../native/packets/packet-filter.js';
 import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/packets/packet-socket.js';
 import type { Capture, CapturedPacket, CaptureWish, Underlay } from '../dataplane.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
+import { outerEndName, tunnelName } from '../routed/routed-names.js';
 import { framesOf, tunnelBytes, tunnelPacketsOf } from './packet-programs.js';
 
 export interface CaptureHost {
@@ -14,6 +16,8 @@ export interface CaptureHost {
   readonly hostNamespace: string | undefined;
   readonly underlay: Underlay;
   readonly vxlanPort: number;
+  /** Whether the network has its devices in the host's namespace, as a routed one. */
+  readonly isInHostNamespace: (networkId: string) => boolean;
 }
 
 /** As Dataplane.capture. */
@@ -39,15 +43,17 @@ function sourceOf(host: CaptureHost, wish: CaptureWish): PacketSource {
   const { network, at, mac, filter, snapBytes, bufferBytes } = wish;
   const frames = framesOf(mac, filter);
   const given = { snapBytes, bufferBytes };
+  if (host.isInHostNamespace(network.id))
+    return { ...given, ...pointInHost(wish), namespacePath: hostPath(host), filter: frames };
   if (at !== 'underlay') {
     const name = at === 'vxlan' ? VXLAN : interfaceName(at.endpointId);
     const path = namespacePath(namespaceName(network.id));
     return { ...given, namespacePath: path, interfaceName: name, filter: frames };
   }
-  const { hostNamespace, underlay, vxlanPort } = host;
+  const { underlay, vxlanPort } = host;
   const isIpv6 = isIPv6(underlay.vtep);
   return {
-    namespacePath: hostNamespace === undefined ? undefined : namespacePath(hostNamespace),
+    namespacePath: hostPath(host),
     interfaceName: underlay.interface,
     filter: (linkHeaderBytes) =>
       tunnelPacketsOf({ vni: network.vni, port: vxlanPort, isIpv6, linkHeaderBytes }, frames),
@@ -57,6 +63,21 @@ function sourceOf(host: CaptureHost, wish: CaptureWish): PacketSource {
       MOST_SNAP_BYTES,
     ),
   };
+}
+
+/** Outside of its ports a routed network's frames have the MACs of hosts, and on the underlay nothing else marks them. */
+function pointInHost({ network: { id }, at, mac }: CaptureWish): { readonly interfaceName: string } {
+  if (typeof at === 'object') return { interfaceName: outerEndName(at.endpointId) };
+  if (at === 'vxlan' && mac === undefined) return { interfaceName: tunnelName(id) };
+  const what = at === 'vxlan' ? 'one container there' : 'the underlay';
+  throw new XnetError(
+    'UNSUPPORTED',
+    `packets of a routed network have the MACs of hosts between hosts, by which ${what} cannot be told; tcpdump shows them by their addresses`,
+  );
+}
+
+function hostPath({ hostNamespace }: CaptureHost): string | undefined {
+  return hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
 }
 
 /** All points give Ethernet frames: where there is no link header (WireGuard, tun), one without MACs is put in front. */

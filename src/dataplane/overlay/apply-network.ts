@@ -111,7 +111,7 @@ export function portTaken({ port, vtep }: Tunnel): XnetError {
   });
 }
 
-function nameTaken(name: string, networkId: string): XnetError {
+export function nameTaken(name: string, networkId: string): XnetError {
   const reason = `the interface ${name} is on this host already, but is not attached to network ${networkId}`;
   return new XnetError('IN_USE', `${reason}; remove it with "ip link del ${name}"`, {
     interface: name,

@@ -13,7 +13,7 @@ import {
 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { untilGone } from '../kernel/until-gone.js';
-import { portTaken, vniTaken } from '../overlay/apply-network.js';
+import { nameTaken, portTaken, vniTaken } from '../overlay/apply-network.js';
 import type { Tunnel } from '../overlay/layout.js';
 import { awaitVanished, dressInterface, firstFreeName } from '../sandbox/sandbox-interface.js';
 import { tunnelName } from './routed-names.js';
@@ -27,7 +27,7 @@ export class DeviceWork {
 
   /** As Iproute2.batch. */
   ip(lines: readonly string[], options?: BatchOptions): Promise<readonly BatchFailure[]> {
-    return this.#run(lines, () => this.host.iproute2.batch('ip', undefined, lines, options));
+    return this.#run(lines, () => this.host.iproute2.batch('ip', undefined, lines, { ...options, isFrequent: true }));
   }
 
   /** Throws IN_USE when another device has the VNI, or another socket the UDP port. */
@@ -60,9 +60,17 @@ export class DeviceWork {
     );
   }
 
-  /** Resolves to those lines' failures that say that something is there already. */
-  attach(changes: readonly Change[]): Promise<readonly BatchFailure[]> {
-    return this.ip(linesOf(changes, 'ip'), { tolerate: isPresent });
+  /** Makes pairs, or completes what is there of them. Throws IN_USE when a stranger's interface has the name of one. */
+  async attach(changes: readonly Change[]): Promise<void> {
+    const tolerate = (failure: BatchFailure) => isPresent(failure) || isAbsent(failure);
+    const look = async () => {
+      const failures = await this.ip(linesOf(changes, 'ip'), { tolerate });
+      // A pair being there already is the only failure of an endpoint that is attached.
+      return failures.find((failure) => !isPresent(failure))?.line.split(' ')[2];
+    };
+    // The container's end of a pair that is gone may linger while the kernel deletes it.
+    const taken = changes.length > 1 ? await look() : await untilGone(look);
+    if (taken !== undefined) throw nameTaken(taken.replace(/^xr/, 'xc'), this.networkId);
   }
 
   /** As attachAgain of overlay/apply-network.ts. */
@@ -86,7 +94,7 @@ export class DeviceWork {
   async remove(names: readonly string[]): Promise<void> {
     const lines = names.map((name) => `link del ${name}`);
     await this.#run(lines, () =>
-      this.host.iproute2.batch('ip', undefined, lines, { tolerate: isAbsent, lane: 'removal' }),
+      this.host.iproute2.batch('ip', undefined, lines, { tolerate: isAbsent, lane: 'removal', isFrequent: true }),
     );
   }
 

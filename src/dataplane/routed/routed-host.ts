@@ -5,6 +5,8 @@ import { type ListedLink, listLinks } from '../../native/netlink/links.js';
 import { listFdb } from '../../native/netlink/neighbours.js';
 import type { ObservedNetwork, Underlay } from '../dataplane.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
+import { listNftTable } from '../nft/nft.js';
+import type { FoundDevices } from '../overlay/find-devices.js';
 import { vxlanOverhead } from '../overlay/vxlan.js';
 import { endpointNameOfOuterEnd, networkIdOfAlias, tableName, tunnelName } from './routed-names.js';
 import type { Ground } from './table-layout.js';
@@ -19,6 +21,14 @@ export async function listRoutedNetworks(namespace: HostNamespace): Promise<Obse
     networks.set(id, [...(networks.get(id) ?? []), ...(endpoint === undefined ? [] : [endpoint])]);
   }
   return [...networks].map(([id, endpointNames]) => ({ id, endpointNames, mode: { kind: 'routed' } }));
+}
+
+/** As findDevices of overlay/find-devices.ts; undefined: the network has no tunnel on this host. Throws KERNEL. */
+export async function findRoutedDevices(networkId: string): Promise<FoundDevices | undefined> {
+  const tunnel = (await listLinks(undefined)).find(({ ifname }) => ifname === tunnelName(networkId));
+  if (!tunnel) return undefined;
+  const table = await listNftTable(undefined, `netdev ${tableName(networkId)}`);
+  return { forwards: table !== undefined && tunnel.flags.includes('UP'), mtu: tunnel.mtu };
 }
 
 /** What the network's table has of these devices. Throws NOT_FOUND when one is not there. */

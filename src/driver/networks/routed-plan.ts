@@ -35,13 +35,18 @@ export function carriesMulticast({ mode, multicast }: NetworkOptions): boolean {
  * Throws IN_USE when a new routed network has addresses of another one of the cluster, or of a route of this host. Two that are
  * created at the same moment may both pass: `routedProblems` names them.
  */
-export async function refuseOverlaps({ store, hostRoutes }: RoutedPlanParts, record: NetworkRecord): Promise<void> {
+export async function refuseOverlaps(
+  { store, hostRoutes }: RoutedPlanParts,
+  record: NetworkRecord,
+): Promise<void> {
   if (!isRouted(record)) return;
   const { entries } = await store.list(keys.networks());
   const others = entries.flatMap((entry) => findRecord(networkRecord, entry) ?? []);
   const [problem] = findOverlaps(record, others, await hostRoutes());
   if (problem !== undefined)
-    throw new XnetError('IN_USE', `${problem}; create the network with another --subnet`, { networkId: record.id });
+    throw new XnetError('IN_USE', `${problem}; create the network with another --subnet`, {
+      networkId: record.id,
+    });
 }
 
 /** What else has addresses of a routed network, in words. `routes`: of a host, of which those of its Docker count, too. Pure. */

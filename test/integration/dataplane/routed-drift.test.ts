@@ -222,8 +222,7 @@ test('ten thousand endpoints on other hosts are set in steps, and one change is 
   );
   let calls = 1;
   let { left } = await host.dataplane.setForwarding(network.id, remotes);
-  for (; left > 0; calls++)
-    ({ left } = await host.dataplane.setForwarding(network.id, remotes, new Set()));
+  for (; left > 0; calls++) ({ left } = await host.dataplane.setForwarding(network.id, remotes, new Set()));
   expect(calls).toBe(30);
   remotes.set('endpoint 77', { ...remotes.get('endpoint 77')!, vtep: '10.99.1.2' });
   const began = performance.now();

@@ -114,3 +114,17 @@ test('a host on the segment that is not of the cluster can neither reach contain
   expect(await first.netns.exec('cat', '/proc/net/snmp')).toMatch(/Icmp: 0 /);
   expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
 });
+
+test('a name that another interface has is an error that names it', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts as [TestHost];
+  const network = underlay.network(host, 'shop', ROUTED);
+  await host.netns.ip('link add xc888888888888 type bridge');
+  const endpoint = { id: '8'.repeat(64), mac: '02:00:00:00:00:88', addresses: ['10.1.0.8'] };
+  await expect(host.dataplane.ensureEndpoint(network, endpoint)).rejects.toMatchObject({
+    code: 'IN_USE',
+    message: expect.stringContaining('xc888888888888'),
+  });
+  await host.netns.ip('link del xc888888888888');
+  await host.dataplane.ensureEndpoint(network, endpoint);
+});
