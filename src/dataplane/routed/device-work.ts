@@ -27,7 +27,9 @@ export class DeviceWork {
 
   /** As Iproute2.batch. */
   ip(lines: readonly string[], options?: BatchOptions): Promise<readonly BatchFailure[]> {
-    return this.#run(lines, () => this.host.iproute2.batch('ip', undefined, lines, { ...options, isFrequent: true }));
+    return this.#run(lines, () =>
+      this.host.iproute2.batch('ip', undefined, lines, { ...options, isFrequent: true }),
+    );
   }
 
   /** Throws IN_USE when another device has the VNI, or another socket the UDP port. */
@@ -94,7 +96,11 @@ export class DeviceWork {
   async remove(names: readonly string[]): Promise<void> {
     const lines = names.map((name) => `link del ${name}`);
     await this.#run(lines, () =>
-      this.host.iproute2.batch('ip', undefined, lines, { tolerate: isAbsent, lane: 'removal', isFrequent: true }),
+      this.host.iproute2.batch('ip', undefined, lines, {
+        tolerate: isAbsent,
+        lane: 'removal',
+        isFrequent: true,
+      }),
     );
   }
 

@@ -16,6 +16,7 @@ import type { HostNamespace } from '../kernel/host-namespace.js';
 import type { KernelNetwork } from '../kernel-network.js';
 import type { Tunnel } from '../overlay/layout.js';
 import { SandboxNames } from '../sandbox/sandbox-interface.js';
+import { portAddition } from './add-ports.js';
 import { DeviceWork } from './device-work.js';
 import { attachPorts, detachPorts } from './port-changes.js';
 import { repairDevices, repairTable } from './repair-routed.js';
@@ -98,7 +99,8 @@ export class RoutedNetwork implements KernelNetwork {
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
     const ports = endpoints.map(portOf);
     await this.#devices.attach(endpoints.map((endpoint) => pairChange(network, endpoint)));
-    await this.#table.change((elements) => attachPorts(this.#table.name, ports, elements));
+    const add = portAddition(this.host.namespace.file, this.#table.name, ports, await this.#listLinks());
+    await this.#table.addPorts(ports, add, (elements) => attachPorts(this.#table.name, ports, elements));
     for (const port of ports) this.#ports.set(port.name, port);
   }
 

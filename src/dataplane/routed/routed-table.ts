@@ -1,5 +1,5 @@
 import { type Limit, limitTo } from '../../concurrency/limit.js';
-import { errorMessage, XnetError } from '../../errors.js';
+import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { Difference } from '../changes.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
@@ -7,6 +7,9 @@ import type { HostRuleset } from '../nft/host-ruleset.js';
 import { applyNft, isAbsentInNft, listNftTable } from '../nft/nft.js';
 import { parseTable, type TableState } from './read-table.js';
 import { elementLines } from './table-elements.js';
+import { type Port, portElements } from './table-layout.js';
+
+type Elements = ReadonlyMap<string, string>;
 
 /** What a table needs of its host. */
 export interface NftHost {
@@ -77,6 +80,36 @@ export class RoutedTable {
       this.#elements = elements;
       this.#noteChains(lines);
     });
+  }
+
+  /**
+   * As a change of `written`, of ports that are new, faster: `add` is of netlink. What the kernel refuses is left to nft, which has
+   * words for it, and which also replaces what is there.
+   */
+  async addPorts(
+    ports: readonly Port[],
+    add: () => void,
+    written: (elements: Elements) => TableChange,
+  ): Promise<void> {
+    const isDone = await this.#limit(async () => {
+      const elements = this.#elements;
+      if (!elements) return false;
+      this.#elements = undefined;
+      this.#generation = undefined;
+      try {
+        await this.host.ownWork.run(this.name, async () => add());
+      } catch (error: unknown) {
+        if (!isXnetError(error)) throw error;
+        // Nothing was changed.
+        this.#elements = elements;
+        return false;
+      }
+      for (const [key, value] of ports.flatMap(portElements)) elements.set(key, value);
+      for (const { name } of ports) this.#chains.set(name, undefined);
+      this.#elements = elements;
+      return true;
+    });
+    if (!isDone) await this.change(written);
   }
 
   /** Writes all of it anew, in one transaction: no packet meets half of it. */

@@ -38,6 +38,9 @@ type Family = (typeof FAMILIES)[number];
 /** A frame with a VLAN's tag has another type here, though not in `meta protocol`. */
 const ETHER_TYPE = '@ll,96,16';
 
+/** The chain of what a container sends in no name of its own. */
+export const OTHERS = 'others';
+
 /** Counts packets whose source is not what it may be. */
 export const FORGED = 'forged';
 
@@ -51,15 +54,15 @@ export function tableLines(ground: Ground, chains: readonly string[]): string[] 
     `add table netdev ${table}`,
     `add counter netdev ${table} ${FORGED}`,
     ...FAMILIES.flatMap((family) => setLines(table, family)),
-    ...[...flushed, 'others'].flatMap((chain) => emptyChain(table, chain)),
+    ...[...flushed, OTHERS].flatMap((chain) => emptyChain(table, chain)),
     ...stale.flatMap((chain) => removedChain(table, chain)),
     ...hookedChain(table, underlayChain(underlay.index), underlay.name, 'accept'),
     ...hookedChain(table, tunnelChain(tunnel.index), tunnel.name, 'drop'),
     ...FAMILIES.flatMap((family) => ruleLines(ground, family)),
     // What every host sends by itself: nobody has forged it.
-    `add rule netdev ${table} others ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 drop`,
-    `add rule netdev ${table} others ip6 saddr fe80::/10 drop`,
-    `add rule netdev ${table} others counter name ${FORGED} drop`,
+    `add rule netdev ${table} ${OTHERS} ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 drop`,
+    `add rule netdev ${table} ${OTHERS} ip6 saddr fe80::/10 drop`,
+    `add rule netdev ${table} ${OTHERS} counter name ${FORGED} drop`,
   ];
 }
 
@@ -69,12 +72,11 @@ export function portLines(table: string, { name, addresses }: Port): string[] {
   return [
     ...removedChain(table, name),
     ...hookedChain(table, name, name, 'drop'),
-    add(`${ETHER_TYPE} != { ${FAMILIES.map(({ etherType }) => etherType).join(', ')} } drop`),
     ...addresses.map((address) => {
-      const { header, version } = familyOf(address);
-      return add(`${header} saddr ${address} goto out${version}`);
+      const { header, etherType, version } = familyOf(address);
+      return add(`${ETHER_TYPE} ${etherType} ${header} saddr ${address} goto out${version}`);
     }),
-    add('goto others'),
+    add(`goto ${OTHERS}`),
   ];
 }
 
