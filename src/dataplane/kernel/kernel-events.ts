@@ -23,6 +23,8 @@ export class KernelEvents {
   /** Number of a namespace in the host's -> network id. */
   readonly #networks = new Map<string, string>();
   readonly #devices = new Map<string, string>();
+  /** Device of the host -> the MAC that it was last seen to have. */
+  readonly #macs = new Map<string, string>();
   #isOfOthers = false;
 
   /** The network whose namespace the line is of, when it may have been altered. */
@@ -46,6 +48,14 @@ export class KernelEvents {
   networkOf(line: string): string | undefined {
     const where = /^\[nsid (\w+)\](?:Deleted )?\d+: /.exec(line)?.[1] ?? '';
     return where === 'current' ? networkInHost(line) : this.#networks.get(where);
+  }
+
+  /** Whether the line is of this device of the host, and may give it another MAC, which networks have written down. */
+  takesMac(line: string, device: string): boolean {
+    const [, name, mac] = /^\[nsid current\]\d+: ([^\s@:]+)[@:].* link\/ether (\S+)/.exec(line) ?? [];
+    if (name !== device || mac === undefined || this.#macs.get(name) === mac) return false;
+    this.#macs.set(name, mac);
+    return true;
   }
 
   /** Events were lost: numbers may be other namespaces' now, which are to be noted again. */
