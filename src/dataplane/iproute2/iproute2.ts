@@ -87,6 +87,11 @@ export class Iproute2 {
     await this.#standing.stop(namespace);
   }
 
+  /** Lets go of the host's namespace, until work there is frequent again. */
+  async leaveHost(): Promise<void> {
+    await this.leave(this.hostNamespace ?? HOST);
+  }
+
   /** Ends all programs. */
   async close(): Promise<void> {
     await this.#standing.stop();

@@ -3,12 +3,10 @@
  * (`fdb MAC` -> VTEP). As DesiredForwarding: they follow from the endpoints that there are, in whatever order these came, and a
  * change costs what the endpoints that changed need. No effects.
  */
-import { isIP } from 'node:net';
-import { XnetError } from '../../errors.js';
 import { parseMac } from '../../inet/mac-address.js';
 import type { RemoteEndpoint, Remotes } from '../dataplane.js';
-import { familyOf } from './table-layout.js';
-import { tunnelMac } from './tunnel-mac.js';
+import { tunnelMac } from './routed-names.js';
+import { checkedAddress, familyOf } from './table-layout.js';
 
 interface Needs {
   readonly id: string;
@@ -111,10 +109,4 @@ function ownedIn(name: string): string {
 /** Mostly there is but one. */
 function latest(needs: Set<Needs>): Needs {
   return [...needs].reduce((a, b) => (a.since > b.since || (a.since === b.since && a.id > b.id) ? a : b));
-}
-
-function checkedAddress(text: string): string {
-  if (isIP(text) === 0 || text.includes('%'))
-    throw new XnetError('INVALID', `"${text}" is not a plain IP address`);
-  return text.toLowerCase();
 }

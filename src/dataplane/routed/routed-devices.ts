@@ -6,8 +6,7 @@ import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
 import type { Tunnel } from '../overlay/layout.js';
 import { holds, LEAST_IPV6_MTU } from '../overlay/links.js';
-import { aliasOf, endpointNameOfOuterEnd, outerEndName, tunnelName } from './routed-names.js';
-import { tunnelMac } from './tunnel-mac.js';
+import { aliasOf, endpointNameOfOuterEnd, outerEndName, tunnelMac, tunnelName } from './routed-names.js';
 
 export function isOfNetwork(link: ListedLink, networkId: string): boolean {
   return link.alias === aliasOf(networkId);

@@ -1,4 +1,6 @@
-/** The names of what a routed network has in the host's namespace. Each device has the network's name as its alias. */
+/** What a routed network's objects in the host's namespace are called, by name or MAC. Each device has the network's name as its alias. */
+import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { interfaceName, namespaceName, networkIdOf } from '../interface-names.js';
 
 const OUTER_PREFIX = 'xr';
@@ -35,4 +37,15 @@ export function outerEndOf(interfaceNameOfEndpoint: string): string {
 /** The first 12 digits of the endpoint's id; undefined for other devices. */
 export function endpointNameOfOuterEnd(name: string): string | undefined {
   return /^xr([0-9a-f]{12})$/.exec(name)?.[1];
+}
+
+/**
+ * The MAC of a host in the tunnels of routed networks: a function of its VTEP, so that all hosts know it. The first byte keeps it
+ * off the MACs of endpoints (inet/mac-address.ts).
+ */
+export function tunnelMac(vtep: string): string {
+  const tail = isIPv6(vtep)
+    ? [...createHash('sha256').update(vtep).digest().subarray(0, 5)]
+    : [0, ...vtep.split('.').map(Number)];
+  return [0x0e, ...tail].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

@@ -25,7 +25,14 @@ import { RoutedForwarding } from './routed-forwarding.js';
 import { groundOf, readTunnelEntries } from './routed-host.js';
 import { outerEndName, outerEndOf, tableName } from './routed-names.js';
 import { type NftHost, RoutedTable } from './routed-table.js';
-import { type Ground, type Port, portElements, portLines, tableLines } from './table-layout.js';
+import {
+  checkedAddress,
+  type Ground,
+  type Port,
+  portElements,
+  portLines,
+  tableLines,
+} from './table-layout.js';
 
 /** What a routed network needs of its host. */
 export interface RoutedHost extends NftHost {
@@ -94,6 +101,7 @@ export class RoutedNetwork implements KernelNetwork {
     await this.#devices.remove(
       links.filter((link) => isOfNetwork(link, this.id)).map(({ ifname }) => ifname),
     );
+    await this.host.iproute2.leaveHost();
   }
 
   async attach(network: NetworkSpec, endpoints: readonly EndpointSpec[]): Promise<void> {
@@ -192,7 +200,7 @@ export class RoutedNetwork implements KernelNetwork {
 }
 
 function portOf({ id, mac, addresses = [] }: EndpointSpec): Port {
-  return { name: outerEndName(id), mac, addresses };
+  return { name: outerEndName(id), mac, addresses: addresses.map(checkedAddress) };
 }
 
 function isSamePort(one: Port, other: Port): boolean {

@@ -12,6 +12,9 @@
  * is changed: a rule ends where the address is not in the map.
  */
 
+import { isIP } from 'node:net';
+import { XnetError } from '../../errors.js';
+
 /** What the rules have of this host. */
 export interface Ground {
   readonly table: string;
@@ -94,6 +97,13 @@ export function portElements({ name, mac, addresses }: Port): [element: string, 
       [`port${version} ${address}`, name],
     ];
   });
+}
+
+/** Throws INVALID. What nft reads must be nothing else. */
+export function checkedAddress(text: string): string {
+  if (isIP(text) === 0 || text.includes('%'))
+    throw new XnetError('INVALID', `"${text}" is not a plain IP address`);
+  return text.toLowerCase();
 }
 
 export function familyOf(address: string): Family {
