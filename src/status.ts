@@ -9,7 +9,7 @@ import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
 import { othersProblems, ownProblems, socketProblem } from './host/own-problems.js';
 import { findPathProblems, pathAnswers } from './host/paths.js';
-import { reachProblems } from './host/reached-addresses.js';
+import { reachProblems, routedProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
 import type { NetworkRecord } from './model/network.js';
@@ -33,6 +33,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? findPathProblems(foundation, host) : []),
     ...(host ? await reachProblems(host) : []),
+    ...(host ? await routedProblems(foundation.dataplane.reading, host) : []),
   ];
   return {
     version,
@@ -98,7 +99,7 @@ async function probeStore(store: Store, hostId: string): Promise<Status['store']
 function networkStatuses(host: Host, store: Store): Promise<NetworkStatus[]> {
   const withSetAside = async (network: LocalNetwork) => {
     const status = networkStatus(host, network);
-    if (!isOnSegment(network.record.mode)) return status;
+    if (status.parent === undefined) return status;
     // While the store is away and nothing is known of them: none.
     const setAside = await readSetAside(store, network.record).catch(() => []);
     return { ...status, setAside };

@@ -57,6 +57,16 @@ export interface RemoteEndpoint {
   readonly vtep: string;
   /** Grows with the time of creation: of two with one MAC or address the later has it. */
   readonly since: number;
+  /**
+   * Of a routed network: packets to it go straight to this MAC on the underlay's segment, which is its host's. Absent: through the
+   * tunnel. The other host takes them only if it knows the MAC of ours (`segmentMac`).
+   */
+  readonly direct?: { readonly mac: string } | undefined;
+  /**
+   * Of a routed network: the MAC from which its packets are taken off the segment, also while they are answered through the tunnel.
+   * Absent: that of `direct`, else none.
+   */
+  readonly segmentMac?: string | undefined;
 }
 
 /** By their ids. */
@@ -94,6 +104,8 @@ export const REPAIR_KINDS = [
   'fdb-entry',
   'flood-entry',
   'neighbour',
+  'routes',
+  'route',
   'orphan',
   'tunnel-filter',
   'resolver-rules',
@@ -178,6 +190,8 @@ export interface ObservedNetwork {
    * The first 12 digits of the endpoint ids, as far as names have them; `removeEndpoint` takes them as ids.
    */
   readonly endpointNames: readonly string[];
+  /** Absent: DEFAULT_MODE. */
+  readonly mode?: ModeSpec;
 }
 
 export interface Dataplane extends AsyncDisposable, LanReading {

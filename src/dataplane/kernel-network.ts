@@ -12,6 +12,8 @@ import type {
  * thing at a time is asked of it. Errors: those of Dataplane.
  */
 export interface KernelNetwork {
+  /** Its devices are in the host's namespace, rather than in one of its own. */
+  readonly isInHostNamespace?: true;
   /** It was ensured by this process, as `network` is. */
   isLike(network: NetworkSpec): boolean;
   /** As far as this process knows: a sweep looks at the kernel, not every container start. */

@@ -1,4 +1,5 @@
 /** Which class makes a network of which mode. */
+import { isIPv6 } from 'node:net';
 import { XnetError } from '../errors.js';
 import type { ObservedNetwork, Underlay } from './dataplane.js';
 import type { KernelNetwork } from './kernel-network.js';
@@ -9,35 +10,41 @@ import type { ModeSpec } from './modes.js';
 import { listNetworks } from './overlay/network-namespace.js';
 import { type OverlayHost, OverlayNetwork } from './overlay/overlay-network.js';
 import { LARGEST_PACKET, VXLAN_LAYOUT } from './overlay/vxlan-layout.js';
+import { listRoutedNetworks } from './routed/routed-host.js';
+import { type RoutedHost, RoutedNetwork } from './routed/routed-network.js';
 
 /** What the networks of a host have in common. */
-export type LinuxHost = OverlayHost & LanHost;
+export type LinuxHost = OverlayHost & LanHost & RoutedHost;
 
 /** Throws UNSUPPORTED for a mode that this xnet cannot make. */
 export function networkOf(id: string, mode: ModeSpec, host: LinuxHost): KernelNetwork {
   if (mode.kind === 'overlay') return new OverlayNetwork(id, host);
-  if (mode.kind === 'macvlan' || mode.kind === 'ipvlan') return new LanNetwork(id, host);
+  if (mode.kind === 'routed') return new RoutedNetwork(id, host);
+  return new LanNetwork(id, host);
   throw new XnetError('UNSUPPORTED', `this xnet cannot make networks of mode ${mode.kind}`);
 }
 
 /** All that a network may be of which nobody knows the mode: to find and to remove what is left of it. */
 export function networksOf(id: string, host: LinuxHost): KernelNetwork[] {
-  return [new LanNetwork(id, host), new OverlayNetwork(id, host)];
+  return [new LanNetwork(id, host), new RoutedNetwork(id, host), new OverlayNetwork(id, host)];
 }
 
 /** As Dataplane.containerMtu. */
 export function largestMtu(underlay: Underlay, mode: ModeSpec): number {
-  if (mode.kind === 'overlay') return VXLAN_LAYOUT.containerMtu(underlay);
-  // Each child has that of its parent, which may change.
-  return mode.kind === 'routed' ? underlay.mtu : LARGEST_PACKET;
+  // Each child of a LAN's has the MTU of its parent, which may change.
+  if (mode.kind === 'macvlan' || mode.kind === 'ipvlan') return LARGEST_PACKET;
+  const isTunnelled = mode.kind === 'overlay' || isIPv6(underlay.vtep);
+  // A routed packet that a tunnel over IPv4 has to carry is fragmented. Linux does not fragment one over IPv6 (ip6_fragment).
+  return isTunnelled ? VXLAN_LAYOUT.containerMtu(underlay) : underlay.mtu;
 }
 
 /** As Dataplane.listNetworks. */
-export async function listAllNetworks({ lans, hostPath }: LinuxHost): Promise<ObservedNetwork[]> {
+export async function listAllNetworks({ lans, hostPath, namespace }: LinuxHost): Promise<ObservedNetwork[]> {
   const namespaces = await listNetworks();
   const onLans = await lans.unlessNone(() => listLanNetworks(hostPath));
   const names = new Map<string, string[]>();
   for (const { id, endpointNames } of [...namespaces, ...onLans])
     names.set(id, [...(names.get(id) ?? []), ...endpointNames]);
-  return [...names].map(([id, endpointNames]) => ({ id, endpointNames }));
+  const others = [...names].map(([id, endpointNames]) => ({ id, endpointNames }));
+  return [...others, ...(await listRoutedNetworks(namespace))];
 }

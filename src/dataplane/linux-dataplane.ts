@@ -41,6 +41,7 @@ import { readParent } from './lan/parent/read-parent.js';
 import type { LanAnswers, LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
+import { HostRuleset } from './nft/host-ruleset.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
 import { listOuterEnds } from './overlay/network-namespace.js';
 
@@ -86,12 +87,15 @@ export class LinuxDataplane implements Dataplane {
     const ownWork = new OwnWork();
     const iproute2 = new Iproute2(hostNamespace, ownWork);
     const underlay = new HostUnderlay(iproute2, options.underlay);
-    const tunnel = async () => ({ vtep: (underlay.current ?? (await underlay.find())).vtep, port });
+    const current = async () => underlay.current ?? (await underlay.find());
+    const tunnel = async () => ({ vtep: (await current()).vtep, port });
     this.#underlay = underlay;
     this.inspection = linuxInspection(hostNamespace, port);
     const namespace = new HostNamespace(hostNamespace);
     const hostPath = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
-    this.#host = { iproute2, ownWork, namespace, tunnel, hostPath, lans: new Lans() };
+    const ruleset = new HostRuleset(namespace.file);
+    const shared = { iproute2, ownWork, namespace, tunnel, ruleset };
+    this.#host = { ...shared, underlay: current, hostPath, lans: new Lans() };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
@@ -173,7 +177,9 @@ export class LinuxDataplane implements Dataplane {
     const { hostNamespace } = this.options;
     const underlay = () => this.#underlay.current;
     const lanEvents = new LanEvents({ ...this.#host, listener });
-    return new KernelWatch({ ...this.#host, hostNamespace, underlay, lanEvents, listener });
+    const isInHostNamespace = (id: string) => this.#networks.get(id)?.isInHostNamespace === true;
+    const parts = { ...this.#host, hostNamespace, underlay, lanEvents, isInHostNamespace, listener };
+    return new KernelWatch(parts);
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
@@ -198,7 +204,8 @@ export class LinuxDataplane implements Dataplane {
   ): Promise<Capture> {
     const { hostNamespace, vxlanPort = VXLAN_PORT } = this.options;
     const underlay = this.#underlay.current ?? (await this.#underlay.find());
-    return openCapture({ hostNamespace, underlay, vxlanPort }, wish, onPackets);
+    const isInHostNamespace = (id: string) => this.#isInHostNamespace(id);
+    return openCapture({ hostNamespace, underlay, vxlanPort, isInHostNamespace }, wish, onPackets);
   }
 
   /** Waits for removals under way; the kernel's state stays, containers go on. */
@@ -206,6 +213,7 @@ export class LinuxDataplane implements Dataplane {
     await Promise.allSettled(this.#leaving.values());
     this.#filter[Symbol.dispose]();
     this.reading[Symbol.dispose]();
+    this.#host.ruleset[Symbol.dispose]();
     await this.#host.iproute2.close();
     await this.#host.namespace[Symbol.asyncDispose]();
   }
@@ -219,6 +227,10 @@ export class LinuxDataplane implements Dataplane {
   #findAll(networkId: string, mode: ModeSpec | undefined): readonly KernelNetwork[] {
     if (mode || this.#networks.has(networkId)) return [this.#find(networkId, mode)];
     return networksOf(networkId, this.#host);
+  }
+
+  #isInHostNamespace(networkId: string): boolean {
+    return this.#networks.get(networkId)?.isInHostNamespace === true;
   }
 
   async #ensureNetwork(spec: NetworkSpec): Promise<KernelNetwork> {

@@ -4,10 +4,8 @@ import { isIP } from 'node:net';
 import type { HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
+import { isDropping, isOverlapped } from '../inet/route.js';
 import { allWell, failure, type Judgement, warning } from './finding.js';
-
-/** A VPN's halves of all addresses (0.0.0.0/1 and 128.0.0.0/1) are a default route in two. */
-const HALF = 1;
 
 export function judgeSubnets(
   networks: readonly { readonly name: string; readonly subnets: readonly string[] }[],
@@ -20,7 +18,7 @@ export function judgeSubnets(
       const remedy = `containers of network ${name} cannot reach it; make the network anew with another --subnet`;
       return [
         ...routes
-          .filter((route) => !isDropping(route) && isOverlapped(subnet, route.destination))
+          .filter((route) => !isDropping(route) && isOverlapped(subnet, route))
           .map(({ destination, device }) =>
             warning(
               `network ${name} (${text}) overlaps this host's route to ${destination} (${device})`,
@@ -36,24 +34,6 @@ export function judgeSubnets(
     }),
   );
   return allWell(judged, 'no network overlaps a route or a name server of this host');
-}
-
-/** It leads nowhere, as a sink for private addresses that this host does not have: nobody is missed behind it. */
-export function isDropping({ type = 'unicast' }: HostRoute): boolean {
-  return type !== 'unicast';
-}
-
-/** Whether there are addresses of the route's that containers look for in their network. */
-function isOverlapped(subnet: Prefix, destination: string): boolean {
-  if (destination === 'default') return false;
-  const prefix = prefixOfRoute(destination);
-  return prefix.length > HALF && subnet.overlaps(prefix);
-}
-
-/** As `ip route` prints it; `default` is none. */
-export function prefixOfRoute(destination: string): Prefix {
-  const bits = destination.includes(':') ? 128 : 32;
-  return Prefix.parse(destination.includes('/') ? destination : `${destination}/${bits}`);
 }
 
 /** Of /etc/resolv.conf (resolv.conf(5)); none when it cannot be read. What is no address is passed over, as by the resolver. */

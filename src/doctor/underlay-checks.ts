@@ -2,8 +2,8 @@
 import type { HostPath, HostRoute } from '../dataplane/host-reading.js';
 import { IpAddress } from '../inet/ip-address.js';
 import { raiseInterface } from '../inet/mtu-remedies.js';
+import { isDropping, prefixOfRoute } from '../inet/route.js';
 import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
-import { isDropping, prefixOfRoute } from './subnet-checks.js';
 
 /** As of rp_filter, ip-sysctl.rst of the kernel: a packet is dropped when its sender is reached by another interface. */
 const STRICT = 1;

@@ -12,6 +12,7 @@ import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
 import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
 import type { NetworksParts } from './networks/networks.js';
+import { refuseOverlaps } from './networks/routed-plan.js';
 
 export interface Allocation {
   readonly dockerNetworkId: string;
@@ -22,7 +23,14 @@ export interface Allocation {
 
 export type SwarmNetworksParts = Pick<
   NetworksParts,
-  'store' | 'pools' | 'poolRequests' | 'gatewaySubnets' | 'reached' | 'findParent' | 'largestMtu'
+  | 'store'
+  | 'pools'
+  | 'poolRequests'
+  | 'gatewaySubnets'
+  | 'reached'
+  | 'hostRoutes'
+  | 'findParent'
+  | 'largestMtu'
 >;
 
 /**
@@ -92,6 +100,7 @@ export class SwarmNetworks {
     const given = await Promise.all(subnets.map((subnet) => findGlobalPool(store, this.#parts, subnet, id)));
     const creation = { options, internal: false, asksForGateways: false, subnets: [] };
     const made = await newRecord(this.#parts, creation, given, id, options.name);
+    await refuseOverlaps(this.#parts, made);
     return { result: undefined, ...(await planRecord(store, { ...made, swarm }, options)) };
   }
 

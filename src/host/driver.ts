@@ -65,6 +65,7 @@ export async function createDriver(
     gatewaySubnets: () => hosts.gatewaySubnets(),
     hostName,
     reached,
+    hostRoutes: () => dataplane.reading.listRoutes(),
   };
   const networks = new Networks({
     ...parts,

@@ -1,14 +1,17 @@
 /**
- * Addresses outside of all networks that containers must reach: those of the hosts and of the nameservers. A container does
- * not reach an address that is in a subnet of its network, since it looks for it in the network; on a LAN it finds it there.
+ * Addresses that are in the way of networks, above all those outside of all networks that containers must reach: those of the
+ * hosts and of the nameservers. A container does not reach an address that is in a subnet of its network, since it looks for it in
+ * the network; on a LAN it finds it there.
  */
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { HostsView } from '../agent/hosts/hosts-view.js';
+import type { HostReading } from '../dataplane/host-reading.js';
 import type { ReachedAddress } from '../driver/collaborators.js';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { isOnSegment } from '../driver/networks/lan-plan.js';
 import { findHidden } from '../driver/networks/network-plan.js';
+import { findOverlaps, isRouted } from '../driver/networks/routed-plan.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 /** If the nameserver is systemd-resolved, Docker gives its containers those of `behind` (moby: resolvconf/path.go). */
@@ -39,6 +42,26 @@ export async function reachProblems({
           `containers in network ${name ?? id} on this host do not reach ${address} (${what}): it is in the network's subnet ${subnet}; create the network again with another --subnet`,
       ),
     );
+}
+
+/**
+ * For `xnet status`: what came into the way of routed networks after they were created, or is so on this host alone. Reads the
+ * host's routes if there is such a network. Never rejects.
+ */
+export async function routedProblems(
+  reading: Pick<HostReading, 'listRoutes'>,
+  { local }: { readonly local: Pick<LocalNetworks, 'listNetworks'> },
+): Promise<string[]> {
+  const records = local.listNetworks().map(({ record }) => record);
+  const routed = records.filter(isRouted);
+  if (routed.length === 0) return [];
+  const routes = await reading.listRoutes().catch(() => []);
+  return routed.flatMap((record) =>
+    findOverlaps(record, routed, routes).map(
+      (overlap) =>
+        `network ${record.name ?? record.id}: ${overlap}: packets to these addresses go astray on this host; remove the route, or create the network again with another --subnet`,
+    ),
+  );
 }
 
 async function readNameservers(): Promise<string[]> {

@@ -4,6 +4,7 @@ import { limitTo } from '../concurrency/limit.js';
 import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import { type FoundDevices, findDevices } from '../dataplane/overlay/find-devices.js';
+import { findRoutedDevices } from '../dataplane/routed/routed-host.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import { errorMessage, XnetError } from '../errors.js';
 import { openStore } from '../store/open-store.js';
@@ -57,7 +58,9 @@ export async function askDocker({ dockerHost }: Config): Promise<{ version: stri
 export async function findAllDevices(ids: readonly string[]): Promise<ReadonlyMap<string, FoundDevices>> {
   const limit = limitTo(AT_ONCE);
   const find = async (id: string): Promise<[string, FoundDevices][]> => {
-    const found = await findDevices(id).catch(() => undefined);
+    const found = await findDevices(id)
+      .then((devices) => devices ?? findRoutedDevices(id))
+      .catch(() => undefined);
     return found ? [[id, found]] : [];
   };
   return new Map((await Promise.all(ids.map((id) => limit(() => find(id))))).flat());

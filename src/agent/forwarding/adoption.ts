@@ -29,13 +29,13 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   await Promise.all(used.map(({ record }) => followAgain(record, parts)));
   const known = new Set(networks.map(({ record }) => record.id));
   const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
-  for (const { id, endpointNames } of orphans) {
+  for (const { id, endpointNames, mode } of orphans) {
     if (endpointNames.length > 0) {
       logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
       continue;
     }
     logger.warn('removing a network that this host no longer has', { network: id });
-    await dataplane.removeNetwork(id).catch((error: unknown) => {
+    await dataplane.removeNetwork(id, mode).catch((error: unknown) => {
       logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
     });
   }

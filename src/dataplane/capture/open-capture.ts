@@ -9,6 +9,7 @@ import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/pa
 import type { Capture, CapturedPacket, CaptureWish, LanPoint, Underlay } from '../dataplane.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
 import { readInterfaces } from '../iproute2/read-namespace.js';
+import { outerEndName, tunnelName } from '../routed/routed-names.js';
 import { framesOf, tunnelBytes, tunnelPacketsOf } from './packet-programs.js';
 
 export interface CaptureHost {
@@ -16,6 +17,8 @@ export interface CaptureHost {
   readonly hostNamespace: string | undefined;
   readonly underlay: Underlay;
   readonly vxlanPort: number;
+  /** Whether the network has its devices in the host's namespace, as a routed one. */
+  readonly isInHostNamespace: (networkId: string) => boolean;
 }
 
 /** As Dataplane.capture. */
@@ -41,11 +44,12 @@ async function sourceOf(host: CaptureHost, wish: CaptureWish): Promise<PacketSou
   const { network, at, mac, filter, snapBytes, bufferBytes } = wish;
   const frames = framesOf(mac, filter);
   const given = { snapBytes, bufferBytes };
-  const ofHost = host.hostNamespace === undefined ? undefined : namespacePath(host.hostNamespace);
   if (typeof at === 'object' && 'interface' in at)
-    return { ...given, namespacePath: ofHost, interfaceName: at.interface, filter: frames };
+    return { ...given, namespacePath: hostPath(host), interfaceName: at.interface, filter: frames };
   if (typeof at === 'object' && 'address' in at)
     return { ...given, namespacePath: at.sandboxPath, interfaceName: await nameOf(at), filter: frames };
+  if (host.isInHostNamespace(network.id))
+    return { ...given, ...pointInHost(wish), namespacePath: hostPath(host), filter: frames };
   if (at !== 'underlay') {
     const name = at === 'vxlan' ? VXLAN : interfaceName(at.endpointId);
     const path = namespacePath(namespaceName(network.id));
@@ -54,7 +58,7 @@ async function sourceOf(host: CaptureHost, wish: CaptureWish): Promise<PacketSou
   const { underlay, vxlanPort } = host;
   const isIpv6 = isIPv6(underlay.vtep);
   return {
-    namespacePath: ofHost,
+    namespacePath: hostPath(host),
     interfaceName: underlay.interface,
     filter: (linkHeaderBytes) =>
       tunnelPacketsOf({ vni: network.vni, port: vxlanPort, isIpv6, linkHeaderBytes }, frames),
@@ -71,6 +75,21 @@ async function nameOf({ sandboxPath, address }: Extract<LanPoint, { address: str
   const found = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${address}/`)));
   if (found) return found.name;
   throw new XnetError('NOT_FOUND', `no interface in the container has the address ${address}`);
+}
+
+/** Outside of its ports a routed network's frames have the MACs of hosts, and on the underlay nothing else marks them. */
+function pointInHost({ network: { id }, at, mac }: CaptureWish): { readonly interfaceName: string } {
+  if (typeof at === 'object' && 'endpointId' in at) return { interfaceName: outerEndName(at.endpointId) };
+  if (at === 'vxlan' && mac === undefined) return { interfaceName: tunnelName(id) };
+  const what = at === 'vxlan' ? 'one container there' : 'the underlay';
+  throw new XnetError(
+    'UNSUPPORTED',
+    `packets of a routed network have the MACs of hosts between hosts, by which ${what} cannot be told; tcpdump shows them by their addresses`,
+  );
+}
+
+function hostPath({ hostNamespace }: CaptureHost): string | undefined {
+  return hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
 }
 
 /** All points give Ethernet frames: where there is no link header (WireGuard, tun), one without MACs is put in front. */

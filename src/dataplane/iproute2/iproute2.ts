@@ -7,7 +7,7 @@ import { type Limit, limitTo } from '../../concurrency/limit.js';
 import { XnetError } from '../../errors.js';
 import { OwnWork } from './own-work.js';
 import { runProgram } from './program.js';
-import { type Iproute2Program, type Lane, StandingPrograms } from './standing-programs.js';
+import { HOST, type Iproute2Program, type Lane, StandingPrograms } from './standing-programs.js';
 
 /** One line of a batch that the kernel (or iproute2) refused. */
 export interface BatchFailure {
@@ -26,6 +26,8 @@ export interface BatchOptions {
   readonly tolerate?: (failure: BatchFailure) => boolean;
   /** Default: that of short work. */
   readonly lane?: Lane;
+  /** Of work in the host's namespace: by a standing program, as in all others. For what is done often. */
+  readonly isFrequent?: boolean;
 }
 
 /**
@@ -62,14 +64,16 @@ export class Iproute2 {
     program: Iproute2Program,
     namespace: string | undefined,
     lines: readonly string[],
-    { tolerate, lane = 'main' }: BatchOptions = {},
+    { tolerate, lane = 'main', isFrequent = false }: BatchOptions = {},
   ): Promise<readonly BatchFailure[]> {
     if (lines.length === 0) return [];
     for (const line of lines) assertPlain(line);
     return this.#limits[lane](async () => {
       const run =
         namespace === undefined
-          ? this.#runOnce(program, lines)
+          ? isFrequent
+            ? this.#runStanding(program, this.hostNamespace ?? HOST, lines, lane)
+            : this.#runOnce(program, lines)
           : this.ownWork.run(namespace, () => this.#runStanding(program, namespace, lines, lane), lines);
       const { command, failures } = await run;
       const first = failures.find((failure) => !tolerate?.(failure));
@@ -81,6 +85,11 @@ export class Iproute2 {
   /** Lets go of a namespace that is to be deleted. */
   async leave(namespace: string): Promise<void> {
     await this.#standing.stop(namespace);
+  }
+
+  /** Lets go of the host's namespace, until work there is frequent again. */
+  async leaveHost(): Promise<void> {
+    await this.leave(this.hostNamespace ?? HOST);
   }
 
   /** Ends all programs. */

@@ -7,6 +7,9 @@ export type Lane = 'main' | 'removal';
 
 export type Iproute2Program = 'ip' | 'bridge';
 
+/** Stands for the namespace that this process is in. */
+export const HOST = '';
+
 interface Standing {
   readonly program: StandingProgram;
   readonly namespace: string;
@@ -41,7 +44,7 @@ export class StandingPrograms {
     const found = this.#remove(key);
     if (found && !fresh && isUsable(found, inode)) return this.#put(key, found.program, namespace, inode);
     void found?.program.stop();
-    const args = ['-n', namespace, '-force', '-batch', '-'];
+    const args = [...(namespace === HOST ? [] : ['-n', namespace]), '-force', '-batch', '-'];
     const started = new StandingProgram(program, args);
     return this.#put(key, started, namespace, inode);
   }
@@ -77,5 +80,6 @@ function isUsable({ program, inode }: Standing, now: number | undefined): boolea
  * each container's start would wait for its turn among other work.
  */
 export function inodeOfNamespace(namespace: string): number | undefined {
+  if (namespace === HOST) return 0;
   return statSync(`${NAMESPACES}/${namespace}`, { throwIfNoEntry: false })?.ino;
 }

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { namespacePath } from '../interface-names.js';
 
 /**
  * The network namespace that is "the host", as a path that programs take. Of this process it is a descriptor, not
@@ -6,17 +7,19 @@ import { type FileHandle, open } from 'node:fs/promises';
  * namespace for a moment then.
  */
 export class HostNamespace implements AsyncDisposable {
-  readonly #name: string | undefined;
   #own: Promise<FileHandle> | undefined;
 
   /** `name`: a namespace of /run/netns. Default: the one this process is in. */
-  constructor(name: string | undefined) {
-    this.#name = name;
+  constructor(readonly name: string | undefined) {}
+
+  /** The file of the namespace with a name; undefined: the one this process is in. */
+  get file(): string | undefined {
+    return this.name === undefined ? undefined : namespacePath(this.name);
   }
 
   /** Throws the file system's errors. */
   async path(): Promise<string> {
-    if (this.#name !== undefined) return this.#name;
+    if (this.name !== undefined) return this.name;
     this.#own ??= open('/proc/thread-self/ns/net');
     return `/proc/${process.pid}/fd/${(await this.#own).fd}`;
   }

@@ -4,7 +4,7 @@
  * starts. Interface names that the line gives for others (`master`, after `@`) may be those of another namespace.
  */
 import type { Underlay } from '../dataplane.js';
-import { networkIdOf } from '../interface-names.js';
+import { namespaceName, networkIdOf } from '../interface-names.js';
 
 /** Devices whose text is remembered, of all namespaces; the one without an event for longest goes first. */
 const MOST_DEVICES = 4096;
@@ -23,12 +23,14 @@ export class KernelEvents {
   /** Number of a namespace in the host's -> network id. */
   readonly #networks = new Map<string, string>();
   readonly #devices = new Map<string, string>();
+  /** Device of the host -> the MAC that it was last seen to have. */
+  readonly #macs = new Map<string, string>();
   #isOfOthers = false;
 
   /** The network whose namespace the line is of, when it may have been altered. */
   take(line: string): string | undefined {
     const [, where = '', text = ''] = /^\[nsid (\w+)\](.*)$/.exec(line) ?? [];
-    if (where === 'current') return this.#takeNamespace(text);
+    if (where === 'current') return this.#takeNamespace(text) ?? this.#takeOfHost(text);
     this.#isOfOthers ||= where !== '';
     const networkId = this.#networks.get(where);
     return networkId !== undefined && this.#isNews(where, text) ? networkId : undefined;
@@ -44,7 +46,16 @@ export class KernelEvents {
 
   /** The network of a device that the line is of, also when nothing of what is compared is other: more may be. */
   networkOf(line: string): string | undefined {
-    return this.#networks.get(/^\[nsid (\d+)\](?:Deleted )?\d+: /.exec(line)?.[1] ?? '');
+    const where = /^\[nsid (\w+)\](?:Deleted )?\d+: /.exec(line)?.[1] ?? '';
+    return where === 'current' ? networkInHost(line) : this.#networks.get(where);
+  }
+
+  /** Whether the line is of this device of the host, and may give it another MAC, which networks have written down. */
+  takesMac(line: string, device: string): boolean {
+    const [, name, mac] = /^\[nsid current\]\d+: ([^\s@:]+)[@:].* link\/ether (\S+)/.exec(line) ?? [];
+    if (name !== device || mac === undefined || this.#macs.get(name) === mac) return false;
+    this.#macs.set(name, mac);
+    return true;
   }
 
   /** Events were lost: numbers may be other namespaces' now, which are to be noted again. */
@@ -57,6 +68,12 @@ export class KernelEvents {
   note(number: string, namespace: string): void {
     const networkId = networkIdOf(namespace);
     if (networkId !== undefined) this.#networks.set(number, networkId);
+  }
+
+  /** Of devices in the host's namespace that are a network's, by their alias, and of forwarding entries of its tunnel there. */
+  #takeOfHost(text: string): string | undefined {
+    const networkId = networkInHost(text);
+    return networkId !== undefined && this.#isNews('current', text) ? networkId : undefined;
   }
 
   #takeNamespace(text: string): string | undefined {
@@ -86,6 +103,11 @@ export class KernelEvents {
     if (this.#devices.size > MOST_DEVICES && oldest !== undefined) this.#devices.delete(oldest);
     return now !== before;
   }
+}
+
+function networkInHost(text: string): string | undefined {
+  const [, alias, tunnel] = /\balias (xnet-[0-9a-f]{12})\b|\bdev xv([0-9a-f]{12})\b/.exec(text) ?? [];
+  return networkIdOf(alias ?? namespaceName(tunnel ?? ''));
 }
 
 /** Of an FDB entry or a neighbour; what else has no device is of the namespaces of containers that come and go. */

@@ -1,6 +1,6 @@
 /** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { z } from 'zod';
-import { InetTableEvents } from '../../native/netlink/nft-events.js';
+import { NftEvents } from '../../native/netlink/nft-events.js';
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
 import { NAMESPACES, namespaceName, namespacePath, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
@@ -20,6 +20,8 @@ export interface KernelWatchParts {
   readonly underlay: () => Underlay | undefined;
   /** What lines say of networks that are not in namespaces of their own. */
   readonly lanEvents: LineHints;
+  /** The network has its devices there, and a table of nftables of its name. */
+  readonly isInHostNamespace: (networkId: string) => boolean;
   readonly listener: (hint: KernelHint) => void;
 }
 
@@ -53,7 +55,7 @@ export class KernelWatch implements KernelReports {
     const monitor = [...inHost, '-d', '-o', 'monitor', 'link', 'address', 'neigh', 'nsid', 'all-nsid'];
     const take = (line: string) => this.#takeEvent(line);
     this.#monitoring = monitorProgram('ip', monitor, this.#stop.signal, take, () => this.#beginAnew());
-    this.#rules = watchRules(host, () => this.#takeRule());
+    this.#rules = watchRules(host, (table) => this.#takeRule(table));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -65,8 +67,9 @@ export class KernelWatch implements KernelReports {
     await this.#learning;
   }
 
-  /** As KernelEvents.knows. */
+  /** As KernelEvents.knows. What is in the host's namespace is always reported, its nftables where the kernel has events of them. */
   isReported(networkId: string): boolean {
+    if (this.#parts.isInHostNamespace(networkId)) return this.#rules !== undefined;
     return this.#events.knows(networkId);
   }
 
@@ -78,6 +81,7 @@ export class KernelWatch implements KernelReports {
     }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
+    if (underlay && this.#events.takesMac(line, underlay.interface)) this.#parts.listener('networks');
     const address = addressIn(line);
     if (address !== undefined) this.#parts.listener({ address });
     for (const hint of this.#parts.lanEvents.hintsIn(line)) this.#parts.listener(hint);
@@ -103,8 +107,13 @@ export class KernelWatch implements KernelReports {
     this.#parts.listener('networks');
   }
 
-  #takeRule(): void {
-    if (!this.#parts.ownWork.isOwn(TUNNEL_FILTER)) this.#parts.listener('tunnel filter');
+  /** Undefined: something in any table. */
+  #takeRule(table: string | undefined): void {
+    const isOfFilter = table === undefined || table === `inet ${TUNNEL_FILTER_TABLE}`;
+    if (isOfFilter && !this.#parts.ownWork.isOwn(TUNNEL_FILTER)) this.#parts.listener('tunnel filter');
+    if (table === undefined) this.#parts.listener('networks');
+    const networkId = table?.startsWith('netdev ') ? networkIdOf(table.slice('netdev '.length)) : undefined;
+    if (networkId !== undefined) this.#hintNetwork(networkId);
   }
 
   #hintNetwork(networkId: string, event?: string): void {
@@ -124,11 +133,13 @@ export class KernelWatch implements KernelReports {
   }
 }
 
-/** Undefined where the kernel has no such events: the filter is looked at again and again all the same. */
-function watchRules(hostNamespace: string | undefined, onChange: () => void): Disposable | undefined {
+/** Undefined where the kernel has no such events: rules are looked at again and again all the same. */
+function watchRules(
+  hostNamespace: string | undefined,
+  onChange: (table: string | undefined) => void,
+): Disposable | undefined {
   try {
-    const path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
-    return new InetTableEvents(path, TUNNEL_FILTER_TABLE, onChange);
+    return new NftEvents(hostNamespace === undefined ? undefined : namespacePath(hostNamespace), onChange);
   } catch {
     return undefined;
   }

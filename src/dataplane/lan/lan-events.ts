@@ -1,5 +1,5 @@
 /** What the kernel's monitor says of networks on LANs, by lines as KernelEvents has them. */
-import { InetTableEvents } from '../../native/netlink/nft-events.js';
+import { NftEvents } from '../../native/netlink/nft-events.js';
 import { RouteEvents } from '../../native/netlink/route-events.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { GUARD_TABLE } from './host/host-guard.js';
@@ -57,10 +57,9 @@ export class LanEvents implements Disposable {
       const isOwn = ownWork.isOwn(LAN_WORK);
       for (const networkId of lans.networksWith(hostInterface)) listener({ networkId, isOwn });
     };
-    const guard = GUARD_TABLE.replace('inet ', '');
     for (const follow of [
       () => new RouteEvents(hostPath, take),
-      () => new InetTableEvents(hostPath, guard, () => take()),
+      () => new NftEvents(hostPath, (table) => (table === undefined || table === GUARD_TABLE ? take() : undefined)),
     ]) {
       try {
         this.#ofHost.push(follow());

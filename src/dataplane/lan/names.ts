@@ -34,16 +34,16 @@ export function hostInterfaceName(networkId: string): string {
 
 /** A further name of a VLAN's sub-interface: the network uses it. */
 export function useName(networkId: string): string {
-  return `xv${networkId}`;
+  return `xl${networkId}`;
 }
 
 /** The network in a name that one of the two gives; undefined: neither does. */
 export function networkIdIn(name: string): string | undefined {
-  return /^x[hv]([0-9a-f]{12})$/.exec(name)?.[1];
+  return /^x[hl]([0-9a-f]{12})$/.exec(name)?.[1];
 }
 
 export function isUseName(name: string): boolean {
-  return /^xv[0-9a-f]{12}$/.test(name);
+  return /^xl[0-9a-f]{12}$/.test(name);
 }
 
 export function isHostInterface(name: string): boolean {

@@ -1,6 +1,9 @@
 /** The one door to `nft`: a whole ruleset change by stdin, applied by the kernel in one transaction. */
+import { z } from 'zod';
 import { isXnetError, XnetError } from '../../errors.js';
 import { enterCommand, runProgram } from '../iproute2/program.js';
+
+const nftListing = z.object({ nftables: z.array(z.unknown()) });
 
 /**
  * Applies `lines` as one transaction in `namespace` (a name, or the path of one; undefined: the process's own).
@@ -18,10 +21,23 @@ export async function readNftTable(
   namespace: string | undefined,
   table: string,
 ): Promise<string | undefined> {
-  return runNft(namespace, ['-s', 'list', 'table', ...table.split(' ')]).catch((error: unknown) => {
-    if (isXnetError(error, 'KERNEL') && /No such file/.test(String(error.fields.kernel))) return undefined;
-    throw error;
-  });
+  return runNft(namespace, ['-s', 'list', 'table', ...table.split(' ')]).catch(noneIfAbsent);
+}
+
+/** The objects of the table as `nft -j` lists them; undefined when there is none. Throws like `applyNft`. */
+export async function listNftTable(
+  namespace: string | undefined,
+  table: string,
+): Promise<readonly unknown[] | undefined> {
+  const words = ['-j', 'list', 'table', ...table.split(' ')];
+  const text = await runNft(namespace, words).catch(noneIfAbsent);
+  if (text === undefined) return undefined;
+  try {
+    return nftListing.parse(JSON.parse(text)).nftables;
+  } catch (error: unknown) {
+    const message = 'nft prints no JSON that this version of xnet can read; is nftables 0.9.7 or later?';
+    throw new XnetError('UNSUPPORTED', message, {}, { cause: error });
+  }
 }
 
 /** What nft prints. Throws like `applyNft`. */
@@ -34,6 +50,15 @@ export async function runNft(
   const { command, exitCode, stdout, stderr } = await runProgram(program, args, input);
   if (exitCode === 0) return stdout;
   throw refusal(command, stderr);
+}
+
+/** Something that nft was asked for, or was to change, is not there. */
+export function isAbsentInNft(error: unknown): boolean {
+  return isXnetError(error, 'KERNEL') && /No such file/.test(String(error.fields.kernel));
+}
+
+function noneIfAbsent(error: unknown): undefined {
+  if (!isAbsentInNft(error)) throw error;
 }
 
 function refusal(command: string, stderr: string): XnetError {

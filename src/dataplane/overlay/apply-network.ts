@@ -96,14 +96,14 @@ async function attach(namespace: NetworkNamespace, lines: readonly string[]): Pr
   return others[0]?.line.split(' ')[2];
 }
 
-function vniTaken({ id, vni }: NetworkSpec, { port }: Tunnel): XnetError {
+export function vniTaken({ id, vni }: NetworkSpec, { port }: Tunnel): XnetError {
   const holder = `another VXLAN device of this host has VNI ${vni} on UDP port ${port}`;
   const remedy =
     'find it with "ip -d link show type vxlan", also in each of "ip netns list", and remove it or change the VNI';
   return new XnetError('IN_USE', `network ${id}: ${holder}; ${remedy}`, { networkId: id, vni, port });
 }
 
-function portTaken({ port, vtep }: Tunnel): XnetError {
+export function portTaken({ port, vtep }: Tunnel): XnetError {
   const reason = `UDP port ${port} of this host is taken by a socket that VXLAN cannot share`;
   return new XnetError('IN_USE', `${reason}; find it with "ss -lun", or give xnet another VXLAN port`, {
     port,
@@ -111,7 +111,7 @@ function portTaken({ port, vtep }: Tunnel): XnetError {
   });
 }
 
-function nameTaken(name: string, networkId: string): XnetError {
+export function nameTaken(name: string, networkId: string): XnetError {
   const reason = `the interface ${name} is on this host already, but is not attached to network ${networkId}`;
   return new XnetError('IN_USE', `${reason}; remove it with "ip link del ${name}"`, {
     interface: name,

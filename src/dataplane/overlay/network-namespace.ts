@@ -135,12 +135,13 @@ export async function listMtus(
   );
 }
 
-/** As Dataplane.listForeignTunnels. */
+/** As Dataplane.listForeignTunnels. Those of routed networks, which are in the host's namespace, have an alias. */
 export async function listForeignTunnels(hostNamespace: string | undefined): Promise<ForeignTunnel[]> {
   const path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
-  return (await listLinks(path)).flatMap(({ ifname: device, linkinfo }) => {
+  return (await listLinks(path)).flatMap(({ ifname: device, ifalias = '', linkinfo }) => {
     const { id, port } = linkinfo?.info_data ?? {};
     if (linkinfo?.info_kind !== 'vxlan' || typeof id !== 'number' || typeof port !== 'number') return [];
+    if (networkIdOf(ifalias) !== undefined) return [];
     return [{ device, vni: id, port }];
   });
 }

@@ -21,6 +21,7 @@ import {
   reservedAddresses,
 } from './network-plan.js';
 import { type NetworkPoolsParts, planGlobalPools, refuseSharedPools } from './network-pools.js';
+import { carriesMulticast, type RoutedPlanParts, refuseOverlaps } from './routed-plan.js';
 
 export interface NetworkCreation {
   readonly dockerNetworkId: string;
@@ -31,7 +32,7 @@ export interface NetworkCreation {
   readonly subnets: readonly (GivenReserved & { readonly addressSpace: string; readonly subnet: string })[];
 }
 
-export interface NetworkCreationParts extends NetworkPoolsParts {
+export interface NetworkCreationParts extends NetworkPoolsParts, RoutedPlanParts {
   readonly hostId: string;
   /** Of every host of the cluster. */
   readonly gatewaySubnets: () => readonly GatewaySubnet[];
@@ -88,6 +89,7 @@ export async function attemptCreation(
     ...(creation.options.mirror === false && { unmirrored: true as const }),
   };
   await refuseSharedPools(parts, record);
+  await refuseOverlaps(parts, record);
   const plan = await planRecord(store, record, creation.options);
   const binding = bindingWrites(parts, creation.dockerNetworkId, newId, given);
   return { result: record, conditions: plan.conditions, writes: [...plan.writes, ...binding] };
@@ -180,7 +182,7 @@ export async function newRecord(
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),
     ...(options.mtu !== undefined && { mtu: options.mtu }),
-    multicast: options.multicast ?? true,
+    multicast: carriesMulticast(options),
     internal,
     pools: given.map(({ subnet, poolKey = ownPoolKey(id, subnet) }) => ({ subnet, poolKey })),
   };

@@ -11,22 +11,22 @@ const SUBSYSTEM = 10;
 const NEW_GENERATION = (SUBSYSTEM << 8) | 15;
 /** Of nfgenmsg. */
 const HEADER = 4;
-/** NFPROTO_INET */
-const INET = 1;
+/** By their numbers: NFPROTO_INET and NFPROTO_NETDEV. */
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 5: 'netdev' };
 
-/** Calls `onChange` when something in the table of family inet has changed, or may have; until it is disposed of. */
-export class InetTableEvents implements Disposable {
+/**
+ * Calls `onChange` with tables of the families inet and netdev in which something has changed, as `inet NAME`; with undefined when it
+ * may have changed in any. Until it is disposed of.
+ */
+export class NftEvents implements Disposable {
   readonly #fd: number;
   readonly #watch: ReadableWatch;
-  readonly #tableName: Buffer;
 
   /** Throws NOT_FOUND when no namespace is at the path (undefined: this process's own), UNSUPPORTED and KERNEL. */
   constructor(
     path: string | undefined,
-    table: string,
-    private readonly onChange: () => void,
+    private readonly onChange: (table: string | undefined) => void,
   ) {
-    this.#tableName = Buffer.from(`${table}\0`);
     this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path, GROUP);
     this.#watch = new ReadableWatch(this.#fd, () => this.#read());
   }
@@ -37,20 +37,23 @@ export class InetTableEvents implements Disposable {
   }
 
   #read(): void {
-    if (this.#isOfTable()) this.onChange();
+    for (const table of this.#tables()) this.onChange(table);
   }
 
-  /** Also when the kernel had no room for some of the events. */
-  #isOfTable(): boolean {
+  /** Of any, when the kernel had no room for some of the events. */
+  #tables(): Set<string | undefined> {
     try {
-      return receiveWaiting(this.#fd, "nftables' events").some(({ type, body }) => {
-        if (type === NEW_GENERATION || body.readUInt8(0) !== INET) return false;
-        // The first attribute of all others is the name of the table.
-        const [first] = attributesOf(body.subarray(HEADER));
-        return first?.value.equals(this.#tableName) ?? false;
-      });
+      return new Set(receiveWaiting(this.#fd, "nftables' events").flatMap((event) => tableOf(event) ?? []));
     } catch {
-      return true;
+      return new Set([undefined]);
     }
   }
+}
+
+function tableOf({ type, body }: { readonly type: number; readonly body: Buffer }): string | undefined {
+  const family = FAMILIES[body.readUInt8(0)];
+  if (type === NEW_GENERATION || family === undefined) return undefined;
+  // The first attribute of all but that is the name of the table.
+  const [first] = attributesOf(body.subarray(HEADER));
+  return first && `${family} ${first.value.toString('latin1').replace(/\0$/, '')}`;
 }

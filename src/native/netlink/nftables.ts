@@ -150,7 +150,7 @@ function data(type: number, value: Buffer): Buffer {
   return nested(type, [attribute(1, value)]);
 }
 
-function expression(name: string, attributes: readonly Buffer[]): Expression {
+export function expression(name: string, attributes: readonly Buffer[]): Expression {
   return nested(1, [text(1, name), nested(2, attributes)]);
 }
 

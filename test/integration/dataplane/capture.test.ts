@@ -163,7 +163,7 @@ test('an underlay without link headers gives tunnel packets that look like any o
   const packets: CapturedPacket[] = [];
   const underlay = { vtep: '10.78.0.1', interface: 'tun0', mtu: 1500 };
   const wish = { network: { id: '0123456789ab', vni: 4097 }, at: 'underlay', snapBytes: 2000 } as const;
-  const host = { hostNamespace: near.name, underlay, vxlanPort: 4789 };
+  const host = { hostNamespace: near.name, underlay, vxlanPort: 4789, isInHostNamespace: () => false };
   const filter = await filterOf('ether proto 0x88b5');
   using capture = await openCapture(host, { ...wish, filter }, (more) => packets.push(...more));
   const frame = '02420a40000302420a40000288b5c0ffee';

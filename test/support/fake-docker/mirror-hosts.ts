@@ -112,6 +112,7 @@ export class FakeHost implements Engine {
       gatewaySubnets: () => hosts.gatewaySubnets(),
       reached: async () => [],
       findParent: async () => undefined,
+      hostRoutes: async () => [],
       hostName: (hostId) => hosts.nameOf(hostId),
       changed: () => undefined,
     });

@@ -107,6 +107,7 @@ export class TestUnderlay implements AsyncDisposable {
     const endpoint = {
       id: randomBytes(32).toString('hex'),
       mac: macFor('0123456789ab', IpAddress.parse(plain[0] as string)),
+      addresses: plain,
     };
     const { interfaceName } = await host.dataplane.ensureEndpoint(network, endpoint);
     await host.netns.ip(`link set ${interfaceName} netns ${netns.name} name eth0`);
@@ -114,13 +115,15 @@ export class TestUnderlay implements AsyncDisposable {
       await netns.ip(`addr add ${address} dev eth0${address.includes(':') ? ' nodad' : ''}`);
     }
     await netns.ip('link set eth0 up');
+    const container = { netns, host, network, endpoint, addresses: plain };
+    if (network.mode?.kind === 'routed') return container;
     const port = () => Netns.of(`xnet-${network.id}`).bridge(`link show dev ${interfaceName}`);
     await eventually(
       `${interfaceName} forwards`,
       async () => (await port()).includes('state forwarding'),
       10_000,
     );
-    return { netns, host, network, endpoint, addresses: plain };
+    return container;
   }
 
   /** Tells every host of the containers on the others, as the agent would. */

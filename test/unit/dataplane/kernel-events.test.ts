@@ -42,6 +42,32 @@ describe('a line of the monitor', () => {
     expect(events.knows(ID)).toBe(false);
   });
 
+  test.each([
+    [
+      `8: xr1@xc1: <UP> mtu 1500 qdisc noqueue \\    link/ether 02:00:00:00:00:01 \\    veth \\    alias xnet-${ID}`,
+      ID,
+    ],
+    [`Deleted 8: xr1@NONE: <> mtu 1500 qdisc noop \\    alias xnet-${ID}`, ID],
+    [`192.0.2.9 dev xv${ID} lladdr 0e:00:00:00:00:09 NOARP PERMANENT `, ID],
+    ['8: veth1@if2: <UP> mtu 1500 qdisc noqueue \\    link/ether 02:00:00:00:00:01 \\    veth', undefined],
+    ['192.0.2.9 dev eth0 lladdr 02:00:00:00:00:09 REACHABLE', undefined],
+  ])("of the host is a hint where a device is a network's: %s", (line, networkId) => {
+    expect(listening().take(`[nsid current]${line}`)).toBe(networkId);
+  });
+
+  test('of the underlay is a hint when its MAC is another one', () => {
+    const events = new KernelEvents();
+    const line = (mac: string) =>
+      `[nsid current]2: eth0@if9: <UP> mtu 1500 qdisc noqueue \\    link/ether ${mac} brd ff`;
+    const takes = (mac: string) => events.takesMac(line(mac), 'eth0');
+    expect(['02:00:00:00:00:01', '02:00:00:00:00:01', '02:00:00:00:00:02'].map(takes)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(events.takesMac(line('02:00:00:00:00:03'), 'eth1')).toBe(false);
+  });
+
   test('that was lost may have given the number to another namespace: it is noted again', () => {
     const events = listening();
     events.take(port('UP'));

@@ -27,6 +27,7 @@ test('what is left is given back when swarm has forgotten what it stored, and no
     gatewaySubnets: () => [],
     reached: async () => [],
     findParent: async () => undefined,
+    hostRoutes: async () => [],
     largestMtu: () => 1450,
   });
   const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });
