@@ -68,9 +68,7 @@ export class LanChildren {
 
   /** Makes those anew that a container has lost. */
   async repair(segment: Segment, endpoints: readonly LocalEndpoint[]): Promise<ChildrenCheck> {
-    const children = (await listChildren(this.host.hostPath)).filter(
-      ({ networkId }) => networkId === this.id,
-    );
+    const children = await this.#find(endpoints);
     const there = new Set(children.map(({ endpointName }) => endpointName));
     this.#learn(children, endpoints);
     const missing = endpoints.filter(({ id }) => !there.has(nameOf(id)));
@@ -86,6 +84,19 @@ export class LanChildren {
       ({ isOutside, endpointName: name }) => isOutside && !known.has(`xc${name}`),
     );
     return { changes, strangers: strangers.map(({ endpointName }) => endpointName) };
+  }
+
+  /** Twice when one is missing: it may have moved from a container to the host's namespace in the midst of the first look. */
+  async #find(endpoints: readonly LocalEndpoint[]): Promise<Child[]> {
+    const list = async () =>
+      (await listChildren(this.host.hostPath)).filter(({ networkId }) => networkId === this.id);
+    const first = await list();
+    const isMissing = ({ id }: LocalEndpoint) =>
+      !first.some(({ endpointName }) => endpointName === nameOf(id));
+    if (!endpoints.some(isMissing)) return first;
+    const second = await list();
+    const names = new Set(second.map(({ endpointName }) => endpointName));
+    return [...first.filter(({ endpointName }) => !names.has(endpointName)), ...second];
   }
 
   /** The kernel would give its mode to the children of the other (ipvlan_set_port_mode), or refuse. */
