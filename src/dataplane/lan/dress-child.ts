@@ -1,11 +1,12 @@
-/** Gives a container back its interface on a LAN, which was deleted in it, or with the parent. */
+/** The interface on a LAN inside a container: given back when it was deleted there, or with the parent; removed. */
 import { isIPv6 } from 'node:net';
+import { isXnetError } from '../../errors.js';
 import { listLinks } from '../../native/netlink/links.js';
 import type { LocalEndpoint } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
 import { runProgram } from '../iproute2/program.js';
 import type { LanSpec } from '../modes.js';
-import { dressInterface, firstFreeName } from '../sandbox/sandbox-interface.js';
+import { dressInterface, firstFreeName, isSandbox } from '../sandbox/sandbox-interface.js';
 import { aliasLine } from './children.js';
 
 type Dressed = LocalEndpoint & { readonly sandboxPath: string };
@@ -48,4 +49,20 @@ export function routeLines(
 /** Each line is tried: another network may have the default route by now. */
 async function tryIn(path: string, lines: readonly string[]): Promise<void> {
   await runProgram('nsenter', [`--net=${path}`, 'ip', '-force', '-batch', '-'], `${lines.join('\n')}\n`);
+}
+
+/** Deletes the interface of this alias. Absent is success, also the whole namespace. */
+export async function deleteChild(path: string, alias: string): Promise<void> {
+  if (!(await isSandbox(path))) return;
+  const link = (await listLinks(path).catch(noneIfGone)).find(({ ifalias }) => ifalias === alias);
+  if (link) await deleteIn(path, link.ifname);
+}
+
+export async function deleteIn(path: string, name: string): Promise<void> {
+  await runProgram('nsenter', [`--net=${path}`, 'ip', 'link', 'del', 'dev', name]);
+}
+
+function noneIfGone(error: unknown): [] {
+  if (isXnetError(error, 'NOT_FOUND')) return [];
+  throw error;
 }

@@ -1,13 +1,12 @@
-import { isXnetError, type XnetError } from '../../errors.js';
+import type { XnetError } from '../../errors.js';
 import { listLinks } from '../../native/netlink/links.js';
 import type { Change } from '../changes.js';
 import type { EndpointSpec, LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js';
-import { runProgram } from '../iproute2/program.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
 import { addLine, aliasLine, type Child, isRightChild, listChildren } from './children.js';
-import { dressChild } from './dress-child.js';
+import { deleteChild, deleteIn, dressChild } from './dress-child.js';
 import type { LanHost } from './lan-devices.js';
 import { childAlias, childIdsOf } from './names.js';
 import { childNameTaken, lacking, notFound, parentTaken } from './parent/refusals.js';
@@ -59,15 +58,17 @@ export class LanChildren {
     const lines = names.map((name) => `link del ${name}`);
     const options = { tolerate: isAbsent, lane: 'removal' } as const;
     const absent = await this.host.iproute2.batch('ip', undefined, lines, options);
-    for (const { line } of absent) await this.#deleteInside(line.replace('link del ', ''));
+    for (const { line } of absent) {
+      const name = line.replace('link del ', '');
+      const path = this.#sandboxes.get(name);
+      if (path !== undefined) await deleteChild(path, childAlias(this.id, endpointNameOf(name) ?? ''));
+    }
     for (const name of names) for (const known of [this.#names, this.#sandboxes]) known.delete(name);
   }
 
   /** Makes those anew that a container has lost. */
   async repair(segment: Segment, endpoints: readonly LocalEndpoint[]): Promise<ChildrenCheck> {
-    const children = (await listChildren(this.host.hostPath)).filter(
-      ({ networkId }) => networkId === this.id,
-    );
+    const children = await this.#find(endpoints);
     const there = new Set(children.map(({ endpointName }) => endpointName));
     this.#learn(children, endpoints);
     const missing = endpoints.filter(({ id }) => !there.has(nameOf(id)));
@@ -83,6 +84,19 @@ export class LanChildren {
       ({ isOutside, endpointName: name }) => isOutside && !known.has(`xc${name}`),
     );
     return { changes, strangers: strangers.map(({ endpointName }) => endpointName) };
+  }
+
+  /** Twice when one is missing: it may have moved from a container to the host's namespace in the midst of the first look. */
+  async #find(endpoints: readonly LocalEndpoint[]): Promise<Child[]> {
+    const list = async () =>
+      (await listChildren(this.host.hostPath)).filter(({ networkId }) => networkId === this.id);
+    const first = await list();
+    const isMissing = ({ id }: LocalEndpoint) =>
+      !first.some(({ endpointName }) => endpointName === nameOf(id));
+    if (!endpoints.some(isMissing)) return first;
+    const second = await list();
+    const names = new Set(second.map(({ endpointName }) => endpointName));
+    return [...first.filter(({ endpointName }) => !names.has(endpointName)), ...second];
   }
 
   /** The kernel would give its mode to the children of the other (ipvlan_set_port_mode), or refuse. */
@@ -165,23 +179,6 @@ export class LanChildren {
     for (const { id, sandboxPath } of endpoints)
       if (sandboxPath !== undefined) this.#sandboxes.set(interfaceName(id), sandboxPath);
   }
-
-  async #deleteInside(name: string): Promise<void> {
-    const path = this.#sandboxes.get(name);
-    if (path === undefined || !(await isSandbox(path))) return;
-    const alias = childAlias(this.id, endpointNameOf(name) ?? '');
-    const link = (await listLinks(path).catch(noneIfGone)).find((each) => each.ifalias === alias);
-    if (link) await deleteIn(path, link.ifname);
-  }
-}
-
-function noneIfGone(error: unknown): [] {
-  if (isXnetError(error, 'NOT_FOUND')) return [];
-  throw error;
-}
-
-async function deleteIn(path: string, name: string): Promise<void> {
-  await runProgram('nsenter', [`--net=${path}`, 'ip', 'link', 'del', 'dev', name]);
 }
 
 function nameOf(endpointId: string): string {

@@ -1,7 +1,9 @@
 /** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
+
+import { BRIDGE_PORT, type Decoder, KINDS } from './link-kinds.js';
 import { attribute, eachAttribute, type Message } from './netlink.js';
 import { listEach, listKernel } from './route.js';
-import { ipText, macText } from './texts.js';
+import { macText } from './texts.js';
 
 export interface ListedLink {
   readonly index: number;
@@ -48,51 +50,6 @@ const INFO = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 const AF_INET6 = 10;
 const ADDRESS_MODE = 8;
 const ADDRESS_MODES = ['eui64', 'none', 'stable_secret', 'random'];
-
-type Decoder = readonly [name: string, decode: (value: Buffer) => unknown];
-
-const flag = (value: Buffer) => value.readUInt8() !== 0;
-
-/** By IFLA_BR_..., IFLA_VXLAN_... and IFLA_BRPORT_... */
-const BRIDGE: Readonly<Record<number, Decoder>> = {
-  5: ['stp_state', (value) => value.readUInt32LE()],
-  23: ['mcast_snooping', (value) => value.readUInt8()],
-};
-const VXLAN: Readonly<Record<number, Decoder>> = {
-  1: ['id', (value) => value.readUInt32LE()],
-  4: ['local', ipText],
-  7: ['learning', flag],
-  15: ['port', (value) => value.readUInt16BE()],
-  17: ['local6', ipText],
-};
-const BRIDGE_PORT: Readonly<Record<number, Decoder>> = {
-  4: ['hairpin', flag],
-  5: ['guard', flag],
-  8: ['learning', flag],
-  9: ['flood', flag],
-  27: ['mcast_flood', flag],
-  32: ['neigh_suppress', flag],
-  33: ['isolated', flag],
-};
-/** By IFLA_VLAN_..., IFLA_MACVLAN_... and IFLA_IPVLAN_... */
-const VLAN: typeof BRIDGE = { 1: ['id', (value) => value.readUInt16LE()] };
-const MACVLAN: typeof BRIDGE = { 1: ['mode', (value) => MACVLAN_MODES[value.readUInt32LE()]] };
-const IPVLAN: typeof BRIDGE = {
-  1: ['mode', (value) => IPVLAN_MODES[value.readUInt16LE()]],
-  2: ['flags', (value) => IPVLAN_FLAGS[value.readUInt16LE()]],
-};
-const MACVLAN_MODES: Readonly<Record<number, string>> = {
-  1: 'private',
-  2: 'vepa',
-  4: 'bridge',
-  8: 'passthru',
-};
-const IPVLAN_MODES = ['l2', 'l3', 'l3s'];
-const IPVLAN_FLAGS = ['bridge', 'private', 'vepa'];
-const KINDS: Readonly<Record<string, typeof BRIDGE>> = {
-  ...{ bridge: BRIDGE, vxlan: VXLAN },
-  ...{ vlan: VLAN, macvlan: MACVLAN, ipvlan: IPVLAN },
-};
 
 /** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
 export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
