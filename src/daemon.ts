@@ -44,7 +44,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
   const isFailing = () => readiness.problem !== undefined;
   await using foundation = await openFoundation({ config, logger, sockets, version, pluginId, isFailing });
   const { store, hostId, resolvers } = foundation;
-  const captures = captureAnswers(foundation);
+  const captures = captureAnswers(foundation, () => readiness.value);
   const status = () => readStatus(foundation, readiness);
   using ownPart = new OwnPart({
     pluginId,

@@ -139,11 +139,16 @@ export interface TunnelFilter {
   readonly vnis: readonly number[];
 }
 
+/** Of a LAN: at a container's interface, by its namespace and plain address, or at an interface of the host. */
+export type LanPoint =
+  | { readonly sandboxPath: string; readonly address: string }
+  | { readonly interface: string };
+
 /** Which packets are to be copied, and where. */
 export interface CaptureWish {
   readonly network: Pick<NetworkSpec, 'id' | 'vni'>;
-  /** At an endpoint's port on the bridge, at the VXLAN device, or on the underlay: there only the network's tunnel packets. */
-  readonly at: { readonly endpointId: string } | 'vxlan' | 'underlay';
+  /** Of an overlay: at an endpoint's port on the bridge, at the VXLAN device, or on the underlay: there only the network's tunnel packets. */
+  readonly at: { readonly endpointId: string } | LanPoint | 'vxlan' | 'underlay';
   /** Only frames from and to it, on the underlay those in the tunnel packets; absent: all. */
   readonly mac?: string | undefined;
   /** For frames, too; absent: all. */

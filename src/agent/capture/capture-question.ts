@@ -54,7 +54,7 @@ export type CaptureWanted = z.output<typeof captureWanted>;
 /** Where packets are captured. Numbered from 0, in the order of the list. */
 const point = z.object({
   network: z.string(),
-  /** Of the container; or `vxlan0`, `underlay`. */
+  /** Of the container; or `vxlan0`, `underlay`, `LAN`. */
   place: z.string(),
   interfaceName: z.string(),
 });

@@ -11,7 +11,7 @@ import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Store } from '../../store/store.js';
 import type { CapturePart, CaptureWanted } from './capture-question.js';
-import { type NetworkHere, OpenPoints } from './open-points.js';
+import { type LanHere, type NetworkHere, OpenPoints } from './open-points.js';
 import { PacketQueue } from './packet-queue.js';
 
 /** At once. */
@@ -24,6 +24,8 @@ export interface HostCapturesParts {
   /** It may answer with what was last known. */
   readonly store: Pick<Store, 'list'>;
   readonly hostId: string;
+  /** Of a network that is on a LAN. */
+  readonly lanOf: (networkId: string) => LanHere | undefined;
 }
 
 export class HostCaptures {
@@ -70,11 +72,12 @@ export class HostCaptures {
   }
 
   async #networks({ networks }: CaptureWanted): Promise<NetworkHere[]> {
-    const { store, hostId } = this.parts;
+    const { store, hostId, lanOf } = this.parts;
     const found: NetworkHere[] = [];
     for (const network of networks) {
       const { entries } = await store.list(keys.hostEndpointsOf(hostId, network.id), { once: true });
-      found.push({ network, endpoints: entries.flatMap((entry) => findRecord(endpointRecord, entry) ?? []) });
+      const endpoints = entries.flatMap((entry) => findRecord(endpointRecord, entry) ?? []);
+      found.push({ network, endpoints, lan: lanOf(network.id) });
     }
     return found;
   }

@@ -13,6 +13,18 @@ const MOST_BUFFER_BYTES = 2 << 20;
 export interface NetworkHere {
   readonly network: CaptureWanted['networks'][number];
   readonly endpoints: readonly EndpointRecord[];
+  /** Absent: the network is no LAN. */
+  readonly lan?: LanHere | undefined;
+}
+
+/** How the packets of a network on a LAN are found on this host. */
+export interface LanHere {
+  /** Interface that leads to the LAN; absent: there is none. */
+  readonly parent?: string | undefined;
+  /** All containers have the MAC of that interface. */
+  readonly sharesMac: boolean;
+  /** File of the namespace of the endpoint's container, where it is known. */
+  readonly sandboxPathOf: (endpointId: string) => string | undefined;
 }
 
 interface Place extends Omit<CapturePoint, 'interfaceName'> {
@@ -38,6 +50,7 @@ export class OpenPoints implements Disposable {
     queue: PacketQueue,
   ): Promise<OpenPoints> {
     const opened = new OpenPoints(queue);
+    opened.notes.push(...networks.flatMap(notesOf));
     const places = networks.flatMap(placesOf);
     const chosen = choose(places);
     const bufferBytes = Math.min(MOST_BUFFER_BYTES, Math.floor(BUFFER_BYTES / chosen.length));
@@ -92,11 +105,12 @@ export class OpenPoints implements Disposable {
 }
 
 /** Ports first: in the order in which packets pass on their way out. */
-function placesOf({ network: { name, mac, id, vni }, endpoints }: NetworkHere): Place[] {
+function placesOf({ network: { name, mac, id, vni }, endpoints, lan }: NetworkHere): Place[] {
   const network = { id, vni };
+  if (lan) return lanPlacesOf({ id, vni }, { name, mac }, endpoints, lan);
   const ports = endpoints.map((endpoint) => ({
     network: name,
-    place: endpoint.names?.container ?? endpoint.id.slice(0, 12),
+    place: titleOf(endpoint),
     // Of the one that is meant all; of others what they have to do with it.
     wish: { network, at: { endpointId: endpoint.id }, mac: endpoint.mac === mac ? undefined : mac },
   }));
@@ -105,6 +119,47 @@ function placesOf({ network: { name, mac, id, vni }, endpoints }: NetworkHere): 
     { network: name, place: 'vxlan0', wish: { network, at: 'vxlan', mac } },
     { network: name, place: 'underlay', wish: { network, at: 'underlay', mac } },
   ];
+}
+
+/** At the containers, and for each of them at the interface of the host: only its frames, as the others there are none of xnet's. */
+function lanPlacesOf(
+  network: CaptureWish['network'],
+  { name, mac }: { readonly name: string; readonly mac?: string | undefined },
+  endpoints: readonly EndpointRecord[],
+  { parent, sharesMac, sandboxPathOf }: LanHere,
+): Place[] {
+  const inContainers = endpoints.flatMap((endpoint): Place[] => {
+    const [sandboxPath, [address]] = [sandboxPathOf(endpoint.id), endpoint.addresses];
+    if (sandboxPath === undefined || address === undefined) return [];
+    const only = sharesMac || endpoint.mac === mac ? undefined : mac;
+    const wish = { network, at: { sandboxPath, address }, mac: only };
+    return [{ network: name, place: titleOf(endpoint), wish }];
+  });
+  if (parent === undefined || sharesMac) return inContainers;
+  const macs = mac === undefined ? endpoints.map((endpoint) => endpoint.mac) : [mac];
+  const onParent = macs.map((each) => {
+    const wish = { network, at: { interface: parent }, mac: each };
+    return { network: name, place: 'LAN', wish };
+  });
+  return [...inContainers, ...onParent];
+}
+
+/** What of a LAN cannot be captured, and why. */
+function notesOf({ network: { name }, endpoints, lan }: NetworkHere): string[] {
+  if (!lan) return [];
+  const unknown = endpoints.filter(({ id }) => lan.sandboxPathOf(id) === undefined);
+  return [
+    ...unknown.map(
+      (each) => `${titleOf(each)} in ${name} is not captured: its network namespace is not known (yet)`,
+    ),
+    ...(lan.sharesMac
+      ? [`the LAN of ${name} is not captured: its containers have the MAC address of the host's interface`]
+      : []),
+  ];
+}
+
+function titleOf({ id, names }: EndpointRecord): string {
+  return names?.container ?? id.slice(0, 12);
 }
 
 /** As many as may be, in their order. What all packets of a network to other hosts pass comes before its many ports. */
@@ -118,7 +173,7 @@ function choose(places: readonly Place[]): readonly Place[] {
 }
 
 function isPort({ wish: { at } }: Place): boolean {
-  return typeof at === 'object';
+  return typeof at === 'object' && 'endpointId' in at;
 }
 
 /** What the host gets from a port is what the container sends. */

@@ -3,10 +3,12 @@
  * Not in here: which points, on which hosts, and for how long.
  */
 import { isIPv6 } from 'node:net';
+import { XnetError } from '../../errors.js';
 import { MOST_SNAP_BYTES } from '../../native/packets/packet-filter.js';
 import { ETHERNET_BYTES, PacketSocket, type PacketSource } from '../../native/packets/packet-socket.js';
-import type { Capture, CapturedPacket, CaptureWish, Underlay } from '../dataplane.js';
+import type { Capture, CapturedPacket, CaptureWish, LanPoint, Underlay } from '../dataplane.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
+import { readInterfaces } from '../iproute2/read-namespace.js';
 import { framesOf, tunnelBytes, tunnelPacketsOf } from './packet-programs.js';
 
 export interface CaptureHost {
@@ -17,12 +19,12 @@ export interface CaptureHost {
 }
 
 /** As Dataplane.capture. */
-export function openCapture(
+export async function openCapture(
   host: CaptureHost,
   wish: CaptureWish,
   onPackets: (packets: readonly CapturedPacket[]) => void,
-): Capture {
-  const source = sourceOf(host, wish);
+): Promise<Capture> {
+  const source = await sourceOf(host, wish);
   const socket: PacketSocket = new PacketSocket(source, (packets) =>
     onPackets(socket.linkHeaderBytes === ETHERNET_BYTES ? packets : packets.map(withLinkHeader)),
   );
@@ -35,19 +37,24 @@ export function openCapture(
   };
 }
 
-function sourceOf(host: CaptureHost, wish: CaptureWish): PacketSource {
+async function sourceOf(host: CaptureHost, wish: CaptureWish): Promise<PacketSource> {
   const { network, at, mac, filter, snapBytes, bufferBytes } = wish;
   const frames = framesOf(mac, filter);
   const given = { snapBytes, bufferBytes };
+  const ofHost = host.hostNamespace === undefined ? undefined : namespacePath(host.hostNamespace);
+  if (typeof at === 'object' && 'interface' in at)
+    return { ...given, namespacePath: ofHost, interfaceName: at.interface, filter: frames };
+  if (typeof at === 'object' && 'address' in at)
+    return { ...given, namespacePath: at.sandboxPath, interfaceName: await nameOf(at), filter: frames };
   if (at !== 'underlay') {
     const name = at === 'vxlan' ? VXLAN : interfaceName(at.endpointId);
     const path = namespacePath(namespaceName(network.id));
     return { ...given, namespacePath: path, interfaceName: name, filter: frames };
   }
-  const { hostNamespace, underlay, vxlanPort } = host;
+  const { underlay, vxlanPort } = host;
   const isIpv6 = isIPv6(underlay.vtep);
   return {
-    namespacePath: hostNamespace === undefined ? undefined : namespacePath(hostNamespace),
+    namespacePath: ofHost,
     interfaceName: underlay.interface,
     filter: (linkHeaderBytes) =>
       tunnelPacketsOf({ vni: network.vni, port: vxlanPort, isIpv6, linkHeaderBytes }, frames),
@@ -57,6 +64,13 @@ function sourceOf(host: CaptureHost, wish: CaptureWish): PacketSource {
       MOST_SNAP_BYTES,
     ),
   };
+}
+
+async function nameOf({ sandboxPath, address }: Extract<LanPoint, { address: string }>): Promise<string> {
+  const interfaces = await readInterfaces(sandboxPath);
+  const found = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${address}/`)));
+  if (found) return found.name;
+  throw new XnetError('NOT_FOUND', `no interface in the container has the address ${address}`);
 }
 
 /** All points give Ethernet frames: where there is no link header (WireGuard, tun), one without MACs is put in front. */

@@ -22,6 +22,12 @@ const QUESTION: CaptureQuestion = {
 };
 const MAC = '02:42:0a:40:00:02';
 
+function nameOf(at: CaptureWish['at']): string {
+  if (typeof at !== 'object') return at;
+  if ('endpointId' in at) return at.endpointId;
+  return 'address' in at ? `${at.sandboxPath} ${at.address}` : at.interface;
+}
+
 type Take = (packets: readonly CapturedPacket[]) => void;
 
 /** Points that a test lets see packets. */
@@ -30,7 +36,7 @@ class Points {
   failure: XnetError | undefined;
 
   async capture(wish: CaptureWish, take: Take): Promise<Capture> {
-    const name = typeof wish.at === 'object' ? wish.at.endpointId : wish.at;
+    const name = nameOf(wish.at);
     if (this.failure && name === 'vxlan') throw this.failure;
     this.open.set(name, { wish, take });
     return { interfaceName: `if-${name}`, dropped: 2, [Symbol.dispose]: () => void this.open.delete(name) };
@@ -62,7 +68,7 @@ let captures: HostCaptures;
 
 beforeEach(() => {
   points = new Points();
-  captures = new HostCaptures({ dataplane: points, store, hostId: 'own' });
+  captures = new HostCaptures({ dataplane: points, store, hostId: 'own', lanOf: () => undefined });
 });
 
 function run(question: Partial<CaptureQuestion> = {}, signal = new AbortController().signal) {
@@ -120,6 +126,23 @@ describe('what a host captures', () => {
     expect(points.open.size).toBe(0);
   });
 
+  test('on a LAN it is at each container that is known, and at the interface only its frames', async () => {
+    const sandboxPathOf = (id: string) => (id === 'web' ? '/run/docker/netns/web' : undefined);
+    const lanOf = () => ({ parent: 'eth1', sharesMac: false, sandboxPathOf });
+    const ofLan = new HostCaptures({ dataplane: points, store, hostId: 'own', lanOf });
+    const wanted = captureWanted.parse({ ...QUESTION, networks: [{ ...NETWORK, mac: MAC }] });
+    const parts = ofLan.run(wanted, 0, new AbortController().signal);
+    const { value } = await parts.next();
+    expect([...points.open].map(([name, { wish }]) => [name, wish.mac])).toEqual([
+      ['/run/docker/netns/web 10.64.0.2', undefined],
+      ['eth1', MAC],
+    ]);
+    expect((value as CapturePart).notes).toEqual([
+      'name-db in shop is not captured: its network namespace is not known (yet)',
+    ]);
+    await parts.return(undefined);
+  });
+
   test('lacks a point that is not there, and says so', async () => {
     points.failure = new XnetError('NOT_FOUND', 'there is no interface vxlan0');
     const parts = run();
@@ -133,7 +156,7 @@ describe('what a host captures', () => {
   test('of a network with very many containers is vxlan0 and the underlay, too, and as many of the ports as may be', async () => {
     const many = Array.from({ length: 1000 }, (_, i) => entry(`c${i}`, MAC));
     const ofMany = new HostCaptures({
-      ...{ dataplane: points, hostId: 'own' },
+      ...{ dataplane: points, hostId: 'own', lanOf: () => undefined },
       store: { list: async () => ({ revision: 1, entries: many }) },
     });
     const parts = ofMany.run(captureWanted.parse(QUESTION), 0, new AbortController().signal);

@@ -10,10 +10,13 @@ import {
   captureWanted,
 } from '../../../agent/capture/capture-question.js';
 import { HostCaptures } from '../../../agent/capture/host-captures.js';
+import type { LanHere } from '../../../agent/capture/open-points.js';
 import { OtherHosts } from '../../../agent/capture/other-hosts.js';
 import { merge } from '../../../concurrency/merge.js';
+import { hasOwnMacs, isLan } from '../../../driver/networks/lan-plan.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import type { Foundation } from '../../foundation.js';
+import type { Host } from '../../host.js';
 import { knownReader } from '../known-reader.js';
 import { chooseHosts, findWantedHosts, type NamedHost } from './capture-hosts.js';
 import { CaptureItems } from './capture-items.js';
@@ -26,14 +29,31 @@ const MOST_NETWORKS = CAPTURE_LIMITS.networks;
 
 type Items = readonly CaptureItem[];
 
-/** `handlers`: of other hosts' questions. `stream`: as the admin API answers. */
-export function captureAnswers(foundation: Pick<Foundation, 'hostId' | 'store' | 'dataplane'>) {
+/** `handlers`: of other hosts' questions. `stream`: as the admin API answers. `host`: undefined until it has started. */
+export function captureAnswers(
+  foundation: Pick<Foundation, 'hostId' | 'store' | 'dataplane'>,
+  host: () => Pick<Host, 'local' | 'parentWatch' | 'sandboxes'> | undefined,
+) {
   const { hostId, store, dataplane } = foundation;
-  const captures = new HostCaptures({ hostId, store: knownReader(store), dataplane });
+  const lanOf = (networkId: string) => lanHere(host(), networkId);
+  const captures = new HostCaptures({ hostId, store: knownReader(store), dataplane, lanOf });
   return {
     handlers: { [CAPTURE]: captureHandler(captures) },
     stream: (parameters: CaptureParameters, signal: AbortSignal) =>
       capture(foundation, captures, parameters, signal),
+  };
+}
+
+function lanHere(
+  host: Pick<Host, 'local' | 'parentWatch' | 'sandboxes'> | undefined,
+  networkId: string,
+): LanHere | undefined {
+  const mode = host?.local.findRecord(networkId)?.mode;
+  if (!host || !isLan(mode)) return undefined;
+  return {
+    parent: host.parentWatch.findParent(networkId)?.interface,
+    sharesMac: !hasOwnMacs(mode),
+    sandboxPathOf: (endpointId) => host.sandboxes.pathOf(endpointId),
   };
 }
 
