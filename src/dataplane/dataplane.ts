@@ -34,7 +34,7 @@ export interface NetworkSpec {
   /** Cluster id of the network: 12 hex digits. */
   readonly id: string;
   readonly vni: number;
-  /** Container MTU in bytes. */
+  /** Container MTU in bytes. On a LAN: at most this; it is less where that of the parent is less when a container is attached. */
   readonly mtu: number;
   /** false: multicast stays on its host; broadcast, ARP and ND go on working. */
   readonly multicast: boolean;
@@ -45,7 +45,7 @@ export interface NetworkSpec {
 export interface EndpointSpec {
   readonly id: string;
   readonly mac: string;
-  /** Plain IPv4 and IPv6 addresses. An overlay does without. */
+  /** Plain IPv4 and IPv6 addresses. An overlay does without; the host's routes of a LAN with `host` lead to them. */
   readonly addresses?: readonly string[];
 }
 
@@ -85,6 +85,12 @@ export const REPAIR_KINDS = [
   'vxlan',
   'port',
   'veth',
+  'vlan',
+  'wire',
+  'macvlan',
+  'ipvlan',
+  'host-interface',
+  'host-route',
   'fdb-entry',
   'flood-entry',
   'neighbour',
@@ -182,18 +188,23 @@ export interface Dataplane extends AsyncDisposable, LanReading {
    * Throws NOT_FOUND while this host has no such address.
    */
   followUnderlay(): Promise<Underlay>;
-  /** The largest packet of a container, in bytes, that crosses the underlay whole. `mode`: DEFAULT_MODE if absent. */
+  /**
+   * The largest packet of a container, in bytes, that crosses the underlay whole. `mode`: DEFAULT_MODE if absent. Of a LAN the
+   * largest there is: what its parent carries is found when a container is attached (`lanParent`).
+   */
   containerMtu(underlay: Underlay, mode?: ModeSpec): number;
   /** What a network needs before its first endpoint. Throws IN_USE when another device has the VNI. */
   ensureNetwork(network: NetworkSpec): Promise<void>;
   /**
    * Removes all that the network has in the kernel; resolves when the VNI is free again. `mode` is that of a network that this
-   * process may not have ensured; DEFAULT_MODE if absent.
+   * process may not have ensured; if absent, it is looked for in all modes.
    */
   removeNetwork(networkId: string, mode?: ModeSpec): Promise<void>;
   /**
    * Attaches an endpoint to its network (made when absent) and returns the name of the interface in the
-   * host's namespace that libnetwork moves into the container: up on our side, MTU and MAC set.
+   * host's namespace that libnetwork moves into the container: up on our side, MTU and MAC set; of an ipvlan the MAC is the
+   * parent's, whatever `endpoint` has. On a LAN: throws NOT_FOUND when the parent is missing or down, IN_USE when something else has it,
+   * UNSUPPORTED when the kernel or the interface cannot do it.
    */
   ensureEndpoint(network: NetworkSpec, endpoint: EndpointSpec): Promise<{ interfaceName: string }>;
   /**

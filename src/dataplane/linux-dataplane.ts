@@ -27,20 +27,22 @@ import type {
 import type { HostReading } from './host-reading.js';
 import { linuxInspection } from './inspect/linux-inspection.js';
 import type { Inspection } from './inspection.js';
-import { interfaceName } from './interface-names.js';
+import { interfaceName, namespacePath } from './interface-names.js';
 import { Iproute2 } from './iproute2/iproute2.js';
 import { OwnWork } from './iproute2/own-work.js';
 import { HostNamespace } from './kernel/host-namespace.js';
 import { KernelWatch } from './kernel/kernel-watch.js';
 import { HostUnderlay } from './kernel/underlay.js';
 import type { KernelNetwork } from './kernel-network.js';
-import { type LinuxHost, largestMtu, networkOf } from './kernel-networks.js';
-import { readParent } from './lan/read-parent.js';
+import { type LinuxHost, largestMtu, listAllNetworks, networkOf, networksOf } from './kernel-networks.js';
+import { LanEvents } from './lan/lan-events.js';
+import { Lans } from './lan/lans.js';
+import { readParent } from './lan/parent/read-parent.js';
 import type { LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
-import { listNetworks, listOuterEnds } from './overlay/network-namespace.js';
+import { listOuterEnds } from './overlay/network-namespace.js';
 
 export interface LinuxDataplaneOptions {
   /** Interface name or address of the underlay. Default: the interface of the default route. */
@@ -57,7 +59,7 @@ interface AttachRequest {
 }
 
 interface DetachRequest {
-  readonly network: KernelNetwork;
+  readonly networks: readonly KernelNetwork[];
   readonly interfaceName: string;
 }
 
@@ -88,7 +90,8 @@ export class LinuxDataplane implements Dataplane {
     this.#underlay = underlay;
     this.inspection = linuxInspection(hostNamespace, port);
     const namespace = new HostNamespace(hostNamespace);
-    this.#host = { iproute2, ownWork, namespace, tunnel };
+    const hostPath = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
+    this.#host = { iproute2, ownWork, namespace, tunnel, hostPath, lans: new Lans() };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
@@ -116,9 +119,9 @@ export class LinuxDataplane implements Dataplane {
     const leaving = [...this.#leaving].filter(([key]) => key.startsWith(`${networkId} `));
     await Promise.allSettled(leaving.map(([, removal]) => removal));
     await this.#mutex.run(networkId, async () => {
-      const network = this.#find(networkId, mode);
+      const networks = this.#findAll(networkId, mode);
       this.#networks.delete(networkId);
-      await network.remove();
+      for (const network of networks) await network.remove();
     });
   }
 
@@ -133,10 +136,10 @@ export class LinuxDataplane implements Dataplane {
     return { interfaceName: name };
   }
 
-  removeEndpoint(networkId: string, endpointId: string): Promise<void> {
+  removeEndpoint(networkId: string, endpointId: string, mode?: ModeSpec): Promise<void> {
     const name = interfaceName(endpointId);
     const key = `${networkId} ${name}`;
-    const removal = this.#removeEndpoint(networkId, name).finally(() => {
+    const removal = this.#removeEndpoint(networkId, name, mode).finally(() => {
       if (this.#leaving.get(key) === removal) this.#leaving.delete(key);
     });
     this.#leaving.set(key, removal);
@@ -169,11 +172,12 @@ export class LinuxDataplane implements Dataplane {
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
     const underlay = () => this.#underlay.current;
-    return new KernelWatch({ ...this.#host, hostNamespace, underlay, listener });
+    const lanEvents = new LanEvents(this.#host.lans, this.#host.ownWork);
+    return new KernelWatch({ ...this.#host, hostNamespace, underlay, lanEvents, listener });
   }
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
-    return listNetworks();
+    return listAllNetworks(this.#host);
   }
 
   async listOuterEnds(): Promise<readonly string[]> {
@@ -181,7 +185,7 @@ export class LinuxDataplane implements Dataplane {
   }
 
   lanParent(mode: LanSpec): Promise<LanParent | undefined> {
-    return readParent(mode, this.options.hostNamespace);
+    return readParent(mode, this.#host.hostPath);
   }
 
   async capture(
@@ -204,6 +208,12 @@ export class LinuxDataplane implements Dataplane {
   /** One that was not ensured is not remembered. */
   #find(networkId: string, mode: ModeSpec = DEFAULT_MODE): KernelNetwork {
     return this.#networks.get(networkId) ?? networkOf(networkId, mode, this.#host);
+  }
+
+  /** The one that this process has ensured, or that of the mode; without one, all that it may be. */
+  #findAll(networkId: string, mode: ModeSpec | undefined): readonly KernelNetwork[] {
+    if (mode || this.#networks.has(networkId)) return [this.#find(networkId, mode)];
+    return networksOf(networkId, this.#host);
   }
 
   async #ensureNetwork(spec: NetworkSpec): Promise<KernelNetwork> {
@@ -230,13 +240,16 @@ export class LinuxDataplane implements Dataplane {
   }
 
   async #removeEndpoint(networkId: string, interfaceName: string, mode?: ModeSpec): Promise<void> {
-    const network = this.#find(networkId, mode);
-    await this.#mutex.run(networkId, async () => network.forgetPort(interfaceName));
-    await this.#removals.add(networkId, { network, interfaceName });
+    const networks = this.#findAll(networkId, mode);
+    await this.#mutex.run(networkId, async () => {
+      for (const network of networks) network.forgetPort(interfaceName);
+    });
+    await this.#removals.add(networkId, { networks, interfaceName });
   }
 
   /** Endpoints of one network. */
   async #detach(requests: readonly DetachRequest[]): Promise<void> {
-    await requests.at(-1)?.network.detach(requests.map(({ interfaceName }) => interfaceName));
+    const names = requests.map(({ interfaceName }) => interfaceName);
+    for (const network of requests.at(-1)?.networks ?? []) await network.detach(names);
   }
 }

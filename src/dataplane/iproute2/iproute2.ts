@@ -173,7 +173,7 @@ export function isAbsent(failure: BatchFailure): boolean {
 
 /** The thing to be added is there already. */
 export function isPresent(failure: BatchFailure): boolean {
-  return /File exists/.test(failure.words);
+  return /File exists|address already assigned/.test(failure.words);
 }
 
 /** Another VXLAN device of the host has the VNI: for good, or only until the kernel has taken it apart. */

@@ -18,7 +18,15 @@ export interface KernelWatchParts {
   readonly ownWork: OwnWork;
   /** As it is taken to be. */
   readonly underlay: () => Underlay | undefined;
+  /** What lines say of networks that are not in namespaces of their own. */
+  readonly lanEvents: LineHints;
   readonly listener: (hint: KernelHint) => void;
+}
+
+export interface LineHints {
+  hintsIn(line: string): readonly { readonly networkId: string; readonly isOwn: boolean }[];
+  /** Events were lost. */
+  forget(): void;
 }
 
 /** What `ip` says when the kernel had no room for events: some are lost, and it goes on. */
@@ -71,6 +79,7 @@ export class KernelWatch implements KernelReports {
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
     const address = addressIn(line);
     if (address !== undefined) this.#parts.listener({ address });
+    for (const hint of this.#parts.lanEvents.hintsIn(line)) this.#parts.listener(hint);
     const networkId = this.#events.take(line);
     if (networkId !== undefined) this.#hintNetwork(networkId, line.replace(/^\[[^\]]*\]/, ''));
     else this.#noteNetwork(this.#events.networkOf(line));
@@ -84,6 +93,7 @@ export class KernelWatch implements KernelReports {
   /** What came before is not, or not all, known. */
   #beginAnew(): void {
     this.#events.forget();
+    this.#parts.lanEvents.forget();
     this.#isToLearn = true;
     this.#learning ??= this.#learnNumbers().finally(() => {
       this.#learning = undefined;

@@ -9,7 +9,7 @@ import { VETH } from './veth.js';
 import { vxlan, vxlanOverhead } from './vxlan.js';
 
 /** In bytes (RFC 791). A VTEP may be an address of `lo`, which has an MTU of one more. */
-const LARGEST_PACKET = 65_535;
+export const LARGEST_PACKET = 65_535;
 
 export const VXLAN_LAYOUT: Layout = {
   containerMtu: ({ vtep, mtu }) => Math.min(mtu, LARGEST_PACKET) - vxlanOverhead(vtep),

@@ -1,11 +1,13 @@
 /** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
-import { eachAttribute } from './netlink.js';
+import { attribute, eachAttribute } from './netlink.js';
 import { listKernel } from './route.js';
 import { ipText, macText } from './texts.js';
 
 export interface ListedLink {
   readonly index: number;
   readonly ifname: string;
+  /** False: loopback, a tunnel of IP packets, ... */
+  readonly isEthernet: boolean;
   /** UP, and LOWER_UP where there is a carrier. */
   readonly flags: readonly string[];
   readonly mtu: number;
@@ -32,12 +34,13 @@ export interface ListedLink {
 const GET_LINK = 18;
 /** struct ifinfomsg. */
 const HEADER = 16;
+const ARPHRD_ETHER = 1;
 const IFF_UP = 1;
 const IFF_LOWER_UP = 1 << 16;
 const EXTENSIONS = { type: 29, SKIP_STATISTICS: 1 << 3 } as const;
 const LINK = {
   ...{ ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, MASTER: 10, INFO: 18, ALIAS: 20, OF_FAMILY: 26, GROUP: 27 },
-  ...{ LINK_NAMESPACE: 37, PROPERTIES: 52, ALTERNATIVE_NAME: 53 },
+  ...{ LINK_NAMESPACE: 37, OF_NAMESPACE: 46, PROPERTIES: 52, ALTERNATIVE_NAME: 53 },
 } as const;
 const INFO = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 const AF_INET6 = 10;
@@ -89,13 +92,15 @@ const KINDS: Readonly<Record<string, typeof BRIDGE>> = {
   ...{ vlan: VLAN, macvlan: MACVLAN, ipvlan: IPVLAN },
 };
 
-/** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
-export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
-  const mask = Buffer.alloc(8);
-  mask.writeUInt16LE(mask.length, 0);
-  mask.writeUInt16LE(EXTENSIONS.type, 2);
-  mask.writeUInt32LE(EXTENSIONS.SKIP_STATISTICS, 4);
-  const message = { type: GET_LINK, header: Buffer.alloc(HEADER), attributes: [mask] };
+/**
+ * Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. `number`: of the one that has it there.
+ */
+export async function listLinks(path: string | undefined, number?: number): Promise<ListedLink[]> {
+  const skip = Buffer.alloc(4);
+  skip.writeUInt32LE(EXTENSIONS.SKIP_STATISTICS);
+  const mask = attribute(EXTENSIONS.type, skip);
+  const attributes = number === undefined ? [mask] : [mask, numberAttribute(number)];
+  const message = { type: GET_LINK, header: Buffer.alloc(HEADER), attributes };
   const decoded = await listKernel(path, message, 'the list of devices', decodeLink);
   const names = new Map(decoded.map(({ link }) => [link.index, link.ifname]));
   return decoded.map(({ link, masterIndex }) => {
@@ -104,9 +109,16 @@ export async function listLinks(path: string | undefined): Promise<ListedLink[]>
   });
 }
 
+function numberAttribute(number: number): Buffer {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(number);
+  return attribute(LINK.OF_NAMESPACE, value);
+}
+
 function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
+    isEthernet: body.readUInt16LE(2) === ARPHRD_ETHER,
     flags: flagsOf(body.readUInt32LE(8)),
   };
   let masterIndex = 0;

@@ -1,7 +1,7 @@
 /** Which interface of the host is below the children of a LAN. Pure. */
-import type { ListedLink } from '../../native/netlink/links.js';
-import type { LanParent } from '../lan-reading.js';
-import type { LanSpec } from '../modes.js';
+import type { ListedLink } from '../../../native/netlink/links.js';
+import type { LanParent } from '../../lan-reading.js';
+import type { LanSpec } from '../../modes.js';
 
 type Links = readonly ListedLink[];
 

@@ -1,0 +1,69 @@
+/** The interfaces of endpoints on LANs: how one is made, and where they all are. */
+import { type ListedLink, listLinks } from '../../native/netlink/links.js';
+import { listLinksOf, listNumbers } from '../../native/netlink/numbered-namespaces.js';
+import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
+import { interfaceName } from '../interface-names.js';
+import type { LanSpec } from '../modes.js';
+import { type ChildIds, childAlias, childIdsOf } from './names.js';
+import { isChild } from './parent/find-parent.js';
+import type { Segment } from './parent/segment.js';
+
+export interface Child extends ChildIds {
+  readonly link: ListedLink;
+  /** In the host's namespace: its container does not have it yet, or no longer. */
+  readonly isOutside: boolean;
+}
+
+/**
+ * Lines of `ip`, in the segment's namespace, that make the interface in the namespace `into` (a name or path; absent: where the segment
+ * is). A macvlan child has the endpoint's MAC, an ipvlan child that of the parent.
+ */
+export function addLine({ mode, parent, mtu }: Segment, { id, mac }: EndpointSpec, into?: string): string {
+  const words = [`link add ${interfaceName(id)} link ${parent}`, `mtu ${mtu}`];
+  if (mode.kind === 'macvlan') words.push(`address ${mac}`);
+  if (into !== undefined) words.push(`netns ${into}`);
+  return [...words, `type ${typeOf(mode)}`].join(' ');
+}
+
+/** What `ip link add` takes after `type`. */
+export function typeOf(mode: LanSpec): string {
+  if (mode.kind === 'macvlan') return `macvlan mode ${mode.submode}`;
+  return `ipvlan mode ${mode.submode} ${mode.flag}`;
+}
+
+/** By this it is recognised wherever it is. Where `addLine` makes it; `name`: that it has there. */
+export function aliasLine(networkId: string, endpointId: string, name = interfaceName(endpointId)): string {
+  return `link set ${name} alias ${childAlias(networkId, endpointId)}`;
+}
+
+/** Whether it is what `addLine` makes, but for its MTU. */
+export function isRightChild(link: ListedLink, mode: LanSpec, { mac }: EndpointSpec): boolean {
+  const { info_kind: kind, info_data: data } = link.linkinfo ?? {};
+  if (kind !== mode.kind || data?.mode !== mode.submode) return false;
+  return mode.kind === 'ipvlan' || mode.submode === 'passthru' || link.address === mac;
+}
+
+/**
+ * All of this host, in whatever namespace they are: each was moved there out of the host's, which numbers the namespace with that.
+ * `path`: of the host's namespace; undefined: this process's own. Throws KERNEL.
+ */
+export async function listChildren(path: string | undefined): Promise<Child[]> {
+  const outside = childrenIn(await listLinks(path), true);
+  const inside: Child[] = [];
+  // One after the other: each waits for the kernel's lock of all devices.
+  for (const number of await listNumbers(path))
+    inside.push(...childrenIn(await listLinksOf(path, number), false));
+  return [...outside, ...inside];
+}
+
+export function childrenIn(links: readonly ListedLink[], isOutside: boolean): Child[] {
+  return links.filter(isChild).flatMap((link) => {
+    const ids = childIdsOf(link.alias);
+    return ids ? [{ ...ids, link, isOutside }] : [];
+  });
+}
+
+/** A container's MTU is at most that of its network, and that of what is below it. */
+export function childMtu({ mtu }: NetworkSpec, parentMtu: number): number {
+  return Math.min(mtu, parentMtu);
+}

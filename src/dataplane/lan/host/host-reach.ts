@@ -1,0 +1,108 @@
+import { access } from 'node:fs/promises';
+import { listAddresses } from '../../../native/netlink/addresses.js';
+import { type ListedLink, listLinks } from '../../../native/netlink/links.js';
+import { type Change, linesOf } from '../../changes.js';
+import type { EndpointSpec } from '../../dataplane.js';
+import { interfaceName } from '../../interface-names.js';
+import { isAbsent, isPresent } from '../../iproute2/iproute2.js';
+import { enterCommand, runProgram } from '../../iproute2/program.js';
+import type { LanHost } from '../lan-devices.js';
+import { LAN_WORK } from '../lans.js';
+import { hostInterfaceName } from '../names.js';
+import { noHostReach } from '../parent/refusals.js';
+import type { Segment } from '../parent/segment.js';
+import {
+  desiredReach,
+  diffReach,
+  HOST_SETTINGS,
+  planHostInterface,
+  type Reach,
+  readReach,
+} from './host-interface.js';
+
+const NOTHING: Reach = { routes: new Map(), addresses: new Set() };
+
+/** That the host and its containers in one network reach each other, where the network wants it. */
+export class HostReach {
+  /** Interface name of an endpoint -> its addresses, to which routes lead. */
+  readonly #addresses = new Map<string, readonly string[]>();
+
+  constructor(
+    private readonly id: string,
+    private readonly host: LanHost,
+  ) {}
+
+  /** The host's interface. Resolves to what had to be made or put right. Throws UNSUPPORTED where the mode has none, and KERNEL. */
+  async ensure(segment: Segment): Promise<readonly Change[]> {
+    const { mode } = segment;
+    if (!mode.host) return [];
+    const isPossible = mode.kind === 'macvlan' ? mode.submode === 'bridge' : mode.flag === 'bridge';
+    if (!isPossible || segment.namespace !== undefined) throw noHostReach(mode, this.id);
+    const changes = planHostInterface(await listLinks(this.host.hostPath), this.id, segment);
+    if (changes.length === 0) return [];
+    await this.#run(changes);
+    await this.#setUp();
+    return changes;
+  }
+
+  async attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
+    if (!segment.mode.host) return;
+    for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
+    const containers = endpoints.flatMap(({ addresses = [] }) => addresses);
+    await this.#run(diffReach(this.id, NOTHING, (await this.#look(segment, containers)).desired));
+  }
+
+  async detach(names: readonly string[]): Promise<void> {
+    const gone = names.flatMap((name) => this.#addresses.get(name) ?? []);
+    for (const name of names) this.#addresses.delete(name);
+    const routes = new Map(gone.map((address) => [address, '']));
+    await this.#run(diffReach(this.id, { ...NOTHING, routes }, NOTHING));
+  }
+
+  /** Also routes to endpoints that were detached while another process was there. */
+  async repair(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<readonly Change[]> {
+    if (!segment.mode.host) return [];
+    for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
+    const { desired, ofInterface } = await this.#look(segment, [...this.#addresses.values()].flat());
+    const observed = await readReach(this.host.iproute2, this.id, ofInterface);
+    const changes = diffReach(this.id, observed, desired);
+    await this.#run(changes);
+    return changes;
+  }
+
+  async #look({ parent }: Segment, containers: readonly string[]) {
+    const { hostPath } = this.host;
+    const [links, addresses] = await Promise.all([listLinks(hostPath), listAddresses(hostPath)]);
+    const of = (name: string) => {
+      const index = links.find(({ ifname }: ListedLink) => ifname === name)?.index;
+      return addresses.filter((each) => each.interface === index);
+    };
+    return { desired: desiredReach(containers, of(parent)), ofInterface: of(hostInterfaceName(this.id)) };
+  }
+
+  async #run(changes: readonly Change[]): Promise<void> {
+    const { iproute2, ownWork } = this.host;
+    const lines = linesOf(changes, 'host');
+    const tolerate = (failure: Parameters<typeof isAbsent>[0]) => isPresent(failure) || isAbsent(failure);
+    if (lines.length > 0)
+      await ownWork.run(LAN_WORK, () => iproute2.batch('ip', undefined, lines, { tolerate }));
+  }
+
+  /** Best effort: /proc/sys may be read-only. */
+  async #setUp(): Promise<void> {
+    const { hostPath } = this.host;
+    for (const [family, name, value] of HOST_SETTINGS) {
+      if (
+        family === 'ipv6' &&
+        (await access('/proc/sys/net/ipv6').then(
+          () => false,
+          () => true,
+        ))
+      )
+        continue;
+      const file = `/proc/sys/net/${family}/conf/${hostInterfaceName(this.id)}/${name}`;
+      const [program = '', ...args] = [...enterCommand(hostPath), 'tee', file];
+      await runProgram(program, args, `${value}\n`);
+    }
+  }
+}

@@ -1,0 +1,312 @@
+/** Networks of mode macvlan: packets on a LAN that is there already, the host's reach, repairs, and what is left: nothing. */
+import { expect, test } from '@jest/globals';
+import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
+import type { MacvlanSpec } from '../../../src/dataplane/modes.js';
+import {
+  GATEWAYS,
+  type LanContainer,
+  LanSegment,
+  type LanTestHost,
+  OUTSIDE,
+  STRANGER_ADDRESSES,
+} from '../../support/kernel/lan-segment.js';
+import type { Netns } from '../../support/kernel/netns.js';
+import { eventually } from '../../support/time/eventually.js';
+
+const OFFICE: MacvlanSpec = { kind: 'macvlan', submode: 'bridge', parent: 'eth1', gateways: GATEWAYS };
+const WITH_HOST: MacvlanSpec = { ...OFFICE, host: true };
+
+async function expectReachable(netns: Netns, addresses: readonly string[]): Promise<void> {
+  for (const address of addresses)
+    expect([address, await netns.reaches(address, 10)]).toEqual([address, true]);
+}
+
+async function check(container: LanContainer): Promise<NetworkCheck> {
+  const { host, network, endpoint } = container;
+  return host.dataplane.repairNetwork(network.id, () => [endpoint]);
+}
+
+const RIGHT = { repairs: [], strangers: [], size: 0 };
+
+/** Names of the host's interfaces, without loopback. */
+async function interfacesOf({ netns }: LanTestHost): Promise<string[]> {
+  const links: { ifname: string }[] = JSON.parse(await netns.ip('-j link'));
+  return links.map(({ ifname }) => ifname).filter((name) => name !== 'lo');
+}
+
+test('containers of two hosts, a gateway and a stranger reach each other on the LAN, in both families', async () => {
+  await using lan = await LanSegment.create(2);
+  const [a, b] = lan.hosts as [LanTestHost, LanTestHost];
+  const first = await lan.container(a, lan.network(a, 'office', OFFICE), ['10.5.0.50/24', 'fd05::50/64']);
+  const second = await lan.container(b, lan.network(b, 'office', OFFICE), ['10.5.0.51/24', 'fd05::51/64']);
+  const third = await lan.container(a, first.network, ['10.5.0.52/24', 'fd05::52/64']);
+  await expectReachable(first.netns, [...second.addresses, ...third.addresses, ...GATEWAYS, ...OUTSIDE]);
+  await expectReachable(first.netns, [...STRANGER_ADDRESSES, ...b.addresses]);
+  await expectReachable(second.netns, first.addresses);
+  for (const netns of [lan.stranger, lan.gateway, b.netns]) await expectReachable(netns, first.addresses);
+  // As the kernel has it with macvlan: not the host itself.
+  expect(await first.netns.reaches(a.addresses[0]!, 1)).toBe(false);
+  const link = await first.netns.ip('-d link show eth0');
+  expect(link).toContain(`link/ether ${first.endpoint.mac}`);
+  expect(link).toContain('mtu 1500');
+  expect(link).toContain('macvlan mode bridge');
+  expect(await check(first)).toMatchObject({ repairs: [], strangers: [] });
+});
+
+test('two networks share a parent, and what is removed leaves nothing, also of an earlier process', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const office = await lan.container(host, lan.network(host, 'office', OFFICE), ['10.5.0.50/24']);
+  const lab = await lan.container(host, lan.network(host, 'lab', WITH_HOST), ['10.5.0.60/24']);
+  await expectReachable(office.netns, lab.addresses);
+  await lan.leave(office);
+  await lan.restart(host);
+  const ids = async () => (await host.dataplane.listNetworks()).map(({ id }) => id);
+  expect(await ids()).toContain(lab.network.id);
+  await lan.leave(lab);
+  // The mode of an orphan is not known.
+  for (const { network } of [office, lab]) await host.dataplane.removeNetwork(network.id);
+  expect(await interfacesOf(host)).toEqual(['eth1']);
+  expect(await host.netns.ip('route show')).not.toContain('10.5.0.60');
+  expect(await ids()).not.toContain(lab.network.id);
+});
+
+test('an endpoint is found in the host and in its container, and removed wherever it is', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const inside = await lan.container(host, lan.network(host, 'office', OFFICE), ['10.5.0.50/24']);
+  const outside = { id: 'f'.repeat(64), mac: '02:00:00:00:00:77', addresses: ['10.5.0.77'] };
+  const { interfaceName } = await host.dataplane.ensureEndpoint(inside.network, outside);
+  await lan.restart(host);
+  const named = [inside.endpoint.id, outside.id].map((id) => id.slice(0, 12)).sort();
+  const [network] = (await host.dataplane.listNetworks()).filter(({ id }) => id === inside.network.id);
+  expect([...network!.endpointNames].sort()).toEqual(named);
+  expect(await host.dataplane.listOuterEnds()).toEqual(['ffffffffffff']);
+  // Repeated by Docker after the restart.
+  expect(await host.dataplane.ensureEndpoint(inside.network, outside)).toEqual({ interfaceName });
+  expect(await check(inside)).toMatchObject({ repairs: [], strangers: [] });
+  await host.dataplane.removeEndpoint(inside.network.id, outside.id, OFFICE);
+  await host.dataplane.removeEndpoint(inside.network.id, inside.endpoint.id, OFFICE);
+  expect(await interfacesOf(host)).toEqual(['eth1']);
+  expect(await inside.netns.ip('link')).not.toContain('eth0');
+});
+
+test('with host: the host and its containers reach each other, with strict reverse path filters', async () => {
+  await using lan = await LanSegment.create(2);
+  const [host, other] = lan.hosts as [LanTestHost, LanTestHost];
+  await host.netns.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1');
+  const network = lan.network(host, 'office', WITH_HOST);
+  const first = await lan.container(host, network, ['10.5.0.50/24', 'fd05::50/64']);
+  await expectReachable(first.netns, host.addresses);
+  const second = await lan.container(host, network, ['10.5.0.51/24', 'fd05::51/64']);
+  for (const { addresses } of [first, second]) await expectReachable(host.netns, addresses);
+  expect(await host.netns.ip('route get 10.5.0.50')).toContain(`dev xh${network.id} src 10.5.0.11`);
+  // Others have the MAC of the parent for the host, not that of the interface beside it.
+  await expectReachable(other.netns, host.addresses);
+  const neighbours = await other.netns.ip('neigh show 10.5.0.11');
+  const [{ address }]: [{ address: string }] = JSON.parse(await host.netns.ip('-j link show eth1'));
+  expect(neighbours).toContain(address);
+  await lan.leave(first);
+  expect(await host.netns.ip('route show')).not.toContain('10.5.0.50');
+});
+
+test('a LAN inside the host needs no parent', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'inner', { kind: 'macvlan', submode: 'bridge', gateways: [] });
+  const first = await lan.container(host, network, ['10.6.0.2/24', 'fd06::2/64']);
+  const second = await lan.container(host, network, ['10.6.0.3/24', 'fd06::3/64']);
+  await expectReachable(first.netns, second.addresses);
+  expect(
+    await host.dataplane.lanParent({ kind: 'macvlan', submode: 'bridge', gateways: [] }),
+  ).toBeUndefined();
+  const both = () => [first.endpoint, second.endpoint];
+  await host.netns.exec('ip', '-n', `xnet-${network.id}`, 'link', 'del', 'lan0');
+  const { repairs } = await host.dataplane.repairNetwork(network.id, both);
+  expect(repairs).toEqual([{ kind: 'wire', object: 'lan0', was: 'missing' }]);
+  await expectReachable(first.netns, second.addresses);
+  expect(await host.dataplane.repairNetwork(network.id, both)).toEqual(RIGHT);
+});
+
+type Refusal = readonly [
+  what: string,
+  prepare: (host: LanTestHost) => Promise<unknown>,
+  mode: MacvlanSpec,
+  words: RegExp,
+];
+
+const REFUSALS: readonly Refusal[] = [
+  ['missing', async () => {}, { ...OFFICE, parent: 'eth7' }, /NOT_FOUND.* no interface eth7/],
+  [
+    'down',
+    ({ netns }) => netns.ip('link set eth1 down'),
+    OFFICE,
+    /NOT_FOUND.* eth1 is down.*ip link set eth1 up/,
+  ],
+  ['loopback', async () => {}, { ...OFFICE, parent: 'lo' }, /UNSUPPORTED.* lo is no Ethernet/],
+  [
+    'a port of a bridge',
+    async ({ netns }) => {
+      await netns.ip('link add br7 type bridge');
+      await netns.ip('link set eth1 master br7');
+    },
+    OFFICE,
+    /IN_USE.* eth1 is a port of br7.*-o parent=br7/,
+  ],
+];
+
+test('a parent that cannot be is refused, and nothing is changed', async () => {
+  for (const [what, prepare, mode, words] of REFUSALS) {
+    await using lan = await LanSegment.create(1);
+    const [host] = lan.hosts as [LanTestHost];
+    await prepare(host);
+    const before = await interfacesOf(host);
+    const endpoint = { id: 'e'.repeat(64), mac: '02:00:00:00:00:77', addresses: ['10.5.0.77'] };
+    const attached = host.dataplane.ensureEndpoint(lan.network(host, what, mode), endpoint);
+    const refused = await attached.then(
+      () => 'nothing',
+      (error) => `${error.code} ${error.message}`,
+    );
+    expect([what, refused]).toEqual([what, expect.stringMatching(words)]);
+    expect([what, await interfacesOf(host)]).toEqual([what, before]);
+  }
+}, 60_000);
+
+test('passthru takes a parent alone, and a network beside it is refused by name', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const alone = lan.network(host, 'alone', { ...OFFICE, submode: 'passthru' });
+  await lan.container(host, alone, ['10.5.0.50/24']);
+  const endpoint = { id: 'e'.repeat(64), mac: '02:00:00:00:00:77' };
+  for (const network of [alone, lan.network(host, 'office', OFFICE)])
+    await expect(host.dataplane.ensureEndpoint(network, endpoint)).rejects.toMatchObject({
+      code: 'IN_USE',
+      message: expect.stringContaining(`network ${alone.id} (macvlan passthru) is on it`),
+    });
+});
+
+type Alteration = readonly [
+  what: string,
+  alter: (container: LanContainer, lan: LanSegment) => Promise<unknown>,
+  expected: (container: LanContainer) => unknown[],
+];
+
+const child = ({ endpoint }: LanContainer) => ({
+  kind: 'macvlan',
+  object: `xc${endpoint.id.slice(0, 12)}`,
+  was: 'missing',
+});
+const reach = ({ network }: LanContainer, was: string) => ({
+  kind: 'host-interface',
+  object: `xh${network.id}`,
+  was,
+});
+
+const ALTERATIONS: readonly Alteration[] = [
+  [
+    'the interface is deleted in the container',
+    ({ netns }) => netns.ip('link del eth0'),
+    (each) => [child(each)],
+  ],
+  [
+    'the parent is deleted and made again',
+    async ({ host }, lan) => {
+      await host.netns.ip('link del eth1');
+      await lan.plug(host.netns, 11);
+    },
+    (each) => [reach(each, 'missing'), child(each)],
+  ],
+  [
+    'the interface of the host is deleted',
+    ({ host, network }) => host.netns.ip(`link del xh${network.id}`),
+    (each) => [reach(each, 'missing')],
+  ],
+  [
+    'the interface of the host is down',
+    ({ host, network }) => host.netns.ip(`link set xh${network.id} down`),
+    (each) => [reach(each, 'altered')],
+  ],
+];
+
+test('each alteration in turn is reported by the kernel, repaired, and noted once', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const container = await lan.container(host, lan.network(host, 'office', WITH_HOST), [
+    '10.5.0.50/24',
+    'fd05::50/64',
+  ]);
+  const hints: KernelHint[] = [];
+  await using _ = host.dataplane.watchKernel((hint) => {
+    if (typeof hint === 'object' && 'networkId' in hint && !hint.isOwn) hints.push(hint);
+  });
+  expect(await check(container)).toEqual(RIGHT);
+  const reported: string[] = [];
+  for (const [what, alter, expected] of ALTERATIONS) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    hints.length = 0;
+    await alter(container, lan);
+    await eventually(`a hint, when ${what}`, () => hints.length > 0, 2_000).then(
+      () => reported.push(what),
+      () => {},
+    );
+    const { repairs, failure } = await check(container);
+    expect([what, failure, repairs]).toEqual([what, undefined, expected(container)]);
+    await expectReachable(container.netns, [...host.addresses, ...STRANGER_ADDRESSES, ...OUTSIDE]);
+    await expectReachable(host.netns, container.addresses);
+    expect([what, await check(container)]).toEqual([what, RIGHT]);
+  }
+  expect(reported).toEqual(ALTERATIONS.map(([what]) => what));
+}, 120_000);
+
+test('a route of the host that is deleted comes back, and one to nobody goes', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const container = await lan.container(host, lan.network(host, 'office', WITH_HOST), ['10.5.0.50/24']);
+  await host.netns.ip('route del 10.5.0.50/32');
+  await host.netns.ip(`route add 10.5.0.99/32 dev xh${container.network.id}`);
+  expect((await check(container)).repairs).toEqual([
+    { kind: 'host-route', object: '10.5.0.50', was: 'missing' },
+    { kind: 'host-route', object: '10.5.0.99', was: 'extra' },
+  ]);
+  await expectReachable(host.netns, container.addresses);
+});
+
+test('while the parent is away the network fails to be repaired, and after it went down and up all is as before', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const container = await lan.container(host, lan.network(host, 'office', OFFICE), ['10.5.0.50/24']);
+  await host.netns.ip('link set eth1 down');
+  expect((await check(container)).failure).toMatchObject({ code: 'NOT_FOUND' });
+  await host.netns.ip('link set eth1 up');
+  expect(await check(container)).toEqual(RIGHT);
+  await expectReachable(container.netns, [GATEWAYS[0]!]);
+  await host.netns.ip('link del eth1');
+  expect(await check(container)).toMatchObject({ repairs: [], failure: { code: 'NOT_FOUND' } });
+  await lan.plug(host.netns, 11);
+  // Of another process, too, once it has ensured the network.
+  await lan.restart(host);
+  await host.dataplane.ensureNetwork(container.network);
+  expect((await check(container)).repairs).toEqual([child(container)]);
+  await expectReachable(container.netns, [GATEWAYS[0]!, OUTSIDE[0]!]);
+});
+
+test('new containers have the MTU of the parent, or less if the network wants less', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const mtuOf = async (network: NetworkSpec, address: string) => {
+    const { netns } = await lan.container(host, network, [`${address}/24`]);
+    const [{ mtu }]: [{ mtu: number }] = JSON.parse(await netns.ip('-j link show eth0'));
+    return mtu;
+  };
+  const office = lan.network(host, 'office', OFFICE);
+  expect(await mtuOf(office, '10.5.0.50')).toBe(1500);
+  await host.netns.ip('link set eth1 mtu 1400');
+  expect(await mtuOf(office, '10.5.0.51')).toBe(1400);
+  expect(await mtuOf(lan.network(host, 'narrow', OFFICE, 1300), '10.5.0.52')).toBe(1300);
+  expect(await host.dataplane.lanParent(OFFICE)).toMatchObject({
+    interface: 'eth1',
+    mtu: 1400,
+    isUp: true,
+    hasCarrier: true,
+  });
+});
