@@ -165,7 +165,7 @@ test('an underlay without link headers gives tunnel packets that look like any o
   const wish = { network: { id: '0123456789ab', vni: 4097 }, at: 'underlay', snapBytes: 2000 } as const;
   const host = { hostNamespace: near.name, underlay, vxlanPort: 4789 };
   const filter = await filterOf('ether proto 0x88b5');
-  using capture = openCapture(host, { ...wish, filter }, (more) => packets.push(...more));
+  using capture = await openCapture(host, { ...wish, filter }, (more) => packets.push(...more));
   const frame = '02420a40000302420a40000288b5c0ffee';
   for (const [vni, inner] of [
     ['001001', frame],
