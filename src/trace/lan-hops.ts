@@ -1,9 +1,9 @@
 /** Hops of a network that is on a LAN: the interface of a host that leads there, and who answers on it. Pure. */
 import { shellWord } from '../shell-word.js';
 import { enterOf } from './container-hops.js';
-import { doesNotApply, fault, type Judge, judgeFound, ok, type Side, type Trace, unknown } from './trace.js';
+import { doesNotApply, fault, type Judge, judgeFound, ok, type Side, type Trace } from './trace.js';
 
-const NOT_SENT = 'nothing was sent there lately; the probe below shows it';
+const NOT_SENT = 'the container has not asked for it lately; the probe below does';
 
 /** Between two hosts: the network leads from one to the other. */
 export const judgeSegment: Judge = (_here, _there, { network, from, to }) => {
@@ -39,7 +39,8 @@ export const judgeLanAnswer: Judge = (here, there, trace) => {
   const mac = trace.network?.mode === 'macvlan' ? there.endpoint?.mac : undefined;
   const expected = `the LAN answers for ${address}${mac === undefined ? '' : ` with ${mac}`}`;
   return judgeFound(here, 'sandbox', expected, ({ neighbour }) => {
-    if (neighbour?.address !== address || neighbour.mac === undefined) return unknown(expected, NOT_SENT);
+    if (neighbour?.address !== address || neighbour.mac === undefined)
+      return doesNotApply(expected, NOT_SENT);
     if (mac === undefined || neighbour.mac === mac) return ok(expected, neighbour.mac);
     const remedy = `another device has the address: give the one with ${neighbour.mac} another one, then ${enterOf(here)} ip neigh flush to ${address}`;
     return fault(expected, neighbour.mac, remedy);
@@ -59,7 +60,7 @@ export const judgeLanGateway: Judge = (here) => {
   return judgeFound(here, 'sandbox', expected, ({ way, neighbour }) => {
     if (neighbour?.mac !== undefined && neighbour.address === way.gateway)
       return ok(expected, `${way.gateway} has ${neighbour.mac}`);
-    return unknown(expected, `${way.gateway}: ${NOT_SENT}`);
+    return doesNotApply(expected, `${way.gateway}: ${NOT_SENT}`);
   });
 };
 
