@@ -172,7 +172,7 @@ export class LinuxDataplane implements Dataplane {
   watchKernel(listener: (hint: KernelHint) => void): KernelReports {
     const { hostNamespace } = this.options;
     const underlay = () => this.#underlay.current;
-    const lanEvents = new LanEvents(this.#host.lans, this.#host.ownWork);
+    const lanEvents = new LanEvents({ ...this.#host, listener });
     return new KernelWatch({ ...this.#host, hostNamespace, underlay, lanEvents, listener });
   }
 

@@ -23,7 +23,7 @@ export interface KernelWatchParts {
   readonly listener: (hint: KernelHint) => void;
 }
 
-export interface LineHints {
+export interface LineHints extends Disposable {
   hintsIn(line: string): readonly { readonly networkId: string; readonly isOwn: boolean }[];
   /** Events were lost. */
   forget(): void;
@@ -59,6 +59,7 @@ export class KernelWatch implements KernelReports {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#names[Symbol.dispose]();
     this.#rules?.[Symbol.dispose]();
+    this.#parts.lanEvents[Symbol.dispose]();
     this.#stop.abort();
     await this.#monitoring;
     await this.#learning;

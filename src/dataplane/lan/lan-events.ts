@@ -1,4 +1,5 @@
 /** What the kernel's monitor says of networks on LANs, by lines as KernelEvents has them. */
+import { RouteEvents } from '../../native/netlink/route-events.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { LAN_WORK, type Lans } from './lans.js';
 import { childIdsOf } from './names.js';
@@ -8,29 +9,57 @@ export interface LanHint {
   readonly isOwn: boolean;
 }
 
-export class LanEvents {
+export interface LanEventsParts {
+  readonly lans: Pick<Lans, 'networksOn' | 'networksWith' | 'hasHostInterface'>;
+  readonly ownWork: Pick<OwnWork, 'isOwn'>;
+  /** File of the host's namespace; undefined: that of this process. */
+  readonly hostPath: string | undefined;
+  /** For what no line reports: routes. */
+  readonly listener: (hint: LanHint) => void;
+}
+
+export class LanEvents implements Disposable {
   /** Interface of the host -> its state, as last reported. */
   readonly #states = new Map<string, string>();
 
-  constructor(
-    private readonly lans: Pick<Lans, 'networksOn'>,
-    private readonly ownWork: Pick<OwnWork, 'isOwn'>,
-  ) {}
+  #routes: RouteEvents | undefined;
+
+  constructor(private readonly parts: LanEventsParts) {}
+
+  [Symbol.dispose](): void {
+    this.#routes?.[Symbol.dispose]();
+  }
 
   hintsIn(line: string): LanHint[] {
+    this.#followRoutes();
     const ofChild = networkOfDeletedChild(line);
     if (ofChild !== undefined) return [{ networkId: ofChild, isOwn: false }];
     const [, name, text = ''] = /^\[nsid current\](?:Deleted )?\d+: ([^\s@:]+)(.*)$/.exec(line) ?? [];
-    const networkIds = name === undefined ? [] : this.lans.networksOn(name);
+    const networkIds = name === undefined ? [] : this.parts.lans.networksOn(name);
     if (name === undefined || networkIds.length === 0) return [];
     if (!this.#isNews(name, text, line.startsWith('[nsid current]Deleted '))) return [];
-    const isOwn = this.ownWork.isOwn(LAN_WORK);
+    const isOwn = this.parts.ownWork.isOwn(LAN_WORK);
     return networkIds.map((networkId) => ({ networkId, isOwn }));
   }
 
   /** Events were lost. */
   forget(): void {
     this.#states.clear();
+  }
+
+  /** Only where the host has routes to containers: other programs may alter many. */
+  #followRoutes(): void {
+    const { lans, ownWork, hostPath, listener } = this.parts;
+    if (this.#routes || !lans.hasHostInterface) return;
+    const take = (hostInterface: number | undefined) => {
+      const isOwn = ownWork.isOwn(LAN_WORK);
+      for (const networkId of lans.networksWith(hostInterface)) listener({ networkId, isOwn });
+    };
+    try {
+      this.#routes = new RouteEvents(hostPath, take);
+    } catch {
+      // The sweep looks at them, too.
+    }
   }
 
   #isNews(name: string, text: string, isDeleted: boolean): boolean {

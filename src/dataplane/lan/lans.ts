@@ -19,6 +19,7 @@ export interface LanUse {
 /** The LAN networks of this process, which share the host's interfaces. */
 export class Lans {
   readonly #uses = new Map<string, LanUse>();
+  readonly #hostInterfaces = new Map<string, number>();
   readonly #mutex = new KeyedMutex();
   /** An earlier process has left none. */
   #areNoneLeft = false;
@@ -35,6 +36,7 @@ export class Lans {
 
   forget(networkId: string): void {
     this.#uses.delete(networkId);
+    this.#hostInterfaces.delete(networkId);
   }
 
   /** What `list` finds in the kernel. A host without networks on LANs does not look for them again and again. */
@@ -50,6 +52,23 @@ export class Lans {
     return [...this.#uses].flatMap(([id, { interfaces }]) =>
       interfaces.includes(interfaceName) ? [id] : [],
     );
+  }
+
+  /** The host's own interface of the network, as the kernel numbers it. */
+  noteHostInterface(networkId: string, index: number): void {
+    this.#hostInterfaces.set(networkId, index);
+  }
+
+  get hasHostInterface(): boolean {
+    return this.#hostInterfaces.size > 0;
+  }
+
+  /** The networks whose host's interface has the number; undefined: all that have one. */
+  networksWith(hostInterface: number | undefined): string[] {
+    const found = [...this.#hostInterfaces].filter(
+      ([, index]) => hostInterface === undefined || index === hostInterface,
+    );
+    return found.map(([id]) => id);
   }
 
   /** A network with endpoints on the same device that the kernel does not take beside one of this mode. */

@@ -226,6 +226,11 @@ const ALTERATIONS: readonly Alteration[] = [
     ({ host, network }) => host.netns.ip(`link set xh${network.id} down`),
     (each) => [reach(each, 'altered')],
   ],
+  [
+    'a route of the host is deleted',
+    ({ host }) => host.netns.ip('route del 10.5.0.50/32'),
+    () => [{ kind: 'host-route', object: '10.5.0.50', was: 'missing' }],
+  ],
 ];
 
 test('each alteration in turn is reported by the kernel, repaired, and noted once', async () => {

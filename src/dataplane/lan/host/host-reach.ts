@@ -71,13 +71,13 @@ export class HostReach {
   }
 
   async #look({ parent }: Segment, containers: readonly string[]) {
-    const { hostPath } = this.host;
+    const { hostPath, lans } = this.host;
     const [links, addresses] = await Promise.all([listLinks(hostPath), listAddresses(hostPath)]);
-    const of = (name: string) => {
-      const index = links.find(({ ifname }: ListedLink) => ifname === name)?.index;
-      return addresses.filter((each) => each.interface === index);
-    };
-    return { desired: desiredReach(containers, of(parent)), ofInterface: of(hostInterfaceName(this.id)) };
+    const indexOf = (name: string) => links.find(({ ifname }: ListedLink) => ifname === name)?.index;
+    const of = (index: number | undefined) => addresses.filter((each) => each.interface === index);
+    const own = indexOf(hostInterfaceName(this.id));
+    if (own !== undefined) lans.noteHostInterface(this.id, own);
+    return { desired: desiredReach(containers, of(indexOf(parent))), ofInterface: of(own) };
   }
 
   async #run(changes: readonly Change[]): Promise<void> {
