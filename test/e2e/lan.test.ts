@@ -102,7 +102,7 @@ describeInLab('lan', { hosts: 3, lan: true, settings: { XNET_PARENTS: 'office=et
     expect(await lab.in('h2', 'xnet', 'status')).toMatch(
       /office \([0-9a-f]{12}\) +macvlan on eth1 +mtu 1500/,
     );
-    expect(await lab.in('h2', 'xnet', 'export')).toMatch(/parent: eth1\n[^]*xnet\.mode: macvlan\n/);
+    expect(await lab.in('h2', 'xnet', 'export')).toMatch(/parent: eth1\n[\s\S]*xnet\.mode: macvlan\n/);
     const doctor = await lab.in('h3', 'sh', '-c', 'xnet doctor --all || true');
     expect(doctor).toMatch(/^ok +lans +eth1: up, with a carrier/m);
     expect(doctor).not.toMatch(/^FAULT|^failure/m);
