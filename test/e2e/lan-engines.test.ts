@@ -10,7 +10,9 @@ describeInLab('lan engines', { hosts: 2, engines: { h1: '26', h2: '20.10' }, lan
   test('containers of Docker 26.1 and 20.10 find each other and the outside on the LAN', async (lab) => {
     const network = (await lab.lan('ip', '0')).trim();
     const gateway = (await lab.lan('ip', '254')).trim();
-    const subnet = ['--subnet', `${network}/24`, '--gateway', gateway];
+    // Hosts have the lowest addresses of the LAN themselves.
+    const range = (await lab.lan('ip', '64')).trim();
+    const subnet = ['--subnet', `${network}/24`, '--gateway', gateway, '--ip-range', `${range}/26`];
     await createMirroredNetwork(lab, 'office', [...MACVLAN, '-o', 'parent=eth1', ...subnet]);
     await createMirroredNetwork(lab, 'inside', [...MACVLAN, '--internal']);
     const [one, two] = (await Promise.all(
