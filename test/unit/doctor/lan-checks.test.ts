@@ -1,0 +1,42 @@
+import { expect, test } from '@jest/globals';
+import { judgeLans, type LanNetwork } from '../../../src/doctor/lan-checks.js';
+
+const FOUND = {
+  ...{ interface: 'eth1', mtu: 1500, mac: '02:00:00:00:00:01' },
+  ...{ isUp: true, hasCarrier: true, isMade: true },
+};
+const OFFICE: LanNetwork = {
+  name: 'office',
+  mode: 'macvlan',
+  parent: 'eth1',
+  found: FOUND,
+  isWireless: false,
+};
+
+test('a LAN that is reached is well, and so is a host without any', () => {
+  expect(judgeLans([OFFICE])).toEqual([{ verdict: 'ok', found: 'eth1: up, with a carrier' }]);
+  expect(judgeLans([])).toEqual([{ verdict: 'ok', found: 'no network of this host is on a LAN' }]);
+  expect(judgeLans([{ ...OFFICE, mode: 'ipvlan', isWireless: true }])).toMatchObject([{ verdict: 'ok' }]);
+});
+
+test.each<[Partial<LanNetwork>, object]>([
+  [
+    { found: undefined },
+    { verdict: 'failure', found: /no interface eth1/, remedy: /^ip -br link # .*`parents`/ },
+  ],
+  [{ found: { ...FOUND, isUp: false } }, { verdict: 'failure', remedy: /^ip link set eth1 up$/ }],
+  [{ found: { ...FOUND, hasCarrier: false } }, { verdict: 'failure', found: /no carrier/ }],
+  [{ isWireless: true }, { verdict: 'warning', found: /wireless/, remedy: /xnet\.mode=ipvlan/ }],
+  [
+    { mtu: 9000 },
+    { verdict: 'warning', found: /9000 bytes, and eth1 carries 1500/, remedy: /^ip link set eth1 mtu 9000/ },
+  ],
+])('what is wrong is named with what mends it: %#', (change, expected) => {
+  const matched = Object.entries(expected).map(([key, value]) => [
+    key,
+    value instanceof RegExp ? expect.stringMatching(value) : value,
+  ]);
+  expect(judgeLans([{ ...OFFICE, ...change }])).toEqual([
+    expect.objectContaining(Object.fromEntries(matched)),
+  ]);
+});
