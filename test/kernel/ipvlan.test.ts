@@ -86,21 +86,29 @@ test('a parent carries ipvlan in one mode and no macvlan beside it: the other ne
   await host.dataplane.ensureEndpoint(lan.network(host, 'other0', L3), endpoint);
 }, 60_000);
 
-test.each([['l2', L2] as const, ['l3', L3] as const])(
-  '%s with host: the host and its containers reach each other',
-  async (_, mode) => {
-    await using lan = await LanSegment.create(1);
-    const [host] = lan.hosts as [LanTestHost];
-    const network = lan.network(host, 'office', { ...mode, host: true });
-    const container = await lan.container(host, network, ['10.5.0.50/24', 'fd05::50/64']);
-    await expectReachable(host.netns, container.addresses);
-    await expectReachable(container.netns, host.addresses);
-    await lan.leave(container);
-    await host.dataplane.removeNetwork(network.id, mode);
-    expect(await host.netns.ip('link')).not.toContain(`xh${network.id}`);
-  },
-  60_000,
-);
+test('l3 with host: the host and its containers reach each other, and others the host', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  await host.netns.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1');
+  const network = lan.network(host, 'office', { ...L3, host: true });
+  const container = await lan.container(host, network, ['10.5.0.50/24', 'fd05::50/64']);
+  await expectReachable(host.netns, container.addresses);
+  await expectReachable(container.netns, host.addresses);
+  await expectReachable(lan.stranger, host.addresses);
+  await lan.leave(container);
+  await host.dataplane.removeNetwork(network.id, L3);
+  expect(await host.netns.ip('link')).not.toContain(`xh${network.id}`);
+}, 60_000);
+
+test('l2 with host is refused: what a container answers would come in by the parent', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', { ...L2, host: true });
+  await expect(host.dataplane.ensureNetwork(network)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('use macvlan bridge, or ipvlan l3'),
+  });
+}, 60_000);
 
 test('a LAN inside the host needs no parent', async () => {
   await using lan = await LanSegment.create(1);

@@ -7,8 +7,9 @@ import type { HostNamespace } from '../kernel/host-namespace.js';
 import type { LanSpec } from '../modes.js';
 import { NetworkNamespace } from '../overlay/network-namespace.js';
 import { childMtu, childrenIn } from './children.js';
+import { removeGuard } from './host/host-guard.js';
 import { LAN_WORK, type Lans } from './lans.js';
-import { hostInterfaceName, WIRE } from './names.js';
+import { hostInterfaceName, isHostInterface, WIRE } from './names.js';
 import { subInterfaceName } from './parent/find-parent.js';
 import { lacking } from './parent/refusals.js';
 import { planSegment, releaseLines, type Segment } from './parent/segment.js';
@@ -80,7 +81,7 @@ export class LanDevices {
 
   /** Also what another process has made of the network. */
   async remove(): Promise<void> {
-    const { iproute2, ownWork, lans } = this.host;
+    const { iproute2, ownWork, lans, hostPath } = this.host;
     await lans.alone(async () => {
       const links = await this.links();
       const own = childrenIn(links, true).filter(({ networkId }) => networkId === this.id);
@@ -90,6 +91,8 @@ export class LanDevices {
       const batch = () => iproute2.batch('ip', undefined, lines, { tolerate: isAbsent, lane: 'removal' });
       await ownWork.run(LAN_WORK, batch);
       lans.forget(this.id);
+      const isLast = !links.some(({ ifname }) => isHostInterface(ifname) && !there.includes(ifname));
+      if (there.includes(hostInterfaceName(this.id)) && isLast) await removeGuard(hostPath);
     });
     const links = await this.#wire.findLinks();
     if (!links?.some(({ ifname }) => ifname === WIRE.own)) return;

@@ -1,6 +1,8 @@
 /** What the kernel's monitor says of networks on LANs, by lines as KernelEvents has them. */
+import { InetTableEvents } from '../../native/netlink/nft-events.js';
 import { RouteEvents } from '../../native/netlink/route-events.js';
 import type { OwnWork } from '../iproute2/own-work.js';
+import { GUARD_TABLE } from './host/host-guard.js';
 import { LAN_WORK, type Lans } from './lans.js';
 import { childIdsOf } from './names.js';
 
@@ -14,7 +16,7 @@ export interface LanEventsParts {
   readonly ownWork: Pick<OwnWork, 'isOwn'>;
   /** File of the host's namespace; undefined: that of this process. */
   readonly hostPath: string | undefined;
-  /** For what no line reports: routes. */
+  /** For what no line reports: routes, and the firewall. */
   readonly listener: (hint: LanHint) => void;
 }
 
@@ -22,16 +24,16 @@ export class LanEvents implements Disposable {
   /** Interface of the host -> its state, as last reported. */
   readonly #states = new Map<string, string>();
 
-  #routes: RouteEvents | undefined;
+  readonly #ofHost: Disposable[] = [];
 
   constructor(private readonly parts: LanEventsParts) {}
 
   [Symbol.dispose](): void {
-    this.#routes?.[Symbol.dispose]();
+    for (const events of this.#ofHost) events[Symbol.dispose]();
   }
 
   hintsIn(line: string): LanHint[] {
-    this.#followRoutes();
+    this.#followHost();
     const ofChild = networkOfDeletedChild(line);
     if (ofChild !== undefined) return [{ networkId: ofChild, isOwn: false }];
     const [, name, text = ''] = /^\[nsid current\](?:Deleted )?\d+: ([^\s@:]+)(.*)$/.exec(line) ?? [];
@@ -47,18 +49,24 @@ export class LanEvents implements Disposable {
     this.#states.clear();
   }
 
-  /** Only where the host has routes to containers: other programs may alter many. */
-  #followRoutes(): void {
+  /** Only where the host has interfaces of its own on LANs: other programs may alter much. */
+  #followHost(): void {
     const { lans, ownWork, hostPath, listener } = this.parts;
-    if (this.#routes || !lans.hasHostInterface) return;
-    const take = (hostInterface: number | undefined) => {
+    if (this.#ofHost.length > 0 || !lans.hasHostInterface) return;
+    const take = (hostInterface?: number) => {
       const isOwn = ownWork.isOwn(LAN_WORK);
       for (const networkId of lans.networksWith(hostInterface)) listener({ networkId, isOwn });
     };
-    try {
-      this.#routes = new RouteEvents(hostPath, take);
-    } catch {
-      // The sweep looks at them, too.
+    const guard = GUARD_TABLE.replace('inet ', '');
+    for (const follow of [
+      () => new RouteEvents(hostPath, take),
+      () => new InetTableEvents(hostPath, guard, () => take()),
+    ]) {
+      try {
+        this.#ofHost.push(follow());
+      } catch {
+        // The sweep looks at all, too.
+      }
     }
   }
 

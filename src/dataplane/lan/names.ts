@@ -45,3 +45,7 @@ export function networkIdIn(name: string): string | undefined {
 export function isUseName(name: string): boolean {
   return /^xv[0-9a-f]{12}$/.test(name);
 }
+
+export function isHostInterface(name: string): boolean {
+  return /^xh[0-9a-f]{12}$/.test(name);
+}

@@ -1,7 +1,7 @@
 /** Networks of mode macvlan: packets on a LAN that is there already, the host's reach, repairs, and what is left: nothing. */
 import { expect, test } from '@jest/globals';
 import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
-import type { MacvlanSpec } from '../../../src/dataplane/modes.js';
+import type { IpvlanSpec, MacvlanSpec } from '../../../src/dataplane/modes.js';
 import {
   GATEWAYS,
   type LanContainer,
@@ -68,6 +68,7 @@ test('two networks share a parent, and what is removed leaves nothing, also of a
   for (const { network } of [office, lab]) await host.dataplane.removeNetwork(network.id);
   expect(await interfacesOf(host)).toEqual(['eth1']);
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.60');
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).not.toContain('xnet');
   expect(await ids()).not.toContain(lab.network.id);
 });
 
@@ -103,9 +104,16 @@ test('with host: the host and its containers reach each other, with strict rever
   expect(await host.netns.ip('route get 10.5.0.50')).toContain(`dev xh${network.id} src 10.5.0.11`);
   // Others have the MAC of the parent for the host, not that of the interface beside it.
   await expectReachable(other.netns, host.addresses);
-  const neighbours = await other.netns.ip('neigh show 10.5.0.11');
   const [{ address }]: [{ address: string }] = JSON.parse(await host.netns.ip('-j link show eth1'));
-  expect(neighbours).toContain(address);
+  for (const own of host.addresses) expect(await other.netns.ip(`neigh show ${own}`)).toContain(address);
+  // Nor does anything come in by that interface but of its containers.
+  const [{ address: beside }]: [{ address: string }] = JSON.parse(
+    await host.netns.ip(`-j link show xh${network.id}`),
+  );
+  for (const own of host.addresses) {
+    await other.netns.ip(`neigh replace ${own} lladdr ${beside} dev eth1 nud permanent`);
+    expect([own, await other.netns.reaches(own, 1)]).toEqual([own, false]);
+  }
   await lan.leave(first);
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.50');
 });
@@ -172,6 +180,25 @@ test('a parent that cannot be is refused, and nothing is changed', async () => {
   }
 }, 60_000);
 
+const IPVLAN: IpvlanSpec = { ...OFFICE, kind: 'ipvlan', submode: 'l2', flag: 'bridge' };
+
+test.each([
+  ['802.1q', 'vlan id 7', { ...OFFICE, vlan: 7 }, /no 802.1q \(CONFIG_VLAN_8021Q\); nothing was changed/],
+  ['ipvlan', 'ipvlan mode l2', IPVLAN, /no ipvlan \(CONFIG_IPVLAN\); nothing was changed/],
+] as const)('a kernel without %s says so, and nothing is changed', async (_, type, mode, words) => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const add = `link add link eth1 name tried type ${type}`;
+  const hasIt = await host.netns.succeeds('ip', ...add.split(' '));
+  if (hasIt) await host.netns.ip('link del tried');
+  const endpoint = { id: 'e'.repeat(64), mac: '02:00:00:00:00:77' };
+  const attached = host.dataplane.ensureEndpoint(lan.network(host, 'office', mode), endpoint);
+  const message = expect.stringMatching(words);
+  if (hasIt) await expect(attached).resolves.toEqual({ interfaceName: 'xceeeeeeeeeeee' });
+  else await expect(attached).rejects.toMatchObject({ code: 'UNSUPPORTED', message });
+  if (!hasIt) expect(await interfacesOf(host)).toEqual(['eth1']);
+});
+
 test('passthru takes a parent alone, and a network beside it is refused by name', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];
@@ -225,6 +252,11 @@ const ALTERATIONS: readonly Alteration[] = [
     'the interface of the host is down',
     ({ host, network }) => host.netns.ip(`link set xh${network.id} down`),
     (each) => [reach(each, 'altered')],
+  ],
+  [
+    'the rules of the firewall are flushed',
+    ({ host }) => host.netns.exec('nft', 'flush', 'ruleset'),
+    () => [{ kind: 'host-interface', object: 'inet xnet-lan', was: 'missing' }],
   ],
   [
     'a route of the host is deleted',

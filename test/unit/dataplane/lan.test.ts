@@ -119,10 +119,10 @@ describe("the host's routes", () => {
   ];
 
   test('have the address of the parent in the same subnet as source, else the first of the family', () => {
-    const { routes, addresses } = desiredReach(['10.5.0.50', '10.6.0.50', 'fd05::50'], parent);
+    const { routes, addresses } = desiredReach(MODE, ['10.5.0.50', '10.6.0.50', 'fd05::50'], parent);
     expect([...routes.values()]).toEqual(['10.5.0.11', '192.0.2.1', 'fd05::11']);
     expect([...addresses]).toEqual(['fd05::11']);
-    expect([...desiredReach(['fd05::50'], []).routes]).toEqual([['fd05::50', '']]);
+    expect([...desiredReach(MODE, ['fd05::50'], []).routes]).toEqual([['fd05::50', '']]);
   });
 
   test('change as far as they differ', () => {
@@ -133,7 +133,7 @@ describe("the host's routes", () => {
       ]),
       addresses: new Set<string>(),
     };
-    const desired = desiredReach(['10.5.0.50', 'fd05::50'], parent);
+    const desired = desiredReach(MODE, ['10.5.0.50', 'fd05::50'], parent);
     expect(diffReach(ID, observed, desired).flatMap(({ host }) => host)).toEqual([
       `addr add fd05::11/128 dev xh${ID} nodad noprefixroute`,
       `route replace fd05::50/128 dev xh${ID} src fd05::11`,

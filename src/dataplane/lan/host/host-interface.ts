@@ -12,6 +12,7 @@ import type { ListedAddress } from '../../../native/netlink/addresses.js';
 import type { ListedLink } from '../../../native/netlink/links.js';
 import { type Change, compareMaps } from '../../changes.js';
 import type { Iproute2 } from '../../iproute2/iproute2.js';
+import type { LanSpec } from '../../modes.js';
 import { typeOf } from '../children.js';
 import { hostInterfaceName, OWN_ALIAS } from '../names.js';
 import { isUp } from '../parent/find-parent.js';
@@ -65,10 +66,16 @@ export interface Reach {
 }
 
 /** `containers`: plain addresses. `ofParent`: the addresses of the device below. */
-export function desiredReach(containers: readonly string[], ofParent: readonly ListedAddress[]): Reach {
+export function desiredReach(
+  mode: LanSpec,
+  containers: readonly string[],
+  ofParent: readonly ListedAddress[],
+): Reach {
   const fit = ofParent.filter(({ address }) => !/^fe[89ab]/i.test(address));
   const routes = new Map(containers.map((address) => [address, sourceFor(address, fit)]));
-  return { routes, addresses: new Set([...routes.values()].filter((source) => isIPv6(source))) };
+  // The kernel gives all packets for an address of an ipvlan child to that child, also those for the parent.
+  const own = mode.kind === 'macvlan' ? [...routes.values()].filter((source) => isIPv6(source)) : [];
+  return { routes, addresses: new Set(own) };
 }
 
 /** The one whose subnet the container is in, else the first of its family. */

@@ -6,11 +6,13 @@ import type { EndpointSpec } from '../../dataplane.js';
 import { interfaceName } from '../../interface-names.js';
 import { isAbsent, isPresent } from '../../iproute2/iproute2.js';
 import { enterCommand, runProgram } from '../../iproute2/program.js';
+import type { LanSpec } from '../../modes.js';
 import type { LanHost } from '../lan-devices.js';
 import { LAN_WORK } from '../lans.js';
 import { hostInterfaceName } from '../names.js';
 import { noHostReach } from '../parent/refusals.js';
 import type { Segment } from '../parent/segment.js';
+import { GUARD_TABLE, isGuarded, setGuard } from './host-guard.js';
 import {
   desiredReach,
   diffReach,
@@ -19,6 +21,12 @@ import {
   type Reach,
   readReach,
 } from './host-interface.js';
+
+/** In ipvlan l2 the answers of containers come in by the parent, and a strict reverse path filter drops them. */
+function canReach(mode: LanSpec): boolean {
+  if (mode.kind === 'macvlan') return mode.submode === 'bridge';
+  return mode.submode !== 'l2' && mode.flag === 'bridge';
+}
 
 const NOTHING: Reach = { routes: new Map(), addresses: new Set() };
 
@@ -36,12 +44,17 @@ export class HostReach {
   async ensure(segment: Segment): Promise<readonly Change[]> {
     const { mode } = segment;
     if (!mode.host) return [];
-    const isPossible = mode.kind === 'macvlan' ? mode.submode === 'bridge' : mode.flag === 'bridge';
-    if (!isPossible || segment.namespace !== undefined) throw noHostReach(mode, this.id);
-    const changes = planHostInterface(await listLinks(this.host.hostPath), this.id, segment);
-    if (changes.length === 0) return [];
+    const { hostPath } = this.host;
+    if (!canReach(mode) || segment.namespace !== undefined) throw noHostReach(mode, this.id);
+    const changes = planHostInterface(await listLinks(hostPath), this.id, segment);
+    const guard = { kind: 'host-interface', object: GUARD_TABLE, was: 'missing' } as const;
+    if (!(await isGuarded(hostPath))) {
+      // Before the interface is there.
+      await this.host.ownWork.run(LAN_WORK, () => setGuard(hostPath));
+      changes.push(guard);
+    }
     await this.#run(changes);
-    await this.#setUp();
+    if (changes.some((change) => change !== guard)) await this.#setUp();
     return changes;
   }
 
@@ -70,14 +83,14 @@ export class HostReach {
     return changes;
   }
 
-  async #look({ parent }: Segment, containers: readonly string[]) {
+  async #look({ mode, parent }: Segment, containers: readonly string[]) {
     const { hostPath, lans } = this.host;
     const [links, addresses] = await Promise.all([listLinks(hostPath), listAddresses(hostPath)]);
     const indexOf = (name: string) => links.find(({ ifname }: ListedLink) => ifname === name)?.index;
     const of = (index: number | undefined) => addresses.filter((each) => each.interface === index);
     const own = indexOf(hostInterfaceName(this.id));
     if (own !== undefined) lans.noteHostInterface(this.id, own);
-    return { desired: desiredReach(containers, of(indexOf(parent))), ofInterface: of(own) };
+    return { desired: desiredReach(mode, containers, of(indexOf(parent))), ofInterface: of(own) };
   }
 
   async #run(changes: readonly Change[]): Promise<void> {

@@ -101,10 +101,10 @@ export function lacking(kind: keyof typeof MODULES, error: unknown): unknown {
 }
 
 export function noHostReach(mode: LanSpec, networkId: string): XnetError {
-  const remedy =
+  const [where, possible] =
     mode.parent === undefined
-      ? 'name the parent, or leave -o xnet.host out'
-      : 'use the mode or flag bridge, or leave -o xnet.host out';
-  const message = `network ${networkId}: -o xnet.host=on is not possible with ${mode.parent === undefined ? 'no parent' : describe(mode)}; ${UNCHANGED}; ${remedy}`;
+      ? ['without a parent', 'name one with -o parent']
+      : [`with ${describe(mode)}`, 'use macvlan bridge, or ipvlan l3 or l3s with the flag bridge'];
+  const message = `network ${networkId}: -o xnet.host=on is not possible ${where}; ${UNCHANGED}; ${possible}, or leave -o xnet.host out`;
   return new XnetError('UNSUPPORTED', message, { networkId });
 }
