@@ -4,7 +4,7 @@ import { countFailures, sharesOf, slowestCall, timesOf } from './calls.js';
 import { createXnetNetwork, NETWORKS, untilNetworks, type World } from './contestants.js';
 import { compare, describe, type Figure, show, state } from './figures.js';
 import type { Host, LogLine } from './lab.js';
-import { processorMs } from './processor.js';
+import { processorMs, type Standing, standingMs } from './processor.js';
 import { alternate } from './rounds.js';
 import { SETTLE_MS, timeStart } from './start.js';
 import { quantile } from './statistics.js';
@@ -21,6 +21,8 @@ interface Burst {
   readonly rate: number;
   /** Of the whole machine, for one start. */
   readonly processorMs: number;
+  /** Of that, by program. */
+  readonly standing: ReadonlyMap<Standing, number>;
   readonly removalMs: number;
 }
 
@@ -42,19 +44,23 @@ export async function measureLoad(world: World, rounds: number): Promise<Figure[
 
 function burstFigures(xnet: readonly Burst[], overlay: readonly Burst[]): Figure[] {
   const starts = `${PARALLEL} starts at once on each of 2 hosts`;
-  const of = (key: keyof Burst) => ({
+  const of = (key: Exclude<keyof Burst, 'standing'>) => ({
     ours: xnet.map((burst) => burst[key]),
     theirs: overlay.map((burst) => burst[key]),
     opponent: 'swarm overlay',
   });
   return [
     compare({ what: `endpoints a second, ${starts}`, unit: ' /s', ...of('rate') }),
-    compare({
-      what: `processor time of the whole machine for one start, ${starts}`,
-      unit: ' ms',
-      ...of('processorMs'),
-      goal: { atMost: 0.95 },
-    }),
+    withShares(
+      compare({
+        what: `processor time of the whole machine for one start, ${starts}`,
+        unit: ' ms',
+        ...of('processorMs'),
+        goal: { atMost: 0.95 },
+      }),
+      xnet,
+      overlay,
+    ),
     compare({
       what: `\`docker rm -f\` of ${2 * PARALLEL} containers, ${PARALLEL} on each of 2 hosts`,
       unit: ' ms',
@@ -62,6 +68,26 @@ function burstFigures(xnet: readonly Burst[], overlay: readonly Burst[]): Figure
       goal: { atMost: 1 },
     }),
   ];
+}
+
+/** Which programs took the processor time, on both sides. */
+function withShares(figure: Figure, xnet: readonly Burst[], overlay: readonly Burst[]): Figure {
+  const share = (bursts: readonly Burst[], program: Standing) =>
+    show(
+      quantile(
+        bursts.map(({ standing }) => standing.get(program) ?? 0),
+        0.5,
+      ),
+    );
+  const shares = (bursts: readonly Burst[]) =>
+    [...(bursts[0]?.standing.keys() ?? [])]
+      .map((program) => `${program} ${share(bursts, program)}`)
+      .join(', ');
+  return {
+    ...figure,
+    xnet: `${figure.xnet}; of that ${shares(xnet)} ms`,
+    against: `${figure.against}; of that ${shares(overlay)} ms`,
+  };
 }
 
 function callFigures(lines: readonly LogLine[]): Figure[] {
@@ -112,12 +138,17 @@ async function measurePools(hosts: readonly Host[]): Promise<Figure[]> {
 }
 
 async function startTogether(hosts: readonly Host[], network: string): Promise<Omit<Burst, 'removalMs'>> {
+  const standingBefore = await standingMs();
   const [started, before] = [performance.now(), await processorMs()];
   const starts = hosts.flatMap((host) => names().map((name) => timeStart(host, network, name)));
   await Promise.all(starts);
   const rate = starts.length / ((performance.now() - started) / 1000);
   await sleep(AFTERWARDS_MS);
-  return { rate, processorMs: ((await processorMs()) - before) / starts.length };
+  const processor = ((await processorMs()) - before) / starts.length;
+  const standing = [...(await standingMs())].map(
+    ([program, ms]) => [program, (ms - (standingBefore.get(program) ?? 0)) / starts.length] as const,
+  );
+  return { rate, processorMs: processor, standing: new Map(standing) };
 }
 
 async function removeTogether(hosts: readonly Host[]): Promise<number> {

@@ -16,6 +16,12 @@ export interface Container {
   readonly sandboxPath: string;
 }
 
+/** Without it xnet would try to create it, again and again. */
+const GATEWAY_BRIDGE = {
+  ...{ Id: 'f'.repeat(64), Name: 'docker_gwbridge', Scope: 'local', Driver: 'bridge', Options: {} },
+  IPAM: { Driver: 'default', Options: {}, Config: [{ Subnet: '172.31.0.0/16' }] },
+};
+
 export class PopulatedDocker implements AsyncDisposable {
   readonly networks: Network[] = [];
   readonly containers: Container[] = [];
@@ -39,7 +45,7 @@ export class PopulatedDocker implements AsyncDisposable {
 
   #replyTo(path: string): unknown {
     if (path === '/version') return { Version: '28.5.0', ApiVersion: '1.51' };
-    if (path === '/networks') return this.networks.map(shownNetwork);
+    if (path === '/networks') return [GATEWAY_BRIDGE, ...this.networks.map(shownNetwork)];
     if (path === '/containers/json') return this.containers.map(listed);
     const [, id] = /^\/containers\/(\w+)\/json$/.exec(path) ?? [];
     const container = this.containers.find((each) => each.id === id);
