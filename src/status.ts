@@ -4,7 +4,6 @@ import { hostname } from 'node:os';
 import { modeAnswer } from './admin/mode-answer.js';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
-import { isOnSegment } from './driver/networks/lan-plan.js';
 import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
@@ -131,7 +130,8 @@ function networkStatus(
 
 /** On a LAN it is the interface's of the host; where that is missing, nobody knows. */
 function mtuOf(host: Host, record: NetworkRecord): { readonly mtu?: number } {
-  if (record.mtu !== undefined || !isOnSegment(record.mode)) return { mtu: host.specOf(record).mtu };
+  if (record.mtu !== undefined || modeAnswer(record).parent === undefined)
+    return { mtu: host.specOf(record).mtu };
   const { mtu } = host.parentWatch.findParent(record.id) ?? {};
   return mtu === undefined ? {} : { mtu };
 }

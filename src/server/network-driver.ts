@@ -68,8 +68,12 @@ function parseOptions(options: Readonly<Record<string, unknown>>): NetworkOption
 /** Also of a network that is joined by its name or its id. Why one cannot be joined is CreateNetwork's to say. */
 async function isForLan(options: NetworkOptions, ready: Ready<NetworkDriverParts>): Promise<boolean> {
   if (options.mode || (options.name ?? options.id) === undefined) return isLan(options.mode);
-  const joined = await (await ready()).networks.find(options).catch(() => undefined);
-  return isLan(joined?.mode);
+  try {
+    const { networks } = await ready();
+    return isLan((await networks.find(options))?.mode);
+  } catch {
+    return false;
+  }
 }
 
 function networkMethods(ready: Ready<NetworkDriverParts>, asksForGateways: () => boolean): RpcMethod[] {

@@ -1,6 +1,6 @@
 import type { NetworkStatus, Status } from '../../admin/status-answer.js';
 import type { LanSpec } from '../../dataplane/modes.js';
-import { isWireless, judgeLans, type LanNetwork } from '../../doctor/lan-checks.js';
+import { isWireless, judgeLans, type LanNetwork } from '../../doctor/lan/lan-checks.js';
 import { onHost } from '../../driver/networks/lan-plan.js';
 import type { Looked } from './doctor-checks.js';
 

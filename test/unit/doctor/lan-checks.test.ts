@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { judgeLans, type LanNetwork } from '../../../src/doctor/lan-checks.js';
+import { judgeLans, type LanNetwork } from '../../../src/doctor/lan/lan-checks.js';
 
 const FOUND = {
   ...{ interface: 'eth1', mtu: 1500, mac: '02:00:00:00:00:01' },

@@ -8,6 +8,15 @@ import { eventually } from '../../support/time/eventually.js';
 
 const TAKEOVER_MS = 20;
 
+test('a network on a LAN is refused in a swarm, with what to do instead', async () => {
+  const networks = new SwarmNetworks({} as never);
+  const options = { 'xnet.mode': 'macvlan', parent: 'eth1' };
+  const allocation = { dockerNetworkId: 'a'.repeat(25), options, subnets: ['10.9.0.0/24'] };
+  await expect(networks.allocate(allocation)).rejects.toThrow(
+    /-o xnet\.mode=macvlan does not go with swarm's networks.*leave it out, or set --scope local/,
+  );
+});
+
 test('what is left is given back when swarm has forgotten what it stored, and not when Docker repeats a call', async () => {
   await using cluster = new Cluster();
   const [former, ipam] = [cluster.host('h1'), cluster.host('h2', { takeoverMs: TAKEOVER_MS })];

@@ -1,7 +1,7 @@
 /** The interfaces of this host that lead to the LANs of its networks. Pure, but for the reading of a file. */
 import { access } from 'node:fs/promises';
-import type { LanParent } from '../dataplane/lan-reading.js';
-import { allWell, failure, type Judgement, warning, wordOfLine } from './finding.js';
+import type { LanParent } from '../../dataplane/lan-reading.js';
+import { allWell, failure, type Judgement, warning, wordOfLine } from '../finding.js';
 
 /** A network of this host that is on a LAN. */
 export interface LanNetwork {
