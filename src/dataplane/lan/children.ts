@@ -1,6 +1,6 @@
 /** The interfaces of endpoints on LANs: how one is made, and where they all are. */
-import { type ListedLink, listLinks } from '../../native/netlink/links.js';
-import { listLinksOf, listNumbers } from '../../native/netlink/numbered-namespaces.js';
+import { type ListedLink, listLinks, listLinksOf } from '../../native/netlink/links.js';
+import { listNumbers } from '../../native/netlink/numbered-namespaces.js';
 import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
 import type { LanSpec } from '../modes.js';
@@ -49,16 +49,14 @@ export function isRightChild(link: ListedLink, mode: LanSpec, { mac }: EndpointS
  */
 export async function listChildren(path: string | undefined): Promise<Child[]> {
   const outside = childrenIn(await listLinks(path), true);
-  const inside: Child[] = [];
-  // One after the other: each waits for the kernel's lock of all devices.
-  for (const number of await listNumbers(path))
-    inside.push(...childrenIn(await listLinksOf(path, number), false));
+  const others = await listLinksOf(path, await listNumbers(path));
+  const inside = others.flatMap((links) => childrenIn(links, false));
   return [...outside, ...inside];
 }
 
 export function childrenIn(links: readonly ListedLink[], isOutside: boolean): Child[] {
   return links.filter(isChild).flatMap((link) => {
-    const ids = childIdsOf(link.alias);
+    const ids = childIdsOf(link.ifalias);
     return ids ? [{ ...ids, link, isOutside }] : [];
   });
 }

@@ -123,7 +123,7 @@ export class LanChildren {
     const wrong = endpoints.filter((endpoint) => {
       const name = interfaceName(endpoint.id);
       const link = links.find(({ ifname }) => ifname === name);
-      if (link && childIdsOf(link.alias)?.networkId !== this.id) throw childNameTaken(name, this.id);
+      if (link && childIdsOf(link.ifalias)?.networkId !== this.id) throw childNameTaken(name, this.id);
       return !link || !isRightChild(link, segment.mode, endpoint);
     });
     if (wrong.length === 0) return;
@@ -170,7 +170,7 @@ export class LanChildren {
     const path = this.#sandboxes.get(name);
     if (path === undefined || !(await isSandbox(path))) return;
     const alias = childAlias(this.id, endpointNameOf(name) ?? '');
-    const link = (await listLinks(path).catch(noneIfGone)).find((each) => each.alias === alias);
+    const link = (await listLinks(path).catch(noneIfGone)).find((each) => each.ifalias === alias);
     if (link) await deleteIn(path, link.ifname);
   }
 }

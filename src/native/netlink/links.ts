@@ -1,13 +1,13 @@
 /** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
-import { attribute, eachAttribute } from './netlink.js';
-import { listKernel } from './route.js';
+import { attribute, eachAttribute, type Message } from './netlink.js';
+import { listEach, listKernel } from './route.js';
 import { ipText, macText } from './texts.js';
 
 export interface ListedLink {
   readonly index: number;
   readonly ifname: string;
-  /** False: loopback, a tunnel of IP packets, ... */
-  readonly isEthernet: boolean;
+  /** Undefined: neither, as of a tunnel of IP packets. */
+  readonly link_type?: 'ether' | 'loopback';
   /** UP, and LOWER_UP where there is a carrier. */
   readonly flags: readonly string[];
   readonly mtu: number;
@@ -16,10 +16,11 @@ export interface ListedLink {
   /** Name of the bridge that it is a port of; undefined also when that is in another namespace. */
   readonly master?: string;
   readonly address?: string;
-  /** Index of the interface below it: in this namespace, unless `isLinkElsewhere`. */
-  readonly link?: number;
-  readonly isLinkElsewhere?: true;
-  readonly alias?: string;
+  /** Index of the interface below it, or of its peer. */
+  readonly link_index?: number;
+  /** Of the namespace in which that is, if it is another. */
+  readonly link_netnsid?: number;
+  readonly ifalias?: string;
   /** Its further names. */
   readonly altnames?: readonly string[];
   readonly inet6_addr_gen_mode?: string;
@@ -34,7 +35,8 @@ export interface ListedLink {
 const GET_LINK = 18;
 /** struct ifinfomsg. */
 const HEADER = 16;
-const ARPHRD_ETHER = 1;
+/** linux/if_arp.h */
+const TYPES: Readonly<Record<number, 'ether' | 'loopback'>> = { 1: 'ether', 772: 'loopback' };
 const IFF_UP = 1;
 const IFF_LOWER_UP = 1 << 16;
 const EXTENSIONS = { type: 29, SKIP_STATISTICS: 1 << 3 } as const;
@@ -92,16 +94,42 @@ const KINDS: Readonly<Record<string, typeof BRIDGE>> = {
   ...{ vlan: VLAN, macvlan: MACVLAN, ipvlan: IPVLAN },
 };
 
-/**
- * Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. `number`: of the one that has it there.
- */
-export async function listLinks(path: string | undefined, number?: number): Promise<ListedLink[]> {
+/** Throws what `listKernel` does. `path`: of the namespace; undefined: this process's own. */
+export async function listLinks(path: string | undefined): Promise<ListedLink[]> {
+  return withMasters(await listKernel(path, request(), ASKED, decodeLink));
+}
+
+/** Of the namespaces that have these numbers in that at `path`, in this order; none of one that is gone. Throws as `listLinks`. */
+export async function listLinksOf(
+  path: string | undefined,
+  numbers: readonly number[],
+): Promise<ListedLink[][]> {
+  return (
+    await listEach(
+      path,
+      numbers.map((number) => request(number)),
+      ASKED,
+      decodeLink,
+    )
+  ).map(withMasters);
+}
+
+const ASKED = 'the list of devices';
+
+function request(number?: number): Message {
   const skip = Buffer.alloc(4);
   skip.writeUInt32LE(EXTENSIONS.SKIP_STATISTICS);
   const mask = attribute(EXTENSIONS.type, skip);
   const attributes = number === undefined ? [mask] : [mask, numberAttribute(number)];
-  const message = { type: GET_LINK, header: Buffer.alloc(HEADER), attributes };
-  const decoded = await listKernel(path, message, 'the list of devices', decodeLink);
+  return { type: GET_LINK, header: Buffer.alloc(HEADER), attributes };
+}
+
+interface DecodedLink {
+  readonly link: ListedLink;
+  readonly masterIndex: number;
+}
+
+function withMasters(decoded: readonly DecodedLink[]): ListedLink[] {
   const names = new Map(decoded.map(({ link }) => [link.index, link.ifname]));
   return decoded.map(({ link, masterIndex }) => {
     const master = names.get(masterIndex);
@@ -115,10 +143,10 @@ function numberAttribute(number: number): Buffer {
   return attribute(LINK.OF_NAMESPACE, value);
 }
 
-function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
+function decodeLink(body: Buffer): DecodedLink {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
-    isEthernet: body.readUInt16LE(2) === ARPHRD_ETHER,
+    ...typeOf(body.readUInt16LE(2)),
     flags: flagsOf(body.readUInt32LE(8)),
   };
   let masterIndex = 0;
@@ -128,14 +156,19 @@ function decodeLink(body: Buffer): { link: ListedLink; masterIndex: number } {
     else if (type === LINK.GROUP && value.readUInt32LE() !== 0) link.group = `${value.readUInt32LE()}`;
     else if (type === LINK.ADDRESS) link.address = macText(value);
     else if (type === LINK.MASTER) masterIndex = value.readInt32LE();
-    else if (type === LINK.LINK) link.link = value.readInt32LE();
-    else if (type === LINK.LINK_NAMESPACE) link.isLinkElsewhere = true;
-    else if (type === LINK.ALIAS) link.alias = wordOf(value) ?? '';
+    else if (type === LINK.LINK) link.link_index = value.readInt32LE();
+    else if (type === LINK.LINK_NAMESPACE) link.link_netnsid = value.readInt32LE();
+    else if (type === LINK.ALIAS) link.ifalias = wordOf(value) ?? '';
     else if (type === LINK.PROPERTIES) link.altnames = altnamesIn(value);
     else if (type === LINK.OF_FAMILY) Object.assign(link, decodeFamilies(value));
     else if (type === LINK.INFO) link.linkinfo = decodeInfo(value);
   });
   return { link, masterIndex };
+}
+
+function typeOf(number: number): Pick<ListedLink, 'link_type'> {
+  const type = TYPES[number];
+  return type === undefined ? {} : { link_type: type };
 }
 
 function flagsOf(bits: number): string[] {

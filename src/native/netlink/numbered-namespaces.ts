@@ -1,9 +1,8 @@
 /**
- * The devices of other network namespaces, by the numbers that these have in a namespace (ip-netns(8), "list-id"). Each into which
- * one of its devices was moved has a number (__dev_change_net_namespace in the kernel's dev.c), named or not.
+ * The numbers that other network namespaces have in one (ip-netns(8), "list-id"). Each into which one of its devices was moved has a
+ * number (__dev_change_net_namespace in the kernel's dev.c), named or not.
  */
 
-import { type ListedLink, listLinks } from './links.js';
 import { eachAttribute } from './netlink.js';
 import { listKernel } from './route.js';
 
@@ -23,9 +22,4 @@ export async function listNumbers(path: string | undefined): Promise<number[]> {
     });
     return number;
   });
-}
-
-/** As `listLinks`, of the namespace with that number. None where it is gone. */
-export async function listLinksOf(path: string | undefined, number: number): Promise<ListedLink[]> {
-  return listLinks(path, number).catch(() => []);
 }

@@ -28,7 +28,22 @@ export function listKernel<Item>(
   asked: string,
   decode: (body: Buffer) => Item,
 ): Promise<Item[]> {
-  return inTime(() => listWhole(path, message, asked, decode), asked);
+  return inTime(() => withSocket(path, (fd) => listWhole(fd, message, asked, decode)), asked);
+}
+
+/** As `listKernel`, of one list after the other: none where the kernel refuses one, as of what is gone. */
+export function listEach<Item>(
+  path: string | undefined,
+  messages: readonly Message[],
+  asked: string,
+  decode: (body: Buffer) => Item,
+): Promise<Item[][]> {
+  const listAll = async (fd: number) => {
+    const lists: Item[][] = [];
+    for (const message of messages) lists.push(await listWhole(fd, message, asked, decode).catch(() => []));
+    return lists;
+  };
+  return inTime(() => withSocket(path, listAll), asked);
 }
 
 /**
@@ -48,20 +63,24 @@ export async function inTime<T>(
   return withDeadline(listed, timeoutMs, asked).finally(() => late.abort('late'));
 }
 
+async function withSocket<T>(path: string | undefined, use: (fd: number) => Promise<T>): Promise<T> {
+  const fd = openNetlink(LINUX.NETLINK_ROUTE, path);
+  try {
+    return await use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function listWhole<Item>(
-  path: string | undefined,
+  fd: number,
   message: Message,
   asked: string,
   decode: (body: Buffer) => Item,
 ): Promise<Item[]> {
-  const fd = openNetlink(LINUX.NETLINK_ROUTE, path);
-  try {
-    for (let tries = 1; ; tries += 1) {
-      const items: Item[] = [];
-      const isWhole = await dumpKernel(fd, message, asked, (body) => items.push(decode(body)));
-      if (isWhole || tries >= MOST_DUMPS) return items;
-    }
-  } finally {
-    closeSync(fd);
+  for (let tries = 1; ; tries += 1) {
+    const items: Item[] = [];
+    const isWhole = await dumpKernel(fd, message, asked, (body) => items.push(decode(body)));
+    if (isWhole || tries >= MOST_DUMPS) return items;
   }
 }

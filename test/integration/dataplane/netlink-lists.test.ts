@@ -20,6 +20,9 @@ async function makeNetwork(netns: Netns): Promise<void> {
     'link add xc0 group 2 type veth peer name eth0',
     'link set xc0 master br0 up',
     'link set xc0 type bridge_slave isolated on hairpin on guard on',
+    'link set xc0 alias xnet:0123456789ab:abcdefabcdef',
+    'link property add dev xc0 altname other',
+    'link add child link eth0 type macvlan mode vepa',
     'neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev br0 nud permanent',
     'neigh add fd01::9 lladdr 02:00:00:00:00:09 dev br0 nud permanent',
   ])
@@ -43,7 +46,10 @@ test('devices, with their settings', async () => {
   const listed = await listLinks(pathOf(netns));
   expect(listed.map(({ ifname }) => ifname)).toEqual(printed.map(({ ifname }) => ifname));
   for (const [i, { index, flags, linkinfo = {}, ...link }] of listed.entries()) {
-    const { linkinfo: printedInfo = {}, ...words } = printed[i] as { linkinfo?: Words } & Words;
+    const { linkinfo: printedInfo = {}, ...rest } = printed[i] as { linkinfo?: Words } & Words;
+    // In the same namespace iproute2 prints the name.
+    const below = listed.find(({ ifname }) => ifname === rest.link);
+    const words: Words = { ...rest, ...(below && { link_index: below.index }) };
     expect(shared(words, link)).toEqual(link);
     expect(words.ifindex).toBe(index);
     expect((words.flags as string[]).includes('UP')).toBe(flags.includes('UP'));
@@ -53,6 +59,8 @@ test('devices, with their settings', async () => {
       ).toEqual(values);
   }
   const byName = new Map(listed.map((link) => [link.ifname, link]));
+  expect(byName.get('child')?.linkinfo?.info_data).toEqual({ mode: 'vepa' });
+  expect(byName.get('xc0')).toMatchObject({ altnames: ['other'], link_type: 'ether' });
   expect(byName.get('br0')?.linkinfo?.info_data).toEqual({ stp_state: 0, mcast_snooping: 0 });
   expect(byName.get('vxlan0')?.linkinfo?.info_data).toMatchObject({
     id: 4242,

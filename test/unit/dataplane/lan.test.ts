@@ -17,15 +17,15 @@ const NETWORK: NetworkSpec = { id: ID, vni: 1, mtu: 65_535, multicast: true, mod
 
 const UP = ['UP', 'LOWER_UP'];
 const ETH1: ListedLink = {
-  ...{ index: 2, ifname: 'eth1', isEthernet: true, flags: UP, mtu: 1500 },
+  ...{ index: 2, ifname: 'eth1', link_type: 'ether', flags: UP, mtu: 1500 },
   ...{ group: 'default', address: '02:00:00:00:00:01' },
 };
 const SUB: ListedLink = {
-  ...{ ...ETH1, index: 5, ifname: 'eth1.10', link: 2, alias: 'xnet', altnames: [`xv${ID}`] },
+  ...{ ...ETH1, index: 5, ifname: 'eth1.10', link_index: 2, ifalias: 'xnet', altnames: [`xv${ID}`] },
   linkinfo: { info_kind: 'vlan', info_data: { id: 10 } },
 };
 const CHILD: ListedLink = {
-  ...{ ...ETH1, index: 7, ifname: 'mv0', link: 2 },
+  ...{ ...ETH1, index: 7, ifname: 'mv0', link_index: 2 },
   linkinfo: { info_kind: 'macvlan', info_data: { mode: 'bridge' } },
 };
 
@@ -43,12 +43,7 @@ describe('the parent of a LAN', () => {
     ['is one to be made', [ETH1], ON_10, { interface: 'eth1.10', isMade: false }],
     ['is not up below one that is down', [{ ...ETH1, flags: [] }, SUB], ON_10, { isUp: false }],
     ['is missing', [SUB], MODE, undefined],
-    [
-      'is in another namespace',
-      [ETH1, { ...CHILD, isLinkElsewhere: true as const }],
-      { ...MODE, parent: 'mv0' },
-      undefined,
-    ],
+    ['is in another namespace', [ETH1, { ...CHILD, link_netnsid: 0 }], { ...MODE, parent: 'mv0' }, undefined],
   ])('%s', (_, links, mode, expected) => {
     const parent = parentOf(links, mode);
     if (expected) expect(parent).toMatchObject(expected);
@@ -72,7 +67,7 @@ describe('what is below the containers', () => {
     ['narrow', { mtu: 1300 }, ['link set eth1.10 mtu 1500']],
   ])('is put right when it is %s, if it is of xnet', (_, altered, host) => {
     expect(plan([ETH1, { ...SUB, ...altered }]).changes).toMatchObject([{ was: 'altered', host }]);
-    const byHand: ListedLink = { ...SUB, ...altered, alias: 'office' };
+    const byHand: ListedLink = { ...SUB, ...altered, ifalias: 'office' };
     if ('flags' in altered) expect(() => plan([ETH1, byHand])).toThrow('eth1.10 is down');
     else expect(plan([ETH1, byHand])).toMatchObject({ changes: [], uses: [], segment: { mtu: 1300 } });
   });
@@ -84,7 +79,7 @@ describe('what is below the containers', () => {
     expect(releaseLines([ETH1, { ...SUB, altnames: [`xv${ID}`, 'office'] }], ID)).toEqual([
       'link del eth1.10',
     ]);
-    expect(releaseLines([ETH1, { ...SUB, alias: 'office' }], ID)).toEqual([given]);
+    expect(releaseLines([ETH1, { ...SUB, ifalias: 'office' }], ID)).toEqual([given]);
     expect(releaseLines([ETH1, SUB], OTHER_ID)).toEqual([]);
   });
 });

@@ -35,7 +35,7 @@ export function planHostInterface(
   const link = links.find(({ ifname }) => ifname === object);
   const lower = links.find(({ ifname }) => ifname === parent);
   const kind = 'host-interface';
-  if (!link || (lower && link.link !== lower.index)) {
+  if (!link || (lower && link.link_index !== lower.index)) {
     const address = mode.kind === 'macvlan' ? ` address ${hostMac(networkId, lower?.address)}` : '';
     const add = `link add ${object} link ${parent} mtu ${mtu}${address} type ${typeOf(mode)}`;
     const host = [add, `link set ${object} alias ${OWN_ALIAS} addrgenmode none`, `link set ${object} up`];

@@ -45,8 +45,11 @@ export function isChild({ linkinfo }: ListedLink): boolean {
   return linkinfo?.info_kind === 'macvlan' || linkinfo?.info_kind === 'ipvlan';
 }
 
-export function isOn({ link, isLinkElsewhere }: ListedLink, { index }: ListedLink): boolean {
-  return link === index && !isLinkElsewhere;
+export function isOn(
+  { link_index: below, link_netnsid: elsewhere }: ListedLink,
+  { index }: ListedLink,
+): boolean {
+  return below === index && elsewhere === undefined;
 }
 
 function isVlan({ linkinfo }: ListedLink, vlan: number): boolean {

@@ -21,7 +21,7 @@ export function isDown(name: string, networkId: string): XnetError {
 export function checkParent(link: ListedLink, networkId: string): void {
   const { ifname: name, master } = link;
   const fields = { networkId, parent: name };
-  if (!link.isEthernet) {
+  if (link.link_type !== 'ether') {
     const remedy = 'choose an interface with a MAC';
     const message = `network ${networkId}: ${name} is no Ethernet interface; ${UNCHANGED}; ${remedy}`;
     throw new XnetError('UNSUPPORTED', message, fields);

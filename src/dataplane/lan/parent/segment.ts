@@ -43,7 +43,7 @@ export function planSegment(
   checkParent(parent, network.id);
   if (mode.vlan === undefined) return planned(network, mode, parent);
   if (!subInterface) return planSubInterface(links, network, { ...mode, vlan: mode.vlan }, parent);
-  if (subInterface.alias === OWN_ALIAS) return adaptSubInterface(network, mode, parent, subInterface);
+  if (subInterface.ifalias === OWN_ALIAS) return adaptSubInterface(network, mode, parent, subInterface);
   // Somebody else's, who may want it so.
   if (!isUp(subInterface)) throw isDown(subInterface.ifname, network.id);
   return planned(network, mode, subInterface);
@@ -95,9 +95,9 @@ export function releaseLines(links: readonly ListedLink[], networkId: string): s
   const use = useName(networkId);
   return links
     .filter(({ altnames }) => altnames?.includes(use))
-    .map(({ ifname, altnames = [], alias }) => {
+    .map(({ ifname, altnames = [], ifalias }) => {
       const isLast = !altnames.some((name) => name !== use && isUseName(name));
-      return isLast && alias === OWN_ALIAS
+      return isLast && ifalias === OWN_ALIAS
         ? `link del ${ifname}`
         : `link property del dev ${ifname} altname ${use}`;
     });
