@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { modeAnswer } from './admin/mode-answer.js';
+import { readSetAside } from './admin/set-aside.js';
 import type { NetworkStatus, PeerStatus, Status } from './admin/status-answer.js';
 import type { Readiness } from './concurrency/readiness.js';
 import { errorMessage } from './errors.js';
@@ -43,7 +44,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     repairs: host?.repairs.counts ?? {},
     ...(sockets.keeper && { keeper: sockets.keeper }),
     problems: [...new Set(problems.filter((problem) => problem !== undefined))],
-    networks: host?.local.listNetworks().map((network) => networkStatus(host, network)) ?? [],
+    networks: host ? await networkStatuses(host, store) : [],
     peers: host ? listPeers(host, store, hostId) : [],
   };
 }
@@ -103,10 +104,20 @@ async function probeStore(store: Store, hostId: string): Promise<Status['store']
   }
 }
 
-function networkStatus(
-  host: Host,
-  { record, dockerNetworkId }: ReturnType<Host['local']['getNetwork']>,
-): NetworkStatus {
+function networkStatuses(host: Host, store: Store): Promise<NetworkStatus[]> {
+  const withSetAside = async (network: LocalNetwork) => {
+    const status = networkStatus(host, network);
+    if (status.parent === undefined) return status;
+    // While the store is away and nothing is known of them: none.
+    const setAside = await readSetAside(store, network.record).catch(() => []);
+    return { ...status, setAside };
+  };
+  return Promise.all(host.local.listNetworks().map(withSetAside));
+}
+
+type LocalNetwork = ReturnType<Host['local']['getNetwork']>;
+
+function networkStatus(host: Host, { record, dockerNetworkId }: LocalNetwork): NetworkStatus {
   const endpoints = host.local
     .listEndpoints(record.id)
     .filter((endpoint) => endpoint.dockerNetworkId === dockerNetworkId);

@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
 import { modeFields } from './mode-answer.js';
-import { pathAnswer } from './status-answer.js';
+import { deviceAnswer, pathAnswer } from './status-answer.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -101,18 +101,21 @@ const poolItem = z.object({
     gateways: count,
     auxiliaries: count,
     resting: count,
+    /** Set aside: devices on the network's LAN have them. */
+    foreign: count,
   }),
 });
 
-/** `gateway` and `auxiliary` are shared: nobody has them alone. */
+/** `gateway` and `auxiliary` are shared: nobody has them alone. `foreign`: set aside, a device on the LAN has it. */
 const addressItem = z.object({
   address: z.string(),
   subnet: z.string(),
-  state: z.enum(['claimed', 'bound', 'reserved', 'resting', 'gateway', 'auxiliary']),
-  /** Who has it, or had it until it came to rest. */
+  state: z.enum(['claimed', 'bound', 'reserved', 'resting', 'gateway', 'auxiliary', 'foreign']),
+  /** Who has it, or had it until it came to rest; of a foreign one, who found the device. */
   host: z.string().optional(),
   container: z.string().optional(),
   endpointId: z.string().optional(),
+  device: deviceAnswer.optional(),
 });
 export type AddressItem = z.infer<typeof addressItem>;
 

@@ -53,7 +53,7 @@ export function addressItem(
   const parsed = parseAddressKey(key);
   if (!parsed) return undefined;
   const state = stateOf(record);
-  const { purpose, hostName, endpointId } = record;
+  const { purpose, hostName, endpointId, device } = record;
   const container = record.container ?? (endpointId === undefined ? undefined : containerOf(endpointId));
   return {
     address: parsed.address,
@@ -62,5 +62,6 @@ export function addressItem(
     ...(state !== 'shared' && { host: hostName }),
     ...(container !== undefined && { container }),
     ...(endpointId !== undefined && { endpointId }),
+    ...(state === 'foreign' && device && { device }),
   };
 }

@@ -41,6 +41,14 @@ const peer = z.object({
 });
 export type PeerStatus = z.infer<typeof peer>;
 
+/** A device on the LAN of a network that has an address of it. */
+export const deviceAnswer = z.object({
+  mac: z.string(),
+  /** When it was found, and when it last answered, to the hour. */
+  since: time,
+  seen: time,
+});
+
 const network = z.object({
   id: z.string(),
   name: z.string().optional(),
@@ -60,6 +68,11 @@ const network = z.object({
       }),
     )
     .readonly(),
+  /** Addresses that no container gets, since devices on the LAN have them. Absent: the network is on none. */
+  setAside: z
+    .array(deviceAnswer.extend({ address: z.string() }))
+    .readonly()
+    .optional(),
 });
 export type NetworkStatus = z.infer<typeof network>;
 

@@ -50,6 +50,7 @@ export const POOLS: readonly Column<PoolItem>[] = [
   ['RESERVED', ({ addresses }) => addresses.reserved],
   ['RESTING', ({ addresses }) => addresses.resting],
   ['SHARED', ({ addresses }) => addresses.gateways + addresses.auxiliaries],
+  ['FOREIGN', ({ addresses }) => addresses.foreign],
   ['SPACE', ({ space }) => space],
   ['HOSTS', ({ hosts }) => hosts.map(shortName).join(', ')],
 ];
@@ -59,6 +60,7 @@ export const ADDRESSES: readonly Column<AddressItem>[] = [
   ['STATE', ({ state }) => state],
   ['CONTAINER', ({ container }) => container && shortName(container)],
   ['HOST', ({ host }) => host && shortName(host)],
+  ['DEVICE', ({ device }) => device?.mac],
   ['SUBNET', ({ subnet }) => subnet],
 ];
 

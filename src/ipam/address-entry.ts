@@ -1,6 +1,6 @@
 /** An address of a pool in the store: how it is read and written, and who holds it. */
 import { IpAddress } from '../inet/ip-address.js';
-import { type AddressRecord, addressRecord, isHeldByCluster, stateOf } from '../model/address.js';
+import { type AddressRecord, addressRecord, isForeign, isHeldByCluster, stateOf } from '../model/address.js';
 import { endpointRecord } from '../model/endpoint.js';
 import { keys } from '../model/keys.js';
 import { formatPoolKey, type PoolName } from '../model/pool.js';
@@ -47,6 +47,7 @@ export function changeAddress({ key, revision }: AddressEntry, record: AddressRe
  */
 export async function describeHolder(store: Store, record: AddressRecord): Promise<string> {
   const host = `host ${record.hostName}`;
+  if (isForeign(record)) return `a device with MAC ${record.device.mac} on the LAN (found by ${host})`;
   if (stateOf(record) === 'reserved') return `${host}, in reserve`;
   if (record.purpose === 'gateway') return `a network as its gateway (first on ${host})`;
   if (record.purpose === 'auxiliary') return `a network as an auxiliary address (first on ${host})`;

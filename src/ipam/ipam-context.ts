@@ -3,6 +3,7 @@ import type { Holder } from '../model/address.js';
 import type { Replica } from '../replica/replica.js';
 import type { RecordReader } from '../store/record-reader.js';
 import { type Attempt, type TransactOptions, transact } from '../store/transact.js';
+import { type LanQuestions, NO_LANS } from './lan/lan-questions.js';
 import { OwnHolds } from './pools/own-holds.js';
 import { PoolViews } from './pools/pool-views.js';
 import { RestLeases } from './reserve/rest-leases.js';
@@ -16,6 +17,8 @@ export interface IpamContextOptions {
   readonly restSeconds?: number;
   /** How long a call goes on while the store does not answer or others are always faster. Default TRANSACT_BUDGET_MS. */
   readonly budgetMs?: number;
+  /** The LANs that networks are on. Default: there are none. */
+  readonly lan?: LanQuestions;
   /** How what could not be given back is tried again. */
   readonly unfinished?: UnfinishedTiming;
 }
@@ -28,16 +31,18 @@ export class IpamContext implements AsyncDisposable {
   readonly store: Replica;
   readonly host: Holder;
   readonly records: RecordReader;
+  readonly lan: LanQuestions;
   readonly views: PoolViews;
   readonly holds: OwnHolds;
   readonly rests: RestLeases;
   readonly unfinished: Unfinished;
   readonly #transactions: TransactOptions;
 
-  constructor({ store, host, records, restSeconds, budgetMs, unfinished }: IpamContextOptions) {
+  constructor({ store, host, records, lan, restSeconds, budgetMs, unfinished }: IpamContextOptions) {
     this.store = store;
     this.host = host;
     this.records = records;
+    this.lan = lan ?? NO_LANS;
     this.views = new PoolViews(store);
     this.holds = new OwnHolds(store, host.hostId);
     this.rests = new RestLeases(store, restSeconds);

@@ -21,6 +21,7 @@ import {
   type Request,
 } from './hold.js';
 import { IpamContext, type IpamContextOptions } from './ipam-context.js';
+import { LanDevices } from './lan/lan-devices.js';
 import { describePools, type PoolDescription } from './pools/describe-pools.js';
 import type { DefaultPool, PoolRequest } from './pools/plan-pool.js';
 import { listHoldsExcept, listPools } from './pools/pool-entries.js';
@@ -43,15 +44,17 @@ export class Ipam implements AsyncDisposable {
   readonly #context: IpamContext;
   readonly #pools: Pools;
   readonly #addresses: Addresses;
+  readonly #devices: LanDevices;
   readonly #reserves: Reserves;
   readonly #takeovers: Takeovers;
 
   constructor(options: IpamOptions) {
     this.#context = new IpamContext(options);
     this.#pools = new Pools(this.#context, options.defaultPools);
-    this.#reserves = new Reserves(this.#context, options.reserves);
-    this.#addresses = new Addresses(this.#context, this.#reserves);
-    this.addressBook = new AddressBook(this.#context, this.#reserves);
+    this.#devices = new LanDevices(this.#context);
+    this.#reserves = new Reserves(this.#context, this.#devices, options.reserves);
+    this.#addresses = new Addresses(this.#context, this.#reserves, this.#devices);
+    this.addressBook = new AddressBook(this.#context, this.#reserves, this.#devices);
     this.#takeovers = new Takeovers(this.#context, this.#pools, options.takeoverMs);
   }
 
@@ -124,6 +127,11 @@ export class Ipam implements AsyncDisposable {
    */
   async releaseAddress(poolId: string, address: IpAddress): Promise<Released> {
     return releaseAddress(this.#context, parsePoolId(poolId), address);
+  }
+
+  /** As LanDevices.lookAgain. */
+  async lookAgainAtLans(): Promise<void> {
+    await this.#devices.lookAgain();
   }
 
   describePools(): Promise<PoolDescription[]> {

@@ -3,10 +3,11 @@
  *
  * An address of an endpoint is claimed (Docker was given it), then bound (CreateEndpoint took it), then rests, and then is
  * free; a host holds some in reserve. Of these it may give one to Docker: then the record is reserved until it is bound. A gateway or auxiliary is shared by all that named it.
- * The cluster, in place of a host, holds what swarm's managers give out.
+ * The cluster, in place of a host, holds what swarm's managers give out. One that a device on the LAN of a network has is set aside: no
+ * container gets it.
  */
 import { z } from 'zod';
-import { id, isIpAddress } from './fields.js';
+import { id, isIpAddress, macAddress } from './fields.js';
 import { keyPart, parsePart, placed, version, versioned } from './record.js';
 
 export const addressKeys = {
@@ -17,6 +18,20 @@ export const addressKeys = {
   addressRequest: (addressKey: string) => `address-wishes/${keyPart(addressKey)}`,
   addressRequests: () => 'address-wishes/',
 } as const;
+
+/** A device on the LAN of a network. */
+const deviceFields = z.object({
+  mac: macAddress,
+  /** When it was first and last found to have the address, ISO 8601. `seen` is written at most once in DEVICE_SEEN_MS. */
+  since: z.iso.datetime(),
+  seen: z.iso.datetime(),
+});
+type Device = z.infer<typeof deviceFields>;
+
+/** Of a record that is set aside. */
+export interface DeviceOfAddress {
+  readonly device: Device;
+}
 
 const addressFields = {
   version,
@@ -40,6 +55,11 @@ const addressFields = {
   networkId: id.optional(),
   /** Container name where Docker sends it (29 and later). */
   container: z.string().optional(),
+  /**
+   * The address is set aside: this device has it, which is none of a network's. An xnet that knows nothing of devices sees an auxiliary
+   * address, which it gives to no container either.
+   */
+  device: deviceFields.optional(),
 };
 
 export const addressRecord = placed(versioned(addressFields), (key) => parseAddressKey(key) !== undefined);
@@ -58,11 +78,12 @@ export function parseAddressKey(key: string): { poolKey: string; address: string
   return poolKey && address && isIpAddress(address) ? { poolKey, address } : undefined;
 }
 
-/** The state of an address that has a record. Any host may take one that rests. */
-export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared';
+/** The state of an address that has a record. Any host may take one that rests. `foreign`: a device on the LAN has it. */
+export type AddressState = 'claimed' | 'bound' | 'reserved' | 'resting' | 'shared' | 'foreign';
 
 export function stateOf(record: AddressRecord): AddressState {
   if (record.state === 'resting') return 'resting';
+  if (record.device && record.references.length === 0) return 'foreign';
   if (record.purpose !== 'endpoint') return 'shared';
   if (record.reserve) return 'reserved';
   return record.endpointId === undefined ? 'claimed' : 'bound';
@@ -79,10 +100,10 @@ export function isHeldByCluster(record: AddressRecord): boolean {
   return endpointHolder(record) === CLUSTER.hostId;
 }
 
-/** The host, or the cluster, that has the address for an endpoint; undefined: it rests, or is shared. */
+/** The host, or the cluster, that has the address for an endpoint; undefined: it rests, is shared, or is a device's. */
 export function endpointHolder(record: AddressRecord): string | undefined {
   const state = stateOf(record);
-  return state === 'resting' || state === 'shared' ? undefined : record.hostId;
+  return state === 'resting' || state === 'shared' || state === 'foreign' ? undefined : record.hostId;
 }
 
 /** The host may take the address at once: it rests, or is in that host's own reserve. */
@@ -154,6 +175,37 @@ export function resting(record: AddressRecord): AddressRecord {
   const { version, hostId, hostName, claim, purpose, container } = record;
   const rest = { version, state: 'resting' as const, hostId, hostName, claim, references: [], purpose };
   return { ...rest, ...(container !== undefined && { container }) };
+}
+
+/** Free, resting or reserved -> foreign: the host has found that a device has the address. */
+export function foreign(holder: Holder, claim: string, device: Device): AddressRecord {
+  return { ...newRecord(holder, claim), references: [], purpose: 'auxiliary', device };
+}
+
+/** How often it is written that a device was seen again: of thousands of devices a write a second. */
+const DEVICE_SEEN_MS = 3_600_000;
+/** A device that has not answered for so long has gone for good; one that is switched off for a weekend or a holiday has not. */
+const DEVICE_GONE_MS = 7 * 24 * DEVICE_SEEN_MS;
+
+/**
+ * What becomes of a foreign address that was asked for at `now`; `mac`: of who answered. Foreign -> foreign, or free. Undefined: the
+ * record stays as it is.
+ */
+export function reviewed(
+  record: AddressRecord & DeviceOfAddress,
+  mac: string | undefined,
+  now: Date,
+): AddressRecord | 'free' | undefined {
+  const { device } = record;
+  const unseenMs = now.getTime() - Date.parse(device.seen);
+  if (mac === undefined) return unseenMs > DEVICE_GONE_MS ? 'free' : undefined;
+  const seen = now.toISOString();
+  if (mac !== device.mac) return { ...record, device: { mac, since: seen, seen } };
+  return unseenMs > DEVICE_SEEN_MS ? { ...record, device: { ...device, seen } } : undefined;
+}
+
+export function isForeign(record: AddressRecord | undefined): record is AddressRecord & DeviceOfAddress {
+  return record !== undefined && stateOf(record) === 'foreign';
 }
 
 /** Free (also: takeable) -> shared; shared -> shared by one more. undefined: it is held otherwise. */

@@ -101,7 +101,21 @@ function formatNetwork(network: NetworkStatus): string[] {
   return [
     `  ${title}  ${modeText(network)}  mtu ${mtu ?? 'unknown'}  ${subnets.join(', ')}  docker ${dockerNetworkId.slice(0, 12)}`,
     ...formatTable(rows).map((line) => `    ${line}`),
+    ...formatSetAside(network),
   ];
+}
+
+/** A LAN may be full of devices. */
+const MOST_SET_ASIDE = 5;
+
+function formatSetAside({ id, name, setAside = [] }: NetworkStatus): string[] {
+  const more = setAside.length - MOST_SET_ASIDE;
+  const lines = setAside.slice(0, MOST_SET_ASIDE).map(({ address, mac, since }) => {
+    return `    set aside: ${address} of a device with MAC ${mac} on the LAN, found ${since.replace(/\.\d+/, '')}`;
+  });
+  return more > 0
+    ? [...lines, `    set aside: ${more} more; xnet addresses ${shortName(name ?? id)}`]
+    : lines;
 }
 
 /** Of an overlay without its name: it is the default. */

@@ -16,6 +16,7 @@ import { asRead } from '../../store/transact.js';
 import { type AddressEntry, changeAddress, describeHolder, putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
+import type { LanDevices } from '../lan/lan-devices.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
@@ -30,10 +31,17 @@ import type { Reserves } from '../reserve/reserves.js';
 export class AddressBook {
   readonly #context: IpamContext;
   readonly #reserves: Reserves;
+  readonly #devices: LanDevices;
 
-  constructor(context: IpamContext, reserves: Reserves) {
+  constructor(context: IpamContext, reserves: Reserves, devices: LanDevices) {
     this.#context = context;
     this.#reserves = reserves;
+    this.#devices = devices;
+  }
+
+  /** As LanDevices.refuseUsed. */
+  refuseUsed(wanted: readonly Pick<AddressOfEndpoint, 'poolKey' | 'address'>[]): Promise<void> {
+    return this.#devices.refuseUsed(wanted);
   }
 
   /** True when this host has handed out the address for an endpoint that is not created yet: `bindPlan` succeeds for it. */

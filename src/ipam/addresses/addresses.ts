@@ -1,17 +1,18 @@
 /** Addresses as Docker requests them: each given through one or more holds on its pool. */
 import { isXnetError, XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { type AddressRecord, isTakeable, stateOf } from '../../model/address.js';
+import { type AddressRecord, isForeign, isTakeable, stateOf } from '../../model/address.js';
 import { addressKey, describeHolder } from '../address-entry.js';
 import type { Hold, Request } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
+import type { LanDevices } from '../lan/lan-devices.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
 import { awayError, usesReserve } from '../reserve/outage.js';
 import type { Reserves } from '../reserve/reserves.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
-import { chooseAway, chooseNext, findReserved } from './pick-address.js';
+import { chooseAway, chooseNext, findReserved, nextInTurn } from './pick-address.js';
 import { claimGateway, claimShared } from './shared-addresses.js';
 import { describeStarting } from './starting.js';
 import { reuseSwarmAddress } from './swarm-addresses.js';
@@ -31,10 +32,12 @@ export class Addresses {
   readonly counts = { claims: 0, refusals: 0 };
   readonly #context: IpamContext;
   readonly #reserves: Reserves;
+  readonly #devices: LanDevices;
 
-  constructor(context: IpamContext, reserves: Reserves) {
+  constructor(context: IpamContext, reserves: Reserves, devices: LanDevices) {
     this.#context = context;
     this.#reserves = reserves;
+    this.#devices = devices;
   }
 
   /**
@@ -63,13 +66,32 @@ export class Addresses {
     const { store, views } = this.#context;
     const view = await views.open(hold);
     const earlier = request.repeated ? findClaimed(view, request.id) : undefined;
-    const known = earlier ?? (usesReserve(store) ? undefined : view.stock.take(hold, options.container));
+    const known =
+      earlier ?? (usesReserve(store) ? undefined : await this.#takeFromStock(view, hold, options));
     const address =
       known === undefined
         ? await this.#claimNext(view, hold, options, request)
         : IpAddress.of(hold.subnet.family, known);
     this.#reserves.noteGiven(view, hold);
     return address;
+  }
+
+  /** The next in stock that no device on the LAN has. */
+  async #takeFromStock(view: PoolView, hold: Hold, { container }: ClaimOptions): Promise<bigint | undefined> {
+    for (;;) {
+      const address = view.stock.take(hold, container);
+      if (address === undefined) return undefined;
+      if (!(await this.#devices.isUsed(view, address, () => view.stock.next(hold)))) return address;
+    }
+  }
+
+  /** As `choose` does, of what no device on the LAN has. */
+  async #chooseUnused(view: PoolView, hold: Hold, choose: () => Promise<Pick> | Pick): Promise<Pick> {
+    for (;;) {
+      const pick = await choose();
+      if (!(await this.#devices.isUsed(view, pick.address, () => nextInTurn(view, hold)))) return pick;
+      view.inFlight.delete(pick.address);
+    }
   }
 
   /** Claims the next free address, while the store is away one of this host's reserve. */
@@ -80,13 +102,15 @@ export class Addresses {
     const hasReserve = () => usesReserve(store) && findReserved(view, hold, host.hostId) !== undefined;
     try {
       if (!hasReserve()) {
-        const choose: Choose = (refusals) => chooseNext(view, hold, host.hostId, refusals);
+        const choose: Choose = (refusals) =>
+          this.#chooseUnused(view, hold, () => chooseNext(view, hold, host.hostId, refusals));
         return await this.#take(view, claim(), choose, hasReserve);
       }
     } catch (error: unknown) {
       if (!isXnetError(error, 'STORE_UNAVAILABLE') || !usesReserve(store)) throw error;
     }
-    return this.#take(view, claim(), async () => chooseAway(store, view, hold, host.hostId));
+    const chooseOwn = () => chooseAway(store, view, hold, host.hostId);
+    return this.#take(view, claim(), () => this.#chooseUnused(view, hold, chooseOwn));
   }
 
   /** `choose` notes its choice as in flight. */
@@ -146,7 +170,11 @@ export class Addresses {
     const { key, revision, record } = found;
     const isOwn = record.claim === requestId || unfinished.has(unfinishedKey(key, record.claim));
     if (isTakeable(record, host.hostId) || isOwn) return { ...free, over: revision };
-    throw heldBy(address, await describeHolder(store, record));
+    const holder = await describeHolder(store, record);
+    if (!isForeign(record)) throw heldBy(address, holder);
+    if (await this.#devices.isStillUsed(hold.poolKey, address))
+      throw heldBy(address, holder, 'choose another, or switch it off');
+    return { ...free, over: revision };
   }
 
   #count(claim: Claim): void {
@@ -155,8 +183,8 @@ export class Addresses {
   }
 }
 
-function heldBy(address: IpAddress, holder: string): XnetError {
-  return new XnetError('IN_USE', `address ${address} is held by ${holder}; choose another`);
+function heldBy(address: IpAddress, holder: string, remedy = 'choose another'): XnetError {
+  return new XnetError('IN_USE', `address ${address} is held by ${holder}; ${remedy}`);
 }
 
 /** Finds what the former daemon claimed for the same request. The view was opened after its end, so it has the claim. */

@@ -9,7 +9,7 @@ import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-addres
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, isWithin, type Span } from '../pools/subnet-rules.js';
 import { awayError } from '../reserve/outage.js';
-import { reservedBy } from '../reserve/reserve-plan.js';
+import { chooseInTurn, reservedBy } from '../reserve/reserve-plan.js';
 import type { Pick } from './claim.js';
 
 /**
@@ -58,14 +58,23 @@ function noteInFlight(view: PoolView, pick: Pick | undefined): Pick | undefined 
   return pick;
 }
 
+/** Asked for together, so that a LAN full of devices costs few questions. */
+const NEXT = 15;
+
+/** What `chooseNext` comes to next, as things are. */
+export function nextInTurn(view: PoolView, hold: Hold): bigint[] {
+  return chooseInTurn(hold, view.lastHandedOut, (address) => !view.isFree(address), NEXT);
+}
+
 export function findReserved(
-  { addresses, inFlight, stock }: PoolView,
+  { addresses, inFlight, devices, stock }: PoolView,
   { subnet, range }: Hold,
   hostId: string,
 ): Pick | undefined {
   const span = automaticSpan(subnet, range);
   const reserved = reservedBy(hostId, addresses.values());
-  const isUnused = (address: bigint) => !inFlight.has(address) && !stock.handedOut(address);
+  const isUnused = (address: bigint) =>
+    !inFlight.has(address) && !devices.has(address) && !stock.handedOut(address);
   const pick = reserved.find(({ address }) => isWithin(span, address) && isUnused(address));
   return pick && { address: pick.address, over: pick.revision, fromReserve: true };
 }
@@ -77,7 +86,7 @@ function isAnyReserved({ addresses }: PoolView, span: Span): boolean {
 }
 
 function findPick(view: PoolView, { highestFirst }: Hold, span: Span): Pick | undefined {
-  const { addresses, inFlight, spread } = view;
+  const { addresses, inFlight, devices, spread } = view;
   const skip = spread === 0 ? 0 : Math.floor(Math.random() * (spread + 1));
   const isTaken = (address: bigint) => !view.isFree(address);
   const free = highestFirst
@@ -85,7 +94,8 @@ function findPick(view: PoolView, { highestFirst }: Hold, span: Span): Pick | un
     : chooseFree(span, isTaken, view.lastHandedOut, skip);
   if (free !== undefined) return { address: free };
   const resting = [...addresses.values()].filter(
-    ({ address, record }) => record && stateOf(record) === 'resting' && !inFlight.has(address),
+    ({ address, record }) =>
+      record && stateOf(record) === 'resting' && !inFlight.has(address) && !devices.has(address),
   );
   const longest = chooseResting(span, resting, skip);
   return longest && { address: longest.address, over: longest.revision };

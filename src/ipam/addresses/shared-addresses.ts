@@ -4,7 +4,7 @@
  */
 import { XnetError } from '../../errors.js';
 import { IpAddress } from '../../inet/ip-address.js';
-import { addressRecord, isTakeable, parseAddressKey, shared } from '../../model/address.js';
+import { addressRecord, isForeign, isTakeable, parseAddressKey, shared } from '../../model/address.js';
 import { keys } from '../../model/keys.js';
 import { findRecord } from '../../model/record.js';
 import type { Entry } from '../../store/store.js';
@@ -53,7 +53,9 @@ export async function claimShared(
     if (starting !== undefined) throw heldBy(starting, purpose, address);
     const [found, own] = await Promise.all([readOrRequest(context, key), store.get(ownKey)]);
     if (!own) throw new XnetError('NOT_FOUND', `this host no longer holds pool ${hold.poolKey}`);
-    const before = found && isTakeable(found.record, host.hostId) ? undefined : found?.record;
+    // The LAN's gateway is a device on it, and people set addresses of devices aside.
+    const isFree = found && (isTakeable(found.record, host.hostId) || isForeign(found.record));
+    const before = isFree ? undefined : found?.record;
     const after = shared(before, holderOf(hold, host), claim, { purpose, holdId: hold.id });
     if (!after) throw heldBy(before && (await describeHolder(store, before)), purpose, address);
     if (after === before) return { result: address };

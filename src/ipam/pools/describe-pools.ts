@@ -20,6 +20,8 @@ export interface PoolDescription {
     readonly gateways: number;
     readonly auxiliaries: number;
     readonly resting: number;
+    /** Set aside for devices on the network's LAN. */
+    readonly foreign: number;
   };
 }
 
@@ -60,5 +62,6 @@ function countAddresses(entries: readonly Entry[]): PoolDescription['addresses']
     gateways: count('gateway'),
     auxiliaries: count('auxiliary'),
     resting: count('resting'),
+    foreign: count('foreign'),
   };
 }

@@ -21,6 +21,8 @@ export class PoolView implements AsyncDisposable {
   readonly addresses: ReadonlyMap<bigint, KnownAddress>;
   /** Chosen by a request of this process whose commit is not answered yet. */
   readonly inFlight = new Set<bigint>();
+  /** Devices on the LAN have these, which is not recorded: the store has not taken it yet, or another host has the address in reserve. */
+  readonly devices = new Set<bigint>();
   /** Of this host's reserve. */
   readonly stock = new Stock(this);
   /** Holds of this host that are in use here, by their ids. */
@@ -75,7 +77,7 @@ export class PoolView implements AsyncDisposable {
 
   /** Nobody is known to have the address, and no request has chosen it. */
   isFree(address: bigint): boolean {
-    return !this.addresses.has(address) && !this.inFlight.has(address);
+    return !this.addresses.has(address) && !this.inFlight.has(address) && !this.devices.has(address);
   }
 
   /** Reads the pool anew: afterwards every commit acknowledged before the call is known. Throws the store's errors. */

@@ -23,6 +23,8 @@ export interface StockedPool {
   readonly addresses: ReadonlyMap<bigint, { readonly record: AddressRecord | undefined }>;
   /** A commit that is not answered yet changes these. */
   readonly inFlight: ReadonlySet<bigint>;
+  /** Devices on the LAN have these. */
+  readonly devices: ReadonlySet<bigint>;
   /** False after a commit of unknown outcome: the address may be given back, or another host's. */
   isCertain(address: bigint): boolean;
 }
@@ -63,6 +65,11 @@ export class Stock {
     return [...this.#next.keys()].filter((address) => this.#find(address)?.references.includes(id)).length;
   }
 
+  /** What `take` hands out next, in its order. */
+  next(hold: Hold): bigint[] {
+    return [...this.#next.keys()].filter((address) => this.#isFor(hold, address));
+  }
+
   /** Hands out the next address of the hold; undefined when there is none. */
   take(hold: Hold, container?: string): bigint | undefined {
     for (const [address, claim] of this.#next) {
@@ -88,8 +95,10 @@ export class Stock {
   }
 
   #isFor({ id, subnet, range }: Hold, address: bigint): boolean {
+    const { inFlight, devices } = this.pool;
     const isHolds = this.#find(address)?.references.includes(id) ?? false;
-    return isHolds && isWithin(automaticSpan(subnet, range), address) && !this.pool.inFlight.has(address);
+    const isWanted = isHolds && isWithin(automaticSpan(subnet, range), address);
+    return isWanted && !inFlight.has(address) && !devices.has(address);
   }
 
   /** The record of an address that is here; undefined when it is reserved no more, or anew, or that is not certain. */

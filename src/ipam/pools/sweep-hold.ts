@@ -10,7 +10,7 @@ const BATCH = 100;
 
 /**
  * Takes the hold from every address of its pool, and frees those that nobody else holds. When the pool is gone, removes
- * its resting addresses as well. Idempotent.
+ * its resting addresses, and those of devices, as well. Idempotent.
  */
 export async function sweepHold(context: IpamContext, { poolKey, id }: Hold): Promise<void> {
   const { store } = context;
@@ -40,7 +40,8 @@ function planSweep(entry: Entry, holdId: string, isPoolThere: boolean): CommitPa
   const left = withoutHold(record, holdId);
   const isHeld = left.references.length < record.references.length;
   if (isHeld && left.references.length > 0) return changeAddress(found, left);
-  const isLeftOver = stateOf(record) === 'resting' && !isPoolThere;
+  const isUnheld = stateOf(record) === 'resting' || stateOf(record) === 'foreign';
+  const isLeftOver = isUnheld && !isPoolThere;
   if (!isHeld && !isLeftOver) return undefined;
   return { conditions: [{ key, is: 'at', revision }], writes: [{ remove: key }] };
 }

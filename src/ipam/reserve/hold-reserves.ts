@@ -2,6 +2,7 @@ import { type AddressRecord, endpointHolder } from '../../model/address.js';
 import { addressKey } from '../address-entry.js';
 import { type Hold, ownHoldKey } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
+import type { LanDevices } from '../lan/lan-devices.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, type Span } from '../pools/subnet-rules.js';
 import { claimReserve, giveBack } from './reserve-commits.js';
@@ -44,6 +45,7 @@ export class HoldReserves {
 
   constructor(
     private readonly context: IpamContext,
+    private readonly devices: LanDevices,
     private readonly options: HoldReservesOptions,
     /** The address with this key was freed for another host a moment ago. */
     private readonly isGivenUp: (view: PoolView, addressKey: string) => boolean,
@@ -143,8 +145,13 @@ export class HoldReserves {
     const next = chooseInTurn(hold, view.lastHandedOut, isTaken, inTurn);
     const isChosen = (address: bigint) => isTaken(address) || next.includes(address);
     const chosen = [...next, ...chooseForReserve(span, isChosen, apart, Math.random())];
-    const result = await claimReserve(this.context, view, hold, chosen, hold);
-    if (result.committed) return view.stock.add(next);
+    const used = await this.devices.findUsed(view, chosen);
+    // The next look chooses others in their place.
+    if (used.size > 0) view.touch();
+    const free = chosen.filter((address) => !used.has(address));
+    if (free.length === 0) return;
+    const result = await claimReserve(this.context, view, hold, free, hold);
+    if (result.committed) return view.stock.add(next.filter((address) => !used.has(address)));
     const key = ownHoldKey(hold, this.context.host);
     if (!result.found.some((entry) => entry.key === key)) await this.context.views.close(hold);
   }

@@ -14,6 +14,7 @@ import { parsePoolKey } from '../../model/pool.js';
 import { addressKey } from '../address-entry.js';
 import type { Hold } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
+import type { LanDevices } from '../lan/lan-devices.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { HAND_OVER_MS } from '../pools/stock.js';
 import { automaticSpan } from '../pools/subnet-rules.js';
@@ -68,12 +69,13 @@ export class Reserves implements AsyncDisposable {
   #following: Promise<void> = Promise.resolve();
 
   /** Default: nothing is held in advance. */
-  constructor(context: IpamContext, options: Partial<ReservesOptions> = {}) {
+  constructor(context: IpamContext, devices: LanDevices, options: Partial<ReservesOptions> = {}) {
     this.#context = context;
     this.#options = { ...NONE, ...options };
     const { lookMs, onFailure, isPoolHere, poolsHere } = this.#options;
     this.#unseen = new UnseenPools(context, { isPoolHere, poolsHere, seldomMs: SELDOM * lookMs });
-    this.#ofHolds = new HoldReserves(context, this.#options, (view, key) => this.#isGivenUp(view, key));
+    const isGivenUp = (view: PoolView, key: string) => this.#isGivenUp(view, key);
+    this.#ofHolds = new HoldReserves(context, devices, this.#options, isGivenUp);
     this.#sweep = new Sweep({ look: () => this.#look(), retryMs: lookMs, onFailure });
   }
 

@@ -11,14 +11,15 @@ const HOLD = holdOn({ space: 'xnet-local', subnet: Prefix.parse('0.0.0.0/24') },
 function stocked(handOverMs?: number) {
   const addresses = new Map<bigint, { record: AddressRecord | undefined }>();
   const inFlight = new Set<bigint>();
+  const devices = new Set<bigint>();
   const doubtful = new Set<bigint>();
   const isCertain = (address: bigint) => !doubtful.has(address);
-  const stock = new Stock({ addresses, inFlight, isCertain }, handOverMs);
+  const stock = new Stock({ addresses, inFlight, devices, isCertain }, handOverMs);
   const put = (address: bigint, record = reserved(HOST, `of ${address}`, ['r'])) =>
     addresses.set(address, { record });
   for (const address of [2n, 3n, 4n]) put(address);
   stock.add([2n, 3n, 4n]);
-  return { addresses, inFlight, doubtful, stock, put };
+  return { addresses, inFlight, devices, doubtful, stock, put };
 }
 
 describe('a stock', () => {
@@ -59,6 +60,13 @@ describe('a stock', () => {
     expect(stock.take(HOLD)).toBe(3n);
     inFlight.delete(2n);
     expect(stock.take(HOLD)).toBe(2n);
+  });
+
+  test('passes over one that a device on the LAN has', () => {
+    const { devices, stock } = stocked();
+    devices.add(2n);
+    expect(stock.next(HOLD)).toEqual([3n, 4n]);
+    expect(stock.take(HOLD)).toBe(3n);
   });
 
   test('passes over one whose return may have been committed, until that is known', () => {

@@ -1,0 +1,60 @@
+/** The commits by which an address is set aside for the device that has it, and freed when that has gone. */
+import { isXnetError } from '../../errors.js';
+import {
+  type AddressRecord,
+  type DeviceOfAddress,
+  foreign,
+  isForeign,
+  isTakeable,
+  reviewed,
+} from '../../model/address.js';
+import { keys } from '../../model/keys.js';
+import { parsePoolKey } from '../../model/pool.js';
+import type { Condition } from '../../store/store.js';
+import { addressKey, putAddress } from '../address-entry.js';
+import { randomToken } from '../hold.js';
+import type { IpamContext } from '../ipam-context.js';
+import type { PoolView } from '../pools/pool-view.js';
+import type { Device } from './asked-addresses.js';
+
+/**
+ * Sets an address aside that is free, rests, or is in this host's reserve. While the store does not take it, this host alone knows
+ * (`PoolView.devices`). Never rejects for the store's sake.
+ */
+export async function setAside(
+  { store, host }: IpamContext,
+  view: PoolView,
+  address: bigint,
+  { mac }: Device,
+): Promise<void> {
+  const known = view.addresses.get(address);
+  if (known && !(known.record && isTakeable(known.record, host.hostId))) return;
+  view.devices.add(address);
+  const key = addressKey(parsePoolKey(view.poolKey), address);
+  const now = new Date().toISOString();
+  const conditions: Condition[] = [
+    // Nothing is left of a pool that is gone.
+    { key: keys.pool(view.poolKey), is: 'present' },
+    known ? { key, is: 'at', revision: known.revision } : { key, is: 'absent' },
+  ];
+  const record = foreign(host, randomToken(), { mac, since: now, seen: now });
+  try {
+    await store.commit(conditions, [putAddress(key, record)]);
+    // By this commit, or by another host's, for which it was refused.
+    if (isForeign(view.addresses.get(address)?.record)) view.devices.delete(address);
+  } catch (error: unknown) {
+    if (!isXnetError(error)) throw error;
+  }
+}
+
+/** What becomes of an address that is set aside, after it was asked for. Throws the store's errors. */
+export async function review(
+  { store }: IpamContext,
+  { key, revision, record }: { key: string; revision: number; record: AddressRecord & DeviceOfAddress },
+  device: Device | undefined,
+): Promise<void> {
+  const after = reviewed(record, device?.mac, new Date());
+  if (after === undefined) return;
+  const write = after === 'free' ? { remove: key } : putAddress(key, after);
+  await store.commit([{ key, is: 'at', revision }], [write]);
+}
