@@ -12,6 +12,11 @@ import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
 export interface AddressBook {
+  /**
+   * Throws IN_USE naming the device, when one on the LAN of a network has an address that an endpoint is about to get. The LAN is asked
+   * for what the IPAM of this host has not just chosen.
+   */
+  refuseUsed(wanted: readonly { poolKey: string; address: string }[]): Promise<void>;
   /** True when this host has claimed the address for an endpoint that is not created yet: nobody else can take it. */
   isClaimed(address: { poolKey: string; address: string }): boolean;
   /**

@@ -40,7 +40,18 @@ export async function startDockerAgents(
     follower,
     parentWatch,
   }: Forwarding,
-  { networks, newNetworks, ownActions, endpoints, sandboxes, hostsFiles, ipam, poolRequests }: Driver,
+  {
+    networks,
+    newNetworks,
+    ownActions,
+    endpoints,
+    sandboxes,
+    hostsFiles,
+    ipam,
+    poolRequests,
+    lans,
+    deviceWatch,
+  }: Driver,
   addressWatch: AddressWatch,
   started: AsyncDisposable[],
 ) {
@@ -77,7 +88,7 @@ export async function startDockerAgents(
   const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const ofHost = { follower, local, registration, changes, parentWatch };
+  const ofHost = { follower, local, registration, changes, parentWatch, lans, deviceWatch };
   const own = () => ownProblems({ ...ofHost, mirror, names, addressWatch });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 

@@ -14,9 +14,8 @@ import { errorMessage } from '../errors.js';
 import type { LanMode, Mode } from '../model/mode.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { createIpam } from './ipam.js';
+import { startIpam } from './ipam.js';
 import { listReachedAddresses } from './reached-addresses.js';
-import { begin } from './started.js';
 
 /** The parts that answer Docker's calls. */
 export type Driver = Awaited<ReturnType<typeof createDriver>>;
@@ -29,7 +28,7 @@ export async function createDriver(
 ) {
   const { config, logger, dataplane, hostId, resolvers, pluginId } = foundation;
   const { replica: store, changes, hosts, local, follower, guard, parentWatch, specOf } = forwarding;
-  const ipam = await begin(started, createIpam(foundation, forwarding));
+  const { ipam, lans, deviceWatch } = await startIpam(foundation, forwarding, started);
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
   };
@@ -80,5 +79,15 @@ export async function createDriver(
   });
   const swarmNetworks = new SwarmNetworks(common);
   const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };
-  return { ...networkDriver, ownActions, sandboxes, hostsFiles, ipam, poolRequests, reached };
+  return {
+    ...networkDriver,
+    ownActions,
+    sandboxes,
+    hostsFiles,
+    ipam,
+    lans,
+    deviceWatch,
+    poolRequests,
+    reached,
+  };
 }

@@ -2,12 +2,26 @@ import { hostname } from 'node:os';
 import type { LocalNetworks } from '../driver/local-networks.js';
 import { errorMessage } from '../errors.js';
 import { Ipam } from '../ipam/ipam.js';
+import type { LanQuestions } from '../ipam/lan/lan-questions.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
+import { AskedLans } from './lan/asked-lans.js';
+import { createDeviceWatch } from './lan/device-watch.js';
+import { begin } from './started.js';
 
-export function createIpam(
+/** What gives addresses out, and looks whether devices on LANs have them. Adds what it starts to `started`. */
+export async function startIpam(foundation: Foundation, forwarding: Forwarding, started: AsyncDisposable[]) {
+  const lans = new AskedLans({ ...foundation, ...forwarding });
+  const ipam = await begin(started, createIpam(foundation, forwarding, lans));
+  const deviceWatch = await begin(started, createDeviceWatch({ ...foundation, ...forwarding, lans, ipam }));
+  lans.onFirst = () => deviceWatch.hint();
+  return { lans, ipam, deviceWatch };
+}
+
+function createIpam(
   { config, logger, hostId }: Foundation,
   { replica: store, records, local, bindings }: Forwarding,
+  lan: LanQuestions,
 ): Ipam {
   const host = {
     hostId,
@@ -29,7 +43,7 @@ export function createIpam(
     onFailure: (error: unknown) =>
       logger.debug('cannot look after the reserves', { error: errorMessage(error) }),
   };
-  return new Ipam({ store, records, host, defaultPools, restSeconds, reserves });
+  return new Ipam({ store, records, host, lan, defaultPools, restSeconds, reserves });
 }
 
 /** Of this host's networks, and whether an endpoint of this host is in one of them. */

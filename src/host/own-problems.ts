@@ -4,6 +4,8 @@ import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
 interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch'> {
+  readonly lans: { readonly problems: readonly string[] };
+  readonly deviceWatch: { readonly problems: readonly string[] };
   readonly mirror: Pick<Mirror, 'problems'>;
   readonly names: Pick<NamePublisher, 'failures'>;
   readonly addressWatch: Pick<AddressWatch, 'problems'>;
@@ -11,7 +13,8 @@ interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' |
 
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(parts: Parts): string[] {
-  const { follower, local, registration, changes, mirror, names, addressWatch, parentWatch } = parts;
+  const { follower, local, registration, changes, mirror, names, addressWatch } = parts;
+  const { parentWatch, lans, deviceWatch } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -30,5 +33,7 @@ export function ownProblems(parts: Parts): string[] {
     ...unpublished,
     ...addressWatch.problems,
     ...parentWatch.problems,
+    ...lans.problems,
+    ...deviceWatch.problems,
   ];
 }

@@ -46,6 +46,11 @@ export class EndpointRecords {
     return addressesOf(network, endpoint, false).every((each) => this.#parts.addressBook.isClaimed(each));
   }
 
+  /** As AddressBook.refuseUsed. */
+  refuseUsed(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
+    return this.#parts.addressBook.refuseUsed(addressesOf(network, endpoint, false));
+  }
+
   /** One commit, with the addresses. Throws INVALID, IN_USE naming the holder of an address or the MAC, and the store's errors. */
   async commit(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
     const { store, addressBook } = this.#parts;

@@ -8,7 +8,7 @@ import { created, deleting, type EndpointRecord, joined, joining, left } from '.
 import { modeOf, type NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
 import type { HostsFiles, JoinedEndpoint, NetworkFollower, Sandboxes } from '../collaborators.js';
-import { hasOwnMacs, refuseMac, wayOut } from '../networks/lan-plan.js';
+import { hasOwnMacs, isOnSegment, refuseMac, wayOut } from '../networks/lan-plan.js';
 import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
@@ -79,6 +79,7 @@ export class Endpoints {
     const known = local.findEndpoint(endpoint.id);
     if (known)
       return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
+    if (isOnSegment(network.mode)) await this.#records.refuseUsed(network, endpoint);
     try {
       await this.#recordAndAttach(network, endpoint, signal);
       return { mac: endpoint.mac };

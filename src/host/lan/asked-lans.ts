@@ -1,0 +1,104 @@
+import { errorMessage, isXnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
+import { macFor } from '../../inet/mac-address.js';
+import type { LanAnswers, LanQuestions } from '../../ipam/lan/lan-questions.js';
+import type { LanMode, Mode } from '../../model/mode.js';
+import type { NetworkRecord } from '../../model/network.js';
+import type { Forwarding } from '../forwarding.js';
+import type { Foundation } from '../foundation.js';
+
+type Parts = Pick<Foundation, 'dataplane'> & Pick<Forwarding, 'clusterNetworks' | 'follower' | 'specOf'>;
+
+/** The LANs of the cluster's networks, by the pools of these; asked in the name of this host. */
+export class AskedLans implements LanQuestions {
+  readonly #networks = new Map<string, NetworkRecord>();
+  /** Network -> why its LAN cannot be asked, though this host has the interface. */
+  readonly #failures = new Map<string, string>();
+  /** Called when there is a first one. */
+  onFirst: (() => void) | undefined;
+
+  constructor(private readonly parts: Parts) {
+    const { clusterNetworks } = parts;
+    for (const record of clusterNetworks.records) this.#add(record);
+    clusterNetworks.onChange((changes) => {
+      const wasAny = this.isAny;
+      for (const { before } of changes.values()) if (before?.record) this.#remove(before.record);
+      for (const { now } of changes.values()) if (now?.record) this.#add(now.record);
+      if (this.isAny && !wasAny) this.onFirst?.();
+    });
+  }
+
+  /** For `xnet status`. */
+  get problems(): readonly string[] {
+    return [...this.#failures].map(
+      ([network, reason]) =>
+        `the LAN of network ${network} is not asked whether devices use its addresses, so a container may get one that is in use: ${reason}`,
+    );
+  }
+
+  get isAny(): boolean {
+    return this.#networks.size > 0;
+  }
+
+  isOnLan(poolKey: string): boolean {
+    return this.#networks.has(poolKey);
+  }
+
+  async whoHas(
+    poolKey: string,
+    addresses: readonly string[],
+    waitMs: number,
+  ): Promise<LanAnswers | undefined> {
+    const record = this.#networks.get(poolKey);
+    if (!record) return undefined;
+    const name = record.name ?? record.id;
+    try {
+      const answers = await this.#ask(record, addresses, waitMs);
+      this.#failures.delete(name);
+      return answers && { ...answers, devices: this.#withoutOurs(record, answers) };
+    } catch (error: unknown) {
+      // The interface has gone since it was looked for.
+      if (!isXnetError(error, 'NOT_FOUND')) this.#failures.set(name, errorMessage(error));
+      return undefined;
+    }
+  }
+
+  async #ask(record: NetworkRecord, addresses: readonly string[], waitMs: number) {
+    const { dataplane, specOf } = this.parts;
+    const spec = specOf(record);
+    const { mode } = spec;
+    if (mode?.kind !== 'macvlan' && mode?.kind !== 'ipvlan') return undefined;
+    const answers = await dataplane.whoHas(mode, addresses, waitMs);
+    if (answers || mode.vlan === undefined) return answers;
+    const parent = await dataplane.lanParent(mode);
+    if (!parent?.isUp || parent.isMade) return undefined;
+    // The interface of the VLAN is made for the first container, which is to come.
+    await dataplane.ensureNetwork(spec);
+    return dataplane.whoHas(mode, addresses, waitMs);
+  }
+
+  /** Also without what a container had a moment ago: its MAC follows from the address, unless the user gave another. */
+  #withoutOurs({ id }: NetworkRecord, { devices }: LanAnswers): ReadonlyMap<string, string> {
+    const ours = new Set(this.parts.follower.endpointsOf(id)?.map(({ mac }) => mac));
+    const isOurs = (address: string, mac: string) =>
+      ours.has(mac) || mac === macFor(id, IpAddress.parse(address));
+    return new Map([...devices].filter(([address, mac]) => !isOurs(address, mac)));
+  }
+
+  #add(record: NetworkRecord): void {
+    if (!isAskable(record.mode)) return;
+    for (const { poolKey } of record.pools) this.#networks.set(poolKey, record);
+  }
+
+  #remove({ id, name, pools }: NetworkRecord): void {
+    this.#failures.delete(name ?? id);
+    for (const { poolKey } of pools)
+      if (this.#networks.get(poolKey)?.id === id) this.#networks.delete(poolKey);
+  }
+}
+
+/** A network inside each host has no LAN, and one of ipvlan's mode l3 has routers and no ARP. */
+function isAskable(mode: Mode | undefined): mode is LanMode {
+  if (mode?.kind === 'macvlan') return mode.parent !== undefined;
+  return mode?.kind === 'ipvlan' && mode.parent !== undefined && mode.submode === 'l2';
+}

@@ -1,0 +1,140 @@
+/** Which LANs a host asks, and who of those that answer is a device. */
+import { expect, test } from '@jest/globals';
+import { XnetError } from '../../../src/errors.js';
+import { AskedLans } from '../../../src/host/lan/asked-lans.js';
+import { IpAddress } from '../../../src/inet/ip-address.js';
+import { macFor } from '../../../src/inet/mac-address.js';
+import { keys } from '../../../src/model/keys.js';
+import type { Mode } from '../../../src/model/mode.js';
+import { type NetworkRecord, networkRecord } from '../../../src/model/network.js';
+import { formatRecord } from '../../../src/model/record.js';
+import { Replica } from '../../../src/replica/replica.js';
+import { RecordReader } from '../../../src/store/record-reader.js';
+import { muteLogger } from '../../support/loggers.js';
+import { MemoryStore } from '../../support/store/memory-store.js';
+
+const ID = '0123456789ab';
+const SUBNET = '10.1.0.0/24';
+const POOL = `xnet-local~${SUBNET}`;
+const PRINTER = '00:00:00:00:00:09';
+const MACVLAN: Mode = { kind: 'macvlan', parent: 'eth1', submode: 'bridge', gateways: [] };
+const PARENT = { interface: 'eth1.7', mtu: 1500, mac: '02:00:00:00:00:01', isUp: true, hasCarrier: true };
+
+function network(mode: Mode | undefined, id = ID): NetworkRecord {
+  const pools = [{ subnet: SUBNET, poolKey: POOL }];
+  return {
+    version: 2,
+    id,
+    name: 'office',
+    vni: 7,
+    multicast: true,
+    internal: false,
+    pools,
+    ...(mode && { mode }),
+  };
+}
+
+async function lansOf(whoHas: (...question: never[]) => Promise<unknown>, more: object = {}) {
+  const store = new MemoryStore();
+  const replica = new Replica(store, new RecordReader(muteLogger));
+  const clusterNetworks = replica.follow(keys.networks(), networkRecord);
+  await clusterNetworks.ready;
+  const dataplane = { whoHas, lanParent: async () => undefined, ...more };
+  const follower = { endpointsOf: () => [{ mac: '02:00:00:00:00:77' }] };
+  const specOf = (record: NetworkRecord) => ({ id: record.id, mode: record.mode });
+  const lans = new AskedLans({ dataplane, clusterNetworks, follower, specOf } as never);
+  const put = async (record: NetworkRecord) => {
+    await replica.commit([], [{ put: keys.network(record.id), value: formatRecord(record) }]);
+  };
+  const remove = async () => void (await replica.commit([], [{ remove: keys.network(ID) }]));
+  const dispose = async () => {
+    await replica[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  };
+  return { lans, put, remove, [Symbol.asyncDispose]: dispose };
+}
+
+const answering = (devices: Record<string, string>) => async () => ({
+  interface: 'eth1',
+  devices: new Map(Object.entries(devices)),
+});
+
+test('a network on a segment with ARP is asked, from its creation to its removal', async () => {
+  const ipvlan = (submode: 'l2' | 'l3'): Mode => {
+    return { kind: 'ipvlan', parent: 'eth1', submode, flag: 'bridge', gateways: [] };
+  };
+  const { parent: _, ...inside } = MACVLAN;
+  await using host = await lansOf(answering({}));
+  let firsts = 0;
+  host.lans.onFirst = () => {
+    firsts += 1;
+  };
+  for (const [mode, isAsked] of [
+    [undefined, false],
+    [{ kind: 'overlay', attach: 'veth' }, false],
+    [inside, false],
+    [ipvlan('l3'), false],
+    [MACVLAN, true],
+    [ipvlan('l2'), true],
+  ] as const) {
+    await host.put(network(mode as Mode | undefined));
+    expect([mode, host.lans.isOnLan(POOL)]).toEqual([mode, isAsked]);
+  }
+  await host.put(network(MACVLAN));
+  expect(firsts).toBe(1);
+  await host.remove();
+  expect([host.lans.isOnLan(POOL), host.lans.isAny]).toEqual([false, false]);
+  expect(await host.lans.whoHas(POOL, ['10.1.0.9'], 30)).toBeUndefined();
+});
+
+test('a container of the network is no device, nor is one that had the address a moment ago', async () => {
+  const stale = macFor(ID, IpAddress.parse('10.1.0.3'));
+  const devices = {
+    '10.1.0.2': '02:00:00:00:00:77',
+    '10.1.0.3': stale,
+    '10.1.0.4': stale,
+    '10.1.0.9': PRINTER,
+  };
+  await using host = await lansOf(answering(devices));
+  await host.put(network(MACVLAN));
+  const answers = await host.lans.whoHas(POOL, Object.keys(devices), 30);
+  expect([...(answers?.devices ?? [])]).toEqual([
+    ['10.1.0.4', stale],
+    ['10.1.0.9', PRINTER],
+  ]);
+});
+
+test("that a LAN cannot be asked is a problem until it can; an interface that has gone is another part's", async () => {
+  let failure: XnetError | undefined = new XnetError(
+    'UNSUPPORTED',
+    'xnet may not open packet sockets (EPERM)',
+  );
+  await using host = await lansOf(async () => {
+    if (failure) throw failure;
+    return { interface: 'eth1', devices: new Map() };
+  });
+  await host.put(network(MACVLAN));
+  expect(await host.lans.whoHas(POOL, ['10.1.0.9'], 30)).toBeUndefined();
+  expect(host.lans.problems).toEqual([
+    'the LAN of network office is not asked whether devices use its addresses, so a container may get one that is in use: xnet may not open packet sockets (EPERM)',
+  ]);
+  failure = undefined;
+  await host.lans.whoHas(POOL, ['10.1.0.9'], 30);
+  expect(host.lans.problems).toEqual([]);
+  failure = new XnetError('NOT_FOUND', 'there is no interface eth1');
+  await host.lans.whoHas(POOL, ['10.1.0.9'], 30);
+  expect(host.lans.problems).toEqual([]);
+});
+
+test('the interface of a VLAN is made before it is asked by, for the container that is to come', async () => {
+  const made: string[] = [];
+  const more = {
+    lanParent: async () => ({ ...PARENT, isMade: made.length > 0 }),
+    ensureNetwork: async ({ id }: { id: string }) => void made.push(id),
+  };
+  const answers = async () => (made.length > 0 ? answering({ '10.1.0.9': PRINTER })() : undefined);
+  await using host = await lansOf(answers, more);
+  await host.put(network({ ...MACVLAN, vlan: 7 }));
+  expect((await host.lans.whoHas(POOL, ['10.1.0.9'], 30))?.devices.get('10.1.0.9')).toBe(PRINTER);
+  expect(made).toEqual([ID]);
+});
