@@ -21,7 +21,7 @@ const ETH1: ListedLink = {
   ...{ group: 'default', address: '02:00:00:00:00:01' },
 };
 const SUB: ListedLink = {
-  ...{ ...ETH1, index: 5, ifname: 'eth1.10', link_index: 2, ifalias: 'xnet', altnames: [`xv${ID}`] },
+  ...{ ...ETH1, index: 5, ifname: 'eth1.10', link_index: 2, ifalias: 'xnet', altnames: [`xl${ID}`] },
   linkinfo: { info_kind: 'vlan', info_data: { id: 10 } },
 };
 const CHILD: ListedLink = {
@@ -73,10 +73,10 @@ describe('what is below the containers', () => {
   });
 
   test('is released by the last network that uses it, unless somebody else has made it', () => {
-    const shared = { ...SUB, altnames: [`xv${ID}`, 'office', `xv${OTHER_ID}`] };
+    const shared = { ...SUB, altnames: [`xl${ID}`, 'office', `xl${OTHER_ID}`] };
     const given = `link property del dev eth1.10 altname xv${ID}`;
     expect(releaseLines([ETH1, shared], ID)).toEqual([given]);
-    expect(releaseLines([ETH1, { ...SUB, altnames: [`xv${ID}`, 'office'] }], ID)).toEqual([
+    expect(releaseLines([ETH1, { ...SUB, altnames: [`xl${ID}`, 'office'] }], ID)).toEqual([
       'link del eth1.10',
     ]);
     expect(releaseLines([ETH1, { ...SUB, ifalias: 'office' }], ID)).toEqual([given]);
