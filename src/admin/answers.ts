@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
-import { pathAnswer } from './status-answer.js';
+import { pairAnswer, pathAnswer } from './status-answer.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -85,6 +85,8 @@ export const hostItem = z.object({
   networks: count.optional(),
   /** Of packets from this host to it; absent: not measured. */
   path: pathAnswer.optional(),
+  /** Of routed networks; absent: this host shares none with it. */
+  pair: pairAnswer.optional(),
 });
 
 const poolItem = z.object({

@@ -1,6 +1,7 @@
 /** `xnet ping`: packets to another host, and what their times mean. */
 import type { Answer } from '../admin/operations.js';
 import { printable, shortName } from '../observability/layout.js';
+import { pairText } from '../server/status-text.js';
 import { type AskOptions, printAnswer } from './admin-commands.js';
 import { type Column, type Screen, table } from './output.js';
 
@@ -35,13 +36,14 @@ export const printPing = (host: string, options: PingOptions) => {
 };
 
 export function pingText(answer: Answer<'ping'>, screen?: Screen): string {
-  const { host, vtep, from, bytes, tunnel, underlay, meaning } = answer;
+  const { host, vtep, from, bytes, tunnel, underlay, pair, meaning } = answer;
   const ways = [
     { name: 'tunnel', ...tunnel },
     { name: 'underlay', ...underlay },
   ];
   const head = `packets of ${bytes} bytes to ${shortName(host)} (${vtep}) from ${from}`;
-  return `${head}\n\n${table(ways, WAYS, screen)}\n${printable(meaning)}\n`;
+  const last = pair ? `${pairText(pair)}\n` : '';
+  return `${head}\n\n${table(ways, WAYS, screen)}\n${printable(meaning)}\n${last}`;
 }
 
 function isBad({ tunnel: { largest, needed } }: Answer<'ping'>): boolean {

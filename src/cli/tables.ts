@@ -4,7 +4,7 @@ import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } 
 import type { FindingItem } from '../admin/diagnosis-answers.js';
 import type { Answer } from '../admin/operations.js';
 import { printable, shortName } from '../observability/layout.js';
-import { pathText } from '../server/status-text.js';
+import { pairText, pathText } from '../server/status-text.js';
 import { type Column, type Screen, style, table } from './output.js';
 
 type HostItem = Answer<'hosts'>[number];
@@ -18,6 +18,7 @@ export const HOSTS: readonly Column<HostItem>[] = [
   ['NETWORKS', ({ networks }) => networks],
   ['ENDPOINTS', ({ endpoints }) => endpoints],
   ['PATH', ({ path }) => path && pathText(path)],
+  ['ROUTED', ({ pair }) => pair && pairText(pair)],
 ];
 
 export const NETWORKS: readonly Column<NetworkItem>[] = [

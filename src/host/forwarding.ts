@@ -4,19 +4,23 @@ import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
+import type { Pairs } from '../agent/pairs/pairs.js';
 import { NetworkPeers } from '../agent/paths/network-peers.js';
-import type { NetworkSpec } from '../dataplane/dataplane.js';
+import type { Dataplane, NetworkSpec, Underlay } from '../dataplane/dataplane.js';
 import type { NetworkRecord } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
+import { createPairs } from './paths/pairs.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
 export interface Forwarding extends Cluster {
   readonly changes: HostChanges;
   readonly follower: NetworkFollower;
   readonly networkPeers: NetworkPeers;
+  /** To be started. */
+  readonly pairs: Pairs;
   readonly guard: TunnelGuard;
   readonly repairs: RepairLog;
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
@@ -47,9 +51,14 @@ export async function startForwarding(
     zones.changed(networkId, changes);
     networkPeers.changed(networkId, changes);
   };
-  const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
-  started.push(follower);
   const networkPeers = new NetworkPeers({ hostId, endpointsOf: (id) => follower.endpointsOf(id) });
+  const specOf = specsOf(dataplane, () => changes.underlay);
+  const pairs = createPairs(foundation, {
+    ...{ hosts, local, networkPeers, specOf },
+    underlay: () => changes.underlay,
+  });
+  const follower = new NetworkFollower({ replica, dataplane, hosts, pairs, hostId, logger, changed });
+  started.push(follower);
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
@@ -59,21 +68,26 @@ export async function startForwarding(
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
 
-  const specOf = ({ id, vni, multicast, mode, mtu: asked }: NetworkRecord): NetworkSpec => ({
-    ...{ id, vni, multicast },
-    ...(mode && { mode }),
-    mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
-  });
-  const refresh = () =>
+  const refresh = () => {
+    pairs.hint();
     follower.refresh((id) => {
       const network = local.findRecord(id);
       return network && specOf(network);
     });
+  };
   const reconnect = () => foundation.store.reconnect?.();
   const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
   started.push(changes);
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { ...cluster, changes, follower, networkPeers, guard, repairs, specOf };
+  return { ...cluster, changes, follower, networkPeers, pairs, guard, repairs, specOf };
+}
+
+function specsOf(dataplane: Pick<Dataplane, 'containerMtu'>, underlay: () => Underlay): Forwarding['specOf'] {
+  return ({ id, vni, multicast, mode, mtu: asked }) => ({
+    ...{ id, vni, multicast },
+    ...(mode && { mode }),
+    mtu: asked ?? dataplane.containerMtu(underlay(), mode),
+  });
 }

@@ -76,7 +76,7 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|paths)\.js$/],
+  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|pairs|paths)\.js$/],
   [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading|paths)\.js$/],
   [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|probing)\.js$/],
   [

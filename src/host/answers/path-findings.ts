@@ -9,7 +9,7 @@ import { allWell, failure, type Judgement, ok, warning } from '../../doctor/find
 import { errorMessage } from '../../errors.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
-import { namedPaths } from '../paths.js';
+import { namedPaths } from '../paths/paths.js';
 
 /** For `xnet doctor`: the paths to the other hosts, asked now; takes a second at most. Undefined: the host is still starting. */
 export async function findPathFaults(

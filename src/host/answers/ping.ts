@@ -7,6 +7,7 @@ import type { Echoes, TakeArrival } from '../../dataplane/paths.js';
 import { errorMessage, XnetError } from '../../errors.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
+import { pairAnswers } from '../paths/pairs.js';
 
 const DEFAULT_COUNT = 5;
 /** As `ping` sends them: 56 bytes, and the headers of ICMP and IPv4. */
@@ -18,7 +19,7 @@ const DEFAULT_BYTES = 84;
  */
 export async function pingHost(
   { pathDevice, config, dataplane }: Foundation,
-  { hosts, networkPeers, changes, paths }: Host,
+  { hosts, networkPeers, changes, paths, pairs }: Host,
   { host: wanted, count, size }: Parameters<'ping'>,
 ): Promise<Answer<'ping'>> {
   const { underlay } = changes;
@@ -38,10 +39,12 @@ export async function pingHost(
   });
   const isMeasuring = hosts.find(id)?.pathMtu !== undefined;
   const ways = { tunnel: await tunnel, underlay: await beside };
+  const pair = pairAnswers({ pairs }).get(id);
   return {
     ...{ host: name, vtep, from: underlay.vtep, bytes: order.bytes },
     tunnel: answerOf(ways.tunnel),
     underlay: answerOf(ways.underlay),
+    ...(pair && { pair }),
     meaning: pingMeaning({ host: name, vxlanPort: config.vxlanPort, isMeasuring }, ways),
   };
 }
