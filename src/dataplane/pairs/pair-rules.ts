@@ -1,15 +1,16 @@
 /** What the kernel has for the tests of pairs: lines of `ip` and `nft`. Pure. */
 import { PAIRS_DEVICE, PAIRS_TABLE } from '../interface-names.js';
 import type { Family, PairPeer } from '../pairs.js';
-import { TEST_SUBNETS, testAddress } from './test-addresses.js';
+import { testAddress } from './test-addresses.js';
 
 /** The end of the pair in the namespace. */
 export const INNER_DEVICE = 'pairs0';
 
 /** Of the ends of the veth pair. No frame on the underlay has them. */
 const MACS = { outer: '0e:78:6e:65:74:01', inner: '0e:78:6e:65:74:02' } as const;
-/** Of the outer end, as a router; it has them in the inner end's table of neighbours alone. */
+/** The outer end, as the router to all there is; it has these addresses in the inner end's table of neighbours alone. */
 const ROUTERS = { 4: '169.254.0.1', 6: 'fe80::1' } as const;
+const ALL = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 /** The echo requests and their answers (icmp(7)), which alone may pass. */
 const ECHOES = {
   4: 'icmp type { echo-request, echo-reply }',
@@ -35,7 +36,7 @@ export function innerLines(mtu: number, vtep: string, families: readonly Family[
     ...families.flatMap((family) => [
       `addr replace ${testAddress(vtep, family)}/${family === 4 ? '32' : '128 nodad'} dev ${INNER_DEVICE}`,
       `neigh replace ${ROUTERS[family]} lladdr ${MACS.outer} dev ${INNER_DEVICE} nud permanent`,
-      `route replace ${TEST_SUBNETS[family]} via ${ROUTERS[family]} dev ${INNER_DEVICE} onlink`,
+      `route replace ${ALL[family]} via ${ROUTERS[family]} dev ${INNER_DEVICE} onlink`,
     ]),
   ];
 }
