@@ -75,11 +75,11 @@ describeInLab('routed segments', { hosts: 3 }, (test) => {
     await lab.run(['heal', 'h3']);
     await announce(lab);
     await expectWays(lab, ALL_DIRECT);
+    expect(await isInTunnel(lab, 'h1', await three.address())).toBe(false);
     // A thousand a second.
     const { lost, sent, gaps } = await ping.stop();
     console.info(`${sent} pings, ${lost} lost (${gaps})`);
     expect(lost).toBeLessThan(MOST_LOST);
-    expect(await isInTunnel(lab, 'h1', await three.address())).toBe(false);
 
     // A route that goes by a router is no segment, whatever the wire is.
     await lab.in('h1', 'ip', 'route', 'add', `${await lab.ip('h2')}/32`, 'via', await lab.ip('h3'));
