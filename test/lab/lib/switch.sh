@@ -112,10 +112,18 @@ port_route() {
 link set $host nomaster
 route replace $(host_ip "$host")/32 dev $host
 END
+  port_announce
+}
+# A router that takes over announces it, and all forget the MACs that they have.
+port_announce() {
+  local netns
+  for netns in /run/netns/"$(netns_of '')"*; do ip -n "${netns##*/}" neigh flush dev eth0 2>/dev/null || true; done
 }
 port_heal() {
-  ip -n "$(switch_netns)" route del "$(host_ip "$1")/32" 2>/dev/null || true
-  ip -n "$(switch_netns)" link set "$1" master sw0
+  if ip -n "$(switch_netns)" route del "$(host_ip "$1")/32" 2>/dev/null; then
+    ip -n "$(switch_netns)" link set "$1" master sw0
+    port_announce
+  fi
   ip -n "$(switch_netns)" link set "$1" up
   # Refused until the kernel has seen that the cable is in.
   wait_until "$HUNG" port_forward "$1" || die "the switch does not forward for $1 again"
