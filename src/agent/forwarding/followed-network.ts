@@ -176,8 +176,6 @@ export class FollowedNetwork implements AsyncDisposable {
   }
 
   #placeOf(hostId: string): HostPlace {
-    const known = this.#places.get(hostId);
-    if (known) return known;
     const place = this.#findPlace(hostId);
     this.#places.set(hostId, place);
     return place;

@@ -34,6 +34,8 @@ export class PairProbes {
   /** By the ids of the hosts. */
   readonly #followed = new Map<string, FollowedPair>();
   readonly #sent = new SentEchoes<SentProbe>();
+  /** By family and VTEP: they are asked for with each packet. */
+  readonly #addresses = new Map<string, string>();
   #families: readonly Family[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,6 +57,7 @@ export class PairProbes {
     this.#families = tested.families;
     const ids = new Set(peers.map(({ id }) => id));
     for (const id of this.#followed.keys()) if (!ids.has(id)) this.#leave(id);
+    this.#addresses.clear();
     for (const peer of peers) {
       const known = this.#followed.get(peer.id);
       const isSame = known?.peer.vtep === peer.vtep && known.peer.obstacle === peer.obstacle;
@@ -74,7 +77,7 @@ export class PairProbes {
   take(family: Family, { isAnswer, from, sequence }: EchoArrival): void {
     const sent = isAnswer ? this.#sent.take(sequence) : undefined;
     if (!sent || this.#followed.get(sent.followed.peer.id) !== sent.followed) return;
-    if (from !== this.#parts.testAddressOf(sent.followed.peer.vtep, family)) return;
+    if (from !== this.#addressOf(sent.followed, family)) return;
     sent.followed.pair.noteAnswer(performance.now());
   }
 
@@ -109,13 +112,13 @@ export class PairProbes {
   }
 
   #probeOne(followed: FollowedPair, now: number): void {
-    const { pair, peer } = followed;
+    const { pair } = followed;
     const wasDoubtful = pair.isDoubtful;
     if (pair.way === 'tunnel' || now >= followed.lookMs) this.#look(followed, now);
     const probe = pair.next(now);
     if (probe) {
       const sequence = this.#sent.add({ followed, sentMs: now });
-      const to = this.#parts.testAddressOf(peer.vtep, probe.family);
+      const to = this.#addressOf(followed, probe.family);
       this.#parts.echoes(probe.family)?.send(to, sequence, probe.bytes);
     }
     if (pair.isDoubtful && !wasDoubtful) {
@@ -123,6 +126,13 @@ export class PairProbes {
       this.#parts.doubted();
     }
     this.#noteChange(followed);
+  }
+
+  #addressOf({ peer: { vtep } }: FollowedPair, family: Family): string {
+    const key = `${family} ${vtep}`;
+    const known = this.#addresses.get(key) ?? this.#parts.testAddressOf(vtep, family);
+    this.#addresses.set(key, known);
+    return known;
   }
 
   #look(followed: FollowedPair, now: number): void {

@@ -29,6 +29,8 @@ export interface PairsParts {
 }
 
 const RETRY_MS = 5_000;
+/** What the kernel has said of a host that is not tested holds so long. */
+const LOOKED_UP_MS = 1_000;
 /** The device is looked at again while a host on the segment does not answer: others may have altered it. */
 const DOUBTED_MS = 180_000;
 
@@ -38,6 +40,8 @@ export class Pairs extends Sweep implements HostLinks {
   readonly #parts: PairsParts;
   readonly #probes: PairProbes;
   readonly #listeners = new Set<LinksListener>();
+  /** Of hosts that are not tested, by VTEP. */
+  readonly #lookedUp = new Map<string, { readonly atMs: number; readonly link: SegmentLink | undefined }>();
   /** Undefined: the device may not be so. */
   #wanted: WantedPairs | undefined;
   #ensuredMs = Number.NEGATIVE_INFINITY;
@@ -79,9 +83,7 @@ export class Pairs extends Sweep implements HostLinks {
     const vtep = this.#parts.vtepOf(hostId);
     const followed = this.#probes.find(hostId);
     if (followed?.peer.vtep === vtep) return followed?.link;
-    const reach = vtep === undefined ? undefined : this.#reach(vtep);
-    if (reach?.kind !== 'segment' || reach.mac === undefined) return undefined;
-    return { mac: reach.mac, isDirect: false };
+    return vtep === undefined ? undefined : this.#lookUp(vtep);
   }
 
   onChange(listener: LinksListener): () => void {
@@ -139,6 +141,18 @@ export class Pairs extends Sweep implements HostLinks {
     return this.#probes.all.flatMap(({ peer: { vtep }, pair: { mac } }) =>
       mac === undefined ? [] : [{ vtep, mac }],
     );
+  }
+
+  /** All endpoints of a host ask for it at once. */
+  #lookUp(vtep: string): SegmentLink | undefined {
+    const now = performance.now();
+    const known = this.#lookedUp.get(vtep);
+    if (known && now - known.atMs < LOOKED_UP_MS) return known.link;
+    const reach = this.#reach(vtep);
+    const mac = reach.kind === 'segment' ? reach.mac : undefined;
+    const link = mac === undefined ? undefined : { mac, isDirect: false };
+    this.#lookedUp.set(vtep, { atMs: now, link });
+    return link;
   }
 
   #reach(vtep: string): Reach {

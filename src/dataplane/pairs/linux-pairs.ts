@@ -1,7 +1,6 @@
 /** The tests of pairs in the kernel of Linux: the namespace `xnet-pairs`, a veth pair to it, and nft rules at the underlay's ingress. */
 import { isDeepStrictEqual } from 'node:util';
 import { limitTo } from '../../concurrency/limit.js';
-import { XnetError } from '../../errors.js';
 import { listAddresses } from '../../native/netlink/addresses.js';
 import { listLinks } from '../../native/netlink/links.js';
 import { ReachQuestions } from '../../native/netlink/reach.js';
@@ -123,10 +122,8 @@ export class LinuxPairs implements PairDevice {
 
   async #setRules({ underlay, families, peers }: WantedPairs, mac: string | undefined): Promise<void> {
     const { vtep, interface: name } = underlay;
-    if (mac === undefined) {
-      const message = `the underlay's interface ${name} has no MAC, so no other host is on a segment with this one`;
-      throw new XnetError('NOT_FOUND', message, { interface: name });
-    }
+    // Of an interface without link headers (WireGuard, tun): nobody is on a segment with it.
+    if (!mac) return;
     const lines = ruleLines({ vtep, families, interface: name, mac, peers });
     await applyNft(this.options.hostNamespace, lines);
   }
