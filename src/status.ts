@@ -8,7 +8,8 @@ import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
 import { othersProblems, ownProblems, socketProblem } from './host/own-problems.js';
-import { findPathProblems, pathAnswers } from './host/paths.js';
+import { findPairProblems, pairAnswers } from './host/paths/pairs.js';
+import { findPathProblems, pathAnswers } from './host/paths/paths.js';
 import { reachProblems, routedProblems } from './host/reached-addresses.js';
 import { isSameFamily } from './inet/ip-address.js';
 import { keys } from './model/keys.js';
@@ -32,6 +33,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     await socketProblem(config.socket),
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? findPathProblems(foundation, host) : []),
+    ...(host ? findPairProblems(host) : []),
     ...(host ? await reachProblems(host) : []),
     ...(host ? await routedProblems(foundation.dataplane.reading, host) : []),
   ];
@@ -142,16 +144,18 @@ function mtuOf(host: Host, record: NetworkRecord): { readonly mtu?: number } {
 function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {
   const { awaySince } = store;
   const others = host.hosts.list().filter((each) => each.host.id !== hostId);
-  const paths = pathAnswers(host);
+  const [paths, pairs] = [pathAnswers(host), pairAnswers(host)];
   return others.map(({ host: { id, name, vtep }, alive }) => {
-    if (awaySince) return { name, vtep, alive: false, state: 'unknown', since: iso(awaySince) };
+    const pair = pairs.get(id);
+    const known = { name, vtep, ...(pair && { pair }) };
+    if (awaySince) return { ...known, alive: false, state: 'unknown', since: iso(awaySince) };
     if (alive) {
       const path = paths.get(id);
-      return { name, vtep, alive, state: 'alive', ...(path && { path }) };
+      return { ...known, alive, state: 'alive', ...(path && { path }) };
     }
     const { since, before } = host.hosts.silence(id);
     const times = { ...(since && { since: iso(since) }), ...(before && { before: iso(before) }) };
-    return { name, vtep, alive, state: 'silent', ...times };
+    return { ...known, alive, state: 'silent', ...times };
   });
 }
 

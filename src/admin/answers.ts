@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { hostEvent } from '../observability/event-log.js';
 import { modeFields } from './mode-answer.js';
-import { deviceAnswer, pathAnswer } from './status-answer.js';
+import { deviceAnswer, pairAnswer, pathAnswer } from './status-answer.js';
 
 const count = z.number().int();
 const texts = z.array(z.string()).readonly();
@@ -86,6 +86,8 @@ export const hostItem = z.object({
   networks: count.optional(),
   /** Of packets from this host to it; absent: not measured. */
   path: pathAnswer.optional(),
+  /** Of routed networks; absent: this host shares none with it. */
+  pair: pairAnswer.optional(),
 });
 
 const poolItem = z.object({

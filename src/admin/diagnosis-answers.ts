@@ -1,6 +1,7 @@
 /** Answers of what looks for faults: the doctor, traces, pings. */
 import { z } from 'zod';
 import { asOf } from './answers.js';
+import { pairAnswer } from './status-answer.js';
 
 const count = z.number().int();
 
@@ -78,6 +79,8 @@ export const pingAnswer = z.object({
   bytes: count,
   tunnel: pingedWay,
   underlay: pingedWay,
+  /** The way of routed networks' packets; absent: this host shares none with it. */
+  pair: pairAnswer.optional(),
   /** For people. */
   meaning: z.string(),
 });

@@ -25,6 +25,16 @@ export const pathAnswer = z.object({
 });
 export type PathAnswer = z.infer<typeof pathAnswer>;
 
+/** The way of routed networks' packets from this host to another one. */
+export const pairAnswer = z.object({
+  /** `direct`: frames go straight to the other host, which is on this one's segment. */
+  way: z.enum(['direct', 'tunnel']),
+  since: time,
+  /** What was found, as a clause. */
+  why: z.string(),
+});
+export type PairAnswer = z.infer<typeof pairAnswer>;
+
 /** Another host, as this one knows it. */
 const peer = z.object({
   name: z.string(),
@@ -36,6 +46,8 @@ const peer = z.object({
   since: time.optional(),
   /** Absent: this host shares no network with it, or it is not alive, or has an older xnet. */
   path: pathAnswer.optional(),
+  /** Absent: this host shares no routed network with it. */
+  pair: pairAnswer.optional(),
   /** The same of one that was silent already at this time, when this daemon began to look. */
   before: time.optional(),
 });

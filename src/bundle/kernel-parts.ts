@@ -1,7 +1,7 @@
-/** What the kernel has of xnet: of the host, and of its namespaces: one for each network, and that of the paths. */
+/** What the kernel has of xnet: of the host, and of its namespaces: one for each network, those of the paths and of the pairs. */
 import { readdir, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { NAMESPACES, networkIdOf, PATHS_NAMESPACE } from '../dataplane/interface-names.js';
+import { NAMESPACES, networkIdOf, PAIRS_NAMESPACE, PATHS_NAMESPACE } from '../dataplane/interface-names.js';
 import { runProgram } from '../dataplane/iproute2/program.js';
 import type { Part } from './part.js';
 
@@ -45,7 +45,7 @@ export async function kernelParts(): Promise<Part[]> {
 }
 
 function isOwn(namespace: string): boolean {
-  return namespace === PATHS_NAMESPACE || networkIdOf(namespace) !== undefined;
+  return [PATHS_NAMESPACE, PAIRS_NAMESPACE].includes(namespace) || networkIdOf(namespace) !== undefined;
 }
 
 function namespaceParts(name: string): Part[] {

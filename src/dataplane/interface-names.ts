@@ -7,6 +7,11 @@ export const NAMESPACES = '/run/netns';
 /** The network namespace in which paths to other hosts are measured. */
 export const PATHS_NAMESPACE = 'xnet-paths';
 
+/** The network namespace whose kernel answers tests of pairs, the end of a veth pair that leads there from the host's, and the nft table. */
+export const PAIRS_NAMESPACE = 'xnet-pairs';
+export const PAIRS_DEVICE = 'xnet-pairs';
+export const PAIRS_TABLE = 'netdev xnet-pairs';
+
 export const BRIDGE = 'br0';
 export const VXLAN = 'vxlan0';
 

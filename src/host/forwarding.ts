@@ -5,6 +5,7 @@ import { NetworkFollower } from '../agent/forwarding/network-follower.js';
 import { TunnelGuard } from '../agent/forwarding/tunnel-guard.js';
 import { HostChanges } from '../agent/hosts/host-changes.js';
 import { ParentWatch } from '../agent/lan/parent-watch.js';
+import type { Pairs } from '../agent/pairs/pairs.js';
 import { NetworkPeers } from '../agent/paths/network-peers.js';
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import { onHost } from '../driver/networks/lan-plan.js';
@@ -14,6 +15,7 @@ import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
+import { createPairs } from './paths/pairs.js';
 import { begin } from './started.js';
 
 /** What this host knows of the cluster, and what makes the kernel forward by it. */
@@ -21,6 +23,8 @@ export interface Forwarding extends Cluster {
   readonly changes: HostChanges;
   readonly follower: NetworkFollower;
   readonly networkPeers: NetworkPeers;
+  /** To be started. */
+  readonly pairs: Pairs;
   readonly guard: TunnelGuard;
   readonly parentWatch: ParentWatch;
   readonly repairs: RepairLog;
@@ -55,13 +59,25 @@ export async function startForwarding(
     zones.changed(networkId, changes);
     networkPeers.changed(networkId, changes);
   };
-  const follower = new NetworkFollower({ replica, dataplane, hosts, hostId, logger, changed });
-  started.push(follower);
   const networkPeers = new NetworkPeers({
     hostId,
     endpointsOf: (id) => follower.endpointsOf(id),
     usesTunnel: (id) => usesTunnel(modeOf(local.findRecord(id) ?? {})),
   });
+  const specOf = ({ id, vni, multicast, mode: recorded, mtu: asked }: NetworkRecord): NetworkSpec => {
+    const mode = onHost(recorded, parents);
+    return {
+      ...{ id, vni, multicast },
+      ...(mode && { mode }),
+      mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
+    };
+  };
+  const pairs = createPairs(foundation, {
+    ...{ hosts, local, networkPeers, specOf },
+    underlay: () => changes.underlay,
+  });
+  const follower = new NetworkFollower({ replica, dataplane, hosts, pairs, hostId, logger, changed });
+  started.push(follower);
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
@@ -71,24 +87,18 @@ export async function startForwarding(
     isCurrent: (networkId) => follower.isLatest(networkId) ?? !isAdopting,
   });
 
-  const specOf = ({ id, vni, multicast, mode: recorded, mtu: asked }: NetworkRecord): NetworkSpec => {
-    const mode = onHost(recorded, parents);
-    return {
-      ...{ id, vni, multicast },
-      ...(mode && { mode }),
-      mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
-    };
-  };
-  const refresh = () =>
+  const refresh = () => {
+    pairs.hint();
     follower.refresh((id) => {
       const network = local.findRecord(id);
       return network && specOf(network);
     });
+  };
   const reconnect = () => foundation.store.reconnect?.();
   const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
   started.push(changes);
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { ...cluster, changes, follower, networkPeers, guard, parentWatch, repairs, specOf };
+  return { ...cluster, changes, follower, networkPeers, pairs, guard, parentWatch, repairs, specOf };
 }

@@ -6,6 +6,8 @@ import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
 import { LinuxDataplane } from '../dataplane/linux-dataplane.js';
+import { LinuxPairs } from '../dataplane/pairs/linux-pairs.js';
+import type { PairDevice } from '../dataplane/pairs.js';
 import { LinuxPaths } from '../dataplane/paths/linux-paths.js';
 import type { PathDevice } from '../dataplane/paths.js';
 import {
@@ -47,6 +49,7 @@ export interface Foundation extends Surroundings, AsyncDisposable {
   readonly store: Store;
   readonly dataplane: Dataplane;
   readonly pathDevice: PathDevice;
+  readonly pairDevice: PairDevice;
   /** Filled by the host; asked by `resolvers`. */
   readonly zones: Zones;
   /** Filled by the publisher of names; asked by `resolvers`. */
@@ -68,6 +71,7 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const store = await openHostsStore(config, hostId, logger);
   const dataplane = openDataplane(config);
   const pathDevice = new LinuxPaths({ vxlanPort: config.vxlanPort });
+  const pairDevice = new LinuxPairs();
   const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
   // A host that cannot start learns nothing beyond what was last known.
@@ -78,11 +82,12 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const close = async () => {
     await events[Symbol.asyncDispose]();
     await pathDevice[Symbol.asyncDispose]();
+    await pairDevice[Symbol.asyncDispose]();
     await dataplane[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   };
   const identity = { hostId, machine, clash: new IdentityClash() };
-  const kernel = { dataplane, pathDevice };
+  const kernel = { dataplane, pathDevice, pairDevice };
   const parts = { ...surroundings, ...identity, ...kernel, store, zones, containers, resolvers, events };
   return { ...parts, [Symbol.asyncDispose]: close };
 }

@@ -21,7 +21,7 @@ import { type DockerAgents, startDockerAgents } from './docker-agents.js';
 import { createDriver, type Driver } from './driver.js';
 import { type Forwarding, startForwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
-import { createPaths } from './paths.js';
+import { createPaths } from './paths/paths.js';
 import { begin, endAll } from './started.js';
 
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
@@ -47,6 +47,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const { hostId, logger } = foundation;
     const paths = await begin(started, createPaths(foundation, forwarding));
     const outwardWatch = await begin(started, watchOutward(foundation, forwarding));
+    await begin(started, forwarding.pairs);
     await begin(started, eventSources(foundation, forwarding, agents, paths));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
@@ -62,7 +63,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
 
 function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
-  { local, guard, changes, repairs }: Forwarding,
+  { local, guard, pairs, changes, repairs }: Forwarding,
   { sandboxes }: Driver,
   addressWatch: AddressWatch,
 ): DriftRepairs {
@@ -71,7 +72,10 @@ function driftRepairs(
     local,
     sandboxPathOf: (endpointId) => sandboxes.pathOf(endpointId),
     repairRules: (repaired, signal) => resolvers.repairRules(repaired, signal),
-    suspectFilter: () => guard.suspect(),
+    suspectFilter: () => {
+      guard.suspect();
+      pairs.suspect();
+    },
     suspectUnderlay: () => changes.suspect(),
     noteAddress: (address) => addressWatch.note(address),
     repairs,

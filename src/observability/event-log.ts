@@ -14,7 +14,7 @@ export const EVENT_KINDS = [
   ...['daemon started', 'daemon stopped'],
   ...['endpoint up', 'endpoint down', 'network created', 'network removed'],
   ...['host silent', 'host alive', 'store away', 'store back'],
-  ...['path lost', 'path narrow', 'path back'],
+  ...['path lost', 'path narrow', 'path back', 'pair direct', 'pair by tunnel'],
   ...['repair', 'problem', 'problem over'],
 ] as const;
 

@@ -1,5 +1,5 @@
 import { parentText } from '../admin/mode-answer.js';
-import type { NetworkStatus, PathAnswer, PeerStatus, Status } from '../admin/status-answer.js';
+import type { NetworkStatus, PairAnswer, PathAnswer, PeerStatus, Status } from '../admin/status-answer.js';
 import { formatTable, printable, shortName } from '../observability/layout.js';
 
 /** What `xnet status` shows to people; pure. */
@@ -126,14 +126,20 @@ function modeText(network: NetworkStatus): string {
   return parent === undefined ? `${mode} inside this host` : `${mode} on ${parent}`;
 }
 
-function formatPeer({ name, vtep, state, since, before, path }: PeerStatus): string[] {
+function formatPeer({ name, vtep, state, since, before, path, pair }: PeerStatus): string[] {
   const time = since ?? (before === undefined ? '' : `before ${before}`);
   const shown = {
     alive: 'alive',
     silent: `silent since ${time}`,
     unknown: time === '' ? 'unknown' : `unknown (store away since ${time})`,
   };
-  return [shortName(name), vtep, shown[state], ...(path ? [pathText(path)] : [])];
+  const ways = [...(path ? [pathText(path)] : pair ? [''] : []), ...(pair ? [pairText(pair)] : [])];
+  return [shortName(name), vtep, shown[state], ...ways];
+}
+
+export function pairText({ way, since, why }: PairAnswer): string {
+  const words = way === 'direct' ? 'directly' : 'through the tunnel';
+  return `routed networks: ${words} since ${since}, ${printable(why)}`;
 }
 
 export function pathText({ state, since, roundTripMs, largest, needed }: PathAnswer): string {

@@ -1,4 +1,5 @@
 import type { HostEvent } from '../../observability/event-log.js';
+import type { PairState } from '../pairs/followed-pair.js';
 import type { PathState } from '../paths/followed-path.js';
 
 /** What of a host is compared from time to time. */
@@ -9,6 +10,8 @@ export interface HostState {
   readonly others: ReadonlyMap<string, boolean>;
   /** How the path to each of them is, as far as it is measured. */
   readonly paths: ReadonlyMap<string, PathState>;
+  /** Which way packets of routed networks go to each of them with which this host shares one. */
+  readonly pairs: ReadonlyMap<string, PairState>;
   /** Why the store is away; undefined: it answers. */
   readonly storeProblem: string | undefined;
   readonly problems: readonly string[];
@@ -24,6 +27,7 @@ export function differences(before: HostState, now: HostState): Noted[] {
     ...networkEvents(before.networks, now.networks),
     ...lifeEvents(before.others, now.others),
     ...pathEvents(before.paths, now.paths),
+    ...pairEvents(before.pairs, now.pairs),
     ...storeEvents(before.storeProblem, now.storeProblem),
     ...repairEvents(before.repairs, now.repairs),
     ...now.problems
@@ -65,6 +69,14 @@ function pathEvents(before: HostState['paths'], now: HostState['paths']): Noted[
     if (verdict === 'narrow')
       return [{ kind: 'path narrow', what: `${host}: packets of ${largest} of ${needed} bytes pass` }];
     return verdict === 'passes' && was !== undefined ? [{ kind: 'path back', what: host }] : [];
+  });
+}
+
+/** It is the tunnel at first, which is no event. */
+function pairEvents(before: HostState['pairs'], now: HostState['pairs']): Noted[] {
+  return [...now].flatMap(([host, { way, why }]): Noted[] => {
+    if (way === (before.get(host)?.way ?? 'tunnel')) return [];
+    return [{ kind: way === 'direct' ? 'pair direct' : 'pair by tunnel', what: `${host}: ${why}` }];
   });
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, NetworkSpec, RemoteEndpoint } from '../../dataplane/dataplane.js';
 import { errorMessage } from '../../errors.js';
@@ -7,7 +8,7 @@ import type { Logger } from '../../observability/logger.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View, ViewChanges } from '../../replica/view.js';
 import type { HostsView } from '../hosts/hosts-view.js';
-import { planRemote } from './forwarding-plan.js';
+import { type HostLinks, type HostPlace, planRemote } from './forwarding-plan.js';
 
 /** A kernel that refuses is not asked more often, whatever changes. */
 const RETRY_MS = 1_000;
@@ -16,6 +17,8 @@ export interface FollowerParts {
   readonly replica: Replica;
   readonly dataplane: Pick<Dataplane, 'ensureNetwork' | 'setForwarding'>;
   readonly hosts: Pick<HostsView, 'vtepOf' | 'onChange'>;
+  /** Which hosts are on this one's segment; absent: routed networks go through the tunnel to all of them. */
+  readonly pairs?: HostLinks;
   readonly hostId: string;
   readonly logger: Logger;
   /**
@@ -33,7 +36,7 @@ export interface EndpointChange {
 
 /**
  * Keeps this host's forwarding for one network equal to the store, until it is disposed of. A look computes what this host
- * needs of each endpoint that has changed since the last one, or whose host has another VTEP; of all of them at the first look,
+ * needs of each endpoint that has changed since the last one, or whose host has another VTEP or way to it; of all of them at the first look,
  * after a failure, and after the network's spec or this host's VTEP has changed. What is much is set in steps: changes that
  * come meanwhile are taken with the next step.
  */
@@ -44,15 +47,15 @@ export class FollowedNetwork implements AsyncDisposable {
   readonly #parts: FollowerParts;
   readonly #sweep: Sweep;
   readonly #stop = new AbortController();
-  readonly #forgetHosts: () => void;
+  readonly #forget: readonly (() => void)[];
   #network: NetworkSpec;
   /** The view has had a first batch. */
   #isBegun = false;
   /** The kernel had it when it was last looked at. */
   #isEnsured = false;
   readonly #remotes = new Map<string, RemoteEndpoint>();
-  /** Host -> its VTEP, as #remotes has it; undefined: it had none. */
-  readonly #vteps = new Map<string, string | undefined>();
+  /** By the ids of the hosts, as #remotes has them. */
+  readonly #places = new Map<string, HostPlace>();
   /** Keys of endpoints of which #remotes may not be right; undefined: of any. */
   #changed: Set<string> | undefined;
   #resolveApplied: () => void = () => undefined;
@@ -71,7 +74,8 @@ export class FollowedNetwork implements AsyncDisposable {
     });
     this.view = parts.replica.follow(keys.endpointsOf(network.id), endpointRecord);
     this.view.onChange((changes) => this.#take(changes));
-    this.#forgetHosts = parts.hosts.onChange((moved) => this.#followHosts(moved));
+    const follow = (moved: ReadonlySet<string>) => this.#followHosts(moved);
+    this.#forget = [parts.hosts.onChange(follow), ...(parts.pairs ? [parts.pairs.onChange(follow)] : [])];
     void this.view.ready.then(() => this.#sweep.start());
   }
 
@@ -98,7 +102,7 @@ export class FollowedNetwork implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#forgetHosts();
+    for (const forget of this.#forget) forget();
     await this.#sweep[Symbol.asyncDispose]();
     this.#resolveApplied();
     await this.view[Symbol.asyncDispose]();
@@ -115,14 +119,14 @@ export class FollowedNetwork implements AsyncDisposable {
     this.#sweep.hint();
   }
 
-  /** Endpoints of hosts that have another VTEP have changed. This host's own decides which it can send to at all. */
+  /** Endpoints of hosts that are elsewhere now have changed. This host's own decides which it can send to at all. */
   #followHosts(hostIds: ReadonlySet<string>): void {
-    const { hosts, hostId } = this.#parts;
-    const isMoved = (id: string) => this.#vteps.has(id) && hosts.vtepOf(id) !== this.#vteps.get(id);
+    const isMoved = (id: string) =>
+      this.#places.has(id) && !isDeepStrictEqual(this.#findPlace(id), this.#places.get(id));
     const moved = new Set([...hostIds].filter(isMoved));
     if (moved.size === 0) return;
-    if (moved.has(hostId)) this.#changed = undefined;
-    for (const id of moved) this.#vtepOf(id);
+    if (moved.has(this.#parts.hostId)) this.#changed = undefined;
+    for (const id of moved) this.#places.set(id, this.#findPlace(id));
     for (const { key, record } of this.view.all())
       if (record && moved.has(record.hostId)) this.#changed?.add(key);
     this.#sweep.hint();
@@ -150,7 +154,7 @@ export class FollowedNetwork implements AsyncDisposable {
     this.#isEnsured = true;
     this.#changed = new Set();
     // Of a host without endpoints nothing is to be compared any more.
-    if (!changed) this.#vteps.clear();
+    if (!changed) this.#places.clear();
     for (const key of changed ?? this.#allKeys()) this.#planAnew(key);
     if (!isEnsured) await dataplane.ensureNetwork(network);
     // Another may follow the network by now: what is wanted here is no longer what is to be.
@@ -166,15 +170,22 @@ export class FollowedNetwork implements AsyncDisposable {
 
   #planAnew(key: string): void {
     const known = this.view.get(key);
-    const remote = known && planRemote(this.#parts.hostId, known, (id) => this.#vtepOf(id));
+    const remote = known && planRemote(this.#parts.hostId, known, (id) => this.#placeOf(id));
     if (remote) this.#remotes.set(key, remote);
     else this.#remotes.delete(key);
   }
 
-  #vtepOf(hostId: string): string | undefined {
-    const vtep = this.#parts.hosts.vtepOf(hostId);
-    this.#vteps.set(hostId, vtep);
-    return vtep;
+  #placeOf(hostId: string): HostPlace {
+    const place = this.#findPlace(hostId);
+    this.#places.set(hostId, place);
+    return place;
+  }
+
+  #findPlace(hostId: string): HostPlace {
+    const { hosts, pairs, hostId: own } = this.#parts;
+    const vtep = hosts.vtepOf(hostId);
+    const isRouted = this.#network.mode?.kind === 'routed' && hostId !== own;
+    return isRouted ? { vtep, link: pairs?.linkTo(hostId) } : { vtep };
   }
 
   #logFailure(error: unknown): void {

@@ -18,14 +18,19 @@ export interface NetworkPeersParts {
  */
 export class NetworkPeers {
   readonly #networks = new Map<string, Counts>();
-  #onChange: () => void = () => undefined;
+  readonly #listeners = new Set<() => void>();
 
   constructor(private readonly parts: NetworkPeersParts) {}
 
   /** Ids. */
   get ids(): ReadonlySet<string> {
+    return this.idsIn(this.networkIds);
+  }
+
+  /** Of the hosts with which it shares one of these networks, in which it has endpoints. */
+  idsIn(networkIds: readonly string[]): ReadonlySet<string> {
     const { hostId } = this.parts;
-    const shared = this.networkIds.flatMap((id) => [...(this.#networks.get(id)?.keys() ?? [])]);
+    const shared = networkIds.flatMap((id) => [...(this.#networks.get(id)?.keys() ?? [])]);
     return new Set(shared.filter((id) => id !== hostId));
   }
 
@@ -40,9 +45,9 @@ export class NetworkPeers {
     return this.#networks.has(networkId);
   }
 
-  /** Calls `listener`, one at most, when a host, this one or another, came to a network or went from it. */
+  /** Calls `listener` when a host, this one or another, came to a network or went from it. */
   onChange(listener: () => void): void {
-    this.#onChange = listener;
+    this.#listeners.add(listener);
   }
 
   /** To be called as `FollowerParts.changed`. */
@@ -55,7 +60,7 @@ export class NetworkPeers {
   #countAnew(networkId: string): void {
     const endpoints = this.parts.endpointsOf(networkId);
     if (!endpoints) {
-      if (this.#networks.delete(networkId)) this.#onChange();
+      if (this.#networks.delete(networkId)) this.#notify();
       return;
     }
     const counts: Counts = new Map();
@@ -64,7 +69,11 @@ export class NetworkPeers {
       counts,
       endpoints.map((now) => ({ before: undefined, now })),
     );
-    this.#onChange();
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #note(counts: Counts, changes: readonly EndpointChange[]): void {
@@ -80,6 +89,6 @@ export class NetworkPeers {
       add(before?.hostId, -1);
       add(now?.hostId, 1);
     }
-    if (isAnother) this.#onChange();
+    if (isAnother) this.#notify();
   }
 }

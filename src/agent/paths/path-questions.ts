@@ -15,6 +15,12 @@ export interface PathQuestionsParts {
   readonly changed: (followed: FollowedPath) => void;
 }
 
+interface SentEcho {
+  readonly followed: FollowedPath;
+  readonly bytes: number;
+  readonly sentMs: number;
+}
+
 /** So many paths are asked as often as one; with more of them each is asked less often, and about 20 packets a second are sent. */
 const MOST_AT_FULL_PACE = 180;
 /** Packets that are sent at a time; the others follow half a second later. The answers have room where they wait (RECEIVE_BUFFER of echo-socket.ts). */
@@ -28,7 +34,7 @@ const NOW_STEP_MS = 50;
 export class PathQuestions {
   /** By VTEP. */
   readonly #followed = new Map<string, FollowedPath>();
-  readonly #sent = new SentEchoes();
+  readonly #sent = new SentEchoes<SentEcho>();
   #timer: NodeJS.Timeout | undefined;
   /** Nothing is asked before. */
   #notBeforeMs = 0;

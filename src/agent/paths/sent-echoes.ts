@@ -1,17 +1,9 @@
-import type { FollowedPath } from './followed-path.js';
-
-export interface SentEcho {
-  readonly followed: FollowedPath;
-  readonly bytes: number;
-  readonly sentMs: number;
-}
-
 /** Longer than an answer is waited for. */
 const OLD_MS = 30_000;
 const SEQUENCES = 0x10000;
 
 /** Requests that may still be answered, by their sequence number. */
-export class SentEchoes {
+export class SentEchoes<SentEcho extends { readonly sentMs: number }> {
   /** In the order in which they were sent. */
   readonly #sent = new Map<number, SentEcho>();
   #last = 0;

@@ -4,7 +4,7 @@ import type { AddressItem, EndpointItem, NameItem, NetworkAnswer, NetworkItem } 
 import { parentText } from '../../admin/mode-answer.js';
 import type { Answer } from '../../admin/operations.js';
 import { shortName } from '../../observability/layout.js';
-import { pathText } from '../../server/status-text.js';
+import { pairText, pathText } from '../../server/status-text.js';
 import { type Column, type Screen, table } from '../output/output.js';
 
 type HostItem = Answer<'hosts'>[number];
@@ -18,6 +18,7 @@ export const HOSTS: readonly Column<HostItem>[] = [
   ['NETWORKS', ({ networks }) => networks],
   ['ENDPOINTS', ({ endpoints }) => endpoints],
   ['PATH', ({ path }) => path && pathText(path)],
+  ['ROUTED', ({ pair }) => pair && pairText(pair)],
 ];
 
 export const NETWORKS: readonly Column<NetworkItem>[] = [

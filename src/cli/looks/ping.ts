@@ -4,6 +4,7 @@ import type { Answer } from '../../admin/operations.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import { quoted } from '../../inet/quoted.js';
 import { printable, shortName } from '../../observability/layout.js';
+import { pairText } from '../../server/status-text.js';
 import { shellWord } from '../../shell-word.js';
 import { askDaemon, isNotThere } from '../ask/ask-daemon.js';
 import { asks } from '../options.js';
@@ -71,13 +72,14 @@ function ofContainer(name: string, endpoints: Answer<'endpoints'>['items']): Xne
 }
 
 export function pingText(answer: Answer<'ping'>, screen?: Screen): string {
-  const { host, vtep, from, bytes, tunnel, underlay, meaning } = answer;
+  const { host, vtep, from, bytes, tunnel, underlay, pair, meaning } = answer;
   const ways = [
     { name: 'tunnel', ...tunnel },
     { name: 'underlay', ...underlay },
   ];
   const head = `packets of ${bytes} bytes to ${shortName(host)} (${vtep}) from ${from}`;
-  return `${head}\n\n${table(ways, WAYS, screen)}\n${printable(meaning)}\n`;
+  const last = pair ? `${pairText(pair)}\n` : '';
+  return `${head}\n\n${table(ways, WAYS, screen)}\n${printable(meaning)}\n${last}`;
 }
 
 function isBad({ tunnel: { largest, needed } }: Answer<'ping'>): boolean {

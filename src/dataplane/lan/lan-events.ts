@@ -59,7 +59,10 @@ export class LanEvents implements Disposable {
     };
     for (const follow of [
       () => new RouteEvents(hostPath, take),
-      () => new NftEvents(hostPath, (table) => (table === undefined || table === GUARD_TABLE ? take() : undefined)),
+      () =>
+        new NftEvents(hostPath, (table) =>
+          table === undefined || table === GUARD_TABLE ? take() : undefined,
+        ),
     ]) {
       try {
         this.#ofHost.push(follow());

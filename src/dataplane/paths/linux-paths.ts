@@ -1,14 +1,14 @@
 /** The paths in the kernel of Linux: the namespace `xnet-paths`, a VXLAN device in it, and an entry for each peer. */
 import { limitTo } from '../../concurrency/limit.js';
-import { isXnetError, XnetError } from '../../errors.js';
+import { XnetError } from '../../errors.js';
 import { listLinks } from '../../native/netlink/links.js';
 import { listFdb, listNeighbours } from '../../native/netlink/neighbours.js';
-import { NAMESPACES, namespacePath, PATHS_NAMESPACE, VXLAN } from '../interface-names.js';
-import { Iproute2, isAbsent, isPresent, isVniTaken } from '../iproute2/iproute2.js';
-import { inodeOfNamespace } from '../iproute2/standing-programs.js';
+import { namespacePath, PATHS_NAMESPACE, VXLAN } from '../interface-names.js';
+import { Iproute2, isAbsent, isVniTaken } from '../iproute2/iproute2.js';
 import { untilGone } from '../kernel/until-gone.js';
 import type { Tunnel } from '../overlay/layout.js';
 import { type Echoes, PATH_VNI, type PathDevice, type TakeArrival, type WantedPaths } from '../paths.js';
+import { EchoNamespace } from './echo-namespace.js';
 import { LinuxEchoes } from './linux-echoes.js';
 import {
   addDeviceLine,
@@ -35,26 +35,22 @@ const NONE: PathEntries = new Map();
 export class LinuxPaths implements PathDevice {
   readonly #iproute2: Iproute2;
   readonly #limit = limitTo(1);
-  readonly #namespace: string;
-  /** Of the namespace that was there when `ensure` last looked. */
-  #inode: number | undefined;
-  /** They keep the namespace alive, and the VNI in it. */
-  #tunnels: LinuxEchoes[] = [];
+  readonly #namespace: EchoNamespace;
 
   constructor(private readonly options: LinuxPathsOptions) {
     this.#iproute2 = new Iproute2(options.hostNamespace);
-    this.#namespace = options.namespace ?? PATHS_NAMESPACE;
+    this.#namespace = new EchoNamespace(this.#iproute2, options.namespace ?? PATHS_NAMESPACE);
   }
 
   get isThere(): boolean {
-    return inodeOfNamespace(this.#namespace) === this.#inode;
+    return this.#namespace.isThere;
   }
 
   ensure({ vtep, mtu: largest, peers }: WantedPaths): Promise<boolean> {
     return this.#limit(async () => {
       const mtu = deviceMtu(largest);
       const tunnel = { vtep, port: this.options.vxlanPort };
-      await this.#ensureNamespace();
+      await this.#namespace.ensure();
       const isMade = await this.#ensureDevice(mtu, tunnel);
       const wanted = entriesTo(peers);
       const observed = isMade ? { forwarding: NONE, neighbours: NONE } : await this.#readEntries();
@@ -62,26 +58,16 @@ export class LinuxPaths implements PathDevice {
         this.#batch('bridge', forwardingLines(observed.forwarding, wanted)),
         this.#batch('ip', neighbourLines(observed.neighbours, wanted)),
       ]);
-      const former = this.#inode;
-      this.#inode = inodeOfNamespace(this.#namespace);
-      return this.#inode !== former;
+      return this.#namespace.noteInode();
     });
   }
 
   remove(): Promise<void> {
-    return this.#limit(async () => {
-      this.#inode = undefined;
-      this.#closeTunnels();
-      await this.#iproute2.leave(this.#namespace);
-      if (inodeOfNamespace(this.#namespace) === undefined) return;
-      await this.#iproute2.run(['netns', 'del', this.#namespace], isAbsent);
-    });
+    return this.#limit(() => this.#namespace.remove());
   }
 
   openTunnel(vtep: string, take: TakeArrival): Echoes {
-    const echoes = new LinuxEchoes(namespacePath(this.#namespace), vtep, take);
-    this.#tunnels = [...this.#tunnels.filter(({ isOpen }) => isOpen), echoes];
-    return echoes;
+    return this.#namespace.open(vtep, take);
   }
 
   openUnderlay(vtep: string, take: TakeArrival): Echoes {
@@ -94,39 +80,9 @@ export class LinuxPaths implements PathDevice {
     await this.#iproute2.close();
   }
 
-  get #path(): string {
-    return `${NAMESPACES}/${this.#namespace}`;
-  }
-
-  #closeTunnels(): void {
-    for (const echoes of this.#tunnels.splice(0)) echoes[Symbol.dispose]();
-  }
-
-  async #ensureNamespace(): Promise<void> {
-    if (this.#inode !== undefined && this.isThere) return;
-    // What stands in a namespace without a name keeps that, and the VNI in it, alive.
-    this.#closeTunnels();
-    await this.#iproute2.leave(this.#namespace);
-    // A name left in /run/netns that is no namespace (any more) would stay in the way.
-    if (!(await this.#isNamespace())) await this.#iproute2.run(['netns', 'del', this.#namespace], isAbsent);
-    await this.#iproute2.run(['netns', 'add', this.#namespace], isPresent);
-  }
-
-  /** True also when there is nothing of that name. */
-  async #isNamespace(): Promise<boolean> {
-    if (inodeOfNamespace(this.#namespace) === undefined) return true;
-    return listLinks(this.#path).then(
-      () => true,
-      (error: unknown) => {
-        if (isXnetError(error, 'NOT_FOUND')) return false;
-        throw error;
-      },
-    );
-  }
-
   /** True: the device was made, and has no entries. */
   async #ensureDevice(mtu: number, tunnel: Tunnel): Promise<boolean> {
-    const link = (await listLinks(this.#path)).find(({ ifname }) => ifname === VXLAN);
+    const link = (await listLinks(this.#namespace.path)).find(({ ifname }) => ifname === VXLAN);
     const isRight = link !== undefined && isDevice(link, tunnel);
     if (link && !isRight) await this.#batch('ip', [`link del ${VXLAN}`]);
     if (!isRight) await this.#addDevice(mtu, tunnel);
@@ -136,7 +92,7 @@ export class LinuxPaths implements PathDevice {
 
   /** A device of a namespace that is gone may linger, and have the VNI. */
   async #addDevice(mtu: number, tunnel: Tunnel): Promise<void> {
-    const line = addDeviceLine(this.#namespace, mtu, tunnel);
+    const line = addDeviceLine(this.#namespace.name, mtu, tunnel);
     const taken = await untilGone(async () => {
       const [failure] = await this.#iproute2.batch('ip', undefined, [line], { tolerate: isVniTaken });
       return failure;
@@ -147,7 +103,10 @@ export class LinuxPaths implements PathDevice {
   }
 
   async #readEntries(): Promise<{ readonly forwarding: PathEntries; readonly neighbours: PathEntries }> {
-    const [fdb, neighbours] = await Promise.all([listFdb(this.#path), listNeighbours(this.#path)]);
+    const [fdb, neighbours] = await Promise.all([
+      listFdb(this.#namespace.path),
+      listNeighbours(this.#namespace.path),
+    ]);
     const entries = (list: typeof fdb) =>
       new Map(
         list.flatMap(({ address, mac = '', state }) =>
@@ -158,6 +117,6 @@ export class LinuxPaths implements PathDevice {
   }
 
   async #batch(program: 'ip' | 'bridge', lines: readonly string[]): Promise<void> {
-    await this.#iproute2.batch(program, this.#namespace, lines, { tolerate: isAbsent });
+    await this.#iproute2.batch(program, this.#namespace.name, lines, { tolerate: isAbsent });
   }
 }

@@ -5,7 +5,8 @@ import { publicSettings } from '../../config/public-settings.js';
 import type { KnownHost } from '../../model/host.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
-import { pathAnswers } from '../paths.js';
+import { pairAnswers } from '../paths/pairs.js';
+import { pathAnswers } from '../paths/paths.js';
 import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor/doctor.js';
 import { listEvents } from './events.js';
@@ -51,11 +52,12 @@ export function adminHandlers(
   };
 }
 
-/** With what this host has measured of the path to each. */
+/** With what this host has measured of the path to each, and the way of routed networks to it. */
 function withPaths(hosts: Answer<'hosts'>, host: Host | undefined): Answer<'hosts'> {
-  const paths = host && pathAnswers(host);
+  if (!host) return hosts;
+  const [paths, pairs] = [pathAnswers(host), pairAnswers(host)];
   return hosts.map((each) => {
-    const path = paths?.get(each.id);
-    return path ? { ...each, path } : each;
+    const [path, pair] = [paths.get(each.id), pairs.get(each.id)];
+    return { ...each, ...(path && { path }), ...(pair && { pair }) };
   });
 }

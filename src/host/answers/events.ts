@@ -16,7 +16,8 @@ import type { Store } from '../../store/store.js';
 import type { DockerAgents } from '../docker-agents.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
-import { namedPaths } from '../paths.js';
+import { namedPairs } from '../paths/pairs.js';
+import { namedPaths } from '../paths/paths.js';
 import { askOthers, livingOthers, NO_OTHERS } from './living-hosts.js';
 
 export const EVENTS = 'events';
@@ -43,7 +44,7 @@ export function eventSources(
   { problems, nameInDocker }: DockerAgents,
   paths: Paths,
 ): EventSources {
-  const { replica, local, hosts, repairs } = forwarding;
+  const { replica, local, hosts, pairs, repairs } = forwarding;
   const nameOf = (id: string) => local.findRecord(id)?.name ?? id;
   const state = () => ({
     networks: new Map(
@@ -59,6 +60,7 @@ export function eventSources(
           ),
     storeProblem: replica.problem,
     paths: new Map(namedPaths({ hosts, paths }).map(({ name, state }) => [name, state])),
+    pairs: namedPairs({ hosts, pairs }),
     problems: problems.own,
     repairs: repairs.counts,
   });

@@ -8,7 +8,8 @@ import type { Echoes, TakeArrival } from '../../dataplane/paths.js';
 import { errorMessage, XnetError } from '../../errors.js';
 import type { Foundation } from '../foundation.js';
 import type { Host } from '../host.js';
-import { ownPlace } from '../paths.js';
+import { pairAnswers } from '../paths/pairs.js';
+import { ownPlace } from '../paths/paths.js';
 
 const DEFAULT_COUNT = 5;
 /** As `ping` sends them: 56 bytes, and the headers of ICMP and IPv4. */
@@ -20,7 +21,7 @@ const DEFAULT_BYTES = 84;
  */
 export async function pingHost(
   foundation: Foundation,
-  { hosts, networkPeers, changes, paths }: Host,
+  { hosts, networkPeers, changes, paths, pairs }: Host,
   { host: wanted, count, size }: Parameters<'ping'>,
 ): Promise<Answer<'ping'>> {
   const { pathDevice, config, dataplane } = foundation;
@@ -43,10 +44,12 @@ export async function pingHost(
   const own = ownPlace(foundation, { changes });
   const narrow = (largest: number) => narrowProblem(own, { name, vtep, largest, needed, peerMtu });
   const ways = { tunnel: await tunnel, underlay: await beside };
+  const pair = pairAnswers({ pairs }).get(id);
   return {
     ...{ host: name, vtep, from: underlay.vtep, bytes: order.bytes },
     tunnel: answerOf(ways.tunnel),
     underlay: answerOf(ways.underlay),
+    ...(pair && { pair }),
     meaning: pingMeaning(
       { host: name, vxlanPort: config.vxlanPort, isMeasuring: peerMtu !== undefined, narrow },
       ways,

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The lab's switch: a bridge in a network namespace of its own, joined to nothing but the lab's hosts. Its own address
 # stands for "the outside": it answers ping, HTTP on port 80, echo on port 7 (TCP and UDP) and DNS (outside.lab is its
-# address), and forwards nothing.
+# address), and forwards nothing but between the others and a host that 'lab route' has put behind it.
 
 subnet() { cat "$RUN/subnet"; }
 mtu() { cat "$RUN/mtu"; }
@@ -100,7 +100,30 @@ port_cut() {
     *) die "partition: '$2' is not understood; --silent keeps the host's link up" ;;
   esac
 }
+# The switch becomes a router to the host, and answers ARP for it and to it: addresses and routes of all hosts stay as they are.
+port_route() {
+  local host=$1 switch device; switch=$(switch_netns)
+  ip netns exec "$switch" sysctl -qw net.ipv4.ip_forward=1
+  for device in sw0 "$host"; do
+    ip netns exec "$switch" sysctl -qw "net.ipv4.conf.$device.proxy_arp=1" "net.ipv4.conf.$device.rp_filter=0" \
+      "net.ipv4.neigh.$device.proxy_delay=0"
+  done
+  ip -n "$switch" -batch - <<END
+link set $host nomaster
+route replace $(host_ip "$host")/32 dev $host
+END
+  port_announce
+}
+# A router that takes over announces it, and all forget the MACs that they have.
+port_announce() {
+  local netns
+  for netns in /run/netns/"$(netns_of '')"*; do ip -n "${netns##*/}" neigh flush dev eth0 2>/dev/null || true; done
+}
 port_heal() {
+  if ip -n "$(switch_netns)" route del "$(host_ip "$1")/32" 2>/dev/null; then
+    ip -n "$(switch_netns)" link set "$1" master sw0
+    port_announce
+  fi
   ip -n "$(switch_netns)" link set "$1" up
   # Refused until the kernel has seen that the cable is in.
   wait_until "$HUNG" port_forward "$1" || die "the switch does not forward for $1 again"

@@ -16,7 +16,14 @@ test('a host that fell silent while the store was away is told of when it is bac
     note: ({ kind, what }: Pick<HostEvent, 'kind' | 'what'>) => void noted.push(`${kind} ${what}`),
   };
   let state: HostState = {
-    ...{ networks: new Map(), paths: new Map(), problems: [], repairs: {}, storeProblem: undefined },
+    ...{
+      networks: new Map(),
+      paths: new Map(),
+      pairs: new Map(),
+      problems: [],
+      repairs: {},
+      storeProblem: undefined,
+    },
     others: new Map([
       ['h2', true],
       ['h3', true],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { differences, type HostState } from '../../../src/agent/events/differences.js';
+import type { PairState } from '../../../src/agent/pairs/followed-pair.js';
 import type { PathState } from '../../../src/agent/paths/followed-path.js';
 
 function pathThat(verdict: PathState['verdict'], largest = 1450): PathState {
@@ -14,9 +15,14 @@ function pathThat(verdict: PathState['verdict'], largest = 1450): PathState {
   return { ...fixed, verdict, largest };
 }
 
+function pairBy(way: PairState['way'], why: string): PairState {
+  return { way, why, since: new Date() };
+}
+
 const NOTHING: HostState = {
   networks: new Map(),
   paths: new Map(),
+  pairs: new Map(),
   others: new Map(),
   storeProblem: undefined,
   problems: [],
@@ -52,6 +58,19 @@ describe('what has happened between two states', () => {
       ['path back h2'],
     ],
     ['a path is measured for the first time', {}, { paths: new Map([['h2', pathThat('passes')]]) }, []],
+    [
+      'packets of routed networks go directly',
+      {},
+      { pairs: new Map([['h2', pairBy('direct', 'it answers')]]) },
+      ['pair direct h2: it answers'],
+    ],
+    [
+      'they go through the tunnel again',
+      { pairs: new Map([['h2', pairBy('direct', 'it answers')]]) },
+      { pairs: new Map([['h2', pairBy('tunnel', 'no answer to 4 probes')]]) },
+      ['pair by tunnel h2: no answer to 4 probes'],
+    ],
+    ['they go through the tunnel at first', {}, { pairs: new Map([['h2', pairBy('tunnel', 'new')]]) }, []],
     ['a path is measured no more', { paths: new Map([['h2', pathThat('lost')]]) }, {}, []],
     [
       'a host fell silent',

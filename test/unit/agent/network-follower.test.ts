@@ -1,8 +1,10 @@
 /** Which endpoints' forwarding is computed and given to the data plane, and that it is what the store has. */
 import { expect, test } from '@jest/globals';
+import type { HostLinks, SegmentLink } from '../../../src/agent/forwarding/forwarding-plan.js';
 import { NetworkFollower } from '../../../src/agent/forwarding/network-follower.js';
 import type { HostsListener } from '../../../src/agent/hosts/hosts-view.js';
 import type { Dataplane, NetworkSpec, RemoteEndpoint } from '../../../src/dataplane/dataplane.js';
+import { DEFAULT_MODE } from '../../../src/dataplane/modes.js';
 import { XnetError } from '../../../src/errors.js';
 import { keys } from '../../../src/model/keys.js';
 import { formatRecord } from '../../../src/model/record.js';
@@ -71,7 +73,27 @@ class Kernel implements Pick<Dataplane, 'ensureNetwork' | 'setForwarding'> {
   }
 }
 
-async function open(endpoints: number) {
+/** Of one host alone something is known. */
+class Links implements HostLinks {
+  link: SegmentLink | undefined;
+  #listener: (hostIds: ReadonlySet<string>) => void = () => undefined;
+
+  linkTo(hostId: string): SegmentLink | undefined {
+    return hostId === 'h1' ? this.link : undefined;
+  }
+
+  onChange(listener: (hostIds: ReadonlySet<string>) => void): () => void {
+    this.#listener = listener;
+    return () => undefined;
+  }
+
+  change(link: SegmentLink | undefined): void {
+    this.link = link;
+    this.#listener(new Set(['h1', 'h2']));
+  }
+}
+
+async function open(endpoints: number, network: NetworkSpec = NETWORK, pairs?: HostLinks) {
   const store = new MemoryStore();
   const replica = new Replica(store, new RecordReader(muteLogger));
   const [hosts, kernel] = [new Hosts(), new Kernel()];
@@ -88,8 +110,9 @@ async function open(endpoints: number) {
   const changed = () => undefined;
   const follower = new NetworkFollower({
     ...{ replica, dataplane: kernel, hosts, hostId: 'h0', logger: muteLogger, changed },
+    ...(pairs && { pairs }),
   });
-  await follower.follow(NETWORK);
+  await follower.follow(network);
   /** The VTEPs to which the kernel sends, of endpoints by number; once it was given all. */
   const settled = () =>
     eventually('the kernel has what the store has', async () => {
@@ -240,3 +263,30 @@ test.each([10, 400])('of %i endpoints, the one that changed is computed', async 
   expect(hosts.asked).toBe(2);
   await settled();
 });
+
+test.each(['routed', 'overlay'] as const)(
+  'another way to a host concerns its endpoints alone, of routed networks: %s',
+  async (kind) => {
+    const links = new Links();
+    const mode = kind === 'routed' ? ({ kind } as const) : DEFAULT_MODE;
+    await using cluster = await open(9, { ...NETWORK, mode }, links);
+    const { kernel, change, put, settled } = cluster;
+    const ofH1 = () =>
+      [...kernel.remotes].flatMap(([key, remote]) => (Number(key.slice(-1)) % HOSTS === 1 ? [remote] : []));
+    kernel.calls.length = 0;
+    const mac = '02:00:00:00:00:99';
+    links.change({ mac, isDirect: true });
+    if (kind === 'overlay') {
+      await change(put(9, 'h2'));
+      await settled();
+      expect(kernel.calls.filter((call) => call !== '')).toEqual(['e9']);
+      return;
+    }
+    await eventually('packets go straight', () => ofH1().every(({ direct }) => direct?.mac === mac));
+    links.change({ mac, isDirect: false });
+    await eventually('they go through the tunnel', () => ofH1().every(({ direct }) => direct === undefined));
+    expect(ofH1().every(({ segmentMac }) => segmentMac === mac)).toBe(true);
+    const touched = new Set(kernel.calls.flatMap((call) => call.split(',')));
+    expect([...touched].filter((id) => id !== '' && Number(id.slice(1)) % HOSTS !== 1)).toEqual([]);
+  },
+);

@@ -67,7 +67,7 @@ const USES: Readonly<Record<string, (entry: Entry) => unknown>> = {
   }),
   [keys.endpoints()]: use(endpointRecord, (endpoint: EndpointRecord) => {
     const known = { record: endpoint, createRevision: 1 };
-    const remote = planRemote('this host', known, () => '192.0.2.2');
+    const remote = planRemote('this host', known, () => ({ vtep: '192.0.2.2' }));
     const forwarding = new DesiredForwarding('192.0.2.1', true);
     if (remote) forwarding.change(new Map([[endpoint.id, remote]]), [endpoint.id]);
     localEndpoints({ pools: [] } as never, [endpoint], () => undefined);

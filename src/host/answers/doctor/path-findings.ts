@@ -10,7 +10,7 @@ import { errorMessage } from '../../../errors.js';
 import { upkeepOf } from '../../../upkeep.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
-import { namedPaths, ownPlace } from '../../paths.js';
+import { namedPaths, ownPlace } from '../../paths/paths.js';
 
 /** For `xnet doctor`: the paths to the other hosts, asked now; takes a second at most. Undefined: the host is still starting. */
 export async function findPathFaults(

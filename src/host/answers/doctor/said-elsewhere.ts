@@ -2,7 +2,7 @@ import type { Status } from '../../../admin/status-answer.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
 import { othersProblems, socketProblem } from '../../own-problems.js';
-import { findPathProblems } from '../../paths.js';
+import { findPathProblems } from '../../paths/paths.js';
 
 /**
  * The status without the problems that another check of the doctor finds itself, so that a fault is one finding, with its remedy.

@@ -1,12 +1,12 @@
-import type { PathAnswer } from '../admin/status-answer.js';
-import type { PathPeer, PathState } from '../agent/paths/followed-path.js';
-import { type NamedPath, type OwnPlace, pathProblems } from '../agent/paths/path-problems.js';
-import { Paths } from '../agent/paths/paths.js';
-import { PATH_VNI } from '../dataplane/paths.js';
-import { errorMessage } from '../errors.js';
-import { isSameFamily } from '../inet/ip-address.js';
-import type { Forwarding } from './forwarding.js';
-import type { Foundation } from './foundation.js';
+import type { PathAnswer } from '../../admin/status-answer.js';
+import type { PathPeer, PathState } from '../../agent/paths/followed-path.js';
+import { type NamedPath, type OwnPlace, pathProblems } from '../../agent/paths/path-problems.js';
+import { Paths } from '../../agent/paths/paths.js';
+import { PATH_VNI } from '../../dataplane/paths.js';
+import { errorMessage } from '../../errors.js';
+import { isSameFamily } from '../../inet/ip-address.js';
+import type { Forwarding } from '../forwarding.js';
+import type { Foundation } from '../foundation.js';
 
 /** Measures the paths to the hosts with which this one shares a network; to be started. */
 export function createPaths(
