@@ -1,6 +1,5 @@
 /** Which class makes a network of which mode. */
 import { isIPv6 } from 'node:net';
-import { XnetError } from '../errors.js';
 import type { ObservedNetwork, Underlay } from './dataplane.js';
 import type { KernelNetwork } from './kernel-network.js';
 import type { LanHost } from './lan/lan-devices.js';
@@ -16,12 +15,11 @@ import { type RoutedHost, RoutedNetwork } from './routed/routed-network.js';
 /** What the networks of a host have in common. */
 export type LinuxHost = OverlayHost & LanHost & RoutedHost;
 
-/** Throws UNSUPPORTED for a mode that this xnet cannot make. */
+/** The class of its mode. */
 export function networkOf(id: string, mode: ModeSpec, host: LinuxHost): KernelNetwork {
   if (mode.kind === 'overlay') return new OverlayNetwork(id, host);
   if (mode.kind === 'routed') return new RoutedNetwork(id, host);
   return new LanNetwork(id, host);
-  throw new XnetError('UNSUPPORTED', `this xnet cannot make networks of mode ${mode.kind}`);
 }
 
 /** All that a network may be of which nobody knows the mode: to find and to remove what is left of it. */

@@ -6,6 +6,8 @@ export interface FoundDaemon {
   /** By a signal (SIGSTOP) or a debugger: it answers nobody until it goes on. */
   readonly isStopped: boolean;
   readonly ageMs: number;
+  /** How long its main thread ran, or waited for a processor; undefined: not known, or it waits for a disk. */
+  readonly ranMs: number | undefined;
 }
 
 /** bin/xnet starts itself so: `xnet daemon ...`. */
@@ -37,12 +39,18 @@ async function isDaemon(pid: string, inodes: ReadonlySet<string>): Promise<boole
 
 /** Behind the name, which ends with the last parenthesis, come the state and, as the 22nd of all, the start in ticks since the boot. */
 async function describe(pid: string): Promise<FoundDaemon | undefined> {
-  const [stat, uptime] = await Promise.all([readText(`/proc/${pid}/stat`), readText('/proc/uptime')]);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [stat, uptime, ran] = await Promise.all(
+    [`/proc/${pid}/stat`, '/proc/uptime', `/proc/${pid}/schedstat`].map(readText),
+  );
+  const fields = (stat ?? '').slice((stat ?? '').lastIndexOf(')') + 2).split(' ');
   const [state = '', started] = [fields[0], fields[19]];
   if (started === undefined) return undefined;
-  const ageMs = (Number(uptime.split(' ')[0]) - Number(started) / TICKS_PER_SECOND) * 1000;
-  return { pid: Number(pid), isStopped: /^[Tt]$/.test(state), ageMs };
+  const ageMs = (Number(uptime?.split(' ')[0]) - Number(started) / TICKS_PER_SECOND) * 1000;
+  // In ns (sched-stats.rst of the kernel).
+  const [ranNs, waitedNs] = (ran ?? '').split(' ').map(Number);
+  const isKnown = waitedNs !== undefined && state !== 'D';
+  const ranMs = isKnown ? ((ranNs ?? 0) + waitedNs) / 1e6 : undefined;
+  return { pid: Number(pid), isStopped: /^[Tt]$/.test(state), ageMs, ranMs };
 }
 
 function readText(path: string): Promise<string> {

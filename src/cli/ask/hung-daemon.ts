@@ -5,12 +5,14 @@
 import { request } from 'node:http';
 import { OPERATIONS } from '../../admin/operations.js';
 import { raceLimit, sleep, sleepRunning } from '../../concurrency/deadline.js';
-import { findDaemon } from './find-daemon.js';
+import { type FoundDaemon, findDaemon } from './find-daemon.js';
 
 /** Most answers have come by then. */
 const FIRST_MS = 1_000;
 /** Of time in which this process ran: where others have the processors, the daemon has waited, too. */
 const ALIVE_MS = 2_500;
+/** In that time; one that waits in vain does not run at all. */
+const AT_WORK_MS = 50;
 /** A daemon that is being started does not answer yet, on a slow machine for so long. */
 const STARTING_MS = 10_000;
 
@@ -25,8 +27,15 @@ export async function untilHung(socketPath: string, signal: AbortSignal): Promis
     if (daemon.isStopped)
       return `its process ${daemon.pid} was stopped by a signal; let it go on: kill -CONT ${daemon.pid}`;
     if (daemon.ageMs < STARTING_MS || (await answers(socketPath, signal)) || signal.aborted) continue;
+    if (isAtWork(daemon, await findDaemon(socketPath))) continue;
     return `its process ${daemon.pid} runs and hangs; systemctl restart xnet`;
   }
+}
+
+/** It runs, or would if others left it a processor: it is late, and may answer yet. */
+function isAtWork(before: FoundDaemon, now: FoundDaemon | undefined): boolean {
+  if (now?.pid !== before.pid || now.ranMs === undefined || before.ranMs === undefined) return true;
+  return now.ranMs - before.ranMs > AT_WORK_MS;
 }
 
 /** A refusal, or a connection that ends, is an answer, too. */

@@ -29,7 +29,6 @@ export function tunnelDrops(
     ];
   };
   const reached = reachedFrom(chains);
-  const ofPeer = (peer: string) => dropsOfPeer(possible, reached, packetsOf(peer), port);
   // Most rules are about other ports, whoever the other host is.
   const possible = chains.map((chain) => {
     const rules = chain.rules.filter((rule) => heldIn(chain, rule, reached, packetsOf('')) !== 'no');
@@ -37,6 +36,7 @@ export function tunnelDrops(
     reached.set(kept, reached.get(chain) ?? new Set());
     return kept;
   });
+  const ofPeer = (peer: string) => dropsOfPeer(possible, reached, packetsOf(peer), port);
   if (peers.length === 0) return ofPeer('');
   return merged(peers.map((peer) => ({ peer, drops: ofPeer(peer) })));
 }
