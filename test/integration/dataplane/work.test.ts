@@ -1,5 +1,4 @@
 /** What each verb costs: the programs that it starts, and the lines that standing ones are given. */
-import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,11 +88,9 @@ test('a call costs the programs and lines that its change needs, and none where 
   await ask('an endpoint less', () => dataplane.removeEndpoint(network.id, second!.id));
   await ask('the same network', () => dataplane.ensureNetwork(network));
   await ask('no network', () => dataplane.removeNetwork(network.id));
-  // A kernel that has br_netfilter is asked to leave the network's packets alone.
-  const bypass = existsSync('/proc/sys/net/bridge') ? 1 : 0;
   expect(costs).toEqual([
     // Two of them in the host's namespace, for the VXLAN device and for the number of the new one.
-    ['a network', 4 + bypass, 8],
+    ['a network', 5, 8],
     // What was there before is not known yet, and is listed without a program.
     ['a remote', 1, 3],
     ['an endpoint', 0, 4],

@@ -15,6 +15,8 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -o ro /dev/vdb /project
 ip link set lo up
+# Docker does so with the former; the latter makes /dev/net/tun.
+modprobe -a br_netfilter tun
 # Bytes pass as they are.
 stty -F /dev/ttyS1 raw -echo
 

@@ -15,8 +15,9 @@ const PROCESSOR = 'max,-la57,-smap,-smep,-erms,-fsrm';
 
 const LOOK_MS = 1000;
 
-/** Lines of the console that are shown with a failure. */
+/** Lines of the console that are shown with a failure: the last ones, or those around a panic. */
 const CONSOLE_LINES = 25;
+const BEFORE_PANIC = 5;
 
 export class Guest {
   static #count = 0;
@@ -73,7 +74,9 @@ export class Guest {
     await copyFile(this.#consolePath, this.#kept);
     const lines = (await readFile(this.#kept, 'utf8')).trimEnd().split(/[\r\n]+/);
     const head = `the guest ${this.#end}; its console is kept in ${this.#kept}`;
-    return [head, ...lines.slice(-CONSOLE_LINES)].join('\n');
+    const panic = lines.findIndex((line) => line.includes('Kernel panic'));
+    const from = panic < 0 ? lines.length - CONSOLE_LINES : panic - BEFORE_PANIC;
+    return [head, ...lines.slice(Math.max(0, from)).slice(0, CONSOLE_LINES)].join('\n');
   }
 }
 
