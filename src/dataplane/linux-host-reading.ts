@@ -1,6 +1,6 @@
 /** As HostReading: by iproute2, nft, iptables and netlink. */
 import { readFile } from 'node:fs/promises';
-import { RulesetGeneration } from '../native/netlink/netfilter.js';
+import { RulesetGeneration } from '../native/netfilter/netfilter.js';
 
 import { findDrops } from './firewalls/drops.js';
 import { findOutwardDrops } from './firewalls/outward-drops.js';

@@ -1,6 +1,6 @@
 /** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { z } from 'zod';
-import { NftEvents } from '../../native/netlink/nft-events.js';
+import { NftEvents } from '../../native/netfilter/nft-events.js';
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
 import { NAMESPACES, namespaceName, namespacePath, networkIdOf } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';

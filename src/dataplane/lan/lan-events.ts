@@ -1,5 +1,5 @@
 /** What the kernel's monitor says of networks on LANs, by lines as KernelEvents has them. */
-import { NftEvents } from '../../native/netlink/nft-events.js';
+import { NftEvents } from '../../native/netfilter/nft-events.js';
 import { RouteEvents } from '../../native/netlink/route-events.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { GUARD_TABLE } from './host/host-guard.js';

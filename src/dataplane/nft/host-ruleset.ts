@@ -1,5 +1,5 @@
 import { isXnetError } from '../../errors.js';
-import { RulesetGeneration } from '../../native/netlink/netfilter.js';
+import { RulesetGeneration } from '../../native/netfilter/netfilter.js';
 
 /** The generation of the host's nftables, by one socket that is opened when it is first read. */
 export class HostRuleset implements Disposable {

@@ -1,5 +1,5 @@
+import { addPorts, type MapElement, type PortRules } from '../../native/netfilter/netdev-ports.js';
 import type { ListedLink } from '../../native/netlink/links.js';
-import { addPorts, type MapElement, type PortRules } from '../../native/netlink/netdev-ports.js';
 import { familyOf, OTHERS, type Port } from './table-layout.js';
 
 /** What gives new ports their rules and elements, as `portLines` and `portElements` have them, over netlink. `path`: of the host. */

@@ -24,7 +24,7 @@ import {
   TRANSPORT_HEADER,
   translateDestination,
   writtenRules,
-} from '../../native/netlink/nftables.js';
+} from '../../native/netfilter/nftables.js';
 import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
 import { applyNft, readNftTable } from '../nft/nft.js';
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { sleep } from '../../concurrency/deadline.js';
-import { forgetConnections, RulesetGeneration } from '../../native/netlink/netfilter.js';
+import { forgetConnections, RulesetGeneration } from '../../native/netfilter/netfilter.js';
 import { boundPort, openSandboxSockets, RESOLVER_MARK } from '../../native/socket-sandbox.js';
 import type { SandboxRules } from '../collaborators.js';
 import type { ResolverDescriptors } from './held-sandboxes.js';

@@ -1,8 +1,8 @@
 /** Requests over netlink where there are many of them, or where others send to their sockets. */
 import { closeSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { RulesetGeneration } from '../../../src/native/netfilter/netfilter.js';
 import { listLinks } from '../../../src/native/netlink/links.js';
-import { RulesetGeneration } from '../../../src/native/netlink/netfilter.js';
 import { LINUX, sendto, socket } from '../../../src/native/socket-libc.js';
 import { inNamespace } from '../../../src/native/socket-namespace.js';
 import { Netns } from '../../support/kernel/netns.js';

@@ -5,7 +5,7 @@ import {
   removeSandboxRules,
   repairSandboxRules,
 } from '../../../src/dataplane/sandbox/sandbox-rules.js';
-import { RulesetGeneration } from '../../../src/native/netlink/netfilter.js';
+import { RulesetGeneration } from '../../../src/native/netfilter/netfilter.js';
 import { Netns } from '../../support/kernel/netns.js';
 
 const REDIRECTION = { udpPort: 1053, tcpPort: 40_000, mark: 0x786e6574 };

@@ -58,7 +58,7 @@ describe('what is below the containers', () => {
     const { segment, changes, uses } = plan([ETH1]);
     expect(segment).toMatchObject({ parent: 'eth1.10', mtu: 1500 });
     expect(changes).toMatchObject([{ kind: 'vlan', object: 'eth1.10', was: 'missing' }]);
-    expect(uses).toEqual([`link property add dev eth1.10 altname xv${ID}`]);
+    expect(uses).toEqual([`link property add dev eth1.10 altname xl${ID}`]);
     expect(plan([ETH1, SUB])).toMatchObject({ changes: [], uses: [] });
   });
 
@@ -74,7 +74,7 @@ describe('what is below the containers', () => {
 
   test('is released by the last network that uses it, unless somebody else has made it', () => {
     const shared = { ...SUB, altnames: [`xl${ID}`, 'office', `xl${OTHER_ID}`] };
-    const given = `link property del dev eth1.10 altname xv${ID}`;
+    const given = `link property del dev eth1.10 altname xl${ID}`;
     expect(releaseLines([ETH1, shared], ID)).toEqual([given]);
     expect(releaseLines([ETH1, { ...SUB, altnames: [`xl${ID}`, 'office'] }], ID)).toEqual([
       'link del eth1.10',

@@ -4,8 +4,8 @@
  */
 import { closeSync } from 'node:fs';
 import { isXnetError } from '../../errors.js';
+import { askKernel, attribute, attributesOf, type Message, NLM_F, openNetlink } from '../netlink/netlink.js';
 import { LINUX } from '../socket-libc.js';
-import { askKernel, attribute, attributesOf, type Message, NLM_F, openNetlink } from './netlink.js';
 
 /** linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h and nf_tables.h */
 const CT_DELETE = (1 << 8) | 2;

@@ -1,7 +1,7 @@
 /** What a table of nftables holds, read over netlink: to be compared with what it held before, not to be understood. */
 import { isXnetError } from '../../errors.js';
+import { attributesOf, NLM_F } from '../netlink/netlink.js';
 import { askNetfilter, type NetfilterAnswer, type NetfilterMessage, text } from './netfilter.js';
-import { attributesOf, NLM_F } from './netlink.js';
 
 /** linux/netfilter/nf_tables.h: messages that ask, and attributes. */
 const GET = {

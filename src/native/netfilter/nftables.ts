@@ -6,8 +6,8 @@
  * which the kernel writes them.
  */
 import { isXnetError } from '../../errors.js';
+import { attribute, attributesOf, NLM_F } from '../netlink/netlink.js';
 import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
-import { attribute, attributesOf, NLM_F } from './netlink.js';
 
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;

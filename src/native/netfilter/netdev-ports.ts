@@ -2,10 +2,11 @@
  * An ingress chain of nftables and elements of maps, added over netlink without starting `nft`, which costs more than all else of
  * the attachment of an endpoint. Numbers are from linux/netfilter/nf_tables.h.
  */
+
+import { attribute, NLM_F } from '../netlink/netlink.js';
+import { ipBytes } from '../netlink/texts.js';
 import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
-import { attribute, NLM_F } from './netlink.js';
 import { compare, type Expression, expression, loadPayload, NETWORK_HEADER } from './nftables.js';
-import { ipBytes } from './texts.js';
 
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;

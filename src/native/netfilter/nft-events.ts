@@ -1,8 +1,8 @@
 /** What the kernel reports of changes to a namespace's nftables. */
 import { closeSync } from 'node:fs';
+import { attributesOf, openNetlink, receiveWaiting } from '../netlink/netlink.js';
 import { ReadableWatch } from '../readable.js';
 import { LINUX } from '../socket-libc.js';
-import { attributesOf, openNetlink, receiveWaiting } from './netlink.js';
 
 /** linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES, as a mask of groups. */
 const GROUP = 1 << 6;
