@@ -40,11 +40,11 @@ interface FileResult {
 }
 
 test(
-  'a guest that panics or hangs fails the file that it was at, with its console; other files are run in others',
+  'a guest that panics, hangs or babbles fails the file that it was at, with what is known; other files are run in others',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'xnet-guests-'));
     const results = join(directory, 'results');
-    const jest = await start(['passes', 'fails', 'panics', 'hangs'], results);
+    const jest = await start(['passes', 'fails', 'panics', 'hangs', 'babbles'], results);
     expect(await once(jest, 'exit')).toEqual([1, null]);
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, testResults } = JSON.parse(
       readFileSync(results, 'utf8'),
@@ -52,13 +52,14 @@ test(
     expect({ numPassedTests, numFailedTests, numRuntimeErrorTestSuites }).toEqual({
       numPassedTests: 1,
       numFailedTests: 1,
-      numRuntimeErrorTestSuites: 2,
+      numRuntimeErrorTestSuites: 3,
     });
     const of = (name: string) => (testResults as FileResult[]).find((each) => each.name.includes(name))!;
     expect(of('passes').status).toBe('passed');
     expect(of('fails').message).toMatch(/Expected: .*3.*fails\.fixture\.ts:4:17/s);
     expect(of('panics').message).toMatch(/the guest ended too early.*Kernel panic/s);
     expect(of('hangs').message).toMatch(/the guest said nothing for \d+ s/);
+    expect(of('babbles').message).toMatch(/SyntaxError/);
     const kept = readdirSync('/var/tmp').filter((name) => name.startsWith(`xnet-guest-console-${jest.pid}-`));
     expect(kept.length).toBeGreaterThanOrEqual(2);
     for (const name of kept) await rm(join('/var/tmp', name));

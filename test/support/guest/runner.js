@@ -45,33 +45,42 @@ export default class GuestRunner {
       while (waiting.length > 0) await this.#useGuest(project, waiting, jest);
     };
     try {
-      await Promise.all(Array.from({ length: Math.min(maxWorkers, files.length) }, work));
+      // A guest that does not come up leaves what waits to the others, which are at work until then.
+      const ends = await Promise.allSettled(Array.from({ length: Math.min(maxWorkers, files.length) }, work));
+      const failure = ends.find(({ status }) => status === 'rejected');
+      if (failure) throw failure.reason;
     } finally {
       await project.remove();
     }
   }
 
-  /** Takes tests out of `waiting` until there are none, or the guest has ended. */
+  /** Takes tests out of `waiting` until there are none, or the guest has ended. Throws if the guest does not come up. */
   async #useGuest(project, waiting, jest) {
     const guest = await Guest.boot(this.#config.rootDir, project);
     let [current, isUp, failed] = [undefined, false, false];
-    for await (const { isFree, result } of guest.reports(this.#silenceMs)) {
-      if (result) {
-        const testResult = testResultOf(current, result, project, this.#config);
-        failed ||= testResult.failureMessage !== null;
-        await jest.onResult(current, testResult);
+    try {
+      for await (const { isFree, result } of guest.reports(this.#silenceMs)) {
+        if (result) {
+          const testResult = testResultOf(current, result, project, this.#config);
+          failed ||= testResult.failureMessage !== null;
+          await jest.onResult(current, testResult);
+        }
+        if (isFree) {
+          isUp = true;
+          current = waiting.shift();
+          if (current) await jest.onStart(current);
+          guest.send(current && this.#orderOf(current));
+        }
       }
-      if (isFree) {
-        isUp = true;
-        current = waiting.shift();
-        if (current) await jest.onStart(current);
-        guest.send(current && this.#orderOf(current));
-      }
+      const why = failed || current || !isUp ? await guest.postMortem() : '';
+      if (!isUp) throw new Error(why);
+      if (current) await jest.fail(current, why);
+      else if (failed) process.stderr.write(`${why.split('\n', 1)}\n`);
+    } catch (error) {
+      if (!current) throw error;
+      // jest counts a file without a result as none at all, and the run may pass.
+      await jest.fail(current, error.stack);
     }
-    const why = failed || current || !isUp ? await guest.postMortem() : '';
-    if (!isUp) throw new Error(why);
-    if (current) await jest.fail(current, why);
-    else if (failed) process.stderr.write(`${why.split('\n', 1)}\n`);
   }
 
   /** See `inside/messages.ts`. */
