@@ -58,11 +58,12 @@ function manyLost({ vxlanPort }: OwnPlace, lost: readonly NamedPath[]): string {
 function manyNarrow(own: OwnPlace, narrow: readonly NamedPath[]): string {
   const least = Math.min(...narrow.map(({ state: { largest = 0 } }) => largest));
   const needed = Math.max(...narrow.map(({ state }) => state.needed));
+  const peerMtu = Math.min(...narrow.map(({ state }) => state.peerMtu ?? state.needed));
   const [first] = narrow.map(narrowOf);
   const remedy =
     first && own.carried < needed
-      ? narrowingOf(own, { ...first, needed }).remedy
-      : `look at the MTU of what is between them, or ${smallerNetworks(least)}`;
+      ? narrowingOf(own, { ...first, largest: least, needed, peerMtu }).remedy
+      : `look at the MTU of what is between them, or ${smallerNetworks(Math.min(least, peerMtu))}`;
   return `packets of more than ${least} bytes do not pass between this host and ${narrow.length} others (${namesOf(narrow)}), and containers send up to ${needed}; ${remedy}`;
 }
 

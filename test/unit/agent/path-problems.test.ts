@@ -77,6 +77,15 @@ describe('the problems of paths', () => {
     expect(problem).toMatch(/between this host and 4 others .*; ip link set eth0 mtu 1500 /);
   });
 
+  test('networks of the size that is advised pass all of many narrow paths', () => {
+    const paths = [2, 3, 4].map(narrow);
+    const narrowest = path(5, { verdict: 'narrow', largest: 1304, peerMtu: 1300 });
+    for (const own of [OWN, SHRUNK]) {
+      const [problem] = pathProblems(own, [...paths, narrowest]);
+      expect(problem).toMatch(/^packets of more than 1304 bytes .* -o com.docker.network.driver.mtu=1300$/);
+    }
+  });
+
   test('many of one kind are one problem', () => {
     const hosts = Array.from({ length: 998 }, (_, index) => index + 2);
     const [first, second, ...more] = pathProblems(OWN, [
