@@ -9,7 +9,9 @@ const MEANT: readonly (readonly [words: string, meant: Meant])[] = [
   ['network list', () => 'xnet networks'],
   ['network inspect', ([name]) => `xnet network show ${name ?? 'NETWORK'}`],
   ['network show', ([name]) => (name === undefined ? 'xnet networks' : undefined)],
-  ['network', ([name]) => (name === undefined ? 'xnet networks' : `xnet network show ${name}`)],
+  ['network rm', ([name]) => `docker network rm ${name ?? 'NETWORK'}`],
+  ['network create', ([name]) => `docker network create -d xnet --ipam-driver xnet ${name ?? 'NETWORK'}`],
+  ['network', networkOf],
   ['networks', ([name]) => (name === undefined ? undefined : `xnet network show ${name}`)],
   ['host list', () => 'xnet hosts'],
   ['hosts rm', ([name]) => `xnet host rm ${name ?? 'HOST'}`],
@@ -23,20 +25,19 @@ const MEANT: readonly (readonly [words: string, meant: Meant])[] = [
   ['names', () => 'xnet endpoints   # and then: xnet names CONTAINER'],
   ['pools', ([name]) => (name === undefined ? undefined : `xnet addresses ${name}`)],
   ['ping', () => 'xnet hosts   # and then: xnet ping HOST'],
-  [
-    'trace',
-    ([end]) => (end === undefined ? TRACE : `xnet trace ${end} outside   # or another container or host`),
-  ],
+  ['trace', traceOf],
   ['capture', (_, hostname) => `xnet capture ${hostname}   # this host; or a network or a container`],
   ['ps', () => 'xnet endpoints'],
   ['containers', () => 'xnet endpoints'],
   ['peers', () => 'xnet hosts'],
   ['logs', () => 'xnet events --since 1h'],
 ];
-const TRACE = 'xnet endpoints   # and then: xnet trace CONTAINER CONTAINER';
 
-/** Options of most commands whose value is the next word. */
-const WITH_VALUE = ['-o', '--output', '--admin-socket'];
+/** Options whose value is the next word, of commands whose words are read here. */
+const WITH_VALUE = [
+  ...['-o', '--output', '-w', '--watch', '--admin-socket'],
+  ...['--network', '--host', '--since', '--count', '--size'],
+];
 
 /** `words`: of the command line, behind `xnet`. undefined: nothing is near, or the words are right but for an option. */
 export function didYouMean(words: readonly string[], hostname: string): string | undefined {
@@ -47,4 +48,16 @@ export function didYouMean(words: readonly string[], hostname: string): string |
   const [begin, meant] = MEANT.find(([each]) => text.startsWith(`${each} `)) ?? [];
   const rest = plain.slice(begin?.split(' ').length).map(shellWord);
   return meant?.(rest, shellWord(hostname));
+}
+
+function networkOf([name, ...more]: readonly string[]): string | undefined {
+  if (more.length > 0) return undefined;
+  return name === undefined ? 'xnet networks' : `xnet network show ${name}`;
+}
+
+function traceOf([from, to, third = '']: readonly string[]): string {
+  if (from === undefined) return 'xnet endpoints   # and then: xnet trace CONTAINER CONTAINER';
+  if (to === undefined) return `xnet trace ${from} outside   # or another container or host`;
+  const isPort = /^\d+$/.test(third) && !to.includes(':');
+  return `xnet trace ${from} ${isPort ? `${to}:${third}` : to}`;
 }

@@ -32,6 +32,11 @@ describe('did you mean', () => {
     ['endpoints shop', 'xnet endpoints --network shop'],
     ['trace web', 'xnet trace web outside'],
     ['trace', 'xnet endpoints'],
+    ['trace --network shop web', 'xnet trace web outside'],
+    ['trace -w 5 web', 'xnet trace web outside'],
+    ['trace web db 80', 'xnet trace web db:80'],
+    ['trace web db now', 'xnet trace web db'],
+    ['endpoints --host h2 shop', 'xnet endpoints --network shop'],
     ['capture', 'xnet capture h1'],
     ['ping', 'xnet hosts'],
     ['ps', 'xnet endpoints'],
@@ -43,11 +48,20 @@ describe('did you mean', () => {
     expect(await isCommand(command.split(' ').slice(1))).toBe(true);
   });
 
+  test.each([
+    ['network rm shop', 'docker network rm shop'],
+    ['network create shop', 'docker network create -d xnet --ipam-driver xnet shop'],
+  ])("what is done with Docker's command: %s", async (words, meant) => {
+    expect(await isCommand(words.split(' '))).toBe(false);
+    expect(didYouMean(words.split(' '), 'h1')).toBe(meant);
+  });
+
   test('a name becomes one word of the command', () => {
     expect(didYouMean(['network', 'my net'], 'h1')).toBe("xnet network show 'my net'");
   });
 
   test('nothing near is nothing said', () => {
     expect(didYouMean(['frobnicate'], 'h1')).toBeUndefined();
+    expect(didYouMean(['network', 'prune', 'all'], 'h1')).toBeUndefined();
   });
 });
