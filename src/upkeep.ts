@@ -42,7 +42,8 @@ export function upkeepOf(pluginId: string | undefined): Upkeep {
     hostPath: (path) =>
       path.replace(/^\/host(?=\/)/, '').replace(/^(\/run\/docker\/plugins)\/(?=[^/]+$)/, `$1/${pluginId}/`),
     stateMount: () => `"$(findmnt -n -o TARGET -T "$(${source})")"`,
+    // Without a directory the plugin could not be enabled again.
     moveState: () =>
-      `${disable} && docker plugin set ${pluginId} state.source=DIRECTORY && ${enable}   # a directory on a disk`,
+      `D=DIRECTORY; test -d "$D" && ${disable} && docker plugin set ${pluginId} state.source="$D" && ${enable}   # DIRECTORY: one on a disk`,
   };
 }

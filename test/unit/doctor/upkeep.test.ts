@@ -1,4 +1,5 @@
 /** What the doctor prints where xnet is a managed plugin: commands that work on its host, not in its container. */
+import { spawnSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { judgeDisk } from '../../../src/doctor/disk-checks.js';
 import { judgeOpenFiles } from '../../../src/doctor/kernel-checks.js';
@@ -19,8 +20,13 @@ test('the state directory is that of the host', () => {
   expect(readOnly?.found).toMatch(/^\/var\/lib\/xnet cannot be written to/);
   expect(readOnly?.remedy).toContain(`mount -o remount,rw ${STATE}   #`);
   expect(inMemory?.remedy).toBe(
-    `docker plugin disable -f ${ID} && docker plugin set ${ID} state.source=DIRECTORY && docker plugin enable ${ID}   # a directory on a disk`,
+    `D=DIRECTORY; test -d "$D" && docker plugin disable -f ${ID} && docker plugin set ${ID} state.source="$D" && docker plugin enable ${ID}   # DIRECTORY: one on a disk`,
   );
+});
+
+test('a remedy that is run as printed, without a directory, leaves the plugin as it is', () => {
+  const { stdout } = spawnSync('sh', ['-c', `docker() { echo "$@"; }\n${PLUGIN.moveState('/')}`]);
+  expect(`${stdout}`).toBe('');
 });
 
 test('sockets are where the host has them', () => {
