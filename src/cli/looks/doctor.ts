@@ -33,7 +33,7 @@ const printDoctor = (options: AskOptions & { readonly all?: boolean }) =>
   });
 
 /** `xnet doctor`: for each host a line for each finding, with the remedy below it. */
-function doctorText({ hosts }: Answer<'doctor'>, screen?: Screen): string {
+export function doctorText({ hosts }: Answer<'doctor'>, screen?: Screen): string {
   return hosts.map((each) => hostFindings(each, screen)).join('\n');
 }
 
@@ -41,18 +41,23 @@ function hostFindings(
   { host, findings, refusal }: Answer<'doctor'>['hosts'][number],
   screen?: Screen,
 ): string {
-  if (refusal !== undefined)
-    return `${verdictText('failure', screen)}  ${shortName(host)}: ${printable(refusal)}\n`;
-  const width = Math.max(...findings.map(({ check }) => check.length));
+  const width = Math.max(0, ...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, verdict, found, remedy }) => [
     `${verdictText(verdict, screen)}  ${check.padEnd(width)}  ${printable(found)}`,
     ...(remedy === undefined ? [] : [`         ${' '.repeat(width)}  -> ${printable(remedy)}`]),
   ]);
+  const sum =
+    refusal === undefined
+      ? `${shortName(host)}: ${countsOf(findings)}`
+      : `${verdictText('failure', screen)}  ${shortName(host)}: ${printable(refusal)}`;
+  return `${[...lines, sum].join('\n')}\n`;
+}
+
+function countsOf(findings: readonly FindingItem[]): string {
   const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
   const counted = (verdict: 'failure' | 'warning') =>
     `${count(verdict)} ${verdict}${count(verdict) === 1 ? '' : 's'}`;
-  const sum = `${shortName(host)}: ${counted('failure')}, ${counted('warning')}, ${count('ok')} ok`;
-  return `${[...lines, sum].join('\n')}\n`;
+  return `${counted('failure')}, ${counted('warning')}, ${count('ok')} ok`;
 }
 
 function verdictText(verdict: FindingItem['verdict'], screen?: Screen): string {

@@ -5,13 +5,14 @@ import type { Handler } from '../../../agent/questions/answering.js';
 import { type Check, examine } from '../../../doctor/finding.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
+import { othersProblems } from '../../own-problems.js';
 import { askEach } from '../ask-each.js';
 import { knownReader } from '../known-reader.js';
 import { livingOthers, NO_OTHERS } from '../living-hosts.js';
 import { findAddressFaults, findInnerMtu } from './address-findings.js';
 import { clusterChecks, hostChecks, type Looked } from './checks.js';
 import { findPathFaults } from './path-findings.js';
-import { withoutSaidElsewhere } from './said-elsewhere.js';
+import { answerOf, withoutSaidElsewhere } from './said-elsewhere.js';
 
 export const DOCTOR = 'doctor';
 /** Longer than a check may take there, on a busy machine. */
@@ -37,12 +38,8 @@ export async function consultDoctor(
   );
   const question = { kind: DOCTOR, parameters: {}, hostIds: others.map(({ id }) => id) };
   const replies = await askEach(foundation, question, findings, PATIENCE_MS);
-  const ofOthers = replies.map((reply, index) => {
-    const name = others[index]?.name ?? '';
-    return 'found' in reply
-      ? { host: name, findings: reply.found }
-      : { host: name, findings: [], refusal: reply.refusal };
-  });
+  const said = host ? othersProblems(host, hostId) : [];
+  const ofOthers = replies.map((reply, index) => answerOf(others[index]?.name ?? '', reply, said));
   const unasked = refusals.map((each) => ({ ...each, findings: [] }));
   return { hosts: [{ host: status.host.name, findings: await own }, ...ofOthers, ...unasked] };
 }
