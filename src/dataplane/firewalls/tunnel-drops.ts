@@ -36,7 +36,10 @@ export function tunnelDrops(
     reached.set(kept, reached.get(chain) ?? new Set());
     return kept;
   });
-  const ofPeer = (peer: string) => dropsOfPeer(possible, reached, packetsOf(peer), port);
+  const ofPort = new Set(
+    possible.flatMap(({ rules }) => rules.filter(({ conditions }) => namesPort(conditions, port))),
+  );
+  const ofPeer = (peer: string) => dropsOfPeer({ chains: possible, reached, ofPort, port }, packetsOf(peer));
   if (peers.length === 0) return ofPeer('');
   return merged(peers.map((peer) => ({ peer, drops: ofPeer(peer) })));
 }
@@ -60,34 +63,76 @@ function reachedFrom(chains: readonly Chain[]): Reached {
   return reached;
 }
 
+interface Firewalls {
+  readonly chains: readonly Chain[];
+  readonly reached: Reached;
+  /** Rules that name the port. */
+  readonly ofPort: ReadonlySet<Rule>;
+  readonly port: number;
+}
+
 function dropsOfPeer(
-  chains: readonly Chain[],
-  reached: Reached,
+  { chains, reached, ofPort, port }: Firewalls,
   packets: readonly PacketAt[],
-  port: number,
 ): PacketDrop[] {
-  /** Rules are about these packets, or accept them among others. */
-  const isAbout = (chain: Chain, rule: Rule) => {
-    const held = heldIn(chain, rule, reached, packets);
-    return (
-      held !== 'no' && (namesPort(rule.conditions, port) || (held === 'yes' && rule.verdict === 'accept'))
-    );
+  const incoming = packets.filter(({ direction }) => direction === 'in');
+  const heldComing = (chain: Chain, rule: Rule) => heldIn(chain, rule, reached, incoming);
+  const isNamed = (chain: Chain) =>
+    chain.rules.some((rule) => ofPort.has(rule) && heldComing(chain, rule) !== 'no');
+  /** Of the rules that do not name the port. */
+  const isOpened = (door: Chain) => {
+    const isPassed = (chain: Chain, rule: Rule) => !ofPort.has(rule) && heldComing(chain, rule) === 'yes';
+    return passedFrom(door, chains, isPassed).some(({ verdict }) => verdict === 'accept');
   };
-  const about = new Map(chains.map((chain) => [chain, chain.rules.filter((rule) => isAbout(chain, rule))]));
-  const known = new Set(chains.filter((chain) => about.get(chain)?.length).map(({ firewall }) => firewall));
-  const closed = chains.flatMap((chain): PacketDrop[] => {
-    if (!chain.door || known.has(chain.firewall) || !(chain.closed || chain.rules.some(isForAll))) return [];
-    const rule = `${chain.door.closed}, and no rule names the port`;
-    return [{ rule, isCertain: false, remedy: chain.door.admit(port) }];
+  const closed = chains.flatMap((door): PacketDrop[] => {
+    if (!door.door || !(door.closed || door.rules.some(isForAll))) return [];
+    if (chains.some((chain) => chain.firewall === door.firewall && isNamed(chain)) || isOpened(door))
+      return [];
+    const rule = `${door.door.closed}, and no rule names the port`;
+    return [{ rule, isCertain: false, remedy: door.door.admit(port) }];
   });
-  const dropping = [...about].flatMap(([chain, rules]) => {
-    const accepted = rules.findIndex(({ verdict }) => verdict === 'accept');
-    const before = accepted < 0 ? rules : rules.slice(0, accepted);
-    return before
-      .filter(({ verdict }) => verdict === 'drop')
-      .map((rule) => dropOf(rule, heldIn(chain, rule, reached, packets) === 'yes'));
+  const dropping = chains.flatMap((chain) => {
+    const held = (rule: Rule) => heldIn(chain, rule, reached, packets);
+    return dropsBeforeAcceptance(chain, held, ofPort);
   });
   return [...dropping, ...closed];
+}
+
+/** By rules that are about the packets, or accept them among others. */
+function dropsBeforeAcceptance(
+  { rules }: Chain,
+  heldOf: (rule: Rule) => Held,
+  ofPort: Firewalls['ofPort'],
+): PacketDrop[] {
+  const drops: PacketDrop[] = [];
+  for (const rule of rules) {
+    if (!ofPort.has(rule) && rule.verdict !== 'accept') continue;
+    const held = heldOf(rule);
+    if (held === 'no' || !(ofPort.has(rule) || held === 'yes')) continue;
+    if (rule.verdict === 'accept') break;
+    if (rule.verdict === 'drop') drops.push(dropOf(rule, held === 'yes'));
+  }
+  return drops;
+}
+
+/** Rules that take the packets for certain, of the chain and of those to which such rules lead. */
+function passedFrom(
+  door: Chain,
+  chains: readonly Chain[],
+  isHeld: (chain: Chain, rule: Rule) => boolean,
+): Rule[] {
+  const rules: Rule[] = [];
+  // Grows while it is gone through.
+  const passed = new Set([door]);
+  for (const chain of passed)
+    for (const rule of chain.rules.filter((each) => isHeld(chain, each))) {
+      rules.push(rule);
+      const { verdict } = rule;
+      if (typeof verdict !== 'object') continue;
+      const next = chains.find(({ firewall, key }) => firewall === chain.firewall && key === verdict.chain);
+      if (next) passed.add(next);
+    }
+  return rules;
 }
 
 /** Whether the rule takes one of the packets that come to its chain. */

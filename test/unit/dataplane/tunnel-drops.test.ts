@@ -181,6 +181,25 @@ describe('rules that drop the tunnel’s packets', () => {
     ]);
   });
 
+  test('nft: firewalld with the zone of Docker, which accepts all, is as closed', () => {
+    const place = { family: 'inet', table: 'firewalld' };
+    const chains = ['filter_INPUT', 'filter_INPUT_ZONES', 'filter_IN_docker'].map((name) => ({
+      chain: { ...place, name, ...(name === 'filter_INPUT' && { hook: 'input', policy: 'accept' }) },
+    }));
+    const of = (interfaceName: string) => ({
+      match: { op: '==', left: { meta: { key: 'iifname' } }, right: interfaceName },
+    });
+    const rules = [
+      ['filter_INPUT', { jump: { target: 'filter_INPUT_ZONES' } }],
+      ['filter_INPUT', { reject: { type: 'icmpx', expr: 'admin-prohibited' } }],
+      ['filter_INPUT_ZONES', of('docker0'), { goto: { target: 'filter_IN_docker' } }],
+      ['filter_IN_docker', { accept: null }],
+    ].map(([chain, ...expr], handle) => ({ rule: { ...place, chain, handle, expr } }));
+    expect(nftDrops(JSON.stringify({ nftables: [...chains, ...rules] }))).toMatchObject([
+      { isCertain: false, remedy: expect.stringContaining('firewall-cmd --add-port=4789/udp') },
+    ]);
+  });
+
   test.each([
     [':INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited', /^iptables-nft -I INPUT/],
     [':INPUT DROP [0:0]\n-A INPUT -j DROP', /^iptables-nft -I INPUT/],
@@ -190,6 +209,30 @@ describe('rules that drop the tunnel’s packets', () => {
     expect(found).toEqual([
       expect.objectContaining({ isCertain: false, remedy: expect.stringMatching(remedy) }),
     ]);
+  });
+
+  test.each([
+    [
+      'ufw, which lets out what is new',
+      'ufw-track-output',
+      '-A OUTPUT -j ufw-track-output',
+      '-p udp -m conntrack --ctstate NEW',
+    ],
+    ['what goes out', 'OUTPUT', '', ''],
+    ['one interface', 'GUESTS', '-A INPUT -i br0 -j GUESTS', ''],
+  ])('iptables: a closed chain is not opened by what is accepted of %s', (_, chain, jump, compared) => {
+    const rules = [jump, `-A ${chain} ${compared} -j ACCEPT`].filter(Boolean).join('\n');
+    const text = `*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:${chain} - [0:0]\n${rules}\nCOMMIT\n`;
+    expect(iptablesDrops('iptables-legacy', text, ['192.0.2.2'])).toMatchObject([
+      { isCertain: false, rule: expect.stringContaining('drops in INPUT what no rule accepts') },
+    ]);
+  });
+
+  test('iptables: a closed chain is opened by a rule that all packets come to and that accepts them', () => {
+    const jumps = '-A INPUT -p udp -j OTHERS\n-A OTHERS -s 192.0.2.0/24 -j HOSTS\n-A HOSTS -j ACCEPT';
+    const text = `*filter\n:INPUT DROP [0:0]\n:OTHERS - [0:0]\n:HOSTS - [0:0]\n${jumps}\nCOMMIT\n`;
+    expect(iptablesDrops('iptables-legacy', text, ['192.0.2.2'])).toEqual([]);
+    expect(iptablesDrops('iptables-legacy', text, ['198.51.100.2'])).toHaveLength(1);
   });
 
   test('iptables: ufw that lets the port in', () => {
