@@ -192,6 +192,8 @@ export interface ObservedNetwork {
   readonly endpointNames: readonly string[];
   /** Absent: DEFAULT_MODE. */
   readonly mode?: ModeSpec;
+  /** It has no namespace, and interfaces on a LAN of this host. */
+  readonly isOnLan?: true;
 }
 
 export interface Dataplane extends AsyncDisposable, LanReading {

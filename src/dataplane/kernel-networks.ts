@@ -43,6 +43,10 @@ export async function listAllNetworks({ lans, hostPath, namespace }: LinuxHost):
   const names = new Map<string, string[]>();
   for (const { id, endpointNames } of [...namespaces, ...onLans])
     names.set(id, [...(names.get(id) ?? []), ...endpointNames]);
-  const others = [...names].map(([id, endpointNames]) => ({ id, endpointNames }));
+  const inNamespaces = new Set(namespaces.map(({ id }) => id));
+  const others = [...names].map(([id, endpointNames]) => ({
+    ...{ id, endpointNames },
+    ...(!inNamespaces.has(id) && { isOnLan: true as const }),
+  }));
   return [...others, ...(await listRoutedNetworks(namespace))];
 }

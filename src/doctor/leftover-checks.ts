@@ -15,22 +15,38 @@ export function strangersOf(
 }
 
 export function judgeLeftovers(strangers: readonly ObservedNetwork[]): readonly Judgement[] {
-  return allWell(
-    strangers.map(({ id, endpointNames }) => {
-      const namespace = `xnet-${id}`;
-      const removal = `ip netns del ${namespace}`;
-      if (endpointNames.length === 0)
-        return warning(
-          `the network namespace ${namespace} is in the kernel, and this host has no such network`,
-          removal,
-        );
-      return failure(
-        `the network namespace ${namespace} has ${endpointNames.length} containers' interfaces, and this host has no such network: nobody keeps them connected`,
-        `${removal}   # stop these containers first; they get a network again when they start`,
-      );
-    }),
-    'the kernel has no network that this host does not have',
+  return allWell(strangers.map(judgeLeftover), 'the kernel has no network that this host does not have');
+}
+
+function judgeLeftover(stranger: ObservedNetwork): Judgement {
+  const { endpointNames } = stranger;
+  const { what, removal } = leftoverOf(stranger);
+  if (endpointNames.length === 0)
+    return warning(`${what} is in the kernel, and this host has no such network`, removal);
+  return failure(
+    `${what} has ${endpointNames.length} containers' interfaces, and this host has no such network: nobody keeps them connected`,
+    `${removal}   # stop these containers first; they get a network again when they start`,
   );
+}
+
+/** Some of what a command names may be gone. Interfaces of containers on a LAN are in the containers, and go with them. */
+function leftoverOf({ id, endpointNames, mode, isOnLan }: ObservedNetwork): {
+  readonly what: string;
+  readonly removal: string;
+} {
+  if (isOnLan)
+    return {
+      what: `network ${id} on a LAN`,
+      removal: `ip link del xh${id}; ip link property del dev xl${id} altname xl${id}`,
+    };
+  if (mode?.kind !== 'routed')
+    return { what: `the network namespace xnet-${id}`, removal: `ip netns del xnet-${id}` };
+  const devices = [`xv${id}`, ...endpointNames.map((name) => `xr${name}`)];
+  const removals = devices.map((device) => `; ip link del ${device}`);
+  return {
+    what: `the routed network ${id}`,
+    removal: `nft delete table netdev xnet-${id}${removals.join('')}`,
+  };
 }
 
 /** Devices of other programs that are in the way of a network's. */

@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import type { IpvlanSpec, MacvlanSpec } from '../../../src/dataplane/modes.js';
+import { judgeLeftovers } from '../../../src/doctor/leftover-checks.js';
 import {
   GATEWAYS,
   type LanContainer,
@@ -90,6 +91,21 @@ test('an endpoint is found in the host and in its container, and removed whereve
   await host.dataplane.removeEndpoint(inside.network.id, inside.endpoint.id, OFFICE);
   expect(await interfacesOf(host)).toEqual(['eth1']);
   expect(await inside.netns.ip('link')).not.toContain('eth0');
+});
+
+test('what the doctor prints removes what is left on the host of a network that it does not have', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const { network, netns } = await lan.container(host, lan.network(host, 'office', WITH_HOST), [
+    '10.5.0.50/24',
+  ]);
+  await netns.ip('link del eth0');
+  const observed = async () => (await host.dataplane.listNetworks()).filter(({ id }) => id === network.id);
+  const [leftover] = judgeLeftovers(await observed());
+  // One of its commands is for the sub-interface of a VLAN.
+  await host.netns.exec('sh', '-c', `${leftover?.remedy ?? 'false'}; true`);
+  expect(await observed()).toEqual([]);
+  expect(await interfacesOf(host)).toEqual(['eth1']);
 });
 
 test('with host: the host and its containers reach each other, with strict reverse path filters', async () => {

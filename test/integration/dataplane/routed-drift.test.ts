@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { KernelHint, Repair } from '../../../src/dataplane/dataplane.js';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
+import { judgeLeftovers } from '../../../src/doctor/leftover-checks.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { localOf, ROUTED, RoutedPair, remotesBy } from '../../support/kernel/routed-pair.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -160,6 +161,19 @@ test('another process takes over what is there, and packets pass all the time', 
   expect(await next.repairNetwork(first.network.id, () => [])).toMatchObject({ repairs: [], strangers: [] });
   await next.removeEndpoint(first.network.id, first.endpoint.id);
   expect(await first.netns.reaches('10.1.0.3', 1)).toBe(false);
+});
+
+test('what the doctor prints removes all of a network that this host does not have', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts as [TestHost];
+  const network = underlay.network(host, 'shop', ROUTED);
+  await underlay.container(host, network, ['10.1.0.2/24']);
+  const observed = (await host.dataplane.listNetworks()).filter(({ id }) => id === network.id);
+  const [leftover] = judgeLeftovers(observed);
+  await host.netns.exec('sh', '-c', leftover?.remedy ?? 'false');
+  expect(await host.dataplane.listNetworks()).not.toContainEqual(expect.objectContaining({ id: network.id }));
+  expect(await host.netns.exec('nft', 'list', 'tables')).not.toContain(network.id);
+  expect(await host.netns.ip('-br link')).not.toMatch(/\bx[vr]/);
 });
 
 test('a process that did not make it removes all of a network', async () => {

@@ -96,6 +96,18 @@ describe('the doctor judges', () => {
     ['no leftovers', judgeLeftovers([]), 'ok', /no network/],
     ['a leftover', judgeLeftovers([{ id: 'a', endpointNames: [] }]), 'warning', /namespace xnet-a is/],
     [
+      'a leftover of a routed network',
+      judgeLeftovers([{ id: 'a', endpointNames: [], mode: { kind: 'routed' } }]),
+      'warning',
+      /^the routed network a is in the kernel/,
+    ],
+    [
+      'one of a network on a LAN',
+      judgeLeftovers([{ id: 'a', endpointNames: [], isOnLan: true }]),
+      'warning',
+      /^network a on a LAN is in the kernel/,
+    ],
+    [
       'one in use',
       judgeLeftovers([{ id: 'a', endpointNames: ['b'] }]),
       'failure',
