@@ -1,4 +1,7 @@
-/** What the kernel has of xnet: of the host, and of its namespaces: one for each network, those of the paths and of the pairs. */
+/**
+ * What the kernel has of xnet: of the host, and of its namespaces: one for each network that has one, those of the paths and of the
+ * pairs. Routed networks have tables instead.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { NAMESPACES, networkIdOf, PAIRS_NAMESPACE, PATHS_NAMESPACE } from '../dataplane/interface-names.js';
@@ -40,6 +43,11 @@ export async function kernelParts(): Promise<Part[]> {
     part('kernel/routes.txt', "the host's routes", ['ip', 'route', 'show', 'table', 'all']),
     part('kernel/neighbours.txt', "the host's neighbours", ['ip', 'neigh']),
     part('kernel/tunnel-filter.txt', "xnet's own nftables table", ['nft', 'list', 'table', 'inet', 'xnet']),
+    {
+      file: 'kernel/netdev-tables.txt',
+      what: "xnet's tables of nftables at interfaces, as of routed networks (nft list table netdev xnet-...)",
+      read: readNetdevTables,
+    },
     ...names.slice(0, MOST_NAMESPACES).flatMap(namespaceParts),
   ];
 }
@@ -69,6 +77,14 @@ async function outputOf([program = '', ...args]: readonly string[]): Promise<str
   return text.length <= LONGEST
     ? text
     : `${text.slice(0, LONGEST)}\n(${text.length - LONGEST} more characters)\n`;
+}
+
+async function readNetdevTables(): Promise<string> {
+  const tables = await outputOf(['nft', 'list', 'tables', 'netdev']);
+  const texts: string[] = [];
+  for (const [table = ''] of [...tables.matchAll(/\bxnet-[\w-]+/g)].slice(0, MOST_NAMESPACES))
+    texts.push(await outputOf(['nft', 'list', 'table', 'netdev', table]));
+  return texts.join('');
 }
 
 async function readVersions(): Promise<string> {
