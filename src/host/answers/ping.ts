@@ -67,7 +67,7 @@ function checkedSize(text: string | undefined, most: number): number {
 }
 
 function notShared(name: string, needed: number): PingedWay {
-  const problem = `this host and ${name} have no network in common in which both have a container; start one on each`;
+  const problem = `this host and ${name} have no overlay or routed network in common in which both have a container; start one on each`;
   return { result: undefined, needed, problem };
 }
 
