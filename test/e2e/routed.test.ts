@@ -10,6 +10,7 @@ import {
 import { expectNoProblem, expectProblem } from '../support/containers/networks.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { xnetAnswer } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 
 const ROUTED = ['-o', 'xnet.mode=routed'];
@@ -21,7 +22,7 @@ const attempt = (lab: Lab, ...options: string[]) =>
   );
 
 const repairsOf = async (lab: Lab, host: string): Promise<Record<string, number>> =>
-  JSON.parse(await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1')).repairs;
+  (await xnetAnswer(lab, host, 'status')).repairs;
 
 /** Both ways, by name. */
 async function expectNames(containers: readonly Container[]): Promise<void> {
