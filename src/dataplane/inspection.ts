@@ -131,6 +131,7 @@ export interface Inspection extends Probing {
   /** `path`: file of the namespace. `packets`: of the trace, in both directions. */
   sandbox(path: string, destination: string, packets: readonly TracedPacket[]): Promise<SandboxFacts>;
   network(endpoint: EndpointToInspect): Promise<NetworkFacts>;
+  /** `vni` 0: packets of no network, as between hosts. */
   underlay(vtep: string, peerVtep: string, vni: number): Promise<UnderlayFacts>;
   /** `source`: the container's address on the interface of its default route. */
   gateway(source: string, destination: string): Promise<GatewayFacts>;

@@ -1,16 +1,15 @@
 /** `xnet doctor`: on this host and on all; what of the cluster is away, and what others did. Faults and their remedies: faults.test.ts. */
 import { expect } from '@jest/globals';
-import { OPERATIONS } from '../../src/admin/operations.js';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { expectFault, expectHealthy, faultsOf } from '../support/faults/fault.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { xnetAnswer } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 
 /** With `--all`: the host and the check of each failure, or the reason why the host did not answer. */
 async function failuresEverywhere(lab: Lab, host: string): Promise<string[]> {
-  const text = await lab.in(host, 'sh', '-c', 'xnet doctor --all -o json || test $? = 1');
-  const { hosts } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
+  const { hosts } = await xnetAnswer(lab, host, 'doctor', '--all');
   return hosts.flatMap(({ host: name, refusal, findings }) => [
     ...(refusal === undefined ? [] : [`${name}: ${refusal}`]),
     ...findings.filter(({ verdict }) => verdict === 'failure').map(({ check }) => `${name}: ${check}`),

@@ -43,7 +43,8 @@ const ALTERATIONS: readonly (readonly [what: string, script: string, kind: strin
   ['vxlan0 flooding', 'ip -n $NS link set vxlan0 type bridge_slave flood on learning on', 'vxlan'],
   [
     'vxlan0 of another VNI and port',
-    'ip -n $NS link del vxlan0; ip link add vxlan0 netns $NS type vxlan id 4242 local $OWN_VTEP dstport 8472; ip -n $NS link set vxlan0 master br0 up',
+    // In one step: xnet must not be in between.
+    "ip link add other netns $NS type vxlan id 4242 local $OWN_VTEP dstport 8472; printf 'link del vxlan0\\nlink set other name vxlan0\\nlink set vxlan0 master br0 up\\n' | ip -n $NS -batch -",
     'vxlan',
   ],
   ['port down', 'ip -n $NS link set $PORT down', 'port'],

@@ -1,6 +1,5 @@
 /** Faults that are injected one after the other: `xnet doctor` names each as it is, and what it prints mends it. */
 import { expect } from '@jest/globals';
-import { OPERATIONS } from '../../src/admin/operations.js';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { ETCD_FAULTS } from '../support/faults/etcd-faults.js';
 import { expectHealthy, type Fault, faultsOf, goThrough, runRemedy, sh } from '../support/faults/fault.js';
@@ -9,6 +8,7 @@ import { SERVICE_FAULTS } from '../support/faults/service-faults.js';
 import { SYSTEMD_FAULTS } from '../support/faults/systemd-faults.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { problemsOf } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 
 const RUNS = 10;
@@ -73,12 +73,6 @@ describeInLab('faults', { hosts: 3, etcd: 3, etcdTls: true }, (test) => {
     { timeoutMs: 400_000, logsErrors: true },
   );
 });
-
-/** What `xnet status` names of a host. */
-async function problemsOf(lab: Lab, host: string): Promise<readonly string[]> {
-  const text = await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1');
-  return OPERATIONS.status.answer.parse(JSON.parse(text)).problems;
-}
 
 describeInLab('faults of units', { hosts: 1, etcd: 0, systemd: ['h1'] }, (test) => {
   test('each is named as it is, and what is printed mends it', async (lab) => {

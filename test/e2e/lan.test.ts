@@ -1,6 +1,5 @@
 /** Networks on a LAN (xnet.mode=macvlan): created once, with names, and as good as overlays when something fails. */
 import { expect } from '@jest/globals';
-import { OPERATIONS } from '../../src/admin/operations.js';
 import { bringUp, compose, composeFile, expectReached, XNET_NETWORK } from '../support/containers/compose.js';
 import {
   type Container,
@@ -11,6 +10,7 @@ import {
 } from '../support/containers/containers.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { problemsOf } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 import { countLost } from '../support/traffic/ping.js';
 
@@ -47,11 +47,6 @@ async function expectMeetings(containers: readonly Container[]): Promise<void> {
     const to = containers[(index + 1) % containers.length] as Container;
     await eventually(async () => expect(await from.greetOverTcp(to.name)).toBe(to.name));
   }
-}
-
-async function problemsOf(lab: Lab, host: string): Promise<readonly string[]> {
-  const text = await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1');
-  return OPERATIONS.status.answer.parse(JSON.parse(text)).problems;
 }
 
 function refusal(command: Promise<unknown>): Promise<string> {

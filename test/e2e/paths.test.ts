@@ -9,6 +9,7 @@ import { createMirroredNetwork, runContainer } from '../support/containers/conta
 import { expectNoProblem } from '../support/containers/networks.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { problemsOf, xnetAnswer } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 import { expectInTime } from '../support/time/in-time.js';
 
@@ -17,11 +18,6 @@ const LOST_MS = 30_000;
 const BACK_MS = 15_000;
 /** After which a host whose xnet has stopped is silent. */
 const SILENT_MS = 30_000;
-
-async function problemsOf(lab: Lab, host: string): Promise<readonly string[]> {
-  const text = await lab.in(host, 'sh', '-c', 'xnet status -o json || test $? = 1');
-  return OPERATIONS.status.answer.parse(JSON.parse(text)).problems;
-}
 
 /** The path from `host` to each other, by name. */
 async function pathsOf(lab: Lab, host: string): Promise<Record<string, string>> {
@@ -151,8 +147,7 @@ describeInLab('paths', { hosts: 3 }, (test) => {
     await expect(lab.in('h1', 'xnet', 'ping', 'h3', '--count', '1')).rejects.toThrow(
       /do not pass .*: the interface of h3 carries no more; .*`xnet doctor` there prints the command/,
     );
-    const text = await lab.in('h3', 'sh', '-c', 'xnet doctor -o json || test $? = 1');
-    const { hosts } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
+    const { hosts } = await xnetAnswer(lab, 'h3', 'doctor');
     const findings = hosts[0]?.findings.filter(({ check }) => ['mtu', 'paths'].includes(check));
     const remedies = findings?.flatMap(({ remedy }) => remedy?.split('   #')[0] ?? []);
     expect([...new Set(remedies)]).toEqual(['ip link set eth0 mtu 1500']);

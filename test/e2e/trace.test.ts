@@ -1,19 +1,17 @@
 /** `xnet trace`: a healthy way has no fault, each fault is named at its hop, and what is printed mends it. */
 import { expect } from '@jest/globals';
 import type { HopItem } from '../../src/admin/diagnosis-answers.js';
-import { OPERATIONS } from '../../src/admin/operations.js';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
+import { xnetAnswer } from '../support/lab/xnet-answer.js';
 import { eventually } from '../support/time/eventually.js';
 
 const SANDBOX = (container: string) =>
   `S=$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' ${container}); nsenter --net=$S`;
 
 async function trace(lab: Lab, host: string, ...words: string[]): Promise<readonly HopItem[]> {
-  // Exit code 1 when there is a fault, or something is unknown.
-  const command = `xnet trace ${words.join(' ')} -o json || test $? = 1`;
-  return OPERATIONS.trace.answer.parse(JSON.parse(await lab.in(host, 'sh', '-c', command))).hops;
+  return (await xnetAnswer(lab, host, 'trace', ...words)).hops;
 }
 
 function notWell(hops: readonly HopItem[]): readonly HopItem[] {

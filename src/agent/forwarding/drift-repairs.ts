@@ -3,6 +3,7 @@ import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, KernelHint, KernelReports, LocalEndpoint } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
+import { modeOf } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
 import type { RepairLog } from '../../observability/repair-log.js';
 import { Absences } from '../local/absences.js';
@@ -170,8 +171,9 @@ export class DriftRepairs implements AsyncDisposable {
     const long = unknown.filter((name) => seen.isLongerThan(name, ORPHAN_MS));
     if (long.length === 0) return;
     const outer = new Set(await dataplane.listOuterEnds());
+    const record = local.findRecord(networkId);
     for (const name of long.filter((each) => outer.has(each))) {
-      await dataplane.removeEndpoint(networkId, name);
+      await dataplane.removeEndpoint(networkId, name, record && modeOf(record));
       repairs.note([{ kind: 'orphan', object: name, was: 'extra' }], { network: networkId });
     }
   }

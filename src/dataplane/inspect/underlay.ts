@@ -64,10 +64,7 @@ async function readFilter(
   const ours = items
     .filter(({ rule }) => rule?.chain === 'prerouting')
     .map(({ rule }) => JSON.stringify(rule?.expr));
-  return {
-    takesPeer: members.includes(peerVtep),
-    knowsVni: ours.some(
-      (rule) => rule.includes('from_peers') && new RegExp(`\\b${vniWord(vni)}\\b`).test(rule),
-    ),
-  };
+  const names = (rule: string) =>
+    rule.includes('from_peers') && new RegExp(`\\b${vniWord(vni)}\\b`).test(rule);
+  return { takesPeer: members.includes(peerVtep), knowsVni: vni > 0 && ours.some(names) };
 }

@@ -124,6 +124,8 @@ export class RoutedNetwork implements KernelNetwork {
         if (!isXnetError(error, 'NOT_FOUND')) throw error;
       });
     await this.#devices.remove(names);
+    // The network may be none of mode routed.
+    if (!this.#made) await this.host.iproute2.leaveHost();
   }
 
   async setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {

@@ -1,4 +1,5 @@
 /** What containers of a routed network on two hosts can and cannot do to each other. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Netns } from '../../support/kernel/netns.js';
 import { type Container, type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
@@ -10,6 +11,7 @@ import {
   remotesBy,
   underlayMac,
 } from '../../support/kernel/routed-pair.js';
+import { childrenOf, isAlive } from '../../support/programs/processes.js';
 
 describe.each([
   { way: 'direct', family: 4 },
@@ -29,6 +31,15 @@ describe.each([
     expect(await second.netns.reaches('fd01::2', 5, ['-s', '9000'])).toBe(true);
     expect(await forged(first)).toBe(0);
   });
+});
+
+test('the removal of an endpoint of no known network leaves no program', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const [host] = underlay.hosts as [TestHost];
+  const before = childrenOf(process.pid);
+  await host.dataplane.removeEndpoint('0123456789ab', 'e'.repeat(64));
+  const started = childrenOf(process.pid).filter((pid) => !before.includes(pid) && isAlive(pid));
+  expect(started.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))).toEqual([]);
 });
 
 test('containers of one host reach each other, without any other host', async () => {

@@ -115,6 +115,7 @@ describe('the tunnel filter', () => {
     const found = async (vni: number) => (await dataplane.inspection.underlay(vtep, peer.vtep, vni)).filter;
     expect(await found(77)).toEqual({ takesPeer: true, knowsVni: true });
     expect(await found(78)).toEqual({ takesPeer: true, knowsVni: false });
+    expect(await found(0)).toEqual({ takesPeer: true, knowsVni: false });
     await dataplane.setTunnelFilter({ vteps: [vtep], vnis: [78] });
     expect(await found(78)).toEqual({ takesPeer: false, knowsVni: true });
   });

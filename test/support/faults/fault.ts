@@ -1,7 +1,7 @@
 /** A fault that is injected into a lab: `xnet doctor` names it as it is, and what it prints mends it. */
 import { expect } from '@jest/globals';
-import { OPERATIONS } from '../../../src/admin/operations.js';
 import type { Lab } from '../lab/lab.js';
+import { xnetAnswer } from '../lab/xnet-answer.js';
 import { eventually } from '../time/eventually.js';
 
 export interface Fault {
@@ -35,9 +35,7 @@ export function sh(host: string, script: string): (lab: Lab) => Promise<string> 
 
 /** What is not well on the host; with `--all` on any, as that host learns it. */
 export async function faultsOf(lab: Lab, host: string, ...options: '--all'[]): Promise<Finding[]> {
-  // Exit code 1 when there is a failure.
-  const text = await lab.in(host, 'sh', '-c', `xnet doctor ${options.join(' ')} -o json || test $? = 1`);
-  const { hosts } = OPERATIONS.doctor.answer.parse(JSON.parse(text));
+  const { hosts } = await xnetAnswer(lab, host, 'doctor', ...options);
   return hosts.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict !== 'ok');
 }
 

@@ -44,12 +44,12 @@ export class Guest {
     return new Guest(child, consolePath);
   }
 
-  /** Gives it an order, at its second serial port; without one it ends. */
+  /** Gives it an order, at its second serial port. */
   send(order) {
-    this.#process.stdin.write(`${JSON.stringify(order ?? null)}\n`);
+    this.#process.stdin.write(`${JSON.stringify(order)}\n`);
   }
 
-  /** What it reports there, until it ends. After `silenceMs` without a word it is ended; later on a busy machine. */
+  /** What it reports there, until it ends; it is ended when no more is asked for. After `silenceMs` without a word it is ended; later on a busy machine. */
   async *reports(silenceMs) {
     let lastMs = performance.now();
     const look = setInterval(() => {

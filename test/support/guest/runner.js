@@ -68,8 +68,10 @@ export default class GuestRunner {
         if (isFree) {
           isUp = true;
           current = waiting.shift();
-          if (current) await jest.onStart(current);
-          guest.send(current && this.#orderOf(current));
+          // The guest is ended with the loop.
+          if (!current) break;
+          await jest.onStart(current);
+          guest.send(this.#orderOf(current));
         }
       }
       const why = failed || current || !isUp ? await guest.postMortem() : '';

@@ -1,7 +1,7 @@
 /** What the guest is given and what it reports, a line of JSON each; the other end is `runner.js`. */
 import type { run } from 'jest-circus';
 
-/** To run a test file. `null` instead is the end. */
+/** To run a test file. */
 export interface Order {
   /** Path within the project. */
   readonly file: string;

@@ -23,13 +23,10 @@ addEventHandler((event) => {
 
 report({ isFree: true });
 for await (const line of createInterface({ input: createReadStream(PORT) })) {
-  const order: Order | null = JSON.parse(line);
-  if (order === null) break;
+  const order: Order = JSON.parse(line);
   console.error(`file: ${order.file}`);
   report({ isFree: true, result: await execute(order) });
 }
-// The port is still being read.
-process.exit(0);
 
 async function execute({ file, namePattern, slowdown, ...order }: Order): Promise<FileResult> {
   const startedMs = Date.now();
