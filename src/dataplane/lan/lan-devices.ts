@@ -92,7 +92,11 @@ export class LanDevices {
       await ownWork.run(LAN_WORK, batch);
       lans.forget(this.id);
       const isLast = !links.some(({ ifname }) => isHostInterface(ifname) && !there.includes(ifname));
-      if (there.includes(hostInterfaceName(this.id)) && isLast) await removeGuard(hostPath);
+      // Its interface may have gone before it, with the parent.
+      if (isLast && (lans.isGuarded || there.includes(hostInterfaceName(this.id)))) {
+        await removeGuard(hostPath);
+        lans.isGuarded = false;
+      }
     });
     const links = await this.#wire.findLinks();
     if (!links?.some(({ ifname }) => ifname === WIRE.own)) return;

@@ -23,6 +23,8 @@ export class Lans {
   readonly #mutex = new KeyedMutex();
   /** An earlier process has left none. */
   #areNoneLeft = false;
+  /** The table of host-guard.ts is there, as far as is known. */
+  isGuarded = false;
 
   /** Runs `task` alone among those that change interfaces which several networks use. */
   alone<T>(task: () => Promise<T>): Promise<T> {

@@ -308,6 +308,32 @@ test('a route of the host that is deleted comes back, and one to nobody goes', a
   await expectReachable(host.netns, container.addresses);
 });
 
+test("the host's interface filters ARP again after somebody has changed that", async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const container = await lan.container(host, lan.network(host, 'office', WITH_HOST), ['10.5.0.50/24']);
+  const setting = `net.ipv4.conf.xh${container.network.id}.arp_filter`;
+  expect(await host.netns.exec('sysctl', '-n', setting)).toMatch(/^1/);
+  await host.netns.exec('sysctl', '-qw', `${setting}=0`);
+  expect((await check(container)).repairs).toEqual([reach(container, 'altered')]);
+  expect(await host.netns.exec('sysctl', '-n', setting)).toMatch(/^1/);
+  expect(await check(container)).toEqual(RIGHT);
+});
+
+test('a network whose parent is gone leaves nothing, and another keeps the rules for its interface', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const networks = ['office', 'lab'].map((label) => lan.network(host, label, WITH_HOST));
+  for (const network of networks) await host.dataplane.ensureNetwork(network);
+  const [office, lab] = networks as [NetworkSpec, NetworkSpec];
+  // While the one goes the other is made.
+  await Promise.all([host.dataplane.removeNetwork(office.id), host.dataplane.ensureNetwork(lab)]);
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).toContain('xnet-lan');
+  await host.netns.ip('link del eth1');
+  await host.dataplane.removeNetwork(lab.id);
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).not.toContain('xnet-lan');
+});
+
 test('while the parent is away the network fails to be repaired, and after it went down and up all is as before', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];

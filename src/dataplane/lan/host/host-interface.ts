@@ -18,14 +18,7 @@ import { hostInterfaceName, OWN_ALIAS } from '../names.js';
 import { isUp } from '../parent/find-parent.js';
 import type { Segment } from '../parent/segment.js';
 
-/** Settings in /proc/sys/net, less the interface: best effort, as it may be read-only in a plugin's container. */
-export const HOST_SETTINGS: readonly (readonly [family: 'ipv4' | 'ipv6', name: string, value: string])[] = [
-  ['ipv4', 'arp_filter', '1'],
-  // Router advertisements of the LAN are for the parent.
-  ['ipv6', 'accept_ra', '0'],
-];
-
-/** `links`: of the host's namespace. */
+/** `links`: of the host's namespace. What is made or altered is down, or without arp_filter: both follow, see HostReach. */
 export function planHostInterface(
   links: readonly ListedLink[],
   networkId: string,
@@ -38,14 +31,11 @@ export function planHostInterface(
   if (!link || (lower && link.link_index !== lower.index)) {
     const address = mode.kind === 'macvlan' ? ` address ${hostMac(networkId, lower?.address)}` : '';
     const add = `link add ${object} link ${parent} mtu ${mtu}${address} type ${typeOf(mode)}`;
-    const host = [add, `link set ${object} alias ${OWN_ALIAS} addrgenmode none`, `link set ${object} up`];
+    const host = [add, `link set ${object} alias ${OWN_ALIAS} addrgenmode none`];
     return [{ kind, object, was: 'missing', host: link ? [`link del ${object}`, ...host] : host }];
   }
-  const host = [
-    ...(link.mtu === mtu ? [] : [`link set ${object} mtu ${mtu}`]),
-    ...(isUp(link) ? [] : [`link set ${object} up`]),
-  ];
-  return host.length === 0 ? [] : [{ kind, object, was: 'altered', host }];
+  if (link.mtu === mtu && isUp(link) && link.filters_arp) return [];
+  return [{ kind, object, was: 'altered', host: [`link set ${object} mtu ${mtu}`] }];
 }
 
 /**

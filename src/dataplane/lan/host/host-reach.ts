@@ -1,11 +1,12 @@
-import { access } from 'node:fs/promises';
 import { listAddresses } from '../../../native/netlink/addresses.js';
+import { setArpFilter } from '../../../native/netlink/arp-filter.js';
 import { type ListedLink, listLinks } from '../../../native/netlink/links.js';
 import { type Change, linesOf } from '../../changes.js';
 import type { EndpointSpec } from '../../dataplane.js';
 import { interfaceName } from '../../interface-names.js';
 import { isAbsent, isPresent } from '../../iproute2/iproute2.js';
 import { enterCommand, runProgram } from '../../iproute2/program.js';
+import { hasIpv6 } from '../../kernel/kernel-support.js';
 import type { LanSpec } from '../../modes.js';
 import type { LanHost } from '../lan-devices.js';
 import { LAN_WORK } from '../lans.js';
@@ -13,14 +14,7 @@ import { hostInterfaceName } from '../names.js';
 import { noHostReach } from '../parent/refusals.js';
 import type { Segment } from '../parent/segment.js';
 import { GUARD_TABLE, isGuarded, setGuard } from './host-guard.js';
-import {
-  desiredReach,
-  diffReach,
-  HOST_SETTINGS,
-  planHostInterface,
-  type Reach,
-  readReach,
-} from './host-interface.js';
+import { desiredReach, diffReach, planHostInterface, type Reach, readReach } from './host-interface.js';
 
 /** In ipvlan l2 the answers of containers come in by the parent, and a strict reverse path filter drops them. */
 function canReach(mode: LanSpec): boolean {
@@ -44,18 +38,24 @@ export class HostReach {
   async ensure(segment: Segment): Promise<readonly Change[]> {
     const { mode } = segment;
     if (!mode.host) return [];
-    const { hostPath } = this.host;
     if (!canReach(mode) || segment.namespace !== undefined) throw noHostReach(mode, this.id);
+    // The guard is removed with the last interface of all networks.
+    return this.host.lans.alone(() => this.#ensureAlone(segment));
+  }
+
+  async #ensureAlone(segment: Segment): Promise<readonly Change[]> {
+    const { hostPath, lans, ownWork } = this.host;
     const changes = planHostInterface(await listLinks(hostPath), this.id, segment);
-    const guard = { kind: 'host-interface', object: GUARD_TABLE, was: 'missing' } as const;
+    const guard: Change[] = [];
     if (!(await isGuarded(hostPath))) {
       // Before the interface is there.
-      await this.host.ownWork.run(LAN_WORK, () => setGuard(hostPath));
-      changes.push(guard);
+      await ownWork.run(LAN_WORK, () => setGuard(hostPath));
+      guard.push({ kind: 'host-interface', object: GUARD_TABLE, was: 'missing' });
     }
+    lans.isGuarded = true;
     await this.#run(changes);
-    if (changes.some((change) => change !== guard)) await this.#setUp();
-    return changes;
+    if (changes.length > 0) await this.#setUp();
+    return [...changes, ...guard];
   }
 
   async attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
@@ -101,21 +101,22 @@ export class HostReach {
       await ownWork.run(LAN_WORK, () => iproute2.batch('ip', undefined, lines, { tolerate }));
   }
 
-  /** Best effort: /proc/sys may be read-only. */
+  /** Who asks it by ARP for an address of the parent would remember its MAC, at which the guard drops all: so it is up last. */
   async #setUp(): Promise<void> {
-    const { hostPath } = this.host;
-    for (const [family, name, value] of HOST_SETTINGS) {
-      if (
-        family === 'ipv6' &&
-        (await access('/proc/sys/net/ipv6').then(
-          () => false,
-          () => true,
-        ))
-      )
-        continue;
-      const file = `/proc/sys/net/${family}/conf/${hostInterfaceName(this.id)}/${name}`;
-      const [program = '', ...args] = [...enterCommand(hostPath), 'tee', file];
-      await runProgram(program, args, `${value}\n`);
-    }
+    const { hostPath, iproute2, ownWork } = this.host;
+    const name = hostInterfaceName(this.id);
+    const link = (await listLinks(hostPath)).find(({ ifname }) => ifname === name);
+    if (!link) return;
+    setArpFilter(hostPath, link.index);
+    await refuseAdvertisements(hostPath, name);
+    await ownWork.run(LAN_WORK, () => iproute2.batch('ip', undefined, [`link set ${name} up`]));
   }
+}
+
+/** Router advertisements of the LAN are for the parent. Best effort, beside the guard: /proc/sys may be read-only in a plugin's container. */
+async function refuseAdvertisements(hostPath: string | undefined, name: string): Promise<void> {
+  if (!(await hasIpv6())) return;
+  const file = `/proc/sys/net/ipv6/conf/${name}/accept_ra`;
+  const [program = '', ...args] = [...enterCommand(hostPath), 'tee', file];
+  await runProgram(program, args, '0\n');
 }
