@@ -1,6 +1,11 @@
 /** Networks of mode macvlan: packets on a LAN that is there already, the host's reach, repairs, and what is left: nothing. */
 import { expect, test } from '@jest/globals';
-import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
+import type {
+  EndpointSpec,
+  KernelHint,
+  NetworkCheck,
+  NetworkSpec,
+} from '../../../src/dataplane/dataplane.js';
 import type { IpvlanSpec, MacvlanSpec } from '../../../src/dataplane/modes.js';
 import {
   GATEWAYS,
@@ -318,6 +323,24 @@ test("the host's interface filters ARP again after somebody has changed that", a
   expect((await check(container)).repairs).toEqual([reach(container, 'altered')]);
   expect(await host.netns.exec('sysctl', '-n', setting)).toMatch(/^1/);
   expect(await check(container)).toEqual(RIGHT);
+});
+
+test('the host reaches a container that has the address of one that is just being removed', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  await host.dataplane.ensureNetwork(network);
+  const [former, other, next] = ['d', 'e', 'f'].map((digit, i) => ({
+    id: digit.repeat(64),
+    mac: `02:00:00:00:00:7${i}`,
+    addresses: [i === 1 ? '10.5.0.76' : '10.5.0.77'],
+  })) as [EndpointSpec, EndpointSpec, EndpointSpec];
+  for (const endpoint of [former, other]) await host.dataplane.ensureEndpoint(network, endpoint);
+  // The second removal waits for the first, and is overtaken.
+  const removals = [other, former].map(({ id }) => host.dataplane.removeEndpoint(network.id, id));
+  await host.dataplane.ensureEndpoint(network, next);
+  await Promise.all(removals);
+  expect(await host.netns.ip('route show')).toContain('10.5.0.77');
 });
 
 test('a network whose parent is gone leaves nothing, and another keeps the rules for its interface', async () => {

@@ -1,3 +1,4 @@
+import { KeyedMutex } from '../../../concurrency/keyed-mutex.js';
 import { listAddresses } from '../../../native/netlink/addresses.js';
 import { setArpFilter } from '../../../native/netlink/arp-filter.js';
 import { type ListedLink, listLinks } from '../../../native/netlink/links.js';
@@ -28,6 +29,7 @@ const NOTHING: Reach = { routes: new Map(), addresses: new Set() };
 export class HostReach {
   /** Interface name of an endpoint -> its addresses, to which routes lead. */
   readonly #addresses = new Map<string, readonly string[]>();
+  readonly #mutex = new KeyedMutex();
 
   constructor(
     private readonly id: string,
@@ -62,25 +64,39 @@ export class HostReach {
     if (!segment.mode.host) return;
     for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
     const containers = endpoints.flatMap(({ addresses = [] }) => addresses);
-    await this.#run(diffReach(this.id, NOTHING, (await this.#look(segment, containers)).desired));
+    await this.#inOrder(async () =>
+      this.#run(diffReach(this.id, NOTHING, (await this.#look(segment, containers)).desired)),
+    );
   }
 
+  /** Beside other work: an address may be that of a new endpoint by now, as of a container that was made anew. */
   async detach(names: readonly string[]): Promise<void> {
     const gone = names.flatMap((name) => this.#addresses.get(name) ?? []);
     for (const name of names) this.#addresses.delete(name);
-    const routes = new Map(gone.map((address) => [address, '']));
-    await this.#run(diffReach(this.id, { ...NOTHING, routes }, NOTHING));
+    if (gone.length === 0) return;
+    await this.#inOrder(async () => {
+      const used = new Set([...this.#addresses.values()].flat());
+      const routes = new Map(gone.filter((address) => !used.has(address)).map((address) => [address, '']));
+      await this.#run(diffReach(this.id, { ...NOTHING, routes }, NOTHING));
+    });
   }
 
   /** Also routes to endpoints that were detached while another process was there. */
   async repair(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<readonly Change[]> {
     if (!segment.mode.host) return [];
     for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
-    const { desired, ofInterface } = await this.#look(segment, [...this.#addresses.values()].flat());
-    const observed = await readReach(this.host.iproute2, this.id, ofInterface);
-    const changes = diffReach(this.id, observed, desired);
-    await this.#run(changes);
-    return changes;
+    return this.#inOrder(async () => {
+      const { desired, ofInterface } = await this.#look(segment, [...this.#addresses.values()].flat());
+      const observed = await readReach(this.host.iproute2, this.id, ofInterface);
+      const changes = diffReach(this.id, observed, desired);
+      await this.#run(changes);
+      return changes;
+    });
+  }
+
+  /** What changes routes is done one after the other: programs of one lane go side by side. */
+  #inOrder<T>(task: () => Promise<T>): Promise<T> {
+    return this.#mutex.run('', task);
   }
 
   async #look({ mode, parent }: Segment, containers: readonly string[]) {
