@@ -4,12 +4,13 @@ import type { Change } from '../changes.js';
 import type { EndpointSpec, LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js';
+import type { LanSpec } from '../modes.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
-import { addLine, aliasLine, type Child, isRightChild, listChildren } from './children.js';
+import { addLine, aliasLine, type Child, isRightChild, listChildren, rivalAmong } from './children.js';
 import { deleteChild, deleteIn, dressChild } from './dress-child.js';
 import type { LanHost } from './lan-devices.js';
 import { childAlias, childIdsOf } from './names.js';
-import { childNameTaken, lacking, notFound, parentTaken } from './parent/refusals.js';
+import { childNameTaken, lacking, notFound, type OtherUse, parentTaken } from './parent/refusals.js';
 import type { Segment } from './parent/segment.js';
 
 export interface ChildrenCheck {
@@ -46,7 +47,13 @@ export class LanChildren {
 
   /** Makes them, or completes what is there of them. Throws NOT_FOUND, IN_USE, UNSUPPORTED and KERNEL. */
   async attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
-    this.#refuseRival(segment);
+    const work = () => this.#attach(segment, endpoints);
+    // Of two networks that begin at the same moment the second finds the first.
+    await (segment.mode.kind === 'ipvlan' && !this.isInUse ? this.host.lans.alone(work) : work());
+  }
+
+  async #attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
+    await this.#refuseRival(segment);
     const failures = await this.#add(segment, endpoints);
     const taken = endpoints.filter(({ id }) => failures.some(({ line }) => isAddOf(line, id)));
     if (taken.length > 0) await this.#addAgain(segment, taken);
@@ -100,9 +107,25 @@ export class LanChildren {
   }
 
   /** The kernel would give its mode to the children of the other (ipvlan_set_port_mode), or refuse. */
-  #refuseRival({ mode, parent, namespace }: Segment): void {
-    const rival = namespace === undefined && this.host.lans.findRival(this.id, mode, parent);
+  async #refuseRival({ mode, parent, namespace }: Segment): Promise<void> {
+    if (namespace !== undefined) return;
+    const { lans } = this.host;
+    const rival = lans.findRival(this.id, mode, parent) ?? (await this.#findEarlierRival(mode, parent));
     if (rival) throw parentTaken(this.id, mode, parent, rival);
+  }
+
+  /** Of an earlier process: this one may not have looked yet which networks have endpoints. The kernel itself refuses macvlan. */
+  async #findEarlierRival(mode: LanSpec, parent: string): Promise<OtherUse | undefined> {
+    const { hostPath, lans } = this.host;
+    if (mode.kind !== 'ipvlan' || this.isInUse) return undefined;
+    const [links, children] = [await listLinks(hostPath), await listChildren(hostPath)];
+    const index = links.find(({ ifname }) => ifname === parent)?.index;
+    return rivalAmong(
+      // Interfaces of a LAN inside the host have numbers of their own.
+      children.filter(({ networkId }) => networkId !== this.id && !lans.isElsewhere(networkId, parent)),
+      mode,
+      index,
+    );
   }
 
   /** Resolves to the failures of names that are taken. */

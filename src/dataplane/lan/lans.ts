@@ -8,7 +8,7 @@ export const LAN_WORK = 'xnet-lan';
 /** What a network of this process has on an interface of the host. */
 export interface LanUse {
   readonly mode: LanSpec;
-  /** The device below its children; undefined: it is inside the host, or not there now. */
+  /** The device below its children, as it was last; undefined: it is inside the host, or was never there. */
   readonly parent: string | undefined;
   /** All interfaces of the host that concern it, also those that are not there now. */
   readonly interfaces: readonly string[];
@@ -71,6 +71,12 @@ export class Lans {
       ([, index]) => hostInterface === undefined || index === hostInterface,
     );
     return found.map(([id]) => id);
+  }
+
+  /** Its children are on another device than this one, as far as is known. */
+  isElsewhere(networkId: string, parent: string): boolean {
+    const use = this.#uses.get(networkId);
+    return use !== undefined && use.parent !== parent;
   }
 
   /** A network with endpoints on the same device that the kernel does not take beside one of this mode. */

@@ -1,6 +1,7 @@
 /** What is made of the host's interfaces for a network on a LAN, and what its events mean. */
 import { describe, expect, test } from '@jest/globals';
 import type { NetworkSpec } from '../../../src/dataplane/dataplane.js';
+import { type Child, rivalAmong } from '../../../src/dataplane/lan/children.js';
 import { desiredReach, diffReach } from '../../../src/dataplane/lan/host/host-interface.js';
 import { LanEvents, networkOfDeletedChild } from '../../../src/dataplane/lan/lan-events.js';
 import { Lans } from '../../../src/dataplane/lan/lans.js';
@@ -103,6 +104,26 @@ describe('networks on one parent', () => {
     expect(lans.findRival(ID, second, 'eth1')?.networkId).toBe(isRefused ? OTHER_ID : undefined);
     expect(lans.findRival(ID, second, 'eth1.10')).toBeUndefined();
   });
+});
+
+test('a container of an earlier process keeps networks off its parent that would change its mode', () => {
+  const L2: IpvlanSpec = { ...MODE, kind: 'ipvlan', submode: 'l2', flag: 'bridge' };
+  const info = { info_kind: 'ipvlan', info_data: { mode: 'l2', flags: 'bridge' } };
+  const inside: Child = {
+    ...{ networkId: OTHER_ID, endpointName: 'abcdefabcdef', isOutside: false },
+    link: { ...CHILD, linkinfo: info },
+  };
+  expect(rivalAmong([inside], { ...L2, submode: 'l3' }, 2)).toMatchObject({
+    networkId: OTHER_ID,
+    mode: { submode: 'l2', flag: 'bridge' },
+  });
+  expect(rivalAmong([inside], L2, 2)).toBeUndefined();
+  expect(rivalAmong([inside], { ...L2, submode: 'l3' }, 3)).toBeUndefined();
+  expect(rivalAmong([{ ...inside, isOutside: true }], { ...L2, submode: 'l3' }, 2)).toBeUndefined();
+  const lans = new Lans();
+  expect(lans.isElsewhere(OTHER_ID, 'eth1')).toBe(false);
+  lans.note(OTHER_ID, { mode: L2, parent: undefined, interfaces: [], isInUse: () => true });
+  expect(lans.isElsewhere(OTHER_ID, 'eth1')).toBe(true);
 });
 
 describe("the host's routes", () => {
