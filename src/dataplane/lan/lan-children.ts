@@ -7,7 +7,7 @@ import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js'
 import type { LanSpec } from '../modes.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
 import { addLine, aliasLine, type Child, isRightChild, listChildren, rivalAmong } from './children.js';
-import { deleteChild, deleteIn, dressChild } from './dress-child.js';
+import { deleteChild, deleteUnfinished, dressChild } from './dress-child.js';
 import type { LanHost } from './lan-devices.js';
 import { childAlias, childIdsOf } from './names.js';
 import { childNameTaken, lacking, notFound, type OtherUse, parentTaken } from './parent/refusals.js';
@@ -17,6 +17,8 @@ export interface ChildrenCheck {
   readonly changes: readonly Change[];
   /** Names of endpoints whose child is in the host's namespace, but that are none of this host's. */
   readonly strangers: readonly string[];
+  /** Why one could not be made anew; the others are right. */
+  readonly failure?: unknown;
 }
 
 /** The children of one network. */
@@ -84,13 +86,21 @@ export class LanChildren {
     for (const name of there)
       if (endpoints.some(({ id }) => nameOf(id) === name)) this.#attached.add(`xc${name}`);
     const changes: Change[] = [];
-    for (const endpoint of missing)
-      if (await this.#makeAgain(segment, endpoint)) changes.push(changeOf(segment, endpoint));
+    let failure: unknown;
+    for (const endpoint of missing) {
+      // What one container is like is no affair of the others'.
+      const isMade = await this.#makeAgain(segment, endpoint).catch((error: unknown) => {
+        failure ??= error;
+        return false;
+      });
+      if (isMade) changes.push(changeOf(segment, endpoint));
+    }
     const known = new Set([...endpoints.map(({ id }) => interfaceName(id)), ...this.#attached]);
     const strangers = children.filter(
       ({ isOutside, endpointName: name }) => isOutside && !known.has(`xc${name}`),
     );
-    return { changes, strangers: strangers.map(({ endpointName }) => endpointName) };
+    const names = strangers.map(({ endpointName }) => endpointName);
+    return { changes, strangers: names, ...(failure !== undefined && { failure }) };
   }
 
   /** Twice when one is missing: it may have moved from a container to the host's namespace in the midst of the first look. */
@@ -173,20 +183,16 @@ export class LanChildren {
   async #makeAgain(segment: Segment, endpoint: LocalEndpoint): Promise<boolean> {
     const { sandboxPath, id } = endpoint;
     if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) return false;
+    const dressed = { ...endpoint, sandboxPath };
+    await deleteUnfinished(this.id, dressed);
     try {
       const line = addLine(segment, endpoint, sandboxPath);
       const tolerate = isRefused;
       const [refused] = await this.host.iproute2.batch('ip', segment.namespace, [line], { tolerate });
       if (refused) throw this.#refusal(segment, refused);
-      await dressChild(
-        this.id,
-        segment.mode,
-        { ...endpoint, sandboxPath },
-        this.#names.get(interfaceName(id)),
-      );
+      await dressChild(this.id, segment.mode, dressed, this.#names.get(interfaceName(id)));
     } catch (error: unknown) {
-      // Half of it would stay in the way of the next look.
-      await deleteIn(sandboxPath, interfaceName(id)).catch(() => {});
+      await deleteUnfinished(this.id, dressed).catch(() => {});
       throw lacking(segment.mode.kind, error);
     }
     this.#attached.add(interfaceName(id));

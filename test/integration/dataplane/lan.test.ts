@@ -300,6 +300,34 @@ test('each alteration in turn is reported by the kernel, repaired, and noted onc
   expect(reported).toEqual(ALTERATIONS.map(([what]) => what));
 }, 120_000);
 
+test('a container that takes no interface keeps none from the others', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  const first = await lan.container(host, network, ['10.5.0.50/24']);
+  const second = await lan.container(host, network, ['10.5.0.51/24']);
+  // Whoever may set up the network in a container can do so.
+  await first.netns.ip('link set eth0 alias mine');
+  await second.netns.ip('link del eth0');
+  await host.netns.ip('route del 10.5.0.51/32');
+  const both = () => [first.endpoint, second.endpoint];
+  const { repairs, failure } = await host.dataplane.repairNetwork(network.id, both);
+  expect(repairs).toEqual([child(second), { kind: 'host-route', object: '10.5.0.51', was: 'missing' }]);
+  expect(failure).toMatchObject({ code: 'KERNEL' });
+  await expectReachable(second.netns, STRANGER_ADDRESSES.slice(0, 1));
+  await expectReachable(host.netns, [...first.addresses, ...second.addresses]);
+  expect((await first.netns.ip('link')).match(/@if/g)).toHaveLength(1);
+  // What a daemon has begun that was killed is not in the way, either.
+  await first.netns.ip('link del eth0');
+  await host.netns.ip(`link add half link eth1 netns ${first.netns.name} type macvlan mode bridge`);
+  const { endpoint } = first;
+  await first.netns.ip(`link set half address ${endpoint.mac} name eth0`);
+  await first.netns.ip(`link set eth0 alias xnet-unfinished:${network.id}:${endpoint.id.slice(0, 12)} up`);
+  expect((await host.dataplane.repairNetwork(network.id, both)).repairs).toEqual([child(first)]);
+  await expectReachable(first.netns, STRANGER_ADDRESSES.slice(0, 1));
+  expect((await first.netns.ip('link')).match(/@if/g)).toHaveLength(1);
+});
+
 test('a route of the host that is deleted comes back, and one to nobody goes', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];
