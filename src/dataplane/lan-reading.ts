@@ -38,3 +38,13 @@ export interface LanReading {
    */
   whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
 }
+
+/**
+ * Whether the host can reach its containers by an interface beside them (`host`). In ipvlan l2 the answers of containers come in by
+ * the parent, and a strict reverse path filter drops them.
+ */
+export function canHostReach(mode: LanSpec): boolean {
+  if (mode.parent === undefined) return false;
+  if (mode.kind === 'macvlan') return mode.submode === 'bridge';
+  return mode.submode !== 'l2' && mode.flag === 'bridge';
+}

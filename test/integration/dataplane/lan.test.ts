@@ -1,11 +1,6 @@
 /** Networks of mode macvlan: packets on a LAN that is there already, the host's reach, repairs, and what is left: nothing. */
 import { expect, test } from '@jest/globals';
-import type {
-  EndpointSpec,
-  KernelHint,
-  NetworkCheck,
-  NetworkSpec,
-} from '../../../src/dataplane/dataplane.js';
+import type { KernelHint, NetworkCheck, NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import type { IpvlanSpec, MacvlanSpec } from '../../../src/dataplane/modes.js';
 import {
   GATEWAYS,
@@ -358,11 +353,11 @@ test('the host reaches a container that has the address of one that is just bein
   const [host] = lan.hosts as [LanTestHost];
   const network = lan.network(host, 'office', WITH_HOST);
   await host.dataplane.ensureNetwork(network);
-  const [former, other, next] = ['d', 'e', 'f'].map((digit, i) => ({
-    id: digit.repeat(64),
-    mac: `02:00:00:00:00:7${i}`,
-    addresses: [i === 1 ? '10.5.0.76' : '10.5.0.77'],
-  })) as [EndpointSpec, EndpointSpec, EndpointSpec];
+  const of = (digit: string, address: string) => ({
+    ...{ id: digit.repeat(64), mac: `02:00:00:00:00:7${digit}` },
+    addresses: [address],
+  });
+  const [former, other, next] = [of('d', '10.5.0.77'), of('e', '10.5.0.76'), of('f', '10.5.0.77')];
   for (const endpoint of [former, other]) await host.dataplane.ensureEndpoint(network, endpoint);
   // The second removal waits for the first, and is overtaken.
   const removals = [other, former].map(({ id }) => host.dataplane.removeEndpoint(network.id, id));

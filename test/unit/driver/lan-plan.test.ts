@@ -37,6 +37,16 @@ describe('a new network on a LAN', () => {
       /--gateway 10\.0\.0\.1 does not go with --internal.*leave one out/,
     ],
     [{ ...macvlan, host: true as const }, creation(true, []), /-o xnet\.host=on does not go with --internal/],
+    [
+      { ...macvlan, submode: 'private' as const, host: true as const },
+      creation(false, []),
+      /-o xnet\.host=on does not go with macvlan_mode=private, .*choose macvlan_mode=bridge.*leave xnet\.host out/,
+    ],
+    [
+      { ...ipvlan, host: true as const },
+      creation(false, []),
+      /-o xnet\.host=on does not go with ipvlan_mode=l2 and ipvlan_flag=bridge/,
+    ],
   ])('is refused with option, value, rule and remedy: %#', (mode, given, reason) => {
     expect(() => completeMode(mode, given)).toThrow(reason);
   });
@@ -68,6 +78,10 @@ describe('the name of a LAN', () => {
     [
       { ...macvlan, parent: 'dmz', vlan: 9 },
       { ...macvlan, parent: 'bond0.7', vlan: 9 },
+    ],
+    [
+      { ...macvlan, parent: 'constructor' },
+      { ...macvlan, parent: 'constructor' },
     ],
     [isolated, isolated],
     [DEFAULT_MODE, DEFAULT_MODE],

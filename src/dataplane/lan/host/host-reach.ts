@@ -8,7 +8,7 @@ import { interfaceName } from '../../interface-names.js';
 import { isAbsent, isPresent } from '../../iproute2/iproute2.js';
 import { enterCommand, runProgram } from '../../iproute2/program.js';
 import { hasIpv6 } from '../../kernel/kernel-support.js';
-import type { LanSpec } from '../../modes.js';
+import { canHostReach } from '../../lan-reading.js';
 import type { LanHost } from '../lan-devices.js';
 import { LAN_WORK } from '../lans.js';
 import { hostInterfaceName } from '../names.js';
@@ -16,12 +16,6 @@ import { noHostReach } from '../parent/refusals.js';
 import type { Segment } from '../parent/segment.js';
 import { GUARD_TABLE, isGuarded, setGuard } from './host-guard.js';
 import { desiredReach, diffReach, planHostInterface, type Reach, readReach } from './host-interface.js';
-
-/** In ipvlan l2 the answers of containers come in by the parent, and a strict reverse path filter drops them. */
-function canReach(mode: LanSpec): boolean {
-  if (mode.kind === 'macvlan') return mode.submode === 'bridge';
-  return mode.submode !== 'l2' && mode.flag === 'bridge';
-}
 
 const NOTHING: Reach = { routes: new Map(), addresses: new Set() };
 
@@ -40,7 +34,7 @@ export class HostReach {
   async ensure(segment: Segment): Promise<readonly Change[]> {
     const { mode } = segment;
     if (!mode.host) return [];
-    if (!canReach(mode) || segment.namespace !== undefined) throw noHostReach(mode, this.id);
+    if (!canHostReach(mode)) throw noHostReach(mode, this.id);
     // The guard is removed with the last interface of all networks.
     return this.host.lans.alone(() => this.#ensureAlone(segment));
   }
