@@ -73,6 +73,18 @@ describe('what is below the containers', () => {
     else expect(plan([ETH1, byHand])).toMatchObject({ changes: [], uses: [], segment: { mtu: 1300 } });
   });
 
+  test('is given up for that of another parent, which the name of a LAN means now', () => {
+    const eth2: ListedLink = { ...ETH1, index: 3, ifname: 'eth2' };
+    const there: ListedLink = {
+      ...{ ...SUB, index: 9, ifname: 'eth2.10', link_index: 3 },
+      altnames: [`xl${OTHER_ID}`],
+    };
+    const on2 = { ...ON_10, parent: 'eth2' };
+    const use = `link property add dev eth2.10 altname xl${ID}`;
+    expect(plan([ETH1, SUB, eth2], on2).uses).toEqual(['link del eth1.10', use]);
+    expect(plan([ETH1, SUB, eth2, there], on2).uses).toEqual(['link del eth1.10', use]);
+  });
+
   test('is released by the last network that uses it, unless somebody else has made it', () => {
     const shared = { ...SUB, altnames: [`xl${ID}`, 'office', `xl${OTHER_ID}`] };
     const given = `link property del dev eth1.10 altname xl${ID}`;
