@@ -1,5 +1,5 @@
 import type { Patience } from '../../concurrency/deadline.js';
-import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
+import type { Dataplane, NetworkSpec, ObservedNetwork } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import type { NetworkRecord } from '../../model/network.js';
@@ -28,7 +28,7 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   const used = networks.filter(({ record }) => local.listEndpoints(record.id).length > 0);
   await Promise.all(used.map(({ record }) => followAgain(record, parts)));
   const known = new Set(networks.map(({ record }) => record.id));
-  const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
+  const orphans = (await listNetworks(parts)).filter(({ id }) => !known.has(id));
   for (const { id, endpointNames, mode } of orphans) {
     if (endpointNames.length > 0) {
       logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
@@ -39,6 +39,14 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
       logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
     });
   }
+}
+
+/** What is left of others can stay until the next start: it is no reason not to start, as on a host that is slow to list its devices. */
+async function listNetworks({ dataplane, logger }: AdoptionParts): Promise<readonly ObservedNetwork[]> {
+  return dataplane.listNetworks().catch((error: unknown) => {
+    logger.error('cannot look for networks that this host no longer has', { error: errorMessage(error) });
+    return [];
+  });
 }
 
 async function followAgain(
