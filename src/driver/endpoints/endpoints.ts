@@ -254,7 +254,8 @@ export class Endpoints {
 
   async #detach({ networkId, id }: EndpointRecord): Promise<void> {
     const { local, dataplane, follower } = this.#parts;
-    await dataplane.removeEndpoint(networkId, id, local.findRecord(networkId)?.mode);
+    const record = local.findRecord(networkId);
+    await dataplane.removeEndpoint(networkId, id, record && modeOf(record));
     if (local.listEndpoints(networkId).length === 0) follower.unfollowLater(networkId);
   }
 }

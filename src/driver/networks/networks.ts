@@ -5,7 +5,7 @@ import { type BindingReference, bindingRecord } from '../../model/binding.js';
 import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
 import type { Mode } from '../../model/mode.js';
-import { type NetworkRecord, networkRecord } from '../../model/network.js';
+import { modeOf, type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ADDRESS_SPACES } from '../../model/pool.js';
 import { findRecord, parseRecord } from '../../model/record.js';
 import { transact } from '../../store/transact.js';
@@ -233,7 +233,7 @@ export class Networks {
     const { local, follower, dataplane } = this.#parts;
     if (local.isShared(network)) return;
     await follower.unfollow(network.record.id);
-    await dataplane.removeNetwork(network.record.id, network.record.mode);
+    await dataplane.removeNetwork(network.record.id, modeOf(network.record));
   }
 
   /** Docker removes a network only when it has no endpoint left, but it may have lost some without a DeleteEndpoint. */
