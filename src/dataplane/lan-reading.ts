@@ -9,6 +9,10 @@ export interface LanParent {
   readonly mac: string;
   /** Set up; of a VLAN the parent as well. */
   readonly isUp: boolean;
+  /** The one that is to be set up: while that of a VLAN's parent is down, its sub-interface cannot be. Absent: none. */
+  readonly down?: string;
+  /** Of a VLAN: its parent, which the sub-interface cannot exceed in MTU. */
+  readonly base?: string;
   /** There is a cable, and something at its other end. Of what is down: false. */
   readonly hasCarrier: boolean;
   /**

@@ -38,6 +38,24 @@ describe('the parent of a LAN', () => {
 
   test.each([
     ['is the interface itself', [ETH1], MODE, { interface: 'eth1', isUp: true, isMade: true }],
+    [
+      'is named with what is down below it',
+      [{ ...ETH1, flags: [] }, SUB],
+      ON_10,
+      { interface: 'eth1.10', down: 'eth1', base: 'eth1' },
+    ],
+    [
+      'is named when it is itself down',
+      [ETH1, { ...SUB, flags: [] }],
+      ON_10,
+      { isUp: false, down: 'eth1.10' },
+    ],
+    [
+      'is named with what is down before it is made',
+      [{ ...ETH1, flags: [] }],
+      ON_10,
+      { isMade: false, down: 'eth1' },
+    ],
     ['is what is below a child', [ETH1, CHILD], { ...MODE, parent: 'mv0' }, { interface: 'eth1' }],
     ['is the sub-interface of the VLAN', [ETH1, SUB], ON_10, { interface: 'eth1.10', isMade: true }],
     ['is one of any name', [ETH1, { ...SUB, ifname: 'dmz' }], ON_10, { interface: 'dmz' }],

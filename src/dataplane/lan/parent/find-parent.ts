@@ -24,10 +24,13 @@ export function findParent(links: Links, { parent: name, vlan }: LanSpec): Found
 
 export function describeParent({ parent, subInterface }: FoundParent, { vlan }: LanSpec): LanParent {
   const link = subInterface ?? parent;
+  const down = [parent, link].find((each) => !isUp(each))?.ifname;
   return {
     interface: vlan === undefined || subInterface ? link.ifname : subInterfaceName(parent.ifname, vlan),
     ...{ mtu: link.mtu, mac: link.address ?? '' },
-    ...{ isUp: isUp(parent) && isUp(link), hasCarrier: link.flags.includes('LOWER_UP') },
+    ...{ isUp: down === undefined, hasCarrier: link.flags.includes('LOWER_UP') },
+    ...(down !== undefined && { down }),
+    ...(vlan !== undefined && { base: parent.ifname }),
     isMade: vlan === undefined || subInterface !== undefined,
   };
 }
