@@ -118,6 +118,23 @@ test('with host: the host and its containers reach each other, with strict rever
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.50');
 });
 
+test('with host: nobody on the LAN loses the host when that looks for its containers', async () => {
+  await using lan = await LanSegment.create(2);
+  const [host, other] = lan.hosts as [LanTestHost, LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  await expectReachable(other.netns, host.addresses);
+  const first = await lan.container(host, network, ['10.5.0.50/24', 'fd05::50/64']);
+  // For so long a neighbour keeps what it has just learned (locktime in arp(7)).
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  await expectReachable(host.netns, first.addresses);
+  for (const own of host.addresses) expect([own, await other.netns.reaches(own, 1)]).toEqual([own, true]);
+  await expectReachable(first.netns, host.addresses);
+  await host.netns.ip(`neigh del 10.5.0.50 dev xh${network.id}`);
+  expect((await check(first)).repairs).toEqual([{ kind: 'neighbour', object: '10.5.0.50', was: 'missing' }]);
+  await lan.leave(first);
+  expect(await host.netns.ip(`neigh show dev xh${network.id} nud permanent`)).toBe('');
+});
+
 test('a LAN inside the host needs no parent', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];

@@ -157,6 +157,8 @@ test('a container of an earlier process keeps networks off its parent that would
 });
 
 describe("the host's routes", () => {
+  const MAC = '02:00:00:00:00:50';
+  const macsOf = (...addresses: string[]) => new Map(addresses.map((address) => [address, MAC]));
   const parent = [
     { interface: 2, address: '192.0.2.1', prefixLength: 24 },
     { interface: 2, address: '10.5.0.11', prefixLength: 24 },
@@ -165,10 +167,10 @@ describe("the host's routes", () => {
   ];
 
   test('have the address of the parent in the same subnet as source, else the first of the family', () => {
-    const { routes, addresses } = desiredReach(MODE, ['10.5.0.50', '10.6.0.50', 'fd05::50'], parent);
+    const { routes, addresses } = desiredReach(MODE, macsOf('10.5.0.50', '10.6.0.50', 'fd05::50'), parent);
     expect([...routes.values()]).toEqual(['10.5.0.11', '192.0.2.1', 'fd05::11']);
     expect([...addresses]).toEqual(['fd05::11']);
-    expect([...desiredReach(MODE, ['fd05::50'], []).routes]).toEqual([['fd05::50', '']]);
+    expect([...desiredReach(MODE, macsOf('fd05::50'), []).routes]).toEqual([['fd05::50', '']]);
   });
 
   test('change as far as they differ', () => {
@@ -177,10 +179,16 @@ describe("the host's routes", () => {
         ['10.5.0.50', '10.5.0.11'],
         ['10.5.0.51', ''],
       ]),
+      neighbours: new Map([
+        ['10.5.0.51', MAC],
+        ['fd05::50', MAC],
+      ]),
       addresses: new Set<string>(),
     };
-    const desired = desiredReach(MODE, ['10.5.0.50', 'fd05::50'], parent);
+    const desired = desiredReach(MODE, macsOf('10.5.0.50', 'fd05::50'), parent);
     expect(diffReach(ID, observed, desired).flatMap(({ host }) => host)).toEqual([
+      `neigh replace 10.5.0.50 lladdr ${MAC} dev xh${ID} nud permanent`,
+      `neigh del 10.5.0.51 dev xh${ID}`,
       `addr add fd05::11/128 dev xh${ID} nodad noprefixroute`,
       `route replace fd05::50/128 dev xh${ID} src fd05::11`,
       `route del 10.5.0.51/32 dev xh${ID}`,

@@ -2,6 +2,7 @@ import { KeyedMutex } from '../../../concurrency/keyed-mutex.js';
 import { listAddresses } from '../../../native/netlink/addresses.js';
 import { setArpFilter } from '../../../native/netlink/arp-filter.js';
 import { type ListedLink, listLinks } from '../../../native/netlink/links.js';
+import { listNeighbours } from '../../../native/netlink/neighbours.js';
 import { type Change, linesOf } from '../../changes.js';
 import type { EndpointSpec } from '../../dataplane.js';
 import { interfaceName } from '../../interface-names.js';
@@ -17,12 +18,12 @@ import type { Segment } from '../parent/segment.js';
 import { GUARD_TABLE, isGuarded, setGuard } from './host-guard.js';
 import { desiredReach, diffReach, planHostInterface, type Reach, readReach } from './host-interface.js';
 
-const NOTHING: Reach = { routes: new Map(), addresses: new Set() };
+const NOTHING: Reach = { routes: new Map(), neighbours: new Map(), addresses: new Set() };
 
 /** That the host and its containers in one network reach each other, where the network wants it. */
 export class HostReach {
-  /** Interface name of an endpoint -> its addresses, to which routes lead. */
-  readonly #addresses = new Map<string, readonly string[]>();
+  /** Those to which routes lead, by their interface names. */
+  readonly #endpoints = new Map<string, EndpointSpec>();
   readonly #mutex = new KeyedMutex();
 
   constructor(
@@ -56,36 +57,45 @@ export class HostReach {
 
   async attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
     if (!segment.mode.host) return;
-    for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
-    const containers = endpoints.flatMap(({ addresses = [] }) => addresses);
-    await this.#inOrder(async () =>
-      this.#run(diffReach(this.id, NOTHING, (await this.#look(segment, containers)).desired)),
-    );
+    this.#note(endpoints);
+    await this.#inOrder(async () => {
+      const { desired } = await this.#look(segment, addressesOf(endpoints));
+      await this.#run(diffReach(this.id, NOTHING, desired));
+    });
   }
 
   /** Beside other work: an address may be that of a new endpoint by now, as of a container that was made anew. */
   async detach(names: readonly string[]): Promise<void> {
-    const gone = names.flatMap((name) => this.#addresses.get(name) ?? []);
-    for (const name of names) this.#addresses.delete(name);
+    const gone = names.flatMap((name) => this.#endpoints.get(name) ?? []);
+    for (const name of names) this.#endpoints.delete(name);
     if (gone.length === 0) return;
     await this.#inOrder(async () => {
-      const used = new Set([...this.#addresses.values()].flat());
-      const routes = new Map(gone.filter((address) => !used.has(address)).map((address) => [address, '']));
-      await this.#run(diffReach(this.id, { ...NOTHING, routes }, NOTHING));
+      const used = addressesOf([...this.#endpoints.values()]);
+      const neighbours = new Map([...addressesOf(gone)].filter(([address]) => !used.has(address)));
+      const routes = new Map([...neighbours.keys()].map((address) => [address, '']));
+      await this.#run(diffReach(this.id, { ...NOTHING, routes, neighbours }, NOTHING));
     });
   }
 
   /** Also routes to endpoints that were detached while another process was there. */
   async repair(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<readonly Change[]> {
     if (!segment.mode.host) return [];
-    for (const { id, addresses = [] } of endpoints) this.#addresses.set(interfaceName(id), addresses);
+    this.#note(endpoints);
     return this.#inOrder(async () => {
-      const { desired, ofInterface } = await this.#look(segment, [...this.#addresses.values()].flat());
-      const observed = await readReach(this.host.iproute2, this.id, ofInterface);
+      const { desired, own, ofInterface } = await this.#look(
+        segment,
+        addressesOf([...this.#endpoints.values()]),
+      );
+      const neighbours = (await listNeighbours(this.host.hostPath)).filter((each) => each.interface === own);
+      const observed = await readReach(this.host.iproute2, this.id, ofInterface, neighbours);
       const changes = diffReach(this.id, observed, desired);
       await this.#run(changes);
       return changes;
     });
+  }
+
+  #note(endpoints: readonly EndpointSpec[]): void {
+    for (const endpoint of endpoints) this.#endpoints.set(interfaceName(endpoint.id), endpoint);
   }
 
   /** What changes routes is done one after the other: programs of one lane go side by side. */
@@ -93,14 +103,14 @@ export class HostReach {
     return this.#mutex.run('', task);
   }
 
-  async #look({ mode, parent }: Segment, containers: readonly string[]) {
+  async #look({ mode, parent }: Segment, containers: ReadonlyMap<string, string>) {
     const { hostPath, lans } = this.host;
     const [links, addresses] = await Promise.all([listLinks(hostPath), listAddresses(hostPath)]);
     const indexOf = (name: string) => links.find(({ ifname }: ListedLink) => ifname === name)?.index;
     const of = (index: number | undefined) => addresses.filter((each) => each.interface === index);
     const own = indexOf(hostInterfaceName(this.id));
     if (own !== undefined) lans.noteHostInterface(this.id, own);
-    return { desired: desiredReach(mode, containers, of(indexOf(parent))), ofInterface: of(own) };
+    return { desired: desiredReach(mode, containers, of(indexOf(parent))), own, ofInterface: of(own) };
   }
 
   async #run(changes: readonly Change[]): Promise<void> {
@@ -121,6 +131,13 @@ export class HostReach {
     await refuseAdvertisements(hostPath, name);
     await ownWork.run(LAN_WORK, () => iproute2.batch('ip', undefined, [`link set ${name} up`]));
   }
+}
+
+/** Each with the MAC of the endpoint. */
+function addressesOf(endpoints: readonly EndpointSpec[]): ReadonlyMap<string, string> {
+  return new Map(
+    endpoints.flatMap(({ mac, addresses = [] }) => addresses.map((address) => [address, mac] as const)),
+  );
 }
 
 /** Router advertisements of the LAN are for the parent. Best effort, beside the guard: /proc/sys may be read-only in a plugin's container. */
