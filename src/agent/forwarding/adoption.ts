@@ -19,8 +19,8 @@ export interface AdoptionParts {
 
 /**
  * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that fails is
- * tried again while the start goes on. Networks that this host no longer has are removed, unless something is attached
- * to them: the store may be wrong (an old backup), and traffic that flows goes on untouched.
+ * tried again while the start goes on. Networks that this host no longer has are removed, unless a container
+ * has an interface of theirs: the store may be wrong (an old backup), and traffic that flows goes on untouched.
  */
 export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   const { dataplane, local, logger } = parts;
@@ -29,9 +29,12 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   await Promise.all(used.map(({ record }) => followAgain(record, parts)));
   const known = new Set(networks.map(({ record }) => record.id));
   const orphans = (await listNetworks(parts)).filter(({ id }) => !known.has(id));
+  const outside = await listOuterEnds(orphans, dataplane);
   for (const { id, endpointNames, mode } of orphans) {
-    if (endpointNames.length > 0) {
-      logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
+    const inContainers = endpointNames.filter((name) => !outside.has(name));
+    if (inContainers.length > 0) {
+      const fields = { network: id, endpointNames: inContainers };
+      logger.error('a network in the kernel is not in the store; left alone', fields);
       continue;
     }
     logger.warn('removing a network that this host no longer has', { network: id });
@@ -47,6 +50,15 @@ async function listNetworks({ dataplane, logger }: AdoptionParts): Promise<reado
     logger.error('cannot look for networks that this host no longer has', { error: errorMessage(error) });
     return [];
   });
+}
+
+/** Endpoints that no container has: what stopped, and was removed from Docker, while no xnet was there. None if that cannot be found out. */
+async function listOuterEnds(
+  orphans: readonly ObservedNetwork[],
+  dataplane: Dataplane,
+): Promise<ReadonlySet<string>> {
+  if (orphans.every(({ endpointNames }) => endpointNames.length === 0)) return new Set();
+  return new Set(await dataplane.listOuterEnds().catch(() => []));
 }
 
 async function followAgain(

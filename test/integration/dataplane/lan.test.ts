@@ -72,6 +72,17 @@ test('two networks share a parent, and what is removed leaves nothing, also of a
   expect(await ids()).not.toContain(lab.network.id);
 });
 
+test('a network whose containers are all gone leaves nothing, wherever their interfaces were left', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  const outside = { id: 'f'.repeat(64), mac: '02:00:00:00:00:77', addresses: ['10.5.0.77'] };
+  await host.dataplane.ensureEndpoint(network, outside);
+  await lan.restart(host);
+  await host.dataplane.removeNetwork(network.id);
+  expect(await interfacesOf(host)).toEqual(['eth1']);
+});
+
 test('an endpoint is found in the host and in its container, and removed wherever it is', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];

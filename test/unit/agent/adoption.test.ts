@@ -8,7 +8,11 @@ function partsWith(listNetworks: AdoptionParts['dataplane']['listNetworks']) {
   const errors: string[] = [];
   const ignored = () => {};
   const parts = {
-    dataplane: { listNetworks, removeNetwork: async (id: string) => void removed.push(id) },
+    dataplane: {
+      listNetworks,
+      listOuterEnds: async () => ['eeeeeeeeeeee'],
+      removeNetwork: async (id: string) => void removed.push(id),
+    },
     local: { listNetworks: () => [{ record: { id: 'aaaaaaaaaaaa' } }], listEndpoints: () => [] },
     follower: {},
     specOf: ignored,
@@ -17,14 +21,15 @@ function partsWith(listNetworks: AdoptionParts['dataplane']['listNetworks']) {
   return { parts: parts as unknown as AdoptionParts, removed, errors };
 }
 
-test('networks that this host no longer has are removed, unless something is attached to them', async () => {
+test('networks that this host no longer has are removed, unless a container has an interface of theirs', async () => {
   const { parts, removed, errors } = partsWith(async () => [
     { id: 'aaaaaaaaaaaa', endpointNames: [] },
     { id: 'bbbbbbbbbbbb', endpointNames: [] },
-    { id: 'cccccccccccc', endpointNames: ['dddddddddddd'] },
+    { id: 'cccccccccccc', endpointNames: ['dddddddddddd', 'eeeeeeeeeeee'] },
+    { id: 'ffffffffffff', endpointNames: ['eeeeeeeeeeee'] },
   ]);
   await adoptKernelState(parts);
-  expect(removed).toEqual(['bbbbbbbbbbbb']);
+  expect(removed).toEqual(['bbbbbbbbbbbb', 'ffffffffffff']);
   expect(errors).toEqual([expect.stringContaining('left alone')]);
 });
 
