@@ -11,6 +11,8 @@ export interface LanParent {
   readonly isUp: boolean;
   /** The one that is to be set up: while that of a VLAN's parent is down, its sub-interface cannot be. Absent: none. */
   readonly down?: string;
+  /** Why no container can be on it, and what to do. */
+  readonly unfit?: string;
   /** Of a VLAN: its parent, which the sub-interface cannot exceed in MTU. */
   readonly base?: string;
   /** There is a cable, and something at its other end. Of what is down: false. */

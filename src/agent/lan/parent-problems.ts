@@ -22,6 +22,8 @@ function parentProblem({ network, mode, named, parent }: NetworkOnLan): string |
     const meant = named === mode.parent ? named : `${mode.parent} (${named} in \`parents\`)`;
     return `network ${network} is on a LAN that this host does not reach: it has no interface ${meant}, and starts no containers in the network; make the interface, or name the one that leads there: \`"parents": { "${named}": "INTERFACE" }\` in xnet.json`;
   }
+  if (parent.unfit !== undefined)
+    return `network ${network} does not reach its LAN: ${parent.unfit} (\`"parents": { "${named}": "INTERFACE" }\` in xnet.json)`;
   if (!parent.isUp) {
     const { down = parent.interface } = parent;
     return `network ${network} does not reach its LAN: interface ${down} is down; run ip link set ${down} up`;

@@ -32,6 +32,13 @@ function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): J
       ),
     ];
   }
+  if (found.unfit !== undefined)
+    return [
+      failure(
+        `network ${name}: ${found.unfit}`,
+        'name another interface for the LAN in `parents` of xnet.json',
+      ),
+    ];
   const { interface: device, isUp, down = device, hasCarrier, mtu: most } = found;
   if (!isUp) return [failure(`network ${name}: ${down} is down`, `ip link set ${wordOfLine(down)} up`)];
   const lost = hasCarrier

@@ -59,6 +59,8 @@ export interface Parent {
   readonly interface: string;
   /** In bytes. */
   readonly mtu: number;
+  /** As LanParent. */
+  readonly unfit?: string;
 }
 
 /** Throws NOT_FOUND or INVALID for a new network that the host where it is created could not use. `found`: its parent there. */
@@ -70,6 +72,8 @@ export function checkParent(mode: LanMode, mtu: number | undefined, found: Paren
       `option -o parent=${mode.parent} must name an interface of this host, or a LAN of its \`parents\` setting, and there is none; name one that \`ip link\` shows, or create the network on a host that has it`,
     );
   }
+  if (found.unfit !== undefined)
+    throw new XnetError('INVALID', `option -o parent=${mode.parent} cannot be: ${found.unfit}`);
   if (mtu === undefined || mtu <= found.mtu) return;
   throw new XnetError(
     'INVALID',

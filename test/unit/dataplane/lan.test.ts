@@ -61,6 +61,18 @@ describe('the parent of a LAN', () => {
     ['is one of any name', [ETH1, { ...SUB, ifname: 'dmz' }], ON_10, { interface: 'dmz' }],
     ['is one to be made', [ETH1], ON_10, { interface: 'eth1.10', isMade: false }],
     ['is not up below one that is down', [{ ...ETH1, flags: [] }, SUB], ON_10, { isUp: false }],
+    [
+      'is no port of a bridge',
+      [{ ...ETH1, master: 'br0' }],
+      MODE,
+      { unfit: expect.stringMatching(/port of br0.*use br0$/) },
+    ],
+    [
+      'has a MAC',
+      [{ ...ETH1, link_type: 'loopback' }],
+      MODE,
+      { unfit: expect.stringContaining('no Ethernet') },
+    ],
     ['is missing', [SUB], MODE, undefined],
     ['is in another namespace', [ETH1, { ...CHILD, link_netnsid: 0 }], { ...MODE, parent: 'mv0' }, undefined],
   ])('%s', (_, links, mode, expected) => {

@@ -33,6 +33,10 @@ test.each<[Partial<LanNetwork>, object]>([
     { mtu: 9000, found: { ...FOUND, interface: 'eth1.10', base: 'eth1' } },
     { verdict: 'warning', remedy: /^ip link set eth1 mtu 9000 && ip link set eth1\.10 mtu 9000 #/ },
   ],
+  [
+    { found: { ...FOUND, unfit: 'eth1 is a port of br0; use br0' } },
+    { verdict: 'failure', found: /office: eth1 is a port of br0/, remedy: /`parents`/ },
+  ],
   [{ found: { ...FOUND, hasCarrier: false } }, { verdict: 'failure', found: /no carrier/ }],
   [{ isWireless: true }, { verdict: 'warning', found: /wireless/, remedy: /xnet\.mode=ipvlan/ }],
   [

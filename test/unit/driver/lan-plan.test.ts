@@ -60,6 +60,10 @@ describe('a new network on a LAN', () => {
     expect(() => checkParent(macvlan, 1500, found)).not.toThrow();
     expect(() => checkParent(isolated, 9000, undefined)).not.toThrow();
     expect(() => checkParent(macvlan, undefined, undefined)).toThrow(/-o parent=eth1 .*`parents`.*ip link/);
+    const unfit = 'eth1 is a port of br0, which takes all its packets; use br0';
+    expect(() => checkParent(macvlan, undefined, { ...found, unfit })).toThrow(
+      /-o parent=eth1 cannot be: eth1 is a port of br0, .*use br0/,
+    );
     expect(() => checkParent(macvlan, 9000, found)).toThrow(/driver\.mtu=9000 must be at most 1500, .* eth1/);
   });
 });

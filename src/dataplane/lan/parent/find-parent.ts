@@ -30,9 +30,17 @@ export function describeParent({ parent, subInterface }: FoundParent, { vlan }: 
     ...{ mtu: link.mtu, mac: link.address ?? '' },
     ...{ isUp: down === undefined, hasCarrier: link.flags.includes('LOWER_UP') },
     ...(down !== undefined && { down }),
+    ...unfitness(parent),
     ...(vlan !== undefined && { base: parent.ifname }),
     isMade: vlan === undefined || subInterface !== undefined,
   };
+}
+
+/** Why no children can be on it, whatever their mode, and what to do. */
+function unfitness({ ifname, link_type: type, master }: ListedLink): Pick<LanParent, 'unfit'> {
+  if (type !== 'ether') return { unfit: `${ifname} is no Ethernet interface; choose one that has a MAC` };
+  if (master === undefined) return {};
+  return { unfit: `${ifname} is a port of ${master}, which takes all its packets; use ${master}` };
 }
 
 /** As Docker spells it. */
