@@ -9,6 +9,12 @@ export interface LanParent {
   readonly mac: string;
   /** Set up; of a VLAN the parent as well. */
   readonly isUp: boolean;
+  /** The one that is to be set up: while that of a VLAN's parent is down, its sub-interface cannot be. Absent: none. */
+  readonly down?: string;
+  /** Why no container can be on it, and what to do. */
+  readonly unfit?: string;
+  /** Of a VLAN: its parent, which the sub-interface cannot exceed in MTU. */
+  readonly base?: string;
   /** There is a cable, and something at its other end. Of what is down: false. */
   readonly hasCarrier: boolean;
   /**
@@ -37,4 +43,14 @@ export interface LanReading {
    * interface that could be asked by, or it is down. Throws UNSUPPORTED without CAP_NET_RAW, NOT_FOUND, KERNEL.
    */
   whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
+}
+
+/**
+ * Whether the host can reach its containers by an interface beside them (`host`). In ipvlan l2 the answers of containers come in by
+ * the parent, and a strict reverse path filter drops them.
+ */
+export function canHostReach(mode: LanSpec): boolean {
+  if (mode.parent === undefined) return false;
+  if (mode.kind === 'macvlan') return mode.submode === 'bridge';
+  return mode.submode !== 'l2' && mode.flag === 'bridge';
 }

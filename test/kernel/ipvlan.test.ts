@@ -80,6 +80,11 @@ test('a parent carries ipvlan in one mode and no macvlan beside it: the other ne
       code: 'IN_USE',
       message: expect.stringContaining(`network ${first.network.id} (ipvlan l2, bridge) is on it`),
     });
+  // Nor after a restart, before anybody has looked at what is there.
+  await lan.restart(host);
+  await expect(
+    host.dataplane.ensureEndpoint(lan.network(host, 'other0', L3), endpoint),
+  ).rejects.toMatchObject({ code: 'IN_USE', message: expect.stringContaining(first.network.id) });
   expect(await first.netns.ip('-d link show eth0')).toMatch(/ipvlan +mode l2/);
   // With the last endpoint the parent is free.
   await lan.leave(first);

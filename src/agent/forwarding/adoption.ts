@@ -1,5 +1,5 @@
 import type { Patience } from '../../concurrency/deadline.js';
-import type { Dataplane, NetworkSpec } from '../../dataplane/dataplane.js';
+import type { Dataplane, NetworkSpec, ObservedNetwork } from '../../dataplane/dataplane.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage, isXnetError } from '../../errors.js';
 import type { NetworkRecord } from '../../model/network.js';
@@ -19,8 +19,8 @@ export interface AdoptionParts {
 
 /**
  * Takes over what an earlier xnet left in the kernel: networks with endpoints are followed again; one that fails is
- * tried again while the start goes on. Networks that this host no longer has are removed, unless something is attached
- * to them: the store may be wrong (an old backup), and traffic that flows goes on untouched.
+ * tried again while the start goes on. Networks that this host no longer has are removed, unless a container
+ * has an interface of theirs: the store may be wrong (an old backup), and traffic that flows goes on untouched.
  */
 export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   const { dataplane, local, logger } = parts;
@@ -28,10 +28,13 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
   const used = networks.filter(({ record }) => local.listEndpoints(record.id).length > 0);
   await Promise.all(used.map(({ record }) => followAgain(record, parts)));
   const known = new Set(networks.map(({ record }) => record.id));
-  const orphans = (await dataplane.listNetworks()).filter(({ id }) => !known.has(id));
+  const orphans = (await listNetworks(parts)).filter(({ id }) => !known.has(id));
+  const outside = await listOuterEnds(orphans, dataplane);
   for (const { id, endpointNames, mode } of orphans) {
-    if (endpointNames.length > 0) {
-      logger.error('a network in the kernel is not in the store; left alone', { network: id, endpointNames });
+    const inContainers = endpointNames.filter((name) => !outside.has(name));
+    if (inContainers.length > 0) {
+      const fields = { network: id, endpointNames: inContainers };
+      logger.error('a network in the kernel is not in the store; left alone', fields);
       continue;
     }
     logger.warn('removing a network that this host no longer has', { network: id });
@@ -39,6 +42,23 @@ export async function adoptKernelState(parts: AdoptionParts): Promise<void> {
       logger.error('cannot remove a network', { network: id, error: errorMessage(error) });
     });
   }
+}
+
+/** What is left of others can stay until the next start: it is no reason not to start, as on a host that is slow to list its devices. */
+async function listNetworks({ dataplane, logger }: AdoptionParts): Promise<readonly ObservedNetwork[]> {
+  return dataplane.listNetworks().catch((error: unknown) => {
+    logger.error('cannot look for networks that this host no longer has', { error: errorMessage(error) });
+    return [];
+  });
+}
+
+/** Endpoints that no container has: what stopped, and was removed from Docker, while no xnet was there. None if that cannot be found out. */
+async function listOuterEnds(
+  orphans: readonly ObservedNetwork[],
+  dataplane: Dataplane,
+): Promise<ReadonlySet<string>> {
+  if (orphans.every(({ endpointNames }) => endpointNames.length === 0)) return new Set();
+  return new Set(await dataplane.listOuterEnds().catch(() => []));
 }
 
 async function followAgain(

@@ -3,9 +3,10 @@ import { type ListedLink, listLinks, listLinksOf } from '../../native/netlink/li
 import { listNumbers } from '../../native/netlink/numbered-namespaces.js';
 import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
 import { interfaceName } from '../interface-names.js';
-import type { LanSpec } from '../modes.js';
+import type { IpvlanSpec, LanSpec } from '../modes.js';
 import { type ChildIds, childAlias, childIdsOf } from './names.js';
 import { isChild } from './parent/find-parent.js';
+import { isAtOdds, type OtherUse } from './parent/refusals.js';
 import type { Segment } from './parent/segment.js';
 
 export interface Child extends ChildIds {
@@ -59,6 +60,31 @@ export function childrenIn(links: readonly ListedLink[], isOutside: boolean): Ch
     const ids = childIdsOf(link.ifalias);
     return ids ? [{ ...ids, link, isOutside }] : [];
   });
+}
+
+/** The network of a child in a container, on the interface of this number, beside which the kernel takes none of `mode`. */
+export function rivalAmong(
+  children: readonly Child[],
+  mode: LanSpec,
+  parent: number | undefined,
+): OtherUse | undefined {
+  for (const { networkId, link, isOutside } of children) {
+    const other = ipvlanOf(link);
+    if (other && !isOutside && link.link_index === parent && isAtOdds(mode, other))
+      return { networkId, mode: other };
+  }
+  return undefined;
+}
+
+function ipvlanOf({ linkinfo }: ListedLink): IpvlanSpec | undefined {
+  if (linkinfo?.info_kind !== 'ipvlan') return undefined;
+  const { mode, flags } = linkinfo.info_data ?? {};
+  return {
+    kind: 'ipvlan',
+    submode: mode as IpvlanSpec['submode'],
+    flag: flags as IpvlanSpec['flag'],
+    gateways: [],
+  };
 }
 
 /** A container's MTU is at most that of its network, and that of what is below it. */

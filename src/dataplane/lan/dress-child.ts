@@ -8,8 +8,9 @@ import { runProgram } from '../iproute2/program.js';
 import type { LanSpec } from '../modes.js';
 import { dressInterface, firstFreeName, isSandbox } from '../sandbox/sandbox-interface.js';
 import { aliasLine } from './children.js';
+import { unfinishedAlias } from './names.js';
 
-type Dressed = LocalEndpoint & { readonly sandboxPath: string };
+export type Dressed = LocalEndpoint & { readonly sandboxPath: string };
 
 /**
  * Makes the interface that was put into the sandbox what Docker had made of it: name, addresses, default routes. `formerName`: as it
@@ -25,8 +26,13 @@ export async function dressChild(
   const others = (await listLinks(sandboxPath)).filter(({ ifname }) => ifname !== interfaceName(id));
   const taken = others.some(({ ifname }) => ifname === formerName);
   const name = formerName === undefined || taken ? firstFreeName(others) : formerName;
+  const alias = unfinishedAlias(networkId, id);
+  await runProgram('nsenter', [
+    `--net=${sandboxPath}`,
+    ...['ip', 'link', 'set', 'dev', interfaceName(id), 'alias', alias],
+  ]);
   await dressInterface(sandboxPath, endpoint, name);
-  // The alias is last: without it the interface counts as missing, and is made again.
+  // This alias is last: without it the interface counts as missing, and is made again.
   await tryIn(sandboxPath, [...routeLines(mode, endpoint, name), aliasLine(networkId, id, name)]);
 }
 
@@ -51,6 +57,14 @@ async function tryIn(path: string, lines: readonly string[]): Promise<void> {
   await runProgram('nsenter', [`--net=${path}`, 'ip', '-force', '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
+/** Deletes what an attempt to make it again has left, of this process or another. Throws KERNEL. */
+export async function deleteUnfinished(networkId: string, { id, sandboxPath }: Dressed): Promise<void> {
+  const alias = unfinishedAlias(networkId, id);
+  const links = await listLinks(sandboxPath).catch(noneIfGone);
+  for (const { ifname, ifalias } of links)
+    if (ifalias === alias || (ifname === interfaceName(id) && !ifalias)) await deleteIn(sandboxPath, ifname);
+}
+
 /** Deletes the interface of this alias. Absent is success, also the whole namespace. */
 export async function deleteChild(path: string, alias: string): Promise<void> {
   if (!(await isSandbox(path))) return;
@@ -58,7 +72,7 @@ export async function deleteChild(path: string, alias: string): Promise<void> {
   if (link) await deleteIn(path, link.ifname);
 }
 
-export async function deleteIn(path: string, name: string): Promise<void> {
+async function deleteIn(path: string, name: string): Promise<void> {
   await runProgram('nsenter', [`--net=${path}`, 'ip', 'link', 'del', 'dev', name]);
 }
 

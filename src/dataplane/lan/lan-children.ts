@@ -4,18 +4,21 @@ import type { Change } from '../changes.js';
 import type { EndpointSpec, LocalEndpoint } from '../dataplane.js';
 import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js';
+import type { LanSpec } from '../modes.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
-import { addLine, aliasLine, type Child, isRightChild, listChildren } from './children.js';
-import { deleteChild, deleteIn, dressChild } from './dress-child.js';
+import { addLine, aliasLine, type Child, isRightChild, listChildren, rivalAmong } from './children.js';
+import { deleteChild, deleteUnfinished, dressChild } from './dress-child.js';
 import type { LanHost } from './lan-devices.js';
 import { childAlias, childIdsOf } from './names.js';
-import { childNameTaken, lacking, notFound, parentTaken } from './parent/refusals.js';
+import { childNameTaken, lacking, notFound, type OtherUse, parentTaken } from './parent/refusals.js';
 import type { Segment } from './parent/segment.js';
 
 export interface ChildrenCheck {
   readonly changes: readonly Change[];
   /** Names of endpoints whose child is in the host's namespace, but that are none of this host's. */
   readonly strangers: readonly string[];
+  /** Why one could not be made anew; the others are right. */
+  readonly failure?: unknown;
 }
 
 /** The children of one network. */
@@ -46,7 +49,13 @@ export class LanChildren {
 
   /** Makes them, or completes what is there of them. Throws NOT_FOUND, IN_USE, UNSUPPORTED and KERNEL. */
   async attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
-    this.#refuseRival(segment);
+    const work = () => this.#attach(segment, endpoints);
+    // Of two networks that begin at the same moment the second finds the first.
+    await (segment.mode.kind === 'ipvlan' && !this.isInUse ? this.host.lans.alone(work) : work());
+  }
+
+  async #attach(segment: Segment, endpoints: readonly EndpointSpec[]): Promise<void> {
+    await this.#refuseRival(segment);
     const failures = await this.#add(segment, endpoints);
     const taken = endpoints.filter(({ id }) => failures.some(({ line }) => isAddOf(line, id)));
     if (taken.length > 0) await this.#addAgain(segment, taken);
@@ -77,13 +86,21 @@ export class LanChildren {
     for (const name of there)
       if (endpoints.some(({ id }) => nameOf(id) === name)) this.#attached.add(`xc${name}`);
     const changes: Change[] = [];
-    for (const endpoint of missing)
-      if (await this.#makeAgain(segment, endpoint)) changes.push(changeOf(segment, endpoint));
+    let failure: unknown;
+    for (const endpoint of missing) {
+      // What one container is like is no affair of the others'.
+      const isMade = await this.#makeAgain(segment, endpoint).catch((error: unknown) => {
+        failure ??= error;
+        return false;
+      });
+      if (isMade) changes.push(changeOf(segment, endpoint));
+    }
     const known = new Set([...endpoints.map(({ id }) => interfaceName(id)), ...this.#attached]);
     const strangers = children.filter(
       ({ isOutside, endpointName: name }) => isOutside && !known.has(`xc${name}`),
     );
-    return { changes, strangers: strangers.map(({ endpointName }) => endpointName) };
+    const names = strangers.map(({ endpointName }) => endpointName);
+    return { changes, strangers: names, ...(failure !== undefined && { failure }) };
   }
 
   /** Twice when one is missing: it may have moved from a container to the host's namespace in the midst of the first look. */
@@ -100,9 +117,25 @@ export class LanChildren {
   }
 
   /** The kernel would give its mode to the children of the other (ipvlan_set_port_mode), or refuse. */
-  #refuseRival({ mode, parent, namespace }: Segment): void {
-    const rival = namespace === undefined && this.host.lans.findRival(this.id, mode, parent);
+  async #refuseRival({ mode, parent, namespace }: Segment): Promise<void> {
+    if (namespace !== undefined) return;
+    const { lans } = this.host;
+    const rival = lans.findRival(this.id, mode, parent) ?? (await this.#findEarlierRival(mode, parent));
     if (rival) throw parentTaken(this.id, mode, parent, rival);
+  }
+
+  /** Of an earlier process: this one may not have looked yet which networks have endpoints. The kernel itself refuses macvlan. */
+  async #findEarlierRival(mode: LanSpec, parent: string): Promise<OtherUse | undefined> {
+    const { hostPath, lans } = this.host;
+    if (mode.kind !== 'ipvlan' || this.isInUse) return undefined;
+    const [links, children] = [await listLinks(hostPath), await listChildren(hostPath)];
+    const index = links.find(({ ifname }) => ifname === parent)?.index;
+    return rivalAmong(
+      // Interfaces of a LAN inside the host have numbers of their own.
+      children.filter(({ networkId }) => networkId !== this.id && !lans.isElsewhere(networkId, parent)),
+      mode,
+      index,
+    );
   }
 
   /** Resolves to the failures of names that are taken. */
@@ -150,20 +183,16 @@ export class LanChildren {
   async #makeAgain(segment: Segment, endpoint: LocalEndpoint): Promise<boolean> {
     const { sandboxPath, id } = endpoint;
     if (sandboxPath === undefined || !(await isSandbox(sandboxPath))) return false;
+    const dressed = { ...endpoint, sandboxPath };
+    await deleteUnfinished(this.id, dressed);
     try {
       const line = addLine(segment, endpoint, sandboxPath);
       const tolerate = isRefused;
       const [refused] = await this.host.iproute2.batch('ip', segment.namespace, [line], { tolerate });
       if (refused) throw this.#refusal(segment, refused);
-      await dressChild(
-        this.id,
-        segment.mode,
-        { ...endpoint, sandboxPath },
-        this.#names.get(interfaceName(id)),
-      );
+      await dressChild(this.id, segment.mode, dressed, this.#names.get(interfaceName(id)));
     } catch (error: unknown) {
-      // Half of it would stay in the way of the next look.
-      await deleteIn(sandboxPath, interfaceName(id)).catch(() => {});
+      await deleteUnfinished(this.id, dressed).catch(() => {});
       throw lacking(segment.mode.kind, error);
     }
     this.#attached.add(interfaceName(id));

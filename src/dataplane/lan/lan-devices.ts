@@ -33,6 +33,8 @@ interface EnsuredSegment {
 /** What is below the children of one network: the sub-interface of its VLAN, or the wire of a LAN inside the host. */
 export class LanDevices {
   readonly #wire: NetworkNamespace;
+  /** What the children were on when it was last there. */
+  #below: string | undefined;
 
   constructor(
     private readonly id: string,
@@ -51,9 +53,11 @@ export class LanDevices {
     }
     const interfaces = [parent, hostInterfaceName(this.id)];
     if (vlan !== undefined) interfaces.push(subInterfaceName(parent, vlan));
-    lans.note(this.id, { mode, interfaces, parent: undefined, isInUse });
+    // It stays known while it is looked for: others ask whether they can be beside it.
+    lans.note(this.id, { mode, interfaces, parent: this.#below, isInUse });
     const ensured = await lans.alone(() => this.#ensureInHost(spec, { ...mode, parent }));
     const below = ensured.segment.parent;
+    this.#below = below;
     lans.note(this.id, { mode, interfaces: [...interfaces, below], parent: below, isInUse });
     return ensured;
   }
@@ -92,7 +96,11 @@ export class LanDevices {
       await ownWork.run(LAN_WORK, batch);
       lans.forget(this.id);
       const isLast = !links.some(({ ifname }) => isHostInterface(ifname) && !there.includes(ifname));
-      if (there.includes(hostInterfaceName(this.id)) && isLast) await removeGuard(hostPath);
+      // Its interface may have gone before it, with the parent.
+      if (isLast && (lans.isGuarded || there.includes(hostInterfaceName(this.id)))) {
+        await removeGuard(hostPath);
+        lans.isGuarded = false;
+      }
     });
     const links = await this.#wire.findLinks();
     if (!links?.some(({ ifname }) => ifname === WIRE.own)) return;

@@ -99,7 +99,8 @@ export class LanNetwork implements KernelNetwork {
       // What only hung on something that was made anew is not noted.
       const isAnew = changes.some(({ was }) => was === 'missing');
       if (!isAnew) note([...children.changes, ...(isOfHost(repairs) ? [] : routes)]);
-      return { repairs, strangers: children.strangers, size: 0 };
+      const { strangers, failure } = children;
+      return { repairs, strangers, size: 0, ...(failure !== undefined && { failure }) };
     } catch (failure: unknown) {
       return { repairs, strangers: [], size: 0, failure };
     }

@@ -8,7 +8,7 @@ export const LAN_WORK = 'xnet-lan';
 /** What a network of this process has on an interface of the host. */
 export interface LanUse {
   readonly mode: LanSpec;
-  /** The device below its children; undefined: it is inside the host, or not there now. */
+  /** The device below its children, as it was last; undefined: it is inside the host, or was never there. */
   readonly parent: string | undefined;
   /** All interfaces of the host that concern it, also those that are not there now. */
   readonly interfaces: readonly string[];
@@ -23,6 +23,8 @@ export class Lans {
   readonly #mutex = new KeyedMutex();
   /** An earlier process has left none. */
   #areNoneLeft = false;
+  /** The table of host-guard.ts is there, as far as is known. */
+  isGuarded = false;
 
   /** Runs `task` alone among those that change interfaces which several networks use. */
   alone<T>(task: () => Promise<T>): Promise<T> {
@@ -69,6 +71,12 @@ export class Lans {
       ([, index]) => hostInterface === undefined || index === hostInterface,
     );
     return found.map(([id]) => id);
+  }
+
+  /** Its children are on another device than this one, as far as is known. */
+  isElsewhere(networkId: string, parent: string): boolean {
+    const use = this.#uses.get(networkId);
+    return use !== undefined && use.parent !== parent;
   }
 
   /** A network with endpoints on the same device that the kernel does not take beside one of this mode. */

@@ -15,6 +15,11 @@ export function childAlias(networkId: string, endpointId: string): string {
   return `xnet:${networkId}:${endpointNameOf(interfaceName(endpointId))}`;
 }
 
+/** Of one that is being made again in a container, under whatever name: one that stays so is to be deleted. */
+export function unfinishedAlias(networkId: string, endpointId: string): string {
+  return childAlias(networkId, endpointId).replace(/^xnet/, 'xnet-unfinished');
+}
+
 export interface ChildIds {
   readonly networkId: string;
   /** As `endpointNames` of ObservedNetwork. */

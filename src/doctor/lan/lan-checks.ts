@@ -32,8 +32,15 @@ function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): J
       ),
     ];
   }
-  const { interface: device, isUp, hasCarrier, mtu: most } = found;
-  if (!isUp) return [failure(`network ${name}: ${device} is down`, `ip link set ${wordOfLine(device)} up`)];
+  if (found.unfit !== undefined)
+    return [
+      failure(
+        `network ${name}: ${found.unfit}`,
+        'name another interface for the LAN in `parents` of xnet.json',
+      ),
+    ];
+  const { interface: device, isUp, down = device, hasCarrier, mtu: most } = found;
+  if (!isUp) return [failure(`network ${name}: ${down} is down`, `ip link set ${wordOfLine(down)} up`)];
   const lost = hasCarrier
     ? []
     : [
@@ -56,11 +63,17 @@ function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): J
       ? [
           warning(
             `network ${name}: its containers may send packets of ${mtu} bytes, and ${device} carries ${most}`,
-            `ip link set ${wordOfLine(device)} mtu ${mtu} # if its switch does, too`,
+            `${widening(found, mtu)} # if its switch does, too`,
           ),
         ]
       : [];
   return [...lost, ...wireless, ...narrow];
+}
+
+/** A sub-interface is at most as wide as what it is on; xnet widens its own by itself, and after it. */
+function widening({ interface: device, base, isMade }: LanParent, mtu: number): string {
+  const devices = base === undefined ? [device] : isMade ? [base, device] : [base];
+  return devices.map((each) => `ip link set ${wordOfLine(each)} mtu ${mtu}`).join(' && ');
 }
 
 /** cfg80211 has a `phy80211` for each of its interfaces (Documentation/ABI/testing/sysfs-class-net). */

@@ -13,6 +13,7 @@ import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
 import { EndpointRecords, type EndpointRecordsParts, poolKeyOf } from './endpoint-records.js';
 import { derivedMac, spareMac } from './mac-claims.js';
+import { namedError } from './named-error.js';
 
 export interface EndpointCreation {
   readonly dockerNetworkId: string;
@@ -105,10 +106,10 @@ export class Endpoints {
     if (endpoint.dockerNetworkId !== dockerNetworkId) throw ofAnotherNetwork(endpoint, dockerNetworkId);
     checkApart(record, local.listNetworksOf(sandboxPath, endpointId));
     local.changeEndpoint(endpointId, (each) => joining(each, sandboxPath));
-    const [attached] = await Promise.all([
-      dataplane.ensureEndpoint(network, endpoint),
-      follower.follow(network),
-    ]);
+    const attaching = [dataplane.ensureEndpoint(network, endpoint), follower.follow(network)] as const;
+    const [attached] = await Promise.all(attaching).catch((error: unknown) => {
+      throw this.#named(error);
+    });
     local.changeEndpoint(endpointId, joined);
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
@@ -236,9 +237,12 @@ export class Endpoints {
       const remove = () => this.#removeStray(endpoint.id, [network.id]);
       this.#parts.removals.add(endpoint.id, remove, UNKNOWN_MS);
     }
-    throw (
-      failure?.reason ?? new XnetError('TIMEOUT', `endpoint ${endpoint.id} was made too late and is undone`)
-    );
+    if (failure) throw this.#named(failure.reason);
+    throw new XnetError('TIMEOUT', `endpoint ${endpoint.id} was made too late and is undone`);
+  }
+
+  #named(error: unknown): unknown {
+    return namedError(error, (networkId) => this.#parts.local.findRecord(networkId)?.name);
   }
 
   /** What a creation that failed has left of an endpoint in the store. */

@@ -1,4 +1,5 @@
 /** Decisions about a network that is on a LAN: its routers, its parent, what goes with `--internal`. Pure. */
+import { canHostReach } from '../../dataplane/lan-reading.js';
 import { XnetError } from '../../errors.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { LanMode, Mode } from '../../model/mode.js';
@@ -27,6 +28,7 @@ export function completeMode(mode: Mode, { internal, subnets, asksForGateways }:
   const gateways = given.map((text) => `${Prefix.parseInterface(text).address}`);
   if (!internal) {
     if (mode.parent === undefined) throw withoutParent(mode);
+    if (mode.host && !canHostReach(mode)) throw withoutReach(mode);
     return { ...mode, gateways };
   }
   if (mode.host) {
@@ -57,6 +59,8 @@ export interface Parent {
   readonly interface: string;
   /** In bytes. */
   readonly mtu: number;
+  /** As LanParent. */
+  readonly unfit?: string;
 }
 
 /** Throws NOT_FOUND or INVALID for a new network that the host where it is created could not use. `found`: its parent there. */
@@ -68,6 +72,8 @@ export function checkParent(mode: LanMode, mtu: number | undefined, found: Paren
       `option -o parent=${mode.parent} must name an interface of this host, or a LAN of its \`parents\` setting, and there is none; name one that \`ip link\` shows, or create the network on a host that has it`,
     );
   }
+  if (found.unfit !== undefined)
+    throw new XnetError('INVALID', `option -o parent=${mode.parent} cannot be: ${found.unfit}`);
   if (mtu === undefined || mtu <= found.mtu) return;
   throw new XnetError(
     'INVALID',
@@ -81,7 +87,7 @@ export function checkParent(mode: LanMode, mtu: number | undefined, found: Paren
  */
 export function onHost<M extends ModeLike | undefined>(mode: M, parents: Parents = {}): M {
   if (!mode || !('parent' in mode) || mode.parent === undefined) return mode;
-  const parent = parents[mode.parent];
+  const parent = Object.hasOwn(parents, mode.parent) ? parents[mode.parent] : undefined;
   if (parent === undefined) return mode;
   const [, base = parent, vlan] = /^(.+)\.(\d{1,4})$/.exec(parent) ?? [];
   if (vlan === undefined || mode.vlan !== undefined) return { ...mode, parent };
@@ -105,6 +111,17 @@ export function refuseMac(mode: Mode, mac: string | undefined): void {
   throw new XnetError(
     'INVALID',
     `--mac-address ${mac} does not go with xnet.mode=ipvlan, whose containers have the MAC address of the host's interface: leave it out, or create the network with -o xnet.mode=macvlan`,
+  );
+}
+
+function withoutReach(mode: LanMode): XnetError {
+  const given =
+    mode.kind === 'macvlan'
+      ? `macvlan_mode=${mode.submode}`
+      : `ipvlan_mode=${mode.submode} and ipvlan_flag=${mode.flag}`;
+  return new XnetError(
+    'INVALID',
+    `option -o xnet.host=on does not go with ${given}, in which the kernel passes no packets between the host and its containers: choose macvlan_mode=bridge, or ipvlan_mode=l3 or l3s with ipvlan_flag=bridge, or leave xnet.host out`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** The devices of a network namespace, in the words of `ip -d -j link show`, as far as xnet asks for them. */
 
+import { AF_INET, ARP_FILTER, readSetting, SETTINGS } from './arp-filter.js';
 import { BRIDGE_PORT, type Decoder, KINDS } from './link-kinds.js';
 import { attribute, eachAttribute, type Message } from './netlink.js';
 import { listEach, listKernel } from './route.js';
@@ -26,6 +27,8 @@ export interface ListedLink {
   /** Its further names. */
   readonly altnames?: readonly string[];
   readonly inet6_addr_gen_mode?: string;
+  /** arp_filter of the interface itself (ip-sysctl.rst), of which iproute2 prints nothing. */
+  readonly filters_arp?: true;
   readonly linkinfo?: {
     readonly info_kind?: string;
     readonly info_data?: Readonly<Record<string, unknown>>;
@@ -140,15 +143,18 @@ function altnamesIn(bytes: Buffer): string[] {
   return names;
 }
 
-function decodeFamilies(bytes: Buffer): Pick<ListedLink, 'inet6_addr_gen_mode'> {
-  let mode: number | undefined;
+function decodeFamilies(bytes: Buffer): Pick<ListedLink, 'inet6_addr_gen_mode' | 'filters_arp'> {
+  const families: { inet6_addr_gen_mode?: string; filters_arp?: true } = {};
   eachAttribute(bytes, (family, ofFamily) => {
-    if (family !== AF_INET6) return;
     eachAttribute(ofFamily, (type, value) => {
-      if (type === ADDRESS_MODE) mode = value.readUInt8();
+      if (family === AF_INET6 && type === ADDRESS_MODE) {
+        const mode = value.readUInt8();
+        families.inet6_addr_gen_mode = ADDRESS_MODES[mode] ?? `${mode}`;
+      } else if (family === AF_INET && type === SETTINGS && readSetting(value, ARP_FILTER) !== 0)
+        families.filters_arp = true;
     });
   });
-  return mode === undefined ? {} : { inet6_addr_gen_mode: ADDRESS_MODES[mode] ?? `${mode}` };
+  return families;
 }
 
 function decodeInfo(bytes: Buffer): NonNullable<ListedLink['linkinfo']> {

@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs';
 import { withDeadline } from '../../concurrency/deadline.js';
 import { limitTo } from '../../concurrency/limit.js';
+import { isXnetError } from '../../errors.js';
 import { LINUX } from '../socket-libc.js';
 import { dumpKernel, type Message, openNetlink } from './netlink.js';
 
@@ -31,7 +32,10 @@ export function listKernel<Item>(
   return inTime(() => withSocket(path, (fd) => listWhole(fd, message, asked, decode)), asked);
 }
 
-/** As `listKernel`, of one list after the other: none where the kernel refuses one, as of what is gone. */
+/**
+ * As `listKernel`, of one list after the other: an empty one where the kernel says that what is asked for is gone. What else keeps one
+ * from being whole is thrown: it must not count as empty.
+ */
 export function listEach<Item>(
   path: string | undefined,
   messages: readonly Message[],
@@ -40,7 +44,7 @@ export function listEach<Item>(
 ): Promise<Item[][]> {
   const listAll = async (fd: number) => {
     const lists: Item[][] = [];
-    for (const message of messages) lists.push(await listWhole(fd, message, asked, decode).catch(() => []));
+    for (const message of messages) lists.push(await listWhole(fd, message, asked, decode).catch(noneIfGone));
     return lists;
   };
   return inTime(() => withSocket(path, listAll), asked);
@@ -61,6 +65,14 @@ export async function inTime<T>(
     return list();
   });
   return withDeadline(listed, timeoutMs, asked).finally(() => late.abort('late'));
+}
+
+/** The kernel's words for the number of a namespace that is gone, in `rtnl_get_net_ns_capable` and while it is taken apart. */
+const GONE = ['EINVAL', 'ENODEV', 'ENOENT'];
+
+function noneIfGone(error: unknown): [] {
+  if (isXnetError(error, 'KERNEL') && GONE.includes(String(error.fields.errno))) return [];
+  throw error;
 }
 
 async function withSocket<T>(path: string | undefined, use: (fd: number) => Promise<T>): Promise<T> {

@@ -73,6 +73,17 @@ test('two networks share a parent, and what is removed leaves nothing, also of a
   expect(await ids()).not.toContain(lab.network.id);
 });
 
+test('a network whose containers are all gone leaves nothing, wherever their interfaces were left', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  const outside = { id: 'f'.repeat(64), mac: '02:00:00:00:00:77', addresses: ['10.5.0.77'] };
+  await host.dataplane.ensureEndpoint(network, outside);
+  await lan.restart(host);
+  await host.dataplane.removeNetwork(network.id);
+  expect(await interfacesOf(host)).toEqual(['eth1']);
+});
+
 test('an endpoint is found in the host and in its container, and removed wherever it is', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];
@@ -132,6 +143,23 @@ test('with host: the host and its containers reach each other, with strict rever
   }
   await lan.leave(first);
   expect(await host.netns.ip('route show')).not.toContain('10.5.0.50');
+});
+
+test('with host: nobody on the LAN loses the host when that looks for its containers', async () => {
+  await using lan = await LanSegment.create(2);
+  const [host, other] = lan.hosts as [LanTestHost, LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  await expectReachable(other.netns, host.addresses);
+  const first = await lan.container(host, network, ['10.5.0.50/24', 'fd05::50/64']);
+  // For so long a neighbour keeps what it has just learned (locktime in arp(7)).
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  await expectReachable(host.netns, first.addresses);
+  for (const own of host.addresses) expect([own, await other.netns.reaches(own, 1)]).toEqual([own, true]);
+  await expectReachable(first.netns, host.addresses);
+  await host.netns.ip(`neigh del 10.5.0.50 dev xh${network.id}`);
+  expect((await check(first)).repairs).toEqual([{ kind: 'neighbour', object: '10.5.0.50', was: 'missing' }]);
+  await lan.leave(first);
+  expect(await host.netns.ip(`neigh show dev xh${network.id} nud permanent`)).toBe('');
 });
 
 test('a LAN inside the host needs no parent', async () => {
@@ -311,6 +339,34 @@ test('each alteration in turn is reported by the kernel, repaired, and noted onc
   expect(reported).toEqual(ALTERATIONS.map(([what]) => what));
 }, 120_000);
 
+test('a container that takes no interface keeps none from the others', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  const first = await lan.container(host, network, ['10.5.0.50/24']);
+  const second = await lan.container(host, network, ['10.5.0.51/24']);
+  // Whoever may set up the network in a container can do so.
+  await first.netns.ip('link set eth0 alias mine');
+  await second.netns.ip('link del eth0');
+  await host.netns.ip('route del 10.5.0.51/32');
+  const both = () => [first.endpoint, second.endpoint];
+  const { repairs, failure } = await host.dataplane.repairNetwork(network.id, both);
+  expect(repairs).toEqual([child(second), { kind: 'host-route', object: '10.5.0.51', was: 'missing' }]);
+  expect(failure).toMatchObject({ code: 'KERNEL' });
+  await expectReachable(second.netns, STRANGER_ADDRESSES.slice(0, 1));
+  await expectReachable(host.netns, [...first.addresses, ...second.addresses]);
+  expect((await first.netns.ip('link')).match(/@if/g)).toHaveLength(1);
+  // What a daemon has begun that was killed is not in the way, either.
+  await first.netns.ip('link del eth0');
+  await host.netns.ip(`link add half link eth1 netns ${first.netns.name} type macvlan mode bridge`);
+  const { endpoint } = first;
+  await first.netns.ip(`link set half address ${endpoint.mac} name eth0`);
+  await first.netns.ip(`link set eth0 alias xnet-unfinished:${network.id}:${endpoint.id.slice(0, 12)} up`);
+  expect((await host.dataplane.repairNetwork(network.id, both)).repairs).toEqual([child(first)]);
+  await expectReachable(first.netns, STRANGER_ADDRESSES.slice(0, 1));
+  expect((await first.netns.ip('link')).match(/@if/g)).toHaveLength(1);
+});
+
 test('a route of the host that is deleted comes back, and one to nobody goes', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];
@@ -322,6 +378,50 @@ test('a route of the host that is deleted comes back, and one to nobody goes', a
     { kind: 'host-route', object: '10.5.0.99', was: 'extra' },
   ]);
   await expectReachable(host.netns, container.addresses);
+});
+
+test("the host's interface filters ARP again after somebody has changed that", async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const container = await lan.container(host, lan.network(host, 'office', WITH_HOST), ['10.5.0.50/24']);
+  const setting = `net.ipv4.conf.xh${container.network.id}.arp_filter`;
+  expect(await host.netns.exec('sysctl', '-n', setting)).toMatch(/^1/);
+  await host.netns.exec('sysctl', '-qw', `${setting}=0`);
+  expect((await check(container)).repairs).toEqual([reach(container, 'altered')]);
+  expect(await host.netns.exec('sysctl', '-n', setting)).toMatch(/^1/);
+  expect(await check(container)).toEqual(RIGHT);
+});
+
+test('the host reaches a container that has the address of one that is just being removed', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const network = lan.network(host, 'office', WITH_HOST);
+  await host.dataplane.ensureNetwork(network);
+  const of = (digit: string, address: string) => ({
+    ...{ id: digit.repeat(64), mac: `02:00:00:00:00:7${digit}` },
+    addresses: [address],
+  });
+  const [former, other, next] = [of('d', '10.5.0.77'), of('e', '10.5.0.76'), of('f', '10.5.0.77')];
+  for (const endpoint of [former, other]) await host.dataplane.ensureEndpoint(network, endpoint);
+  // The second removal waits for the first, and is overtaken.
+  const removals = [other, former].map(({ id }) => host.dataplane.removeEndpoint(network.id, id));
+  await host.dataplane.ensureEndpoint(network, next);
+  await Promise.all(removals);
+  expect(await host.netns.ip('route show')).toContain('10.5.0.77');
+});
+
+test('a network whose parent is gone leaves nothing, and another keeps the rules for its interface', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const networks = ['office', 'lab'].map((label) => lan.network(host, label, WITH_HOST));
+  for (const network of networks) await host.dataplane.ensureNetwork(network);
+  const [office, lab] = networks as [NetworkSpec, NetworkSpec];
+  // While the one goes the other is made.
+  await Promise.all([host.dataplane.removeNetwork(office.id), host.dataplane.ensureNetwork(lab)]);
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).toContain('xnet-lan');
+  await host.netns.ip('link del eth1');
+  await host.dataplane.removeNetwork(lab.id);
+  expect(await host.netns.exec('nft', 'list', 'ruleset')).not.toContain('xnet-lan');
 });
 
 test('while the parent is away the network fails to be repaired, and after it went down and up all is as before', async () => {

@@ -1,8 +1,10 @@
 /** What the kernel lists over netlink is what iproute2 prints of it. */
 import { expect, test } from '@jest/globals';
 import { Iproute2 } from '../../../src/dataplane/iproute2/iproute2.js';
-import { listLinks } from '../../../src/native/netlink/links.js';
+import { listLinks, listLinksOf } from '../../../src/native/netlink/links.js';
 import { listFdb, listNeighbours } from '../../../src/native/netlink/neighbours.js';
+import { listNumbers } from '../../../src/native/netlink/numbered-namespaces.js';
+import { listEach } from '../../../src/native/netlink/route.js';
 import { Netns } from '../../support/kernel/netns.js';
 
 type Words = Record<string, unknown>;
@@ -68,6 +70,24 @@ test('devices, with their settings', async () => {
     port: 4789,
   });
   expect(Object.keys(byName.get('xc0')?.linkinfo?.info_slave_data ?? {})).toHaveLength(7);
+});
+
+test('devices of namespaces by their numbers: none of one that is gone, and what else fails is not taken for none', async () => {
+  await using netns = await Netns.create('lists');
+  await using other = await Netns.create('other');
+  await netns.ip('link add moved type veth peer name stays');
+  await netns.ip(`link set moved netns ${other.name}`);
+  const path = pathOf(netns);
+  const [number] = await listNumbers(path);
+  const lists = await listLinksOf(path, [number!, 9999, number!]);
+  expect(lists.map((links) => links.map(({ ifname }) => ifname))).toEqual([
+    ['lo', 'moved'],
+    [],
+    ['lo', 'moved'],
+  ]);
+  const nonsense = { type: 0x7fff, header: Buffer.alloc(16) };
+  const asked = listEach(path, [nonsense], 'nonsense', () => undefined);
+  await expect(asked).rejects.toMatchObject({ code: 'KERNEL' });
 });
 
 test('forwarding entries and neighbours', async () => {

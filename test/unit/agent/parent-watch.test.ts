@@ -44,6 +44,16 @@ test.each<[string, LanParent | undefined, RegExp]>([
     /network lan is .*no interface eth1 \(office in `parents`\), .*"parents": \{ "office"/,
   ],
   ['is down', { ...ETH1, isUp: false, hasCarrier: false }, /eth1 is down; run ip link set eth1 up$/],
+  [
+    'is that of a VLAN on one that is down',
+    { ...ETH1, interface: 'eth1.10', down: 'eth1', isUp: false, hasCarrier: false },
+    /eth1 is down; run ip link set eth1 up$/,
+  ],
+  [
+    'is a port of a bridge',
+    { ...ETH1, unfit: 'eth1 is a port of br0, which takes all its packets; use br0' },
+    /lan does not reach its LAN: eth1 is a port of br0, .*use br0 \(`"parents": \{ "office"/,
+  ],
   ['has no carrier', { ...ETH1, hasCarrier: false }, /eth1 has no carrier; look at its cable and switch$/],
 ])('an interface that %s is a problem with its remedy', async (_, found, problem) => {
   const { watch } = watchOf(found);

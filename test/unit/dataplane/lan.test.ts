@@ -1,6 +1,7 @@
 /** What is made of the host's interfaces for a network on a LAN, and what its events mean. */
 import { describe, expect, test } from '@jest/globals';
 import type { NetworkSpec } from '../../../src/dataplane/dataplane.js';
+import { type Child, rivalAmong } from '../../../src/dataplane/lan/children.js';
 import { desiredReach, diffReach } from '../../../src/dataplane/lan/host/host-interface.js';
 import { LanEvents, networkOfDeletedChild } from '../../../src/dataplane/lan/lan-events.js';
 import { Lans } from '../../../src/dataplane/lan/lans.js';
@@ -37,11 +38,41 @@ describe('the parent of a LAN', () => {
 
   test.each([
     ['is the interface itself', [ETH1], MODE, { interface: 'eth1', isUp: true, isMade: true }],
+    [
+      'is named with what is down below it',
+      [{ ...ETH1, flags: [] }, SUB],
+      ON_10,
+      { interface: 'eth1.10', down: 'eth1', base: 'eth1' },
+    ],
+    [
+      'is named when it is itself down',
+      [ETH1, { ...SUB, flags: [] }],
+      ON_10,
+      { isUp: false, down: 'eth1.10' },
+    ],
+    [
+      'is named with what is down before it is made',
+      [{ ...ETH1, flags: [] }],
+      ON_10,
+      { isMade: false, down: 'eth1' },
+    ],
     ['is what is below a child', [ETH1, CHILD], { ...MODE, parent: 'mv0' }, { interface: 'eth1' }],
     ['is the sub-interface of the VLAN', [ETH1, SUB], ON_10, { interface: 'eth1.10', isMade: true }],
     ['is one of any name', [ETH1, { ...SUB, ifname: 'dmz' }], ON_10, { interface: 'dmz' }],
     ['is one to be made', [ETH1], ON_10, { interface: 'eth1.10', isMade: false }],
     ['is not up below one that is down', [{ ...ETH1, flags: [] }, SUB], ON_10, { isUp: false }],
+    [
+      'is no port of a bridge',
+      [{ ...ETH1, master: 'br0' }],
+      MODE,
+      { unfit: expect.stringMatching(/port of br0.*use br0$/) },
+    ],
+    [
+      'has a MAC',
+      [{ ...ETH1, link_type: 'loopback' }],
+      MODE,
+      { unfit: expect.stringContaining('no Ethernet') },
+    ],
     ['is missing', [SUB], MODE, undefined],
     ['is in another namespace', [ETH1, { ...CHILD, link_netnsid: 0 }], { ...MODE, parent: 'mv0' }, undefined],
   ])('%s', (_, links, mode, expected) => {
@@ -70,6 +101,18 @@ describe('what is below the containers', () => {
     const byHand: ListedLink = { ...SUB, ...altered, ifalias: 'office' };
     if ('flags' in altered) expect(() => plan([ETH1, byHand])).toThrow('eth1.10 is down');
     else expect(plan([ETH1, byHand])).toMatchObject({ changes: [], uses: [], segment: { mtu: 1300 } });
+  });
+
+  test('is given up for that of another parent, which the name of a LAN means now', () => {
+    const eth2: ListedLink = { ...ETH1, index: 3, ifname: 'eth2' };
+    const there: ListedLink = {
+      ...{ ...SUB, index: 9, ifname: 'eth2.10', link_index: 3 },
+      altnames: [`xl${OTHER_ID}`],
+    };
+    const on2 = { ...ON_10, parent: 'eth2' };
+    const use = `link property add dev eth2.10 altname xl${ID}`;
+    expect(plan([ETH1, SUB, eth2], on2).uses).toEqual(['link del eth1.10', use]);
+    expect(plan([ETH1, SUB, eth2, there], on2).uses).toEqual(['link del eth1.10', use]);
   });
 
   test('is released by the last network that uses it, unless somebody else has made it', () => {
@@ -105,7 +148,29 @@ describe('networks on one parent', () => {
   });
 });
 
+test('a container of an earlier process keeps networks off its parent that would change its mode', () => {
+  const L2: IpvlanSpec = { ...MODE, kind: 'ipvlan', submode: 'l2', flag: 'bridge' };
+  const info = { info_kind: 'ipvlan', info_data: { mode: 'l2', flags: 'bridge' } };
+  const inside: Child = {
+    ...{ networkId: OTHER_ID, endpointName: 'abcdefabcdef', isOutside: false },
+    link: { ...CHILD, linkinfo: info },
+  };
+  expect(rivalAmong([inside], { ...L2, submode: 'l3' }, 2)).toMatchObject({
+    networkId: OTHER_ID,
+    mode: { submode: 'l2', flag: 'bridge' },
+  });
+  expect(rivalAmong([inside], L2, 2)).toBeUndefined();
+  expect(rivalAmong([inside], { ...L2, submode: 'l3' }, 3)).toBeUndefined();
+  expect(rivalAmong([{ ...inside, isOutside: true }], { ...L2, submode: 'l3' }, 2)).toBeUndefined();
+  const lans = new Lans();
+  expect(lans.isElsewhere(OTHER_ID, 'eth1')).toBe(false);
+  lans.note(OTHER_ID, { mode: L2, parent: undefined, interfaces: [], isInUse: () => true });
+  expect(lans.isElsewhere(OTHER_ID, 'eth1')).toBe(true);
+});
+
 describe("the host's routes", () => {
+  const MAC = '02:00:00:00:00:50';
+  const macsOf = (...addresses: string[]) => new Map(addresses.map((address) => [address, MAC]));
   const parent = [
     { interface: 2, address: '192.0.2.1', prefixLength: 24 },
     { interface: 2, address: '10.5.0.11', prefixLength: 24 },
@@ -114,10 +179,10 @@ describe("the host's routes", () => {
   ];
 
   test('have the address of the parent in the same subnet as source, else the first of the family', () => {
-    const { routes, addresses } = desiredReach(MODE, ['10.5.0.50', '10.6.0.50', 'fd05::50'], parent);
+    const { routes, addresses } = desiredReach(MODE, macsOf('10.5.0.50', '10.6.0.50', 'fd05::50'), parent);
     expect([...routes.values()]).toEqual(['10.5.0.11', '192.0.2.1', 'fd05::11']);
     expect([...addresses]).toEqual(['fd05::11']);
-    expect([...desiredReach(MODE, ['fd05::50'], []).routes]).toEqual([['fd05::50', '']]);
+    expect([...desiredReach(MODE, macsOf('fd05::50'), []).routes]).toEqual([['fd05::50', '']]);
   });
 
   test('change as far as they differ', () => {
@@ -126,10 +191,16 @@ describe("the host's routes", () => {
         ['10.5.0.50', '10.5.0.11'],
         ['10.5.0.51', ''],
       ]),
+      neighbours: new Map([
+        ['10.5.0.51', MAC],
+        ['fd05::50', MAC],
+      ]),
       addresses: new Set<string>(),
     };
-    const desired = desiredReach(MODE, ['10.5.0.50', 'fd05::50'], parent);
+    const desired = desiredReach(MODE, macsOf('10.5.0.50', 'fd05::50'), parent);
     expect(diffReach(ID, observed, desired).flatMap(({ host }) => host)).toEqual([
+      `neigh replace 10.5.0.50 lladdr ${MAC} dev xh${ID} nud permanent`,
+      `neigh del 10.5.0.51 dev xh${ID}`,
       `addr add fd05::11/128 dev xh${ID} nodad noprefixroute`,
       `route replace fd05::50/128 dev xh${ID} src fd05::11`,
       `route del 10.5.0.51/32 dev xh${ID}`,

@@ -25,6 +25,18 @@ test.each<[Partial<LanNetwork>, object]>([
     { verdict: 'failure', found: /no interface eth1/, remedy: /^ip -br link # .*`parents`/ },
   ],
   [{ found: { ...FOUND, isUp: false } }, { verdict: 'failure', remedy: /^ip link set eth1 up$/ }],
+  [
+    { found: { ...FOUND, interface: 'eth1.10', base: 'eth1', down: 'eth1', isUp: false } },
+    { verdict: 'failure', found: /eth1 is down/, remedy: /^ip link set eth1 up$/ },
+  ],
+  [
+    { mtu: 9000, found: { ...FOUND, interface: 'eth1.10', base: 'eth1' } },
+    { verdict: 'warning', remedy: /^ip link set eth1 mtu 9000 && ip link set eth1\.10 mtu 9000 #/ },
+  ],
+  [
+    { found: { ...FOUND, unfit: 'eth1 is a port of br0; use br0' } },
+    { verdict: 'failure', found: /office: eth1 is a port of br0/, remedy: /`parents`/ },
+  ],
   [{ found: { ...FOUND, hasCarrier: false } }, { verdict: 'failure', found: /no carrier/ }],
   [{ isWireless: true }, { verdict: 'warning', found: /wireless/, remedy: /xnet\.mode=ipvlan/ }],
   [

@@ -37,6 +37,16 @@ describe('a new network on a LAN', () => {
       /--gateway 10\.0\.0\.1 does not go with --internal.*leave one out/,
     ],
     [{ ...macvlan, host: true as const }, creation(true, []), /-o xnet\.host=on does not go with --internal/],
+    [
+      { ...macvlan, submode: 'private' as const, host: true as const },
+      creation(false, []),
+      /-o xnet\.host=on does not go with macvlan_mode=private, .*choose macvlan_mode=bridge.*leave xnet\.host out/,
+    ],
+    [
+      { ...ipvlan, host: true as const },
+      creation(false, []),
+      /-o xnet\.host=on does not go with ipvlan_mode=l2 and ipvlan_flag=bridge/,
+    ],
   ])('is refused with option, value, rule and remedy: %#', (mode, given, reason) => {
     expect(() => completeMode(mode, given)).toThrow(reason);
   });
@@ -50,6 +60,10 @@ describe('a new network on a LAN', () => {
     expect(() => checkParent(macvlan, 1500, found)).not.toThrow();
     expect(() => checkParent(isolated, 9000, undefined)).not.toThrow();
     expect(() => checkParent(macvlan, undefined, undefined)).toThrow(/-o parent=eth1 .*`parents`.*ip link/);
+    const unfit = 'eth1 is a port of br0, which takes all its packets; use br0';
+    expect(() => checkParent(macvlan, undefined, { ...found, unfit })).toThrow(
+      /-o parent=eth1 cannot be: eth1 is a port of br0, .*use br0/,
+    );
     expect(() => checkParent(macvlan, 9000, found)).toThrow(/driver\.mtu=9000 must be at most 1500, .* eth1/);
   });
 });
@@ -68,6 +82,10 @@ describe('the name of a LAN', () => {
     [
       { ...macvlan, parent: 'dmz', vlan: 9 },
       { ...macvlan, parent: 'bond0.7', vlan: 9 },
+    ],
+    [
+      { ...macvlan, parent: 'constructor' },
+      { ...macvlan, parent: 'constructor' },
     ],
     [isolated, isolated],
     [DEFAULT_MODE, DEFAULT_MODE],

@@ -10,6 +10,7 @@ import { IpAddress } from '../../../inet/ip-address.js';
 import { Prefix } from '../../../inet/prefix.js';
 import type { ListedAddress } from '../../../native/netlink/addresses.js';
 import type { ListedLink } from '../../../native/netlink/links.js';
+import type { ListedNeighbour } from '../../../native/netlink/neighbours.js';
 import { type Change, compareMaps } from '../../changes.js';
 import type { Iproute2 } from '../../iproute2/iproute2.js';
 import type { LanSpec } from '../../modes.js';
@@ -18,14 +19,7 @@ import { hostInterfaceName, OWN_ALIAS } from '../names.js';
 import { isUp } from '../parent/find-parent.js';
 import type { Segment } from '../parent/segment.js';
 
-/** Settings in /proc/sys/net, less the interface: best effort, as it may be read-only in a plugin's container. */
-export const HOST_SETTINGS: readonly (readonly [family: 'ipv4' | 'ipv6', name: string, value: string])[] = [
-  ['ipv4', 'arp_filter', '1'],
-  // Router advertisements of the LAN are for the parent.
-  ['ipv6', 'accept_ra', '0'],
-];
-
-/** `links`: of the host's namespace. */
+/** `links`: of the host's namespace. What is made or altered is down, or without arp_filter: both follow, see HostReach. */
 export function planHostInterface(
   links: readonly ListedLink[],
   networkId: string,
@@ -38,14 +32,11 @@ export function planHostInterface(
   if (!link || (lower && link.link_index !== lower.index)) {
     const address = mode.kind === 'macvlan' ? ` address ${hostMac(networkId, lower?.address)}` : '';
     const add = `link add ${object} link ${parent} mtu ${mtu}${address} type ${typeOf(mode)}`;
-    const host = [add, `link set ${object} alias ${OWN_ALIAS} addrgenmode none`, `link set ${object} up`];
+    const host = [add, `link set ${object} alias ${OWN_ALIAS} addrgenmode none`];
     return [{ kind, object, was: 'missing', host: link ? [`link del ${object}`, ...host] : host }];
   }
-  const host = [
-    ...(link.mtu === mtu ? [] : [`link set ${object} mtu ${mtu}`]),
-    ...(isUp(link) ? [] : [`link set ${object} up`]),
-  ];
-  return host.length === 0 ? [] : [{ kind, object, was: 'altered', host }];
+  if (link.mtu === mtu && isUp(link) && link.filters_arp) return [];
+  return [{ kind, object, was: 'altered', host: [`link set ${object} mtu ${mtu}`] }];
 }
 
 /**
@@ -61,21 +52,27 @@ function hostMac(networkId: string, parentMac = ''): string {
 export interface Reach {
   /** Address of a container -> that of the host which packets to it have; '': the kernel chooses one. */
   readonly routes: ReadonlyMap<string, string>;
+  /**
+   * Address of a container -> its MAC, of macvlan. Were it asked for by ARP, all of the LAN would have the question, with the address of
+   * the parent and the MAC of this interface, and send there what is for the host.
+   */
+  readonly neighbours: ReadonlyMap<string, string>;
   /** The IPv6 addresses of the host that it has as well: ND is answered for an interface's own addresses alone. */
   readonly addresses: ReadonlySet<string>;
 }
 
-/** `containers`: plain addresses. `ofParent`: the addresses of the device below. */
+/** `containers`: their plain addresses, each with the MAC. `ofParent`: the addresses of the device below. */
 export function desiredReach(
   mode: LanSpec,
-  containers: readonly string[],
+  containers: ReadonlyMap<string, string>,
   ofParent: readonly ListedAddress[],
 ): Reach {
   const fit = ofParent.filter(({ address }) => !/^fe[89ab]/i.test(address));
-  const routes = new Map(containers.map((address) => [address, sourceFor(address, fit)]));
+  const routes = new Map([...containers.keys()].map((address) => [address, sourceFor(address, fit)]));
   // The kernel gives all packets for an address of an ipvlan child to that child, also those for the parent.
   const own = mode.kind === 'macvlan' ? [...routes.values()].filter((source) => isIPv6(source)) : [];
-  return { routes, addresses: new Set(own) };
+  const neighbours = mode.kind === 'macvlan' ? containers : new Map<string, string>();
+  return { routes, neighbours, addresses: new Set(own) };
 }
 
 /** The one whose subnet the container is in, else the first of its family. */
@@ -94,6 +91,13 @@ export function diffReach(networkId: string, observed: Reach, desired: Reach): C
   const addresses = [...desired.addresses].filter((address) => !observed.addresses.has(address));
   const extra = [...observed.addresses].filter((address) => !desired.addresses.has(address));
   return [
+    ...compareMaps(observed.neighbours, desired.neighbours).map(({ key, was, desired: mac }): Change => {
+      const line =
+        was === 'extra'
+          ? `neigh del ${key} dev ${device}`
+          : `neigh replace ${key} lladdr ${mac} dev ${device} nud permanent`;
+      return { kind: 'neighbour', object: key, was, host: [line] };
+    }),
     ...addresses.map((address): Change => {
       const host = [`addr add ${address}/128 dev ${device} nodad noprefixroute`];
       return { kind: 'host-route', object: address, was: 'missing', host };
@@ -116,11 +120,12 @@ export function diffReach(networkId: string, observed: Reach, desired: Reach): C
 
 const routeSchema = z.array(z.object({ dst: z.string(), prefsrc: z.string().optional() }));
 
-/** `own`: the addresses of the host's interface. */
+/** `own`: the addresses of the host's interface. `neighbours`: those of the host. */
 export async function readReach(
   iproute2: Iproute2,
   networkId: string,
   own: readonly ListedAddress[],
+  neighbours: readonly ListedNeighbour[],
 ): Promise<Reach> {
   const device = hostInterfaceName(networkId);
   const lists = await Promise.all(
@@ -130,6 +135,11 @@ export async function readReach(
   const single = lists.flat().filter(({ dst }) => /^[\da-f.:]+$/.test(dst));
   return {
     routes: new Map(single.map(({ dst, prefsrc = '' }) => [dst, prefsrc])),
+    neighbours: new Map(
+      neighbours.flatMap(({ address, mac, state }) =>
+        state === 'permanent' && address !== undefined && mac !== undefined ? [[address, mac]] : [],
+      ),
+    ),
     addresses: new Set(own.map(({ address }) => address).filter((address) => isIPv6(address))),
   };
 }

@@ -24,12 +24,23 @@ export function findParent(links: Links, { parent: name, vlan }: LanSpec): Found
 
 export function describeParent({ parent, subInterface }: FoundParent, { vlan }: LanSpec): LanParent {
   const link = subInterface ?? parent;
+  const down = [parent, link].find((each) => !isUp(each))?.ifname;
   return {
     interface: vlan === undefined || subInterface ? link.ifname : subInterfaceName(parent.ifname, vlan),
     ...{ mtu: link.mtu, mac: link.address ?? '' },
-    ...{ isUp: isUp(parent) && isUp(link), hasCarrier: link.flags.includes('LOWER_UP') },
+    ...{ isUp: down === undefined, hasCarrier: link.flags.includes('LOWER_UP') },
+    ...(down !== undefined && { down }),
+    ...unfitness(parent),
+    ...(vlan !== undefined && { base: parent.ifname }),
     isMade: vlan === undefined || subInterface !== undefined,
   };
+}
+
+/** Why no children can be on it, whatever their mode, and what to do. */
+function unfitness({ ifname, link_type: type, master }: ListedLink): Pick<LanParent, 'unfit'> {
+  if (type !== 'ether') return { unfit: `${ifname} is no Ethernet interface; choose one that has a MAC` };
+  if (master === undefined) return {};
+  return { unfit: `${ifname} is a port of ${master}, which takes all its packets; use ${master}` };
 }
 
 /** As Docker spells it. */

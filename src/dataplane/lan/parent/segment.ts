@@ -43,7 +43,8 @@ export function planSegment(
   checkParent(parent, network.id);
   if (mode.vlan === undefined) return planned(network, mode, parent);
   if (!subInterface) return planSubInterface(links, network, { ...mode, vlan: mode.vlan }, parent);
-  if (subInterface.ifalias === OWN_ALIAS) return adaptSubInterface(network, mode, parent, subInterface);
+  if (subInterface.ifalias === OWN_ALIAS)
+    return adaptSubInterface(links, network, mode, parent, subInterface);
   // Somebody else's, who may want it so.
   if (!isUp(subInterface)) throw isDown(subInterface.ifname, network.id);
   return planned(network, mode, subInterface);
@@ -65,11 +66,12 @@ function planSubInterface(
   ];
   const change: Change = { kind: 'vlan', object: name, was: 'missing', host };
   const link = { ifname: name, mtu: parent.mtu };
-  return planned(network, mode, link, [change], [useLine(name, network.id)]);
+  return planned(network, mode, link, [change], useLines(links, name, network.id));
 }
 
 /** One that xnet has made. */
 function adaptSubInterface(
+  links: readonly ListedLink[],
   network: NetworkSpec,
   mode: LanSpec,
   parent: ListedLink,
@@ -81,13 +83,17 @@ function adaptSubInterface(
     ...(isUp(link) ? [] : [`link set ${name} up`]),
   ];
   const changes: Change[] = host.length === 0 ? [] : [{ kind: 'vlan', object: name, was: 'altered', host }];
-  const uses = altnames.includes(useName(network.id)) ? [] : [useLine(name, network.id)];
+  const uses = altnames.includes(useName(network.id)) ? [] : useLines(links, name, network.id);
   return planned(network, mode, { ifname: name, mtu: parent.mtu }, changes, uses);
 }
 
-/** Its users count, and stay known when this process ends. */
-function useLine(name: string, networkId: string): string {
-  return `link property add dev ${name} altname ${useName(networkId)}`;
+/**
+ * Its users count, and stay known when this process ends. One that the network used before, as of another interface that `parents` had,
+ * is given up: a name can be in one place alone.
+ */
+function useLines(links: readonly ListedLink[], name: string, networkId: string): string[] {
+  const use = `link property add dev ${name} altname ${useName(networkId)}`;
+  return [...releaseLines(links, networkId), use];
 }
 
 /** Lines that take the network off the sub-interfaces it uses; the last one deletes those that xnet has made. */

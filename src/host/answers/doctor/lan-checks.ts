@@ -16,7 +16,7 @@ export async function lookAtLans(
     return [
       {
         ...{ name: network.name ?? network.id, mode: mode.kind, parent: mode.parent, mtu: network.mtu },
-        ...{ found: parent, isWireless: await isWireless(parent?.interface ?? mode.parent) },
+        ...{ found: parent, isWireless: await isWireless(parent?.base ?? parent?.interface ?? mode.parent) },
       },
     ];
   });
