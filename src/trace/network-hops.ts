@@ -11,7 +11,6 @@ import {
   restartOf,
   type Side,
   type Trace,
-  type TracedNetwork,
 } from './trace.js';
 
 /** The two ends are in a network together. */
@@ -153,16 +152,4 @@ function judgeInNetwork(
 
 function addressTo(there: Side, { to, source, destination }: Trace): string {
   return there === to ? destination : (source ?? '');
-}
-
-/** In a routed network the hosts have none of these. */
-export const judgeRouted: Judge = (_here, _there, { network }) =>
-  doesNotApply(
-    'the hosts send it on',
-    `not read in a routed network: the probe shows it${network ? `; who is reached how: ${listingOf(network)}` : ''}`,
-  );
-
-/** Command that lists the table that sends the packets of a routed network on. */
-export function listingOf({ id }: Pick<TracedNetwork, 'id'>): string {
-  return `nft list table netdev xnet-${id}`;
 }

@@ -8,7 +8,6 @@ import {
   judgeNeighbour,
   judgeNetwork,
   judgePort,
-  judgeRouted,
   judgeTunnel,
 } from './network-hops.js';
 import {
@@ -80,9 +79,6 @@ const BRIDGED: readonly Hop[] = [
   ...RECEIVER_INSIDE,
 ];
 
-const ROUTED: readonly Hop[] = [...SENDER, ...SENDER_CONTAINER, from('forwarding', judgeRouted)];
-const ROUTED_POINTS = [...points('from', 'interface'), ...points('to', 'interface')];
-
 /** Of two that have no network in common: `at` is which of them is to be connected. */
 function apart(at: Hop['at']): readonly Hop[] {
   return [
@@ -116,10 +112,6 @@ const HOST_OUTSIDE: readonly Hop[] = [
 const MODES: Readonly<Record<TracedNetwork['mode'], Readonly<Record<'across' | 'onOneHost', Path>>>> = {
   macvlan: MACVLAN,
   ipvlan: IPVLAN,
-  routed: {
-    across: { hops: [...ROUTED, to('xnet', judgeXnet), ...RECEIVER_CONTAINER], points: ROUTED_POINTS },
-    onOneHost: { hops: [...ROUTED, ...RECEIVER_CONTAINER], points: ROUTED_POINTS },
-  },
   overlay: {
     across: {
       hops: OVERLAY,

@@ -5,7 +5,7 @@ import type { EndpointRecord } from '../model/endpoint.js';
 import type { NetworkRecord } from '../model/network.js';
 import type { End } from './ends.js';
 import type { LookRequest } from './facts.js';
-import { isOnLan, isTunnelled, type Side, type Trace } from './trace.js';
+import { isTunnelled, type Side, type Trace } from './trace.js';
 
 /** For documentation (RFC 5737): every route but the default one is wrong for it. */
 export const SOMEWHERE = '192.0.2.1';
@@ -93,7 +93,7 @@ export function planLook(side: Side, trace: Trace): LookRequest {
       vtep !== undefined &&
       peerVtep !== undefined && { underlay: { vtep, peerVtep, vni: network?.vni ?? 0 } }),
     ...(leaves && { gateway: { destination } }),
-    ...lanOf(leaves ? trace.exit : network && isOnLan(network) ? network : undefined),
+    ...lanOf(leaves ? trace.exit : network?.mode === 'overlay' ? undefined : network),
   };
 }
 

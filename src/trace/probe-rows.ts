@@ -1,7 +1,5 @@
 /** Where the packets of the probe were seen: the place at which one vanished, and in which direction. Pure. */
 import type { ProbePlace, ProbeSight } from '../dataplane/probing.js';
-import { shellWord } from '../shell-word.js';
-import { listingOf } from './network-hops.js';
 import { SOMEWHERE } from './plan.js';
 import {
   doesNotApply,
@@ -12,7 +10,6 @@ import {
   type Row,
   type Side,
   type Trace,
-  type TracedNetwork,
   unknown,
 } from './trace.js';
 
@@ -144,7 +141,6 @@ function vanished(
   to: number,
 ): Judgement {
   const [one, other] = [sights[from], sights[to]];
-  if (trace.network?.mode === 'routed') return fault(EXPECTED, found, routedRemedy(trace.network, trace.to));
   const isBetweenHosts = one && other && one.side.host.id !== other.side.host.id;
   if (isBetweenHosts) {
     if (trace.network && !isTunnelled(trace)) return fault(EXPECTED, found, LAN_REMEDY);
@@ -161,10 +157,6 @@ function vanished(
     return fault(EXPECTED, found, remedy);
   }
   return fault(EXPECTED, found, 'look at the hops between these two above');
-}
-
-function routedRemedy(network: TracedNetwork, { host: { name } }: Side): string {
-  return `look at \`${listingOf(network)}\` on both hosts, and which way packets go between them, and why: \`xnet ping ${shellWord(name)}\``;
 }
 
 function between(sights: readonly Sight[], from: number, to: number): string {

@@ -46,7 +46,7 @@ export interface Side {
 export interface TracedNetwork {
   readonly id: string;
   /** As a network is built in the kernel: its hops follow from it. */
-  readonly mode: 'overlay' | 'macvlan' | 'ipvlan' | 'routed';
+  readonly mode: 'overlay' | 'macvlan' | 'ipvlan';
   readonly name: string;
   readonly vni: number;
   /** Of a LAN: as the user has named it; absent: the network is inside each host. */
@@ -93,11 +93,6 @@ export interface Hop {
 /** Its packets to other hosts are in those of a tunnel. */
 export function isTunnelled({ network, to }: Trace): boolean {
   return network?.mode === 'overlay' && to.container !== undefined;
-}
-
-/** Its containers are on a segment that is there without xnet, or inside each host. */
-export function isOnLan({ mode }: Pick<TracedNetwork, 'mode'>): boolean {
-  return mode === 'macvlan' || mode === 'ipvlan';
 }
 
 export function ok(expected: string, found: string): Judgement {

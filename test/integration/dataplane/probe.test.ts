@@ -2,7 +2,6 @@
 import { expect, test } from '@jest/globals';
 import { linuxProbing } from '../../../src/dataplane/probe/linux-probing.js';
 import { TestUnderlay } from '../../support/kernel/netns-hosts.js';
-import { RoutedPair } from '../../support/kernel/routed-pair.js';
 import { TunLink } from '../../support/kernel/tun-link.js';
 import { eventually } from '../../support/time/eventually.js';
 
@@ -42,34 +41,6 @@ test.each([4, 6] as const)(
         places.map(() => [true, 'echo reply']),
       ),
     );
-  },
-  30_000,
-);
-
-test.each(['direct', 'tunnel'] as const)(
-  'in a routed network they are seen at both interfaces, %s',
-  async (way) => {
-    await using pair = await RoutedPair.create(way);
-    const { first, second } = pair;
-    const routed = { protocol: 'icmp', destination: '10.1.0.3', id: 20_003 } as const;
-    const seen = [first, second].map(async ({ host, endpoint, network, netns }) => {
-      const site = {
-        ...{ mac: endpoint.mac, endpoint: { networkId: network.id, endpointId: endpoint.id } },
-        sandboxPath: `/run/netns/${netns.name}`,
-      };
-      return linuxProbing(host.netns.name).arm(site, ['interface'], routed);
-    });
-    const armed = await Promise.all(seen);
-    expect(
-      await linuxProbing(first.host.netns.name).send(`/run/netns/${first.netns.name}`, routed),
-    ).toBeUndefined();
-    await eventually(() =>
-      expect(armed.flatMap((each) => each.seen())).toMatchObject([
-        { request: true, answers: ['echo reply'] },
-        { request: true, answers: ['echo reply'] },
-      ]),
-    );
-    for (const each of armed) each[Symbol.dispose]();
   },
   30_000,
 );

@@ -10,8 +10,8 @@ export function tracedNetwork(cluster: Cluster, record: NetworkRecord): TracedNe
   const { id, vni, internal: isInternal, pools } = record;
   const { mode, parent } = modeAnswer(record);
   return {
-    ...{ id, mode, vni, isInternal, name: cluster.nameOf(id) ?? id },
-    subnets: pools.map(({ subnet }) => subnet),
+    ...{ id, vni, isInternal, name: cluster.nameOf(id) ?? id, subnets: pools.map(({ subnet }) => subnet) },
+    mode: mode === 'routed' ? 'overlay' : mode,
     ...(parent !== undefined && { parent }),
   };
 }
