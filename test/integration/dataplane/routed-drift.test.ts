@@ -122,6 +122,20 @@ test('without its table nothing passes, in either direction', async () => {
   expect(await second.netns.reaches('10.1.0.2', 1)).toBe(false);
 });
 
+test('a container starts after a flush, also while the interface of another one is gone', async () => {
+  await using pair = await RoutedPair.create('direct');
+  const { a, first } = pair;
+  const add = (digit: string, host: number) =>
+    a.dataplane.ensureEndpoint(first.network, {
+      ...{ id: digit.repeat(64), mac: `02:00:00:00:00:0${digit}`, addresses: [`10.1.0.${host}`] },
+    });
+  await add('8', 8);
+  await a.netns.ip('link del xr888888888888');
+  await nft(pair, 'flush ruleset');
+  await add('9', 9);
+  expect(await first.netns.reaches('10.1.0.3')).toBe(true);
+});
+
 test('the way to a host changes from direct to the tunnel and back while packets pass, and none is lost', async () => {
   await using pair = await RoutedPair.create('direct');
   const { a, b, first, second } = pair;
