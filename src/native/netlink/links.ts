@@ -100,6 +100,11 @@ function numberAttribute(number: number): Buffer {
   return attribute(LINK.OF_NAMESPACE, value);
 }
 
+/** Of a link of Ethernet; undefined: it has none (WireGuard, tun), or an address of another kind (GRE, InfiniBand). */
+export function linkMac({ address }: Pick<ListedLink, 'address'>): string | undefined {
+  return address !== undefined && address.length === 17 ? address : undefined;
+}
+
 function decodeLink(body: Buffer): DecodedLink {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
