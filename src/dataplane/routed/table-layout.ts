@@ -45,8 +45,8 @@ const FAMILIES = [
 ] as const;
 type Family = (typeof FAMILIES)[number];
 
-/** A frame with a VLAN's tag has another type here, though not in `meta protocol`. */
-const ETHER_TYPE = '@ll,96,16';
+/** The type of a frame. One with a VLAN's tag has another type here, though not in `meta protocol`. */
+export const ETHER_TYPE = '@ll,96,16';
 
 /** The chain of what a container sends in no name of its own. */
 export const OTHERS = 'others';
