@@ -106,9 +106,10 @@ function isForwarding(text: string): boolean {
 }
 
 function essenceOf(text: string): string {
-  const up = /<[^>]*\bUP\b/.test(text.replace('LOWER_UP', ''));
+  const [, flags = ''] = /<([^>]*)>/.exec(text) ?? [];
+  const kept = flags.split(',').filter((flag) => flag === 'UP' || flag === 'NOARP');
   const words = [...text.matchAll(COMPARED)].map(([word]) => word);
-  return [up, text.includes(' master '), ...words].join(' ');
+  return [...kept, text.includes(' master '), ...words].join(' ');
 }
 
 /** The address that an interface of another namespace than the host's has got. Pure. */

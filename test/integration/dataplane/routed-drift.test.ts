@@ -56,6 +56,7 @@ const ALTERATIONS: readonly Alteration[] = [
       ),
     route('mac4 10.1.0.2', 'altered'),
   ],
+  ['an end answers ARP', (pair) => pair.a.netns.ip(`link set ${endOf(pair)} arp on`), end('port', 'altered')],
   ['an end is down', (pair) => pair.a.netns.ip(`link set ${endOf(pair)} down`), end('port', 'altered')],
   [
     'an end has a smaller MTU',
@@ -110,6 +111,17 @@ test('each alteration in turn is reported by the kernel, repaired, and named onc
   }
   expect(reported).toEqual(ALTERATIONS.map(([what]) => what));
 }, 120_000);
+
+test('without its table not even a container that asks by ARP gets into the host', async () => {
+  await using pair = await RoutedPair.create('direct');
+  const { a, first } = pair;
+  await a.netns.exec('sysctl', '-w', 'net.ipv4.ip_forward=1');
+  await first.netns.ip('link set eth0 arp on');
+  await first.netns.ip(`route add ${a.vtep}/32 dev eth0`);
+  await nft(pair, 'flush ruleset');
+  expect(await first.netns.reaches(a.vtep, 1)).toBe(false);
+  expect(await first.netns.ip('neigh show')).not.toContain('lladdr');
+});
 
 test('without its table nothing passes, in either direction', async () => {
   await using pair = await RoutedPair.create('direct');
