@@ -52,6 +52,7 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     docker: () => readiness.value?.engine,
     lanOf: async (networkId) => ({ parent: await readiness.value?.parentWatch.readParent(networkId) }),
     sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
+    wayTo: (hostId) => readiness.value?.pairs.states.get(hostId)?.why,
   });
   const readiness: Readiness<Host> = new Readiness(
     () =>

@@ -26,6 +26,8 @@ export interface Underlay {
   readonly interface: string;
   /** Of the interface: stays when it is renamed. */
   readonly index?: number;
+  /** Of the interface; absent: it has none, or none is known. */
+  readonly mac?: string;
   /** MTU of that interface in bytes. */
   readonly mtu: number;
 }

@@ -96,6 +96,29 @@ export const networkFacts = z.object({
 });
 export type NetworkFacts = z.infer<typeof networkFacts>;
 
+/** A routed network in this host's namespace, seen from one endpoint of this host and one other. */
+export const routedFacts = z.object({
+  /** Of family netdev. */
+  table: z.string(),
+  hasTable: z.boolean(),
+  /** The host's end of the own endpoint's pair; its name also when it is missing. */
+  portName: z.string(),
+  port: device.optional(),
+  /** The table looks at what the port sends. */
+  hasChain: z.boolean(),
+  tunnelName: z.string(),
+  tunnel: device.optional(),
+  /** From which this host's packets come out of the tunnel. */
+  tunnelMac: z.string().optional(),
+  /** Of the table's maps and sets, those of the two endpoints' addresses: `direct4 10.1.0.2` -> MAC. */
+  elements: z.record(z.string(), z.string()),
+  /** FDB entries of the tunnel for the MACs among `elements`: MAC -> VTEP. */
+  entries: z.record(z.string(), z.string()),
+  /** Why packets to the other host go as they go, as `xnet status` says it; absent: it is not tested. */
+  why: z.string().optional(),
+});
+export type RoutedFacts = z.infer<typeof routedFacts>;
+
 /** The underlay of this host, seen towards the VTEP of another. */
 export const underlayFacts = z.object({
   way: route,
@@ -127,10 +150,18 @@ export interface EndpointToInspect {
   readonly other: { readonly mac: string; readonly addresses: readonly string[] };
 }
 
+export interface RoutedToInspect {
+  readonly networkId: string;
+  readonly endpointId: string;
+  /** Of both endpoints. */
+  readonly addresses: readonly string[];
+}
+
 export interface Inspection extends Probing {
   /** `path`: file of the namespace. `packets`: of the trace, in both directions. */
   sandbox(path: string, destination: string, packets: readonly TracedPacket[]): Promise<SandboxFacts>;
   network(endpoint: EndpointToInspect): Promise<NetworkFacts>;
+  routed(endpoint: RoutedToInspect): Promise<RoutedFacts>;
   /** `vni` 0: packets of no network, as between hosts. */
   underlay(vtep: string, peerVtep: string, vni: number): Promise<UnderlayFacts>;
   /** `source`: the container's address on the interface of its default route. */

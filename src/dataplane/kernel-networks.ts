@@ -31,9 +31,13 @@ export function networksOf(id: string, host: LinuxHost): KernelNetwork[] {
 export function largestMtu(underlay: Underlay, mode: ModeSpec): number {
   // Each child of a LAN's has the MTU of its parent, which may change.
   if (mode.kind === 'macvlan' || mode.kind === 'ipvlan') return LARGEST_PACKET;
+  const carried = VXLAN_LAYOUT.containerMtu(underlay);
   const isTunnelled = mode.kind === 'overlay' || isIPv6(underlay.vtep);
-  // A routed packet that a tunnel over IPv4 has to carry is fragmented. Linux does not fragment one over IPv6 (ip6_fragment).
-  return isTunnelled ? VXLAN_LAYOUT.containerMtu(underlay) : underlay.mtu;
+  // A routed packet that a tunnel over IPv4 has to carry is fragmented, up to the largest one that there can be: a VTEP may be an
+  // address of `lo`. Linux does not fragment one over IPv6 (ip6_fragment).
+  return isTunnelled
+    ? carried
+    : Math.min(underlay.mtu, VXLAN_LAYOUT.containerMtu({ ...underlay, mtu: LARGEST_PACKET }));
 }
 
 /** As Dataplane.listNetworks. */

@@ -9,6 +9,9 @@ import type { Echoes, TakeArrival } from './paths.js';
 
 export type Family = 4 | 6;
 
+/** Of the addresses of probes (`testAddress`): a container with such an address could be cut off by the tests of its host. */
+export const TEST_SUBNETS = ['198.18.0.0/15', '100.126.0.0/15', 'fd78:6e65:7400::/48'] as const;
+
 export interface PairPeer {
   readonly vtep: string;
   /** Of its interface on the segment. */

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-/** A container's interface, its port on the bridge, vxlan0, the interface to the other host, the host's end of docker_gwbridge, the interface that leads to a LAN. */
+/** A container's interface, the other end of its pair, the network's VXLAN device, the interface to the other host, the host's end of docker_gwbridge, the interface that leads to a LAN. */
 export const PROBE_PLACES = ['interface', 'port', 'tunnel', 'underlay', 'gateway', 'lan'] as const;
 export type ProbePlace = (typeof PROBE_PLACES)[number];
 
@@ -38,6 +38,8 @@ export interface ProbeSite {
   /** Of the container's interface. */
   readonly mac?: string | undefined;
   readonly endpoint?: { readonly networkId: string; readonly endpointId: string } | undefined;
+  /** Its network has its devices in the host's namespace: it is a routed one. */
+  readonly isRouted?: boolean | undefined;
   /** The interface that leads to the network's LAN. */
   readonly lan?: string | undefined;
   /** Address to which packets go on the underlay. */

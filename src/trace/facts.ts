@@ -1,6 +1,12 @@
 /** What a host is asked for a trace, and what it answers; both go to other hosts as JSON. */
 import { z } from 'zod';
-import { gatewayFacts, networkFacts, sandboxFacts, underlayFacts } from '../dataplane/inspection.js';
+import {
+  gatewayFacts,
+  networkFacts,
+  routedFacts,
+  sandboxFacts,
+  underlayFacts,
+} from '../dataplane/inspection.js';
 
 const text = z.string().max(512);
 const texts = z.array(text).max(64);
@@ -50,6 +56,7 @@ export const hostFacts = z.object({
   name: part(nameFacts).optional(),
   sandbox: part(sandboxFacts).optional(),
   network: part(networkFacts).optional(),
+  routed: part(routedFacts).optional(),
   lan: part(lanFacts).optional(),
   underlay: part(underlayFacts).optional(),
   gateway: part(gatewayFacts).optional(),
@@ -79,6 +86,10 @@ export const lookRequest = z.object({
       mac: text,
       other: z.object({ mac: text, addresses: texts }),
     })
+    .optional(),
+  /** A routed network. `addresses`: of both endpoints. `peerId`: the host of the other one. */
+  routed: z
+    .object({ networkId: text, endpointId: text, addresses: texts, peerId: text.optional() })
     .optional(),
   /** A network on a LAN. */
   lan: z.object({ networkId: text }).optional(),

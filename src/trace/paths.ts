@@ -18,6 +18,7 @@ import {
   judgeMasquerade,
 } from './outside-hops.js';
 import { from, type Path, points, RECEIVER_CONTAINER, SENDER, SENDER_CONTAINER, to } from './path-parts.js';
+import { routedPath } from './routed/routed-paths.js';
 import { doesNotApply, type Hop, type Trace, type TracedNetwork } from './trace.js';
 import {
   judgeFilter,
@@ -108,8 +109,10 @@ const HOST_OUTSIDE: readonly Hop[] = [
   from('underlay', judgeWay),
 ];
 
-/** Of the modes of networks: between two hosts, and on one. */
-const MODES: Readonly<Record<TracedNetwork['mode'], Readonly<Record<'across' | 'onOneHost', Path>>>> = {
+/** Of the modes of networks: between two hosts, and on one. That of a routed network is by what the hosts have found. */
+const MODES: Readonly<
+  Record<Exclude<TracedNetwork['mode'], 'routed'>, Readonly<Record<'across' | 'onOneHost', Path>>>
+> = {
   macvlan: MACVLAN,
   ipvlan: IPVLAN,
   overlay: {
@@ -132,6 +135,7 @@ export function pathOf(trace: Trace): Path {
   const { from: sender, to: receiver } = trace;
   const isOneHost = sender.host.id === receiver.host.id;
   if (receiver.container) {
+    if (trace.network?.mode === 'routed') return routedPath(trace, isOneHost);
     if (trace.network) return MODES[trace.network.mode][isOneHost ? 'onOneHost' : 'across'];
     const isSender = sender.networks.length === 0 && receiver.networks.length > 0 && sender.container;
     return { hops: apart(isSender ? 'from' : 'to'), points: [] };

@@ -5,7 +5,7 @@ import type { EndpointRecord } from '../model/endpoint.js';
 import type { NetworkRecord } from '../model/network.js';
 import type { End } from './ends.js';
 import type { LookRequest } from './facts.js';
-import { isTunnelled, type Side, type Trace } from './trace.js';
+import type { Side, Trace } from './trace.js';
 
 /** For documentation (RFC 5737): every route but the default one is wrong for it. */
 export const SOMEWHERE = '192.0.2.1';
@@ -72,7 +72,9 @@ export function planLook(side: Side, trace: Trace): LookRequest {
   const target = isFrom ? destination : source;
   const { vtep } = side.host;
   const peerVtep = other.host.vtep ?? (other.host.id === undefined ? target : undefined);
-  const isAcross = from.host.id !== to.host.id && (isTunnelled(trace) || (!from.container && !to.container));
+  const isUnderlaid = network?.mode === 'overlay' || network?.mode === 'routed';
+  const passesUnderlay = to.container ? isUnderlaid : !from.container;
+  const isAcross = from.host.id !== to.host.id && passesUnderlay;
   const leaves = isFrom && side.container !== undefined && !to.container;
   const looksInside = side.container && (network !== undefined || leaves);
   return {
@@ -89,11 +91,20 @@ export function planLook(side: Side, trace: Trace): LookRequest {
           other: { mac: other.endpoint.mac, addresses: [...other.endpoint.addresses] },
         },
       }),
+    ...(network?.mode === 'routed' &&
+      side.endpoint &&
+      other.endpoint && {
+        routed: {
+          ...{ networkId: network.id, endpointId: side.endpoint.id },
+          addresses: [...side.endpoint.addresses, ...other.endpoint.addresses],
+          ...(other.host.id !== side.host.id && { peerId: other.host.id }),
+        },
+      }),
     ...(isAcross &&
       vtep !== undefined &&
       peerVtep !== undefined && { underlay: { vtep, peerVtep, vni: network?.vni ?? 0 } }),
     ...(leaves && { gateway: { destination } }),
-    ...lanOf(leaves ? trace.exit : network?.mode === 'overlay' ? undefined : network),
+    ...lanOf(leaves ? trace.exit : isUnderlaid ? undefined : network),
   };
 }
 

@@ -34,6 +34,9 @@ const SILENT_ROUTER = 'its router did not answer, as many do not; to be sure tra
 const LAN_REMEDY =
   'see that the interfaces of both hosts are on one segment (switch, VLAN), and that the switch lets several MAC addresses be behind a port';
 
+const SEGMENT_REMEDY =
+  'see what lies between the two hosts: frames with addresses of containers have to pass; where they do not, the tunnel is used within 2 s (docs/segments.md)';
+
 export function probeRows(trace: Trace, probe: Probe): Row[] {
   const rows = probe.sights.map((sight, at): Row => {
     const name =
@@ -143,7 +146,8 @@ function vanished(
   const [one, other] = [sights[from], sights[to]];
   const isBetweenHosts = one && other && one.side.host.id !== other.side.host.id;
   if (isBetweenHosts) {
-    if (trace.network && !isTunnelled(trace)) return fault(EXPECTED, found, LAN_REMEDY);
+    if (trace.network && !isTunnelled(trace))
+      return fault(EXPECTED, found, trace.network.mode === 'routed' ? SEGMENT_REMEDY : LAN_REMEDY);
     const what = trace.network ? 'UDP of the tunnel (4789 by default)' : `${trace.protocol.toUpperCase()}`;
     const hosts = `${one.side.host.vtep ?? one.side.host.name} and ${other.side.host.vtep ?? other.side.host.name}`;
     return fault(

@@ -5,6 +5,7 @@
  * (src/host/answers/trace), and repairs.
  */
 import type { HostFacts, Part } from './facts.js';
+import { routedWay } from './routed/routed-way.js';
 
 /** `does not apply`: the packet does not pass there. */
 export type Verdict = 'ok' | 'fault' | 'unknown' | 'does not apply';
@@ -46,7 +47,7 @@ export interface Side {
 export interface TracedNetwork {
   readonly id: string;
   /** As a network is built in the kernel: its hops follow from it. */
-  readonly mode: 'overlay' | 'macvlan' | 'ipvlan';
+  readonly mode: 'overlay' | 'macvlan' | 'ipvlan' | 'routed';
   readonly name: string;
   readonly vni: number;
   /** Of a LAN: as the user has named it; absent: the network is inside each host. */
@@ -90,8 +91,10 @@ export interface Hop {
   readonly judge: Judge;
 }
 
-/** Its packets to other hosts are in those of a tunnel. */
-export function isTunnelled({ network, to }: Trace): boolean {
+/** Its packets to the other host, and the answers, are in those of a tunnel. */
+export function isTunnelled({ network, from, to, source, destination }: Trace): boolean {
+  if (network?.mode === 'routed')
+    return routedWay(from, destination) === 'tunnel' && routedWay(to, source) === 'tunnel';
   return network?.mode === 'overlay' && to.container !== undefined;
 }
 

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { Sweep } from '../../concurrency/sweep.js';
 import type { Dataplane, Underlay } from '../../dataplane/dataplane.js';
 import { errorMessage, XnetError } from '../../errors.js';
@@ -13,7 +14,7 @@ export interface HostChangesParts {
   readonly registration: Pick<HostRegistration, 'change'>;
   /** To the store: connections from the former address are dead. */
   readonly reconnect: () => void;
-  /** The networks of this host are to have the underlay's address and MTU. */
+  /** The networks of this host are to have the underlay's address, MTU, and MAC. */
   readonly refresh: () => void;
   readonly logger: Logger;
 }
@@ -22,7 +23,7 @@ export interface HostChangesParts {
 const EVERY_MS = 2_000;
 
 /**
- * Follows what of this host may change while xnet runs: underlay address, interface and MTU (by the kernel's events, and
+ * Follows what of this host may change while xnet runs: underlay address, interface, its MTU and MAC (by the kernel's events, and
  * again and again while the address is gone), and its name. The others know within 5 s, as soon as the store is there.
  */
 export class HostChanges extends Sweep {
@@ -49,7 +50,7 @@ export class HostChanges extends Sweep {
     return this.#underlay;
   }
 
-  /** Calls `listener`, one at most, when the underlay is another, or has another MTU. */
+  /** Calls `listener`, one at most, when the underlay is another, or has another MTU or MAC. */
   onChange(listener: () => void): void {
     this.#onChange = listener;
   }
@@ -70,8 +71,8 @@ export class HostChanges extends Sweep {
     const before = this.#underlay;
     this.#underlay = await dataplane.followUnderlay();
     this.#isDoubtful = false;
-    const { vtep, mtu } = this.#underlay;
-    if (vtep === before.vtep && mtu === before.mtu && this.#underlay.interface === before.interface) return;
+    if (isDeepStrictEqual(this.#underlay, before)) return;
+    const { vtep } = this.#underlay;
     logger.warn('the underlay of this host has changed', { from: before, to: this.#underlay });
     if (vtep !== before.vtep) reconnect();
     refresh();

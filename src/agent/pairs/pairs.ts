@@ -31,6 +31,9 @@ export interface PairsParts {
 const RETRY_MS = 5_000;
 /** What the kernel has said of a host that is not tested holds so long. */
 const LOOKED_UP_MS = 1_000;
+/** ARP and ND have found a host that is there by then, mostly within a millisecond. */
+const RESOLVED_MS = 100;
+const MOST_RESOLVING = 20;
 /** The device is looked at again while a host on the segment does not answer: others may have altered it. */
 const DOUBTED_MS = 180_000;
 
@@ -42,6 +45,8 @@ export class Pairs extends Sweep implements HostLinks {
   readonly #listeners = new Set<LinksListener>();
   /** Of hosts that are not tested, by VTEP. */
   readonly #lookedUp = new Map<string, { readonly atMs: number; readonly link: SegmentLink | undefined }>();
+  /** Hosts that the kernel looks for -> the next look whether it has found them. */
+  readonly #resolving = new Map<string, NodeJS.Timeout>();
   /** Undefined: the device may not be so. */
   #wanted: WantedPairs | undefined;
   #ensuredMs = Number.NEGATIVE_INFINITY;
@@ -78,12 +83,15 @@ export class Pairs extends Sweep implements HostLinks {
     return new Map(this.#probes.all.map(({ peer, state }) => [peer.id, state]));
   }
 
-  /** Also of hosts that are not tested yet: a daemon that starts shall not forget from whom packets are taken. */
+  /**
+   * Also of hosts that are not tested yet: a daemon that starts shall not forget from whom packets are taken. Where the kernel has to
+   * look for the MAC, listeners are called when it has it: the other host may be sending directly.
+   */
   linkTo(hostId: string): SegmentLink | undefined {
     const vtep = this.#parts.vtepOf(hostId);
     const followed = this.#probes.find(hostId);
     if (followed?.peer.vtep === vtep) return followed?.link;
-    return vtep === undefined ? undefined : this.#lookUp(vtep);
+    return vtep === undefined ? undefined : this.#lookUp(hostId, vtep);
   }
 
   onChange(listener: LinksListener): () => void {
@@ -96,6 +104,7 @@ export class Pairs extends Sweep implements HostLinks {
     // The kernel goes on as it is.
     this.#listeners.clear();
     this.#probes.stop();
+    for (const timer of this.#resolving.values()) clearTimeout(timer);
     this.#closeEchoes();
   }
 
@@ -144,7 +153,7 @@ export class Pairs extends Sweep implements HostLinks {
   }
 
   /** All endpoints of a host ask for it at once. */
-  #lookUp(vtep: string): SegmentLink | undefined {
+  #lookUp(hostId: string, vtep: string): SegmentLink | undefined {
     const now = performance.now();
     const known = this.#lookedUp.get(vtep);
     if (known && now - known.atMs < LOOKED_UP_MS) return known.link;
@@ -152,7 +161,21 @@ export class Pairs extends Sweep implements HostLinks {
     const mac = reach.kind === 'segment' ? reach.mac : undefined;
     const link = mac === undefined ? undefined : { mac, isDirect: false };
     this.#lookedUp.set(vtep, { atMs: now, link });
+    if (reach.kind === 'segment' && !link) this.#resolve(hostId, vtep, MOST_RESOLVING);
     return link;
+  }
+
+  #resolve(hostId: string, vtep: string, tries: number): void {
+    if (tries === 0 || this.#resolving.has(hostId)) return;
+    const look = () => {
+      this.#resolving.delete(hostId);
+      const reach = this.#reach(vtep);
+      if (reach.kind !== 'segment') return;
+      if (reach.mac === undefined) return this.#resolve(hostId, vtep, tries - 1);
+      this.#lookedUp.delete(vtep);
+      this.#notify(hostId);
+    };
+    this.#resolving.set(hostId, setTimeout(look, RESOLVED_MS).unref());
   }
 
   #reach(vtep: string): Reach {

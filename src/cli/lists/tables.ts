@@ -90,7 +90,11 @@ export function networkText(network: NetworkAnswer, screen?: Screen): string {
   const { id, name, mode, vni, mtu, subnets, options, labels } = network;
   const pairs = (record: Readonly<Record<string, string>>) =>
     Object.entries(record).map(([key, value]) => `${key}=${value}`);
-  const flags = (['internal', 'multicast', 'mirrored', 'swarm'] as const).filter((flag) => network[flag]);
+  const flags: string[] = (['internal', 'multicast', 'mirrored', 'swarm'] as const).filter(
+    (flag) => network[flag],
+  );
+  // As an overlay may be, with xnet.multicast=off; of that the options are the words.
+  if (mode === 'routed') flags.push('without multicast and broadcast');
   const head = table(
     [
       ['network', name === undefined ? id : `${shortName(name)} (${id})`],

@@ -3,6 +3,7 @@ import type { Inspection } from '../inspection.js';
 import { linuxProbing } from '../probe/linux-probing.js';
 import { inspectGateway } from './gateway.js';
 import { inspectNetwork } from './network.js';
+import { inspectRouted } from './routed.js';
 import { inspectSandbox } from './sandbox.js';
 import { inspectUnderlay } from './underlay.js';
 
@@ -11,6 +12,7 @@ export function linuxInspection(host: string | undefined, port: number): Inspect
   return {
     sandbox: inspectSandbox,
     network: inspectNetwork,
+    routed: (endpoint) => inspectRouted(host, endpoint),
     underlay: (vtep, peerVtep, vni) => inspectUnderlay(host, port, { vtep, peerVtep, vni }),
     gateway: (source, destination) => inspectGateway(host, source, destination),
     ...linuxProbing(host),

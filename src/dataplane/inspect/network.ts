@@ -36,7 +36,7 @@ export async function inspectNetwork({
   };
 }
 
-function deviceOf({
+export function deviceOf({
   ifname: name,
   flags,
   mtu,

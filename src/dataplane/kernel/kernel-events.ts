@@ -23,8 +23,6 @@ export class KernelEvents {
   /** Number of a namespace in the host's -> network id. */
   readonly #networks = new Map<string, string>();
   readonly #devices = new Map<string, string>();
-  /** Device of the host -> the MAC that it was last seen to have. */
-  readonly #macs = new Map<string, string>();
   #isOfOthers = false;
 
   /** The network whose namespace the line is of, when it may have been altered. */
@@ -48,14 +46,6 @@ export class KernelEvents {
   networkOf(line: string): string | undefined {
     const where = /^\[nsid (\w+)\](?:Deleted )?\d+: /.exec(line)?.[1] ?? '';
     return where === 'current' ? networkInHost(line) : this.#networks.get(where);
-  }
-
-  /** Whether the line is of this device of the host, and may give it another MAC, which networks have written down. */
-  takesMac(line: string, device: string): boolean {
-    const [, name, mac] = /^\[nsid current\]\d+: ([^\s@:]+)[@:].* link\/ether (\S+)/.exec(line) ?? [];
-    if (name !== device || mac === undefined || this.#macs.get(name) === mac) return false;
-    this.#macs.set(name, mac);
-    return true;
   }
 
   /** Events were lost: numbers may be other namespaces' now, which are to be noted again. */
@@ -116,9 +106,10 @@ function isForwarding(text: string): boolean {
 }
 
 function essenceOf(text: string): string {
-  const up = /<[^>]*\bUP\b/.test(text.replace('LOWER_UP', ''));
+  const [, flags = ''] = /<([^>]*)>/.exec(text) ?? [];
+  const kept = flags.split(',').filter((flag) => flag === 'UP' || flag === 'NOARP');
   const words = [...text.matchAll(COMPARED)].map(([word]) => word);
-  return [up, text.includes(' master '), ...words].join(' ');
+  return [...kept, text.includes(' master '), ...words].join(' ');
 }
 
 /** The address that an interface of another namespace than the host's has got. Pure. */
@@ -128,7 +119,7 @@ export function addressIn(line: string): string | undefined {
 
 /**
  * Whether a line says that the underlay may not be what it was: its address is
- * gone, or its interface has another MTU or name. Other addresses that come and go do not matter as long as it is there. Pure.
+ * gone, or its interface has another MTU, MAC, number or name. Other addresses that come and go do not matter as long as it is there. Pure.
  */
 export function concernsUnderlay(line: string, underlay: Underlay): boolean {
   const [, deleted, index, device, rest = ''] =
@@ -138,6 +129,10 @@ export function concernsUnderlay(line: string, underlay: Underlay): boolean {
   if (address !== undefined) return address === underlay.vtep && (deleted !== undefined || UNFIT.test(rest));
   const isIndexed = Number(index) === underlay.index;
   if (device !== underlay.interface) return isIndexed;
-  const mtu = / mtu (\d+) qdisc /.exec(rest)?.[1];
-  return deleted !== undefined || (mtu !== undefined && Number(mtu) !== underlay.mtu);
+  if (deleted !== undefined) return true;
+  const [, mtu, mac] = / mtu (\d+) qdisc (?:.* link\/ether (\S+))?/.exec(rest) ?? [];
+  if (mtu === undefined) return false;
+  const isAnother = underlay.index !== undefined && !isIndexed;
+  const hasOtherMac = mac !== undefined && underlay.mac !== undefined && mac !== underlay.mac;
+  return Number(mtu) !== underlay.mtu || isAnother || hasOtherMac;
 }

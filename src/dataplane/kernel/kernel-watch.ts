@@ -81,7 +81,6 @@ export class KernelWatch implements KernelReports {
     }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
-    if (underlay && this.#events.takesMac(line, underlay.interface)) this.#parts.listener('networks');
     const address = addressIn(line);
     if (address !== undefined) this.#parts.listener({ address });
     for (const hint of this.#parts.lanEvents.hintsIn(line)) this.#parts.listener(hint);

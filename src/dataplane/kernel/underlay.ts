@@ -18,6 +18,7 @@ const interfacesSchema = z.array(
   z.object({
     ifindex: z.number(),
     ifname: z.string(),
+    address: z.string().optional(),
     mtu: z.number(),
     addr_info: z.array(addressSchema).default([]),
   }),
@@ -54,6 +55,7 @@ interface HostInterface {
   readonly name: string;
   /** Stays when it is renamed. */
   readonly index?: number;
+  readonly mac?: string | undefined;
   readonly mtu: number;
   /** Addresses that others may send to: global, neither temporary nor on trial. */
   readonly addresses: readonly string[];
@@ -76,9 +78,10 @@ async function readHostInterfaces(iproute2: Iproute2): Promise<HostInterfaces> {
       .toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))
       .flatMap((route) => (route.dev ? [route.dev] : []));
   return {
-    interfaces: interfaces.map(({ ifindex, ifname, mtu, addr_info }) => ({
+    interfaces: interfaces.map(({ ifindex, ifname, address: mac, mtu, addr_info }) => ({
       name: ifname,
       index: ifindex,
+      mac,
       mtu,
       addresses: addr_info.flatMap((address) => (isStable(address) && address.local ? [address.local] : [])),
     })),
@@ -136,8 +139,12 @@ function firstWith(
   return undefined;
 }
 
-function underlayOf({ name, index, mtu }: HostInterface, vtep: string): Underlay {
-  return { vtep, interface: name, mtu, ...(index !== undefined && { index }) };
+function underlayOf({ name, index, mac, mtu }: HostInterface, vtep: string): Underlay {
+  return {
+    ...{ vtep, interface: name, mtu },
+    ...(index !== undefined && { index }),
+    ...(mac !== undefined && { mac }),
+  };
 }
 
 function gone(wanted: string | undefined, { vtep }: Underlay, names: readonly string[]): XnetError {

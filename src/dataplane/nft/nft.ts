@@ -54,7 +54,9 @@ export async function runNft(
 
 /** Something that nft was asked for, or was to change, is not there. */
 export function isAbsentInNft(error: unknown): boolean {
-  return isXnetError(error, 'KERNEL') && /No such file/.test(String(error.fields.kernel));
+  return (
+    isXnetError(error, 'KERNEL') && /No such file|Interface does not exist/.test(String(error.fields.kernel))
+  );
 }
 
 function noneIfAbsent(error: unknown): undefined {

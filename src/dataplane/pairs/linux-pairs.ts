@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { limitTo } from '../../concurrency/limit.js';
 import { listAddresses } from '../../native/netlink/addresses.js';
-import { listLinks } from '../../native/netlink/links.js';
+import { linkMac, listLinks } from '../../native/netlink/links.js';
 import { ReachQuestions } from '../../native/netlink/reach.js';
 import type { Underlay } from '../dataplane.js';
 import { namespacePath, PAIRS_DEVICE, PAIRS_NAMESPACE, PAIRS_TABLE } from '../interface-names.js';
@@ -49,7 +49,8 @@ export class LinuxPairs implements PairDevice {
         await this.#makeDevice(outer !== undefined);
         await this.#setUp(wanted);
       }
-      await this.#setRules(wanted, links.find(({ ifname }) => ifname === wanted.underlay.interface)?.address);
+      const underlay = links.find(({ ifname }) => ifname === wanted.underlay.interface);
+      await this.#setRules(wanted, underlay && linkMac(underlay));
       // Not before the rules: these are what others flush, and no probe passes meanwhile.
       if (isRight) await this.#setUp(wanted);
       return this.#namespace.noteInode();

@@ -1,6 +1,7 @@
 /** What the kernel has for the tests of pairs: lines of `ip` and `nft`. Pure. */
 import { PAIRS_DEVICE, PAIRS_TABLE } from '../interface-names.js';
 import type { Family, PairPeer } from '../pairs.js';
+import { ETHER_TYPE, familyOf } from '../routed/table-layout.js';
 import { testAddress } from './test-addresses.js';
 
 /** The end of the pair in the namespace. */
@@ -54,6 +55,7 @@ export interface RulesWanted {
  * Lines for one `nft -f -`, right whether the table exists or not. What comes from a peer's MAC and test address goes to the
  * namespace; what the namespace sends to a peer's test address leaves by the underlay to the peer's MAC; the rest of both is dropped.
  * In ingress hooks, so that neither routes nor firewall of the host see these packets, nor containers' packets of routed networks.
+ * As these, a probe with a VLAN's tag is not taken: a segment that gives frames a tag (802.1p) does not carry containers' packets.
  */
 export function ruleLines({ vtep, families, interface: name, mac, peers }: RulesWanted): string[] {
   const add = (text: string) => `add ${text.replace(' ', ` ${PAIRS_TABLE} `)}`;
@@ -66,6 +68,7 @@ export function ruleLines({ vtep, families, interface: name, mac, peers }: Rules
     ...families.flatMap((family) => {
       const [type, ip] = family === 4 ? ['ipv4_addr', 'ip'] : ['ipv6_addr', 'ip6'];
       const own = testAddress(vtep, family);
+      const { etherType } = familyOf(own);
       const of = peersByAddress(own, peers, family);
       return [
         add(`set peers${family} { type ${type} . ether_addr; }`),
@@ -73,7 +76,7 @@ export function ruleLines({ vtep, families, interface: name, mac, peers }: Rules
         ...elements(add, `peers${family}`, of, ' . '),
         ...elements(add, `macs${family}`, of, ' : '),
         add(
-          `rule arriving ${ip} daddr ${own} ${ip} saddr . ether saddr @peers${family} ${ECHOES[family]} ether daddr set ${MACS.inner} fwd to "${PAIRS_DEVICE}"`,
+          `rule arriving ${ETHER_TYPE} ${etherType} ${ip} daddr ${own} ${ip} saddr . ether saddr @peers${family} ${ECHOES[family]} ether daddr set ${MACS.inner} fwd to "${PAIRS_DEVICE}"`,
         ),
         add(`rule arriving ${ip} daddr ${own} drop`),
         add(

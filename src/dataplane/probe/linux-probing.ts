@@ -7,6 +7,7 @@ import { ProbeSocket } from '../../native/packets/probe-socket.js';
 import { interfaceName, namespaceName, namespacePath, VXLAN } from '../interface-names.js';
 import { readInterfaces, readWay } from '../iproute2/read-namespace.js';
 import type { ArmedProbe, ProbeFlow, ProbePlace, ProbeSight, ProbeSite, Probing } from '../probing.js';
+import { outerEndName, tunnelName } from '../routed/routed-names.js';
 import { ipHeaderAt, probeFilter } from './probe-filter.js';
 import { readProbe } from './probe-packet.js';
 
@@ -108,17 +109,18 @@ class ArmedSockets implements ArmedProbe {
 /** Throws NOT_FOUND where there is no such place, and what the kernel refuses. */
 async function findPlace(
   hostNamespace: string | undefined,
-  { sandboxPath, mac, endpoint, lan, peer }: ProbeSite,
+  { sandboxPath, mac, endpoint, isRouted, lan, peer }: ProbeSite,
   place: ProbePlace,
   flow: ProbeFlow,
 ): Promise<Place> {
   const host = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
-  const inNetwork = (name: string): Place => ({
-    ...{ interfaceName: name, isOuter: false },
-    namespacePath: namespacePath(namespaceName(endpoint?.networkId ?? '')),
+  const { networkId = '', endpointId = '' } = endpoint ?? {};
+  const inNetwork = (inHost: string, inOwn: string): Place => ({
+    ...{ interfaceName: isRouted ? inHost : inOwn, isOuter: false },
+    namespacePath: isRouted ? host : namespacePath(namespaceName(networkId)),
   });
-  if (place === 'port') return inNetwork(interfaceName(endpoint?.endpointId ?? ''));
-  if (place === 'tunnel') return inNetwork(VXLAN);
+  if (place === 'port') return inNetwork(outerEndName(endpointId), interfaceName(endpointId));
+  if (place === 'tunnel') return inNetwork(tunnelName(networkId), VXLAN);
   if (place === 'lan') {
     if (lan === undefined) throw notThere('this host has no interface that leads to the LAN');
     return { namespacePath: host, interfaceName: lan, isOuter: false };

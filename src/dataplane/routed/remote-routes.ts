@@ -102,7 +102,7 @@ function entriesOf({ addresses, vtep, direct, segmentMac }: RemoteEndpoint): [st
 }
 
 /** The address or the MAC in the name of an entry. */
-function ownedIn(name: string): string {
+export function ownedIn(name: string): string {
   return name.split(' ', 2)[1] ?? '';
 }
 

@@ -65,12 +65,15 @@ export function tunnelChange(
   return { kind: 'vxlan', object, was: 'altered', ip: set };
 }
 
-/** It makes itself no address: nothing speaks to the host there. */
+/**
+ * It makes itself no address, and answers no ARP: nothing speaks to the host there, also while the table is gone and frames get into
+ * the host's stack.
+ */
 function setLines(name: string, networkId: string, mtu: number): string[] {
   const mode = mtu >= LEAST_IPV6_MTU ? ' addrgenmode none' : '';
-  return [`link set ${name} mtu ${mtu} alias ${aliasOf(networkId)}${mode}`, `link set ${name} up`];
+  return [`link set ${name} mtu ${mtu} alias ${aliasOf(networkId)} arp off${mode}`, `link set ${name} up`];
 }
 
 function isRight({ flags, mtu, inet6_addr_gen_mode = 'none' }: ListedLink, least: number): boolean {
-  return flags.includes('UP') && mtu >= least && inet6_addr_gen_mode === 'none';
+  return flags.includes('UP') && flags.includes('NOARP') && mtu >= least && inet6_addr_gen_mode === 'none';
 }

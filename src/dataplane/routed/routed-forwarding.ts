@@ -1,9 +1,9 @@
 import type { Difference } from '../changes.js';
 import type { ForwardingChange, Remotes } from '../dataplane.js';
-import { RemoteRoutes } from './remote-routes.js';
+import { ownedIn, RemoteRoutes } from './remote-routes.js';
 import type { RoutedTable } from './routed-table.js';
 
-/** Elements that are set at a time, between which other work on the network is done. */
+/** Elements that are set at a time, or a few more, between which other work on the network is done. */
 const MOST_AT_ONCE = 1_000;
 
 /** The FDB entries of the tunnel, by the names that RemoteRoutes has for them. */
@@ -90,16 +90,16 @@ export class RoutedForwarding {
     const all = names ?? new Set(this.#wanted?.names());
     const ofTunnel = this.#differences(entries, names ? [...all] : [...all, ...entries.keys()], isOfTunnel);
     await this.#setEntries(ofTunnel.filter(({ was }) => was !== 'extra'));
-    let differences: Difference<string>[] = [];
+    let [done, left]: [Difference<string>[], Difference<string>[]] = [[], []];
     await this.table.change((elements) => {
-      differences = this.#differences(elements, names ? [...all] : [...all, ...elements.keys()], isOfRemote);
-      return { differences: differences.slice(0, most) };
+      const asked = names ? [...all] : [...all, ...elements.keys()];
+      [done, left] = split(this.#differences(elements, asked, isOfRemote), most);
+      return { differences: done };
     });
-    const left = differences.slice(most);
     const gone = ofTunnel.filter(({ was }) => was === 'extra');
-    if (left.length > 0) return { done: differences.slice(0, most), left: [...left, ...gone] };
+    if (left.length > 0) return { done, left: [...left, ...gone] };
     await this.#setEntries(gone);
-    return { done: [...ofTunnel, ...differences], left };
+    return { done: [...ofTunnel, ...done], left };
   }
 
   async #setEntries(differences: readonly Difference<string>[]): Promise<void> {
@@ -126,6 +126,22 @@ export class RoutedForwarding {
       return [{ key, was: kind, observed: was, desired: shall }];
     });
   }
+}
+
+/** The first of them, some `most`, and the others. Those of one address stay together: between two steps it has its way, the former or the new one. */
+function split(
+  differences: readonly Difference<string>[],
+  most: number,
+): [Difference<string>[], Difference<string>[]] {
+  const byAddress = new Map<string, Difference<string>[]>();
+  for (const each of differences) {
+    const of = byAddress.get(ownedIn(each.key));
+    if (of) of.push(each);
+    else byAddress.set(ownedIn(each.key), [each]);
+  }
+  const [first, others]: [Difference<string>[], Difference<string>[]] = [[], []];
+  for (const of of byAddress.values()) (first.length < most ? first : others).push(...of);
+  return [first, others];
 }
 
 function isOfTunnel(name: string): boolean {

@@ -1,13 +1,13 @@
 /** What of routed networks is in the host's namespace, whoever made it. */
 
 import { XnetError } from '../../errors.js';
-import { type ListedLink, listLinks } from '../../native/netlink/links.js';
+import { type ListedLink, linkMac, listLinks } from '../../native/netlink/links.js';
 import { listFdb } from '../../native/netlink/neighbours.js';
 import type { ObservedNetwork, Underlay } from '../dataplane.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import { listNftTable } from '../nft/nft.js';
 import type { FoundDevices } from '../overlay/find-devices.js';
-import { vxlanOverhead } from '../overlay/vxlan.js';
+import { VXLAN_LAYOUT } from '../overlay/vxlan-layout.js';
 import { endpointNameOfOuterEnd, networkIdOfAlias, tableName, tunnelName } from './routed-names.js';
 import type { Ground } from './table-layout.js';
 
@@ -35,14 +35,14 @@ export async function findRoutedDevices(networkId: string): Promise<FoundDevices
 export function groundOf(networkId: string, links: readonly ListedLink[], underlay: Underlay): Ground {
   const find = (name: string) => {
     const link = links.find(({ ifname }) => ifname === name);
-    if (link) return { name, index: link.index, mac: link.address ?? '' };
+    if (link) return { name, index: link.index, mac: linkMac(link) };
     throw new XnetError('NOT_FOUND', `the interface ${name} is gone from this host`, { interface: name });
   };
   return {
     table: tableName(networkId),
     underlay: find(underlay.interface),
     tunnel: find(tunnelName(networkId)),
-    tunnelMtu: underlay.mtu - vxlanOverhead(underlay.vtep),
+    tunnelMtu: VXLAN_LAYOUT.containerMtu(underlay),
   };
 }
 

@@ -87,11 +87,12 @@ export class RoutedNetwork implements KernelNetwork {
     if (change) await this.#devices.makeTunnel(change, spec, tunnel);
     // Its entries went with it.
     this.#forwarding.doubt();
-    const ground = await this.#ground(change ? await this.#listLinks() : links);
+    const now = change ? await this.#listLinks() : links;
+    const ground = await this.#ground(now);
     const former = await this.#table.adopt();
     if (former)
       await this.#table.change(() => ({ lines: tableLines(ground, this.#table.chains), differences: [] }));
-    else await this.#write(ground);
+    else await this.#write(ground, now);
     this.#made = { spec, ground };
   }
 
@@ -166,13 +167,14 @@ export class RoutedNetwork implements KernelNetwork {
     const ports = new Map(endpoints.map((endpoint) => [outerEndName(endpoint.id), portOf(endpoint)]));
     this.#ports = new Map([...attached, ...ports].filter(([name]) => devices.present.has(name)));
 
-    const ground = await this.#ground(devices.changes.length > 0 ? await this.#listLinks() : devices.links);
+    const links = devices.changes.length > 0 ? await this.#listLinks() : devices.links;
+    const ground = await this.#ground(links);
     const isMoved = !isSameGround(ground, this.#made?.ground);
     const { strangers, anew } = devices;
     const found = await repairTable(this.#table, {
       ...{ ports: [...this.#ports.values()], strangers, anew },
       isMoved,
-      rewrite: () => this.#write(ground),
+      rewrite: () => this.#write(ground, links),
     });
     this.#made = { spec, ground };
     const forwarding = await this.#forwarding.repair();
@@ -183,9 +185,10 @@ export class RoutedNetwork implements KernelNetwork {
     return strangers.map((name) => name.slice(2));
   }
 
-  /** All of the table anew. */
-  async #write(ground: Ground): Promise<void> {
-    const ports = [...this.#ports.values()];
+  /** All of the table anew. A port whose device is gone would make the kernel refuse all of it. */
+  async #write(ground: Ground, links: readonly ListedLink[]): Promise<void> {
+    const present = new Set(links.map(({ ifname }) => ifname));
+    const ports = [...this.#ports.values()].filter(({ name }) => present.has(name));
     const elements = this.#forwarding.elements(this.#table.elements);
     for (const [name, value] of ports.flatMap(portElements)) elements.set(name, value);
     const lines = [...tableLines(ground, []), ...ports.flatMap((port) => portLines(ground.table, port))];

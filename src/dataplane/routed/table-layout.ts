@@ -18,10 +18,17 @@ import { XnetError } from '../../errors.js';
 /** What the rules have of this host. */
 export interface Ground {
   readonly table: string;
-  readonly underlay: { readonly name: string; readonly index: number; readonly mac: string };
-  readonly tunnel: { readonly name: string; readonly index: number; readonly mac: string };
+  readonly underlay: GroundDevice;
+  readonly tunnel: GroundDevice;
   /** The largest packet that passes through the tunnel unfragmented, in bytes. */
   readonly tunnelMtu: number;
+}
+
+interface GroundDevice {
+  readonly name: string;
+  readonly index: number;
+  /** Undefined: it has no link header (WireGuard, tun), and nothing goes straight to another host. */
+  readonly mac: string | undefined;
 }
 
 /** An endpoint of this host, as its rules need it. */
@@ -38,8 +45,8 @@ const FAMILIES = [
 ] as const;
 type Family = (typeof FAMILIES)[number];
 
-/** A frame with a VLAN's tag has another type here, though not in `meta protocol`. */
-const ETHER_TYPE = '@ll,96,16';
+/** The type of a frame. One with a VLAN's tag has another type here, though not in `meta protocol`. */
+export const ETHER_TYPE = '@ll,96,16';
 
 /** The chain of what a container sends in no name of its own. */
 export const OTHERS = 'others';
@@ -136,7 +143,14 @@ function ruleLines({ table, underlay, tunnel, tunnelMtu }: Ground, family: Famil
     add(`in${version}`, toPort),
     add(`in${version}`, 'drop'),
     add(`out${version}`, `${found('mac')} ${toPort}`),
-    add(`out${version}`, `${found('direct')} ether saddr set ${underlay.mac} fwd to "${underlay.name}"`),
+    ...(underlay.mac === undefined
+      ? []
+      : [
+          add(
+            `out${version}`,
+            `${found('direct')} ether saddr set ${underlay.mac} fwd to "${underlay.name}"`,
+          ),
+        ]),
     add(`out${version}`, `${found('tunnel')} goto via${version}`),
     add(`out${version}`, 'drop'),
     // Else TCP fills packets that are fragmented in the tunnel, which costs most of its throughput.

@@ -2,7 +2,10 @@
  * Decisions about a routed network. Its packets leave the hosts as they are, so its addresses are told from all others by
  * themselves alone: no other routed network has them, and no host has another way to them.
  */
+
+import { TEST_SUBNETS } from '../../dataplane/pairs.js';
 import { XnetError } from '../../errors.js';
+import { Prefix } from '../../inet/prefix.js';
 import { isDropping, isOverlapped, type Route } from '../../inet/route.js';
 import { keys } from '../../model/keys.js';
 import { modeOf, type NetworkRecord, networkRecord } from '../../model/network.js';
@@ -56,6 +59,10 @@ export function findOverlaps(
   routes: readonly Route[],
 ): string[] {
   return subnetsOf(network).flatMap((subnet) => [
+    ...TEST_SUBNETS.filter((test) => Prefix.parse(test).overlaps(subnet)).map(
+      (test) =>
+        `subnet ${subnet} overlaps ${test}, from which hosts of routed networks test whether they are on one segment`,
+    ),
     ...others
       .filter((other) => other.id !== network.id && isRouted(other) && !other.mirror?.removal)
       .flatMap((other) => {

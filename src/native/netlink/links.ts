@@ -11,7 +11,7 @@ export interface ListedLink {
   readonly ifname: string;
   /** Undefined: neither, as of a tunnel of IP packets. */
   readonly link_type?: 'ether' | 'loopback';
-  /** UP, and LOWER_UP where there is a carrier. */
+  /** UP; NOARP where it resolves no neighbours; LOWER_UP where there is a carrier. */
   readonly flags: readonly string[];
   readonly mtu: number;
   /** Its number; "default" for 0. */
@@ -42,8 +42,11 @@ const GET_LINK = 18;
 const HEADER = 16;
 /** linux/if_arp.h */
 const TYPES: Readonly<Record<number, 'ether' | 'loopback'>> = { 1: 'ether', 772: 'loopback' };
-const IFF_UP = 1;
-const IFF_LOWER_UP = 1 << 16;
+const FLAGS = new Map([
+  [1, 'UP'],
+  [1 << 7, 'NOARP'],
+  [1 << 16, 'LOWER_UP'],
+]);
 const EXTENSIONS = { type: 29, SKIP_STATISTICS: 1 << 3 } as const;
 const LINK = {
   ...{ ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, MASTER: 10, INFO: 18, ALIAS: 20, OF_FAMILY: 26, GROUP: 27 },
@@ -103,6 +106,11 @@ function numberAttribute(number: number): Buffer {
   return attribute(LINK.OF_NAMESPACE, value);
 }
 
+/** Of a link of Ethernet; undefined: it has none (WireGuard, tun), or an address of another kind (GRE, InfiniBand). */
+export function linkMac({ address }: Pick<ListedLink, 'address'>): string | undefined {
+  return address !== undefined && address.length === 17 ? address : undefined;
+}
+
 function decodeLink(body: Buffer): DecodedLink {
   const link: { -readonly [Key in keyof ListedLink]: ListedLink[Key] } = {
     ...{ index: body.readInt32LE(4), ifname: '', mtu: 0, group: 'default' },
@@ -132,7 +140,7 @@ function typeOf(number: number): Pick<ListedLink, 'link_type'> {
 }
 
 function flagsOf(bits: number): string[] {
-  return [...((bits & IFF_UP) === 0 ? [] : ['UP']), ...((bits & IFF_LOWER_UP) === 0 ? [] : ['LOWER_UP'])];
+  return [...FLAGS].flatMap(([bit, name]) => ((bits & bit) === 0 ? [] : [name]));
 }
 
 function altnamesIn(bytes: Buffer): string[] {

@@ -54,7 +54,8 @@ test('devices, with their settings', async () => {
     const words: Words = { ...rest, ...(below && { link_index: below.index }) };
     expect(shared(words, link)).toEqual(link);
     expect(words.ifindex).toBe(index);
-    expect((words.flags as string[]).includes('UP')).toBe(flags.includes('UP'));
+    for (const flag of ['UP', 'NOARP', 'LOWER_UP'])
+      expect((words.flags as string[]).includes(flag)).toBe(flags.includes(flag));
     for (const [part, values] of Object.entries(linkinfo))
       expect(
         typeof values === 'object' ? shared(printedInfo[part] as Words, values) : printedInfo[part],

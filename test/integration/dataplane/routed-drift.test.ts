@@ -57,6 +57,7 @@ const ALTERATIONS: readonly Alteration[] = [
       ),
     route('mac4 10.1.0.2', 'altered'),
   ],
+  ['an end answers ARP', (pair) => pair.a.netns.ip(`link set ${endOf(pair)} arp on`), end('port', 'altered')],
   ['an end is down', (pair) => pair.a.netns.ip(`link set ${endOf(pair)} down`), end('port', 'altered')],
   [
     'an end has a smaller MTU',
@@ -112,6 +113,17 @@ test('each alteration in turn is reported by the kernel, repaired, and named onc
   expect(reported).toEqual(ALTERATIONS.map(([what]) => what));
 }, 120_000);
 
+test('without its table not even a container that asks by ARP gets into the host', async () => {
+  await using pair = await RoutedPair.create('direct');
+  const { a, first } = pair;
+  await a.netns.exec('sysctl', '-w', 'net.ipv4.ip_forward=1');
+  await first.netns.ip('link set eth0 arp on');
+  await first.netns.ip(`route add ${a.vtep}/32 dev eth0`);
+  await nft(pair, 'flush ruleset');
+  expect(await first.netns.reaches(a.vtep, 1)).toBe(false);
+  expect(await first.netns.ip('neigh show')).not.toContain('lladdr');
+});
+
 test('without its table nothing passes, in either direction', async () => {
   await using pair = await RoutedPair.create('direct');
   const { a, first, second } = pair;
@@ -121,6 +133,20 @@ test('without its table nothing passes, in either direction', async () => {
   // What the host forwards by itself has come from its own stack: none.
   expect(await a.netns.exec('cat', '/proc/net/snmp')).toMatch(/Ip: 1 64 \d+ 0 0 0 /);
   expect(await second.netns.reaches('10.1.0.2', 1)).toBe(false);
+});
+
+test('a container starts after a flush, also while the interface of another one is gone', async () => {
+  await using pair = await RoutedPair.create('direct');
+  const { a, first } = pair;
+  const add = (digit: string, host: number) =>
+    a.dataplane.ensureEndpoint(first.network, {
+      ...{ id: digit.repeat(64), mac: `02:00:00:00:00:0${digit}`, addresses: [`10.1.0.${host}`] },
+    });
+  await add('8', 8);
+  await a.netns.ip('link del xr888888888888');
+  await nft(pair, 'flush ruleset');
+  await add('9', 9);
+  expect(await first.netns.reaches('10.1.0.3')).toBe(true);
 });
 
 test('the way to a host changes from direct to the tunnel and back while packets pass, and none is lost', async () => {

@@ -55,19 +55,6 @@ describe('a line of the monitor', () => {
     expect(listening().take(`[nsid current]${line}`)).toBe(networkId);
   });
 
-  test('of the underlay is a hint when its MAC is another one', () => {
-    const events = new KernelEvents();
-    const line = (mac: string) =>
-      `[nsid current]2: eth0@if9: <UP> mtu 1500 qdisc noqueue \\    link/ether ${mac} brd ff`;
-    const takes = (mac: string) => events.takesMac(line(mac), 'eth0');
-    expect(['02:00:00:00:00:01', '02:00:00:00:00:01', '02:00:00:00:00:02'].map(takes)).toEqual([
-      true,
-      false,
-      true,
-    ]);
-    expect(events.takesMac(line('02:00:00:00:00:03'), 'eth1')).toBe(false);
-  });
-
   test('that was lost may have given the number to another namespace: it is noted again', () => {
     const events = listening();
     events.take(port('UP'));

@@ -141,9 +141,10 @@ describe('the underlay, once chosen,', () => {
 });
 
 describe('an event concerns the underlay', () => {
-  const underlay = { vtep: '198.18.4.2', interface: 'eth0', index: 2, mtu: 1500 };
-  const link = (name: string, mtu: number, index = 2) =>
-    `[nsid current]${index}: ${name}@if4: <BROADCAST,UP> mtu ${mtu} qdisc noqueue state UP group default \\    link/ether ba:70:12:f3:ee:7f`;
+  const mac = 'ba:70:12:f3:ee:7f';
+  const underlay = { vtep: '198.18.4.2', interface: 'eth0', index: 2, mtu: 1500, mac };
+  const link = (name: string, mtu: number, index = 2, address = mac) =>
+    `[nsid current]${index}: ${name}@if4: <BROADCAST,UP> mtu ${mtu} qdisc noqueue state UP group default \\    link/ether ${address} brd ff:ff:ff:ff:ff:ff`;
   const address = (text: string) => `2: eth0    ${text} scope global eth0\\       valid_lft forever`;
 
   test.each([
@@ -155,6 +156,9 @@ describe('an event concerns the underlay', () => {
     ['its MTU is told again', link('eth0', 1500), false],
     ['the MTU of another interface is another', link('eth1', 1400, 3), false],
     ['its interface has another name', link('ens9', 1500), true],
+    ['its interface has another MAC', link('eth0', 1500, 2, '02:00:00:00:00:99'), true],
+    ['its interface was made anew with the same MAC', link('eth0', 1500, 7), true],
+    ['another interface has another MAC', link('eth1', 1500, 3, '02:00:00:00:00:99'), false],
     ['its interface goes', `[nsid current]Deleted 2: eth0: <BROADCAST> mtu 1500 qdisc noop`, true],
   ])('%s', (_, line, concerns) => {
     expect(concernsUnderlay(line, underlay)).toBe(concerns);

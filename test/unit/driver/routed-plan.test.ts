@@ -24,6 +24,16 @@ describe('a routed network shares no address', () => {
     expect(overlaps([network('more', '10.2.0.0/24')])).toEqual([]);
   });
 
+  test.each(['198.18.0.0/15', '198.19.7.0/24', '100.127.0.0/16', 'fd78:6e65:7400:1::/64'])(
+    'with the probes of pairs: %s',
+    (subnet) => {
+      const taken = network('more', subnet);
+      expect(findOverlaps(taken, [taken], [])).toEqual([
+        expect.stringMatching(/^subnet .* overlaps .*, from which hosts of routed networks test/),
+      ]);
+    },
+  );
+
   test('but may with an overlay', () => {
     expect(overlaps([network('more', '10.1.0.0/24', { mode: { kind: 'overlay', attach: 'veth' } })])).toEqual(
       [],

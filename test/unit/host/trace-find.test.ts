@@ -18,6 +18,7 @@ function ownPart(): OwnPart {
     docker: () => ({ listContainers: async () => [], inspectContainer: async () => undefined }) as never,
     lanOf: async () => ({}),
     sandboxPathOf: () => undefined,
+    wayTo: () => undefined,
   });
 }
 

@@ -15,8 +15,9 @@ const NETWORK = {
 };
 
 type Found<K extends keyof HostFacts> = Extract<NonNullable<HostFacts[K]>, { found: unknown }>['found'];
-type AllFound = { readonly [K in keyof Omit<HostFacts, 'lan'>]-?: Found<K> } & {
+type AllFound = { readonly [K in keyof Omit<HostFacts, 'lan' | 'routed'>]-?: Found<K> } & {
   readonly lan?: Found<'lan'>;
+  readonly routed?: Found<'routed'>;
 };
 
 /** What the host of `own` finds of a healthy way to `other`. */

@@ -1,7 +1,7 @@
 /** This host's part in a trace: what it is asked by the host that was asked by a person, which may be itself. */
 import { withDeadline } from '../../../concurrency/deadline.js';
 import type { Dataplane } from '../../../dataplane/dataplane.js';
-import type { SandboxFacts } from '../../../dataplane/inspection.js';
+import type { RoutedFacts, SandboxFacts } from '../../../dataplane/inspection.js';
 import { askResolver } from '../../../dns/sandbox/ask-resolver.js';
 import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
@@ -23,6 +23,8 @@ export interface OwnParts {
   /** The interface that leads to the LAN of a network of this host. */
   readonly lanOf: (networkId: string) => Promise<LanFacts>;
   readonly sandboxPathOf: (endpointId: string) => string | undefined;
+  /** Why packets of routed networks go to the host as they go; undefined: it is not tested. */
+  readonly wayTo: (hostId: string) => string | undefined;
 }
 
 export class OwnPart implements Disposable {
@@ -75,6 +77,7 @@ export class OwnPart implements Disposable {
     sandbox,
     name,
     network,
+    routed,
     lan,
     underlay,
     gateway,
@@ -85,10 +88,11 @@ export class OwnPart implements Disposable {
       const known = inspected && 'found' in inspected ? inspected.found.sandboxPath : undefined;
       return this.#requirePath(known ?? this.parts.sandboxPathOf(network?.endpointId ?? ''), inspected);
     };
-    const [inSandbox, looked, inNetwork, onLan, onUnderlay] = await Promise.all([
+    const [inSandbox, looked, inNetwork, inTable, onLan, onUnderlay] = await Promise.all([
       sandbox && found(async () => inspection.sandbox(path(), sandbox.destination, sandbox.packets)),
       name && found(async () => askResolver(path(), name.text, name.type)),
       network && found(() => inspection.network(network)),
+      routed && found(() => this.#routed(routed)),
       lan && found(() => this.parts.lanOf(lan.networkId)),
       underlay && found(() => inspection.underlay(underlay.vtep, underlay.peerVtep, underlay.vni)),
     ]);
@@ -106,9 +110,18 @@ export class OwnPart implements Disposable {
       ...(inSandbox && { sandbox: inSandbox }),
       ...(looked && { name: mutable(looked) }),
       ...(inNetwork && { network: inNetwork }),
+      ...(inTable && { routed: inTable }),
       ...(onLan && { lan: onLan }),
       ...(onUnderlay && { underlay: onUnderlay }),
       ...(outside && { gateway: outside }),
+    };
+  }
+
+  async #routed({ peerId, ...endpoint }: NonNullable<LookRequest['routed']>): Promise<RoutedFacts> {
+    const why = peerId === undefined ? undefined : this.parts.wayTo(peerId);
+    return {
+      ...(await this.parts.dataplane.inspection.routed(endpoint)),
+      ...(why !== undefined && { why }),
     };
   }
 

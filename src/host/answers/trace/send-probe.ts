@@ -134,6 +134,7 @@ function armOf(
         endpoint && {
           ...(isOwnMac && { mac: endpoint.mac }),
           endpoint: { networkId: network.id, endpointId: endpoint.id },
+          ...(network.mode === 'routed' && { isRouted: true }),
         }),
       ...(!to.container && exit && { endpoint: { networkId: exit.id, endpointId: exit.endpointId } }),
       ...(other !== undefined && { peer: other }),

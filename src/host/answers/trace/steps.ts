@@ -17,6 +17,7 @@ export const step = z.discriminatedUnion('step', [
     site: z.object({
       mac: text.optional(),
       endpoint: z.object({ networkId: text, endpointId: text }).optional(),
+      isRouted: z.boolean().optional(),
       peer: text.optional(),
     }),
     places: z.array(z.enum(PROBE_PLACES)).max(8),

@@ -11,7 +11,7 @@ export function tracedNetwork(cluster: Cluster, record: NetworkRecord): TracedNe
   const { mode, parent } = modeAnswer(record);
   return {
     ...{ id, vni, isInternal, name: cluster.nameOf(id) ?? id, subnets: pools.map(({ subnet }) => subnet) },
-    mode: mode === 'routed' ? 'overlay' : mode,
+    mode,
     ...(parent !== undefined && { parent }),
   };
 }
