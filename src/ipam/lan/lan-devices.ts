@@ -42,7 +42,9 @@ export class LanDevices {
   async isUsed(view: PoolView, address: bigint, others: () => readonly bigint[]): Promise<boolean> {
     if (!this.context.lan.isOnLan(view.poolKey)) return false;
     const key = keyOf(view, address);
-    if (!this.#asked.isFresh(key)) await this.#askFor(view, [address, ...others()], BRIEF_MS);
+    // A device that has answered for an address which may be given out had it before: others have freed it since.
+    const isKnownFree = this.#asked.isFresh(key) && this.#asked.deviceOf(key) === undefined;
+    if (!isKnownFree) await this.#askFor(view, [address, ...others()], BRIEF_MS);
     const isUsed = this.#asked.deviceOf(key) !== undefined;
     if (!isUsed) this.#chosen.add(key);
     return isUsed;

@@ -138,6 +138,27 @@ describe('a device on the LAN', () => {
     expect(await counts(ipam)).toMatchObject({ gateways: 1, auxiliaries: 1, foreign: 0 });
   });
 
+  test('is asked again when its address is free again, however short ago it answered this host', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.devices.set('10.2.0.2', PRINTER);
+    let questions = 0;
+    lan.isOnLan = () => {
+      if (++questions > 500) throw new Error('asked again and again');
+      return true;
+    };
+    const hosts = ['h1', 'h2'].map((name) => cluster.host(name, { lan, restSeconds: 0 }));
+    const [one, other] = (await Promise.all(
+      hosts.map(async (ipam) => ({ ipam, ...(await ipam.requestPool(poolRequest('10.2.0.0/29'))) })),
+    )) as [{ ipam: Ipam; poolId: string }, { ipam: Ipam; poolId: string }];
+    const first = await Promise.all([one, other].map(({ ipam, poolId }) => next(ipam, poolId)));
+    lan.devices.clear();
+    await named(one.ipam, one.poolId, '10.2.0.2');
+    await one.ipam.releaseAddress(one.poolId, ip('10.2.0.2'));
+    const later = await Promise.all([1, 2, 3].map(() => next(other.ipam, other.poolId)));
+    expect([...first, ...later].sort()).toEqual([2, 3, 4, 5, 6].map((last) => `10.2.0.${last}`));
+  });
+
   test('leaves nothing in the store when the pool is gone', async () => {
     await using cluster = new Cluster();
     const lan = new LanOfDevices();
