@@ -159,6 +159,15 @@ describe('a device on the LAN', () => {
     expect([...first, ...later].sort()).toEqual([2, 3, 4, 5, 6].map((last) => `10.2.0.${last}`));
   });
 
+  test('may answer with a MAC that no interface has, as clusters of servers do', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.devices.set('10.1.0.2', '03:bf:0a:01:00:02').set('10.1.0.3', '00:00:00:00:00:00');
+    const { ipam, poolId } = await onLan(cluster, lan);
+    expect(await next(ipam, poolId)).toBe('10.1.0.4');
+    expect(await counts(ipam)).toMatchObject({ foreign: 2 });
+  });
+
   test('leaves nothing in the store when the pool is gone', async () => {
     await using cluster = new Cluster();
     const lan = new LanOfDevices();
