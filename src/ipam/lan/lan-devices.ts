@@ -25,6 +25,10 @@ const BRIEF_MS = 30;
 const THOROUGH_MS = 300;
 /** Addresses that are set aside and asked for at one look; the next look asks for others. */
 const MOST_REVIEWED = 512;
+/** Commits at a time. */
+const COMMITS = 32;
+/** A container that had the address on another host answers until its interface is gone; a busy host takes so many questions for it. */
+const MOST_AGAIN = 3;
 
 export class LanDevices {
   readonly #asked: AskedAddresses;
@@ -45,6 +49,9 @@ export class LanDevices {
     // A device that has answered for an address which may be given out had it before: others have freed it since.
     const isKnownFree = this.#asked.isFresh(key) && this.#asked.deviceOf(key) === undefined;
     if (!isKnownFree) await this.#askFor(view, [address, ...others()], BRIEF_MS);
+    // It may be the container that had the address a moment ago.
+    if (this.#asked.deviceOf(key) && isResting(view.addresses.get(address)))
+      await this.#askFor(view, [address], THOROUGH_MS);
     const isUsed = this.#asked.deviceOf(key) !== undefined;
     if (!isUsed) this.#chosen.add(key);
     return isUsed;
@@ -78,10 +85,12 @@ export class LanDevices {
 
   /**
    * Asks for what this host has in reserve, and, each ten minutes, for what is set aside: that of a device that is gone for good is
-   * freed. Throws the store's errors.
+   * freed. Never rejects for the store's sake.
    */
   async lookAgain(): Promise<void> {
     this.#asked.forgetOld();
+    // Docker came with no endpoint for these.
+    for (const key of this.#chosen) if (!this.#asked.isFresh(key)) this.#chosen.delete(key);
     for (const view of this.context.views.all())
       if (this.context.lan.isOnLan(view.poolKey)) await this.#lookAgainAt(view);
   }
@@ -108,8 +117,8 @@ export class LanDevices {
     const key = keys.address(poolKey, address);
     const wasChosen = this.#chosen.delete(key) && this.#asked.isFresh(key);
     if (!wasChosen) await this.#asked.ask(poolKey, [address], BRIEF_MS);
-    // A container of another host that had the address a moment ago answers until its interface is gone.
-    if (this.#asked.deviceOf(key)) await this.#asked.ask(poolKey, [address], THOROUGH_MS);
+    for (let again = 0; again < MOST_AGAIN && this.#asked.deviceOf(key); again += 1)
+      await this.#asked.ask(poolKey, [address], THOROUGH_MS);
     const device = this.#asked.deviceOf(key);
     if (device) throw usedBy(address, device);
   }
@@ -118,12 +127,21 @@ export class LanDevices {
     const { family } = parsePoolKey(view.poolKey).subnet;
     const texts = addresses.map((address) => `${IpAddress.of(family, address)}`);
     await this.#asked.ask(view.poolKey, texts, waitMs);
+    const used: { readonly address: bigint; readonly device: Device }[] = [];
     for (const address of addresses) {
       const device = this.#asked.deviceOf(keyOf(view, address));
-      if (device) await setAside(this.context, view, address, device);
+      if (device) used.push({ address, device });
       else view.devices.delete(address);
     }
+    for (let start = 0; start < used.length; start += COMMITS) {
+      const some = used.slice(start, start + COMMITS);
+      await Promise.all(some.map(({ address, device }) => setAside(this.context, view, address, device)));
+    }
   }
+}
+
+function isResting(known: KnownAddress | undefined): boolean {
+  return known?.record !== undefined && stateOf(known.record) === 'resting';
 }
 
 function keyOf({ poolKey }: PoolView, address: bigint): string {

@@ -4,7 +4,7 @@ import type { Ipam } from '../../../src/ipam/ipam.js';
 import { addressRecord, foreign, reviewed, stateOf } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
 import { findRecord } from '../../../src/model/record.js';
-import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
+import { Cluster, ip, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
 import { LanOfDevices } from '../../support/ipam/lan-of-devices.js';
 import { AwayStore } from '../../support/store/away-store.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -179,6 +179,46 @@ describe('a device on the LAN', () => {
   });
 });
 
+describe('a container that has just gone from another host', () => {
+  const SMALL = '10.3.0.0/30';
+  const HOST = '02:00:00:00:01:01';
+
+  /** Of the pool's single address: a host whose container had it, and one that is given it next. */
+  async function moving(cluster: Cluster, lan: LanOfDevices) {
+    const hosts = ['h1', 'h2'].map((name) => cluster.host(name, { lan }));
+    const [one, other] = (await Promise.all(
+      hosts.map(async (ipam) => ({ ipam, ...(await ipam.requestPool(poolRequest(SMALL))) })),
+    )) as [{ ipam: Ipam; poolId: string }, { ipam: Ipam; poolId: string }];
+    await named(one.ipam, one.poolId, '10.3.0.2');
+    lan.devices.set('10.3.0.2', HOST);
+    await one.ipam.releaseAddress(one.poolId, ip('10.3.0.2'));
+    return other;
+  }
+
+  test('answers until its interface is gone: its address is asked for again, and given out', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    const { ipam, poolId } = await moving(cluster, lan);
+    const { whoHas } = lan;
+    lan.whoHas = async (...question) => {
+      const answers = await whoHas.apply(lan, question);
+      lan.devices.clear();
+      return answers;
+    };
+    expect(await next(ipam, poolId)).toBe('10.3.0.2');
+  });
+
+  test('costs nobody its address for longer than it answers', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    const { ipam, poolId } = await moving(cluster, lan);
+    await expect(next(ipam, poolId)).rejects.toThrow('no address is free');
+    lan.devices.clear();
+    await ipam.lookAgainAtLans();
+    expect(await next(ipam, poolId)).toBe('10.3.0.2');
+  });
+});
+
 describe('a reserve', () => {
   test('has no address of a device, and nobody waits for a question about it', async () => {
     await using cluster = new Cluster();
@@ -220,6 +260,53 @@ describe('a reserve', () => {
     await store.goAway();
     await ipam.lookAgainAtLans();
     expect(lan.devices.has(await next(ipam, poolId))).toBe(false);
+  });
+});
+
+describe('a start', () => {
+  const many = (lan: LanOfDevices) => {
+    for (let last = 2; last < 14; last += 1) lan.devices.set(`10.1.0.${last}`, PRINTER);
+  };
+
+  test('waits for one commit, not for one after the other, when many devices answer', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    many(lan);
+    let [pending, most] = [0, 0];
+    const store = replacing(cluster.store, {
+      commit: async (...commit) => {
+        most = Math.max(most, ++pending);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return cluster.store.commit(...commit).finally(() => --pending);
+      },
+    });
+    const ipam = cluster.host('h1', { lan, store });
+    const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
+    expect(await next(ipam, poolId)).toBe('10.1.0.14');
+    expect(most).toBe(12);
+  });
+
+  test('does not wait for a store that is away to set addresses aside', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.isUp = false;
+    const store = new AwayStore(cluster.store, 'id-of-h1');
+    const ipam = cluster.host('h1', { store, lan, reserves: RESERVES, budgetMs: 300 });
+    const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
+    await next(ipam, poolId);
+    await eventually(async () => expect(await counts(ipam)).toMatchObject({ reserved: 8 }));
+    lan.isUp = true;
+    many(lan);
+    await store.goAway();
+    let refused = 0;
+    const commit = store.commit.bind(store);
+    store.commit = (...writes) =>
+      commit(...writes).catch((error: unknown) => {
+        if (JSON.stringify(writes).includes('device')) refused += 1;
+        throw error;
+      });
+    expect(lan.devices.has(await next(ipam, poolId))).toBe(false);
+    expect(refused).toBe(0);
   });
 });
 
