@@ -5,10 +5,10 @@ import { stateOf } from '../../model/address.js';
 import { showPool } from '../../model/pool.js';
 import type { Store } from '../../store/store.js';
 import type { Hold } from '../hold.js';
+import { awayError } from '../outage.js';
 import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-address.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, isWithin, type Span } from '../pools/subnet-rules.js';
-import { awayError } from '../reserve/outage.js';
 import { chooseInTurn, reservedBy } from '../reserve/reserve-plan.js';
 import type { Pick } from './claim.js';
 

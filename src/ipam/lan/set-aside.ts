@@ -15,6 +15,7 @@ import type { Condition } from '../../store/store.js';
 import { addressKey, putAddress } from '../address-entry.js';
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
+import { usesReserve } from '../outage.js';
 import type { PoolView } from '../pools/pool-view.js';
 import type { Device } from './asked-addresses.js';
 
@@ -37,7 +38,7 @@ export async function setAside(
   if (view.devices.size < MOST_SET_ASIDE) view.devices.add(address);
   const isResting = known?.record && stateOf(known.record) === 'resting';
   // A commit would wait for a store that is away.
-  if (store.away || isResting || isFull(view)) return;
+  if (usesReserve(store) || isResting || isFull(view)) return;
   const key = addressKey(parsePoolKey(view.poolKey), address);
   const now = new Date().toISOString();
   const conditions: Condition[] = [
@@ -63,7 +64,7 @@ export async function review(
 ): Promise<void> {
   const after = reviewed(record, device?.mac, new Date());
   // A commit would wait for a store that is away.
-  if (after === undefined || store.away) return;
+  if (after === undefined || usesReserve(store)) return;
   const write = after === 'free' ? { remove: key } : putAddress(key, after);
   await unlessUnanswered(store.commit([{ key, is: 'at', revision }], [write]));
 }

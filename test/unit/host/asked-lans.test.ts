@@ -144,10 +144,9 @@ describe('a router that answers for every address (proxy ARP)', () => {
   const asking = (hasAddress: (address: string) => boolean) => async (_: unknown, addresses: string[]) => ({
     interface: 'eth1',
     devices: new Map(
-      addresses.flatMap((address) => {
-        if (address === '10.1.0.9') return [[address, PRINTER] as const];
-        return hasAddress(address) ? [[address, ROUTER] as const] : [];
-      }),
+      addresses
+        .filter((address) => address === '10.1.0.9' || hasAddress(address))
+        .map((address) => [address, address === '10.1.0.9' ? PRINTER : ROUTER]),
     ),
   });
 

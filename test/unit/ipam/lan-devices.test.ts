@@ -4,7 +4,7 @@ import type { Ipam } from '../../../src/ipam/ipam.js';
 import { addressRecord, foreign, reviewed, stateOf } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
 import { findRecord } from '../../../src/model/record.js';
-import { Cluster, ip, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
+import { Cluster, type HostOptions, ip, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
 import { LanOfDevices } from '../../support/ipam/lan-of-devices.js';
 import { AwayStore } from '../../support/store/away-store.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -18,6 +18,14 @@ async function onLan(cluster: Cluster, lan: LanOfDevices, name = 'h1', reserves 
   const ipam = cluster.host(name, { lan, reserves });
   const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
   return { ipam, poolId };
+}
+
+function twoHosts(cluster: Cluster, subnet: string, options: HostOptions) {
+  const on = async (name: string) => {
+    const ipam = cluster.host(name, options);
+    return { ipam, poolId: (await ipam.requestPool(poolRequest(subnet))).poolId };
+  };
+  return Promise.all([on('h1'), on('h2')]);
 }
 
 async function stateIn(cluster: Cluster, address: string) {
@@ -147,10 +155,7 @@ describe('a device on the LAN', () => {
       if (++questions > 500) throw new Error('asked again and again');
       return true;
     };
-    const hosts = ['h1', 'h2'].map((name) => cluster.host(name, { lan, restSeconds: 0 }));
-    const [one, other] = (await Promise.all(
-      hosts.map(async (ipam) => ({ ipam, ...(await ipam.requestPool(poolRequest('10.2.0.0/29'))) })),
-    )) as [{ ipam: Ipam; poolId: string }, { ipam: Ipam; poolId: string }];
+    const [one, other] = await twoHosts(cluster, '10.2.0.0/29', { lan, restSeconds: 0 });
     const first = await Promise.all([one, other].map(({ ipam, poolId }) => next(ipam, poolId)));
     lan.devices.clear();
     await named(one.ipam, one.poolId, '10.2.0.2');
@@ -185,10 +190,7 @@ describe('a container that has just gone from another host', () => {
 
   /** Of the pool's single address: a host whose container had it, and one that is given it next. */
   async function moving(cluster: Cluster, lan: LanOfDevices) {
-    const hosts = ['h1', 'h2'].map((name) => cluster.host(name, { lan }));
-    const [one, other] = (await Promise.all(
-      hosts.map(async (ipam) => ({ ipam, ...(await ipam.requestPool(poolRequest(SMALL))) })),
-    )) as [{ ipam: Ipam; poolId: string }, { ipam: Ipam; poolId: string }];
+    const [one, other] = await twoHosts(cluster, SMALL, { lan });
     await named(one.ipam, one.poolId, '10.3.0.2');
     lan.devices.set('10.3.0.2', HOST);
     await one.ipam.releaseAddress(one.poolId, ip('10.3.0.2'));
