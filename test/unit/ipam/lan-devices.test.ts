@@ -1,5 +1,5 @@
 /** Addresses of networks on a LAN: those that devices have are set aside, and given to no container. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import { addressRecord, foreign, reviewed, stateOf } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
@@ -287,6 +287,26 @@ describe('a start', () => {
     expect(await next(ipam, poolId)).toBe('10.1.0.14');
     expect(most).toBe(12);
   });
+
+  test('ends, with the reason, where devices answer for all that can be tried', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    let passedMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + passedMs);
+    lan.whoHas = async (_, addresses, waitMs) => {
+      passedMs += waitMs;
+      if (passedMs > 60_000) throw new Error('asked without end');
+      return { interface: 'eth1', devices: new Map(addresses.map((address) => [address, PRINTER])) };
+    };
+    const ipam = cluster.host('h1', { lan });
+    const { poolId } = await ipam.requestPool(poolRequest('fd00:1::/64', { family: 6 }));
+    await expect(next(ipam, poolId)).rejects.toThrow(
+      'devices on the LAN answer for all addresses that were tried',
+    );
+    expect(passedMs).toBeLessThan(10_000);
+    clock.mockRestore();
+  }, 20_000);
 
   test('does not wait for a store that is away to set addresses aside', async () => {
     await using cluster = new Cluster();
