@@ -235,6 +235,35 @@ describe('a reserve', () => {
     expect(lan.asked.length).toBe(before);
   });
 
+  test('of a network that is on no LAN does not wait for questions on LANs, nor these for each other', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.isOnLan = (poolKey?: string) => poolKey !== POOL;
+    let [pending, most] = [0, 0];
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    lan.whoHas = async (_, __, waitMs) => {
+      most = Math.max(most, ++pending);
+      if (waitMs === 300) await answered;
+      return { interface: 'eth1', devices: new Map() };
+    };
+    const ipam = cluster.host('h1', { lan, reserves: RESERVES });
+    const subnets = ['10.4.0.0/24', '10.5.0.0/24', SUBNET];
+    const holds = await Promise.all(subnets.map((subnet) => ipam.requestPool(poolRequest(subnet))));
+    const firsts = ['10.4.0.2', '10.5.0.2', '10.1.0.2'];
+    for (const [i, address] of firsts.entries()) await named(ipam, holds[i]?.poolId ?? '', address);
+    try {
+      await eventually(async () => {
+        const overlay = (await ipam.describePools()).find(({ subnet }) => subnet === SUBNET);
+        expect([overlay?.addresses.reserved, most]).toEqual([8, 2]);
+      });
+    } finally {
+      answer();
+    }
+  });
+
   test('loses the address of a device that is switched on later', async () => {
     await using cluster = new Cluster();
     const lan = new LanOfDevices();
