@@ -9,6 +9,8 @@ export interface LanParent {
   readonly mac: string;
   /** Set up; of a VLAN the parent as well. */
   readonly isUp: boolean;
+  /** The interface that is to be set up first: of a VLAN that below the sub-interface, which cannot be up before. Absent: `isUp`. */
+  readonly down?: string;
   /** There is a cable, and something at its other end. Of what is down: false. */
   readonly hasCarrier: boolean;
   /**

@@ -31,7 +31,11 @@ const nameFacts = z.object({
 /** Of this host; `parent` is absent where the interface is not there. */
 const lanFacts = z.object({
   parent: z
-    .object({ interface: z.string(), mtu: z.number(), isUp: z.boolean(), hasCarrier: z.boolean() })
+    .object({
+      ...{ interface: z.string(), mtu: z.number(), isUp: z.boolean(), hasCarrier: z.boolean() },
+      /** As LanParent has it. */
+      down: z.string().optional(),
+    })
     .optional(),
 });
 export type LanFacts = z.infer<typeof lanFacts>;

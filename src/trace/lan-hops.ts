@@ -25,8 +25,8 @@ export const judgeParent: Judge = (here, _there, trace) => {
       const remedy = `make the interface, or name the one that leads there: "parents": { "${named}": "INTERFACE" } in xnet.json`;
       return fault(expected, `this host has no interface ${named}`, remedy);
     }
-    const { interface: name, isUp, hasCarrier, mtu } = parent;
-    if (!isUp) return fault(expected, `${name} is down`, `ip link set ${shellWord(name)} up`);
+    const { interface: name, isUp, down = name, hasCarrier, mtu } = parent;
+    if (!isUp) return fault(expected, `${down} is down`, `ip link set ${shellWord(down)} up`);
     if (!hasCarrier)
       return fault(expected, `${name} has no carrier`, 'look at its cable, and at the switch behind it');
     return ok(expected, `${name}, up, MTU ${mtu}`);

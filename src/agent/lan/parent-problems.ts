@@ -22,8 +22,9 @@ function parentProblem({ network, mode, named, parent }: NetworkOnLan): string |
     const meant = named === mode.parent ? named : `${mode.parent} (${named} in \`parents\`)`;
     return `network ${network} is on a LAN that this host does not reach: it has no interface ${meant}, and starts no containers in the network; make the interface, or name the one that leads there: \`"parents": { "${named}": "INTERFACE" }\` in xnet.json`;
   }
+  const { down = parent.interface } = parent;
   if (!parent.isUp)
-    return `network ${network} does not reach its LAN: interface ${parent.interface} is down; run ip link set ${parent.interface} up`;
+    return `network ${network} does not reach its LAN: interface ${down} is down; run ip link set ${down} up`;
   if (parent.hasCarrier) return undefined;
   return `network ${network} does not reach its LAN: interface ${parent.interface} has no carrier; look at its cable and switch`;
 }

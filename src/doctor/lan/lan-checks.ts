@@ -32,8 +32,8 @@ function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): J
       ),
     ];
   }
-  const { interface: device, isUp, hasCarrier, mtu: most } = found;
-  if (!isUp) return [failure(`network ${name}: ${device} is down`, `ip link set ${wordOfLine(device)} up`)];
+  const { interface: device, isUp, down = device, hasCarrier, mtu: most } = found;
+  if (!isUp) return [failure(`network ${name}: ${down} is down`, `ip link set ${wordOfLine(down)} up`)];
   const lost = hasCarrier
     ? []
     : [

@@ -24,10 +24,11 @@ export function findParent(links: Links, { parent: name, vlan }: LanSpec): Found
 
 export function describeParent({ parent, subInterface }: FoundParent, { vlan }: LanSpec): LanParent {
   const link = subInterface ?? parent;
+  const down = [parent, link].find((each) => !isUp(each))?.ifname;
   return {
     interface: vlan === undefined || subInterface ? link.ifname : subInterfaceName(parent.ifname, vlan),
-    ...{ mtu: link.mtu, mac: link.address ?? '' },
-    ...{ isUp: isUp(parent) && isUp(link), hasCarrier: link.flags.includes('LOWER_UP') },
+    ...{ mtu: link.mtu, mac: link.address ?? '', hasCarrier: link.flags.includes('LOWER_UP') },
+    ...(down === undefined ? { isUp: true } : { isUp: false, down }),
     isMade: vlan === undefined || subInterface !== undefined,
   };
 }
