@@ -55,12 +55,13 @@ export class AskedLans implements LanQuestions {
     poolKey: string,
     addresses: readonly string[],
     waitMs: number,
+    isForStart = false,
   ): Promise<LanAnswers | undefined> {
     const record = this.#networks.get(poolKey);
     if (!record) return undefined;
     const name = record.name ?? record.id;
     try {
-      const answers = await this.#ask(record, addresses, waitMs);
+      const answers = await this.#ask(record, addresses, waitMs, isForStart);
       this.#failures.delete(name);
       if (!answers) return undefined;
       const others = { ...answers, devices: this.#withoutOurs(record, answers) };
@@ -75,16 +76,17 @@ export class AskedLans implements LanQuestions {
     }
   }
 
-  async #ask(record: NetworkRecord, addresses: readonly string[], waitMs: number) {
+  async #ask(record: NetworkRecord, addresses: readonly string[], waitMs: number, isForStart = false) {
     const { dataplane, specOf } = this.parts;
     const spec = specOf(record);
     const { mode } = spec;
     if (mode?.kind !== 'macvlan' && mode?.kind !== 'ipvlan') return undefined;
     const answers = await dataplane.whoHas(mode, addresses, waitMs);
-    if (answers || mode.vlan === undefined) return answers;
+    // The interface of the VLAN goes with the network, and a look that is under way must not bring it back.
+    if (answers || mode.vlan === undefined || !isForStart) return answers;
     const parent = await dataplane.lanParent(mode);
     if (!parent?.isUp || parent.isMade) return undefined;
-    // The interface of the VLAN is made for the first container, which is to come.
+    // It is made for the first container, which is to come.
     await dataplane.ensureNetwork(spec);
     return dataplane.whoHas(mode, addresses, waitMs);
   }

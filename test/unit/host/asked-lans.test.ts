@@ -126,7 +126,7 @@ test("that a LAN cannot be asked is a problem until it can; an interface that ha
   expect(host.lans.problems).toEqual([]);
 });
 
-test('the interface of a VLAN is made before it is asked by, for the container that is to come', async () => {
+test('the interface of a VLAN is made before it is asked by, for a container that is to come alone', async () => {
   const made: string[] = [];
   const more = {
     lanParent: async () => ({ ...PARENT, isMade: made.length > 0 }),
@@ -135,7 +135,10 @@ test('the interface of a VLAN is made before it is asked by, for the container t
   const answers = async () => (made.length > 0 ? answering({ '10.1.0.9': PRINTER })() : undefined);
   await using host = await lansOf(answers, more);
   await host.put(network({ ...MACVLAN, vlan: 7 }));
-  expect((await host.lans.whoHas(POOL, ['10.1.0.9'], 30))?.devices.get('10.1.0.9')).toBe(PRINTER);
+  expect(await host.lans.whoHas(POOL, ['10.1.0.9'], 300)).toBeUndefined();
+  expect(made).toEqual([]);
+  const answered = await host.lans.whoHas(POOL, ['10.1.0.9'], 30, true);
+  expect(answered?.devices.get('10.1.0.9')).toBe(PRINTER);
   expect(made).toEqual([ID]);
 });
 
