@@ -11,7 +11,7 @@ import { Proxies } from './proxies.js';
 
 type Parts = Pick<Foundation, 'dataplane'> & Pick<Forwarding, 'clusterNetworks' | 'follower' | 'specOf'>;
 
-/** For how many times as long as others a question is asked that tests who answers: Linux delays what it answers for others. */
+/** For how many times as long as others a question is asked that tests who answers: routers pause before they answer for others. */
 const TEST_TIMES = 3;
 
 /** The LANs of the cluster's networks, by the pools of these; asked in the name of this host. */
