@@ -7,7 +7,7 @@
  * container gets it.
  */
 import { z } from 'zod';
-import { id, isIpAddress, macAddress } from './fields.js';
+import { anyMac, id, isIpAddress } from './fields.js';
 import { keyPart, parsePart, placed, version, versioned } from './record.js';
 
 export const addressKeys = {
@@ -21,7 +21,8 @@ export const addressKeys = {
 
 /** A device on the LAN of a network. */
 const deviceFields = z.object({
-  mac: macAddress,
+  /** As it answers: that of a cluster of servers (Microsoft NLB) is a multicast one, which no interface has. */
+  mac: anyMac,
   /** When it was first and last found to have the address, ISO 8601. `seen` is written at most once in DEVICE_SEEN_MS. */
   since: z.iso.datetime(),
   seen: z.iso.datetime(),

@@ -27,6 +27,9 @@ export const ipAddress = z.string().refine(isIpAddress, { error: says('is not an
 /** Of an interface: unicast. */
 export const macAddress = parsedBy(parseMac);
 
+/** As frames have them: multicast, or zero, too. */
+export const anyMac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'not a MAC address');
+
 /** Without host bits. */
 export const subnet = parsedBy(Prefix.parse);
 

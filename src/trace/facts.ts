@@ -39,6 +39,7 @@ const lanFacts = z.object({
   parent: z
     .object({
       ...{ interface: z.string(), mtu: z.number(), isUp: z.boolean(), hasCarrier: z.boolean() },
+      /** As LanParent has it. */
       down: z.string().optional(),
     })
     .optional(),

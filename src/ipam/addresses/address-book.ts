@@ -17,9 +17,9 @@ import { type AddressEntry, changeAddress, describeHolder, putAddress } from '..
 import { randomToken } from '../hold.js';
 import type { IpamContext } from '../ipam-context.js';
 import type { LanDevices } from '../lan/lan-devices.js';
+import { awayError, usesReserve } from '../outage.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
-import { awayError, usesReserve } from '../reserve/outage.js';
 import type { Reserves } from '../reserve/reserves.js';
 
 /**

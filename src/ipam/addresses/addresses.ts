@@ -6,13 +6,13 @@ import { addressKey, describeHolder } from '../address-entry.js';
 import type { Hold, Request } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
 import type { LanDevices } from '../lan/lan-devices.js';
+import { awayError, usesReserve } from '../outage.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { checkAddress } from '../pools/subnet-rules.js';
 import { readOrRequest } from '../reserve/address-requests.js';
-import { awayError, usesReserve } from '../reserve/outage.js';
 import type { Reserves } from '../reserve/reserves.js';
 import { type Choose, Claim, type ClaimOptions, type Pick } from './claim.js';
-import { chooseAway, chooseNext, findReserved, nextInTurn } from './pick-address.js';
+import { allUsed, chooseAway, chooseNext, findReserved, nextInTurn, SEARCH_MS } from './pick-address.js';
 import { claimGateway, claimShared } from './shared-addresses.js';
 import { describeStarting } from './starting.js';
 import { reuseSwarmAddress } from './swarm-addresses.js';
@@ -85,12 +85,13 @@ export class Addresses {
     }
   }
 
-  /** As `choose` does, of what no device on the LAN has. */
+  /** As `choose` does, of what no device on the LAN has. Throws EXHAUSTED after SEARCH_MS, too. */
   async #chooseUnused(view: PoolView, hold: Hold, choose: () => Promise<Pick> | Pick): Promise<Pick> {
-    for (;;) {
+    for (const untilMs = performance.now() + SEARCH_MS; ; ) {
       const pick = await choose();
       if (!(await this.#devices.isUsed(view, pick.address, () => nextInTurn(view, hold)))) return pick;
       view.inFlight.delete(pick.address);
+      if (performance.now() >= untilMs) throw allUsed(hold);
     }
   }
 

@@ -13,7 +13,7 @@ import type { Attempt } from '../../store/transact.js';
 import { addressKey, findAddress, putAddress } from '../address-entry.js';
 import { type Hold, holderOf, ownHoldKey } from '../hold.js';
 import { type IpamContext, unfinishedKey } from '../ipam-context.js';
-import { awayError, usesReserve } from '../reserve/outage.js';
+import { awayError, usesReserve } from '../outage.js';
 
 /** An address to claim. Without `over` it is free; else it rests or is in this host's reserve, at revision `over`. */
 export interface Pick {

@@ -1,14 +1,14 @@
 /** Which address an endpoint gets, by what this host knows of the pool. A choice is noted as in flight. */
 import { sleep } from '../../concurrency/deadline.js';
 import { XnetError } from '../../errors.js';
-import { stateOf } from '../../model/address.js';
+import { isForeign, stateOf } from '../../model/address.js';
 import { showPool } from '../../model/pool.js';
 import type { Store } from '../../store/store.js';
 import type { Hold } from '../hold.js';
+import { awayError } from '../outage.js';
 import { chooseFree, chooseHighest, chooseResting } from '../pools/choose-address.js';
 import type { PoolView } from '../pools/pool-view.js';
 import { automaticSpan, isWithin, type Span } from '../pools/subnet-rules.js';
-import { awayError } from '../reserve/outage.js';
 import { chooseInTurn, reservedBy } from '../reserve/reserve-plan.js';
 import type { Pick } from './claim.js';
 
@@ -18,6 +18,9 @@ import type { Pick } from './claim.js';
  */
 const RETURN_MS = 3_000;
 const RETURN_LOOK_MS = 50;
+
+/** How long a start looks for an address that no device on the LAN has. What is set aside by then, the next one passes over. */
+export const SEARCH_MS = 5_000;
 
 /** Chooses the address that has been in this host's reserve longest. Throws STORE_UNAVAILABLE when the reserve is empty. */
 export function chooseAway(store: Store, view: PoolView, hold: Hold, hostId: string): Pick {
@@ -102,13 +105,24 @@ function findPick(view: PoolView, { highestFirst }: Hold, span: Span): Pick | un
 }
 
 function exhausted({ addresses }: PoolView, hold: Hold, span: Span): XnetError {
-  const inUse = [...addresses.keys()].filter((address) => isWithin(span, address)).length;
+  const used = [...addresses.values()].filter(({ address }) => isWithin(span, address));
+  const inUse = used.length;
+  const foreign = used.filter(({ record }) => isForeign(record)).length;
   const range = hold.range ? `range ${hold.range} of pool ${showPool(hold)}` : `pool ${showPool(hold)}`;
   const remedy = hold.range ? 'a wider --ip-range' : 'a larger --subnet';
   return new XnetError(
     'EXHAUSTED',
-    `no address is free in ${range}: all ${inUse} that xnet may hand out are in use; ` +
+    `no address is free in ${range}: all ${inUse} that xnet may hand out are in use${foreign > 0 ? `, ${foreign} of them by devices on the LAN` : ''}; ` +
       `remove containers, or make the network again with ${remedy}`,
     { inUse },
+  );
+}
+
+/** The error after SEARCH_MS. */
+export function allUsed(hold: Hold): XnetError {
+  return new XnetError(
+    'EXHAUSTED',
+    `devices on the LAN answer for all addresses that were tried in pool ${showPool(hold)} for ${SEARCH_MS / 1000} s; ` +
+      'start the container again, which tries the next ones, or make the network again with an --ip-range that no device uses',
   );
 }

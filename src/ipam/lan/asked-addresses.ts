@@ -15,6 +15,12 @@ export interface Device {
   readonly interface: string;
 }
 
+/** As LanQuestions.whoHas. */
+export interface Asking {
+  readonly waitMs: number;
+  readonly isForStart: boolean;
+}
+
 interface Asked {
   readonly atMs: number;
   /** Who has answered. */
@@ -30,10 +36,10 @@ export class AskedAddresses {
   constructor(private readonly lan: LanQuestions) {}
 
   /** Asks for all that are not being asked for already, and waits for all answers. Never rejects. */
-  async ask(poolKey: string, addresses: readonly string[], waitMs: number): Promise<void> {
+  async ask(poolKey: string, addresses: readonly string[], how: Asking): Promise<void> {
     const underWay = addresses.flatMap((address) => this.#asking.get(keys.address(poolKey, address)) ?? []);
     const wanted = addresses.filter((address) => !this.#asking.has(keys.address(poolKey, address)));
-    if (wanted.length > 0) underWay.push(this.#ask(poolKey, wanted, waitMs));
+    if (wanted.length > 0) underWay.push(this.#ask(poolKey, wanted, how));
     await Promise.all(underWay);
   }
 
@@ -58,17 +64,17 @@ export class AskedAddresses {
     for (const [key, { atMs }] of this.#asked) if (atMs < oldestMs) this.#asked.delete(key);
   }
 
-  #ask(poolKey: string, addresses: readonly string[], waitMs: number): Promise<void> {
+  #ask(poolKey: string, addresses: readonly string[], how: Asking): Promise<void> {
     const addressKeys = addresses.map((address) => keys.address(poolKey, address));
-    const asking = this.#note(poolKey, addresses, waitMs).finally(() => {
+    const asking = this.#note(poolKey, addresses, how).finally(() => {
       for (const key of addressKeys) this.#asking.delete(key);
     });
     for (const key of addressKeys) this.#asking.set(key, asking);
     return asking;
   }
 
-  async #note(poolKey: string, addresses: readonly string[], waitMs: number): Promise<void> {
-    const answers = await this.lan.whoHas(poolKey, addresses, waitMs);
+  async #note(poolKey: string, addresses: readonly string[], how: Asking): Promise<void> {
+    const answers = await this.lan.whoHas(poolKey, addresses, how.waitMs, how.isForStart);
     for (const address of addresses) {
       const key = keys.address(poolKey, address);
       const mac = answers?.devices.get(address);

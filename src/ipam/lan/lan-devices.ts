@@ -16,15 +16,21 @@ import { parsePoolKey } from '../../model/pool.js';
 import { addressKey } from '../address-entry.js';
 import type { IpamContext } from '../ipam-context.js';
 import type { KnownAddress, PoolView } from '../pools/pool-view.js';
-import { AskedAddresses, type Device } from './asked-addresses.js';
+import { AskedAddresses, type Asking, type Device } from './asked-addresses.js';
 import { review, setAside } from './set-aside.js';
 
 /** While somebody waits: some ten times what a device on a cable takes. */
-const BRIEF_MS = 30;
-/** While nobody does: what a device takes that sleeps on a radio. */
-const THOROUGH_MS = 300;
+const BRIEF: Asking = { waitMs: 30, isForStart: true };
+/** While somebody waits for whether a device that has answered still does. */
+const AGAIN: Asking = { waitMs: 300, isForStart: true };
+/** While nobody waits: what a device takes that sleeps on a radio. */
+const AHEAD: Asking = { waitMs: 300, isForStart: false };
 /** Addresses that are set aside and asked for at one look; the next look asks for others. */
 const MOST_REVIEWED = 512;
+/** Commits at a time. */
+const COMMITS = 32;
+/** A container that had the address on another host answers until its interface is gone; a busy host takes so many questions for it. */
+const MOST_AGAIN = 3;
 
 export class LanDevices {
   readonly #asked: AskedAddresses;
@@ -42,7 +48,12 @@ export class LanDevices {
   async isUsed(view: PoolView, address: bigint, others: () => readonly bigint[]): Promise<boolean> {
     if (!this.context.lan.isOnLan(view.poolKey)) return false;
     const key = keyOf(view, address);
-    if (!this.#asked.isFresh(key)) await this.#askFor(view, [address, ...others()], BRIEF_MS);
+    // A device that has answered for an address which may be given out had it before: others have freed it since.
+    const isKnownFree = this.#asked.isFresh(key) && this.#asked.deviceOf(key) === undefined;
+    if (!isKnownFree) await this.#askFor(view, [address, ...others()], BRIEF);
+    // It may be the container that had the address a moment ago.
+    if (this.#asked.deviceOf(key) && isResting(view.addresses.get(address)))
+      await this.#askFor(view, [address], AGAIN);
     const isUsed = this.#asked.deviceOf(key) !== undefined;
     if (!isUsed) this.#chosen.add(key);
     return isUsed;
@@ -51,7 +62,7 @@ export class LanDevices {
   /** Which of the addresses devices have: those are set aside. Nobody else chooses any of them meanwhile. Never rejects. */
   async findUsed(view: PoolView, addresses: readonly bigint[]): Promise<ReadonlySet<bigint>> {
     if (!this.context.lan.isOnLan(view.poolKey)) return new Set();
-    await view.whileInFlight(addresses, () => this.#askFor(view, addresses, THOROUGH_MS));
+    await view.whileInFlight(addresses, () => this.#askFor(view, addresses, AHEAD));
     return new Set(addresses.filter((address) => this.#asked.deviceOf(keyOf(view, address))));
   }
 
@@ -70,16 +81,18 @@ export class LanDevices {
    */
   async isStillUsed(poolKey: string, address: IpAddress): Promise<boolean> {
     const key = keys.address(poolKey, `${address}`);
-    await this.#asked.ask(poolKey, [`${address}`], THOROUGH_MS);
+    await this.#asked.ask(poolKey, [`${address}`], AGAIN);
     return !this.#asked.isFresh(key) || this.#asked.deviceOf(key) !== undefined;
   }
 
   /**
    * Asks for what this host has in reserve, and, each ten minutes, for what is set aside: that of a device that is gone for good is
-   * freed. Throws the store's errors.
+   * freed. Never rejects for the store's sake.
    */
   async lookAgain(): Promise<void> {
     this.#asked.forgetOld();
+    // Docker came with no endpoint for these.
+    for (const key of this.#chosen) if (!this.#asked.isFresh(key)) this.#chosen.delete(key);
     for (const view of this.context.views.all())
       if (this.context.lan.isOnLan(view.poolKey)) await this.#lookAgainAt(view);
   }
@@ -96,7 +109,7 @@ export class LanDevices {
     const addresses = new Set(
       [...reserve, ...foreign].map(({ address }) => address).concat([...view.devices]),
     );
-    if (addresses.size > 0) await this.#askFor(view, [...addresses], THOROUGH_MS);
+    if (addresses.size > 0) await this.#askFor(view, [...addresses], AHEAD);
     for (const { key, revision, record } of foreign)
       if (this.#asked.isFresh(key) && isForeign(record))
         await review(this.context, { key, revision, record }, this.#asked.deviceOf(key));
@@ -105,23 +118,32 @@ export class LanDevices {
   async #refuseUsed(poolKey: string, address: string): Promise<void> {
     const key = keys.address(poolKey, address);
     const wasChosen = this.#chosen.delete(key) && this.#asked.isFresh(key);
-    if (!wasChosen) await this.#asked.ask(poolKey, [address], BRIEF_MS);
-    // A container of another host that had the address a moment ago answers until its interface is gone.
-    if (this.#asked.deviceOf(key)) await this.#asked.ask(poolKey, [address], THOROUGH_MS);
+    if (!wasChosen) await this.#asked.ask(poolKey, [address], BRIEF);
+    for (let again = 0; again < MOST_AGAIN && this.#asked.deviceOf(key); again += 1)
+      await this.#asked.ask(poolKey, [address], AGAIN);
     const device = this.#asked.deviceOf(key);
     if (device) throw usedBy(address, device);
   }
 
-  async #askFor(view: PoolView, addresses: readonly bigint[], waitMs: number): Promise<void> {
+  async #askFor(view: PoolView, addresses: readonly bigint[], how: Asking): Promise<void> {
     const { family } = parsePoolKey(view.poolKey).subnet;
     const texts = addresses.map((address) => `${IpAddress.of(family, address)}`);
-    await this.#asked.ask(view.poolKey, texts, waitMs);
+    await this.#asked.ask(view.poolKey, texts, how);
+    const used: { readonly address: bigint; readonly device: Device }[] = [];
     for (const address of addresses) {
       const device = this.#asked.deviceOf(keyOf(view, address));
-      if (device) await setAside(this.context, view, address, device);
+      if (device) used.push({ address, device });
       else view.devices.delete(address);
     }
+    for (let start = 0; start < used.length; start += COMMITS) {
+      const some = used.slice(start, start + COMMITS);
+      await Promise.all(some.map(({ address, device }) => setAside(this.context, view, address, device)));
+    }
   }
+}
+
+function isResting(known: KnownAddress | undefined): boolean {
+  return known?.record !== undefined && stateOf(known.record) === 'resting';
 }
 
 function keyOf({ poolKey }: PoolView, address: bigint): string {

@@ -4,9 +4,15 @@ export interface LanQuestions {
   isOnLan(poolKey: string): boolean;
   /**
    * Asks the LAN who has these plain addresses, at most `waitMs` and what a busy host needs. Undefined, at once: this host cannot
-   * ask it now. Never rejects.
+   * ask it now. `isForStart`: a container is about to come, for which the kernel has what it needs to reach the LAN, or gets it. Never
+   * rejects.
    */
-  whoHas(poolKey: string, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
+  whoHas(
+    poolKey: string,
+    addresses: readonly string[],
+    waitMs: number,
+    isForStart?: boolean,
+  ): Promise<LanAnswers | undefined>;
 }
 
 export interface LanAnswers {

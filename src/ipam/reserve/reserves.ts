@@ -101,9 +101,21 @@ export class Reserves implements AsyncDisposable {
     if (store.away) return lookMs;
     await this.#grantRequests();
     const isSeen = await this.#unseen.openSome();
-    for (const view of views.all()) await this.#lookAt(view);
+    await this.#lookAtAll();
     const isPolled = !isSeen || store.away || views.all().some(({ byDocker }) => byDocker);
     return isPolled ? lookMs : SELDOM * lookMs;
+  }
+
+  /** Those on LANs last, and side by side: each waits for answers, and requests of other hosts come with the next look. */
+  async #lookAtAll(): Promise<void> {
+    const { views, lan } = this.#context;
+    const onLan: PoolView[] = [];
+    for (const view of views.all()) {
+      if (lan.isOnLan(view.poolKey)) onLan.push(view);
+      else await this.#lookAt(view);
+    }
+    const looks = await Promise.allSettled(onLan.map((view) => this.#lookAt(view)));
+    for (const look of looks) if (look.status === 'rejected') throw look.reason;
   }
 
   /** What has not changed is as the last look left it, but for a Docker network that went. */

@@ -1,6 +1,6 @@
 /** Which records are a host's own, so that no other host writes them; and which are put back after a restore. Pure. */
 
-import { addressRecord, CLUSTER, stateOf } from '../../model/address.js';
+import { addressRecord, CLUSTER, isForeign, stateOf } from '../../model/address.js';
 import { endpointRecord } from '../../model/endpoint.js';
 import { isUnder, keys } from '../../model/keys.js';
 import { macRecord } from '../../model/mac.js';
@@ -34,7 +34,7 @@ export function alwaysWatched(hostId: string): string[] {
 
 /**
  * A host's own records are its endpoints, the addresses and MACs that it has claimed, and all twins. Not a resting address:
- * its rest ends by itself, and then any host may claim it. Not a free one.
+ * its rest ends by itself, and then any host may claim it. Not one that is set aside for a device, nor a free one.
  */
 export function ownershipOf(hostId: string) {
   /** Whether the record describes this host alone. After a restore it is put back, or removed, as this host knows it. */
@@ -72,5 +72,7 @@ export function hostOf(key: string, value: string): string | undefined {
   if (isUnder(key, [keys.hosts(), keys.byHost()])) return first;
   if (isUnder(key, BY_HOST)) return second;
   const record = key.startsWith(keys.addresses()) ? findRecord(addressRecord, { key, value }) : undefined;
-  return record && stateOf(record) !== 'resting' ? record.hostId : undefined;
+  // Any host may take an address that rests, or whose device has gone, and writes when a device was seen.
+  const isAnybodys = record === undefined || stateOf(record) === 'resting' || isForeign(record);
+  return isAnybodys ? undefined : record.hostId;
 }

@@ -4,7 +4,7 @@
  * it) or was written so since. Back again, what was written goes to the store. The rest is refused.
  */
 import { XnetError } from '../../../src/errors.js';
-import { addressRecord } from '../../../src/model/address.js';
+import { addressRecord, isForeign } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
 import { findRecord } from '../../../src/model/record.js';
 import { ChangeFeed } from '../../../src/store/local/change-feed.js';
@@ -220,7 +220,7 @@ function keyOf(write: Write): string {
 
 function isClaimedBy(hostId: string, entry: Entry): boolean {
   const record = findRecord(addressRecord, entry);
-  return record?.state === 'claimed' && record.hostId === hostId;
+  return record?.state === 'claimed' && record.hostId === hostId && !isForeign(record);
 }
 
 function unavailable(what: string): XnetError {

@@ -43,6 +43,11 @@ test.each<[string, LanParent | undefined, RegExp]>([
     undefined,
     /network lan is .*no interface eth1 \(office in `parents`\), .*"parents": \{ "office"/,
   ],
+  [
+    'is on one that is down',
+    { ...ETH1, interface: 'eth1.10', isUp: false, down: 'eth1' },
+    /eth1 is down; run ip link set eth1 up$/,
+  ],
   ['is down', { ...ETH1, isUp: false, hasCarrier: false }, /eth1 is down; run ip link set eth1 up$/],
   [
     'is that of a VLAN on one that is down',

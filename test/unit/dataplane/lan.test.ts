@@ -60,7 +60,8 @@ describe('the parent of a LAN', () => {
     ['is the sub-interface of the VLAN', [ETH1, SUB], ON_10, { interface: 'eth1.10', isMade: true }],
     ['is one of any name', [ETH1, { ...SUB, ifname: 'dmz' }], ON_10, { interface: 'dmz' }],
     ['is one to be made', [ETH1], ON_10, { interface: 'eth1.10', isMade: false }],
-    ['is not up below one that is down', [{ ...ETH1, flags: [] }, SUB], ON_10, { isUp: false }],
+    ['is not up below one that is down', [{ ...ETH1, flags: [] }, SUB], ON_10, { isUp: false, down: 'eth1' }],
+    ['is not up on one that is', [ETH1, { ...SUB, flags: [] }], ON_10, { isUp: false, down: 'eth1.10' }],
     [
       'is no port of a bridge',
       [{ ...ETH1, master: 'br0' }],

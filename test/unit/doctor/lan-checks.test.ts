@@ -24,6 +24,10 @@ test.each<[Partial<LanNetwork>, object]>([
     { found: undefined },
     { verdict: 'failure', found: /no interface eth1/, remedy: /^ip -br link # .*`parents`/ },
   ],
+  [
+    { found: { ...FOUND, interface: 'eth1.10', isUp: false, down: 'eth1' } },
+    { verdict: 'failure', found: 'network office: eth1 is down', remedy: /^ip link set eth1 up$/ },
+  ],
   [{ found: { ...FOUND, isUp: false } }, { verdict: 'failure', remedy: /^ip link set eth1 up$/ }],
   [
     { found: { ...FOUND, interface: 'eth1.10', base: 'eth1', down: 'eth1', isUp: false } },

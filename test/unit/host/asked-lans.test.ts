@@ -1,5 +1,5 @@
 /** Which LANs a host asks, and who of those that answer is a device. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { XnetError } from '../../../src/errors.js';
 import { AskedLans } from '../../../src/host/lan/asked-lans.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
@@ -126,7 +126,7 @@ test("that a LAN cannot be asked is a problem until it can; an interface that ha
   expect(host.lans.problems).toEqual([]);
 });
 
-test('the interface of a VLAN is made before it is asked by, for the container that is to come', async () => {
+test('the interface of a VLAN is made before it is asked by, for a container that is to come alone', async () => {
   const made: string[] = [];
   const more = {
     lanParent: async () => ({ ...PARENT, isMade: made.length > 0 }),
@@ -135,6 +135,42 @@ test('the interface of a VLAN is made before it is asked by, for the container t
   const answers = async () => (made.length > 0 ? answering({ '10.1.0.9': PRINTER })() : undefined);
   await using host = await lansOf(answers, more);
   await host.put(network({ ...MACVLAN, vlan: 7 }));
-  expect((await host.lans.whoHas(POOL, ['10.1.0.9'], 30))?.devices.get('10.1.0.9')).toBe(PRINTER);
+  expect(await host.lans.whoHas(POOL, ['10.1.0.9'], 300)).toBeUndefined();
+  expect(made).toEqual([]);
+  const answered = await host.lans.whoHas(POOL, ['10.1.0.9'], 30, true);
+  expect(answered?.devices.get('10.1.0.9')).toBe(PRINTER);
   expect(made).toEqual([ID]);
+});
+
+describe('a router that answers for every address (proxy ARP)', () => {
+  const ROUTER = '00:00:00:00:00:fe';
+  const asking = (hasAddress: (address: string) => boolean) => async (_: unknown, addresses: string[]) => ({
+    interface: 'eth1',
+    devices: new Map(
+      addresses
+        .filter((address) => address === '10.1.0.9' || hasAddress(address))
+        .map((address) => [address, address === '10.1.0.9' ? PRINTER : ROUTER]),
+    ),
+  });
+
+  test('has none of them, and is a problem; a device beside it has its own', async () => {
+    await using host = await lansOf(asking(() => true) as never);
+    await host.put(network(MACVLAN));
+    const answers = await host.lans.whoHas(POOL, ['10.1.0.8', '10.1.0.9', '10.1.0.10'], 30);
+    expect([...(answers?.devices ?? [])]).toEqual([['10.1.0.9', PRINTER]]);
+    expect((await host.lans.whoHas(POOL, ['10.1.0.8'], 30))?.devices.size).toBe(0);
+    expect(host.lans.problems).toEqual([
+      `on the LAN of network office the device with MAC ${ROUTER} answers for every address (proxy ARP or ND); its answers do not count, so a container may get an address that something behind it has: switch that off there, or give the network a range that nobody else uses (--ip-range)`,
+    ]);
+    await host.remove();
+    expect(host.lans.problems).toEqual([]);
+  });
+
+  test('is no device with many addresses', async () => {
+    const own = Array.from({ length: 30 }, (_, i) => `10.1.0.${i + 20}`);
+    await using host = await lansOf(asking((address) => own.includes(address)) as never);
+    await host.put(network(MACVLAN));
+    expect((await host.lans.whoHas(POOL, own, 30))?.devices.size).toBe(30);
+    expect(host.lans.problems).toEqual([]);
+  });
 });

@@ -1,10 +1,10 @@
 /** Addresses of networks on a LAN: those that devices have are set aside, and given to no container. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import { addressRecord, foreign, reviewed, stateOf } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
 import { findRecord } from '../../../src/model/record.js';
-import { Cluster, ip, next, poolRequest } from '../../support/ipam/cluster.js';
+import { Cluster, type HostOptions, ip, next, poolRequest, replacing } from '../../support/ipam/cluster.js';
 import { LanOfDevices } from '../../support/ipam/lan-of-devices.js';
 import { AwayStore } from '../../support/store/away-store.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -18,6 +18,14 @@ async function onLan(cluster: Cluster, lan: LanOfDevices, name = 'h1', reserves 
   const ipam = cluster.host(name, { lan, reserves });
   const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
   return { ipam, poolId };
+}
+
+function twoHosts(cluster: Cluster, subnet: string, options: HostOptions) {
+  const on = async (name: string) => {
+    const ipam = cluster.host(name, options);
+    return { ipam, poolId: (await ipam.requestPool(poolRequest(subnet))).poolId };
+  };
+  return Promise.all([on('h1'), on('h2')]);
 }
 
 async function stateIn(cluster: Cluster, address: string) {
@@ -138,6 +146,33 @@ describe('a device on the LAN', () => {
     expect(await counts(ipam)).toMatchObject({ gateways: 1, auxiliaries: 1, foreign: 0 });
   });
 
+  test('is asked again when its address is free again, however short ago it answered this host', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.devices.set('10.2.0.2', PRINTER);
+    let questions = 0;
+    lan.isOnLan = () => {
+      if (++questions > 500) throw new Error('asked again and again');
+      return true;
+    };
+    const [one, other] = await twoHosts(cluster, '10.2.0.0/29', { lan, restSeconds: 0 });
+    const first = await Promise.all([one, other].map(({ ipam, poolId }) => next(ipam, poolId)));
+    lan.devices.clear();
+    await named(one.ipam, one.poolId, '10.2.0.2');
+    await one.ipam.releaseAddress(one.poolId, ip('10.2.0.2'));
+    const later = await Promise.all([1, 2, 3].map(() => next(other.ipam, other.poolId)));
+    expect([...first, ...later].sort()).toEqual([2, 3, 4, 5, 6].map((last) => `10.2.0.${last}`));
+  });
+
+  test('may answer with a MAC that no interface has, as clusters of servers do', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.devices.set('10.1.0.2', '03:bf:0a:01:00:02').set('10.1.0.3', '00:00:00:00:00:00');
+    const { ipam, poolId } = await onLan(cluster, lan);
+    expect(await next(ipam, poolId)).toBe('10.1.0.4');
+    expect(await counts(ipam)).toMatchObject({ foreign: 2 });
+  });
+
   test('leaves nothing in the store when the pool is gone', async () => {
     await using cluster = new Cluster();
     const lan = new LanOfDevices();
@@ -146,6 +181,43 @@ describe('a device on the LAN', () => {
     await next(ipam, poolId);
     await ipam.releasePool(poolId);
     expect(await cluster.keys()).toEqual([]);
+  });
+});
+
+describe('a container that has just gone from another host', () => {
+  const SMALL = '10.3.0.0/30';
+  const HOST = '02:00:00:00:01:01';
+
+  /** Of the pool's single address: a host whose container had it, and one that is given it next. */
+  async function moving(cluster: Cluster, lan: LanOfDevices) {
+    const [one, other] = await twoHosts(cluster, SMALL, { lan });
+    await named(one.ipam, one.poolId, '10.3.0.2');
+    lan.devices.set('10.3.0.2', HOST);
+    await one.ipam.releaseAddress(one.poolId, ip('10.3.0.2'));
+    return other;
+  }
+
+  test('answers until its interface is gone: its address is asked for again, and given out', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    const { ipam, poolId } = await moving(cluster, lan);
+    const { whoHas } = lan;
+    lan.whoHas = async (...question) => {
+      const answers = await whoHas.apply(lan, question);
+      lan.devices.clear();
+      return answers;
+    };
+    expect(await next(ipam, poolId)).toBe('10.3.0.2');
+  });
+
+  test('costs nobody its address for longer than it answers', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    const { ipam, poolId } = await moving(cluster, lan);
+    await expect(next(ipam, poolId)).rejects.toThrow('no address is free');
+    lan.devices.clear();
+    await ipam.lookAgainAtLans();
+    expect(await next(ipam, poolId)).toBe('10.3.0.2');
   });
 });
 
@@ -161,6 +233,35 @@ describe('a reserve', () => {
     const before = lan.asked.length;
     expect(await next(ipam, poolId)).toBe('10.1.0.4');
     expect(lan.asked.length).toBe(before);
+  });
+
+  test('of a network that is on no LAN does not wait for questions on LANs, nor these for each other', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.isOnLan = (poolKey?: string) => poolKey !== POOL;
+    let [pending, most] = [0, 0];
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    lan.whoHas = async (_, __, waitMs) => {
+      most = Math.max(most, ++pending);
+      if (waitMs === 300) await answered;
+      return { interface: 'eth1', devices: new Map() };
+    };
+    const ipam = cluster.host('h1', { lan, reserves: RESERVES });
+    const subnets = ['10.4.0.0/24', '10.5.0.0/24', SUBNET];
+    const holds = await Promise.all(subnets.map((subnet) => ipam.requestPool(poolRequest(subnet))));
+    const firsts = ['10.4.0.2', '10.5.0.2', '10.1.0.2'];
+    for (const [i, address] of firsts.entries()) await named(ipam, holds[i]?.poolId ?? '', address);
+    try {
+      await eventually(async () => {
+        const overlay = (await ipam.describePools()).find(({ subnet }) => subnet === SUBNET);
+        expect([overlay?.addresses.reserved, most]).toEqual([8, 2]);
+      });
+    } finally {
+      answer();
+    }
   });
 
   test('loses the address of a device that is switched on later', async () => {
@@ -190,6 +291,73 @@ describe('a reserve', () => {
     await store.goAway();
     await ipam.lookAgainAtLans();
     expect(lan.devices.has(await next(ipam, poolId))).toBe(false);
+  });
+});
+
+describe('a start', () => {
+  const many = (lan: LanOfDevices) => {
+    for (let last = 2; last < 14; last += 1) lan.devices.set(`10.1.0.${last}`, PRINTER);
+  };
+
+  test('waits for one commit, not for one after the other, when many devices answer', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    many(lan);
+    let [pending, most] = [0, 0];
+    const store = replacing(cluster.store, {
+      commit: async (...commit) => {
+        most = Math.max(most, ++pending);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return cluster.store.commit(...commit).finally(() => --pending);
+      },
+    });
+    const ipam = cluster.host('h1', { lan, store });
+    const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
+    expect(await next(ipam, poolId)).toBe('10.1.0.14');
+    expect(most).toBe(12);
+  });
+
+  test('ends, with the reason, where devices answer for all that can be tried', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    let passedMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + passedMs);
+    lan.whoHas = async (_, addresses, waitMs) => {
+      passedMs += waitMs;
+      if (passedMs > 60_000) throw new Error('asked without end');
+      return { interface: 'eth1', devices: new Map(addresses.map((address) => [address, PRINTER])) };
+    };
+    const ipam = cluster.host('h1', { lan });
+    const { poolId } = await ipam.requestPool(poolRequest('fd00:1::/64', { family: 6 }));
+    await expect(next(ipam, poolId)).rejects.toThrow(
+      'devices on the LAN answer for all addresses that were tried',
+    );
+    expect(passedMs).toBeLessThan(10_000);
+    clock.mockRestore();
+  }, 20_000);
+
+  test('does not wait for a store that is away to set addresses aside', async () => {
+    await using cluster = new Cluster();
+    const lan = new LanOfDevices();
+    lan.isUp = false;
+    const store = new AwayStore(cluster.store, 'id-of-h1');
+    const ipam = cluster.host('h1', { store, lan, reserves: RESERVES, budgetMs: 300 });
+    const { poolId } = await ipam.requestPool(poolRequest(SUBNET));
+    await next(ipam, poolId);
+    await eventually(async () => expect(await counts(ipam)).toMatchObject({ reserved: 8 }));
+    lan.isUp = true;
+    many(lan);
+    await store.goAway();
+    let refused = 0;
+    const commit = store.commit.bind(store);
+    store.commit = (...writes) =>
+      commit(...writes).catch((error: unknown) => {
+        if (JSON.stringify(writes).includes('device')) refused += 1;
+        throw error;
+      });
+    expect(lan.devices.has(await next(ipam, poolId))).toBe(false);
+    expect(refused).toBe(0);
   });
 });
 

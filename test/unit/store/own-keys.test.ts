@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { claimed, foreign, reserved } from '../../../src/model/address.js';
 import { keys } from '../../../src/model/keys.js';
 import { formatRecord } from '../../../src/model/record.js';
 import { ownershipOf } from '../../../src/store/known/own-keys.js';
@@ -25,5 +26,22 @@ describe('the claim of a MAC', () => {
     expect(isOwn(KEY, others, claimOf('me'))).toBe(false);
     expect(isOwn(KEY, undefined, claimOf('me'))).toBe(false);
     expect(isAboutThisHost(KEY, others)).toBe(false);
+  });
+});
+
+describe('an address that is set aside for a device', () => {
+  const ADDRESS = keys.address('xnet-local~10.1.0.0/24', '10.1.0.9');
+  const ME = { hostId: 'me', hostName: 'me' };
+  const at = '2026-11-30T10:00:00.000Z';
+  const setAside = formatRecord(foreign(ME, 'c', { mac: '02:00:00:00:00:09', since: at, seen: at }));
+
+  test('is of no host: another one may have given it to a container, while the store is away from the one that found the device', () => {
+    expect(isOwn(ADDRESS, setAside, formatRecord(claimed(ME, 'd', 'hold')))).toBe(false);
+    expect(isAboutThisHost(ADDRESS, setAside)).toBe(false);
+  });
+
+  test('is given up by the host that had it in reserve', () => {
+    const held = formatRecord(reserved(ME, 'c', ['hold']));
+    expect([isOwn(ADDRESS, held, setAside), isGivenUp(ADDRESS, held, setAside)]).toEqual([true, true]);
   });
 });

@@ -81,7 +81,14 @@ describe('between two hosts', () => {
     ],
     [
       'the interface is down',
-      { from: sideOf(1, factsOf(1, 2, { lan: { found: { parent: { ...PARENT, isUp: false } } } })) },
+      {
+        from: sideOf(
+          1,
+          factsOf(1, 2, {
+            lan: { found: { parent: { ...PARENT, interface: 'eth1.10', isUp: false, down: 'eth1' } } },
+          }),
+        ),
+      },
       { host: 'h1', hop: 'LAN interface', verdict: 'fault', remedy: 'ip link set eth1 up' },
     ],
     [

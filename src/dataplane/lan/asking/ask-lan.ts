@@ -36,7 +36,9 @@ export async function askLan(question: LanQuestion): Promise<ReadonlyMap<string,
   using socket = new PacketSocket(source, (packets) => {
     for (const { direction, bytes } of packets) {
       const answer = direction === 'in' ? parseAnswer(bytes) : undefined;
-      if (answer && asked.has(answer.address) && answer.mac !== mac) answered.set(answer.address, answer.mac);
+      const isOne = answer && asked.has(answer.address) && answer.mac !== mac;
+      // The first counts: a router that answers for others pauses mostly, and the device itself does not.
+      if (isOne && !answered.has(answer.address)) answered.set(answer.address, answer.mac);
     }
   });
   if (addresses.some((address) => isIPv6(address))) await socket.join(ALL_NODES);

@@ -1,5 +1,5 @@
-import { XnetError } from '../../errors.js';
-import type { Store } from '../../store/store.js';
+import { XnetError } from '../errors.js';
+import type { Store } from '../store/store.js';
 
 /** True while the store is away: addresses come from this host's reserve, and released ones join it. */
 export function usesReserve(store: Store): boolean {
