@@ -70,7 +70,7 @@ describe('the parent of a LAN', () => {
     ],
     [
       'has a MAC',
-      [{ ...ETH1, link_type: 'loopback' }],
+      [{ ...ETH1, link_type: 'loopback' as const }],
       MODE,
       { unfit: expect.stringContaining('no Ethernet') },
     ],
