@@ -137,6 +137,8 @@ test('addresses of devices and hosts are given to nobody, on any host, and are n
   await lan.h2.ip(
     `link add link eth1 name child address ${macFor(NETWORK.id, ip(moved))} type macvlan mode bridge`,
   );
+  // As if it were in a namespace of its own: eth1 does not answer for it.
+  await lan.h2.exec('sysctl', '-qw', 'net.ipv4.conf.eth1.arp_ignore=1');
   await lan.h2.ip('link set child up');
   await lan.h2.ip(`addr add ${moved}/32 dev child`);
   const asked = await h1.lans.whoHas(pool(SUBNETS[0]), [moved, '10.77.0.3'], 100);
