@@ -28,7 +28,7 @@ describe('a newer record under', () => {
       const values = await cluster.entries(`${kind}/`);
       for (const [key, value] of values) {
         if (before.has(key) && kind !== 'hosts') continue;
-        newer.set(key, JSON.stringify({ ...JSON.parse(value), version: 2, isNew: true }));
+        newer.set(key, JSON.stringify({ ...JSON.parse(value), version: 9, isNew: true }));
       }
       expect(newer.size).toBeGreaterThan(0);
       const twins = new Map(
