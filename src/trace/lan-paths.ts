@@ -48,7 +48,7 @@ export const MACVLAN = {
   },
 };
 
-/** The second container's interface has the MAC of the host's, by which it is not told apart. */
+/** No frame shows which container it is for: all have the MAC of the host's interface. */
 export const IPVLAN = {
   across: { hops: LAN, points: [...points('from', 'interface', 'lan'), ...points('to', 'lan')] },
   onOneHost: { hops: LAN_ON_ONE_HOST, points: points('from', 'interface') },

@@ -84,7 +84,7 @@ function pointInHost({ network: { id }, at, mac }: CaptureWish): { readonly inte
   const what = at === 'vxlan' ? 'one container there' : 'the underlay';
   throw new XnetError(
     'UNSUPPORTED',
-    `packets of a routed network have the MACs of hosts between hosts, by which ${what} cannot be told; tcpdump shows them by their addresses`,
+    `packets of a routed network have the MACs of hosts between hosts, which do not identify ${what}; tcpdump shows them by their addresses`,
   );
 }
 

@@ -32,7 +32,7 @@ const OPTIONS_OF: Readonly<Record<Mode['kind'], readonly Option[]>> = {
 const ALL_OPTIONS = [...Object.keys(MODE_OPTIONS), 'xnet.vni', 'xnet.multicast'] as Option[];
 const KINDS = Object.keys(OPTIONS_OF) as Mode['kind'][];
 
-/** Linux's IFNAMSIZ less one; what separates a VLAN is told apart before. */
+/** At most 15 characters: Linux's IFNAMSIZ, less the zero at the end. */
 const PARENT = /^[A-Za-z0-9_:@-][A-Za-z0-9_.:@-]{0,14}$/;
 
 /** Undefined: nothing was asked for. Throws INVALID naming option, value, rule and remedy. */

@@ -1,6 +1,6 @@
 /**
- * Decisions about a routed network. Its packets leave the hosts as they are, so its addresses are told from all others by
- * themselves alone: no other routed network has them, and no host has another way to them.
+ * Decisions about a routed network. Its packets leave the hosts as they are, so nothing but its addresses marks them:
+ * no other routed network may have these, and no host another way to them.
  */
 
 import { TEST_SUBNETS } from '../../dataplane/pairs.js';
