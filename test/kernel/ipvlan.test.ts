@@ -13,6 +13,8 @@ import type { Netns } from '../support/kernel/netns.js';
 
 const L2: IpvlanSpec = { kind: 'ipvlan', submode: 'l2', flag: 'bridge', parent: 'eth1', gateways: GATEWAYS };
 const L3: IpvlanSpec = { ...L2, submode: 'l3' };
+/** As Docker chooses a gateway: of the subnet, and nobody has it. */
+const routedBy = (...gateways: string[]): IpvlanSpec => ({ ...L3, gateways });
 
 async function expectReachable(netns: Netns, addresses: readonly string[]): Promise<void> {
   for (const address of addresses)
@@ -46,9 +48,15 @@ test('l2: containers of two hosts, a gateway and a stranger reach each other, al
 test('l3: containers are reached by routes to them, also from another host, and keep theirs', async () => {
   await using lan = await LanSegment.create(2);
   const [a, b] = lan.hosts as [LanTestHost, LanTestHost];
-  const first = await lan.container(a, lan.network(a, 'routed', L3), ['10.6.1.2/24', 'fd06:1::2/64']);
+  const first = await lan.container(a, lan.network(a, 'routed', routedBy('10.6.1.1', 'fd06:1::1')), [
+    '10.6.1.2/24',
+    'fd06:1::2/64',
+  ]);
   const second = await lan.container(a, first.network, ['10.6.1.3/24', 'fd06:1::3/64']);
-  const third = await lan.container(b, lan.network(b, 'routed', L3), ['10.6.2.2/24', 'fd06:2::2/64']);
+  const third = await lan.container(b, lan.network(b, 'routed', routedBy('10.6.2.1', 'fd06:2::1')), [
+    '10.6.2.2/24',
+    'fd06:2::2/64',
+  ]);
   await expectReachable(first.netns, second.addresses);
   // What an administrator sets on hosts and routers, as with Docker's own driver.
   await a.netns.ip('route add 10.6.2.0/24 via 10.5.0.12');
@@ -59,7 +67,7 @@ test('l3: containers are reached by routes to them, also from another host, and 
   await expectReachable(b.netns, first.addresses);
   await first.netns.ip('link del eth0');
   expect(await repairsOf(first)).toMatchObject([{ kind: 'ipvlan', was: 'missing' }]);
-  expect(await first.netns.ip('route show default')).toContain('default dev eth0');
+  expect(await first.netns.ip('route show default')).toContain('default via 10.6.1.1 dev eth0');
   await expectReachable(first.netns, third.addresses);
 }, 120_000);
 

@@ -36,20 +36,16 @@ export async function dressChild(
   await tryIn(sandboxPath, [...routeLines(mode, endpoint, name), aliasLine(networkId, id, name)]);
 }
 
-/** Docker's own: by the gateways; in the modes l3 and l3s straight to the interface (moby's ipvlan_joinleave.go). */
-export function routeLines(
-  mode: LanSpec,
+/** As Docker makes them of the gateways that Join answers. */
+function routeLines(
+  { gateways }: LanSpec,
   { interfaceAddresses }: Pick<LocalEndpoint, 'interfaceAddresses'>,
   name: string,
 ): string[] {
   const families = new Set(interfaceAddresses.map((address) => isIPv6(address.split('/')[0] ?? '')));
-  const isRouted = mode.kind === 'ipvlan' && mode.submode !== 'l2';
-  const anywhere = (is6: boolean) => (is6 ? '::/0' : '0.0.0.0/0');
-  if (isRouted && mode.gateways.length > 0)
-    return [...families].map((is6) => `route add ${anywhere(is6)} dev ${name}`);
-  return mode.gateways
+  return gateways
     .filter((gateway) => families.has(isIPv6(gateway)))
-    .map((gateway) => `route add ${anywhere(isIPv6(gateway))} via ${gateway} dev ${name}`);
+    .map((gateway) => `route add ${isIPv6(gateway) ? '::/0' : '0.0.0.0/0'} via ${gateway} dev ${name}`);
 }
 
 /** Each line is tried: another network may have the default route by now. */

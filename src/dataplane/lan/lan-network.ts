@@ -4,8 +4,8 @@
  * A child is made in the host's namespace; libnetwork moves it into the container, and back when it leaves, where `detach` finds it.
  * The children of an ipvlan have the MAC of the parent, which the kernel does not let them change: CreateEndpoint must answer no MAC
  * then, since libnetwork would set it. Remote endpoints are on the wire, and need no entries. In the ipvlan modes l3 and l3s there is
- * no broadcast; as with Docker's own driver, a container's default route is the interface itself, and the LAN's routers and other
- * hosts need routes to the containers by this host.
+ * no broadcast and no ARP, so that any gateway of the subnet does; the LAN's routers and other hosts need routes to the containers by
+ * this host.
  *
  * A network without a parent has a veth pair in a namespace of its own, whose one end is the parent: a dummy device, as Docker uses,
  * is not in every kernel.

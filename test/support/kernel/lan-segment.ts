@@ -121,8 +121,7 @@ export class LanSegment implements AsyncDisposable {
     const mode = network.mode as LanSpec;
     for (const gateway of mode.gateways) {
       if (!plain.some((address) => isIPv6(address) === isIPv6(gateway))) continue;
-      const way = mode.kind === 'ipvlan' && mode.submode !== 'l2' ? '' : `via ${gateway} `;
-      await netns.ip(`route add ${isIPv6(gateway) ? '::/0' : '0.0.0.0/0'} ${way}dev eth0`);
+      await netns.ip(`route add ${isIPv6(gateway) ? '::/0' : '0.0.0.0/0'} via ${gateway} dev eth0`);
     }
     return { netns, host, network, endpoint, addresses: plain };
   }
