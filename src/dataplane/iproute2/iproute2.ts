@@ -69,13 +69,12 @@ export class Iproute2 {
     if (lines.length === 0) return [];
     for (const line of lines) assertPlain(line);
     return this.#limits[lane](async () => {
-      const run =
-        namespace === undefined
-          ? isFrequent
-            ? this.#runStanding(program, this.hostNamespace ?? HOST, lines, lane)
-            : this.#runOnce(program, lines)
-          : this.ownWork.run(namespace, () => this.#runStanding(program, namespace, lines, lane), lines);
-      const { command, failures } = await run;
+      const standing = (place: string) => this.#runStanding(program, place, lines, lane);
+      const run = () => {
+        if (namespace !== undefined) return this.ownWork.run(namespace, () => standing(namespace), lines);
+        return isFrequent ? standing(this.hostNamespace ?? HOST) : this.#runOnce(program, lines);
+      };
+      const { command, failures } = await run();
       const first = failures.find((failure) => !tolerate?.(failure));
       if (first) throw failed(command, first);
       return failures;

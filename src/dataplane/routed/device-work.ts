@@ -93,13 +93,13 @@ export class DeviceWork {
   }
 
   /** Each with its peer, wherever that is. Absent is success. */
-  async remove(names: readonly string[]): Promise<void> {
+  async remove(names: readonly string[], { isFrequent = true } = {}): Promise<void> {
     const lines = names.map((name) => `link del ${name}`);
     await this.#run(lines, () =>
       this.host.iproute2.batch('ip', undefined, lines, {
         tolerate: isAbsent,
         lane: 'removal',
-        isFrequent: true,
+        isFrequent,
       }),
     );
   }

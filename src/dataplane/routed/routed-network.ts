@@ -124,9 +124,8 @@ export class RoutedNetwork implements KernelNetwork {
       .catch((error: unknown) => {
         if (!isXnetError(error, 'NOT_FOUND')) throw error;
       });
-    await this.#devices.remove(names);
-    // The network may be none of mode routed.
-    if (!this.#made) await this.host.iproute2.leaveHost();
+    // One that is not known to be there may be of another mode: no program is to stand for it.
+    await this.#devices.remove(names, { isFrequent: this.#made !== undefined });
   }
 
   async setForwarding(remotes: Remotes, changed?: ReadonlySet<string>): Promise<ForwardingChange> {
