@@ -2,7 +2,6 @@
 
 export interface OverlaySpec {
   readonly kind: 'overlay';
-  readonly attach: 'veth';
 }
 
 interface OnLan {
@@ -32,4 +31,4 @@ export interface RoutedSpec {
 
 export type ModeSpec = OverlaySpec | LanSpec | RoutedSpec;
 
-export const DEFAULT_MODE: ModeSpec = { kind: 'overlay', attach: 'veth' };
+export const DEFAULT_MODE: ModeSpec = { kind: 'overlay' };

@@ -5,11 +5,7 @@
 import { z } from 'zod';
 
 /** A bridge on each host, and VXLAN tunnels between them. */
-const overlayMode = z.object({
-  kind: z.literal('overlay'),
-  /** How containers are attached: a veth pair on the bridge (why no other: docs/decisions/0039). */
-  attach: z.literal('veth'),
-});
+const overlayMode = z.object({ kind: z.literal('overlay') });
 
 /** What both kinds of a LAN have. */
 const lan = {
@@ -55,4 +51,4 @@ export function usesTunnel(mode: Mode): mode is TunnelMode {
 }
 
 /** Of a network whose record has none. */
-export const DEFAULT_MODE: Mode = { kind: 'overlay', attach: 'veth' };
+export const DEFAULT_MODE: Mode = { kind: 'overlay' };

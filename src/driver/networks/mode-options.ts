@@ -45,7 +45,7 @@ export function parseMode(text: Texts): Mode | undefined {
       const attach = text('xnet.attach');
       if (asked === undefined && attach === undefined) return undefined;
       checkAttachment(attach);
-      return { kind, attach: 'veth' };
+      return { kind };
     }
     case 'macvlan': {
       const submode = choose('macvlan_mode', text('macvlan_mode'), ['bridge', 'private', 'vepa', 'passthru']);

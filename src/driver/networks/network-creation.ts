@@ -176,9 +176,9 @@ export async function newRecord(
     checkReached(given, await reached());
   }
   return {
-    version: mode ? 2 : 1,
+    // An overlay is one to older versions, too.
+    ...(mode && mode.kind !== 'overlay' ? { version: 2 as const, mode } : { version: 1 as const }),
     id,
-    ...(mode && { mode }),
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),
     ...(options.mtu !== undefined && { mtu: options.mtu }),

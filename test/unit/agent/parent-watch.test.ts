@@ -66,7 +66,7 @@ test.each<[string, LanParent | undefined, RegExp]>([
   expect(watch.problems).toEqual([expect.stringMatching(problem)]);
 });
 
-test.each([[undefined], [{ kind: 'overlay', attach: 'veth' }], [onLan()]])(
+test.each([[undefined], [{ kind: 'overlay' }], [onLan()]])(
   'a network that is on no LAN of the host is not looked at: %j',
   async (mode) => {
     const { watch, asked } = watchOf(undefined, mode ?? { kind: 'routed' });

@@ -8,8 +8,8 @@ const modeOf = (options: Record<string, string>) => parseNetworkOptions(options)
 describe('the mode of a network', () => {
   test.each<[Record<string, string>, unknown]>([
     [{}, undefined],
-    [{ 'xnet.mode': 'overlay' }, { kind: 'overlay', attach: 'veth' }],
-    [{ 'xnet.attach': 'veth' }, { kind: 'overlay', attach: 'veth' }],
+    [{ 'xnet.mode': 'overlay' }, { kind: 'overlay' }],
+    [{ 'xnet.attach': 'veth' }, { kind: 'overlay' }],
     [{ 'xnet.mode': 'routed' }, { kind: 'routed' }],
     [{ 'xnet.mode': 'macvlan' }, { kind: 'macvlan', submode: 'bridge', gateways: [] }],
     [

@@ -35,9 +35,7 @@ describe('a routed network shares no address', () => {
   );
 
   test('but may with an overlay', () => {
-    expect(overlaps([network('more', '10.1.0.0/24', { mode: { kind: 'overlay', attach: 'veth' } })])).toEqual(
-      [],
-    );
+    expect(overlaps([network('more', '10.1.0.0/24', { mode: { kind: 'overlay' } })])).toEqual([]);
   });
 
   test('with a route of the host, unless that leads everywhere or nowhere', () => {

@@ -71,7 +71,7 @@ test('a network on a segment with ARP is asked, from its creation to its removal
   };
   for (const [mode, isAsked] of [
     [undefined, false],
-    [{ kind: 'overlay', attach: 'veth' }, false],
+    [{ kind: 'overlay' }, false],
     [inside, false],
     [ipvlan('l3'), false],
     [MACVLAN, true],
