@@ -37,6 +37,8 @@ export interface LanReading {
    * the interface below it, as the kernel takes it. Undefined: there is no such interface, or the LAN is inside the host. Throws KERNEL.
    */
   lanParent(mode: LanSpec): Promise<LanParent | undefined>;
+  /** As `lanParent`, of each of the modes, by one list of the host's interfaces. */
+  lanParents(modes: readonly LanSpec[]): Promise<readonly (LanParent | undefined)[]>;
   /**
    * Asks the LAN who has these plain addresses: ARP and ND questions that leave no trace with anybody. Resolves after `waitMs` and some
    * milliseconds. An address of this host counts as its interface's; its own containers are not asked. Undefined, at once: there is no

@@ -37,7 +37,7 @@ import { type LinuxHost, largestMtu, listAllNetworks, networkOf, networksOf } fr
 import { whoHas } from './lan/asking/who-has.js';
 import { LanEvents } from './lan/lan-events.js';
 import { Lans } from './lan/lans.js';
-import { readParent } from './lan/parent/read-parent.js';
+import { readParent, readParents } from './lan/parent/read-parent.js';
 import type { LanAnswers, LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
@@ -192,6 +192,10 @@ export class LinuxDataplane implements Dataplane {
 
   lanParent(mode: LanSpec): Promise<LanParent | undefined> {
     return readParent(mode, this.#host.hostPath);
+  }
+
+  lanParents(modes: readonly LanSpec[]): Promise<readonly (LanParent | undefined)[]> {
+    return readParents(modes, this.#host.hostPath);
   }
 
   whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined> {

@@ -16,7 +16,7 @@ const CHECK_MS = 10_000;
 
 export interface ParentWatchParts {
   readonly local: Pick<LocalNetworks, 'listNetworks'>;
-  readonly dataplane: Pick<LanReading, 'lanParent'>;
+  readonly dataplane: Pick<LanReading, 'lanParents'>;
   readonly parents: Parents | undefined;
   readonly logger: Logger;
 }
@@ -54,19 +54,21 @@ export class ParentWatch extends Sweep {
 
   /** Looks now. Throws KERNEL. */
   async refresh(): Promise<void> {
-    const found = await Promise.all(this.#parts.local.listNetworks().map(({ record }) => this.#read(record)));
-    this.#networks = new Map(found.filter((each) => each !== undefined));
+    const { local, dataplane, parents } = this.#parts;
+    const onLans = local.listNetworks().flatMap(({ record }) => onLan(record, parents) ?? []);
+    if (onLans.length === 0) return this.#networks.clear();
+    const found = await dataplane.lanParents(onLans.map(({ mode }) => mode));
+    this.#networks = new Map(onLans.map(({ id, ...network }, i) => [id, { ...network, parent: found[i] }]));
   }
 
   async #look(): Promise<number> {
     await this.refresh();
     return this.#networks.size > 0 ? CHECK_MS : NEVER_MS;
   }
+}
 
-  async #read({ id, name, mode: recorded }: NetworkRecord): Promise<[string, NetworkOnLan] | undefined> {
-    if (!isLan(recorded) || recorded.parent === undefined) return undefined;
-    const mode = onHost(recorded, this.#parts.parents);
-    const parent = await this.#parts.dataplane.lanParent(mode);
-    return [id, { network: name ?? id, named: recorded.parent, mode, parent }];
-  }
+/** Undefined: it is on none that this host would reach by an interface. */
+function onLan({ id, name, mode }: NetworkRecord, parents: Parents | undefined) {
+  if (!isLan(mode) || mode.parent === undefined) return undefined;
+  return { id, network: name ?? id, named: mode.parent, mode: onHost(mode, parents) };
 }

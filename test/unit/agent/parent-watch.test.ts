@@ -19,9 +19,9 @@ function watchOf(found: LanParent | undefined, mode: object | undefined = onLan(
   const watch = new ParentWatch({
     local: { listNetworks: () => [{ dockerNetworkId: 'd', record }] as never },
     dataplane: {
-      lanParent: async ({ parent }: LanSpec) => {
-        asked.push(parent);
-        return found;
+      lanParents: async (modes: readonly LanSpec[]) => {
+        asked.push(...modes.map(({ parent }) => parent));
+        return modes.map(() => found);
       },
     },
     parents: { office: 'eth1' },

@@ -5,7 +5,18 @@ import { describeParent, findParent } from './find-parent.js';
 
 /** As LanReading.lanParent. `path`: of the host's namespace; undefined: this process's own. */
 export async function readParent(mode: LanSpec, path: string | undefined): Promise<LanParent | undefined> {
-  if (mode.parent === undefined) return undefined;
-  const found = findParent(await listLinks(path), mode);
-  return found && describeParent(found, mode);
+  return (await readParents([mode], path))[0];
+}
+
+/** As LanReading.lanParents. */
+export async function readParents(
+  modes: readonly LanSpec[],
+  path: string | undefined,
+): Promise<(LanParent | undefined)[]> {
+  const isAnyOutside = modes.some(({ parent }) => parent !== undefined);
+  const links = isAnyOutside ? await listLinks(path) : [];
+  return modes.map((mode) => {
+    const found = mode.parent === undefined ? undefined : findParent(links, mode);
+    return found && describeParent(found, mode);
+  });
 }
