@@ -10,9 +10,9 @@ import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import type { LanSpec } from '../../../src/dataplane/modes.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { macFor } from '../../../src/inet/mac-address.js';
-import { run } from '../programs/command.js';
 import { willMakeNamespace } from '../runs/made.js';
 import { Netns } from './netns.js';
+import { Owned } from './owned.js';
 
 export interface LanTestHost {
   readonly netns: Netns;
@@ -42,8 +42,7 @@ export const OUTSIDE = ['10.77.0.1', 'fd77::1'];
 export class LanSegment implements AsyncDisposable {
   readonly hosts: LanTestHost[] = [];
   /** What to undo, in reverse order. */
-  readonly #undo: (() => Promise<unknown>)[] = [];
-  readonly #networkIds = new Map<string, string>();
+  readonly #owned = new Owned();
 
   private constructor(
     readonly wire: Netns,
@@ -58,7 +57,7 @@ export class LanSegment implements AsyncDisposable {
       await Netns.create('stranger'),
     ];
     const segment = new LanSegment(wire, gateway, stranger);
-    for (const netns of [wire, gateway, stranger]) segment.#own(netns);
+    for (const netns of [wire, gateway, stranger]) segment.#owned.addNetns(netns);
     await wire.ip('link add wire type bridge mcast_snooping 0');
     await wire.ip('link set wire addrgenmode none up');
     await segment.plug(gateway, GATEWAY);
@@ -66,10 +65,10 @@ export class LanSegment implements AsyncDisposable {
     for (const address of OUTSIDE)
       await addAddress(gateway, `${address}/${isIPv6(address) ? 128 : 32}`, 'lo');
     for (let number = 11; number < 11 + hosts; number++) {
-      const netns = segment.#own(await Netns.create(`host${number}`));
+      const netns = segment.#owned.addNetns(await Netns.create(`host${number}`));
       const addresses = await segment.plug(netns, number);
       const host = { netns, addresses, dataplane: new LinuxDataplane({ hostNamespace: netns.name }) };
-      segment.#undo.push(() => host.dataplane[Symbol.asyncDispose]());
+      segment.#owned.add(() => host.dataplane[Symbol.asyncDispose]());
       segment.hosts.push(host);
     }
     return segment;
@@ -90,11 +89,11 @@ export class LanSegment implements AsyncDisposable {
   /** As in TestUnderlay.network: another id on each host. */
   network(host: LanTestHost, label: string, mode: LanSpec, mtu = 65_535): NetworkSpec {
     const key = `${host.netns.name} ${label}`;
-    const id = this.#networkIds.get(key) ?? randomBytes(6).toString('hex');
-    if (!this.#networkIds.has(key)) {
-      this.#networkIds.set(key, id);
+    const id = this.#owned.networkIds.get(key) ?? randomBytes(6).toString('hex');
+    if (!this.#owned.networkIds.has(key)) {
+      this.#owned.networkIds.set(key, id);
       willMakeNamespace(`xnet-${id}`);
-      this.#undo.push(() => host.dataplane.removeNetwork(id, mode));
+      this.#owned.add(() => host.dataplane.removeNetwork(id, mode));
     }
     return { id, vni: 1, mtu, multicast: true, mode };
   }
@@ -105,7 +104,7 @@ export class LanSegment implements AsyncDisposable {
     network: NetworkSpec,
     addresses: readonly string[],
   ): Promise<LanContainer> {
-    const netns = this.#own(await Netns.create('c'));
+    const netns = this.#owned.addNetns(await Netns.create('c'));
     const plain = addresses.map((address) => address.split('/')[0] as string);
     const endpoint = {
       id: randomBytes(32).toString('hex'),
@@ -140,18 +139,8 @@ export class LanSegment implements AsyncDisposable {
     host.dataplane = new LinuxDataplane({ hostNamespace: host.netns.name });
   }
 
-  #own(netns: Netns): Netns {
-    this.#undo.push(() => netns[Symbol.asyncDispose]());
-    return netns;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    const failures: unknown[] = [];
-    for (const undo of this.#undo.reverse()) await undo().catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw new AggregateError(failures, 'the test could not clean up');
-    const left = (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0]);
-    const ours = [...this.#networkIds.values()].filter((id) => left.includes(`xnet-${id}`));
-    if (ours.length > 0) throw new Error(`network namespaces left behind: ${ours.join(', ')}`);
+    await this.#owned[Symbol.asyncDispose]();
   }
 }
 

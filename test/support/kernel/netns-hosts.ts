@@ -7,10 +7,10 @@ import type { EndpointSpec, NetworkSpec, RemoteEndpoint } from '../../../src/dat
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { IpAddress } from '../../../src/inet/ip-address.js';
 import { macFor } from '../../../src/inet/mac-address.js';
-import { run } from '../programs/command.js';
 import { willMakeNamespace } from '../runs/made.js';
 import { eventually } from '../time/eventually.js';
 import { Netns } from './netns.js';
+import { Owned } from './owned.js';
 
 export interface TestHost {
   readonly netns: Netns;
@@ -39,8 +39,7 @@ const SUBNET = { 4: '10.99.0.', 6: 'fd99::' } as const;
 export class TestUnderlay implements AsyncDisposable {
   readonly hosts: TestHost[] = [];
   /** What to undo, in reverse order. */
-  readonly #undo: (() => Promise<unknown>)[] = [];
-  readonly #networkIds = new Map<string, string>();
+  readonly #owned = new Owned();
   #containers = 0;
 
   private constructor(
@@ -53,7 +52,7 @@ export class TestUnderlay implements AsyncDisposable {
     await wire.ip('link add wire type bridge mcast_snooping 0');
     await wire.ip('link set wire addrgenmode none mtu 9000 up');
     const underlay = new TestUnderlay(wire, options);
-    underlay.#own(wire);
+    underlay.#owned.addNetns(wire);
     for (let i = 0; i < hosts; i++) await underlay.addHost();
     return underlay;
   }
@@ -61,7 +60,7 @@ export class TestUnderlay implements AsyncDisposable {
   async addHost(): Promise<TestHost> {
     const number = this.hosts.length + 1;
     const family = this.options.family ?? 4;
-    const netns = this.#own(await Netns.create(`host${number}`));
+    const netns = this.#owned.addNetns(await Netns.create(`host${number}`));
     const vtep = `${SUBNET[family]}${number}`;
     const mtu = this.options.mtu ?? 1500;
     await netns.ip(
@@ -73,7 +72,7 @@ export class TestUnderlay implements AsyncDisposable {
     await netns.ip(`${family === 4 ? '' : '-6 '}route add default via ${SUBNET[family]}254`.trim());
     const port = this.options.vxlanPort === undefined ? {} : { vxlanPort: this.options.vxlanPort };
     const dataplane = new LinuxDataplane({ hostNamespace: netns.name, ...port });
-    this.#undo.push(() => dataplane[Symbol.asyncDispose]());
+    this.#owned.add(() => dataplane[Symbol.asyncDispose]());
     const host = { netns, dataplane, vtep };
     this.hosts.push(host);
     // The kernel tells a bridge of a port's carrier some time later, under load a second or more.
@@ -87,13 +86,13 @@ export class TestUnderlay implements AsyncDisposable {
    */
   network(host: TestHost, label: string, options: Partial<NetworkSpec> = {}): NetworkSpec {
     const key = `${host.netns.name} ${label}`;
-    let id = this.#networkIds.get(key);
+    let id = this.#owned.networkIds.get(key);
     if (!id) {
       id = randomBytes(6).toString('hex');
-      this.#networkIds.set(key, id);
+      this.#owned.networkIds.set(key, id);
       const networkId = id;
       willMakeNamespace(`xnet-${id}`);
-      this.#undo.push(() => host.dataplane.removeNetwork(networkId));
+      this.#owned.add(() => host.dataplane.removeNetwork(networkId));
     }
     const overhead = (this.options.family ?? 4) === 4 ? 50 : 70;
     const vni = 1048576 + [...label].reduce((sum, letter) => sum * 7 + letter.charCodeAt(0), 0);
@@ -102,7 +101,7 @@ export class TestUnderlay implements AsyncDisposable {
 
   /** Attaches a container with `addresses` (with prefix length) to the network, as Docker would. */
   async container(host: TestHost, network: NetworkSpec, addresses: readonly string[]): Promise<Container> {
-    const netns = this.#own(await Netns.create(`c${++this.#containers}`));
+    const netns = this.#owned.addNetns(await Netns.create(`c${++this.#containers}`));
     const plain = addresses.map((address) => address.split('/')[0] as string);
     const endpoint = {
       id: randomBytes(32).toString('hex'),
@@ -137,18 +136,8 @@ export class TestUnderlay implements AsyncDisposable {
     }
   }
 
-  #own(netns: Netns): Netns {
-    this.#undo.push(() => netns[Symbol.asyncDispose]());
-    return netns;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    const failures: unknown[] = [];
-    for (const undo of this.#undo.reverse()) await undo().catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw new AggregateError(failures, 'the test could not clean up');
-    const left = (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0]);
-    const ours = [...this.#networkIds.values()].filter((id) => left.includes(`xnet-${id}`));
-    if (ours.length > 0) throw new Error(`network namespaces left behind: ${ours.join(', ')}`);
+    await this.#owned[Symbol.asyncDispose]();
   }
 }
 
