@@ -8,6 +8,7 @@ import {
   runContainer,
 } from '../support/containers/containers.js';
 import { createNetwork, expectNoProblem } from '../support/containers/networks.js';
+import { reservedAddresses } from '../support/containers/reserves.js';
 import { Lookups } from '../support/dns/lookups.js';
 import { callTimes, slowest } from '../support/lab/call-times.js';
 import type { Lab } from '../support/lab/lab.js';
@@ -46,12 +47,6 @@ async function openShop(lab: Lab): Promise<Shop> {
     expect(holders).toHaveLength(2 * RESERVE);
   });
   return { one, two, names };
-}
-
-async function reservedAddresses(lab: Lab): Promise<{ hostId: string }[]> {
-  const values = await lab.etcd('ctl', 'get', '--prefix', '/xnet/addresses/', '--print-value-only');
-  const records = values.split('\n').filter((line) => line.includes('"reserve":true'));
-  return records.map((line) => JSON.parse(line) as { hostId: string });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   runContainer,
   succeeds,
 } from '../support/containers/containers.js';
+import { reservedAddresses } from '../support/containers/reserves.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
 import { problemsOf } from '../support/lab/xnet-answer.js';
@@ -128,6 +129,10 @@ describeInLab('lan', { hosts: 3, lan: true, settings: { XNET_PARENTS: 'office=et
       const containers = await startOnAll(lab, '--restart', 'always');
       const [first, second] = containers as [Container, Container, Container];
       await expectMeetings(containers);
+      await eventually(async () => {
+        const holders = (await reservedAddresses(lab)).map(({ hostId }) => hostId);
+        expect(new Set(holders).size).toBe(lab.hosts.length);
+      });
       const lost = await countLost(first, await second.address(), async () => {
         await Promise.all([lab.xnet('h1', 'kill'), lab.etcd('stop')]);
         expect(await first.reaches(OUTSIDE)).toBe(true);
