@@ -88,10 +88,15 @@ describe('multicast', () => {
   test('off leaves link-local IPv6 addresses reachable', async () => {
     await using underlay = await TestUnderlay.create(2);
     const [first, second] = await oneEach(underlay, 2, false);
-    const shown = await second!.netns.ip('-6 -o addr show dev eth0 scope link');
-    const linkLocal = /inet6 (fe80::[0-9a-f:]+)/.exec(shown)?.[1] as string;
-    // Duplicate address detection of the container's own link-local address takes a second or two.
-    await eventually('an answer', () => ping(first!, `${linkLocal}%eth0`));
+    // The kernel gives it when it has noticed the carrier, and its duplicate address detection takes a second or two.
+    const findLinkLocal = async () => {
+      const shown = await second!.netns.ip('-6 -o addr show dev eth0 scope link');
+      return /inet6 (fe80::[0-9a-f:]+)/.exec(shown)?.[1];
+    };
+    await eventually('an answer', async () => {
+      const linkLocal = await findLinkLocal();
+      return linkLocal !== undefined && ping(first!, `${linkLocal}%eth0`);
+    });
   });
 });
 

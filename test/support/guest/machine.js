@@ -24,7 +24,7 @@ export class Guest {
   #process;
   #consolePath;
   #kept = `/var/tmp/xnet-guest-console-${process.pid}-${++Guest.#count}`;
-  #end = 'ended too early';
+  #end = 'was ended';
 
   constructor(process, consolePath) {
     this.#process = process;
@@ -63,6 +63,7 @@ export class Guest {
         lastMs = performance.now();
         yield JSON.parse(line);
       }
+      if (!this.#process.killed) this.#end = 'ended too early';
     } finally {
       clearInterval(look);
       this.#process.kill('SIGKILL');

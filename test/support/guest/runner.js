@@ -1,6 +1,7 @@
 /**
  * jest's runner for tests of the kind `kernel`: files are run in guests, by jest's own parts there, and jest here reports them as
- * any others. A guest that falls silent, or ends too early, fails the file that it was at; the next file gets a new guest.
+ * any others. A guest that falls silent, or ends too early, fails the file that it was at; after a file that failed the next one gets
+ * a new guest.
  *
  * This is JavaScript because jest loads it before it can load TypeScript.
  */
@@ -62,8 +63,11 @@ export default class GuestRunner {
       for await (const { isFree, result } of guest.reports(this.#silenceMs)) {
         if (result) {
           const testResult = testResultOf(current, result, project, this.#config);
-          failed ||= testResult.failureMessage !== null;
+          failed = testResult.failureMessage !== null;
           await jest.onResult(current, testResult);
+          current = undefined;
+          // A test that failed may go on in the guest, where its work would disturb the next file.
+          if (failed) break;
         }
         if (isFree) {
           isUp = true;
