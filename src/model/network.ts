@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { id, mtu, subnet, vni } from './fields.js';
 import { DEFAULT_MODE, type Mode, mode } from './mode.js';
 import { poolKey } from './pool.js';
+import { protection } from './protection.js';
 import { hasParts, keyPart, placed, versioned } from './record.js';
 
 export const networkKeys = {
@@ -52,8 +53,11 @@ export const mirrorRecord = z.object({
 export type MirrorRecord = z.infer<typeof mirrorRecord>;
 
 const networkFields = {
-  /** 2: it has a mode, which an xnet that knows version 1 alone would pass over, and make an overlay of it. */
-  version: z.union([z.literal(1), z.literal(2)]).default(1),
+  /**
+   * 2: it has a mode, which an xnet that knows version 1 alone would pass over, and make an overlay of it. 3: it has a protection,
+   * and may have a mode; an older xnet would make the network without the protection.
+   */
+  version: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(1),
   id,
   /**
    * Name given with xnet.name, or the mirrored name: unique in the cluster. Absent when Docker networks are bound to it
@@ -66,6 +70,8 @@ const networkFields = {
   multicast: z.boolean(),
   /** Absent: DEFAULT_MODE. */
   mode: mode.optional(),
+  /** Absent: none was asked for. */
+  protection: protection.optional(),
   internal: z.boolean(),
   /** Subnets by the key of the pool that holds their addresses. */
   pools: z.array(z.object({ poolKey, subnet })),

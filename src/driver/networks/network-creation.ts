@@ -3,9 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { XnetError } from '../../errors.js';
 import { putBinding } from '../../model/by-host.js';
 import { keys } from '../../model/keys.js';
-import type { LanMode } from '../../model/mode.js';
+import type { LanMode, Mode } from '../../model/mode.js';
 import { type NetworkRecord, networkRecord } from '../../model/network.js';
 import { ownPoolKey } from '../../model/pool.js';
+import type { Protection } from '../../model/protection.js';
 import { formatRecord, parseRecord } from '../../model/record.js';
 import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
@@ -176,8 +177,7 @@ export async function newRecord(
     checkReached(given, await reached());
   }
   return {
-    // An overlay is one to older versions, too.
-    ...(mode && mode.kind !== 'overlay' ? { version: 2 as const, mode } : { version: 1 as const }),
+    ...protectedMode(mode, options.protection),
     id,
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),
@@ -186,6 +186,16 @@ export async function newRecord(
     internal,
     pools: given.map(({ subnet, poolKey = ownPoolKey(id, subnet) }) => ({ subnet, poolKey })),
   };
+}
+
+/** An overlay without a protection is one to older versions, too. */
+function protectedMode(
+  mode: Mode | undefined,
+  protection: Protection | undefined,
+): Pick<NetworkRecord, 'version' | 'mode' | 'protection'> {
+  const other = mode && mode.kind !== 'overlay' ? { mode } : {};
+  if (protection) return { version: 3, ...other, protection };
+  return { version: other.mode ? 2 : 1, ...other };
 }
 
 async function refuseTakenVni(store: Store, vni: number | undefined): Promise<void> {

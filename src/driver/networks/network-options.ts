@@ -7,7 +7,9 @@ import { XnetError } from '../../errors.js';
 import { MTU } from '../../model/fields.js';
 import type { Mode } from '../../model/mode.js';
 import { isNetworkName } from '../../model/pool.js';
+import type { Protection } from '../../model/protection.js';
 import { MODE_OPTIONS, parseMode } from './mode-options.js';
+import { PROTECTION_OPTIONS, parseProtection } from './protection-options.js';
 
 /** Largest VXLAN network identifier of a network: the one after it, the last, is that of the paths between hosts. */
 export const MAX_VNI = PATH_VNI - 1;
@@ -23,6 +25,7 @@ export const NETWORK_OPTIONS = {
   'xnet.mirror': 'on (default) or off: create the network on the other hosts too',
   [MTU_OPTION]: 'MTU of the containers in bytes',
   ...MODE_OPTIONS,
+  ...PROTECTION_OPTIONS,
 } as const;
 
 type Flag = '-o' | '--ipam-opt';
@@ -86,6 +89,7 @@ export interface NetworkOptions extends IpamOptions {
   readonly mirror?: boolean;
   /** Without gateways, which are no options. */
   readonly mode?: Mode;
+  readonly protection?: Protection;
 }
 
 /** Throws INVALID naming option, value and rule. */
@@ -96,6 +100,7 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
   const mode = parseMode((option) => textOf(options, option));
+  const protection = parseProtection((option) => textOf(options, option));
   return {
     ...parseIpamOptions(options, '-o'),
     ...(vni !== undefined && { vni }),
@@ -103,6 +108,7 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
     ...(multicast !== undefined && { multicast }),
     ...(mirror !== undefined && { mirror }),
     ...(mode && { mode }),
+    ...(protection && { protection }),
   };
 }
 

@@ -4,6 +4,7 @@ import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { Mode } from '../../model/mode.js';
 import { modeOf, type NetworkRecord } from '../../model/network.js';
+import type { Protection } from '../../model/protection.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
 import type { NetworkOptions } from './network-options.js';
 import { MAX_VNI } from './network-options.js';
@@ -53,6 +54,7 @@ export function checkJoin(
     );
   }
   checkMode(network, options.mode);
+  checkProtection(network, options.protection);
 }
 
 /** Gateways are no options: those of the network count. */
@@ -64,6 +66,15 @@ function checkMode(network: NetworkRecord, asked: Mode | undefined): void {
   throw new XnetError(
     'INVALID',
     `network ${titleOf(network)} exists with ${has}, not with ${wanted}; give the same -o options, or none of them`,
+  );
+}
+
+function checkProtection({ protection: has = {}, ...network }: NetworkRecord, asked: Protection = {}): void {
+  const differing = (Object.keys(asked) as (keyof Protection)[]).find((key) => asked[key] !== has[key]);
+  if (differing === undefined) return;
+  throw new XnetError(
+    'INVALID',
+    `network ${titleOf(network)} exists without xnet.${differing}; leave the option out, or create the network anew with it`,
   );
 }
 
