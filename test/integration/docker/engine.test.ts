@@ -184,9 +184,20 @@ describe.each(['h1', 'h2'])('the Engine API of %s', (host) => {
     const engine = await engineOf(host);
     await using watching = new Watching(engine);
     await eventually(() => expect(watching.count('resync')).toBe(1));
-    const check = ['--health-cmd', 'test -e /well', '--health-interval', '0.3s', '--stop-signal', 'RTMIN+3'];
+    const check = ['--health-cmd', 'test -e /well', '--health-interval', '0.3s', '--health-retries', '1000'];
+    const signal = ['--stop-signal', 'RTMIN+3'];
     const task = ['--label', 'com.docker.swarm.service.name=web'];
-    const containerId = await lab.docker(host, 'run', '-d', ...check, ...task, 'tools', 'sleep', '1d');
+    const containerId = await lab.docker(
+      host,
+      'run',
+      '-d',
+      ...check,
+      ...signal,
+      ...task,
+      'tools',
+      'sleep',
+      '1d',
+    );
     const both = async () => [
       (await engine.listContainers()).find(({ id }) => id === containerId),
       await engine.inspectContainer(containerId),

@@ -6,6 +6,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isXnetError } from '../../../src/errors.js';
+import type { IpAddress } from '../../../src/inet/ip-address.js';
+import type { AddressRequest } from '../../../src/ipam/addresses/addresses.js';
+import { newRequest } from '../../../src/ipam/hold.js';
 import type { Ipam } from '../../../src/ipam/ipam.js';
 import type { AddressOfEndpoint } from '../../../src/model/address.js';
 import type { CommitPart } from '../../../src/store/store.js';
@@ -93,8 +96,7 @@ class Model {
   /** As Docker starts a container. Throws what the host throws; then the container has not started. */
   async claim(member: Member, last?: number): Promise<void> {
     const named = last === undefined ? {} : { address: ip(`10.1.0.${last}`) };
-    const request = { purpose: 'endpoint' as const, ...named };
-    const { address } = await member.ipam.requestAddress(member.poolId, request);
+    const { address } = await this.#request(member, { purpose: 'endpoint', ...named });
     expect(this.held.has(`${address}`)).toBe(false);
     this.held.set(`${address}`, member);
     try {
@@ -102,6 +104,17 @@ class Model {
     } catch (error: unknown) {
       await this.#give(`${address}`, member);
       if (!isXnetError(error, 'STORE_UNAVAILABLE')) throw new Error(`${address} is handed out: ${error}`);
+    }
+  }
+
+  /** A call that a killed daemon has not answered is asked of the next one, as the keeper does. */
+  async #request(member: Member, wanted: AddressRequest): Promise<{ address: IpAddress }> {
+    const { id } = newRequest();
+    for (let repeated = false; ; repeated = true) {
+      const { ipam, poolId } = member;
+      const answer = ipam.requestAddress(poolId, wanted, { id, repeated });
+      await answer.catch(() => undefined);
+      if (member.ipam === ipam) return answer;
     }
   }
 

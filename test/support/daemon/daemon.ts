@@ -86,6 +86,12 @@ export class TestDaemon implements AsyncDisposable {
     return lines.map((line) => JSON.parse(line));
   }
 
+  /** What is no record of the log: how daemons ended, and what they wrote when they could not log. */
+  async outcries(): Promise<string[]> {
+    const lines = (await readFile(this.logPath, 'utf8')).split('\n');
+    return lines.filter((line) => line !== '' && !line.startsWith('{'));
+  }
+
   /** Runs a command where the daemon lives: in its network and mount namespaces. */
   in(...command: string[]): string {
     return execFileSync('nsenter', [...enter(this.holder), ...command]).toString();
