@@ -49,11 +49,7 @@ export interface LanReading {
    * milliseconds. An address of this host counts as its interface's. Of its own containers, which cannot be asked, those count that are
    * on the same interface in another network, of whatever driver. Undefined, at once: there is no interface that could be asked by, or it is down. Throws UNSUPPORTED without CAP_NET_RAW, NOT_FOUND, KERNEL.
    */
-  whoHas(
-    network: LanNetwork,
-    addresses: readonly string[],
-    waitMs: number,
-  ): Promise<LanAnswers | undefined>;
+  whoHas(network: LanNetwork, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
 }
 
 /**

@@ -198,11 +198,7 @@ export class LinuxDataplane implements Dataplane {
     return readParents(modes, this.#host.hostPath);
   }
 
-  whoHas(
-    network: LanNetwork,
-    addresses: readonly string[],
-    waitMs: number,
-  ): Promise<LanAnswers | undefined> {
+  whoHas(network: LanNetwork, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined> {
     const { hostPath: path, lans } = this.#host;
     const isElsewhere = (id: string, interfaceName: string) => lans.isElsewhere(id, interfaceName);
     return whoHas({ network, addresses, waitMs, path, isElsewhere });

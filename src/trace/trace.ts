@@ -56,13 +56,17 @@ export interface TracedNetwork {
   readonly isInternal: boolean;
 }
 
-/** A network on a LAN by which a container that is the first end may leave. */
+/** A network on a LAN by which a container that is the first end may leave, or on whose LAN the second end may be. */
 export interface LanExit {
   readonly id: string;
   readonly name: string;
   readonly endpointId: string;
   readonly parent?: string;
+  readonly subnets: readonly string[];
+  /** None: it leads to its LAN alone. */
   readonly gateways: readonly string[];
+  /** The host and its containers reach each other by it (`xnet.host`). */
+  readonly isWithHost: boolean;
 }
 
 export interface Trace {

@@ -6,7 +6,18 @@
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { bind, checked, connect, LINUX, recv, recvLater, send, sendLater, setsockopt, socket } from '../socket-libc.js';
+import {
+  bind,
+  checked,
+  connect,
+  LINUX,
+  recv,
+  recvLater,
+  send,
+  sendLater,
+  setsockopt,
+  socket,
+} from '../socket-libc.js';
 import { inNamespace } from '../socket-namespace.js';
 
 /** linux/netlink.h */

@@ -128,7 +128,7 @@ function planTrace(
     ...(port !== undefined && { port: Number(port) }),
     ...(name !== undefined && { name }),
     ...(record && { network: tracedNetwork(scene.cluster, record) }),
-    ...(to.kind !== 'container' && exitOf(scene.cluster, from)),
+    ...(to.kind !== 'container' && exitOf(scene.cluster, from, addresses.destination)),
   };
 }
 
