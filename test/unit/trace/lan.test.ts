@@ -194,7 +194,11 @@ describe('to the outside', () => {
     const probe = { place: 'interface' as const, request: true, answers: ['echo reply'] };
     const sights = [
       { side: trace.from, place: 'interface' as const, seen: probe },
-      { side: trace.from, place: 'lan' as const, seen: { place: 'lan' as const, request: false, answers: [] } },
+      {
+        side: trace.from,
+        place: 'lan' as const,
+        seen: { place: 'lan' as const, request: false, answers: [] },
+      },
     ];
     expect(probeRows(trace, { sights }).map(({ verdict }) => verdict)).toEqual([
       ...['ok', 'does not apply', 'ok'],
