@@ -229,3 +229,17 @@ describe('to the outside', () => {
     ]);
   });
 });
+
+test.each<[string, boolean, number, string | undefined]>([
+  ['on its own host', false, 2, 'ask from another host, or create office anew with -o xnet.host=on'],
+  ['on its own host, with xnet.host=on', true, 2, undefined],
+  ['on another host', false, 1, undefined],
+])('a container is asked for by a host, %s', (_, isWithHost, host, remedy) => {
+  const { container: _container, endpoint: _endpoint, ...from } = sideOf(1, factsOf(1, 2), host);
+  const exit = {
+    ...{ id: 'c0ffee', name: 'office', endpointId: 'e2', parent: 'eth1', gateways: [] },
+    ...{ subnets: ['10.1.0.0/24'], isWithHost },
+  };
+  const { network: _network, ...trace } = traceOf({ from, exit });
+  expect(wrongIn(trace).map((row) => row.remedy)).toEqual(remedy === undefined ? [] : [remedy]);
+});
