@@ -31,6 +31,11 @@ export interface LanAnswers {
   readonly devices: ReadonlyMap<string, string>;
 }
 
+export interface LanNetwork {
+  readonly id: string;
+  readonly mode: LanSpec;
+}
+
 export interface LanReading {
   /**
    * `mode.parent` is the name of an interface, not one of `parents`. A parent that is a macvlan or ipvlan child itself stands for
@@ -41,10 +46,10 @@ export interface LanReading {
   lanParents(modes: readonly LanSpec[]): Promise<readonly (LanParent | undefined)[]>;
   /**
    * Asks the LAN who has these plain addresses: ARP and ND questions that leave no trace with anybody. Resolves after `waitMs` and some
-   * milliseconds. An address of this host counts as its interface's; its own containers are not asked. Undefined, at once: there is no
-   * interface that could be asked by, or it is down. Throws UNSUPPORTED without CAP_NET_RAW, NOT_FOUND, KERNEL.
+   * milliseconds. An address of this host counts as its interface's. Of its own containers, which cannot be asked, those count that are
+   * on the same interface in another network, of whatever driver. Undefined, at once: there is no interface that could be asked by, or it is down. Throws UNSUPPORTED without CAP_NET_RAW, NOT_FOUND, KERNEL.
    */
-  whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
+  whoHas(network: LanNetwork, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined>;
 }
 
 /**

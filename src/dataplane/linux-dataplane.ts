@@ -38,7 +38,7 @@ import { whoHas } from './lan/asking/who-has.js';
 import { LanEvents } from './lan/lan-events.js';
 import { Lans } from './lan/lans.js';
 import { readParent, readParents } from './lan/parent/read-parent.js';
-import type { LanAnswers, LanParent } from './lan-reading.js';
+import type { LanAnswers, LanNetwork, LanParent } from './lan-reading.js';
 import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
 import { HostRuleset } from './nft/host-ruleset.js';
@@ -198,8 +198,10 @@ export class LinuxDataplane implements Dataplane {
     return readParents(modes, this.#host.hostPath);
   }
 
-  whoHas(mode: LanSpec, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined> {
-    return whoHas({ mode, addresses, waitMs, path: this.#host.hostPath });
+  whoHas(network: LanNetwork, addresses: readonly string[], waitMs: number): Promise<LanAnswers | undefined> {
+    const { hostPath: path, lans } = this.#host;
+    const isElsewhere = (id: string, interfaceName: string) => lans.isElsewhere(id, interfaceName);
+    return whoHas({ network, addresses, waitMs, path, isElsewhere });
   }
 
   async capture(

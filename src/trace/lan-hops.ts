@@ -1,7 +1,20 @@
 /** Hops of a network that is on a LAN: the interface of a host that leads there, and who answers on it. Pure. */
+import type { InterfaceFacts } from '../dataplane/inspection.js';
+import { IpAddress } from '../inet/ip-address.js';
+import { Prefix } from '../inet/prefix.js';
 import { shellWord } from '../shell-word.js';
 import { enterOf } from './container-hops.js';
-import { doesNotApply, fault, type Judge, judgeFound, ok, type Side, type Trace } from './trace.js';
+import { plain } from './own-interface.js';
+import {
+  doesNotApply,
+  fault,
+  type Judge,
+  judgeFound,
+  type LanExit,
+  ok,
+  type Side,
+  type Trace,
+} from './trace.js';
 
 const NOT_SENT = 'the container has not asked for it lately; the probe below does';
 
@@ -47,26 +60,61 @@ export const judgeLanAnswer: Judge = (here, there, trace) => {
   });
 };
 
-/** The default route of a container whose way out is a LAN. */
-export const judgeLanRoute: Judge = (here, there, { exit }) => {
-  const expected = `${there.label} is reached by the gateway of the LAN`;
-  return judgeFound(here, 'sandbox', expected, ({ way: { device, gateway } }) =>
-    ok(expected, `by ${device} and ${gateway}, gateway of ${exit?.name}`),
-  );
-};
+/** A container's route to what is on its LAN, or behind the LAN's gateway. */
+export const judgeLanRoute: Judge = (here, there, { exit, destination }) =>
+  judgeFound(here, 'sandbox', `${there.label} is reached by the LAN`, ({ way: { device, gateway } }) => {
+    if (gateway !== undefined)
+      return ok(
+        `${there.label} is reached by the gateway of the LAN`,
+        `by ${device} and ${gateway}, gateway of ${exit?.name}`,
+      );
+    const expected = `${there.label} is reached directly, on the LAN`;
+    return kept(expected, here, exit, destination) ?? ok(expected, `by ${device}, in ${exit?.name}`);
+  });
 
-export const judgeLanGateway: Judge = (here) => {
+export const judgeLanGateway: Judge = (here, _there, { exit }) => {
   const expected = "the LAN's gateway answers";
   return judgeFound(here, 'sandbox', expected, ({ way, neighbour }) => {
-    if (neighbour?.mac !== undefined && neighbour.address === way.gateway)
-      return ok(expected, `${way.gateway} has ${neighbour.mac}`);
-    return doesNotApply(expected, `${way.gateway}: ${NOT_SENT}`);
+    const { gateway } = way;
+    if (gateway === undefined) return doesNotApply(expected, 'the packet needs none');
+    const own = kept(expected, here, exit, gateway);
+    if (own) return own;
+    if (neighbour?.mac !== undefined && neighbour.address === gateway)
+      return ok(expected, `${gateway} has ${neighbour.mac}`);
+    return doesNotApply(expected, `${gateway}: ${NOT_SENT}`);
   });
 };
 
-/** Whether the container's own route to the destination leads to a gateway of a LAN. */
-export function leavesByLan({ facts }: Side, { exit }: Trace): boolean {
+/** The kernel passes nothing between an interface and what is on it; undefined: the address is not the host's, or it does. */
+function kept(expected: string, here: Side, exit: LanExit | undefined, address: string) {
+  const isOfHost = hostInterfaces(here).some(({ addresses }) =>
+    addresses.some((each) => plain(each) === address),
+  );
+  if (!isOfHost || exit?.isWithHost) return undefined;
+  return fault(
+    expected,
+    `${address} is an address of this host, which it and its containers do not reach of each other`,
+    `create ${exit?.name} anew with -o xnet.host=on, or with the --gateway of the LAN if that was meant`,
+  );
+}
+
+function hostInterfaces({ facts }: Side): readonly InterfaceFacts[] {
+  const part = 'refusal' in facts ? undefined : facts.gateway;
+  return part && 'found' in part ? part.found.interfaces : [];
+}
+
+/** Whether the container's own route to the destination leads to its LAN, or to a gateway there. */
+export function leavesByLan({ facts }: Side, { exit, destination }: Trace): boolean {
   const part = 'refusal' in facts ? undefined : facts.sandbox;
-  const gateway = part && 'found' in part ? part.found.way.gateway : undefined;
-  return gateway !== undefined && (exit?.gateways.includes(gateway) ?? false);
+  if (!exit || !part || !('found' in part)) return false;
+  const { gateway, refusal } = part.found.way;
+  if (gateway !== undefined) return exit.gateways.includes(gateway);
+  return refusal === undefined && isOnLan(exit, destination);
+}
+
+export function isOnLan({ subnets }: Pick<LanExit, 'subnets'>, address: string): boolean {
+  const wanted = IpAddress.parse(address);
+  return subnets
+    .map((subnet) => Prefix.parse(subnet))
+    .some((prefix) => prefix.family === wanted.family && prefix.contains(wanted));
 }

@@ -7,6 +7,7 @@ import {
   type Judge,
   type Judgement,
   judgeFound,
+  type LanExit,
   ok,
   restartOf,
   type Side,
@@ -14,9 +15,10 @@ import {
 } from './trace.js';
 
 /** The two ends are in a network together. */
-export const judgeNetwork: Judge = (here, there, { network }) => {
+export const judgeNetwork: Judge = (here, there, { network, exit }) => {
   const expected = 'both are in one network';
   if (network) return ok(expected, `${network.name} (${network.subnets.join(', ')})`);
+  if (exit && (!here.container || !there.container)) return judgeByLan(expected, here, there, exit);
   const found = [here, there].map(placeOf).join('; ');
   if (!here.container || !there.container)
     return fault(
@@ -33,6 +35,23 @@ export const judgeNetwork: Judge = (here, there, { network }) => {
   const wanted = shellWord(there.networks[0] ?? 'NETWORK');
   return fault(expected, found, `docker network connect ${wanted} ${shellWord(here.container.name)}`);
 };
+
+/** A host and a container that is on a LAN, where ports are not published. */
+function judgeByLan(expected: string, here: Side, there: Side, { name, isWithHost }: LanExit): Judgement {
+  const container = here.container ? here : there;
+  if (here.host.id !== there.host.id)
+    return doesNotApply(
+      expected,
+      `${container.label} is on the LAN of ${name}: the host's own route decides`,
+    );
+  if (isWithHost)
+    return doesNotApply(expected, `${name} has xnet.host=on: the host reaches ${container.label} beside it`);
+  return fault(
+    expected,
+    `${container.label} is on the LAN of ${name}, where a host and its containers do not reach each other`,
+    `ask from another host, or create ${name} anew with -o xnet.host=on`,
+  );
+}
 
 function placeOf(side: Side): string {
   const { container, label } = side;

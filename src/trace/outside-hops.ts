@@ -4,7 +4,17 @@ import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { shellWord } from '../shell-word.js';
 import { enterOf } from './container-hops.js';
-import { doesNotApply, fault, type Judge, type Judgement, judgeFound, ok, type Side } from './trace.js';
+import { isOnLan } from './lan-hops.js';
+import {
+  doesNotApply,
+  fault,
+  type Judge,
+  type Judgement,
+  judgeFound,
+  ok,
+  type Side,
+  type Trace,
+} from './trace.js';
 
 /** The container's own route leads to an address of its host, as Docker has made it. */
 export const judgeDefaultRoute: Judge = (here, there, trace) => {
@@ -15,7 +25,7 @@ export const judgeDefaultRoute: Judge = (here, there, trace) => {
       const found = refusal ?? `by ${device}${gateway === undefined ? ', directly' : ` and ${gateway}`}`;
       const own = hosts.flatMap(({ addresses }) => addresses.map(plain));
       if (gateway !== undefined && own.includes(gateway)) return ok(expected, found);
-      const right = gatewayFor(interfaces, own, trace.destination.includes(':'));
+      const right = gatewayFor(interfaces, own, trace);
       if (right !== undefined)
         return fault(expected, found, `${enterOf(here)} ip route replace default via ${right}`);
       const container = here.container?.name ?? '';
@@ -82,16 +92,17 @@ function judgeAtGateway(
   );
 }
 
-/** Of the host's addresses the one on a link of the container. */
+/** Of the host's addresses the one on a link of the container: not one that both have on a LAN, where the host is no router. */
 function gatewayFor(
   interfaces: SandboxFacts['interfaces'],
   own: readonly string[],
-  isIpv6: boolean,
+  { destination, exit }: Trace,
 ): string | undefined {
+  const isIpv6 = destination.includes(':');
   const links = interfaces.flatMap(({ isUp, addresses }) => (isUp ? addresses : []));
   const prefixes = links.map((each) => Prefix.parseInterface(each).prefix);
   return own.find((each) => {
-    if (each.includes(':') !== isIpv6 || /^fe80:/.test(each)) return false;
+    if (each.includes(':') !== isIpv6 || /^fe80:/.test(each) || (exit && isOnLan(exit, each))) return false;
     const address = IpAddress.parse(each);
     return prefixes.some((prefix) => prefix.family === address.family && prefix.contains(address));
   });

@@ -58,6 +58,9 @@ function judgeSight(trace: Trace, { refusal, errno, sights }: Probe, at: number)
   const known = sights.map(requestAt);
   const last = known.lastIndexOf(true);
   if (!request) {
+    // What is on the same interface of this host, or has it, is reached without a frame on the LAN.
+    if (isBesideLan(trace, sights, at))
+      return doesNotApply(EXPECTED, 'it was answered without leaving this host');
     if (refusal !== undefined && last < 0) return unknown(EXPECTED, `nothing was sent: ${refusal}`);
     if (errno !== undefined && last < 0) return notSent(sights, at, errno);
     if (at < last) return ok(EXPECTED, 'not seen here, but it came further');
@@ -92,6 +95,11 @@ function judgeSight(trace: Trace, { refusal, errno, sights }: Probe, at: number)
     answered,
     at,
   );
+}
+
+function isBesideLan({ to }: Trace, sights: readonly Sight[], at: number): boolean {
+  const [first] = sights;
+  return sights[at]?.place === 'lan' && !to.container && first !== undefined && answersAt(first).length > 0;
 }
 
 /** No address outside was given, so that the first router was asked. */

@@ -56,13 +56,17 @@ export interface TracedNetwork {
   readonly isInternal: boolean;
 }
 
-/** A network on a LAN by which a container that is the first end may leave. */
+/** A network on a LAN by which a container leaves to an end that is none, or on whose LAN that may be. */
 export interface LanExit {
   readonly id: string;
   readonly name: string;
   readonly endpointId: string;
   readonly parent?: string;
+  readonly subnets: readonly string[];
+  /** None: it leads to its LAN alone. */
   readonly gateways: readonly string[];
+  /** The host and its containers reach each other by it (`xnet.host`). */
+  readonly isWithHost: boolean;
 }
 
 export interface Trace {
@@ -70,7 +74,7 @@ export interface Trace {
   readonly to: Side;
   /** Absent: they have none in common, or one of them is no container. */
   readonly network?: TracedNetwork;
-  /** Where the second end is no container. */
+  /** Where one end is no container. */
   readonly exit?: LanExit;
   /** Addresses of the packet. The source is absent where the kernel chooses it. */
   readonly source?: string;

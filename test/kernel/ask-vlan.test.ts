@@ -11,7 +11,7 @@ test('a device on the VLAN answers, one on the untagged LAN or on another VLAN d
   const [host] = lan.hosts as [LanTestHost];
   const addresses = ['10.6.0.10', 'fd06::10', '10.6.0.20', '10.6.0.1', '10.6.0.99'];
   // Nothing is there yet by which it could be asked.
-  expect(await host.dataplane.whoHas(ON_10, addresses, 30)).toBeUndefined();
+  expect(await host.dataplane.whoHas({ id: 'ten', mode: ON_10 }, addresses, 30)).toBeUndefined();
   await host.dataplane.ensureNetwork(lan.network(host, 'ten', ON_10));
   const { stranger } = lan;
   const [{ ifname }] = JSON.parse(await stranger.ip('-j link show type veth')) as [{ ifname: string }];
@@ -28,7 +28,7 @@ test('a device on the VLAN answers, one on the untagged LAN or on another VLAN d
   // The kernel answers for an address on whatever interface the question came in, unless it is asked not to (arp_ignore).
   await stranger.exec('sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=1');
   await eventually(async () => {
-    const answers = await host.dataplane.whoHas(ON_10, addresses, 300);
+    const answers = await host.dataplane.whoHas({ id: 'ten', mode: ON_10 }, addresses, 300);
     expect([answers?.interface, [...(answers?.devices.keys() ?? [])].sort()]).toEqual([
       'eth1.10',
       ['10.6.0.10', 'fd06::10'],

@@ -28,7 +28,8 @@ export async function untilHung(socketPath: string, signal: AbortSignal): Promis
       return `its process ${daemon.pid} was stopped by a signal; let it go on: kill -CONT ${daemon.pid}`;
     if (daemon.ageMs < STARTING_MS || (await answers(socketPath, signal)) || signal.aborted) continue;
     if (isAtWork(daemon, await findDaemon(socketPath))) continue;
-    return `its process ${daemon.pid} runs and hangs; systemctl restart xnet`;
+    // Its keeper starts the next one, whatever started the keeper.
+    return `its process ${daemon.pid} runs and hangs; let another one take its place: kill -KILL ${daemon.pid}`;
   }
 }
 

@@ -14,6 +14,8 @@ export interface LanNetwork {
   /** Undefined: it is not there. */
   readonly found: LanParent | undefined;
   readonly isWireless: boolean;
+  /** Of its gateways those that are addresses of this host, which its containers do not reach. */
+  readonly ownGateways?: readonly string[];
 }
 
 export function judgeLans(networks: readonly LanNetwork[]): readonly Judgement[] {
@@ -22,7 +24,8 @@ export function judgeLans(networks: readonly LanNetwork[]): readonly Judgement[]
   return allWell(networks.flatMap(judgeLan), `${names.join(', ')}: up, with a carrier`);
 }
 
-function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): Judgement[] {
+function judgeLan(network: LanNetwork): Judgement[] {
+  const { name, mode, parent, mtu, found, isWireless, ownGateways = [] } = network;
   if (!found) {
     const remedy = `ip -br link # make ${wordOfLine(parent)}, or name one of these for the LAN in \`parents\` of xnet.json`;
     return [
@@ -67,7 +70,13 @@ function judgeLan({ name, mode, parent, mtu, found, isWireless }: LanNetwork): J
           ),
         ]
       : [];
-  return [...lost, ...wireless, ...narrow];
+  const kept = ownGateways.map((gateway) =>
+    failure(
+      `network ${name}: its gateway ${gateway} is an address of this host, which its containers here do not reach, so that they have no way out`,
+      'create the network anew with the --gateway of the LAN (without one it is the first address of the subnet), or with -o xnet.host=on',
+    ),
+  );
+  return [...lost, ...wireless, ...narrow, ...kept];
 }
 
 /** A sub-interface is at most as wide as what it is on; xnet widens its own by itself, and after it. */

@@ -81,14 +81,15 @@ export class AskedLans implements LanQuestions {
     const spec = specOf(record);
     const { mode } = spec;
     if (mode?.kind !== 'macvlan' && mode?.kind !== 'ipvlan') return undefined;
-    const answers = await dataplane.whoHas(mode, addresses, waitMs);
+    const network = { id: spec.id, mode };
+    const answers = await dataplane.whoHas(network, addresses, waitMs);
     // The interface of the VLAN goes with the network, and a look that is under way must not bring it back.
     if (answers || mode.vlan === undefined || !isForStart) return answers;
     const parent = await dataplane.lanParent(mode);
     if (!parent?.isUp || parent.isMade) return undefined;
     // It is made for the first container, which is to come.
     await dataplane.ensureNetwork(spec);
-    return dataplane.whoHas(mode, addresses, waitMs);
+    return dataplane.whoHas(network, addresses, waitMs);
   }
 
   /** Also without what a container had a moment ago: its MAC follows from the address, unless the user gave another. */

@@ -208,7 +208,7 @@ export class Pools {
       throw error;
     });
     const hosts = entries.flatMap((entry) => findRecord(poolReferenceRecord, entry)?.hostName ?? []);
-    const held = hosts.length > 0 ? `, in use on ${[...new Set(hosts)].join(', ')}` : '';
+    const held = hosts.length > 0 ? `, in use on ${[...new Set(hosts)].sort().join(', ')}` : '';
     return new XnetError(
       'IN_USE',
       `subnet ${subnet} overlaps ${showPool(overlapped)}${held}; ` +

@@ -6,7 +6,18 @@
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { XnetError } from '../../errors.js';
-import { bind, checked, connect, LINUX, recv, recvLater, send, sendLater, socket } from '../socket-libc.js';
+import {
+  bind,
+  checked,
+  connect,
+  LINUX,
+  recv,
+  recvLater,
+  send,
+  sendLater,
+  setsockopt,
+  socket,
+} from '../socket-libc.js';
 import { inNamespace } from '../socket-namespace.js';
 
 /** linux/netlink.h */
@@ -97,6 +108,15 @@ export function openNetlink(protocol: number, path: string | undefined, groups =
     }
   };
   return path === undefined ? open() : inNamespace(path, open);
+}
+
+/**
+ * The kernel looks at all that a request for a list has, as the number of another namespace, and refuses what it does not know
+ * (NETLINK_GET_STRICT_CHK, netlink(7)). Throws KERNEL.
+ */
+export function checkStrictly(fd: number): void {
+  const on = Buffer.from([1, 0, 0, 0]);
+  checked(setsockopt(fd, LINUX.SOL_NETLINK, LINUX.GET_STRICT_CHK, on, on.length), 'setsockopt of netlink');
 }
 
 /** struct sockaddr_nl: port 0, which is the kernel, or in `bind` one of the kernel's choice. */

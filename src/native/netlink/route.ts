@@ -4,7 +4,7 @@ import { withDeadline } from '../../concurrency/deadline.js';
 import { limitTo } from '../../concurrency/limit.js';
 import { isXnetError } from '../../errors.js';
 import { LINUX } from '../socket-libc.js';
-import { dumpKernel, type Message, openNetlink } from './netlink.js';
+import { checkStrictly, dumpKernel, type Message, openNetlink } from './netlink.js';
 
 /** How often a list is asked for that others change all the time. */
 const MOST_DUMPS = 3;
@@ -34,15 +34,17 @@ export function listKernel<Item>(
 
 /**
  * As `listKernel`, of one list after the other: an empty one where the kernel says that what is asked for is gone. What else keeps one
- * from being whole is thrown: it must not count as empty.
+ * from being whole is thrown: it must not count as empty. `isStrict`: the kernel looks at all that a message has.
  */
 export function listEach<Item>(
   path: string | undefined,
   messages: readonly Message[],
   asked: string,
   decode: (body: Buffer) => Item,
+  { isStrict = false } = {},
 ): Promise<Item[][]> {
   const listAll = async (fd: number) => {
+    if (isStrict) checkStrictly(fd);
     const lists: Item[][] = [];
     for (const message of messages) lists.push(await listWhole(fd, message, asked, decode).catch(noneIfGone));
     return lists;

@@ -76,7 +76,7 @@ export async function goThrough(lab: Lab, fault: Fault): Promise<void> {
 /** Most of the lab's hosts have no systemd: what its command does, the lab does. */
 const SERVICES: readonly [RegExp, (lab: Lab, host: string, remedy: string) => Promise<string>][] = [
   [
-    /^(systemctl restart xnet\.socket xnet\.service$|end xnet serve, and start it again)/,
+    /^(systemctl restart xnet\.socket xnet\.service$|# end xnet serve, and start it again)/,
     (lab, host) => lab.xnet(host, 'restart'),
   ],
   [/^systemctl restart docker +#/, (lab, host) => lab.dockerd(host, 'restart')],

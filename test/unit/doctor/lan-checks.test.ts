@@ -42,6 +42,14 @@ test.each<[Partial<LanNetwork>, object]>([
     { verdict: 'failure', found: /office: eth1 is a port of br0/, remedy: /`parents`/ },
   ],
   [{ found: { ...FOUND, hasCarrier: false } }, { verdict: 'failure', found: /no carrier/ }],
+  [
+    { ownGateways: ['198.51.100.1'] },
+    {
+      verdict: 'failure',
+      found: /its gateway 198\.51\.100\.1 is an address of this host/,
+      remedy: /--gateway/,
+    },
+  ],
   [{ isWireless: true }, { verdict: 'warning', found: /wireless/, remedy: /xnet\.mode=ipvlan/ }],
   [
     { mtu: 9000 },

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { HostFacts } from '../../../src/trace/facts.js';
 import { pathOf } from '../../../src/trace/paths.js';
 import { planLook, SOMEWHERE } from '../../../src/trace/plan.js';
+import { probeRows } from '../../../src/trace/probe-rows.js';
 import { judgeHops, type Row, type Side, type Trace } from '../../../src/trace/trace.js';
 
 const NETWORK = {
@@ -145,7 +146,10 @@ test('children of ipvlan are told apart by their addresses, not by the MAC that 
 });
 
 describe('to the outside', () => {
-  const exit = { id: 'c0ffee', name: 'office', endpointId: 'e1', parent: 'eth1', gateways: ['10.1.0.254'] };
+  const exit = {
+    ...{ id: 'c0ffee', name: 'office', endpointId: 'e1', parent: 'eth1', gateways: ['10.1.0.254'] },
+    ...{ subnets: ['10.1.0.0/24'], isWithHost: false },
+  };
   const outside: Side = {
     ...{ label: 'outside', host: { name: 'outside', state: 'unknown' }, networks: [] },
     facts: { refusal: 'it is outside of the cluster' },
@@ -168,4 +172,74 @@ describe('to the outside', () => {
   test('or by its host, where Docker has made that its way', () => {
     expect(pathOf(leaving('172.18.0.1')).hops.map(({ name }) => name)).toContain('masquerade');
   });
+
+  /** To a device at `destination`, on the LAN; the host has .9 there. */
+  const toDevice = (destination: string, way: object, more: object = {}): Trace => {
+    const facts = factsOf(1, 2) as { sandbox: { found: object } };
+    const eth1 = { name: 'eth1', mac: mac(9), mtu: 1500, isUp: true, addresses: ['10.1.0.9/24'] };
+    const gateway = { interfaces: [eth1], forwards: true, way: { device: 'eth1' } };
+    const sandbox = { found: { ...facts.sandbox.found, way } };
+    const from = sideOf(1, { ...facts, sandbox, gateway: { found: gateway } } as HostFacts);
+    return { from, to: { ...outside, label: destination }, exit, destination, protocol: 'icmp', ...more };
+  };
+  const shown = (trace: Trace) =>
+    wrongIn(trace).map(({ hop, found, remedy }) => `${hop}: ${found} -> ${remedy}`);
+
+  test('a device on the LAN is reached directly', () => {
+    const trace = toDevice('10.1.0.50', { device: 'eth0' });
+    expect(shown(trace)).toEqual([]);
+    expect(rowsOf(trace)).toContainEqual(
+      expect.objectContaining({ hop: 'route', found: 'by eth0, in office' }),
+    );
+    const probe = { place: 'interface' as const, request: true, answers: ['echo reply'] };
+    const sights = [
+      { side: trace.from, place: 'interface' as const, seen: probe },
+      {
+        side: trace.from,
+        place: 'lan' as const,
+        seen: { place: 'lan' as const, request: false, answers: [] },
+      },
+    ];
+    expect(probeRows(trace, { sights }).map(({ verdict }) => verdict)).toEqual([
+      ...['ok', 'does not apply', 'ok'],
+    ]);
+  });
+
+  test('the host is not, nor as the gateway, unless the network is with the host', () => {
+    const anew =
+      'create office anew with -o xnet.host=on, or with the --gateway of the LAN if that was meant';
+    const found =
+      '10.1.0.9 is an address of this host, which it and its containers do not reach of each other';
+    const asGateway = { ...exit, gateways: ['10.1.0.9'] };
+    const outwards = toDevice(SOMEWHERE, { device: 'eth0', gateway: '10.1.0.9' }, { exit: asGateway });
+    expect(shown(toDevice('10.1.0.9', { device: 'eth0' }))).toEqual([`route: ${found} -> ${anew}`]);
+    expect(shown(outwards)).toEqual([`LAN gateway: ${found} -> ${anew}`]);
+    const withHost = { exit: { ...exit, isWithHost: true } };
+    expect(shown(toDevice('10.1.0.9', { device: 'eth0' }, withHost))).toEqual([]);
+  });
+
+  test('an internal network has no way out, and the host is not one', () => {
+    const trace = toDevice(
+      SOMEWHERE,
+      { refusal: 'Network is unreachable' },
+      { exit: { ...exit, gateways: [] } },
+    );
+    expect(shown(trace)).toEqual([
+      'route: Network is unreachable: it has no network that leads outside -> docker network connect bridge c1',
+    ]);
+  });
+});
+
+test.each<[string, boolean, number, string | undefined]>([
+  ['on its own host', false, 2, 'ask from another host, or create office anew with -o xnet.host=on'],
+  ['on its own host, with xnet.host=on', true, 2, undefined],
+  ['on another host', false, 1, undefined],
+])('a container is asked for by a host, %s', (_, isWithHost, host, remedy) => {
+  const { container: _container, endpoint: _endpoint, ...from } = sideOf(1, factsOf(1, 2), host);
+  const exit = {
+    ...{ id: 'c0ffee', name: 'office', endpointId: 'e2', parent: 'eth1', gateways: [] },
+    ...{ subnets: ['10.1.0.0/24'], isWithHost },
+  };
+  const { network: _network, ...trace } = traceOf({ from, exit });
+  expect(wrongIn(trace).map((row) => row.remedy)).toEqual(remedy === undefined ? [] : [remedy]);
 });

@@ -7,7 +7,7 @@ import { isUp } from './find-parent.js';
 const UNCHANGED = 'nothing was changed';
 
 export function notFound(parent: string, networkId: string): XnetError {
-  const remedy = `name one of "ip link" with -o parent, or add ${parent} to this host`;
+  const remedy = `make ${parent}, or name the one that leads to the LAN in "parents" of xnet.json`;
   const message = `network ${networkId}: this host has no interface ${parent}; ${UNCHANGED}; ${remedy}`;
   return new XnetError('NOT_FOUND', message, { networkId, parent });
 }

@@ -19,7 +19,7 @@ import {
 } from '../../../doctor/kernel-checks.js';
 import { askPlugin, judgePlugin, readModes } from '../../../doctor/plugin-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../doctor/status-checks.js';
-import { etcdctlOf, judgeClock, judgeMembers, RELOAD } from '../../../doctor/store-checks.js';
+import { etcdctlOf, judgeClock, judgeMembers } from '../../../doctor/store-checks.js';
 import { judgeUnits } from '../../../doctor/unit-checks.js';
 import { endpointRecord } from '../../../model/endpoint.js';
 import { hostRecord } from '../../../model/host.js';
@@ -27,7 +27,7 @@ import { keys } from '../../../model/keys.js';
 import { upkeepOf } from '../../../upkeep.js';
 import type { Foundation } from '../../foundation.js';
 import { packetChecks } from './packet-checks.js';
-import { readUnits, restartOf } from './units.js';
+import { readUnits, reloadOf, restartOf } from './units.js';
 
 /** Repairs of so long ago are shown. */
 const HOUR_MS = 3_600_000;
@@ -73,14 +73,18 @@ function hostOf({ pluginId }: Looked) {
 
 async function lookAtPlugin({ config: { socket, adminSocket }, pluginId }: Looked) {
   const [answer, modes] = await Promise.all([askPlugin(socket), readModes([socket, adminSocket])]);
-  return judgePlugin(answer, modes, await restartOf(pluginId), upkeepOf(pluginId));
+  return judgePlugin(
+    answer,
+    modes,
+    await restartOf(pluginId, 'xnet.socket xnet.service'),
+    upkeepOf(pluginId),
+  );
 }
 
 function storeChecks({ store, config, pluginId }: Looked): Check[] {
   if (!store.members) return [{ name: 'store', look: async () => [ok(store.description)] }];
   const asked = store.members();
-  // A plugin reads its files when it is enabled.
-  const reload = async () => (pluginId === undefined ? RELOAD : restartOf(pluginId));
+  const reload = () => reloadOf(pluginId);
   const certificates = async () => {
     const own = certificatesOf(storeSettings(config).tls, await reload());
     return judgeCertificates([...own, ...certificatesOfMembers(await asked)], new Date());

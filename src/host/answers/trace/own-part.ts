@@ -7,7 +7,7 @@ import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import { isCalled } from '../../../trace/ends.js';
 import type { HostFacts, LanFacts, LookRequest, Part } from '../../../trace/facts.js';
-import { upkeepOf } from '../../../upkeep.js';
+import { restartOf } from '../doctor/units.js';
 import { ArmedProbes } from './armed-probes.js';
 import { type InDocker, type StepOf, step } from './steps.js';
 
@@ -105,7 +105,7 @@ export class OwnPart implements Disposable {
         ? await found(() => inspection.gateway(source, gateway.destination))
         : gateway && { refusal: 'the container has no address towards it' };
     return {
-      xnet: { found: { restart: upkeepOf(this.parts.pluginId).restart() } },
+      xnet: { found: { restart: await restartOf(this.parts.pluginId) } },
       ...(inspected && { container: containerPart(inspected) }),
       ...(inSandbox && { sandbox: inSandbox }),
       ...(looked && { name: mutable(looked) }),

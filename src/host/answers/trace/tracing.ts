@@ -128,7 +128,8 @@ function planTrace(
     ...(port !== undefined && { port: Number(port) }),
     ...(name !== undefined && { name }),
     ...(record && { network: tracedNetwork(scene.cluster, record) }),
-    ...(to.kind !== 'container' && exitOf(scene.cluster, from)),
+    ...((to.kind !== 'container' || from.kind === 'host') &&
+      exitOf(scene.cluster, from.kind === 'host' ? to : from, addresses.destination)),
   };
 }
 
