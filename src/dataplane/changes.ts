@@ -25,7 +25,7 @@ export function linesOf(changes: readonly Change[], step: keyof Steps): string[]
   return ordered.flatMap((change) => change[step] ?? []);
 }
 
-export function repairsOf(changes: readonly Change[]): Repair[] {
+export function repairsOf(changes: readonly Repair[]): Repair[] {
   return changes.map(({ kind, object, was }) => ({ kind, object, was }));
 }
 

@@ -42,12 +42,14 @@ export interface NetworkSpec {
   readonly multicast: boolean;
   /** Absent: DEFAULT_MODE. */
   readonly mode?: ModeSpec | undefined;
+  /** Containers may send from any MAC and address. Absent: from their own alone, but for a LAN. */
+  readonly spoof?: 'allow' | undefined;
 }
 
 export interface EndpointSpec {
   readonly id: string;
   readonly mac: string;
-  /** Plain IPv4 and IPv6 addresses. An overlay does without; the host's routes of a LAN with `host` lead to them. */
+  /** Plain IPv4 and IPv6 addresses: those from which it may send; none: any. The host's routes of a LAN with `host` lead to them. */
   readonly addresses?: readonly string[];
 }
 
@@ -109,6 +111,7 @@ export const REPAIR_KINDS = [
   'routes',
   'route',
   'orphan',
+  'source-filter',
   'tunnel-filter',
   'resolver-rules',
 ] as const;
@@ -128,6 +131,8 @@ export interface NetworkCheck {
   readonly strangers: readonly string[];
   /** What containers call their interfaces is not known of all yet: the network is to be looked at again. */
   readonly isLearning?: boolean;
+  /** Packets that the network has dropped since an endpoint was attached, for they were not from its own MAC and addresses; by `endpointNames`. */
+  readonly forged?: ReadonlyMap<string, number>;
   /** Why the rest could not be repaired, or looked at. */
   readonly failure?: unknown;
   /** Endpoints on other hosts, for which entries are wanted. */

@@ -39,6 +39,15 @@ export function networkIdOf(namespace: string): string | undefined {
   return /^xnet-([0-9a-f]{12})$/.exec(namespace)?.[1];
 }
 
+/** The nft table in the network's namespace, of family netdev, that says from what a container may send. `port`: an interface name. */
+export function sourcesTableName(networkId: string, port: string): string {
+  return `${namespaceName(networkId)}-${endpointNameOf(port) ?? port}`;
+}
+
+export function networkIdOfSources(table: string): string | undefined {
+  return /^xnet-([0-9a-f]{12})-[0-9a-f]{12}$/.exec(table)?.[1];
+}
+
 /**
  * The name of the endpoint's interface: `xc` and 12 hex digits, which fits Linux's 15 characters. Both ends
  * of the pair bear it, the port on the bridge and the end that libnetwork moves. The digits are the start of

@@ -10,6 +10,8 @@ export interface SeenEndpoint {
   readonly subnets: readonly string[];
   /** As recorded: plain addresses. */
   readonly addresses: readonly string[];
+  /** It may send from these alone. */
+  readonly isBound: boolean;
   readonly mac: string;
   /** File of its network namespace. */
   readonly sandboxPath: string;
@@ -24,8 +26,8 @@ export interface SeenEndpoint {
 }
 
 /**
- * An address that nobody has is no fault: containers may share a floating one (keepalived). One that two containers of this host
- * have at a time is.
+ * An address that nobody has is no fault where containers may send from any: they may share a floating one (keepalived). One that
+ * two containers of this host have at a time is.
  */
 export function judgeAddresses(endpoints: readonly SeenEndpoint[]): readonly Judgement[] {
   const judged = endpoints.flatMap((endpoint) => [
@@ -46,17 +48,23 @@ function judgeAdded(
   { address, interfaceName }: Added,
   all: readonly SeenEndpoint[],
 ): Judgement | undefined {
-  const { container, network, sandboxPath, holderOf } = endpoint;
+  const { container, network, sandboxPath, holderOf, isBound } = endpoint;
   const plain = plainOf(address);
   const isShared = (other: SeenEndpoint) =>
     other !== endpoint &&
     other.network === network &&
     addedAddresses(other).some((each) => plainOf(each.address) === plain);
   const holder = holderOf(plain) ?? all.find(isShared)?.container;
+  const remedy = `nsenter --net=${wordOfLine(sandboxPath)} ip addr del ${address} dev ${wordOfLine(interfaceName)}`;
+  if (holder === undefined && isBound)
+    return failure(
+      `network ${network}: container ${container} was not given the address ${plain}, which somebody has set by hand (${interfaceName}): what it sends from it is dropped`,
+      `${remedy} # or, if containers are to share it, create the network anew with -o xnet.spoof=allow`,
+    );
   if (holder === undefined) return undefined;
   return failure(
-    `network ${network}: the address ${plain} of ${holder} is also that of container ${container} here (${interfaceName}), where somebody has set it by hand: packets go to either`,
-    `nsenter --net=${wordOfLine(sandboxPath)} ip addr del ${address} dev ${wordOfLine(interfaceName)}`,
+    `network ${network}: the address ${plain} of ${holder} is also that of container ${container} here (${interfaceName}), where somebody has set it by hand: ${isBound ? 'what it sends from it is dropped' : 'packets go to either'}`,
+    remedy,
   );
 }
 

@@ -1,5 +1,4 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
-import type { AddressWatch } from '../agent/local/address-watch.js';
 import { catchUp } from '../agent/local/local-state.js';
 import { Mirror } from '../agent/mirror/mirror.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
@@ -15,7 +14,7 @@ import type { Driver } from './driver.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { readOutwardMtu } from './outward.js';
-import { ownProblems } from './own-problems.js';
+import { type OwnProblemsParts, ownProblems } from './own-problems.js';
 import { begin } from './started.js';
 
 /** How long Docker must be without a network of swarm's until it is gone. One just being created is bound by its first endpoint. */
@@ -52,7 +51,7 @@ export async function startDockerAgents(
     lans,
     deviceWatch,
   }: Driver,
-  addressWatch: AddressWatch,
+  watches: Pick<OwnProblemsParts, 'addressWatch' | 'drift'>,
   started: AsyncDisposable[],
 ) {
   // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
@@ -89,7 +88,7 @@ export async function startDockerAgents(
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
   const ofHost = { follower, local, registration, changes, parentWatch, lans, deviceWatch };
-  const own = () => ownProblems({ ...ofHost, mirror, names, addressWatch });
+  const own = () => ownProblems({ ...ofHost, mirror, names, ...watches });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 
   const catchingUp = catchUp({

@@ -64,11 +64,13 @@ export async function startForwarding(
     endpointsOf: (id) => follower.endpointsOf(id),
     usesTunnel: (id) => usesTunnel(modeOf(local.findRecord(id) ?? {})),
   });
-  const specOf = ({ id, vni, multicast, mode: recorded, mtu: asked }: NetworkRecord): NetworkSpec => {
+  const specOf = (record: NetworkRecord): NetworkSpec => {
+    const { id, vni, multicast, mode: recorded, mtu: asked, protection } = record;
     const mode = onHost(recorded, parents);
     return {
       ...{ id, vni, multicast },
       ...(mode && { mode }),
+      ...(protection?.spoof && { spoof: protection.spoof }),
       mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
     };
   };

@@ -27,6 +27,7 @@ import { begin, endAll } from './started.js';
 export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable {
   readonly paths: Paths;
   readonly addressWatch: AddressWatch;
+  readonly drift: DriftRepairs;
   readonly outwardWatch: OutwardWatch;
   /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
@@ -42,8 +43,8 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const { local } = forwarding;
     const find = () => findAddressProblems({ ...forwarding, ...driver });
     const addressWatch = await begin(started, new AddressWatch({ local, find, logger: foundation.logger }));
-    await begin(started, driftRepairs(foundation, forwarding, driver, addressWatch));
-    const agents = await startDockerAgents(foundation, forwarding, driver, addressWatch, started);
+    const drift = await begin(started, driftRepairs(foundation, forwarding, driver, addressWatch));
+    const agents = await startDockerAgents(foundation, forwarding, driver, { addressWatch, drift }, started);
     const { hostId, logger } = foundation;
     const paths = await begin(started, createPaths(foundation, forwarding));
     const outwardWatch = await begin(started, watchOutward(foundation, forwarding));
@@ -53,7 +54,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
-    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch, outwardWatch };
+    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch, drift, outwardWatch };
     return { ...parts, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await endAll(started);

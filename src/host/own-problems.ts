@@ -1,21 +1,25 @@
 import { access } from 'node:fs/promises';
+import type { DriftRepairs } from '../agent/forwarding/drift-repairs.js';
+import type { Forger } from '../agent/forwarding/forged-packets.js';
 import type { HostProblems } from '../agent/hosts/host-problems.js';
 import type { AddressWatch } from '../agent/local/address-watch.js';
 import type { Mirror } from '../agent/mirror/mirror.js';
 import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
-interface Parts extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch'> {
+export interface OwnProblemsParts
+  extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch'> {
   readonly lans: { readonly problems: readonly string[] };
   readonly deviceWatch: { readonly problems: readonly string[] };
   readonly mirror: Pick<Mirror, 'problems'>;
   readonly names: Pick<NamePublisher, 'failures'>;
   readonly addressWatch: Pick<AddressWatch, 'problems'>;
+  readonly drift: Pick<DriftRepairs, 'forgers'>;
 }
 
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
-export function ownProblems(parts: Parts): string[] {
-  const { follower, local, registration, changes, mirror, names, addressWatch } = parts;
+export function ownProblems(parts: OwnProblemsParts): string[] {
+  const { follower, local, registration, changes, mirror, names, addressWatch, drift } = parts;
   const { parentWatch, lans, deviceWatch } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
@@ -34,9 +38,21 @@ export function ownProblems(parts: Parts): string[] {
     ...mirror.problems,
     ...unpublished,
     ...addressWatch.problems,
+    ...drift.forgers.flatMap((forger) => forgerProblem(forger, local)),
     ...parentWatch.problems,
     ...lans.problems,
     ...deviceWatch.problems,
+  ];
+}
+
+/** None of an endpoint that has gone meanwhile. */
+function forgerProblem({ networkId, endpointName }: Forger, local: OwnProblemsParts['local']): string[] {
+  const endpoint = local.listEndpoints(networkId).find(({ id }) => id.startsWith(endpointName));
+  if (!endpoint) return [];
+  const network = local.findRecord(networkId)?.name ?? networkId;
+  const { addresses, mac, names } = endpoint;
+  return [
+    `network ${network}: container ${names?.container ?? endpointName} sends packets that are not from its own addresses (${addresses.join(', ')}) and MAC (${mac}), and they are dropped; see who sends them in it, or, if it is to, create the network anew with -o xnet.spoof=allow`,
   ];
 }
 

@@ -36,6 +36,14 @@ export function addressFor(networkId: string, mac: string): IpAddress | undefine
   return first === 0x02 && salt === saltOf(networkId) ? IpAddress.parse(tail.join('.')) : undefined;
 }
 
+/** The link-local address that the kernel makes from the MAC (RFC 4291, appendix A), which containers keep. */
+export function linkLocalOf(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
+  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  // The kernel's spelling: a single leading zero group is swallowed by the `::` before it.
+  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`.replace(/^fe80::(0:)+/, 'fe80::');
+}
+
 function saltOf(networkId: string): number {
   return createHash('sha256').update(networkId).digest()[0] ?? 0;
 }

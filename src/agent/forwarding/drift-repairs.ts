@@ -9,6 +9,7 @@ import type { RepairLog } from '../../observability/repair-log.js';
 import { Absences } from '../local/absences.js';
 import { localEndpoints } from '../local/local-endpoints.js';
 import { DueNetworks } from './due-networks.js';
+import { ForgedPackets, type Forger } from './forged-packets.js';
 
 export interface DriftRepairsParts {
   readonly dataplane: Dataplane;
@@ -57,6 +58,7 @@ export class DriftRepairs implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sweeps: readonly Sweep[];
   readonly #due = new DueNetworks();
+  readonly #forged = new ForgedPackets();
   readonly #hinted = new Map<string, NodeJS.Timeout>();
   readonly #orphans = new Map<string, Absences>();
   /** Network -> why the last look failed, and whether that is in the log. */
@@ -75,6 +77,11 @@ export class DriftRepairs implements AsyncDisposable {
           onFailure: (error) => parts.logger.error('cannot look for drift', { error: errorMessage(error) }),
         }),
     );
+  }
+
+  /** Whose packets are dropped now. */
+  get forgers(): readonly Forger[] {
+    return this.#forged.forgers;
   }
 
   start(): void {
@@ -116,6 +123,7 @@ export class DriftRepairs implements AsyncDisposable {
     const { local } = this.#parts;
     const used = new Set(local.listAllEndpoints().map(({ networkId }) => networkId));
     for (const networkId of this.#orphans.keys()) if (!used.has(networkId)) this.#orphans.delete(networkId);
+    this.#forged.keep(used);
     for (const networkId of this.#due.take(used, (id) => this.#watch?.isReported(id) ?? false)) {
       if (this.#stop.signal.aborted) return;
       await this.#check(networkId);
@@ -137,7 +145,8 @@ export class DriftRepairs implements AsyncDisposable {
       this.#due.noteLook(networkId, check.size);
       repairs.note(check.repairs, { network: networkId });
       if (check.failure !== undefined) throw check.failure;
-      if (check.isLearning || check.strangers.length > 0) this.#due.touch(networkId);
+      const isForged = this.#forged.note(networkId, check.forged);
+      if (isForged || check.isLearning || check.strangers.length > 0) this.#due.touch(networkId);
       await this.#removeOrphans(networkId, check.strangers);
       this.#failures.delete(networkId);
     } catch (error: unknown) {

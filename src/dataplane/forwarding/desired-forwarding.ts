@@ -5,7 +5,7 @@
  */
 import { isIP, isIPv6 } from 'node:net';
 import { XnetError } from '../../errors.js';
-import { parseMac } from '../../inet/mac-address.js';
+import { linkLocalOf, parseMac } from '../../inet/mac-address.js';
 import type { RemoteEndpoint, Remotes } from '../dataplane.js';
 import type { ForwardingState, RemoteEntry } from './forwarding-state.js';
 
@@ -109,14 +109,6 @@ function entriesOf({ mac, vtep, addresses }: Needs): string[] {
 /** Mostly there is but one. */
 function latest(needs: Set<Needs>): Needs {
   return [...needs].reduce((a, b) => (a.since > b.since || (a.since === b.since && a.id > b.id) ? a : b));
-}
-
-/** Containers keep the kernel's default link-local address, made from the MAC (RFC 4291, appendix A). */
-function linkLocalOf(mac: string): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  // The kernel's spelling: a single leading zero group is swallowed by the `::` before it.
-  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`.replace(/^fe80::(0:)+/, 'fe80::');
 }
 
 function checkedAddress(text: string): string {

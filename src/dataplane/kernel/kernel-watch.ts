@@ -1,8 +1,14 @@
 /** What happens in the kernel to what is ours, by the kernel's events: hints, of which one may be lost. */
 import { z } from 'zod';
-import { NftEvents } from '../../native/netfilter/nft-events.js';
+import { NftEvents, type NftEventsOptions } from '../../native/netfilter/nft-events.js';
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
-import { NAMESPACES, namespaceName, namespacePath, networkIdOf } from '../interface-names.js';
+import {
+  NAMESPACES,
+  namespaceName,
+  namespacePath,
+  networkIdOf,
+  networkIdOfSources,
+} from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import { monitorProgram } from '../iproute2/monitor-program.js';
 import type { OwnWork } from '../iproute2/own-work.js';
@@ -40,6 +46,8 @@ export class KernelWatch implements KernelReports {
   readonly #stop = new AbortController();
   readonly #monitoring: Promise<unknown>;
   readonly #rules: Disposable | undefined;
+  /** Of networks' namespaces. */
+  readonly #sources: Disposable | undefined;
   #learning: Promise<void> | undefined;
   #isToLearn = false;
   /** A name can go while the namespace lives on: programs of ours stand in it. */
@@ -56,11 +64,13 @@ export class KernelWatch implements KernelReports {
     const take = (line: string) => this.#takeEvent(line);
     this.#monitoring = monitorProgram('ip', monitor, this.#stop.signal, take, () => this.#beginAnew());
     this.#rules = watchRules(host, (table) => this.#takeRule(table));
+    this.#sources = watchRules(host, (table) => this.#takeSource(table), { isEverywhere: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#names[Symbol.dispose]();
     this.#rules?.[Symbol.dispose]();
+    this.#sources?.[Symbol.dispose]();
     this.#parts.lanEvents[Symbol.dispose]();
     this.#stop.abort();
     await this.#monitoring;
@@ -115,6 +125,12 @@ export class KernelWatch implements KernelReports {
     if (networkId !== undefined) this.#hintNetwork(networkId);
   }
 
+  /** A container may have a table of such a name in its own namespace: it makes for a look that finds nothing. */
+  #takeSource(table: string | undefined): void {
+    const networkId = table?.startsWith('netdev ') && networkIdOfSources(table.slice('netdev '.length));
+    if (networkId) this.#hintNetwork(networkId);
+  }
+
   #hintNetwork(networkId: string, event?: string): void {
     const isOwn = this.#parts.ownWork.isOwn(namespaceName(networkId), event);
     this.#parts.listener({ networkId, isOwn });
@@ -136,9 +152,11 @@ export class KernelWatch implements KernelReports {
 function watchRules(
   hostNamespace: string | undefined,
   onChange: (table: string | undefined) => void,
+  options: NftEventsOptions = {},
 ): Disposable | undefined {
   try {
-    return new NftEvents(hostNamespace === undefined ? undefined : namespacePath(hostNamespace), onChange);
+    const path = hostNamespace === undefined ? undefined : namespacePath(hostNamespace);
+    return new NftEvents(path, onChange, options);
   } catch {
     return undefined;
   }

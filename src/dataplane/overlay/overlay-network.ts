@@ -9,12 +9,14 @@ import type {
   Repair,
 } from '../dataplane.js';
 import { isOfVanishedPort } from '../forwarding/apply-forwarding.js';
-import { GROUPS, interfaceName } from '../interface-names.js';
+import { endpointNameOf, GROUPS, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import type { KernelNetwork } from '../kernel-network.js';
 import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
+import type { PortOwner } from '../spoofing/port-rules.js';
+import { SourceFilter } from '../spoofing/source-filter.js';
 import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
 import type { Layout, Tunnel } from './layout.js';
@@ -40,6 +42,7 @@ export class OverlayNetwork implements KernelNetwork {
   /** MAC -> port of the endpoints that are attached. */
   #ports = new Map<string, string>();
   readonly #forwarding: NetworkForwarding;
+  readonly #sources: SourceFilter;
 
   constructor(
     id: string,
@@ -48,11 +51,12 @@ export class OverlayNetwork implements KernelNetwork {
   ) {
     this.#namespace = new NetworkNamespace(id, host.iproute2);
     this.#forwarding = new NetworkForwarding(this.#namespace.name, { ...host, layout });
+    this.#sources = new SourceFilter(id, host.ownWork);
   }
 
-  isLike({ vni, mtu, multicast }: NetworkSpec): boolean {
+  isLike({ vni, mtu, multicast, spoof }: NetworkSpec): boolean {
     const spec = this.#spec;
-    return spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast;
+    return spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast && spec.spoof === spoof;
   }
 
   hasAttached(network: NetworkSpec, { id, mac }: EndpointSpec): boolean {
@@ -82,11 +86,13 @@ export class OverlayNetwork implements KernelNetwork {
     const into = await this.host.namespace.path();
     const changes = endpoints.map((endpoint) => this.layout.attachment.add(network, endpoint, into));
     await attachEndpoints(this.#namespace, changes);
+    if (network.spoof === undefined) await this.#sources.add(endpoints.map(ownerOf));
     for (const endpoint of endpoints) this.#ports.set(...portOf(endpoint));
   }
 
   forgetPort(name: string): void {
     for (const [mac, port] of this.#ports) if (port === name) this.#ports.delete(mac);
+    this.#sources.forget(name);
   }
 
   detach(interfaceNames: readonly string[]): Promise<void> {
@@ -109,12 +115,12 @@ export class OverlayNetwork implements KernelNetwork {
     // Until all is done, nothing is known for certain.
     this.#forget();
     const repairs: Repair[] = [];
-    const note = (changes: readonly Change[]) => void repairs.push(...repairsOf(changes));
+    const note = (changes: readonly Repair[]) => void repairs.push(...repairsOf(changes));
     try {
       const { strangers, ports } = await this.#repair(network, endpoints, attached, note);
       this.#ports = new Map(ports);
       this.#forwarding.confirm();
-      return { repairs, strangers, size };
+      return { repairs, strangers, size, ...this.#countForged(network) };
     } catch (failure: unknown) {
       return { repairs, strangers: [], size, failure };
     }
@@ -125,7 +131,7 @@ export class OverlayNetwork implements KernelNetwork {
     network: NetworkSpec,
     endpoints: readonly LocalEndpoint[],
     attached: ReadonlyMap<string, string>,
-    note: (changes: readonly Change[]) => void,
+    note: (changes: readonly Repair[]) => void,
   ): Promise<Pick<PortsDiff, 'strangers' | 'ports'>> {
     const links = await this.#namespace.findLinks();
     const entries = links && (await this.#forwarding.observe());
@@ -144,6 +150,14 @@ export class OverlayNetwork implements KernelNetwork {
     const observed = isUntouched && entries ? entries : await this.#forwarding.observe();
     const forwarding = await this.#forwarding.repair(observed, ports);
     if (isUntouched) note(forwarding);
+    if (network.spoof === undefined) {
+      const names = [
+        ...(present ?? []).map(({ ifname }) => ifname),
+        ...[...again.values()].map(({ object }) => object),
+      ];
+      const sources = await this.#sources.repair(endpoints.map(ownerOf), new Set(names));
+      if (isUntouched) note(sources);
+    }
     return { strangers: diff.strangers, ports };
   }
 
@@ -172,10 +186,22 @@ export class OverlayNetwork implements KernelNetwork {
     return again;
   }
 
+  /** Of those that have forged any. */
+  #countForged({ spoof }: NetworkSpec): Pick<NetworkCheck, 'forged'> {
+    if (spoof !== undefined) return {};
+    const counts = [...this.#sources.count()].filter(([, packets]) => packets > 0);
+    if (counts.length === 0) return {};
+    return { forged: new Map(counts.map(([port, packets]) => [endpointNameOf(port) ?? port, packets])) };
+  }
+
   #forget(): void {
     this.#ports = new Map();
     this.#forwarding.doubt();
   }
+}
+
+function ownerOf({ id, mac, addresses = [] }: EndpointSpec): PortOwner {
+  return { name: interfaceName(id), mac, addresses };
 }
 
 function portOf({ id, mac }: EndpointSpec): [mac: string, port: string] {

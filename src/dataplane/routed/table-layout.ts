@@ -45,6 +45,12 @@ const FAMILIES = [
 ] as const;
 type Family = (typeof FAMILIES)[number];
 
+/** What a container does not send from any address: answers of DHCP's servers, and neighbour discovery, which a routed network has not. */
+const REFUSED = {
+  4: ['udp dport 68'],
+  6: ['udp dport 546', 'icmpv6 type >= 133 icmpv6 type <= 137'],
+} as const;
+
 /** The type of a frame. One with a VLAN's tag has another type here, though not in `meta protocol`. */
 export const ETHER_TYPE = '@ll,96,16';
 
@@ -142,6 +148,7 @@ function ruleLines({ table, underlay, tunnel, tunnelMtu }: Ground, family: Famil
     add(`in${version}`, `${header} saddr . ether saddr != @from${version} counter name ${FORGED} drop`),
     add(`in${version}`, toPort),
     add(`in${version}`, 'drop'),
+    ...REFUSED[version].map((what) => add(`out${version}`, `${what} counter name ${FORGED} drop`)),
     add(`out${version}`, `${found('mac')} ${toPort}`),
     ...(underlay.mac === undefined
       ? []

@@ -3,24 +3,14 @@
  * the attachment of an endpoint. Numbers are from linux/netfilter/nf_tables.h.
  */
 
-import { attribute, NLM_F } from '../netlink/netlink.js';
+import { attribute } from '../netlink/netlink.js';
 import { ipBytes } from '../netlink/texts.js';
-import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
+import { EXCLUSIVE, ingressChain, LINK_HEADER, writeNetdev } from './ingress-chain.js';
+import { type NetfilterMessage, nested, number32, text } from './netfilter.js';
 import { compare, type Expression, expression, loadPayload, NETWORK_HEADER } from './nftables.js';
 
-const SUBSYSTEM = 10;
-const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
-const BATCH_END = { type: 17, resource: SUBSYSTEM } as const;
-const NEW_CHAIN = (SUBSYSTEM << 8) | 3;
-const NEW_RULE = (SUBSYSTEM << 8) | 6;
-const NEW_ELEMENTS = (SUBSYSTEM << 8) | 12;
-/** NFPROTO_NETDEV */
-const NETDEV = 5;
-const LINK_HEADER = 0;
-const INGRESS = 0;
-const DROP = 0;
+const NEW_ELEMENTS = (10 << 8) | 12;
 const GOTO = -4;
-const EXCLUSIVE = 0x200;
 
 export interface PortRules {
   /** The chain and the device in whose ingress it is. */
@@ -43,29 +33,15 @@ export function addPorts(
   ports: readonly PortRules[],
   elements: readonly MapElement[],
 ): void {
-  const messages = [
+  writeNetdev(path, table, [
     ...ports.flatMap((port) => chainMessages(table, port)),
     ...elements.map((element) => elementMessage(table, element)),
-  ];
-  const batch = messages.map((message, i) => ({
-    ...message,
-    family: NETDEV,
-    flags: (message.flags ?? 0) | NLM_F.CREATE | (i === messages.length - 1 ? NLM_F.ACK : 0),
-  }));
-  askNetfilter(path, [BATCH_BEGIN, ...batch, BATCH_END], `nftables' table netdev ${table}`);
+  ]);
 }
 
 function chainMessages(table: string, { device, sources, others }: PortRules): NetfilterMessage[] {
-  const hook = nested(4, [number32(1, INGRESS), number32(2, 0), text(3, device)]);
-  const chain = [text(1, table), text(3, device), hook, number32(5, DROP), text(7, 'filter')];
   const rules = [...sources.map(({ address, chain: to }) => [...isFrom(address), goto(to)]), [goto(others)]];
-  return [
-    { type: NEW_CHAIN, flags: EXCLUSIVE, attributes: chain },
-    ...rules.map((rule) => ({
-      ...{ type: NEW_RULE, flags: NLM_F.APPEND },
-      attributes: [text(1, table), text(2, device), nested(4, rule)],
-    })),
-  ];
+  return ingressChain(table, device, rules);
 }
 
 /** The type of the frame is that of the header itself, where a VLAN's tag would stand. */

@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs';
 import { attributesOf, openNetlink, receiveWaiting } from '../netlink/netlink.js';
 import { ReadableWatch } from '../readable.js';
-import { LINUX } from '../socket-libc.js';
+import { checked, LINUX, setsockopt } from '../socket-libc.js';
 
 /** linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES, as a mask of groups. */
 const GROUP = 1 << 6;
@@ -13,6 +13,15 @@ const NEW_GENERATION = (SUBSYSTEM << 8) | 15;
 const HEADER = 4;
 /** By their numbers: NFPROTO_INET and NFPROTO_NETDEV. */
 const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 5: 'netdev' };
+
+/** linux/netlink.h */
+const SOL_NETLINK = 270;
+const LISTEN_ALL_NSID = 8;
+
+export interface NftEventsOptions {
+  /** Also of other namespaces that have a number in this one, as far as the kernel allows it. */
+  readonly isEverywhere?: true;
+}
 
 /**
  * Calls `onChange` with tables of the families inet and netdev in which something has changed, as `inet NAME`; with undefined when it
@@ -26,8 +35,10 @@ export class NftEvents implements Disposable {
   constructor(
     path: string | undefined,
     private readonly onChange: (table: string | undefined) => void,
+    { isEverywhere }: NftEventsOptions = {},
   ) {
     this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path, GROUP);
+    if (isEverywhere) listenEverywhere(this.#fd);
     this.#watch = new ReadableWatch(this.#fd, () => this.#read());
   }
 
@@ -47,6 +58,17 @@ export class NftEvents implements Disposable {
     } catch {
       return new Set([undefined]);
     }
+  }
+}
+
+/** Closes the socket when the kernel refuses. */
+function listenEverywhere(fd: number): void {
+  const on = Buffer.from([1, 0, 0, 0]);
+  try {
+    checked(setsockopt(fd, SOL_NETLINK, LISTEN_ALL_NSID, on, on.length), 'setsockopt');
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Which frames leave a host, and to whom: broadcast, multicast, ARP, ND and unknown destinations. */
 import { describe, expect, test } from '@jest/globals';
+import type { NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import { Netns } from '../../support/kernel/netns.js';
 import { type Container, remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -17,10 +18,14 @@ async function ping(from: Container, address: string): Promise<boolean> {
 }
 
 /** Containers .2, .3, ... of one network, one per host. */
-async function oneEach(underlay: TestUnderlay, hosts: number, multicast = true): Promise<Container[]> {
+async function oneEach(
+  underlay: TestUnderlay,
+  hosts: number,
+  options: Partial<NetworkSpec> = {},
+): Promise<Container[]> {
   const containers: Container[] = [];
   for (const [i, host] of underlay.hosts.slice(0, hosts).entries()) {
-    const network = underlay.network(host, 'shop', { multicast });
+    const network = underlay.network(host, 'shop', options);
     containers.push(await underlay.container(host, network, [`10.1.0.${i + 2}/24`, `fd01::${i + 2}/64`]));
   }
   await underlay.connect(containers);
@@ -70,7 +75,7 @@ describe('multicast', () => {
 
   test('stays on its host when it is off, while broadcast, ARP and ND go on working', async () => {
     await using underlay = await TestUnderlay.create(2);
-    const [first, second] = await oneEach(underlay, 2, false);
+    const [first, second] = await oneEach(underlay, 2, { multicast: false, spoof: 'allow' });
     const neighbour = await underlay.container(first!.host, first!.network, ['10.1.0.9/24']);
     await using onWire = await Sniffer.start(first!.host.netns, 'eth0', VXLAN_OUT);
     await using atNeighbour = await Sniffer.start(neighbour.netns, 'eth0', 'icmp');
@@ -87,7 +92,7 @@ describe('multicast', () => {
 
   test('off leaves link-local IPv6 addresses reachable', async () => {
     await using underlay = await TestUnderlay.create(2);
-    const [first, second] = await oneEach(underlay, 2, false);
+    const [first, second] = await oneEach(underlay, 2, { multicast: false });
     // The kernel gives it when it has noticed the carrier, and its duplicate address detection takes a second or two.
     const findLinkLocal = async () => {
       const shown = await second!.netns.ip('-6 -o addr show dev eth0 scope link');
@@ -111,9 +116,9 @@ describe('ARP and ND', () => {
     expect(onWire.saw(/who-has 10\.1\.0\.[23]|solicitation, who has fd01::[23]/)).toBe(false);
   });
 
-  test('for unknown addresses go out to the members, so that floating addresses work', async () => {
+  test('for unknown addresses go out to the members, so that floating addresses work where containers may send from them', async () => {
     await using underlay = await TestUnderlay.create(2);
-    const [first, second] = await oneEach(underlay, 2);
+    const [first, second] = await oneEach(underlay, 2, { spoof: 'allow' });
     await second!.netns.ip('addr add 10.1.0.50/24 dev eth0');
     await second!.netns.ip('addr add fd01::50/64 dev eth0 nodad');
     expect(await ping(first!, '10.1.0.50')).toBe(true);

@@ -11,7 +11,8 @@ import { KernelModel } from '../../support/kernel/kernel-model.js';
 import { randomFrom } from '../../support/random.js';
 
 const OWN_VTEP = '192.0.2.1';
-const NETWORK = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true };
+/** What containers may send is not the kernel's in miniature. */
+const NETWORK = { id: '0123456789ab', vni: 77, mtu: 1450, multicast: true, spoof: 'allow' as const };
 const macOf = (n: number) => `02:00:00:00:00:0${n}`;
 
 /** The door to a kernel in miniature that has br0, and the lines that went through it. */

@@ -18,6 +18,7 @@ function seen(
       addresses: ['10.9.0.2'],
       mac: MAC,
     },
+    isBound: false,
     ...{ sandboxPath: '/run/docker/netns/0123456789ab' },
     interfaces: [lo, { name: 'eth0', mac: MAC, addresses }, gateway],
     holderOf: (wanted) => ({ '10.9.0.7': 'db on h2', '02:01:0a:09:00:07': 'db on h2' })[wanted],
@@ -31,6 +32,13 @@ const withMac = (mac: string) => ({ interfaces: [{ name: 'eth0', mac, addresses:
 test.each<[string, readonly SeenEndpoint[], verdict: string, found: RegExp, remedy?: string]>([
   ['its own', [seen('web', OWN)], 'ok', /^1 containers have their own addresses and MACs alone$/],
   ['a floating address', [seen('web', [...OWN, '10.9.0.99/24'])], 'ok', /./],
+  [
+    'a floating address, where it may send from its own alone',
+    [seen('web', [...OWN, '10.9.0.99/24'], { isBound: true })],
+    'failure',
+    /container web was not given the address 10\.9\.0\.99, .*what it sends from it is dropped/,
+    'nsenter --net=/run/docker/netns/0123456789ab ip addr del 10.9.0.99/24 dev eth0 # or, if containers are to share it, create the network anew with -o xnet.spoof=allow',
+  ],
   ['an address of another network', [seen('web', [...OWN, '10.10.0.7/24'])], 'ok', /./],
   [
     'the address of its service on its loopback, as other tasks of it',

@@ -4,8 +4,10 @@ import {
 } from '../../../dataplane/sandbox/sandbox-addresses.js';
 import { judgeAddresses, type SeenEndpoint } from '../../../doctor/address-checks.js';
 import { type Judgement, ok } from '../../../doctor/finding.js';
+import { isLan } from '../../../driver/networks/lan-plan.js';
 import { isXnetError } from '../../../errors.js';
 import type { EndpointRecord } from '../../../model/endpoint.js';
+import { modeOf, type NetworkRecord } from '../../../model/network.js';
 import type { Host } from '../../host.js';
 
 type AddressParts = Pick<Host, 'local' | 'sandboxes' | 'follower' | 'hosts'>;
@@ -34,6 +36,7 @@ async function see(
     container: nameOf(records.find((record) => record.id === id)) ?? id.slice(0, 12),
     network: network.name ?? networkId,
     subnets: network.pools.map(({ subnet }) => subnet),
+    isBound: isBound(network),
     holderOf: (wanted) => {
       const holder = records.find(
         (record) => record.id !== id && (record.mac === wanted || record.addresses.includes(wanted)),
@@ -41,6 +44,11 @@ async function see(
       return holder && `${nameOf(holder)} on ${hosts.nameOf(holder.hostId)}`;
     },
   };
+}
+
+/** On a LAN sources are not checked. */
+function isBound(network: NetworkRecord): boolean {
+  return network.protection?.spoof === undefined && !isLan(modeOf(network));
 }
 
 /** MTU of the endpoint's interface in its container; undefined: it is in none (any more). Throws KERNEL, UNSUPPORTED. */
