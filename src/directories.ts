@@ -22,6 +22,28 @@ export async function ensureDirectory(path: string): Promise<void> {
   }
 }
 
+/** Write permission of group and others. */
+const OF_OTHERS = 0o022;
+
+/**
+ * Throws INVALID where somebody else than root, or whom this process runs as, owns the directory or may write in it: what is in it,
+ * such as a link in the place of a file of xnet's, may be theirs.
+ */
+export async function refuseOthersDirectory(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  const isOthers = uid !== 0 && uid !== process.getuid?.();
+  if (!isOthers && (mode & OF_OTHERS) === 0) return;
+  const why = isOthers
+    ? `belongs to user ${uid}`
+    : `may be written by others (mode ${(mode & 0o7777).toString(8)})`;
+  const mend = `chown root ${path} && chmod 700 ${path}`;
+  throw new XnetError(
+    'INVALID',
+    `the directory ${path} ${why}, who could have put links or files of their own there; look at what is in it, then: ${mend}`,
+    { path },
+  );
+}
+
 /** Throws EXISTS where something else than a socket has the path. */
 export async function refuseNoSocket(path: string): Promise<void> {
   const there = await lstat(path).catch(() => undefined);

@@ -11,6 +11,7 @@ import { endWithReader } from './cli/output/output.js';
 import { createProgram } from './cli/program.js';
 import { errorMessage, isXnetError } from './errors.js';
 import { KeeperLink } from './keeper/client/keeper-link.js';
+import { printable } from './observability/layout.js';
 
 /** Commander's codes of errors that are not about options. `help`: a command that is only the beginning of others. */
 const ABOUT_WORDS = [
@@ -41,7 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return refused(error, argv.slice(2));
     if (argv[2] === 'daemon' && !isCheck(argv) && (await refuse(errorMessage(error), version, keeper)))
       return 0;
-    process.stderr.write(`xnet: ${errorMessage(error)}\n`);
+    process.stderr.write(`xnet: ${errorMessage(error).split('\n').map(printable).join('\n')}\n`);
     return isXnetError(error, 'INVALID') ? 2 : 1;
   }
 }

@@ -11,6 +11,7 @@ import type { FindWithoutDaemon } from './ask/ask.js';
 import { addCaptureOptions } from './capture/capture-options.js';
 import { addCompletion } from './completion.js';
 import { addDocuments, type WriteBundle } from './documents/documents.js';
+import { addEtcdRoles } from './documents/etcd-roles.js';
 import { addHost } from './lists/hosts.js';
 import { addLists } from './lists/lists.js';
 import { addDoctor } from './looks/doctor.js';
@@ -55,6 +56,7 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
   addHost(program);
   addLists(program);
   addDocuments(program, defaultAdminSocket(), writeBundle);
+  addEtcdRoles(program);
   program
     .command('openapi')
     .description('print a description of the admin API (OpenAPI)')

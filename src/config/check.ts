@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ensureDirectory, refuseNoSocket } from '../directories.js';
+import { ensureDirectory, refuseNoSocket, refuseOthersDirectory } from '../directories.js';
 import { isFull, stateDirectoryError } from '../disk-errors.js';
 import { XnetError } from '../errors.js';
 import type { Config } from './schema.js';
@@ -25,6 +25,7 @@ export async function checkConfig(config: Config): Promise<void> {
 
 async function checkWritable(directory: string): Promise<void> {
   await ensureDirectory(directory);
+  await refuseOthersDirectory(directory);
   const path = join(directory, `check-${process.pid}`);
   try {
     await writeFile(path, '', { mode: 0o600 });

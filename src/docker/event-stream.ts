@@ -34,9 +34,10 @@ async function* readLines(stream: NodeJS.ReadableStream): AsyncIterable<string> 
 /** Undefined for what is of no interest, or no event. */
 export function parseEvent(line: string, names: DriverNames): EngineEvent | undefined {
   const event = parseObject(line);
-  const { ID: id, Attributes: attributes = {} } = event?.Actor ?? {};
+  const { ID: id, Attributes: given } = event?.Actor ?? {};
+  const attributes = given ?? {};
   if (typeof event?.Action !== 'string' || typeof id !== 'string') return undefined;
-  const name = String(attributes.name ?? '');
+  const name = textOf(attributes.name);
   // `health_status: healthy`
   const [word] = event.Action.split(':');
   const networkAction = NETWORK_ACTIONS.find((each) => each === word);
@@ -46,8 +47,8 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
       action: networkAction,
       networkId: id,
       name,
-      driver: names.fromDocker(String(attributes.type ?? '')),
-      ...(attributes.container !== undefined && { containerId: String(attributes.container) }),
+      driver: names.fromDocker(textOf(attributes.type)),
+      ...(attributes.container !== undefined && { containerId: textOf(attributes.container) }),
     };
   }
   const containerAction = CONTAINER_ACTIONS.find((each) => each === word);
@@ -58,17 +59,25 @@ export function parseEvent(line: string, names: DriverNames): EngineEvent | unde
       action: containerAction,
       containerId: id,
       name,
-      ...(service !== undefined && { service: String(service) }),
-      ...(signal !== undefined && { signal: Number(signal) }),
+      ...(service !== undefined && { service: textOf(service) }),
+      ...(signal !== undefined && { signal: Number(textOf(signal)) }),
     };
   }
   return undefined;
 }
 
+/** All attributes are texts. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 interface EventObject {
   readonly Type: string;
   readonly Action: string;
-  readonly Actor?: { readonly ID?: unknown; readonly Attributes?: Readonly<Record<string, unknown>> };
+  readonly Actor?: {
+    readonly ID?: unknown;
+    readonly Attributes?: Readonly<Record<string, unknown>> | null;
+  } | null;
 }
 
 function parseObject(line: string): EventObject | undefined {

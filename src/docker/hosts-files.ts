@@ -2,13 +2,15 @@
  * The hosts files of containers: Docker 28 writes lines in them that programs do not understand (hosts-lines.ts). Here they are
  * corrected, before the container's first instruction where Docker waits for an answer of ours.
  */
-import { ftruncateSync, readFileSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { constants, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { raceLimit, sleep } from '../concurrency/deadline.js';
 import { errorMessage } from '../errors.js';
 import type { Logger } from '../observability/logger.js';
 import type { ContainerDirectories } from './container-directories.js';
 import { hasOwnLine, planReadable, withoutReadable, writesMapped } from './hosts-lines.js';
+
+const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** How long Docker waits for this at most: a container that does not find itself is better than none. */
 const WAIT_MS = 1_000;
@@ -157,10 +159,11 @@ type IsIts = (content: string, hostname: string) => boolean;
  * Docker may be about to write more.
  */
 async function makeReadable(directory: string, isIts: IsIts = () => true): Promise<boolean> {
-  await using file = await openHosts(directory);
-  if (!file) return false;
-  const content = readFileSync(file.fd, 'latin1');
-  const hostname = readFileSync(`${directory}/hostname`, 'latin1');
+  await using hostnameFile = await openOwn(directory, 'hostname');
+  await using file = await openOwn(directory, 'hosts');
+  if (!file || !hostnameFile) return false;
+  const [content, hostname] = [readSmall(file), readSmall(hostnameFile)];
+  if (content === undefined || hostname === undefined) return false;
   if (!isIts(content, hostname)) return false;
   for (const { offset, text } of planReadable(content, hostname))
     writeSync(file.fd, Buffer.from(text, 'latin1'), 0, text.length, offset);
@@ -169,19 +172,37 @@ async function makeReadable(directory: string, isIts: IsIts = () => true): Promi
 
 /** In place: it is this file that the container has. */
 async function removeLines(directory: string, isWanted: (address: string) => boolean): Promise<void> {
-  await using file = await openHosts(directory);
-  if (!file) return;
-  const content = readFileSync(file.fd, 'latin1');
+  await using file = await openOwn(directory, 'hosts');
+  const content = file && readSmall(file);
+  if (!file || content === undefined) return;
   const rest = withoutReadable(content, isWanted);
   if (rest === content) return;
   writeSync(file.fd, Buffer.from(rest, 'latin1'), 0, rest.length, 0);
   ftruncateSync(file.fd, rest.length);
 }
 
-/** Undefined: the container has been removed meanwhile. */
-async function openHosts(directory: string) {
-  return open(`${directory}/hosts`, 'r+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+/**
+ * Undefined: the container has been removed meanwhile, or this is none of Docker's files. The container may write what it wants in
+ * them; one that may mount can show others in their place: no link is followed, and nothing is waited for.
+ */
+async function openOwn(directory: string, name: 'hosts' | 'hostname') {
+  const flags = name === 'hosts' ? O_RDWR : O_RDONLY;
+  return open(`${directory}/${name}`, flags | O_NOFOLLOW | O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (['ENOENT', 'ELOOP', 'ENXIO', 'EISDIR'].includes(error.code ?? '')) return undefined;
+      throw error;
+    },
+  );
+}
+
+/** A line of each of a thousand networks is less. */
+const MOST_BYTES = 256 * 1024;
+
+/** Undefined: a container has made something else of it, which could not be read in a moment. */
+function readSmall({ fd }: FileHandle): string | undefined {
+  if (!fstatSync(fd).isFile()) return undefined;
+  // It may grow meanwhile.
+  const bytes = Buffer.allocUnsafe(MOST_BYTES + 1);
+  const length = readSync(fd, bytes, 0, bytes.length, 0);
+  return length <= MOST_BYTES ? bytes.toString('latin1', 0, length) : undefined;
 }

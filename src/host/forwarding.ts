@@ -9,8 +9,9 @@ import type { Pairs } from '../agent/pairs/pairs.js';
 import { NetworkPeers } from '../agent/paths/network-peers.js';
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import { onHost } from '../driver/networks/lan-plan.js';
+import { keys } from '../model/keys.js';
 import { usesTunnel } from '../model/mode.js';
-import { modeOf, type NetworkRecord } from '../model/network.js';
+import { modeOf, type NetworkRecord, parseVniKey } from '../model/network.js';
 import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
@@ -43,7 +44,11 @@ export async function startForwarding(
   const { replica, registration, hosts, local } = cluster;
 
   const repairs = new RepairLog(logger);
-  const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger });
+  const vnis = replica.followValues(keys.vnis());
+  started.push(vnis);
+  const clusterVnis = () => [...vnis.all()].flatMap(({ key }) => parseVniKey(key) ?? []);
+  const guard = new TunnelGuard({ dataplane, hosts, local, clusterVnis, repairs, logger });
+  vnis.onChange(() => guard.hint());
   started.push(guard);
   hosts.onChange((moved) => {
     if (moved.size > 0) guard.hint();

@@ -34,3 +34,46 @@ export function isUnder(key: string, prefixes: Iterable<string>): boolean {
   for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
   return false;
 }
+
+/**
+ * A right in etcd, of what a user needs for all that xnet does: of a host with a user of its own as little as etcd's permissions can
+ * say. They are of ranges of keys, and what a value says they do not see.
+ */
+export interface Grant {
+  readonly access: 'read' | 'readwrite';
+  /** Without the operator's prefix. */
+  readonly key: string;
+  /** All keys that begin with it. */
+  readonly isPrefix: boolean;
+}
+
+/**
+ * Of records that several hosts write, or whose owner stands in the value alone, or behind what does not belong to it: a host that is
+ * not itself any more can alter all of these.
+ */
+export const SHARED: readonly string[] = [
+  ...[keys.vteps(), keys.networks(), keys.vnis(), keys.names(), keys.bindings(), keys.bindingGuards()],
+  ...[keys.endpoints(), keys.macs(), keys.pools(), keys.poolReferences(), keys.poolReferenceGuards()],
+  ...[keys.addresses(), keys.addressRequests(), keys.questions(), keys.answers()],
+];
+
+/** Of the host alone. */
+export function ownKeys(hostId: string): Grant[] {
+  const single = [hostKeys.host, hostKeys.alive, hostKeys.hostProblems, hostKeys.putBack];
+  return [...single.map((key) => write(key(hostId), false)), write(byHostKeys.ofHost(hostId), true)];
+}
+
+/** `hostId`: of the host whose user it is; absent: of a user of all hosts. */
+export function grantsOf(hostId?: string): Grant[] {
+  if (hostId === undefined) return [write('', true)];
+  return [
+    { access: 'read', key: '', isPrefix: true },
+    ...ownKeys(hostId),
+    ...SHARED.map((key) => write(key, true)),
+    write(keys.poolGuard(), false),
+  ];
+}
+
+function write(key: string, isPrefix: boolean): Grant {
+  return { access: 'readwrite', key, isPrefix };
+}

@@ -1,6 +1,6 @@
 /** A network of the cluster; what every host's Docker has of it when it is mirrored. */
 import { z } from 'zod';
-import { id, mtu, subnet, vni } from './fields.js';
+import { id, MAX_VNI, mtu, subnet, vni } from './fields.js';
 import { DEFAULT_MODE, type Mode, mode } from './mode.js';
 import { poolKey } from './pool.js';
 import { protection } from './protection.js';
@@ -16,6 +16,12 @@ export const networkKeys = {
   name: (name: string) => `names/${keyPart(name)}`,
   names: () => 'names/',
 } as const;
+
+/** The VNI of `networkKeys.vni`; undefined for any other key. */
+export function parseVniKey(key: string): number | undefined {
+  const number = Number(/^vnis\/([1-9]\d{0,7})$/.exec(key)?.[1]);
+  return number <= MAX_VNI ? number : undefined;
+}
 
 /** A network that every host has in its Docker: what the copies are made with. */
 export const mirrorRecord = z.object({

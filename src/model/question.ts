@@ -12,6 +12,7 @@ export const questionKeys = {
   /** Parts are numbered from 1, each host's for itself. */
   answer: (questionId: string, hostId: string, part: number) =>
     `answers/${keyPart(questionId)}/${keyPart(hostId)}/${`${part}`.padStart(8, '0')}`,
+  answers: () => 'answers/',
   answersTo: (questionId: string) => `answers/${keyPart(questionId)}/`,
 } as const;
 

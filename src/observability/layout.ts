@@ -3,12 +3,28 @@
 /** Of a name in a line with other things. */
 const LONGEST_NAME = 48;
 
-/** Control characters, which could write anything on a terminal, are shown escaped. */
-export function printable(text: string): string {
+/**
+ * What does anything on a terminal but show itself: control characters, Unicode's own line ends, and what changes the direction, by
+ * which a text reads otherwise than it is.
+ */
+export const ACTING =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>
-    character === '\n' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Such characters, which could write anything on a terminal, are shown escaped. */
+export function printable(text: string): string {
+  return text.replaceAll(ACTING, (character) => (character === '\n' ? ' ' : escaped(character)));
+}
+
+/** JSON in which such characters stand escaped: for programs the value is the same. `indent`: blanks; absent: it is one line. */
+export function printableJson(value: unknown, indent?: number): string {
+  return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(ACTING, (character) =>
+    character === '\n' ? character : escaped(character),
   );
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** A name, cut where it would push all else out of sight; `--json` has it whole. */

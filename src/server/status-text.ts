@@ -8,13 +8,13 @@ export function formatStatus(status: Status): string {
   const device = host.interface === undefined ? '' : ` on ${host.interface} (mtu ${host.mtu})`;
   const underlay = host.vtep ? `${host.vtep}${device}` : 'unknown';
   return [
-    `host      ${printable(host.name)} (${host.id}), xnet ${status.version}`,
+    `host      ${host.name} (${host.id}), xnet ${status.version}`,
     ...(withoutDaemon ? formatWithoutDaemon(withoutDaemon, status.networks) : []),
     `underlay  ${underlay}`,
     `store     ${store.description}: ${formatAnswer(store)}`,
     ...formatDocker(status.docker),
     ...(withoutDaemon ? [] : formatCounts(status)),
-    ...status.problems.map((problem) => `PROBLEM   ${printable(problem)}`),
+    ...status.problems.map((problem) => `PROBLEM   ${problem}`),
     '',
     `networks on this host: ${status.networks.length}`,
     ...status.networks.flatMap(formatNetwork),
@@ -23,7 +23,9 @@ export function formatStatus(status: Status): string {
     ...formatTable(status.peers.map(formatPeer)).map((line) => `  ${line}`),
     ...(withoutDaemon ? formatLastEvents(withoutDaemon) : []),
     '',
-  ].join('\n');
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 function formatAnswer({ description, answerMs, problem }: Status['store']): string {
@@ -139,7 +141,7 @@ function formatPeer({ name, vtep, state, since, before, path, pair }: PeerStatus
 
 export function pairText({ way, since, why }: PairAnswer): string {
   const words = way === 'direct' ? 'directly' : 'through the tunnel';
-  return `routed networks: ${words} since ${since}, ${printable(why)}`;
+  return printable(`routed networks: ${words} since ${since}, ${why}`);
 }
 
 export function pathText({ state, since, roundTripMs, largest, needed }: PathAnswer): string {

@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'upkeep',
   ],
   status: ['host', 'admin', 'store', 'model'],
-  cli: ['config', 'admin', 'server'],
+  cli: ['config', 'admin', 'server', 'model'],
   server: ['admin', 'driver', 'ipam', 'model', 'protocol', 'dns', 'keeper'],
   admin: ['ipam', 'store', 'model'],
   agent: ['driver', 'replica', 'store', 'model', 'dataplane', 'docker'],
@@ -87,6 +87,7 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
     /^store\/(store|record-reader|transact)\.js$/,
   ],
   [/^cli\//, /^server\//, /^server\/status-text\.js$/],
+  [/^cli\//, /^model\//, /^model\/keys\.js$/],
   [
     /^(cli|server|doctor)\//,
     /^admin\//,

@@ -17,13 +17,15 @@ export interface TunnelGuardParts {
   readonly dataplane: Pick<Dataplane, 'setTunnelFilter'>;
   readonly hosts: Pick<HostsView, 'list'>;
   readonly local: Pick<LocalNetworks, 'listNetworks'>;
+  /** Of all networks of the cluster, as far as they are known; also those that this host has nothing of. */
+  readonly clusterVnis: () => readonly number[];
   readonly repairs: RepairLog;
   readonly logger: Logger;
 }
 
 /**
- * Keeps the tunnel filter equal to the hosts of the cluster and the networks of this host, and repairs it when others
- * alter it.
+ * Keeps the tunnel filter equal to the hosts and networks of the cluster, and repairs it when others alter it. Networks that this host
+ * has nothing of are among them: what a container of this host sends goes on with this host's address, which the other hosts trust.
  */
 export class TunnelGuard implements AsyncDisposable {
   readonly #parts: TunnelGuardParts;
@@ -58,10 +60,10 @@ export class TunnelGuard implements AsyncDisposable {
   }
 
   async #look(): Promise<number> {
-    const { dataplane, hosts, local, repairs } = this.#parts;
+    const { dataplane, hosts, local, repairs, clusterVnis } = this.#parts;
     const vteps = hosts.list().map(({ host }) => host.vtep);
     const tunnelled = local.listNetworks().filter(({ record }) => usesTunnel(modeOf(record)));
-    const networks = new Set(tunnelled.map(({ record }) => record.vni));
+    const networks = new Set([...tunnelled.map(({ record }) => record.vni), ...clusterVnis()]);
     // Paths are measured where there are networks.
     const vnis = networks.size > 0 ? [...networks, PATH_VNI] : [];
     repairs.note(await dataplane.setTunnelFilter({ vteps, vnis }));

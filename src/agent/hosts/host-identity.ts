@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureDirectory } from '../../directories.js';
+import { ensureDirectory, refuseOthersDirectory } from '../../directories.js';
 import { stateDirectoryError } from '../../disk-errors.js';
 import { XnetError } from '../../errors.js';
 
@@ -14,6 +14,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export async function ensureHostId(stateDirectory: string): Promise<string> {
   const path = join(stateDirectory, 'host-id');
   await ensureDirectory(stateDirectory);
+  await refuseOthersDirectory(stateDirectory);
   // Made only when absent, so that two starts at once agree on one id.
   await writeFile(path, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch(
     async (error: NodeJS.ErrnoException) => {

@@ -93,7 +93,9 @@ export class Answering implements AsyncDisposable {
       );
     };
     try {
-      const handler = this.parts.handlers[kind];
+      // Not what every object has, such as `constructor`.
+      const { handlers } = this.parts;
+      const handler = Object.hasOwn(handlers, kind) ? handlers[kind] : undefined;
       if (!handler) throw new Error(`its xnet does not know the question "${kind}": upgrade it`);
       for await (const value of untilAborted(handler(parameters, signal), signal)) {
         if (signal.aborted) return;

@@ -1,6 +1,6 @@
 /** How packets are written: as a pcapng file, as lines for people, as objects for programs. */
 import type { PointItem } from '../../admin/capture-answer.js';
-import { printable, shortName } from '../../observability/layout.js';
+import { printable, printableJson, shortName } from '../../observability/layout.js';
 import { type Format, formatAnswer } from '../output/output.js';
 import type { Output } from './output.js';
 import { packetText } from './packet-text.js';
@@ -79,7 +79,7 @@ export function objectSink(output: Output, format: Exclude<Format, 'table'>): Pa
         bytes: bytes.toString('base64'),
       };
       await output.write(
-        format === 'json' ? `${JSON.stringify(item)}\n` : await formatAnswer([item], 'yaml', () => ''),
+        format === 'json' ? `${printableJson(item)}\n` : await formatAnswer([item], 'yaml', () => ''),
       );
     },
     end: async () => {},

@@ -101,7 +101,11 @@ function text(code: number, value: string): Buffer {
   return option(code, Buffer.from(value));
 }
 
-function option(code: number, value: Buffer): Buffer {
+/** Its length has two bytes: what is longer, as a filter may be, is cut. */
+const LONGEST_OPTION = 0xffff;
+
+function option(code: number, whole: Buffer): Buffer {
+  const value = whole.subarray(0, LONGEST_OPTION);
   const header = Buffer.alloc(4);
   header.writeUInt16LE(code, 0);
   header.writeUInt16LE(value.length, 2);

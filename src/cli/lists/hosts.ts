@@ -1,5 +1,6 @@
 /** The hosts of the cluster: their list, and the removal of one. */
 import type { Command } from 'commander';
+import { shortName } from '../../observability/layout.js';
 import { askDaemon } from '../ask/ask-daemon.js';
 import { adminSocket, asks } from '../options.js';
 import { table } from '../output/output.js';
@@ -31,6 +32,6 @@ export async function removeHost(
 ): Promise<void> {
   const { id, name, endpoints, networks } = await askDaemon(adminSocket, 'removeHost', { host });
   process.stdout.write(
-    `${name ?? id} removed, with ${endpoints ?? 0} endpoints in ${networks ?? 0} networks\n`,
+    `${shortName(name ?? id)} removed, with ${endpoints ?? 0} endpoints in ${networks ?? 0} networks\n`,
   );
 }

@@ -43,7 +43,7 @@ function hostFindings(
 ): string {
   const width = Math.max(0, ...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, verdict, found, remedy }) => [
-    `${verdictText(verdict, screen)}  ${check.padEnd(width)}  ${printable(found)}`,
+    `${verdictText(verdict, screen)}  ${printable(check).padEnd(width)}  ${printable(found)}`,
     ...(remedy === undefined ? [] : [`         ${' '.repeat(width)}  -> ${printable(remedy)}`]),
   ]);
   const sum =

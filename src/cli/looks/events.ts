@@ -3,7 +3,7 @@ import type { EventItem } from '../../admin/answers.js';
 import type { Answer } from '../../admin/operations.js';
 import { XnetError } from '../../errors.js';
 import { quoted } from '../../inet/quoted.js';
-import { printable, shortName } from '../../observability/layout.js';
+import { printable, printableJson, shortName } from '../../observability/layout.js';
 import { ask } from '../ask/ask.js';
 import { askDaemon, followDaemon } from '../ask/ask-daemon.js';
 import { prints } from '../options.js';
@@ -77,7 +77,7 @@ function printRefusals({ refusals }: Answer<'events'>): void {
 /** A line; in YAML an item, so that all together are a list. */
 async function printEvent(event: EventItem, { json, output }: AskOptions): Promise<void> {
   const line = () => EVENTS.map(([, cell]) => printable(`${cell(event) ?? '-'}`)).join('  ');
-  if (json || output === 'json') process.stdout.write(`${JSON.stringify(event)}\n`);
+  if (json || output === 'json') process.stdout.write(`${printableJson(event)}\n`);
   else if (output === 'yaml') process.stdout.write(await formatAnswer([event], output, line));
   else process.stdout.write(`${line()}\n`);
 }

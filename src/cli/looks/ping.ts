@@ -77,7 +77,7 @@ export function pingText(answer: Answer<'ping'>, screen?: Screen): string {
     { name: 'tunnel', ...tunnel },
     { name: 'underlay', ...underlay },
   ];
-  const head = `packets of ${bytes} bytes to ${shortName(host)} (${vtep}) from ${from}`;
+  const head = printable(`packets of ${bytes} bytes to ${shortName(host)} (${vtep}) from ${from}`);
   const last = pair ? `${pairText(pair)}\n` : '';
   return `${head}\n\n${table(ways, WAYS, screen)}\n${printable(meaning)}\n${last}`;
 }

@@ -1,6 +1,6 @@
 /** How an answer is printed: a table for people, JSON or YAML for programs. */
 import { styleText } from 'node:util';
-import { formatTable, printable } from '../../observability/layout.js';
+import { formatTable, printable, printableJson } from '../../observability/layout.js';
 
 export const FORMATS = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -37,7 +37,7 @@ export async function formatAnswer<T>(
   format: Format,
   asTable: (answer: T) => string,
 ): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(answer, undefined, 2)}\n`;
+  if (format === 'json') return `${printableJson(answer, 2)}\n`;
   if (format === 'yaml') return (await import('./yaml.js')).formatYaml(answer);
   return asTable(answer);
 }

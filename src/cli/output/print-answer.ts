@@ -1,6 +1,7 @@
 /** Asks, and prints the answer: once, or again and again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, OperationName, Parameters } from '../../admin/operations.js';
+import { printable } from '../../observability/layout.js';
 import { type Asked, ask } from '../ask/ask.js';
 import { withProgress } from '../ask/progress.js';
 import { type Format, formatAnswer, type Screen, screenOf } from './output.js';
@@ -55,7 +56,7 @@ export async function printAnswer<N extends OperationName>(
   };
   if (watch === undefined) return show();
   for (;;) {
-    await show().catch((error: Error) => process.stderr.write(`${error.message}\n`));
+    await show().catch((error: Error) => process.stderr.write(`${printable(error.message)}\n`));
     await sleep((watch === true ? WATCH_SECONDS : watch) * 1000);
   }
 }

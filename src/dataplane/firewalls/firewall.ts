@@ -53,6 +53,8 @@ export interface Chain {
 
 /** Of a packet's way through one hook: a container may have made chains that jump to chains, with more ways than could ever be walked. */
 const MOST_RULES = 50_000;
+/** Of chains within chains. nftables has 16 at most, iptables-legacy as many as one likes. */
+const MOST_DEPTH = 500;
 /** Of one hook: what follows them is as uncertain as they are. */
 const MOST_DROPS = 20;
 
@@ -87,10 +89,10 @@ class Walk {
   }
 
   /** False: its way ends here, for certain. */
-  #goOn({ rules }: Chain): boolean {
+  #goOn({ rules }: Chain, depth = 0): boolean {
     for (const rule of rules) {
       this.#rules += 1;
-      if (this.#rules > MOST_RULES) {
+      if (this.#rules > MOST_RULES || depth > MOST_DEPTH) {
         this.#isCertain = false;
         return true;
       }
@@ -107,7 +109,7 @@ class Walk {
         const next = this.chains.get(verdict.chain);
         // A target that is no chain is one that is not read.
         if (!next) this.#isCertain = false;
-        const isOn = next ? this.#goOn(next) : true;
+        const isOn = next ? this.#goOn(next, depth + 1) : true;
         if (held === 'yes' && !isOn) return false;
         if (held === 'yes' && verdict.isGoto) return true;
       }

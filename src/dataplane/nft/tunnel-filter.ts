@@ -140,6 +140,9 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
     ...SETS.map(({ name, type }) => `add set ${TABLE} ${name} { type ${type}; }`),
     // Not "tunnel", which is a keyword of nft since 1.1.
     `add chain ${TABLE} from_peers`,
+    // The first fragment of a packet, made so short that the VNI is in the next one: the kernel puts them together behind this hook,
+    // but where connections are tracked.
+    `add chain ${TABLE} unseen`,
     // Before connection tracking (priority -200), which "raw" (-300) can still prevent.
     `add chain ${TABLE} prerouting { type filter hook prerouting priority raw; policy accept; }`,
     `add chain ${TABLE} output { type filter hook output priority raw; policy accept; }`,
@@ -149,6 +152,9 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
     `add rule ${TABLE} from_peers ip6 saddr != @vteps6 counter name forged drop`,
     `add rule ${TABLE} from_peers notrack`,
     `add rule ${TABLE} prerouting ${ours} goto from_peers`,
+    `add rule ${TABLE} unseen ${VNI_WORD} >= 0 return`,
+    `add rule ${TABLE} unseen goto from_peers`,
+    `add rule ${TABLE} prerouting udp dport ${port} goto unseen`,
     `add rule ${TABLE} output ${ours} notrack`,
   ];
 }

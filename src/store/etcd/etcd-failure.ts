@@ -96,8 +96,14 @@ export function finalError(
     return new XnetError('INTERNAL', `etcd at ${endpoint} refused a request: ${reason}`, fields, { cause });
   }
   const who = user === undefined ? 'no user' : `user ${user}`;
-  return new XnetError('STORE_DENIED', `etcd at ${endpoint} denies ${who}: ${reason}`, fields, { cause });
+  const remedy = reason.includes('permission denied') ? RIGHTS : '';
+  return new XnetError('STORE_DENIED', `etcd at ${endpoint} denies ${who}: ${reason}${remedy}`, fields, {
+    cause,
+  });
 }
+
+/** It has a password or certificate, but not these keys: they may be of another prefix, or of another host. */
+const RIGHTS = '; xnet etcd-roles prints the commands that give a user the rights xnet needs';
 
 function failure(kind: EtcdFailure['kind'], reason: string): EtcdFailure {
   return { kind, reason, notApplied: true, hung: false };

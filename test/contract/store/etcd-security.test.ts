@@ -2,6 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { rolesText } from '../../../src/cli/documents/etcd-roles.js';
+import { keys } from '../../../src/model/keys.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { createAuthority, readPems } from '../../support/store/certificates.js';
 import { type EtcdCluster, startEtcd } from '../../support/store/etcd.js';
@@ -123,6 +125,38 @@ describe('user and password', () => {
       code: 'STORE_DENIED',
       message: expect.stringContaining('authentication is not enabled'),
     });
+  });
+});
+
+describe('the CN of a client certificate', () => {
+  test("is the user: with the rights of one host, nothing of another's is written, and what is shared is", async () => {
+    const [own, other] = [1, 2].map((number) => `0000abcd-0000-4000-8000-00000000000${number}`) as [
+      string,
+      string,
+    ];
+    await using authority = await createAuthority();
+    const server = { ca: authority.ca, ...(await authority.issue('root')) };
+    const tls = await readPems({ ca: authority.ca, ...(await authority.issue('h1.example')) });
+    await using cluster = await startEtcd({ tls: server });
+    const commands = rolesText({ host: own, user: 'h1.example', prefix: '/xnet/' });
+    await cluster.ctl(['user', 'add', 'root', '--no-password']);
+    for (const line of commands.trim().split('\n')) await cluster.ctl(line.split(' ').slice(1));
+    await cluster.ctl(['auth', 'enable']);
+    await using store = await openStore({ url: cluster.url, stateDirectory, prefix: '/xnet/', tls });
+    for (const key of [keys.host(own), `${keys.bindingsOfHost(own)}n/d`, keys.network('n'), keys.poolGuard()])
+      expect(await store.commit([], [{ put: key, value: '{}' }])).toMatchObject({ committed: true });
+    const denied = {
+      code: 'STORE_DENIED',
+      message: expect.stringMatching(/permission denied; xnet etcd-roles/),
+    };
+    for (const key of [keys.host(other), keys.alive(other), `${keys.bindingsOfHost(other)}n/d`])
+      await expect(store.commit([], [{ put: key, value: '{}' }])).rejects.toMatchObject(denied);
+    // Of one commit all is refused.
+    const both = [keys.host(own), keys.host(other)].map((remove) => ({ remove }));
+    await expect(store.commit([], both)).rejects.toMatchObject(denied);
+    expect(await store.get(keys.host(own))).toBeDefined();
+    await using watch = new WatchRecorder(store, '');
+    await watch.until(({ state }) => state.has(keys.network('n')));
   });
 });
 

@@ -1,8 +1,11 @@
 /** Whose VXLAN packets a host takes. */
 import { describe, expect, test } from '@jest/globals';
 import type { KernelHint } from '../../../src/dataplane/dataplane.js';
+import { namespacePath } from '../../../src/dataplane/interface-names.js';
+import { PacketSocket } from '../../../src/native/packets/packet-socket.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { eventually } from '../../support/time/eventually.js';
+import { fragments } from '../../support/traffic/fragments.js';
 import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const FORGED = /ethertype Unknown \(0x88b5\)/;
@@ -59,6 +62,42 @@ describe('the tunnel filter', () => {
     await sniffer.sees(FORGED);
     expect(await sniffer.count()).toBe(1);
   });
+
+  test.each([4, 6] as const)(
+    'drops fragments of IPv%i that a stranger made so that the VNI is not in the first',
+    async (family) => {
+      await using underlay = await TestUnderlay.create(3, { family });
+      const [victim, friend, intruder] = underlay.hosts as [TestHost, TestHost, TestHost];
+      const network = underlay.network(victim, 'shop');
+      const container = await underlay.container(victim, network, ['10.1.0.2/24']);
+      const { vni } = container.network;
+      await victim.dataplane.setTunnelFilter({ vteps: [victim.vtep, friend.vtep], vnis: [vni] });
+      const frame = `${'ff'.repeat(6)}02000000006688b5${'00'.repeat(46)}`;
+      const payload = Buffer.from(`08000000${vni.toString(16).padStart(6, '0')}00${frame}`, 'hex');
+      const macOf = ({ netns }: TestHost) => netns.exec('cat', '/sys/class/net/eth0/address');
+      const send = async (from: TestHost, firstBytes: number, port = 4789) => {
+        const macs = { from: (await macOf(from)).trim(), to: (await macOf(victim)).trim() };
+        const source = {
+          namespacePath: namespacePath(from.netns.name),
+          interfaceName: 'eth0',
+          snapBytes: 64,
+        };
+        using socket = new PacketSocket(source, () => {});
+        const datagram = { from: from.vtep, to: victim.vtep, port, payload };
+        for (const each of fragments(datagram, macs, firstBytes)) socket.send(each);
+      };
+      // So that no frame waits for a neighbour, and the counter's name is in use.
+      await using sniffer = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+      for (const firstBytes of [0, 8]) await send(intruder, firstBytes);
+      await send(friend, 0);
+      await sniffer.sees(FORGED);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(await sniffer.count()).toBe(1);
+      expect(await counter(victim)).toBe(2);
+      await send(intruder, 0, 53);
+      expect(await counter(victim)).toBe(2);
+    },
+  );
 
   test('is set again where others altered it, and is told of only then', async () => {
     await using underlay = await TestUnderlay.create(1);

@@ -36,6 +36,7 @@ export class Cluster implements AsyncDisposable {
   readonly hosts: ClusterHost[] = [];
   #undo: (() => Promise<unknown>)[] = [];
   #etcdctl = '';
+  #user: readonly string[] = [];
   #member: EtcdMember | undefined;
 
   private constructor(
@@ -64,6 +65,27 @@ export class Cluster implements AsyncDisposable {
     const host = this.hosts[number - 1];
     if (!host) throw new Error(`no host ${number}`);
     return host;
+  }
+
+  /** etcd wants a user from here on; `commands`: of etcdctl, which make the users. The cluster's own is `root`. */
+  async enableUsers(commands: readonly (readonly string[])[]): Promise<void> {
+    for (const command of [['user', 'add', 'root:root'], ...commands, ['auth', 'enable']])
+      await this.#ctl(...command);
+    this.#user = ['--user', 'root:root'];
+  }
+
+  /** Runs etcdctl as a user (NAME:PASSWORD); rejects with its words. */
+  ctlAs(user: string, ...args: string[]): Promise<string> {
+    return this.wire.exec(
+      'env',
+      'ETCDCTL_API=3',
+      this.#etcdctl,
+      '--endpoints',
+      `${ETCD}:2379`,
+      '--user',
+      user,
+      ...args,
+    );
   }
 
   /** What the store has under `prefix`, by key. */
@@ -121,7 +143,15 @@ export class Cluster implements AsyncDisposable {
   }
 
   #ctl(...args: string[]): Promise<string> {
-    return this.wire.exec('env', 'ETCDCTL_API=3', this.#etcdctl, '--endpoints', `${ETCD}:2379`, ...args);
+    return this.wire.exec(
+      'env',
+      'ETCDCTL_API=3',
+      this.#etcdctl,
+      '--endpoints',
+      `${ETCD}:2379`,
+      ...this.#user,
+      ...args,
+    );
   }
 
   async #addHost(number: number): Promise<void> {
@@ -183,8 +213,8 @@ export class ClusterHost {
   }
 
   /** Another xnet takes over: it knows only what is in the store. */
-  restart(): Promise<void> {
-    return this.daemon.restart(STORE);
+  restart(args: readonly string[] = []): Promise<void> {
+    return this.daemon.restart([...STORE, ...args]);
   }
 
   /** A container's namespace, without any interface. */

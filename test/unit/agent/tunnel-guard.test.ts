@@ -21,8 +21,17 @@ function open() {
   const hosts = { list: () => vteps.map((vtep) => ({ host: { vtep }, alive: true })) };
   const local = { listNetworks: () => [7, 7].map((vni) => ({ record: { vni } })) };
   const repairs = new RepairLog(muteLogger);
-  const guard = new TunnelGuard({ dataplane, hosts, local, repairs, logger: muteLogger } as never);
-  return { calls, vteps, kernel, repairs, guard };
+  const others: number[] = [];
+  const clusterVnis = () => others;
+  const guard = new TunnelGuard({
+    dataplane,
+    hosts,
+    local,
+    clusterVnis,
+    repairs,
+    logger: muteLogger,
+  } as never);
+  return { calls, vteps, others, kernel, repairs, guard };
 }
 
 type Case = ReturnType<typeof open>;
@@ -42,6 +51,12 @@ test.each<[string, (opened: Case) => unknown, calls: string[], repairs: number]>
       for (let n = 0; n < 3; n++) guard.hint();
     },
     ['192.0.2.1 7,16777215', '192.0.2.1,192.0.2.2 7,16777215'],
+    0,
+  ],
+  [
+    'networks that only other hosts have are in it: packets that containers make by hand go out with the address of this host',
+    ({ others }) => others.push(9, 7),
+    ['192.0.2.1 7,9,16777215'],
     0,
   ],
   [

@@ -1,4 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { rmSync, symlinkSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,6 +11,11 @@ import { eventually } from '../../support/time/eventually.js';
 
 const FILL = ' '.repeat(7);
 const [FIRST, SECOND, THIRD] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [string, string, string];
+
+function replace(path: string, make: () => void): void {
+  rmSync(path);
+  make();
+}
 
 /** What the kernel and Docker show of a host, in a directory. */
 class HostDirectory {
@@ -64,6 +71,31 @@ describe("containers' hosts files", () => {
     await files.leave('e1', ['10.1.0.1']);
     expect(await host.lines(FIRST)).toBe('');
   });
+
+  test.each([
+    ['a file of gigabytes', (path: string) => truncate(path, 2 ** 34)],
+    ['a pipe', (path: string) => replace(path, () => execFileSync('mkfifo', [path]))],
+    ['a link to another file', (path: string) => replace(path, () => symlinkSync('../../other', path))],
+  ])(
+    '%s that a container has made of its own is left alone, and the others are found',
+    async (_what, spoil) => {
+      await host.boot();
+      const other = join(host.root, 'disk/docker/other');
+      await host.start(100, FIRST, 'first', '::ffff:10.1.0.1\tfirst\n');
+      await host.start(200, SECOND, 'second', '');
+      await writeFile(other, '::ffff:10.1.0.1\tsecond\n');
+      for (const name of ['hosts', 'hostname']) {
+        files.enter('e1', '/netns/1');
+        await spoil(join(host.root, 'disk/docker/containers', SECOND, name));
+        await files.correct('e1', ['10.1.0.1']);
+        expect(await host.lines(FIRST)).toBe(`10.1.0.1\tfirst${FILL}\n`);
+        await host.start(100, FIRST, 'first', '::ffff:10.1.0.1\tfirst\n');
+        await files.leave('e1', ['10.1.0.1']);
+      }
+      expect(await readFile(other, 'utf8')).toBe('::ffff:10.1.0.1\tsecond\n');
+      expect(files.problem).toBeUndefined();
+    },
+  );
 
   test('one of many that run, and of a process number that came round, is found too', async () => {
     await host.boot();

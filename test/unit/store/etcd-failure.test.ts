@@ -68,10 +68,10 @@ test('an unavailable store is told with every endpoint that was asked and why it
   });
 });
 
-test('a denial names the user', () => {
+test('a denial names the user, and the remedy', () => {
   const failure = describeFailure(grpcError(7, '7 PERMISSION_DENIED: etcdserver: permission denied'));
   expect(finalError(failure, 'http://h1:2379', 'xnet', undefined)).toMatchObject({
     code: 'STORE_DENIED',
-    message: 'etcd at http://h1:2379 denies user xnet: permission denied',
+    message: expect.stringMatching(/^etcd at http:.*h1:2379 denies user xnet: permission denied; xnet etcd-roles prints/),
   });
 });
