@@ -8,6 +8,8 @@ import { adminHandlers } from './host/answers/admin-handlers.js';
 import { captureAnswers } from './host/answers/capture/capture.js';
 import { DOCTOR, doctorHandler } from './host/answers/doctor/doctor.js';
 import { EVENTS, eventsHandler, followEvents } from './host/answers/events.js';
+import { POLICY_COUNTS, policyCountsHandler } from './host/answers/policies/counts.js';
+import { LEARN, learnHandler } from './host/answers/policies/learn-policy.js';
 import { TRACE } from './host/answers/trace/ask-host.js';
 import { OwnPart } from './host/answers/trace/own-part.js';
 import { openFoundation } from './host/foundation.js';
@@ -60,6 +62,8 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
         [DOCTOR]: doctorHandler(foundation, status, () => readiness.value),
         [EVENTS]: eventsHandler(foundation.events),
         ...captures.handlers,
+        [POLICY_COUNTS]: policyCountsHandler(() => readiness.value, foundation),
+        [LEARN]: learnHandler(foundation),
         [TRACE]: (parameters) => ownPart.answers(parameters),
       }),
     (error) => logger.error('not ready', { error: errorMessage(error) }),

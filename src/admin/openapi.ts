@@ -34,13 +34,19 @@ const TEXT = { type: 'string' };
 
 function describeOperation(
   name: string,
-  { path, summary, parameters, answer }: Operation,
+  { method, path, summary, parameters, answer }: Operation,
   type: string,
 ): object {
   return {
     operationId: name,
     summary,
-    parameters: Object.entries(parameters.shape).map(([key, schema]) => describeParameter(key, path, schema)),
+    ...(method === 'put'
+      ? { requestBody: { required: true, content: json(schemaOf(parameters)) } }
+      : {
+          parameters: Object.entries(parameters.shape).map(([key, schema]) =>
+            describeParameter(key, path, schema),
+          ),
+        }),
     responses: {
       200: { description: 'the answer', content: { [type]: { schema: schemaOf(answer) } } },
       ...Object.fromEntries(

@@ -16,12 +16,21 @@ import {
 } from './answers.js';
 import { captureItem, captureParameters } from './capture-answer.js';
 import { doctorAnswer, pingAnswer, traceAnswer } from './diagnosis-answers.js';
-import { bytes, count, flag, none, port, wanted } from './parameters.js';
+import { bytes, count, flag, none, port, seconds, wanted } from './parameters.js';
+import {
+  appliedAnswer,
+  learnedAnswer,
+  policies,
+  policiesAnswer,
+  policyAnswer,
+  policyTestAnswer,
+  removedAnswer,
+} from './policy/policy-answers.js';
 import { statusAnswer } from './status-answer.js';
 
 export interface Operation {
-  readonly method: 'get' | 'delete';
-  /** `{NAME}` is a parameter; all others are in the query. */
+  readonly method: 'get' | 'delete' | 'put';
+  /** `{NAME}` is a parameter; all others are in the query, of a put in its body. */
   readonly path: string;
   readonly summary: string;
   readonly parameters: z.ZodObject;
@@ -135,6 +144,57 @@ export const OPERATIONS = {
     summary: 'The names that a network answers, or those of a container (names or ids).',
     parameters: z.strictObject({ of: wanted }),
     answer: namesAnswer,
+  },
+  policies: {
+    method: 'get',
+    path: '/v1/policies',
+    summary: 'The policies of the cluster.',
+    parameters: none,
+    answer: policiesAnswer,
+  },
+  applyPolicies: {
+    method: 'put',
+    path: '/v1/policies',
+    summary: 'Creates policies, or changes those of the same names, all in one commit.',
+    parameters: z.strictObject({ policies }),
+    answer: appliedAnswer,
+  },
+  policy: {
+    method: 'get',
+    path: '/v1/policies/{policy}',
+    summary: 'A policy: the containers that it selects, and how often each rule was met on all hosts.',
+    parameters: z.strictObject({ policy: wanted }),
+    answer: policyAnswer,
+  },
+  removePolicy: {
+    method: 'delete',
+    path: '/v1/policies/{policy}',
+    summary: 'Removes a policy.',
+    parameters: z.strictObject({ policy: wanted }),
+    answer: removedAnswer,
+  },
+  testPolicy: {
+    method: 'get',
+    path: '/v1/policy-test',
+    summary:
+      'Whether a container may reach another one: what the policies say, and what becomes of a packet; takes seconds.',
+    parameters: z.strictObject({
+      from: wanted,
+      to: wanted,
+      /** Absent: an echo request is sent. */
+      port: port.optional(),
+      /** Of a port; absent: TCP. */
+      protocol: z.enum(['tcp', 'udp']).optional(),
+    }),
+    answer: policyTestAnswer,
+  },
+  learnPolicy: {
+    method: 'get',
+    path: '/v1/networks/{network}/policies',
+    summary:
+      'The policies that let pass what passes now in a network (name or id), by the connections that begin in so many seconds.',
+    parameters: z.strictObject({ network: wanted, seconds: seconds.optional() }),
+    answer: learnedAnswer,
   },
   pools: {
     method: 'get',

@@ -17,3 +17,8 @@ export const port = z.string().regex(PORT, 'a port is a number from 1 to 65535')
 /** Of packets. */
 export const count = z.string().regex(/^([1-9]|[1-3]\d|40)$/, 'must be a whole number from 1 to 40');
 export const bytes = z.string().regex(/^\d{1,5}$/, 'must be a whole number of bytes');
+
+/** For which something is watched. */
+export const seconds = z
+  .string()
+  .regex(/^([1-9]\d{0,2}|[12]\d{3}|3[0-5]\d{2}|3600)$/, 'must be a whole number of seconds from 1 to 3600');

@@ -20,6 +20,7 @@ import { addPing } from './looks/ping.js';
 import { addStatus } from './looks/status.js';
 import { addTrace } from './looks/trace.js';
 import { defaultAdminSocket, prints } from './options.js';
+import { addPolicy } from './policy/policy.js';
 
 export interface Actions {
   /** Runs the daemon until it is ordered to stop. */
@@ -55,6 +56,7 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
   addPing(program);
   addHost(program);
   addLists(program);
+  addPolicy(program);
   addDocuments(program, defaultAdminSocket(), writeBundle);
   addEtcdRoles(program);
   program

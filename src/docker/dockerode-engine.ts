@@ -47,6 +47,10 @@ type Abortable = Docker & {
   ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
 };
 
+type AbortableNetwork = Docker.Network & {
+  inspect(options: { abortSignal: AbortSignal }): Promise<Docker.NetworkInspectInfo>;
+};
+
 /**
  * Docker's Engine API on a Unix socket. Speaks the newest version that the Docker it meets has; no call keeps a
  * connection, so one that was restarted, upgraded or moved to a new socket file is found at the next call.
@@ -131,6 +135,22 @@ export class DockerodeEngine implements Engine {
       this.#docker.listContainers({ all, filters, abortSignal }),
     );
     return replies.map(containerOf);
+  }
+
+  async findContainerOf(networkId: string, endpointId: string) {
+    const network = await orAbsent(
+      this.#read('inspect network', (abortSignal) =>
+        (this.#docker.getNetwork(networkId) as AbortableNetwork).inspect({ abortSignal }),
+      ),
+    );
+    const containers = Object.entries(network?.Containers ?? {});
+    const containerId = containers.find(([, { EndpointID }]) => EndpointID === endpointId)?.[0];
+    if (containerId === undefined) return undefined;
+    const filters = { id: [containerId] };
+    const [reply] = await this.#read('list containers', (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    return reply && { ...containerOf(reply), labels: reply.Labels ?? {} };
   }
 
   async inspectContainer(containerId: string): Promise<InspectedContainer | undefined> {

@@ -3,7 +3,7 @@
  * its error texts and the differences of its versions end in this folder. Not in here: what to do about a network or a
  * container; that is the agent's.
  *
- * What xnet asks of this host's Docker, in domain words. Nothing here is called while an RPC of Docker is being
+ * What xnet asks of this host's Docker, in domain words. Nothing here but `findContainerOf` is called while an RPC of Docker is being
  * answered: Docker holds locks then, and would wait for itself. GwAllocCheck alone may wait for what was asked before
  * (docker_gwbridge, 1.5 s at most): Docker 28.5 makes that network meanwhile (e2e plain-networks).
  *
@@ -158,6 +158,14 @@ export interface Engine {
   reconnectContainer(containerId: string, network: Pick<DockerNetwork, 'id' | 'name'>): Promise<void>;
   /** Those that do not run too, when `all`. Takes no container's lock. */
   listContainers(options?: { networkId?: string; all?: boolean }): Promise<DockerContainer[]>;
+  /**
+   * The container with this endpoint, with its labels; undefined: there is none. Takes no container's lock, so it may be asked while one
+   * is being started.
+   */
+  findContainerOf(
+    networkId: string,
+    endpointId: string,
+  ): Promise<(DockerContainer & Pick<InspectedContainer, 'labels'>) | undefined>;
   /** Undefined: there is none. Waits while the container is being started: it has a lock. */
   inspectContainer(containerId: string): Promise<InspectedContainer | undefined>;
   /** Ends when `signal` aborts; survives Docker's absence and restarts, and never throws. An event may come twice. */

@@ -106,3 +106,13 @@ export interface NetworkFollower {
   /** Resolves when nothing of the network is touched any more. Idempotent. */
   unfollow(networkId: string): Promise<void>;
 }
+
+export interface Policies {
+  /** Resolves when what the policies say of the network, which is in the kernel now, is in force; at once where they say nothing. */
+  applied(networkId: string): Promise<void>;
+}
+
+export interface Labels {
+  /** Resolves when the labels of the endpoint's container are known where they count, or after a second. Never fails. */
+  ready(endpointId: string): Promise<void>;
+}

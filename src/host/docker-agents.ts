@@ -25,7 +25,7 @@ export type DockerAgents = Awaited<ReturnType<typeof startDockerAgents>>;
 
 /** Begins to keep Docker and the cluster equal. What it starts is added to `started`. */
 export async function startDockerAgents(
-  { config, logger, dataplane, containers, hostId, pluginId }: Foundation,
+  { config, logger, dataplane, containers, labels, hostId, pluginId }: Foundation,
   {
     replica,
     records,
@@ -38,6 +38,7 @@ export async function startDockerAgents(
     isLocalFresh,
     follower,
     parentWatch,
+    policies,
   }: Forwarding,
   {
     networks,
@@ -46,6 +47,7 @@ export async function startDockerAgents(
     endpoints,
     sandboxes,
     hostsFiles,
+    labelsAhead,
     ipam,
     poolRequests,
     lans,
@@ -61,6 +63,7 @@ export async function startDockerAgents(
     {},
     { id: pluginId, plain: config.plainName === 'on' },
   );
+  labelsAhead.connect(engine);
   const store = replica;
   const docker = { store, bindings, clusterNetworks, engine, hostId, records, logger };
   const addressSpace = ADDRESS_SPACES.local;
@@ -83,11 +86,11 @@ export async function startDockerAgents(
   const poolSweep = await begin(started, new PoolSweep({ ...docker, pools: ipam, registration }));
 
   containers.connect(({ network, networkId }) => findClusterNetwork(local, network, networkId));
-  const named = { local, follower, sandboxes, hostsFiles, containers };
+  const named = { local, follower, sandboxes, hostsFiles, containers, labels };
   const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const ofHost = { follower, local, registration, changes, parentWatch, lans, deviceWatch };
+  const ofHost = { follower, local, registration, changes, parentWatch, policies, lans, deviceWatch };
   const own = () => ownProblems({ ...ofHost, mirror, names, ...watches });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 

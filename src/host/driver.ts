@@ -1,3 +1,4 @@
+import { LabelsAhead } from '../agent/labels/labels-ahead.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import { Unfinished } from '../concurrency/unfinished.js';
 import { EndpointSandboxes } from '../dns/sandbox/endpoint-sandboxes.js';
@@ -27,7 +28,17 @@ export async function createDriver(
   started: AsyncDisposable[],
 ) {
   const { config, logger, dataplane, hostId, resolvers, pluginId } = foundation;
-  const { replica: store, changes, hosts, local, follower, guard, parentWatch, specOf } = forwarding;
+  const {
+    replica: store,
+    changes,
+    hosts,
+    local,
+    follower,
+    guard,
+    policies,
+    parentWatch,
+    specOf,
+  } = forwarding;
   const { ipam, lans, deviceWatch } = await startIpam(foundation, forwarding, started);
   const background = (what: string, work: Promise<void>) => {
     work.catch((error: unknown) => logger.error(`cannot ${what}`, { error: errorMessage(error) }));
@@ -54,7 +65,12 @@ export async function createDriver(
   const addressBook = ipam.addressBook;
   const reached = () => listReachedAddresses(hosts);
   const endpointsOf = (networkId: string) => follower.endpointsOf(networkId);
-  const endpoints = new Endpoints({ ...parts, addressBook, endpointsOf, adoptNetwork, removals, background });
+  const { labels } = foundation;
+  const isRuled = (networkId: string) => policies.isRuled(networkId);
+  const labelsAhead = new LabelsAhead({ store, local, follower, labels, isRuled, logger });
+  const published = { policies, labels: labelsAhead };
+  const ofEndpoints = { addressBook, endpointsOf, adoptNetwork, removals, background, ...published };
+  const endpoints = new Endpoints({ ...parts, ...ofEndpoints });
   const common = {
     store,
     pools: ipam,
@@ -85,6 +101,7 @@ export async function createDriver(
     ownActions,
     sandboxes,
     hostsFiles,
+    labelsAhead,
     ipam,
     lans,
     deviceWatch,

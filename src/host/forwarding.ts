@@ -7,6 +7,7 @@ import { HostChanges } from '../agent/hosts/host-changes.js';
 import { ParentWatch } from '../agent/lan/parent-watch.js';
 import type { Pairs } from '../agent/pairs/pairs.js';
 import { NetworkPeers } from '../agent/paths/network-peers.js';
+import { PolicyGuard } from '../agent/policies/policy-guard.js';
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import { onHost } from '../driver/networks/lan-plan.js';
 import { keys } from '../model/keys.js';
@@ -27,6 +28,7 @@ export interface Forwarding extends Cluster {
   /** To be started. */
   readonly pairs: Pairs;
   readonly guard: TunnelGuard;
+  readonly policies: PolicyGuard;
   readonly parentWatch: ParentWatch;
   readonly repairs: RepairLog;
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
@@ -63,6 +65,7 @@ export async function startForwarding(
   const changed: FollowerParts['changed'] = (networkId, changes) => {
     zones.changed(networkId, changes);
     networkPeers.changed(networkId, changes);
+    policies.hint(networkId);
   };
   const networkPeers = new NetworkPeers({
     hostId,
@@ -85,6 +88,9 @@ export async function startForwarding(
   });
   const follower = new NetworkFollower({ replica, dataplane, hosts, pairs, hostId, logger, changed });
   started.push(follower);
+  const { policyDevice: device, labels } = foundation;
+  const ruled = { replica, device, local, follower, labels, hostId, repairs, logger };
+  const policies = await begin(started, new PolicyGuard(ruled));
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
     nameOf: (networkId) => local.findRecord(networkId)?.name,
@@ -107,5 +113,6 @@ export async function startForwarding(
   changes.start();
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  return { ...cluster, changes, follower, networkPeers, pairs, guard, parentWatch, repairs, specOf };
+  const rest = { parentWatch, repairs, specOf };
+  return { ...cluster, changes, follower, networkPeers, pairs, guard, policies, ...rest };
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ensureHostId, readMachine } from '../agent/hosts/host-identity.js';
 import { IdentityClash } from '../agent/hosts/records-owner.js';
+import { KnownLabels } from '../agent/labels/known-labels.js';
 import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
@@ -10,6 +11,8 @@ import { LinuxPairs } from '../dataplane/pairs/linux-pairs.js';
 import type { PairDevice } from '../dataplane/pairs.js';
 import { LinuxPaths } from '../dataplane/paths/linux-paths.js';
 import type { PathDevice } from '../dataplane/paths.js';
+import { LinuxPolicies } from '../dataplane/policy/linux-policies.js';
+import type { PolicyDevice } from '../dataplane/policy/policies.js';
 import {
   ensureSandboxRules,
   removeSandboxRules,
@@ -50,10 +53,13 @@ export interface Foundation extends Surroundings, AsyncDisposable {
   readonly dataplane: Dataplane;
   readonly pathDevice: PathDevice;
   readonly pairDevice: PairDevice;
+  readonly policyDevice: PolicyDevice;
   /** Filled by the host; asked by `resolvers`. */
   readonly zones: Zones;
   /** Filled by the publisher of names; asked by `resolvers`. */
   readonly containers: HostContainers;
+  /** Filled by the publisher of names. */
+  readonly labels: KnownLabels;
   /** They outlive the host: the sockets that an earlier daemon left with the keeper are served before the host starts. */
   readonly resolvers: SandboxResolvers;
   readonly hostId: string;
@@ -72,23 +78,27 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const dataplane = openDataplane(config);
   const pathDevice = new LinuxPaths({ vxlanPort: config.vxlanPort });
   const pairDevice = new LinuxPairs();
+  const policyDevice = new LinuxPolicies();
   const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
   // A host that cannot start learns nothing beyond what was last known.
   const isCurrent = (networkId: string) => isFailing() || zones.isCurrent(networkId);
   const containers = new HostContainers(zoneOf);
+  const labels = new KnownLabels();
   const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
   const events = new EventLog(join(config.stateDir, 'events.jsonl'), logger);
   const close = async () => {
     await events[Symbol.asyncDispose]();
     await pathDevice[Symbol.asyncDispose]();
     await pairDevice[Symbol.asyncDispose]();
+    await policyDevice[Symbol.asyncDispose]();
     await dataplane[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   };
   const identity = { hostId, machine, clash: new IdentityClash() };
-  const kernel = { dataplane, pathDevice, pairDevice };
-  const parts = { ...surroundings, ...identity, ...kernel, store, zones, containers, resolvers, events };
+  const kernel = { dataplane, pathDevice, pairDevice, policyDevice };
+  const answering = { zones, containers, labels, resolvers };
+  const parts = { ...surroundings, ...identity, ...kernel, store, ...answering, events };
   return { ...parts, [Symbol.asyncDispose]: close };
 }
 

@@ -10,6 +10,7 @@ import { type HostRemovalParts, removeHost } from '../agent/hosts/host-removal.j
 import { AddressWatch } from '../agent/local/address-watch.js';
 import { OutwardWatch } from '../agent/local/outward-watch.js';
 import type { Paths } from '../agent/paths/paths.js';
+import { DeniedFrames } from '../agent/policies/denied-frames.js';
 import { Answering, type QuestionHandlers } from '../agent/questions/answering.js';
 import { Ipam } from '../ipam/ipam.js';
 import type { KnownHost } from '../model/host.js';
@@ -50,6 +51,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const outwardWatch = await begin(started, watchOutward(foundation, forwarding));
     await begin(started, forwarding.pairs);
     await begin(started, eventSources(foundation, forwarding, agents, paths));
+    await begin(started, deniedFrames(foundation, forwarding));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
@@ -64,7 +66,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
 
 function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
-  { local, guard, pairs, changes, repairs }: Forwarding,
+  { local, guard, pairs, policies, changes, repairs }: Forwarding,
   { sandboxes }: Driver,
   addressWatch: AddressWatch,
 ): DriftRepairs {
@@ -79,8 +81,24 @@ function driftRepairs(
     },
     suspectUnderlay: () => changes.suspect(),
     noteAddress: (address) => addressWatch.note(address),
-    repairs,
+    repairs: {
+      // A namespace that was made anew has no rules.
+      note: (found, where) => {
+        repairs.note(found, where);
+        if (found.length > 0 && where?.network !== undefined) policies.hint(where.network);
+      },
+    },
     logger,
+  });
+}
+
+function deniedFrames({ policyDevice: device, events, logger }: Foundation, forwarding: Forwarding) {
+  const { policies, follower, local } = forwarding;
+  return new DeniedFrames({
+    ...{ device, events, logger },
+    inForce: () => policies.inForce,
+    endpointsOf: (networkId) => follower.endpointsOf(networkId),
+    networkName: (networkId) => local.findRecord(networkId)?.name ?? networkId,
   });
 }
 

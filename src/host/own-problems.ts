@@ -8,7 +8,7 @@ import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
 export interface OwnProblemsParts
-  extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch'> {
+  extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch' | 'policies'> {
   readonly lans: { readonly problems: readonly string[] };
   readonly deviceWatch: { readonly problems: readonly string[] };
   readonly mirror: Pick<Mirror, 'problems'>;
@@ -20,7 +20,7 @@ export interface OwnProblemsParts
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(parts: OwnProblemsParts): string[] {
   const { follower, local, registration, changes, mirror, names, addressWatch, drift } = parts;
-  const { parentWatch, lans, deviceWatch } = parts;
+  const { parentWatch, lans, deviceWatch, policies } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -40,6 +40,7 @@ export function ownProblems(parts: OwnProblemsParts): string[] {
     ...addressWatch.problems,
     ...drift.forgers.flatMap((forger) => forgerProblem(forger, local)),
     ...parentWatch.problems,
+    ...policies.problems,
     ...lans.problems,
     ...deviceWatch.problems,
   ];

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { id, ipAddress, macAddress } from './fields.js';
+import { labels } from './policy/labels.js';
 import { hasParts, keyPart, placed, version, versioned } from './record.js';
 
 export const endpointKeys = {
@@ -39,6 +40,10 @@ export const endpointRecord = placed(
     mac: macAddress,
     /** Absent until Docker's API has reported them. */
     names: endpointNames.optional(),
+    /**
+     * Of its container (`publishedLabels`), with the names. Absent: an older xnet has published the names, or there are too many.
+     */
+    labels: labels.optional(),
   }),
   (key, record) => hasParts(key, record.networkId, record.id),
 );

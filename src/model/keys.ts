@@ -9,6 +9,7 @@ import { endpointKeys } from './endpoint.js';
 import { hostKeys } from './host.js';
 import { macKeys } from './mac.js';
 import { networkKeys } from './network.js';
+import { policyKeys } from './policy/policy.js';
 import { poolKeys } from './pool.js';
 import { questionKeys } from './question.js';
 
@@ -18,6 +19,7 @@ export const keys = {
   ...bindingKeys,
   ...endpointKeys,
   ...macKeys,
+  ...policyKeys,
   ...poolKeys,
   ...addressKeys,
   ...questionKeys,

@@ -55,6 +55,11 @@ function offlineHandlers(parts: OfflineParts): Handlers {
     trace: refuse,
     ping: refuse,
     removeHost: refuse,
+    applyPolicies: refuse,
+    removePolicy: refuse,
+    policy: refuse,
+    testPolicy: refuse,
+    learnPolicy: refuse,
     ...clusterHandlers(known.reader),
   };
 }

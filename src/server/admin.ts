@@ -21,6 +21,8 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
 const NONE = z.strictObject({});
 const FOLLOWED = OPERATIONS.events.parameters.pick({ all: true });
 
+/** Of a put. */
+const MOST_BODY = 1 << 20;
 /** So many bytes may wait for the reader of a stream: some 20,000 events. */
 const MOST_WAITING = 4 << 20;
 
@@ -108,9 +110,26 @@ async function drained(response: Response, signal: AbortSignal): Promise<void> {
 type Handle = (parameters: unknown) => Promise<unknown>;
 
 function serve(app: Express, { method, path, parameters }: Operation, handle: Handle): void {
-  app[method](routeOf(path), async ({ query, params }, response) => {
-    response.json(await handle(parse(parameters, joined(query, params))));
+  app[method](routeOf(path), async (request, response) => {
+    const { query, params } = request;
+    const body = method === 'put' ? await readBody(request) : {};
+    response.json(await handle(parse(parameters, { ...joined(query, params), ...body })));
   });
+}
+
+/** Throws INVALID for what is no JSON object, or too long. */
+async function readBody(request: Request): Promise<object> {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > MOST_BODY)
+      throw new XnetError('INVALID', `the body has more than ${MOST_BODY} characters`);
+  }
+  try {
+    return z.looseObject({}).parse(JSON.parse(body));
+  } catch (error: unknown) {
+    throw new XnetError('INVALID', `the body is no JSON object: ${errorMessage(error)}`);
+  }
 }
 
 /** Throws INVALID for a parameter that is given twice. */
@@ -121,11 +140,12 @@ function joined(query: Request['query'], params: Request['params']): object {
   return { ...query, ...params };
 }
 
-/** What is in a body would be passed over. */
-function refuseBody({ headers }: Request, _response: Response, next: NextFunction): void {
+/** But of a put: what is in a body would be passed over. */
+function refuseBody({ headers, method }: Request, _response: Response, next: NextFunction): void {
   const length = headers['content-length'] ?? '0';
-  if (length !== '0' || headers['transfer-encoding'] !== undefined)
-    throw new XnetError('INVALID', 'the admin API takes no body; parameters are in the path and the query');
+  const hasBody = length !== '0' || headers['transfer-encoding'] !== undefined;
+  if (hasBody && method !== 'PUT')
+    throw new XnetError('INVALID', 'this takes no body; parameters are in the path and the query');
   next();
 }
 

@@ -78,7 +78,11 @@ const DOORS: Record<string, RegExp> = {
 
 /** What only the named layers may see of another folder: its contract, not its implementation. */
 const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
-  [/^(driver|agent|ipam)\//, /^dataplane\//, /^dataplane\/(dataplane|lan-reading|pairs|paths)\.js$/],
+  [
+    /^(driver|agent|ipam)\//,
+    /^dataplane\//,
+    /^dataplane\/(dataplane|lan-reading|pairs|paths|policy\/policies)\.js$/,
+  ],
   [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading|lan-reading|paths)\.js$/],
   [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|lan-reading|probing)\.js$/],
   [

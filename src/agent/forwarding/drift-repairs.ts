@@ -24,7 +24,7 @@ export interface DriftRepairsParts {
   readonly suspectUnderlay: () => void;
   /** A container has got this address, from Docker or from somebody else. */
   readonly noteAddress: (address: string) => void;
-  readonly repairs: RepairLog;
+  readonly repairs: Pick<RepairLog, 'note'>;
   readonly logger: Logger;
 }
 

@@ -12,6 +12,7 @@ import { errorMessage } from '../../errors.js';
 import { putEndpoint } from '../../model/by-host.js';
 import type { EndpointNames, EndpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
+import { type Labels, publishedLabels } from '../../model/policy/labels.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
 import type { NetworkFollower } from '../forwarding/network-follower.js';
@@ -37,6 +38,11 @@ export interface NamePublisherParts {
     forget(containerId: string): void;
     list(containers: readonly DockerContainer[]): readonly DockerContainer[];
     unreachable(): void;
+  };
+  /** Of this host's containers. */
+  readonly labels: {
+    learn(container: InspectedContainer): void;
+    forget(containerId: string): void;
   };
   readonly logger: Logger;
   /** How often all containers are looked at, also without events of Docker's. Default 30000 ms. */
@@ -157,7 +163,12 @@ export class NamePublisher implements AsyncDisposable {
   #forget(containerId: string): void {
     this.#failed.delete(containerId);
     if (this.#looking.has(containerId)) this.hint(containerId);
-    else this.parts.containers.forget(containerId);
+    else this.#forgetKnown(containerId);
+  }
+
+  #forgetKnown(containerId: string): void {
+    this.parts.containers.forget(containerId);
+    this.parts.labels.forget(containerId);
   }
 
   /** Looks at the containers that changed, and whose endpoints have no resolver, or not the name that Docker's list shows. */
@@ -217,10 +228,11 @@ export class NamePublisher implements AsyncDisposable {
   async #publish(containerId: string): Promise<boolean> {
     const container = await this.parts.engine.inspectContainer(containerId);
     if (!container) {
-      this.parts.containers.forget(containerId);
+      this.#forgetKnown(containerId);
       return false;
     }
     this.parts.containers.learn(container);
+    this.parts.labels.learn(container);
     const named = this.#namedEndpoints(container);
     const { sandboxPath } = container;
     if (sandboxPath !== undefined)
@@ -228,7 +240,8 @@ export class NamePublisher implements AsyncDisposable {
         this.parts.sandboxes.enter(endpoint, sandboxPath);
         this.parts.hostsFiles.enterRunning(endpoint.id, sandboxPath, container.id);
       }
-    await Promise.all(named.map((each) => this.#write(...each)));
+    const labels = publishedLabels(container.labels);
+    await Promise.all(named.map(([endpoint, names]) => this.#write(endpoint, names, labels)));
     return sandboxPath !== undefined;
   }
 
@@ -241,11 +254,14 @@ export class NamePublisher implements AsyncDisposable {
   }
 
   /** No other host writes this record, so it is not read before; one that is gone stays gone. */
-  async #write(endpoint: EndpointRecord, names: EndpointNames): Promise<void> {
+  async #write(endpoint: EndpointRecord, names: EndpointNames, labels: Labels | undefined): Promise<void> {
     const { store, follower } = this.parts;
     const { networkId, id } = endpoint;
-    if (isDeepStrictEqual(follower.findEndpoint(networkId, id)?.names, names)) return;
+    const stored = follower.findEndpoint(networkId, id);
+    if (isDeepStrictEqual(stored?.names, names) && isDeepStrictEqual(stored?.labels, labels)) return;
     const key = keys.endpoint(networkId, id);
-    await store.commit([{ key, is: 'present' }], putEndpoint({ ...endpoint, names }));
+    const { labels: _, ...rest } = endpoint;
+    const record = { ...rest, names, ...(labels && { labels }) };
+    await store.commit([{ key, is: 'present' }], putEndpoint(record));
   }
 }

@@ -8,7 +8,11 @@ import { untilHung } from './hung-daemon.js';
 
 const TIMEOUT_MS = 15_000;
 /** Of what asks other hosts several times. */
-const LONGER: Partial<Record<OperationName, number>> = { trace: 40_000 };
+const LONGER: Partial<Record<OperationName, number>> = {
+  trace: 40_000,
+  testPolicy: 45_000,
+  learnPolicy: 3_630_000,
+};
 
 /** Asks the daemon on this host. Throws NOT_FOUND when none runs, with what to do, and the daemon's refusal in its own words. */
 export async function askDaemon<N extends OperationName>(
@@ -23,6 +27,7 @@ export async function askDaemon<N extends OperationName>(
     pathOf(name, parameters),
     method.toUpperCase(),
     LONGER[name],
+    method === 'put' ? JSON.stringify(parameters) : undefined,
   );
   if (code !== 200) throw refusal(code, answer);
   return JSON.parse(answer);
@@ -40,13 +45,16 @@ function call(
   path: string,
   method: string,
   timeoutMs = TIMEOUT_MS,
+  body?: string,
 ): Promise<{ code: number | undefined; answer: string }> {
   return unlessHung(
     socketPath,
     (signal) =>
       new Promise((resolve, reject) => {
         const fail = (error: Error) => reject(notThere(socketPath, error));
-        const asked = request({ socketPath, path, method, signal, timeout: timeoutMs }, (response) => {
+        const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+        const options = { socketPath, path, method, headers, signal, timeout: timeoutMs };
+        const asked = request(options, (response) => {
           text(response).then((answer) => resolve({ code: response.statusCode, answer }), fail);
         });
         asked.on('timeout', () => {
@@ -54,7 +62,7 @@ function call(
           asked.destroy();
         });
         asked.on('error', fail);
-        asked.end();
+        asked.end(body);
       }),
   );
 }

@@ -72,7 +72,7 @@ export class RoutedTable {
       const elements = this.#elements ?? (await this.#read())?.elements ?? new Map<string, string>();
       this.#elements = elements;
       const { lines = [], differences } = plan(elements);
-      await this.#apply([...lines, ...elementLines(this.name, differences)]);
+      await this.#apply([...lines, ...elementLines(`netdev ${this.name}`, differences)]);
       for (const { key, desired } of differences) {
         if (desired === undefined) elements.delete(key);
         else elements.set(key, desired);
@@ -119,7 +119,11 @@ export class RoutedTable {
         ...{ key, desired, was: 'missing' as const },
         observed: undefined,
       }));
-      await this.#apply([...removalOf(this.name), ...lines, ...elementLines(this.name, differences)]);
+      await this.#apply([
+        ...removalOf(this.name),
+        ...lines,
+        ...elementLines(`netdev ${this.name}`, differences),
+      ]);
       this.#elements = new Map(elements);
       this.#chains.clear();
       this.#noteChains(lines);

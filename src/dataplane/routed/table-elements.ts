@@ -1,16 +1,16 @@
-/** The elements of a routed network's sets and maps, by name: `direct4 10.1.0.2` -> its value; of a set the value is empty. Pure. */
+/** The elements of a table's sets and maps, by name: `direct4 10.1.0.2` -> its value; of a set the value is empty. Pure. */
 import type { Difference } from '../changes.js';
 
 /** nft reads a line as a whole. */
 const MOST_IN_LINE = 500;
 
-/** Lines of one transaction that make the differences: what is gone first, since the same key may come with another value. */
+/** Lines of one transaction that make the differences in the table, named with its family: what is gone first, since the same key may come with another value. */
 export function elementLines(table: string, differences: readonly Difference<string>[]): string[] {
   const gone = differences.filter(({ observed }) => observed !== undefined);
   const come = differences.filter(({ desired }) => desired !== undefined);
   return [
-    ...linesOf(`delete element netdev ${table}`, gone, ({ key }) => keyOf(key)),
-    ...linesOf(`add element netdev ${table}`, come, ({ key, desired }) =>
+    ...linesOf(`delete element ${table}`, gone, ({ key }) => keyOf(key)),
+    ...linesOf(`add element ${table}`, come, ({ key, desired }) =>
       desired === '' ? keyOf(key) : `${keyOf(key)} : ${desired}`,
     ),
   ];

@@ -7,7 +7,14 @@ import { Prefix } from '../../inet/prefix.js';
 import { created, deleting, type EndpointRecord, joined, joining, left } from '../../model/endpoint.js';
 import { modeOf, type NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
-import type { HostsFiles, JoinedEndpoint, NetworkFollower, Sandboxes } from '../collaborators.js';
+import type {
+  HostsFiles,
+  JoinedEndpoint,
+  Labels,
+  NetworkFollower,
+  Policies,
+  Sandboxes,
+} from '../collaborators.js';
 import { hasOwnMacs, isOnSegment, refuseMac, wayOut } from '../networks/lan-plan.js';
 import { checkApart, refuseReserved } from '../networks/network-plan.js';
 import type { NewNetworks } from '../networks/new-networks.js';
@@ -27,6 +34,8 @@ export interface EndpointCreation {
 export interface EndpointsParts extends EndpointRecordsParts {
   readonly dataplane: Dataplane;
   readonly follower: NetworkFollower;
+  readonly policies: Policies;
+  readonly labels: Labels;
   readonly sandboxes: Sandboxes;
   readonly hostsFiles: HostsFiles;
   readonly mutex: KeyedMutex;
@@ -95,11 +104,11 @@ export class Endpoints {
 
   /**
    * The interface that libnetwork shall move into the container. When this resolves the endpoint is attached
-   * and this host forwards to all others of its network. Throws NOT_FOUND, INVALID (another network's), and IN_USE when the container is in a
+   * and this host forwards to all others of its network, as far as policies let it. Throws NOT_FOUND, INVALID (another network's), and IN_USE when the container is in a
    * network with an overlapping subnet.
    */
   async join(dockerNetworkId: string, endpointId: string, sandboxPath: string): Promise<JoinedEndpoint> {
-    const { local, dataplane, follower, sandboxes, hostsFiles, specOf } = this.#parts;
+    const { local, dataplane, follower, policies, sandboxes, hostsFiles, specOf } = this.#parts;
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
@@ -110,6 +119,7 @@ export class Endpoints {
     const [attached] = await Promise.all(attaching).catch((error: unknown) => {
       throw this.#named(error);
     });
+    await policies.applied(record.id);
     local.changeEndpoint(endpointId, joined);
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
@@ -119,12 +129,13 @@ export class Endpoints {
 
   /**
    * Docker has finished the sandbox, and nothing has run in it yet (Docker 28 and later): resolves when the container
-   * finds the names of its networks, and itself. Never fails.
+   * finds the names of its networks, and itself, and policies know it. Never fails.
    */
   async complete(endpointId: string): Promise<void> {
-    const { local, sandboxes, hostsFiles } = this.#parts;
+    const { local, sandboxes, hostsFiles, labels } = this.#parts;
     const addresses = local.findEndpoint(endpointId)?.addresses ?? [];
-    await Promise.all([sandboxes.ready(endpointId), hostsFiles.correct(endpointId, addresses)]);
+    const named = hostsFiles.correct(endpointId, addresses);
+    await Promise.all([sandboxes.ready(endpointId), named, labels.ready(endpointId)]);
   }
 
   /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */
@@ -269,7 +280,7 @@ function ofAnotherNetwork({ id, dockerNetworkId }: EndpointRecord, asked: string
 }
 
 function sameEndpoint(known: EndpointRecord, asked: EndpointRecord): EndpointRecord {
-  const { names: _, ...rest } = known;
+  const { names: _, labels: __, ...rest } = known;
   if (formatRecord(rest) === formatRecord(asked)) return known;
   throw new XnetError(
     'EXISTS',

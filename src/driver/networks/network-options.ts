@@ -9,7 +9,7 @@ import type { Mode } from '../../model/mode.js';
 import { isNetworkName } from '../../model/pool.js';
 import type { Protection } from '../../model/protection.js';
 import { MODE_OPTIONS, parseMode } from './mode-options.js';
-import { PROTECTION_OPTIONS, parseProtection } from './protection-options.js';
+import { checkProtectable, PROTECTION_OPTIONS, parseProtection } from './protection-options.js';
 
 /** Largest VXLAN network identifier of a network: the one after it, the last, is that of the paths between hosts. */
 export const MAX_VNI = PATH_VNI - 1;
@@ -100,6 +100,7 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
   const multicast = parseSwitch(options, 'xnet.multicast');
   const mirror = parseSwitch(options, 'xnet.mirror');
   const mode = parseMode((option) => textOf(options, option));
+  checkProtectable((option) => textOf(options, option), mode?.kind);
   const protection = parseProtection((option) => textOf(options, option));
   return {
     ...parseIpamOptions(options, '-o'),

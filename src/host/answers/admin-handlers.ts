@@ -12,6 +12,10 @@ import { consultDoctor } from './doctor/doctor.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
 import { pingHost } from './ping.js';
+import { showPolicy } from './policies/counts.js';
+import { learnPolicy } from './policies/learn-policy.js';
+import { applyPolicies, removePolicy } from './policies/policies.js';
+import { testPolicy } from './policies/test-policy.js';
 import type { OwnPart } from './trace/own-part.js';
 import { traceWay } from './trace/tracing.js';
 
@@ -47,6 +51,11 @@ export function adminHandlers(
     trace: (wanted) => traceWay({ ...foundation, own }, wanted, foundation.config.vxlanPort),
     ping: async (wanted) => pingHost(foundation, await startedHost(), wanted),
     removeHost: ({ host: wanted }) => removeHost(wanted),
+    applyPolicies: ({ policies }) => applyPolicies(foundation.store, policies),
+    removePolicy: ({ policy }) => removePolicy(foundation.store, policy),
+    policy: ({ policy }) => showPolicy(foundation, host(), policy),
+    testPolicy: (wanted) => testPolicy({ ...foundation, own }, wanted, foundation.config.vxlanPort),
+    learnPolicy: (wanted) => learnPolicy(foundation, wanted),
     ...cluster,
     hosts: async (wanted) => withPaths(await cluster.hosts(wanted), host()),
   };

@@ -10,6 +10,7 @@ import { answerExport } from '../../admin/export-answer.js';
 import type { Handlers } from '../../admin/operations.js';
 import { listKnownHosts } from '../../agent/hosts/known-hosts.js';
 import type { Store } from '../../store/store.js';
+import { answerPolicies } from './policies/policies.js';
 
 type ClusterOperation =
   | 'hosts'
@@ -19,6 +20,7 @@ type ClusterOperation =
   | 'endpoints'
   | 'names'
   | 'pools'
+  | 'policies'
   | 'export';
 
 /** The operations that the cluster's records alone answer, whoever reads them: the daemon, or a command while there is none. */
@@ -31,6 +33,7 @@ export function clusterHandlers(store: Pick<Store, 'list' | 'count'>): Pick<Hand
     endpoints: (wanted) => answerEndpoints(store, wanted),
     names: (wanted) => answerNames(store, wanted),
     pools: () => answerPools(store),
+    policies: () => answerPolicies(store),
     export: () => answerExport(store),
   };
 }

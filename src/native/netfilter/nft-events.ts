@@ -11,8 +11,8 @@ const SUBSYSTEM = 10;
 const NEW_GENERATION = (SUBSYSTEM << 8) | 15;
 /** Of nfgenmsg. */
 const HEADER = 4;
-/** By their numbers: NFPROTO_INET and NFPROTO_NETDEV. */
-const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 5: 'netdev' };
+/** By their numbers: NFPROTO_INET, NFPROTO_NETDEV and NFPROTO_BRIDGE. */
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 5: 'netdev', 7: 'bridge' };
 
 /** linux/netlink.h */
 const SOL_NETLINK = 270;
@@ -24,7 +24,7 @@ export interface NftEventsOptions {
 }
 
 /**
- * Calls `onChange` with tables of the families inet and netdev in which something has changed, as `inet NAME`; with undefined when it
+ * Calls `onChange` with tables of the families inet, netdev and bridge in which something has changed, as `inet NAME`; with undefined when it
  * may have changed in any. Until it is disposed of.
  */
 export class NftEvents implements Disposable {

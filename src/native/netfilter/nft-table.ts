@@ -31,17 +31,36 @@ const COMPARED = [
 ] as const;
 const TABLE_FLAGS = 2;
 
-/** NFPROTO_INET */
-const INET = 1;
+/** NFTA_OBJ_NAME and NFTA_OBJ_DATA, and in that NFTA_COUNTER_PACKETS. */
+const OBJECT = { NAME: 2, CONTENT: 4 } as const;
+const COUNTER_PACKETS = 2;
+
+/** NFPROTO_INET, NFPROTO_BRIDGE */
+const FAMILIES = { inet: 1, bridge: 7 } as const;
+
+export interface TableName {
+  readonly family: keyof typeof FAMILIES;
+  readonly table: string;
+}
 
 /**
  * A text that is the same as long as the table of family inet is; undefined: there is none. Takes about half a millisecond.
  * Throws what `askNetfilter` does. What changes while it is read may be in it by halves.
  */
 export function readInetTable(path: string | undefined, table: string): string | undefined {
+  return readTable(path, { family: 'inet', table });
+}
+
+/** As `readInetTable`, of any family. The elements of the sets `noted` are left out: the packets themselves write them. */
+export function readTable(
+  path: string | undefined,
+  { family, table }: TableName,
+  noted: readonly string[] = [],
+): string | undefined {
   const name = text(TABLE_NAME, table);
+  const left = noted.map((set) => text(SET_NAME, set));
   const ask = (message: NetfilterMessage) =>
-    askNetfilter(path, [{ ...message, family: INET }], `nftables' table inet ${table}`);
+    askNetfilter(path, [{ ...message, family: FAMILIES[family] }], `nftables' table ${family} ${table}`);
   // The kernel lists the chains of all tables.
   const dump = (type: number, attributes = [name]) =>
     ask({ type, flags: NLM_F.DUMP, attributes }).filter((answer) =>
@@ -55,6 +74,7 @@ export function readInetTable(path: string | undefined, table: string): string |
       parts.push(...dump(type).flatMap((answer) => attributes.map((each) => findAttribute(answer, each))));
     for (const set of dump(GET.SET)) {
       const setName = findAttribute(set, SET_NAME) ?? Buffer.alloc(0);
+      if (left.some((each) => each.equals(setName))) continue;
       parts.push(setName, ...keysOf(dump(GET.ELEMENTS, [name, setName])));
     }
     return parts.map((part) => part?.toString('base64') ?? '').join(' ');
@@ -62,6 +82,22 @@ export function readInetTable(path: string | undefined, table: string): string |
     if (isXnetError(error, 'KERNEL') && error.fields.errno === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Packets that each counter of the table has counted; none without a table. Starts no program. Throws as `readInetTable`. */
+export function readCounters(path: string | undefined, { family, table }: TableName): Map<string, number> {
+  const attributes = [text(TABLE_NAME, table)];
+  const message = { family: FAMILIES[family], type: GET.OBJECT, flags: NLM_F.DUMP, attributes };
+  const answers = askNetfilter(path, [message], `counters of nftables' table ${family} ${table}`).filter(
+    (answer) => findAttribute(answer, TABLE_NAME)?.equals(text(TABLE_NAME, table)),
+  );
+  return new Map(
+    answers.map(({ attributes: of }) => {
+      const [name, counted] = [valueIn(of, OBJECT.NAME), valueIn(of, OBJECT.CONTENT)];
+      const packets = counted && valueIn(counted, COUNTER_PACKETS);
+      return [`${name}`.replace(/\0$/, ''), Number(packets?.readBigUInt64BE() ?? 0)];
+    }),
+  );
 }
 
 /** In one order: the kernel lists the members of a set as it has hashed them. */

@@ -13,7 +13,7 @@ export type Ownership = ReturnType<typeof ownershipOf>;
 
 /** Records that every host puts back. */
 const COMMON = [
-  ...[keys.networks(), keys.vnis(), keys.names(), keys.bindingGuards()],
+  ...[keys.networks(), keys.vnis(), keys.names(), keys.bindingGuards(), keys.policies()],
   ...[keys.pools(), keys.poolGuard(), keys.poolReferenceGuards()],
 ];
 /** Records by which a host claims what no other host has. */

@@ -80,6 +80,8 @@ async function openHost(timing: UnfinishedTiming) {
       addressBook: ipam.addressBook,
       sandboxes: NO_SANDBOXES,
       hostsFiles: NO_HOSTS_FILES,
+      policies: { applied: async () => undefined },
+      labels: { ready: async () => undefined },
       specOf: () => spec,
     },
     endpointsOf: (id) => follower.endpointsOf(id),

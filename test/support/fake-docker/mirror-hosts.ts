@@ -304,6 +304,8 @@ export class FakeHost implements Engine {
     });
   }
 
+  async findContainerOf(): Promise<undefined> {}
+
   async listContainers(): Promise<DockerContainer[]> {
     const attached = [...this.#attached].map(([id, networkId]): [string, ContainerEndpoint] => {
       return [id, { network: this.#networks.get(networkId)?.name ?? '', networkId, endpointId: id }];

@@ -1,5 +1,6 @@
 import { EventEmitter, on } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
+import { KnownLabels } from '../../../src/agent/labels/known-labels.js';
 import { namesOf } from '../../../src/agent/names/name-plan.js';
 import { NamePublisher } from '../../../src/agent/names/name-publisher.js';
 import { HostContainers } from '../../../src/dns/answers/host-containers.js';
@@ -136,6 +137,7 @@ class Fixture implements AsyncDisposable {
   readonly store = new CountingStore();
   readonly docker = new OneContainer();
   readonly sandboxes = new Map<string, string>();
+  readonly labels = new KnownLabels();
   readonly publisher: NamePublisher;
   readonly #view: View<EndpointRecord>;
 
@@ -154,6 +156,7 @@ class Fixture implements AsyncDisposable {
         enter: ({ id }, path) => void this.sandboxes.set(id, path),
       },
       containers: new HostContainers(() => undefined),
+      labels: this.labels,
       logger: silentLogger,
     });
   }
@@ -194,7 +197,7 @@ describe('the publisher of names', () => {
     fixture.publisher.start();
     await eventually(async () => expect((await fixture.read())?.names?.container).toBe('one'));
     const { names: _, ...rest } = (await fixture.read()) as EndpointRecord;
-    expect(rest).toEqual(ENDPOINT);
+    expect(rest).toEqual({ ...ENDPOINT, labels: {} });
     fixture.docker.container = containerNamed('two');
     fixture.start('rename');
     await eventually(async () => expect((await fixture.read())?.names?.names).toContain('two'));
@@ -281,7 +284,7 @@ describe('the publisher of names', () => {
   test('neither reads nor writes what the store has from a daemon before it, however often it looks', async () => {
     await using fixture = new Fixture({ sweepMs: 5 });
     const names = namesOf(containerNamed('one'), 'e1') as EndpointNames;
-    await fixture.putEndpoint({ names });
+    await fixture.putEndpoint({ names, labels: {} });
     await eventually(() => expect(fixture.stored?.names).toEqual(names));
     const { commits } = fixture.store;
     fixture.publisher.start();

@@ -8,14 +8,14 @@ describe('xnet.spoof', () => {
   });
 
   test.each<[Record<string, string>, RegExp]>([
-    [{ 'xnet.spoof': 'on' }, /option xnet\.spoof=on must be deny or allow/],
+    [{ 'xnet.spoof': 'on' }, /option xnet\.spoof=on must be allow or deny/],
     [
       { 'xnet.spoof': 'allow', 'xnet.mode': 'routed' },
-      /this one is routed: .* by the addresses .*; leave it out/,
+      /xnet\.spoof=allow does not go with xnet\.mode=routed, which .* by the addresses .*: leave it out/,
     ],
     [
       { 'xnet.spoof': 'deny', 'xnet.mode': 'macvlan' },
-      /this one is macvlan: xnet checks no sources on a LAN/,
+      /xnet\.spoof=deny does not go with xnet\.mode=macvlan, which .* checks no sources/,
     ],
   ])('%p is refused', (options, reason) => {
     expect(() => parseNetworkOptions(options)).toThrow(reason);
