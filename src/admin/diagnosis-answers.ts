@@ -84,3 +84,27 @@ export const pingAnswer = z.object({
   /** For people. */
   meaning: z.string(),
 });
+
+/** What a container was refused outside. A field that is absent does not apply. */
+const refusedItem = z.object({
+  /** A name that it asked for; of packets the address that they were for. */
+  target: z.string(),
+  kind: z.enum(['name', 'packets']),
+  /** Of packets: tcp, udp, icmp, ... */
+  protocol: z.string().optional(),
+  port: z.number().int().optional(),
+  count: z.number().int(),
+  /** Of the last (ISO 8601). */
+  at: z.string(),
+  /** Of a name. */
+  why: z.string().optional(),
+});
+export type RefusedItem = z.infer<typeof refusedItem>;
+
+export const egressLogAnswer = z.object({
+  container: z.string(),
+  /** Its label xnet.egress.allow. */
+  allow: z.string().optional(),
+  /** The latest last. */
+  items: z.array(refusedItem).readonly(),
+});

@@ -15,7 +15,7 @@ import {
   versionAnswer,
 } from './answers.js';
 import { captureItem, captureParameters } from './capture-answer.js';
-import { doctorAnswer, pingAnswer, traceAnswer } from './diagnosis-answers.js';
+import { doctorAnswer, egressLogAnswer, pingAnswer, traceAnswer } from './diagnosis-answers.js';
 import { bytes, count, flag, none, port, seconds, wanted } from './parameters.js';
 import {
   appliedAnswer,
@@ -82,6 +82,13 @@ export const OPERATIONS = {
     summary: 'What has happened on this host, or on all that are alive, since then (ISO 8601).',
     parameters: z.strictObject({ since: z.iso.datetime({ offset: true }).optional(), all: flag }),
     answer: eventsAnswer,
+  },
+  egressLog: {
+    method: 'get',
+    path: '/v1/egress/{container}',
+    summary: 'What a container of this host (name or id) was refused outside: names and packets, counted.',
+    parameters: z.strictObject({ container: wanted }),
+    answer: egressLogAnswer,
   },
   hosts: {
     method: 'get',

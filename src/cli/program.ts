@@ -15,6 +15,7 @@ import { addEtcdRoles } from './documents/etcd-roles.js';
 import { addHost } from './lists/hosts.js';
 import { addLists } from './lists/lists.js';
 import { addDoctor } from './looks/doctor.js';
+import { addEgress } from './looks/egress.js';
 import { addEvents } from './looks/events.js';
 import { addPing } from './looks/ping.js';
 import { addStatus } from './looks/status.js';
@@ -52,6 +53,7 @@ export function createProgram({ serve, refuse, withoutDaemon, writeBundle, versi
   addDoctor(program);
   addTrace(program);
   addEvents(program);
+  addEgress(program);
   addCaptureOptions(prints(program.command('capture <network|container|host>')));
   addPing(program);
   addHost(program);

@@ -12,6 +12,7 @@
 
 import type { Filter } from '../native/packets/packet-filter.js';
 import type { Packet as CapturedPacket } from '../native/packets/packet-receive.js';
+import type { EgressRules } from './egress/egress-rules.js';
 import type { HostReading } from './host-reading.js';
 import type { Inspection } from './inspection.js';
 import type { LanReading } from './lan-reading.js';
@@ -114,6 +115,7 @@ export const REPAIR_KINDS = [
   'source-filter',
   'tunnel-filter',
   'resolver-rules',
+  'egress-rules',
 ] as const;
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
@@ -149,6 +151,7 @@ export type KernelHint =
   | { readonly address: string }
   | 'networks'
   | 'tunnel filter'
+  | 'egress'
   | 'underlay';
 
 export interface KernelReports extends AsyncDisposable {
@@ -271,6 +274,8 @@ export interface Dataplane extends AsyncDisposable, LanReading {
    * not there, INVALID for a filter that is too long, UNSUPPORTED where xnet may not do it.
    */
   capture(wish: CaptureWish, onPackets: (packets: readonly CapturedPacket[]) => void): Promise<Capture>;
+  /** What closed containers may reach outside. */
+  readonly egress: EgressRules;
   /** For `xnet doctor`. */
   readonly reading: HostReading;
   /** For `xnet trace`. */

@@ -24,6 +24,7 @@ import type {
   TunnelFilter,
   Underlay,
 } from './dataplane.js';
+import { LinuxEgress } from './egress/linux-egress.js';
 import { linuxInspection } from './inspect/linux-inspection.js';
 import type { Inspection } from './inspection.js';
 import { interfaceName, namespacePath } from './interface-names.js';
@@ -69,6 +70,7 @@ const VXLAN_PORT = 4789;
 /** Kernel work of one network is done in the order asked for; networks go side by side. */
 export class LinuxDataplane implements Dataplane {
   readonly reading: LinuxHostReading;
+  readonly egress: LinuxEgress;
   readonly inspection: Inspection;
   readonly #host: LinuxHost;
   readonly #underlay: HostUnderlay;
@@ -97,6 +99,7 @@ export class LinuxDataplane implements Dataplane {
     const shared = { iproute2, ownWork, namespace, tunnel, ruleset };
     this.#host = { ...shared, underlay: current, hostPath, lans: new Lans() };
     this.reading = new LinuxHostReading(iproute2, hostNamespace, port, tunnel);
+    this.egress = new LinuxEgress({ hostNamespace, hostPath, iproute2, ownWork, ruleset });
     this.#filter = new GuardedFilter(hostNamespace, port, ownWork);
     this.#attachments = new KeyedBatches(this.#mutex, (_, items) => this.#attach(items));
     this.#removals = new KeyedBatches(new KeyedMutex(), (_, items) => this.#detach(items));
@@ -217,6 +220,7 @@ export class LinuxDataplane implements Dataplane {
   /** Waits for removals under way; the kernel's state stays, containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#leaving.values());
+    await this.egress[Symbol.asyncDispose]();
     this.#filter[Symbol.dispose]();
     this.reading[Symbol.dispose]();
     this.#host.ruleset[Symbol.dispose]();

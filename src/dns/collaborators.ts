@@ -16,6 +16,8 @@ interface Redirection {
   readonly udpPort: number;
   readonly tcpPort: number;
   readonly mark: number;
+  /** Of a closed container: without this mark nothing reaches Docker's resolver. */
+  readonly secret?: number | undefined;
 }
 
 /** `rewritten`: it reads as before, since this kernel, or nft, reads a rule that is right in other words than it was written. */
@@ -62,3 +64,20 @@ export interface ResolversStatus extends Readonly<QueryCounts> {
   /** The latest last. */
   readonly lastFailures: readonly RuleFailure[];
 }
+
+/** An address that a name outside was answered with. */
+export interface AnsweredAddress {
+  readonly address: string;
+  readonly ttlSeconds: number;
+}
+
+/** What of the names outside one container may ask for. */
+export interface EgressGate {
+  /** `wait`: its labels are not known yet. `name` is in small letters, without the dot at its end. */
+  judge(name: string): 'allowed' | 'refused' | 'wait';
+  /** To be awaited before the container gets the answer. Never rejects. */
+  admit(name: string, addresses: readonly AnsweredAddress[]): Promise<'admitted' | 'refused' | 'failed'>;
+}
+
+/** Undefined: it may ask for all. Asked at every query that Docker's resolver is to answer. */
+export type GateOf = (sandboxPath: string, networkIds: ReadonlySet<string>) => EgressGate | undefined;

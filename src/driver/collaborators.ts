@@ -8,6 +8,7 @@
 import type { NetworkSpec } from '../dataplane/dataplane.js';
 import type { Prefix } from '../inet/prefix.js';
 import type { AddressOfEndpoint } from '../model/address.js';
+import type { NetworkRecord } from '../model/network.js';
 import type { CommitPart } from '../store/store.js';
 import type { NetworkReference } from './networks/network-options.js';
 
@@ -86,6 +87,16 @@ export interface Sandboxes {
   /** Resolves when that is done, or after 20 s. */
   ready(endpointId: string): Promise<void>;
   leave(endpointId: string): void;
+}
+
+/** What keeps containers of networks with xnet.egress=deny from the outside. */
+export interface Egress {
+  /** A container is about to join the network. Throws UNSUPPORTED and KERNEL where it could not be closed. */
+  prepare(network: NetworkRecord, sandboxPath: string): Promise<void>;
+  /** Docker has finished the sandbox: resolves when its container is closed. Never fails. */
+  close(networkId: string, endpointId: string): Promise<void>;
+  /** An endpoint has gone. */
+  hint(): void;
 }
 
 /** The hosts files that Docker keeps for containers. Nothing here fails, or takes longer than a second. */

@@ -52,6 +52,7 @@ export async function startDockerAgents(
     poolRequests,
     lans,
     deviceWatch,
+    egressGuard,
   }: Driver,
   watches: Pick<OwnProblemsParts, 'addressWatch' | 'drift'>,
   started: AsyncDisposable[],
@@ -90,7 +91,17 @@ export async function startDockerAgents(
   const names = await begin(started, new NamePublisher({ store, engine, ...named, logger }));
   await begin(started, new ForeignHosts({ ...docker, hostsFiles }));
 
-  const ofHost = { follower, local, registration, changes, parentWatch, policies, lans, deviceWatch };
+  const ofHost = {
+    follower,
+    local,
+    registration,
+    changes,
+    parentWatch,
+    policies,
+    lans,
+    deviceWatch,
+    egressGuard,
+  };
   const own = () => ownProblems({ ...ofHost, mirror, names, ...watches });
   const problems = await begin(started, new HostProblems({ replica, hostId, logger, own }));
 

@@ -13,10 +13,12 @@ import { PoolRequests } from '../driver/pool-requests.js';
 import { SwarmNetworks } from '../driver/swarm-networks.js';
 import { errorMessage } from '../errors.js';
 import type { LanMode, Mode } from '../model/mode.js';
+import { createEgressGuard, driversEgress } from './egress.js';
 import type { Forwarding } from './forwarding.js';
 import type { Foundation } from './foundation.js';
 import { startIpam } from './ipam.js';
 import { listReachedAddresses } from './reached-addresses.js';
+import { begin } from './started.js';
 
 /** The parts that answer Docker's calls. */
 export type Driver = Awaited<ReturnType<typeof createDriver>>;
@@ -46,6 +48,9 @@ export async function createDriver(
   const sandboxes = new EndpointSandboxes(resolvers, logger);
   const directories = new ContainerDirectories(pluginId === undefined ? ON_THE_HOST : IN_A_PLUGIN);
   const hostsFiles = new HostsFiles(directories, logger);
+  const sandboxPathOf = (endpointId: string) => sandboxes.pathOf(endpointId);
+  const egressGuard = await begin(started, createEgressGuard(foundation, forwarding, sandboxPathOf));
+  const egress = driversEgress(egressGuard, sandboxPathOf);
   const mutex = new KeyedMutex();
   const newNetworks = new NewNetworks();
   // The earlier daemon may have ended just after it created them.
@@ -54,7 +59,7 @@ export async function createDriver(
   const hostName = (id: string) => hosts.nameOf(id);
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },
-    ...{ sandboxes, hostsFiles, mutex, newNetworks, specOf },
+    ...{ sandboxes, hostsFiles, egress, mutex, newNetworks, specOf },
   };
   const poolRequests = new PoolRequests();
   const ownActions = new OwnActions();
@@ -102,6 +107,7 @@ export async function createDriver(
     sandboxes,
     hostsFiles,
     labelsAhead,
+    egressGuard,
     ipam,
     lans,
     deviceWatch,

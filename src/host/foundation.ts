@@ -28,6 +28,7 @@ import { alwaysWatched, ownershipOf } from '../store/known/own-keys.js';
 import { openStore } from '../store/open-store.js';
 import { FailStaticStore } from '../store/outage/fail-static-store.js';
 import type { Store } from '../store/store.js';
+import { EgressGates } from './egress.js';
 import { namesLastKnown } from './names-last-known.js';
 
 const SANDBOX_RULES = {
@@ -62,6 +63,8 @@ export interface Foundation extends Surroundings, AsyncDisposable {
   readonly labels: KnownLabels;
   /** They outlive the host: the sockets that an earlier daemon left with the keeper are served before the host starts. */
   readonly resolvers: SandboxResolvers;
+  /** Connected by the host; asked by `resolvers`. */
+  readonly gates: EgressGates;
   readonly hostId: string;
   readonly events: EventLog;
   /** As `readMachine` of agent/hosts/host-identity.ts. */
@@ -85,7 +88,9 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const isCurrent = (networkId: string) => isFailing() || zones.isCurrent(networkId);
   const containers = new HostContainers(zoneOf);
   const labels = new KnownLabels();
-  const resolvers = new SandboxResolvers(zoneOf, containers, SANDBOX_RULES, sockets, isCurrent);
+  const gates = new EgressGates(store);
+  const asked = [zoneOf, containers, SANDBOX_RULES, sockets, isCurrent, gates.find] as const;
+  const resolvers = new SandboxResolvers(...asked);
   const events = new EventLog(join(config.stateDir, 'events.jsonl'), logger);
   const close = async () => {
     await events[Symbol.asyncDispose]();
@@ -97,7 +102,7 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   };
   const identity = { hostId, machine, clash: new IdentityClash() };
   const kernel = { dataplane, pathDevice, pairDevice, policyDevice };
-  const answering = { zones, containers, labels, resolvers };
+  const answering = { zones, containers, labels, resolvers, gates };
   const parts = { ...surroundings, ...identity, ...kernel, store, ...answering, events };
   return { ...parts, [Symbol.asyncDispose]: close };
 }

@@ -67,7 +67,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
 function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
   { local, guard, pairs, policies, changes, repairs }: Forwarding,
-  { sandboxes }: Driver,
+  { sandboxes, egressGuard }: Driver,
   addressWatch: AddressWatch,
 ): DriftRepairs {
   return new DriftRepairs({
@@ -79,6 +79,7 @@ function driftRepairs(
       guard.suspect();
       pairs.suspect();
     },
+    suspectEgress: () => egressGuard.suspect(),
     suspectUnderlay: () => changes.suspect(),
     noteAddress: (address) => addressWatch.note(address),
     repairs: {

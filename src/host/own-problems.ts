@@ -15,12 +15,13 @@ export interface OwnProblemsParts
   readonly names: Pick<NamePublisher, 'failures'>;
   readonly addressWatch: Pick<AddressWatch, 'problems'>;
   readonly drift: Pick<DriftRepairs, 'forgers'>;
+  readonly egressGuard: { readonly problems: readonly string[] };
 }
 
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(parts: OwnProblemsParts): string[] {
   const { follower, local, registration, changes, mirror, names, addressWatch, drift } = parts;
-  const { parentWatch, lans, deviceWatch, policies } = parts;
+  const { parentWatch, lans, deviceWatch, policies, egressGuard } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -43,6 +44,7 @@ export function ownProblems(parts: OwnProblemsParts): string[] {
     ...policies.problems,
     ...lans.problems,
     ...deviceWatch.problems,
+    ...egressGuard.problems,
   ];
 }
 

@@ -64,16 +64,16 @@ export function openSandboxSockets(sandboxPath: string): { udp: number; tcp: num
  * 127.0.0.1 went to us or to Docker, so a socket with a port that a client had would ask ourselves, and the other way
  * round.
  */
-export function openForwardUdp(sandboxPath: string): number {
-  return inNamespace(sandboxPath, () => udpSocket({ isMarked: true }));
+export function openForwardUdp(sandboxPath: string, mark = RESOLVER_MARK): number {
+  return inNamespace(sandboxPath, () => udpSocket(mark));
 }
 
 /** A TCP socket in the sandbox, connecting to Docker's resolver past our rule; bound like that for UDP. */
-export function openForwardTcp(sandboxPath: string): number {
+export function openForwardTcp(sandboxPath: string, mark = RESOLVER_MARK): number {
   return inNamespace(sandboxPath, () =>
     makeSocket(LINUX.SOCK_STREAM, (fd) => {
       bindTo(fd, 0);
-      setOption(fd, LINUX.SO_MARK, RESOLVER_MARK);
+      setOption(fd, LINUX.SO_MARK, mark);
       const to = addressOf(RESOLVER_PORT);
       const result = connectSocket(fd, to, to.length);
       if (result !== 0 && lastErrno() !== 'EINPROGRESS') checked(result, 'connect');
@@ -87,10 +87,10 @@ export function openClientUdp(sandboxPath: string): number {
   return inNamespace(sandboxPath, () => makeSocket(LINUX.SOCK_DGRAM, () => {}));
 }
 
-function udpSocket({ isMarked = false } = {}): number {
+function udpSocket(mark?: number): number {
   return makeSocket(LINUX.SOCK_DGRAM, (fd) => {
     bindTo(fd, 0);
-    if (isMarked) setOption(fd, LINUX.SO_MARK, RESOLVER_MARK);
+    if (mark !== undefined) setOption(fd, LINUX.SO_MARK, mark);
     setOption(fd, LINUX.SO_RCVBUFFORCE, RECEIVE_BUFFER);
   });
 }
@@ -122,7 +122,7 @@ function makeSocket(type: number, prepare: (fd: number) => void): number {
 
 function setOption(fd: number, name: number, value: number): void {
   const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
+  bytes.writeInt32LE(value | 0);
   checked(setsockopt(fd, LINUX.SOL_SOCKET, name, bytes, bytes.length), 'setsockopt');
 }
 

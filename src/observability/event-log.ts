@@ -15,7 +15,7 @@ export const EVENT_KINDS = [
   ...['endpoint up', 'endpoint down', 'network created', 'network removed'],
   ...['host silent', 'host alive', 'store away', 'store back'],
   ...['path lost', 'path narrow', 'path back', 'pair direct', 'pair by tunnel'],
-  ...['repair', 'problem', 'problem over', 'denied'],
+  ...['egress refused', 'repair', 'problem', 'problem over', 'denied'],
 ] as const;
 
 export const hostEvent = z.object({

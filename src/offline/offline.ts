@@ -54,6 +54,7 @@ function offlineHandlers(parts: OfflineParts): Handlers {
     }),
     trace: refuse,
     ping: refuse,
+    egressLog: refuse,
     removeHost: refuse,
     applyPolicies: refuse,
     removePolicy: refuse,

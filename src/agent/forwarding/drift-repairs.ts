@@ -20,6 +20,8 @@ export interface DriftRepairsParts {
   readonly repairRules: (repaired: (sandboxPath: string) => void, signal: AbortSignal) => Promise<void>;
   /** Somebody may have altered the tunnel filter. */
   readonly suspectFilter: () => void;
+  /** Somebody may have altered what keeps containers from the outside. */
+  readonly suspectEgress: () => void;
   /** The underlay may not be what it was. */
   readonly suspectUnderlay: () => void;
   /** A container has got this address, from Docker or from somebody else. */
@@ -102,6 +104,7 @@ export class DriftRepairs implements AsyncDisposable {
 
   #take(hint: KernelHint): void {
     if (hint === 'tunnel filter') this.#parts.suspectFilter();
+    else if (hint === 'egress') this.#parts.suspectEgress();
     else if (hint === 'underlay') this.#parts.suspectUnderlay();
     else if (hint === 'networks') this.#due.touchAll();
     else if ('address' in hint) this.#parts.noteAddress(hint.address);

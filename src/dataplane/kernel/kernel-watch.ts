@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { NftEvents, type NftEventsOptions } from '../../native/netfilter/nft-events.js';
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
+import { EGRESS_TABLES } from '../egress/egress-layout.js';
+import { EGRESS } from '../egress/egress-tables.js';
 import {
   NAMESPACES,
   namespaceName,
@@ -120,6 +122,8 @@ export class KernelWatch implements KernelReports {
   #takeRule(table: string | undefined): void {
     const isOfFilter = table === undefined || table === `inet ${TUNNEL_FILTER_TABLE}`;
     if (isOfFilter && !this.#parts.ownWork.isOwn(TUNNEL_FILTER)) this.#parts.listener('tunnel filter');
+    const isOfEgress = table === undefined || EGRESS_TABLES.includes(table);
+    if (isOfEgress && !this.#parts.ownWork.isOwn(EGRESS)) this.#parts.listener('egress');
     if (table === undefined) this.#parts.listener('networks');
     const networkId = table?.startsWith('netdev ') ? networkIdOf(table.slice('netdev '.length)) : undefined;
     if (networkId !== undefined) this.#hintNetwork(networkId);

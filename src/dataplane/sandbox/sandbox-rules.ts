@@ -12,10 +12,12 @@ import {
   compare,
   type Expression,
   FIRST_REGISTER,
+  loadDirection,
   loadMark,
   loadPayload,
   loadProtocol,
   NETWORK_HEADER,
+  type OutputChain,
   readRules,
   replaceRules,
   SECOND_REGISTER,
@@ -23,6 +25,7 @@ import {
   setRegister,
   TRANSPORT_HEADER,
   translateDestination,
+  verdict,
   writtenRules,
 } from '../../native/netfilter/nftables.js';
 import { RESOLVER_ADDRESS, RESOLVER_PORT } from '../../native/socket-sandbox.js';
@@ -35,7 +38,10 @@ const TABLE = 'ip xnet';
  * ours is at -105. A nat hook ends at the first chain that translates, so ours hides Docker's, and what ours
  * lets pass, Docker's takes.
  */
-const CHAIN = { table: 'xnet', chain: 'output', priority: -105 } as const;
+const CHAIN = { table: 'xnet', chain: 'output', type: 'nat', priority: -105 } as const;
+
+/** Of closed containers. After addresses were translated: Docker's resolver is asked by xnet alone, at whatever port it is. */
+const GUARD = { table: 'xnet', chain: 'guard', type: 'filter', priority: 0 } as const;
 
 const RESOLVER = Buffer.from(RESOLVER_ADDRESS.split('.').map(Number));
 
@@ -44,6 +50,8 @@ export interface SandboxRedirection {
   readonly tcpPort: number;
   /** SO_MARK of our own queries, and the connection mark of what is redirected. */
   readonly mark: number;
+  /** Of a closed container: SO_MARK of our own queries, which no process in it knows. Without it nothing reaches Docker's resolver. */
+  readonly secret?: number | undefined;
 }
 
 export type RulesFound = 'right' | 'rewritten' | 'repaired';
@@ -88,7 +96,7 @@ const TCP = { name: 'tcp', number: 6 } as const;
 type Protocol = typeof UDP | typeof TCP;
 
 /** As `ruleLines` has it, in the expressions that nft makes of a line. */
-function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection): Expression[] {
+function rule({ number }: Protocol, port: number, { mark, secret = mark }: SandboxRedirection): Expression[] {
   return [
     loadPayload(NETWORK_HEADER, 16, 4),
     compare('equal', RESOLVER),
@@ -97,7 +105,7 @@ function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection):
     loadPayload(TRANSPORT_HEADER, 2, 2),
     compare('equal', networkOrder(RESOLVER_PORT)),
     loadMark(),
-    compare('unequal', machineOrder(mark)),
+    compare('unequal', machineOrder(secret)),
     setRegister(FIRST_REGISTER, machineOrder(mark)),
     setConnectionMark(),
     setRegister(FIRST_REGISTER, RESOLVER),
@@ -106,9 +114,10 @@ function rule({ number }: Protocol, port: number, { mark }: SandboxRedirection):
   ];
 }
 
-function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
+function ruleLines(redirection: SandboxRedirection): string[] {
+  const { udpPort, tcpPort, mark, secret = mark } = redirection;
   const line = ({ name }: Protocol, port: number) =>
-    `add rule ${TABLE} output ip daddr ${RESOLVER_ADDRESS} ${name} dport ${RESOLVER_PORT} meta mark != ${mark} ` +
+    `add rule ${TABLE} output ip daddr ${RESOLVER_ADDRESS} ${name} dport ${RESOLVER_PORT} meta mark != ${secret} ` +
     `ct mark set ${mark} dnat to ${RESOLVER_ADDRESS}:${port}`;
   return [
     `add table ${TABLE}`,
@@ -116,15 +125,56 @@ function ruleLines({ udpPort, tcpPort, mark }: SandboxRedirection): string[] {
     `flush chain ${TABLE} output`,
     line(UDP, udpPort),
     line(TCP, tcpPort),
+    ...guardLines(redirection),
+  ];
+}
+
+/** As `guardLines` has it. */
+function guardRules({ udpPort, tcpPort }: SandboxRedirection, secret: number): Expression[][] {
+  const toResolver = [loadPayload(NETWORK_HEADER, 16, 4), compare('equal', RESOLVER)];
+  const toUs = ({ number }: Protocol, port: number) => [
+    ...[...toResolver, loadProtocol(), compare('equal', Buffer.from([number]))],
+    ...[loadPayload(TRANSPORT_HEADER, 2, 2), compare('equal', networkOrder(port)), verdict('accept')],
+  ];
+  return [
+    [loadDirection(), compare('equal', Buffer.of(1)), verdict('accept')],
+    toUs(UDP, udpPort),
+    toUs(TCP, tcpPort),
+    [...toResolver, loadMark(), compare('unequal', machineOrder(secret)), verdict('drop')],
+  ];
+}
+
+function guardLines({ udpPort, tcpPort, secret }: SandboxRedirection): string[] {
+  const chain = `${TABLE} ${GUARD.chain}`;
+  const made = `add chain ${chain} { type filter hook output priority ${GUARD.priority}; policy accept; }`;
+  if (secret === undefined) return [made, `flush chain ${chain}`, `delete chain ${chain}`];
+  return [
+    made,
+    `flush chain ${chain}`,
+    `add rule ${chain} ct direction reply accept`,
+    `add rule ${chain} ip daddr ${RESOLVER_ADDRESS} udp dport ${udpPort} accept`,
+    `add rule ${chain} ip daddr ${RESOLVER_ADDRESS} tcp dport ${tcpPort} accept`,
+    `add rule ${chain} ip daddr ${RESOLVER_ADDRESS} meta mark != ${secret} drop`,
   ];
 }
 
 function repairOverNetlink(sandboxPath: string, redirection: SandboxRedirection): RulesFound {
-  const rules = [rule(UDP, redirection.udpPort, redirection), rule(TCP, redirection.tcpPort, redirection)];
-  const before = readRules(sandboxPath, CHAIN);
-  if (before.equals(writtenRules(CHAIN, rules))) return 'right';
-  replaceRules(sandboxPath, CHAIN, rules);
-  const isSame = before.length > 0 && readRules(sandboxPath, CHAIN).equals(before);
+  const { udpPort, tcpPort, secret } = redirection;
+  const guarded =
+    secret === undefined ? 'right' : repairChain(sandboxPath, GUARD, guardRules(redirection, secret));
+  const rules = [rule(UDP, udpPort, redirection), rule(TCP, tcpPort, redirection)];
+  const found = repairChain(sandboxPath, CHAIN, rules);
+  // Guarded by an earlier daemon, which had another mark: nft takes the chain away.
+  if (secret === undefined && found !== 'right' && readRules(sandboxPath, GUARD).length > 0)
+    throw new XnetError('KERNEL', `${sandboxPath} has a chain that it shall not have`);
+  return [guarded, found].find((each) => each === 'repaired') ?? (guarded === 'right' ? found : guarded);
+}
+
+function repairChain(sandboxPath: string, chain: OutputChain, rules: readonly Expression[][]): RulesFound {
+  const before = readRules(sandboxPath, chain);
+  if (before.equals(writtenRules(chain, rules))) return 'right';
+  replaceRules(sandboxPath, chain, rules);
+  const isSame = before.length > 0 && readRules(sandboxPath, chain).equals(before);
   return isSame ? 'rewritten' : 'repaired';
 }
 

@@ -22,7 +22,17 @@ import { NetworkZone } from './zone.js';
 export type HostContainer = Pick<
   InspectedContainer,
   'id' | 'name' | 'sandboxPath' | 'exposedPorts' | 'endpoints'
->;
+> &
+  Partial<Pick<InspectedContainer, 'labels'>>;
+
+/** One that runs, as Docker has it. */
+export interface RunningContainer {
+  readonly id: string;
+  readonly name: string;
+  /** The same object as long as nothing about the container has changed. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly networks: readonly Pick<InspectedEndpoint, 'network' | 'networkId'>[];
+}
 
 /** One of xnet's, by the Docker network that is tied to it. */
 interface ClusterNetwork {
@@ -59,6 +69,8 @@ type ListedContainer = Pick<DockerContainer, 'id' | 'name' | 'endpoints'>;
 export class HostContainers {
   readonly #containers = new Map<string, Known>();
   readonly #bySandbox = new Map<string, Known>();
+  /** By the sandbox. */
+  readonly #running = new Map<string, RunningContainer>();
   /** Being inspected for the first time. */
   readonly #expected = new Set<string>();
   /** Of Docker's networks of this host, by name; undefined since a container in them changed. */
@@ -99,7 +111,7 @@ export class HostContainers {
     if (!this.#containers.has(containerId)) this.#expected.add(containerId);
   }
 
-  learn({ id, name, sandboxPath, exposedPorts, endpoints }: HostContainer): void {
+  learn({ id, name, sandboxPath, exposedPorts, endpoints, labels = {} }: HostContainer): void {
     this.#remove(id);
     const places = endpoints
       .filter(({ network }) => !NAMELESS_NETWORKS.includes(network))
@@ -107,7 +119,10 @@ export class HostContainers {
     const known = { id, name, sandboxPath, exposedPorts, places, endpointIds: idsOf(endpoints) };
     this.#containers.set(id, known);
     // One without a network of its own may be in another's sandbox.
-    if (sandboxPath !== undefined && places.length > 0) this.#bySandbox.set(sandboxPath, known);
+    if (sandboxPath !== undefined && places.length > 0) {
+      this.#bySandbox.set(sandboxPath, known);
+      this.#running.set(sandboxPath, { id, name, labels, networks: endpoints });
+    }
     for (const { network } of places) this.#zones.delete(network);
     this.#changed();
   }
@@ -133,6 +148,16 @@ export class HostContainers {
       this.#scopes(places, networkIds),
     );
     return { each, isOpen: this.#isLooking || this.#expected.size > 0 };
+  }
+
+  /** Undefined: nothing runs there, or Docker has not named it yet. */
+  inSandbox(sandboxPath: string): RunningContainer | undefined {
+    return this.#running.get(sandboxPath);
+  }
+
+  /** Calls `listener` at each change of what is known here. */
+  onChange(listener: () => void): void {
+    this.#changes.on('change', listener);
   }
 
   /** Resolves at the next change of what is known here, or when `timeoutMs` have passed. */
@@ -203,6 +228,7 @@ export class HostContainers {
     this.#containers.delete(containerId);
     const { sandboxPath = '' } = known;
     if (this.#bySandbox.get(sandboxPath) === known) this.#bySandbox.delete(sandboxPath);
+    if (this.#running.get(sandboxPath)?.id === containerId) this.#running.delete(sandboxPath);
     for (const { network } of known.places) this.#zones.delete(network);
   }
 

@@ -19,6 +19,10 @@ const TTL_SECONDS = 5;
 const OUR_UDP_BYTES = 1232;
 
 const SERVFAIL = 2;
+const NXDOMAIN = 3;
+const REFUSED = 5;
+/** Of an OPT record: extended DNS error (RFC 8914), "prohibited". */
+const EXTENDED_ERROR = Buffer.of(0, 15, 0, 2, 0, 18);
 /** Of the query. */
 const KEPT = FLAG.RD | FLAG.CD;
 
@@ -89,6 +93,29 @@ function addFitting(
   return { left, isTruncated: false };
 }
 
+/**
+ * The answer to a query for a name that the container may not ask for: there is no such name, for which programs go on with the next
+ * domain of their search list; those that ask with EDNS get the reason as well.
+ */
+export function formatProhibited({ id, flags, question, edns }: Asked): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(id, 0);
+  header.writeUInt16BE(FLAG.QR | FLAG.RA | NXDOMAIN | (flags & KEPT), 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(edns ? 1 : 0, 10);
+  if (!edns) return Buffer.concat([header, question]);
+  const opt = optRecord({ udpBytes: OUR_UDP_BYTES, dnssecOk: edns.dnssecOk });
+  opt.writeUInt16BE(EXTENDED_ERROR.length, opt.length - 2);
+  return Buffer.concat([header, question, opt, EXTENDED_ERROR]);
+}
+
+/** The query sent back as "refused": nobody can tell what it asks for. */
+export function formatRefused(packet: Buffer): Buffer {
+  const response = formatFailure(packet);
+  response.writeUInt16BE((response.readUInt16BE(2) & ~FLAG.RCODE) | REFUSED, 2);
+  return response;
+}
+
 /** A pointer to the question's name, which follows the header. */
 const TO_QUESTION = Buffer.of(0xc0, HEADER_BYTES);
 
@@ -130,9 +157,35 @@ export function readAddressAnswer(message: Buffer): AddressAnswer | undefined {
   return { query: { id: message.readUInt16BE(0), flags, name, type, question, edns: undefined }, addresses };
 }
 
-/** Of as many records as are whole. */
 function readAddresses(message: Buffer, start: number, records: number): Uint8Array[] {
-  const addresses: Uint8Array[] = [];
+  return [...readRecords(message, start, records)].flatMap(({ type, content }) =>
+    type === TYPE.A && content.length === 4 ? [content] : [],
+  );
+}
+
+export interface ReadAddress {
+  /** 4 or 16 bytes. */
+  readonly content: Buffer;
+  readonly ttlSeconds: number;
+}
+
+/** All IPv4 and IPv6 addresses among the answers of a message, whatever name of a chain they are of. None of what is no answer. */
+export function readAllAddresses(message: Buffer): ReadAddress[] {
+  const question = message.length < HEADER_BYTES ? undefined : readQuestion(message);
+  if (!question || message.readUInt16BE(4) !== 1) return [];
+  const start = HEADER_BYTES + question.bytes.length;
+  return [...readRecords(message, start, message.readUInt16BE(6))].filter(
+    ({ type, content: { length } }) =>
+      (type === TYPE.A && length === 4) || (type === TYPE.AAAA && length === 16),
+  );
+}
+
+/** As many as are whole. */
+function* readRecords(
+  message: Buffer,
+  start: number,
+  records: number,
+): Iterable<ReadAddress & { readonly type: number }> {
   let at = start;
   for (let read = 0; read < records; read++) {
     const fixed = skipName(message, at);
@@ -140,11 +193,11 @@ function readAddresses(message: Buffer, start: number, records: number): Uint8Ar
     const content = fixed + RECORD_FIXED;
     const length = message.readUInt16BE(content - 2);
     if (content + length > message.length) break;
-    const isAddress = message.readUInt16BE(fixed) === TYPE.A && length === 4;
-    if (isAddress) addresses.push(message.subarray(content, content + length));
+    const type = message.readUInt16BE(fixed);
+    const ttlSeconds = message.readUInt32BE(fixed + 4);
+    yield { type, content: message.subarray(content, content + length), ttlSeconds };
     at = content + length;
   }
-  return addresses;
 }
 
 /** Where the name ends: at a root label, or behind a pointer. */

@@ -84,7 +84,8 @@ export class EndpointSandboxes {
   }
 }
 
-async function isNamespace(path: string): Promise<boolean> {
+/** False: none is there, as before Docker 28 until after Join. */
+export async function isNamespace(path: string): Promise<boolean> {
   return statfs(path).then(
     ({ type }) => type === NSFS_MAGIC,
     () => false,

@@ -10,6 +10,7 @@ import { errorMessage, isXnetError } from '../../errors.js';
 import type { HeldSockets } from '../../keeper/client/held-sockets.js';
 import type { HostContainers } from '../answers/host-containers.js';
 import type {
+  GateOf,
   IsCurrent,
   QueryCounts,
   ResolversStatus,
@@ -61,6 +62,7 @@ export class SandboxResolvers {
     private readonly rules: SandboxRules,
     private readonly sockets: HeldSockets,
     private readonly isCurrent: IsCurrent = () => true,
+    private readonly gateOf: GateOf = () => undefined,
   ) {}
 
   /**
@@ -72,6 +74,7 @@ export class SandboxResolvers {
       const sandbox = this.#sandbox(sandboxPath);
       sandbox.networkIds.add(networkId);
       const install = (answers: SandboxAnswers) => SandboxResolver.install(sandboxPath, answers, this.rules);
+      if (sandbox.resolver?.isToBeGuarded) await this.#noted(sandboxPath, sandbox.resolver.ensureRule());
       const reason = sandbox.resolver ? undefined : await this.#install(sandboxPath, sandbox, install);
       // Not awaited: the container's start would be slower. If it fails, the sandbox has no resolver after this daemon.
       const { descriptors } = sandbox.resolver ?? {};
@@ -227,6 +230,7 @@ export class SandboxResolvers {
       zones: () => [...networkIds].flatMap((networkId) => this.zoneOf(networkId) ?? []),
       isCurrent: () => [...networkIds].every((networkId) => this.isCurrent(networkId)),
       counts: this.#counts,
+      gate: () => this.gateOf(sandboxPath, networkIds),
       random: Math.random,
     };
     const answers = new SandboxAnswers(sandboxPath, parts);

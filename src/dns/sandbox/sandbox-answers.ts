@@ -3,13 +3,16 @@
  * Docker has named it; a denial of Docker's resolver, of a name that may be another host's, waits until this host knows all
  * names; virtual addresses of swarm's are replaced (virtual-addresses.ts).
  */
+import { randomInt } from 'node:crypto';
 import { sleep } from '../../concurrency/deadline.js';
 import { type Answer, answerQuery, type Transport } from '../answers/answer.js';
 import { queryOf } from '../answers/query.js';
 import { formatFailure, isDenial } from '../answers/response.js';
 import type { PossibleScopes } from '../answers/scope.js';
 import type { NetworkZone } from '../answers/zone.js';
-import type { QueryCounts } from '../collaborators.js';
+import type { EgressGate, QueryCounts } from '../collaborators.js';
+import { EgressFilter } from './egress-filter.js';
+import { HostServers } from './host-servers.js';
 import { UdpForwarder } from './udp-forwarder.js';
 import { VirtualAddresses } from './virtual-addresses.js';
 
@@ -33,15 +36,24 @@ export interface AnswerParts {
   /** Whether these know all names that they will know soon. */
   readonly isCurrent: () => boolean;
   readonly counts: QueryCounts;
+  /** Undefined: the container may ask for all names. */
+  readonly gate?: () => EgressGate | undefined;
+  /** What is asked for the names that a closed container may ask for. Default: the host's. */
+  readonly servers?: Pick<HostServers, 'ask'>;
   /** From 0 to below 1. */
   readonly random: () => number;
 }
+
+/** They are the same for all. */
+const HOST_SERVERS = new HostServers();
 
 export type SureAnswer = Exclude<Answer, 'wait'>;
 
 export class SandboxAnswers {
   readonly #docker: UdpForwarder;
   readonly #virtual: VirtualAddresses;
+  readonly #egress: EgressFilter;
+  #secret: number | undefined;
   #waiting = 0;
   #denied = 0;
   #closed = false;
@@ -50,8 +62,19 @@ export class SandboxAnswers {
     sandboxPath: string,
     private readonly parts: AnswerParts,
   ) {
-    this.#docker = new UdpForwarder(sandboxPath);
+    this.#docker = new UdpForwarder(sandboxPath, () => this.secret);
     this.#virtual = new VirtualAddresses(parts.zones, this.#docker);
+    this.#egress = new EgressFilter(
+      parts.gate ?? (() => undefined),
+      parts.change,
+      parts.servers ?? HOST_SERVERS,
+    );
+  }
+
+  /** Of a closed container, and one that ever was: the mark that queries to Docker's resolver need. */
+  get secret(): number | undefined {
+    if (this.parts.gate?.() !== undefined) this.#secret ??= randomInt(1, 2 ** 32);
+    return this.#secret;
   }
 
   /** Queries that wait for an answer, ours or over UDP Docker's, and answers of Docker's that wait to be passed on. */
@@ -62,7 +85,7 @@ export class SandboxAnswers {
   /** At once in nearly all cases. Never rejects. */
   find(query: Buffer, transport: Transport): SureAnswer | Promise<SureAnswer> {
     const answer = this.#answer(query, transport, this.parts.possible());
-    return answer === 'wait' ? this.#findLater(query, transport) : this.#counted(answer);
+    return answer === 'wait' ? this.#findLater(query, transport) : this.#decided(answer, query, transport);
   }
 
   /** What the client gets for this answer of Docker's: nearly always that answer, at once. `query` is what a UDP client asked. */
@@ -97,12 +120,19 @@ export class SandboxAnswers {
         await this.parts.change(leftMs);
         if (this.#closed) return 'drop';
         const answer = this.#answer(query, transport, this.parts.possible());
-        if (answer !== 'wait') return this.#counted(answer);
+        if (answer !== 'wait') return await this.#decided(answer, query, transport);
       }
     } finally {
       this.#waiting--;
     }
-    return this.#counted(this.#answerUnsure(query, transport));
+    return this.#decided(this.#answerUnsure(query, transport), query, transport);
+  }
+
+  /** What may not be asked for is not passed on. */
+  #decided(answer: SureAnswer, query: Buffer, transport: Transport): SureAnswer | Promise<SureAnswer> {
+    const judged = answer === 'forward' ? this.#egress.judge(query, transport) : answer;
+    if (!(judged instanceof Promise)) return this.#counted(judged);
+    return judged.then((later) => this.#counted(later));
   }
 
   /** Ours, once all names are known, or the same. After too long a failure (SERVFAIL): clients take a denial for final. */

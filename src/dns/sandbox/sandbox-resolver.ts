@@ -33,6 +33,7 @@ export class SandboxResolver {
   readonly #udp: UdpServer;
   /** Opened at the first look at the rule: a start does without. */
   #ruleset: RulesetGeneration | undefined;
+  #isGuarded = false;
   /** Of the sandbox's ruleset when the rule was last seen right. */
   #generation: number | undefined;
 
@@ -101,6 +102,11 @@ export class SandboxResolver {
     await this.rules.ensure(this.sandboxPath, this.#redirection());
   }
 
+  /** The container has been closed since the rule was put in place. */
+  get isToBeGuarded(): boolean {
+    return !this.#isGuarded && this.answers.secret !== undefined;
+  }
+
   /**
    * Puts the rule back where someone altered it, and resolves to whether that was so. Costs next to nothing while nobody has
    * touched the sandbox's rules. Throws NOT_FOUND when the sandbox is gone, and what `ensureRule` throws.
@@ -147,7 +153,10 @@ export class SandboxResolver {
   }
 
   #redirection() {
-    return { udpPort: this.#udp.port, tcpPort: boundPort(this.descriptors.tcp), mark: RESOLVER_MARK };
+    const ports = { udpPort: this.#udp.port, tcpPort: boundPort(this.descriptors.tcp) };
+    const { secret } = this.answers;
+    this.#isGuarded = secret !== undefined;
+    return { ...ports, mark: RESOLVER_MARK, secret };
   }
 
   #takeUdp(query: Buffer, client: UdpClient): void {

@@ -85,7 +85,11 @@ export class TcpConnection {
   }
 
   #connect(): Socket {
-    const upstream = new Socket({ fd: openForwardTcp(this.sandboxPath), readable: true, writable: true });
+    const upstream = new Socket({
+      fd: openForwardTcp(this.sandboxPath, this.answers.secret),
+      readable: true,
+      writable: true,
+    });
     const frames = new FrameReader();
     upstream.on('data', (chunk: Buffer) => {
       for (const response of frames.read(chunk))

@@ -40,7 +40,11 @@ export class UdpForwarder {
   #current: Upstream | undefined;
   #waiting = 0;
 
-  constructor(private readonly sandboxPath: string) {}
+  constructor(
+    private readonly sandboxPath: string,
+    /** SO_MARK of the queries; undefined: that of all resolvers. */
+    private readonly mark: () => number | undefined = () => undefined,
+  ) {}
 
   /** Queries that wait for an answer. */
   get waiting(): number {
@@ -69,7 +73,7 @@ export class UdpForwarder {
 
   #usable(): Upstream {
     if (this.#current && this.#current.waiting.size < MOST_WAITING) return this.#current;
-    const upstream = this.#start(openForwardUdp(this.sandboxPath));
+    const upstream = this.#start(openForwardUdp(this.sandboxPath, this.mark()));
     this.#current = upstream;
     return upstream;
   }

@@ -8,6 +8,7 @@ import { created, deleting, type EndpointRecord, joined, joining, left } from '.
 import { modeOf, type NetworkRecord } from '../../model/network.js';
 import { formatRecord } from '../../model/record.js';
 import type {
+  Egress,
   HostsFiles,
   JoinedEndpoint,
   Labels,
@@ -38,6 +39,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly labels: Labels;
   readonly sandboxes: Sandboxes;
   readonly hostsFiles: HostsFiles;
+  readonly egress: Egress;
   readonly mutex: KeyedMutex;
   readonly newNetworks: NewNetworks;
   /** As `Networks.adopt`: for a Docker network that this host does not know. */
@@ -114,6 +116,7 @@ export class Endpoints {
     const endpoint = local.getEndpoint(endpointId);
     if (endpoint.dockerNetworkId !== dockerNetworkId) throw ofAnotherNetwork(endpoint, dockerNetworkId);
     checkApart(record, local.listNetworksOf(sandboxPath, endpointId));
+    await this.#parts.egress.prepare(record, sandboxPath);
     local.changeEndpoint(endpointId, (each) => joining(each, sandboxPath));
     const attaching = [dataplane.ensureEndpoint(network, endpoint), follower.follow(network)] as const;
     const [attached] = await Promise.all(attaching).catch((error: unknown) => {
@@ -132,10 +135,11 @@ export class Endpoints {
    * finds the names of its networks, and itself, and policies know it. Never fails.
    */
   async complete(endpointId: string): Promise<void> {
-    const { local, sandboxes, hostsFiles, labels } = this.#parts;
-    const addresses = local.findEndpoint(endpointId)?.addresses ?? [];
+    const { local, sandboxes, hostsFiles, labels, egress } = this.#parts;
+    const { addresses = [], networkId = '' } = local.findEndpoint(endpointId) ?? {};
     const named = hostsFiles.correct(endpointId, addresses);
-    await Promise.all([sandboxes.ready(endpointId), named, labels.ready(endpointId)]);
+    const closed = egress.close(networkId, endpointId);
+    await Promise.all([closed, sandboxes.ready(endpointId), named, labels.ready(endpointId)]);
   }
 
   /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */
@@ -184,6 +188,7 @@ export class Endpoints {
         throw error;
       }
       this.#parts.local.removeEndpoint(endpointId);
+      this.#parts.egress.hint();
       this.#parts.background('remove endpoint', this.#detach(endpoint));
     });
   }

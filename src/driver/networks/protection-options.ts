@@ -22,7 +22,8 @@ type OtherKind = Exclude<Mode['kind'], 'overlay'>;
 
 const LAN_ENCRYPTS = 'puts containers on a LAN, where devices without xnet have to read their packets';
 const LAN_ISOLATES = 'puts containers on a LAN, where frames between them pass by no host';
-const LAN_LEAVES = 'puts containers on a LAN, to which they send past their host; --internal keeps them apart from the outside';
+const LAN_LEAVES =
+  'puts containers on a LAN, to which they send past their host; --internal keeps them apart from the outside';
 const LAN_SPOOFS = 'puts containers on a LAN, where xnet checks no sources';
 /** What networks of a mode cannot have, and what the mode does instead. */
 const REFUSED: Readonly<Record<keyof Protection, Partial<Record<OtherKind, string>>>> = {

@@ -9,6 +9,7 @@ import { pairAnswers } from '../paths/pairs.js';
 import { pathAnswers } from '../paths/paths.js';
 import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor/doctor.js';
+import { egressLog } from './egress-log.js';
 import { listEvents } from './events.js';
 import { knownReader } from './known-reader.js';
 import { pingHost } from './ping.js';
@@ -50,6 +51,7 @@ export function adminHandlers(
     },
     trace: (wanted) => traceWay({ ...foundation, own }, wanted, foundation.config.vxlanPort),
     ping: async (wanted) => pingHost(foundation, await startedHost(), wanted),
+    egressLog: async ({ container }) => egressLog(await startedHost(), container),
     removeHost: ({ host: wanted }) => removeHost(wanted),
     applyPolicies: ({ policies }) => applyPolicies(foundation.store, policies),
     removePolicy: ({ policy }) => removePolicy(foundation.store, policy),

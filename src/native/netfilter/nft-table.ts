@@ -30,17 +30,64 @@ const COMPARED = [
   { type: GET.OBJECT, attributes: [2, 3] },
 ] as const;
 const TABLE_FLAGS = 2;
+const CHAIN_NAME = 3;
 
 /** NFTA_OBJ_NAME and NFTA_OBJ_DATA, and in that NFTA_COUNTER_PACKETS. */
 const OBJECT = { NAME: 2, CONTENT: 4 } as const;
 const COUNTER_PACKETS = 2;
 
-/** NFPROTO_INET, NFPROTO_BRIDGE */
-const FAMILIES = { inet: 1, bridge: 7 } as const;
+/** NFPROTO_... */
+const FAMILIES = { inet: 1, netdev: 5, bridge: 7 } as const;
 
 export interface TableName {
   readonly family: keyof typeof FAMILIES;
   readonly table: string;
+}
+
+/**
+ * The chains of a table, each as a text that is the same as long as the chain, its hook and its rules are; the flags of the table are
+ * under the name that is empty. Undefined: there is no such table. Throws what `askNetfilter` does.
+ */
+export function readChains(
+  path: string | undefined,
+  family: keyof typeof FAMILIES,
+  table: string,
+): Map<string, string> | undefined {
+  const name = text(TABLE_NAME, table);
+  const ask = (message: NetfilterMessage) =>
+    askNetfilter(path, [{ ...message, family: FAMILIES[family] }], `nftables' table ${family} ${table}`);
+  const dump = (type: number) =>
+    ask({ type, flags: NLM_F.DUMP, attributes: [name] }).filter((answer) =>
+      findAttribute(answer, TABLE_NAME)?.equals(name),
+    );
+  try {
+    const [found] = ask({ type: GET.TABLE, attributes: [name] });
+    const chains = new Map([['', textOf(found && findAttribute(found, TABLE_FLAGS))]]);
+    const [ofChains, ofRules] = COMPARED;
+    for (const chain of dump(GET.CHAIN))
+      chains.set(
+        wordIn(chain, CHAIN_NAME),
+        ofChains.attributes.map((each) => textOf(findAttribute(chain, each))).join(' '),
+      );
+    for (const rule of dump(GET.RULE)) {
+      const [chain, ...expressions] = ofRules.attributes;
+      const of = wordIn(rule, chain);
+      const words = expressions.map((each) => textOf(findAttribute(rule, each)));
+      chains.set(of, [chains.get(of), ...words].join(' '));
+    }
+    return chains;
+  } catch (error: unknown) {
+    if (isXnetError(error, 'KERNEL') && error.fields.errno === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function textOf(bytes: Buffer | undefined): string {
+  return bytes?.toString('base64') ?? '';
+}
+
+function wordIn({ attributes }: NetfilterAnswer, wanted: number): string {
+  return valueIn(attributes, wanted)?.toString('latin1').replace(/\0$/, '') ?? '';
 }
 
 /**

@@ -25,12 +25,14 @@ const TABLE = { NAME: 1, FLAGS: 2 } as const;
 const CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7 } as const;
 const RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4 } as const;
 const IPV4 = 2;
+const DROP = 0;
 const ACCEPT = 1;
 /** No flags: of a dormant table no packet meets a rule. */
 const AWAKE = number32(TABLE.FLAGS, 0);
 
-/** A chain of type nat in the hook of packets that the namespace itself sends, in a table of family ip. */
-export interface NatOutputChain {
+/** A chain in the hook of packets that the namespace itself sends, in a table of family ip. */
+export interface OutputChain {
+  readonly type: 'nat' | 'filter';
   readonly table: string;
   readonly chain: string;
   /** Lower comes first. */
@@ -43,7 +45,7 @@ export type Expression = Buffer;
  * Makes the table and the chain where they are missing, and `rules` the only ones in the chain. Throws with nothing changed.
  * Where there were rules, it takes some 10 ms more, in which the kernel waits until no packet meets them (RCU).
  */
-export function replaceRules(path: string, where: NatOutputChain, rules: readonly Expression[][]): void {
+export function replaceRules(path: string, where: OutputChain, rules: readonly Expression[][]): void {
   const inChain = chainOf(where);
   const messages: NetfilterMessage[] = [
     { type: NEW_TABLE, flags: NLM_F.CREATE, attributes: [tableOf(where), AWAKE] },
@@ -65,7 +67,7 @@ export function replaceRules(path: string, where: NatOutputChain, rules: readonl
 }
 
 /** What `readRules` reads after `replaceRules`, unless this kernel writes attributes in another order than here. */
-export function writtenRules(where: NatOutputChain, rules: readonly Expression[][]): Buffer {
+export function writtenRules(where: OutputChain, rules: readonly Expression[][]): Buffer {
   const policy = number32(CHAIN.POLICY, ACCEPT);
   return Buffer.concat([AWAKE, hookOf(where), policy, ...rules.map(expressionsOf)]);
 }
@@ -74,7 +76,7 @@ export function writtenRules(where: NatOutputChain, rules: readonly Expression[]
  * The table's flags, the chain's hook and policy, and the expressions of its rules, as the kernel writes them; empty where
  * there is no such chain.
  */
-export function readRules(path: string, where: NatOutputChain): Buffer {
+export function readRules(path: string, where: OutputChain): Buffer {
   const chain = [text(CHAIN.TABLE, where.table), text(CHAIN.NAME, where.chain)];
   try {
     return Buffer.concat([
@@ -117,6 +119,19 @@ export function compare(is: 'equal' | 'unequal', value: Buffer): Expression {
   return expression('cmp', [number32(1, FIRST_REGISTER), operator, data(3, value)]);
 }
 
+/** Whether the packet is of the connection's answer: one byte into the first register, 1 if it is. */
+export function loadDirection(): Expression {
+  const direction = 1;
+  return expression('ct', [number32(1, FIRST_REGISTER), number32(2, direction)]);
+}
+
+/** Ends the rule and the chain. */
+export function verdict(is: 'accept' | 'drop'): Expression {
+  const verdictRegister = 0;
+  const code = nested(2, [number32(1, is === 'accept' ? ACCEPT : DROP)]);
+  return expression('immediate', [number32(1, verdictRegister), nested(2, [code])]);
+}
+
 export function setRegister(register: number, value: Buffer): Expression {
   return expression('immediate', [number32(1, register), data(2, value)]);
 }
@@ -154,26 +169,26 @@ export function expression(name: string, attributes: readonly Buffer[]): Express
   return nested(1, [text(1, name), nested(2, attributes)]);
 }
 
-function tableOf({ table }: NatOutputChain): Buffer {
+function tableOf({ table }: OutputChain): Buffer {
   return text(TABLE.NAME, table);
 }
 
-function chainAttributes(where: NatOutputChain): Buffer[] {
+function chainAttributes(where: OutputChain): Buffer[] {
   return [
     text(CHAIN.TABLE, where.table),
     text(CHAIN.NAME, where.chain),
     hookOf(where),
     number32(CHAIN.POLICY, ACCEPT),
-    text(CHAIN.TYPE, 'nat'),
+    text(CHAIN.TYPE, where.type),
   ];
 }
 
-function hookOf({ priority }: NatOutputChain): Buffer {
+function hookOf({ priority }: OutputChain): Buffer {
   const output = 3;
   return nested(CHAIN.HOOK, [number32(1, output), number32(2, priority)]);
 }
 
-function chainOf({ table, chain }: NatOutputChain): Buffer[] {
+function chainOf({ table, chain }: OutputChain): Buffer[] {
   return [text(RULE.TABLE, table), text(RULE.CHAIN, chain)];
 }
 
@@ -184,7 +199,7 @@ function expressionsOf(rule: readonly Expression[]): Buffer {
 /** The attributes of the answers that are `wanted`, as the kernel writes them. */
 function ask(
   path: string,
-  where: NatOutputChain,
+  where: OutputChain,
   request: NetfilterMessage,
   wanted: readonly number[],
 ): Buffer[] {
@@ -194,6 +209,6 @@ function ask(
   );
 }
 
-function askedFor({ table }: NatOutputChain): string {
+function askedFor({ table }: OutputChain): string {
   return `nftables' table ip ${table} in a sandbox`;
 }

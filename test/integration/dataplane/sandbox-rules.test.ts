@@ -98,3 +98,21 @@ test('a sandbox that is gone is NOT_FOUND, and has no rules to be removed', asyn
   await expect(ensureSandboxRules(path, REDIRECTION)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await removeSandboxRules(path);
 });
+
+test('of a closed container, nothing but our own queries reaches the resolver of Docker', async () => {
+  await using netns = await Netns.create('rules');
+  const sandbox = new Sandbox(netns);
+  const closed = { ...REDIRECTION, secret: 0x1234_5678 };
+  await ensureSandboxRules(sandbox.path, closed);
+  const lines = await sandbox.lines();
+  expect(lines.filter((line) => line.includes('0x12345678'))).toHaveLength(3);
+  expect(lines).toContain('ip daddr 127.0.0.11 meta mark != 0x12345678 drop');
+  expect(lines).toContain('ip daddr 127.0.0.11 udp dport 1053 accept');
+  expect(lines).toContain('ct direction reply accept');
+  expect(await repairSandboxRules(sandbox.path, closed)).toBe('right');
+  await sandbox.nft('flush', 'chain', 'ip', 'xnet', 'guard');
+  expect(await repairSandboxRules(sandbox.path, closed)).toBe('repaired');
+  expect(await sandbox.lines()).toEqual(lines);
+  await ensureSandboxRules(sandbox.path, REDIRECTION);
+  expect(await sandbox.lines()).toEqual(LINES);
+});

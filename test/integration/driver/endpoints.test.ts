@@ -26,6 +26,7 @@ const SOON: UnfinishedTiming = { firstPauseMs: 50, longestPauseMs: 200 };
 const NEVER: UnfinishedTiming = { firstPauseMs: TIMEOUT_MS, longestPauseMs: TIMEOUT_MS };
 
 const NO_SANDBOXES = { enter: () => undefined, ready: async () => undefined, leave: () => undefined };
+const OPEN = { prepare: async () => undefined, close: async () => undefined, hint: () => undefined };
 const NO_HOSTS_FILES = {
   enter: () => undefined,
   correct: async () => undefined,
@@ -82,6 +83,7 @@ async function openHost(timing: UnfinishedTiming) {
       hostsFiles: NO_HOSTS_FILES,
       policies: { applied: async () => undefined },
       labels: { ready: async () => undefined },
+      egress: OPEN,
       specOf: () => spec,
     },
     endpointsOf: (id) => follower.endpointsOf(id),

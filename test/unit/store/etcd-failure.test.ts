@@ -72,6 +72,8 @@ test('a denial names the user, and the remedy', () => {
   const failure = describeFailure(grpcError(7, '7 PERMISSION_DENIED: etcdserver: permission denied'));
   expect(finalError(failure, 'http://h1:2379', 'xnet', undefined)).toMatchObject({
     code: 'STORE_DENIED',
-    message: expect.stringMatching(/^etcd at http:.*h1:2379 denies user xnet: permission denied; xnet etcd-roles prints/),
+    message: expect.stringMatching(
+      /^etcd at http:.*h1:2379 denies user xnet: permission denied; xnet etcd-roles prints/,
+    ),
   });
 });
