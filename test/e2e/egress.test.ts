@@ -17,7 +17,7 @@ const LABEL = ['--label', 'xnet.egress.allow=outside.lab:80,*.inside.lab'];
 const fetches = (container: Container, url: string) => succeeds(container.exec('curl', '-s', '-m', '3', url));
 
 /** A name server on h1, of names below inside.lab: of a container, and of where clouds keep their secrets. */
-async function serveNames(lab: Lab, outside: string, inside: string): Promise<void> {
+async function serveNames(lab: Lab, outside: string, inside: string) {
   const script = `
     const socket = require('dgram').createSocket('udp4');
     const addresses = { 'outside.lab': '${outside}', 'db.inside.lab': '${inside}', 'cloud.inside.lab': '169.254.169.254' };
@@ -34,9 +34,10 @@ async function serveNames(lab: Lab, outside: string, inside: string): Promise<vo
       const record = address ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, ...address.split('.').map(Number)])] : [];
       socket.send(Buffer.concat([header, query.subarray(12, end), ...record]), from.port, from.address);
     }).bind(53, '127.0.0.1');`;
-  lab.start('h1', 'node', '-e', script);
+  const server = lab.start('h1', 'node', '-e', script);
   await lab.in('h1', 'sh', '-c', 'echo nameserver 127.0.0.1 >/etc/resolv.conf');
   await eventually(async () => expect(await lab.in('h1', 'dig', '+short', 'outside.lab')).toBe(outside));
+  return server;
 }
 
 describeInLab('egress', { hosts: 3 }, (test) => {
@@ -105,7 +106,7 @@ for line in open('/proc/net/udp').read().splitlines()[1:]:
     const job = await runContainer(lab, 'h1', 'agents', { name: 'job', options: LABEL });
     const db = await runContainer(lab, 'h2', 'agents', { name: 'db' });
     const outside = await lab.outside();
-    await serveNames(lab, outside, await db.address());
+    const names = await serveNames(lab, outside, await db.address());
     expect(await job.dig('outside.lab')).toEqual([outside]);
     for (const name of ['db.inside.lab', 'cloud.inside.lab']) expect(await job.dig(name)).toEqual([]);
     expect(await lab.in('h1', 'xnet', 'egress', 'log', 'job')).toMatch(
@@ -124,6 +125,7 @@ for line in open('/proc/net/udp').read().splitlines()[1:]:
       expect(await status()).toMatch(/container job .* goes out by network bridge/),
     );
     await lab.in('h1', 'sh', '-c', `echo nameserver ${outside} >/etc/resolv.conf`);
+    await names.stop();
   });
 
   test('holds while xnet is killed, is put back where it was taken away, and after a reboot', async (lab) => {
