@@ -8,6 +8,7 @@ import { errorMessage } from './errors.js';
 import type { Foundation } from './host/foundation.js';
 import type { Host } from './host/host.js';
 import { othersProblems, ownProblems, socketProblem } from './host/own-problems.js';
+import { encryptionAnswers, findEncryptionProblems } from './host/paths/encryption.js';
 import { findPairProblems, pairAnswers } from './host/paths/pairs.js';
 import { findPathProblems, pathAnswers } from './host/paths/paths.js';
 import { reachProblems, routedProblems } from './host/reached-addresses.js';
@@ -23,6 +24,7 @@ const TOLERATED_SILENCE_MS = 10_000;
 export async function readStatus(foundation: Foundation, readiness: Readiness<Host>): Promise<Status> {
   const { config, store, sockets, resolvers, hostId, version } = foundation;
   const host = readiness.value;
+  await host?.encryption.refresh();
   await host?.parentWatch.refresh().catch(() => undefined);
   const storeStatus = await probeStore(store, hostId);
   const problems = [
@@ -34,6 +36,7 @@ export async function readStatus(foundation: Foundation, readiness: Readiness<Ho
     ...(host ? hostProblems(host, store, hostId) : []),
     ...(host ? findPathProblems(foundation, host) : []),
     ...(host ? findPairProblems(host) : []),
+    ...(host ? findEncryptionProblems(host) : []),
     ...(host ? await reachProblems(host) : []),
     ...(host ? await routedProblems(foundation.dataplane.reading, host) : []),
   ];
@@ -144,10 +147,11 @@ function mtuOf(host: Host, record: NetworkRecord): { readonly mtu?: number } {
 function listPeers(host: Host, store: Store, hostId: string): PeerStatus[] {
   const { awaySince } = store;
   const others = host.hosts.list().filter((each) => each.host.id !== hostId);
-  const [paths, pairs] = [pathAnswers(host), pairAnswers(host)];
+  const [paths, pairs, encryptions] = [pathAnswers(host), pairAnswers(host), encryptionAnswers(host)];
   return others.map(({ host: { id, name, vtep }, alive }) => {
     const pair = pairs.get(id);
-    const known = { name, vtep, ...(pair && { pair }) };
+    const encryption = encryptions.get(id);
+    const known = { name, vtep, ...(pair && { pair }), ...(encryption && { encryption }) };
     if (awaySince) return { ...known, alive: false, state: 'unknown', since: iso(awaySince) };
     if (alive) {
       const path = paths.get(id);

@@ -45,6 +45,7 @@ await commitAll(
 await using store = openStore();
 await using replica = new Replica(store, new RecordReader(logger));
 const hosts = {
+  encryptedVtepOf: () => undefined,
   vtepOf: (id: string) => (id === 'h1' ? host.vtep : `10.98.0.${id.slice(1)}`),
   onChange: () => () => undefined,
 };

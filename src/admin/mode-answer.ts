@@ -9,6 +9,8 @@ export const modeFields = {
   mode: z.enum(['overlay', 'macvlan', 'ipvlan', 'routed'] satisfies Mode['kind'][]),
   /** Absent: of a network that is on a LAN, which has no tunnel. */
   vni: count.optional(),
+  /** What goes between hosts is encrypted; absent: it is not. */
+  encrypted: z.literal(true).optional(),
   /** Of a LAN: as the user has named it, an interface or a name of `parents`. Absent: the network is inside each host. */
   parent: z.string().optional(),
   vlan: count.optional(),
@@ -16,9 +18,10 @@ export const modeFields = {
 const shape = z.object(modeFields);
 export type ModeAnswer = z.infer<typeof shape>;
 
-export function modeAnswer(record: Pick<NetworkRecord, 'mode' | 'vni'>): ModeAnswer {
+export function modeAnswer(record: Pick<NetworkRecord, 'mode' | 'vni' | 'protection'>): ModeAnswer {
   const mode = modeOf(record);
-  if (usesTunnel(mode)) return { mode: mode.kind, vni: record.vni };
+  const encrypted = record.protection?.encrypt && { encrypted: true as const };
+  if (usesTunnel(mode)) return { mode: mode.kind, vni: record.vni, ...encrypted };
   return {
     mode: mode.kind,
     ...(mode.parent !== undefined && { parent: mode.parent }),

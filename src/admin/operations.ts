@@ -29,7 +29,7 @@ import {
 import { statusAnswer } from './status-answer.js';
 
 export interface Operation {
-  readonly method: 'get' | 'delete' | 'put';
+  readonly method: 'get' | 'delete' | 'put' | 'post';
   /** `{NAME}` is a parameter; all others are in the query, of a put in its body. */
   readonly path: string;
   readonly summary: string;
@@ -104,6 +104,13 @@ export const OPERATIONS = {
       'Forgets a silent host (name or id) that will not come back, with all that it has in the cluster.',
     parameters: z.strictObject({ host: wanted }),
     answer: hostItem,
+  },
+  rotateKey: {
+    method: 'post',
+    path: '/v1/key/rotation',
+    summary: 'Begins to change the key with which this host encrypts; takes some 20 seconds.',
+    parameters: none,
+    answer: z.object({ host: z.string() }),
   },
   ping: {
     method: 'get',

@@ -35,6 +35,13 @@ export const pairAnswer = z.object({
 });
 export type PairAnswer = z.infer<typeof pairAnswer>;
 
+/** Of the keys by which packets to another host are encrypted. */
+export const encryptionAnswer = z.object({
+  /** When both hosts last agreed on them; absent: not yet. */
+  handshake: time.optional(),
+});
+export type EncryptionAnswer = z.infer<typeof encryptionAnswer>;
+
 /** Another host, as this one knows it. */
 const peer = z.object({
   name: z.string(),
@@ -48,6 +55,8 @@ const peer = z.object({
   path: pathAnswer.optional(),
   /** Absent: this host shares no routed network with it. */
   pair: pairAnswer.optional(),
+  /** Absent: this host has no encrypted network, or the other one an older xnet. */
+  encryption: encryptionAnswer.optional(),
   /** The same of one that was silent already at this time, when this daemon began to look. */
   before: time.optional(),
 });

@@ -91,6 +91,15 @@ const settings = z.strictObject({
       'names of LANs with the interface of this host that leads to each, as office=eth1,dmz=bond0: what `-o parent` of a network may name',
     ),
   vxlanPort: wholeNumber(1, 65_535).default(4789).describe('UDP port of VXLAN, the same on all hosts'),
+  encryptAll: oneOf(['on', 'off'])
+    .default('off')
+    .describe('on: overlays that this host creates are encrypted, unless -o xnet.encrypt=off is given'),
+  encryptPort: wholeNumber(1, 65_534)
+    .default(51_820)
+    .describe('UDP port of encrypted networks (WireGuard), and the one after it while keys are changed'),
+  encryptKeepalive: wholeNumber(0, 3_600)
+    .default(0)
+    .describe('seconds between packets that keep a NAT open before this host; 0: none, 25 behind NAT'),
   defaultPools: defaultPools
     .prefault('10.192.0.0/12:24,fd78:6e65:7400::/48:64')
     .describe('ranges to take subnets from when none is given, each with the length of one subnet'),

@@ -45,6 +45,8 @@ export interface NetworkSpec {
   readonly mode?: ModeSpec | undefined;
   /** Containers may send from any MAC and address. Absent: from their own alone, but for a LAN. */
   readonly spoof?: 'allow' | undefined;
+  /** Of an encrypted network: the VTEP of this host there. Absent: that of the underlay. */
+  readonly encryptedVtep?: string | undefined;
 }
 
 export interface EndpointSpec {
@@ -114,6 +116,7 @@ export const REPAIR_KINDS = [
   'orphan',
   'source-filter',
   'tunnel-filter',
+  'encryption',
   'resolver-rules',
   'egress-rules',
 ] as const;
@@ -152,7 +155,8 @@ export type KernelHint =
   | 'networks'
   | 'tunnel filter'
   | 'egress'
-  | 'underlay';
+  | 'underlay'
+  | 'encryption';
 
 export interface KernelReports extends AsyncDisposable {
   /** False: what happens in the network may not be reported. */
@@ -165,6 +169,8 @@ export interface KernelReports extends AsyncDisposable {
 export interface TunnelFilter {
   readonly vteps: readonly string[];
   readonly vnis: readonly number[];
+  /** Those of `vnis` whose packets go by a device of ENCRYPTION_DEVICES or not at all. */
+  readonly encrypted?: readonly number[];
 }
 
 /** Of a LAN: at a container's interface, by its namespace and plain address, or at an interface of the host. */

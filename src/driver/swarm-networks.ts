@@ -12,6 +12,7 @@ import { checkMtu } from './networks/network-plan.js';
 import { findGlobalPool } from './networks/network-pools.js';
 import { attemptFreeing, releaseGlobalPools } from './networks/network-removal.js';
 import type { NetworksParts } from './networks/networks.js';
+import { encrypts } from './networks/protection-options.js';
 import { refuseOverlaps } from './networks/routed-plan.js';
 
 export interface Allocation {
@@ -31,6 +32,8 @@ export type SwarmNetworksParts = Pick<
   | 'hostRoutes'
   | 'findParent'
   | 'largestMtu'
+  | 'encryptAll'
+  | 'requireEncryption'
 >;
 
 /**
@@ -49,7 +52,7 @@ export class SwarmNetworks {
    * nothing else. Idempotent. Throws INVALID, and IN_USE (name, VNI, subnet).
    */
   async allocate(allocation: Allocation): Promise<Record<string, unknown>> {
-    const { store, pools, largestMtu } = this.#parts;
+    const { store, pools, largestMtu, encryptAll } = this.#parts;
     const id = globalNetworkId(allocation.dockerNetworkId);
     const { 'xnet.id': given = id, ...asked } = allocation.options;
     if (given !== id) {
@@ -60,7 +63,7 @@ export class SwarmNetworks {
     }
     const parsed = parseNetworkOptions(asked);
     if (isLan(parsed.mode)) throw onLan(parsed.mode);
-    checkMtu(parsed.mtu, largestMtu(parsed.mode));
+    checkMtu(parsed.mtu, largestMtu(parsed.mode, encrypts(parsed, encryptAll)));
     const former = await transact(store, () => this.#attempt(allocation, parsed, id));
     // Swarm has stored what was answered before, and knows it no more: a manager has started. Other repetitions are of a call.
     if ('xnet.id' in allocation.options) {

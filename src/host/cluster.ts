@@ -52,8 +52,10 @@ export async function followCluster(
 }
 
 function hostRecordOf(
-  { config: { vxlanPort }, hostId: id, machine, version: xnetVersion }: Foundation,
+  { config, hostId: id, machine, version: xnetVersion, encryptionKeys }: Foundation,
   { name, vtep }: Pick<HostRecord, 'name' | 'vtep'>,
 ): HostRecord {
-  return { version: 1, id, name, vtep, vxlanPort, xnetVersion, machine };
+  const { vxlanPort, encryptPort } = config;
+  const encryption = encryptionKeys.published(encryptPort);
+  return { version: 1, id, name, vtep, vxlanPort, xnetVersion, machine, encryption };
 }

@@ -40,6 +40,7 @@ export async function createDriver(
     policies,
     parentWatch,
     specOf,
+    encryption,
   } = forwarding;
   const { ipam, lans, deviceWatch } = await startIpam(foundation, forwarding, started);
   const background = (what: string, work: Promise<void>) => {
@@ -60,6 +61,7 @@ export async function createDriver(
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },
     ...{ sandboxes, hostsFiles, egress, mutex, newNetworks, specOf },
+    requireEncryption: () => encryption.require(),
   };
   const poolRequests = new PoolRequests();
   const ownActions = new OwnActions();
@@ -80,7 +82,9 @@ export async function createDriver(
     store,
     pools: ipam,
     poolRequests,
-    largestMtu: (mode?: Mode) => dataplane.containerMtu(changes.underlay, mode),
+    largestMtu: (mode?: Mode, isEncrypted = false) =>
+      dataplane.containerMtu(isEncrypted ? encryption.underlay : changes.underlay, mode),
+    encryptAll: config.encryptAll === 'on',
     // Creation makes the VLAN's interface as little as the overlay's.
     findParent: (mode: LanMode) => dataplane.lanParent({ ...onHost(mode, config.parents), vlan: undefined }),
     gatewaySubnets: () => hosts.gatewaySubnets(),
@@ -96,10 +100,11 @@ export async function createDriver(
     deleteEndpoint: (id) => endpoints.delete(id),
     changed: () => {
       guard.hint();
+      encryption.hint();
       parentWatch.hint();
     },
   });
-  const swarmNetworks = new SwarmNetworks(common);
+  const swarmNetworks = new SwarmNetworks({ ...parts, ...common });
   const networkDriver = { networks, newNetworks, swarmNetworks, endpoints };
   return {
     ...networkDriver,

@@ -1,4 +1,6 @@
 import { hostname } from 'node:os';
+import type { Encryption } from '../agent/encryption/encryption.js';
+import type { KeyChange } from '../agent/encryption/key-change.js';
 import { adoptKernelState } from '../agent/forwarding/adoption.js';
 import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
@@ -17,6 +19,7 @@ import { RepairLog } from '../observability/repair-log.js';
 import { type Cluster, followCluster } from './cluster.js';
 import type { Foundation } from './foundation.js';
 import { namesLastKnown, virtualSubnetsOf } from './names-last-known.js';
+import { createEncryption, createKeyChange } from './paths/encryption.js';
 import { createPairs } from './paths/pairs.js';
 import { begin } from './started.js';
 
@@ -27,6 +30,8 @@ export interface Forwarding extends Cluster {
   readonly networkPeers: NetworkPeers;
   /** To be started. */
   readonly pairs: Pairs;
+  readonly encryption: Encryption;
+  readonly keyChange: KeyChange;
   readonly guard: TunnelGuard;
   readonly policies: PolicyGuard;
   readonly parentWatch: ParentWatch;
@@ -72,14 +77,22 @@ export async function startForwarding(
     endpointsOf: (id) => follower.endpointsOf(id),
     usesTunnel: (id) => usesTunnel(modeOf(local.findRecord(id) ?? {})),
   });
+  const encryption = createEncryption(foundation, {
+    ...{ hosts, local, repairs },
+    underlay: () => changes.underlay,
+  });
+  started.push(encryption);
+  hosts.onChange(() => encryption.hint());
   const specOf = (record: NetworkRecord): NetworkSpec => {
     const { id, vni, multicast, mode: recorded, mtu: asked, protection } = record;
     const mode = onHost(recorded, parents);
+    const underlay = protection?.encrypt ? encryption.underlay : changes.underlay;
     return {
       ...{ id, vni, multicast },
       ...(mode && { mode }),
       ...(protection?.spoof && { spoof: protection.spoof }),
-      mtu: asked ?? dataplane.containerMtu(changes.underlay, mode),
+      ...(protection?.encrypt && { encryptedVtep: underlay.vtep }),
+      mtu: asked ?? dataplane.containerMtu(underlay, mode),
     };
   };
   const pairs = createPairs(foundation, {
@@ -102,6 +115,7 @@ export async function startForwarding(
 
   const refresh = () => {
     pairs.hint();
+    encryption.hint();
     follower.refresh((id) => {
       const network = local.findRecord(id);
       return network && specOf(network);
@@ -111,8 +125,10 @@ export async function startForwarding(
   const changes = new HostChanges({ underlay, name, dataplane, registration, reconnect, refresh, logger });
   started.push(changes);
   changes.start();
+  encryption.start();
+  const keyChange = await begin(started, createKeyChange(foundation, { registration, encryption, refresh }));
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
-  const rest = { parentWatch, repairs, specOf };
-  return { ...cluster, changes, follower, networkPeers, pairs, guard, policies, ...rest };
+  const kept = { pairs, encryption, keyChange, guard, policies, parentWatch, repairs };
+  return { ...cluster, ...kept, changes, follower, networkPeers, specOf };
 }

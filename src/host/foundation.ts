@@ -1,11 +1,14 @@
 /** The parts that exist before the store and the underlay are reached. */
 import { join } from 'node:path';
+import { EncryptionKeys } from '../agent/encryption/encryption-keys.js';
 import { ensureHostId, readMachine } from '../agent/hosts/host-identity.js';
 import { IdentityClash } from '../agent/hosts/records-owner.js';
 import { KnownLabels } from '../agent/labels/known-labels.js';
 import type { Config } from '../config/schema.js';
 import { storeSettings } from '../config/store-settings.js';
 import type { Dataplane } from '../dataplane/dataplane.js';
+import type { EncryptionDevice } from '../dataplane/encryption/encryption.js';
+import { LinuxEncryption } from '../dataplane/encryption/linux-encryption.js';
 import { LinuxDataplane } from '../dataplane/linux-dataplane.js';
 import { LinuxPairs } from '../dataplane/pairs/linux-pairs.js';
 import type { PairDevice } from '../dataplane/pairs.js';
@@ -21,6 +24,7 @@ import {
 import { HostContainers } from '../dns/answers/host-containers.js';
 import { Zones } from '../dns/answers/zones.js';
 import { SandboxResolvers } from '../dns/sandbox/resolvers.js';
+import { ENCRYPTION_SUBNET } from '../inet/encrypted-vtep.js';
 import type { KeeperClient } from '../keeper/client/held-sockets.js';
 import { EventLog } from '../observability/event-log.js';
 import type { Logger } from '../observability/logger.js';
@@ -69,6 +73,8 @@ export interface Foundation extends Surroundings, AsyncDisposable {
   readonly events: EventLog;
   /** As `readMachine` of agent/hosts/host-identity.ts. */
   readonly machine: string;
+  readonly encryptionKeys: EncryptionKeys;
+  readonly encryptionDevice: EncryptionDevice;
   readonly clash: IdentityClash;
 }
 
@@ -77,11 +83,13 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
   const { config, logger, sockets, isFailing } = surroundings;
   const hostId = await ensureHostId(config.stateDir);
   const machine = await readMachine();
+  const encryptionKeys = await EncryptionKeys.open(config.stateDir);
   const store = await openHostsStore(config, hostId, logger);
   const dataplane = openDataplane(config);
   const pathDevice = new LinuxPaths({ vxlanPort: config.vxlanPort });
   const pairDevice = new LinuxPairs();
   const policyDevice = new LinuxPolicies();
+  const encryptionDevice = new LinuxEncryption({ subnet: ENCRYPTION_SUBNET });
   const zones = new Zones(namesLastKnown(store, hostId));
   const zoneOf = (networkId: string) => zones.find(networkId);
   // A host that cannot start learns nothing beyond what was last known.
@@ -96,12 +104,13 @@ export async function openFoundation(surroundings: Surroundings): Promise<Founda
     await events[Symbol.asyncDispose]();
     await pathDevice[Symbol.asyncDispose]();
     await pairDevice[Symbol.asyncDispose]();
+    await encryptionDevice[Symbol.asyncDispose]();
     await policyDevice[Symbol.asyncDispose]();
     await dataplane[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   };
-  const identity = { hostId, machine, clash: new IdentityClash() };
-  const kernel = { dataplane, pathDevice, pairDevice, policyDevice };
+  const identity = { hostId, machine, encryptionKeys, clash: new IdentityClash() };
+  const kernel = { dataplane, pathDevice, pairDevice, policyDevice, encryptionDevice };
   const answering = { zones, containers, labels, resolvers, gates };
   const parts = { ...surroundings, ...identity, ...kernel, store, ...answering, events };
   return { ...parts, [Symbol.asyncDispose]: close };

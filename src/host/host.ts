@@ -66,7 +66,7 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
 
 function driftRepairs(
   { dataplane, resolvers, logger }: Foundation,
-  { local, guard, pairs, policies, changes, repairs }: Forwarding,
+  { local, guard, pairs, policies, changes, repairs, encryption }: Forwarding,
   { sandboxes, egressGuard }: Driver,
   addressWatch: AddressWatch,
 ): DriftRepairs {
@@ -81,6 +81,7 @@ function driftRepairs(
     },
     suspectEgress: () => egressGuard.suspect(),
     suspectUnderlay: () => changes.suspect(),
+    suspectEncryption: () => encryption.suspect(),
     noteAddress: (address) => addressWatch.note(address),
     repairs: {
       // A namespace that was made anew has no rules.

@@ -21,6 +21,16 @@ export const hostKeys = {
   vteps: () => 'vteps/',
 } as const;
 
+export const encryptionKey = z.object({
+  /** As Slot of inet/encrypted-vtep.ts. */
+  slot: z.union([z.literal(0), z.literal(1)]),
+  /** As WireGuard writes it: 32 bytes in base64. */
+  publicKey: z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'not a public key of WireGuard'),
+  /** UDP port at the host's underlay address. */
+  port,
+});
+export type EncryptionKey = z.infer<typeof encryptionKey>;
+
 export const hostRecord = placed(
   versioned({
     version,
@@ -44,6 +54,8 @@ export const hostRecord = placed(
      * not yet, or an older xnet.
      */
     pathMtu: packetBytes.optional(),
+    /** Its keys in encrypted networks, that in use first. Absent: an older xnet. */
+    encryption: z.array(encryptionKey).min(1).optional(),
   }),
   (key, record) => hasParts(key, record.id),
 );

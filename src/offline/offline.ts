@@ -61,6 +61,7 @@ function offlineHandlers(parts: OfflineParts): Handlers {
     policy: refuse,
     testPolicy: refuse,
     learnPolicy: refuse,
+    rotateKey: refuse,
     ...clusterHandlers(known.reader),
   };
 }

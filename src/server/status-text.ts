@@ -1,5 +1,12 @@
 import { parentText } from '../admin/mode-answer.js';
-import type { NetworkStatus, PairAnswer, PathAnswer, PeerStatus, Status } from '../admin/status-answer.js';
+import type {
+  EncryptionAnswer,
+  NetworkStatus,
+  PairAnswer,
+  PathAnswer,
+  PeerStatus,
+  Status,
+} from '../admin/status-answer.js';
 import { formatTable, printable, shortName } from '../observability/layout.js';
 
 /** What `xnet status` shows to people; pure. */
@@ -124,24 +131,33 @@ function formatSetAside({ id, name, setAside = [] }: NetworkStatus): string[] {
 function modeText(network: NetworkStatus): string {
   const { mode, vni } = network;
   const parent = parentText(network);
-  if (vni !== undefined) return mode === 'overlay' ? `vni ${vni}` : `${mode}  vni ${vni}`;
+  if (vni !== undefined) {
+    const encrypted = network.encrypted ? '  encrypted' : '';
+    return mode === 'overlay' ? `vni ${vni}${encrypted}` : `${mode}  vni ${vni}`;
+  }
   return parent === undefined ? `${mode} inside this host` : `${mode} on ${parent}`;
 }
 
-function formatPeer({ name, vtep, state, since, before, path, pair }: PeerStatus): string[] {
+function formatPeer({ name, vtep, state, since, before, path, pair, encryption }: PeerStatus): string[] {
   const time = since ?? (before === undefined ? '' : `before ${before}`);
   const shown = {
     alive: 'alive',
     silent: `silent since ${time}`,
     unknown: time === '' ? 'unknown' : `unknown (store away since ${time})`,
   };
-  const ways = [...(path ? [pathText(path)] : pair ? [''] : []), ...(pair ? [pairText(pair)] : [])];
-  return [shortName(name), vtep, shown[state], ...ways];
+  const ways = [path && pathText(path), pair && pairText(pair), encryption && encryptionText(encryption)];
+  const last = ways.findLastIndex((way) => way !== undefined);
+  return [shortName(name), vtep, shown[state], ...ways.slice(0, last + 1).map((way) => way ?? '')];
 }
 
 export function pairText({ way, since, why }: PairAnswer): string {
   const words = way === 'direct' ? 'directly' : 'through the tunnel';
   return printable(`routed networks: ${words} since ${since}, ${why}`);
+}
+
+function encryptionText({ handshake }: EncryptionAnswer): string {
+  if (handshake === undefined) return 'encrypted networks: no handshake yet';
+  return `encrypted networks: last handshake ${handshake}`;
 }
 
 export function pathText({ state, since, roundTripMs, largest, needed }: PathAnswer): string {

@@ -1,7 +1,7 @@
 # What both quickstart and test/run need on a fresh Debian machine. Sourced by them, from the project's folder.
 # Prints one line a step; the output of a step is shown only when it fails.
 
-readonly PACKAGES=(ca-certificates iproute2 nftables iputils-ping procps jq openssl tcpdump socat bind9-dnsutils iptables systemd)
+readonly PACKAGES=(ca-certificates iproute2 nftables iputils-ping procps jq openssl tcpdump socat bind9-dnsutils iptables systemd wireguard-go wireguard-tools)
 # For the tests on a second kernel.
 readonly EMULATOR_PACKAGES=(qemu-system-x86 busybox-static cpio kmod e2fsprogs)
 readonly LEAST_NODE=20

@@ -81,7 +81,7 @@ const CONTRACTS_ONLY: [importers: RegExp, target: RegExp, allowed: RegExp][] = [
   [
     /^(driver|agent|ipam)\//,
     /^dataplane\//,
-    /^dataplane\/(dataplane|lan-reading|pairs|paths|policy\/policies|egress\/egress-rules)\.js$/,
+    /^dataplane\/(dataplane|lan-reading|pairs|paths|policy\/policies|egress\/egress-rules|encryption\/encryption)\.js$/,
   ],
   [/^doctor\//, /^dataplane\//, /^dataplane\/(dataplane|host-reading|lan-reading|paths)\.js$/],
   [/^trace\//, /^dataplane\//, /^dataplane\/(inspection|lan-reading|probing)\.js$/],

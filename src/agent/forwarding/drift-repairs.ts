@@ -24,6 +24,8 @@ export interface DriftRepairsParts {
   readonly suspectEgress: () => void;
   /** The underlay may not be what it was. */
   readonly suspectUnderlay: () => void;
+  /** Somebody may have altered a device by which packets are encrypted. */
+  readonly suspectEncryption: () => void;
   /** A container has got this address, from Docker or from somebody else. */
   readonly noteAddress: (address: string) => void;
   readonly repairs: Pick<RepairLog, 'note'>;
@@ -106,6 +108,7 @@ export class DriftRepairs implements AsyncDisposable {
     if (hint === 'tunnel filter') this.#parts.suspectFilter();
     else if (hint === 'egress') this.#parts.suspectEgress();
     else if (hint === 'underlay') this.#parts.suspectUnderlay();
+    else if (hint === 'encryption') this.#parts.suspectEncryption();
     else if (hint === 'networks') this.#due.touchAll();
     else if ('address' in hint) this.#parts.noteAddress(hint.address);
     else if (hint.isOwn) this.#due.touch(hint.networkId);

@@ -16,7 +16,7 @@ const RETRY_MS = 1_000;
 export interface FollowerParts {
   readonly replica: Replica;
   readonly dataplane: Pick<Dataplane, 'ensureNetwork' | 'setForwarding'>;
-  readonly hosts: Pick<HostsView, 'vtepOf' | 'onChange'>;
+  readonly hosts: Pick<HostsView, 'vtepOf' | 'encryptedVtepOf' | 'onChange'>;
   /** Which hosts are on this one's segment; absent: routed networks go through the tunnel to all of them. */
   readonly pairs?: HostLinks;
   readonly hostId: string;
@@ -183,6 +183,7 @@ export class FollowedNetwork implements AsyncDisposable {
 
   #findPlace(hostId: string): HostPlace {
     const { hosts, pairs, hostId: own } = this.#parts;
+    if (this.#network.encryptedVtep !== undefined) return { vtep: hosts.encryptedVtepOf(hostId) };
     const vtep = hosts.vtepOf(hostId);
     const isRouted = this.#network.mode?.kind === 'routed' && hostId !== own;
     return isRouted ? { vtep, link: pairs?.linkTo(hostId) } : { vtep };

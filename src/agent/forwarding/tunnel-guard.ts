@@ -3,6 +3,8 @@ import type { Dataplane } from '../../dataplane/dataplane.js';
 import { PATH_VNI } from '../../dataplane/paths.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
+import { encryptedVtep } from '../../inet/encrypted-vtep.js';
+import type { HostRecord } from '../../model/host.js';
 import { usesTunnel } from '../../model/mode.js';
 import { modeOf } from '../../model/network.js';
 import type { Logger } from '../../observability/logger.js';
@@ -61,12 +63,19 @@ export class TunnelGuard implements AsyncDisposable {
 
   async #look(): Promise<number> {
     const { dataplane, hosts, local, repairs, clusterVnis } = this.#parts;
-    const vteps = hosts.list().map(({ host }) => host.vtep);
+    const vteps = hosts.list().flatMap(({ host }) => vtepsOf(host));
     const tunnelled = local.listNetworks().filter(({ record }) => usesTunnel(modeOf(record)));
     const networks = new Set([...tunnelled.map(({ record }) => record.vni), ...clusterVnis()]);
     // Paths are measured where there are networks.
     const vnis = networks.size > 0 ? [...networks, PATH_VNI] : [];
-    repairs.note(await dataplane.setTunnelFilter({ vteps, vnis }));
+    const encrypted = tunnelled.flatMap(({ record }) => (record.protection?.encrypt ? [record.vni] : []));
+    const ofEncrypted = encrypted.length > 0 && { encrypted: [...new Set(encrypted)] };
+    repairs.note(await dataplane.setTunnelFilter({ vteps, vnis, ...ofEncrypted }));
     return CHECK_MS;
   }
+}
+
+/** That of the underlay, and those in encrypted networks. */
+function vtepsOf({ id, vtep, encryption = [] }: HostRecord): string[] {
+  return [vtep, ...encryption.map(({ slot }) => encryptedVtep(id, slot))];
 }

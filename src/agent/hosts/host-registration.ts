@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../../concurrency/deadline.js';
 import { limitTo } from '../../concurrency/limit.js';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import { errorMessage, isXnetError, XnetError } from '../../errors.js';
 import type { BindingRecord } from '../../model/binding.js';
-import { type HostRecord, hostRecord } from '../../model/host.js';
+import { type EncryptionKey, type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Lease, Store } from '../../store/store.js';
@@ -93,6 +94,13 @@ export class HostRegistration implements AsyncDisposable {
   /** Throws the store's errors. */
   async publishDocker({ gatewaySubnets, dockerDatabase }: DockerFacts): Promise<void> {
     await this.#changeRecord({ gatewaySubnets: [...gatewaySubnets], dockerDatabase });
+  }
+
+  /** The keys of this host in encrypted networks. Throws the store's errors, and STORE_UNAVAILABLE while this host is not registered. */
+  async publishEncryption(encryption: readonly EncryptionKey[]): Promise<void> {
+    if (isDeepStrictEqual(this.host.encryption, encryption)) return;
+    if (!this.#lease) throw notYetError();
+    await this.#changeRecord({ encryption: [...encryption] });
   }
 
   /** As `pathMtu` of the record. Throws the store's errors. */

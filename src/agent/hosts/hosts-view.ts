@@ -3,13 +3,15 @@
  * one that will not come back. Guarantee: nothing of a host is written by another machine, or while it is alive by another
  * host. Not in here: what a host has in networks, but for its removal.
  */
-import { type HostRecord, hostRecord } from '../../model/host.js';
+import { isDeepStrictEqual } from 'node:util';
+import { encryptedVtep } from '../../inet/encrypted-vtep.js';
+import { type EncryptionKey, type HostRecord, hostRecord } from '../../model/host.js';
 import { keys } from '../../model/keys.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View, ViewChanges } from '../../replica/view.js';
 import { Vteps } from './vteps.js';
 
-/** `moved`: hosts of which `vtepOf` answers otherwise than before. */
+/** `moved`: hosts of which `vtepOf` answers otherwise than before, or that have other keys. */
 export type HostsListener = (moved: ReadonlySet<string>) => void;
 
 /** The hosts of the cluster. What a change costs does not grow with their number. */
@@ -18,6 +20,7 @@ export class HostsView implements AsyncDisposable {
   readonly #signsOfLife: View<string>;
   readonly #alive = new Set<string>();
   readonly #vteps = new Vteps();
+  readonly #encryption = new Map<string, readonly EncryptionKey[]>();
   /** When hosts were seen to fall silent, by id. */
   readonly #silentSince = new Map<string, Date>();
   readonly #startedAt = new Date();
@@ -51,6 +54,13 @@ export class HostsView implements AsyncDisposable {
   /** VTEP of a host; undefined when it is not registered, or is silent and another host that is alive has its VTEP now. */
   vtepOf(hostId: string): string | undefined {
     return this.#vteps.of(hostId);
+  }
+
+  /** The same of encrypted networks; undefined also where its xnet is older than these. */
+  encryptedVtepOf(hostId: string): string | undefined {
+    const [inUse] = this.#encryption.get(hostId) ?? [];
+    if (!inUse || this.vtepOf(hostId) === undefined) return undefined;
+    return encryptedVtep(hostId, inUse.slot);
   }
 
   /** false: registered or not, it has given no sign of life for a lease's length. */
@@ -96,10 +106,20 @@ export class HostsView implements AsyncDisposable {
     }
   }
 
+  /** True: it has other keys than before. Whose VTEP may be which, the tunnel filter has to know before one is used. */
+  #noteEncryption(id: string): boolean {
+    const { encryption } = this.find(id) ?? {};
+    if (isDeepStrictEqual(encryption, this.#encryption.get(id))) return false;
+    if (encryption) this.#encryption.set(id, encryption);
+    else this.#encryption.delete(id);
+    return true;
+  }
+
   #changed(ids: readonly string[]): void {
-    const moved = ids.flatMap((id) =>
-      this.#vteps.set(id, { vtep: this.find(id)?.vtep, isAlive: this.isAlive(id) }),
-    );
+    const moved = ids.flatMap((id) => [
+      ...this.#vteps.set(id, { vtep: this.find(id)?.vtep, isAlive: this.isAlive(id) }),
+      ...(this.#noteEncryption(id) ? [id] : []),
+    ]);
     for (const listener of this.#listeners) listener(new Set(moved));
   }
 }

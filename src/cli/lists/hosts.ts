@@ -17,6 +17,11 @@ export function addHost(program: Command): void {
     )
     .addOption(adminSocket())
     .action(removeHost);
+  host
+    .command('rotate-key')
+    .description('change the key with which this host encrypts, without a lost packet; takes some 20 seconds')
+    .addOption(adminSocket())
+    .action(rotateKey);
 }
 
 export const printHosts = (options: AskOptions) =>
@@ -33,5 +38,13 @@ export async function removeHost(
   const { id, name, endpoints, networks } = await askDaemon(adminSocket, 'removeHost', { host });
   process.stdout.write(
     `${shortName(name ?? id)} removed, with ${endpoints ?? 0} endpoints in ${networks ?? 0} networks\n`,
+  );
+}
+
+/** `xnet host rotate-key`: begins it; xnet does it by itself every 30 days. */
+async function rotateKey({ adminSocket }: Pick<AskOptions, 'adminSocket'>): Promise<void> {
+  const { host } = await askDaemon(adminSocket, 'rotateKey', {});
+  process.stdout.write(
+    `the key of host ${host} is being changed; in some 20 seconds the former one is gone\n`,
   );
 }

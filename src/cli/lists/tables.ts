@@ -24,7 +24,7 @@ export const HOSTS: readonly Column<HostItem>[] = [
 export const NETWORKS: readonly Column<NetworkItem>[] = [
   ['NETWORK', ({ name }) => name && shortName(name)],
   ['ID', ({ id }) => id],
-  ['MODE', ({ mode }) => mode],
+  ['MODE', ({ mode, encrypted }) => (encrypted ? `${mode}, encrypted` : mode)],
   ['VNI', ({ vni }) => vni],
   ['PARENT', parentText],
   ['SUBNETS', ({ subnets }) => subnets.join(', ')],
@@ -98,7 +98,7 @@ export function networkText(network: NetworkAnswer, screen?: Screen): string {
   const head = table(
     [
       ['network', name === undefined ? id : `${shortName(name)} (${id})`],
-      ['mode', mode],
+      ['mode', network.encrypted ? `${mode}, encrypted` : mode],
       ...(vni === undefined
         ? [['parent', parentText(network) ?? 'none: it is inside each host']]
         : [['vni', `${vni}`]]),

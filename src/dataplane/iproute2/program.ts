@@ -6,7 +6,12 @@ import { XnetError } from '../../errors.js';
 export const PROGRAM_TIMEOUT_MS = 30_000;
 
 /** Debian's package for each program, named when it is missing. */
-const PACKAGES: Readonly<Record<string, string>> = { ip: 'iproute2', bridge: 'iproute2', nft: 'nftables' };
+const PACKAGES: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  bridge: 'iproute2',
+  nft: 'nftables',
+  wg: 'wireguard-tools',
+};
 
 export interface ProgramOutput {
   /** The command line, for messages. */

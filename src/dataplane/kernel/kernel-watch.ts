@@ -4,6 +4,7 @@ import { NftEvents, type NftEventsOptions } from '../../native/netfilter/nft-eve
 import type { KernelHint, KernelReports, Underlay } from '../dataplane.js';
 import { EGRESS_TABLES } from '../egress/egress-layout.js';
 import { EGRESS } from '../egress/egress-tables.js';
+import { ENCRYPTION_DEVICES } from '../encryption/encryption.js';
 import {
   NAMESPACES,
   namespaceName,
@@ -38,6 +39,9 @@ export interface LineHints extends Disposable {
   /** Events were lost. */
   forget(): void;
 }
+
+/** A line of one, of its link or of an address. */
+const ENCRYPTION_DEVICE = new RegExp(`\\d: (${ENCRYPTION_DEVICES.join('|')})[:@ ]`);
 
 /** What `ip` says when the kernel had no room for events: some are lost, and it goes on. */
 const LOST = /^netlink receive error/;
@@ -93,6 +97,7 @@ export class KernelWatch implements KernelReports {
     }
     const underlay = this.#parts.underlay();
     if (underlay && concernsUnderlay(line, underlay)) this.#parts.listener('underlay');
+    if (ENCRYPTION_DEVICE.test(line)) this.#parts.listener('encryption');
     const address = addressIn(line);
     if (address !== undefined) this.#parts.listener({ address });
     for (const hint of this.#parts.lanEvents.hintsIn(line)) this.#parts.listener(hint);

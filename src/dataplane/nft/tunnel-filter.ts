@@ -9,6 +9,7 @@ import { XnetError } from '../../errors.js';
 import { RulesetGeneration } from '../../native/netfilter/netfilter.js';
 import { readInetTable } from '../../native/netfilter/nft-table.js';
 import type { Repair, TunnelFilter } from '../dataplane.js';
+import { ENCRYPTION_DEVICES } from '../encryption/encryption.js';
 import { namespacePath } from '../interface-names.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import { applyNft, readNftTable } from './nft.js';
@@ -127,8 +128,8 @@ export function diffTable(observed: string | undefined, desired: string | undefi
 }
 
 /**
- * Lines for one `nft -f -`, right whether the table exists or not. The counter `forged` (packets dropped)
- * goes on counting over changes; with no VNI the table goes.
+ * Lines for one `nft -f -`, right whether the table exists or not. The counters `forged` and `in_clear` (packets dropped)
+ * go on counting over changes; with no VNI the table goes.
  */
 export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] {
   if (filter.vnis.length === 0) return [`add table ${TABLE}`, `delete table ${TABLE}`];
@@ -136,6 +137,7 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
   return [
     `add table ${TABLE}`,
     `add counter ${TABLE} forged`,
+    `add counter ${TABLE} in_clear`,
     // So that they can be deleted below: those of an earlier xnet have no size.
     ...SETS.map(({ name, type }) => `add set ${TABLE} ${name} { type ${type}; }`),
     // Not "tunnel", which is a keyword of nft since 1.1.
@@ -151,11 +153,23 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
     `add rule ${TABLE} from_peers ip saddr != @vteps4 counter name forged drop`,
     `add rule ${TABLE} from_peers ip6 saddr != @vteps6 counter name forged drop`,
     `add rule ${TABLE} from_peers notrack`,
+    ...inClearLines(filter.encrypted ?? [], port),
     `add rule ${TABLE} prerouting ${ours} goto from_peers`,
     `add rule ${TABLE} unseen ${VNI_WORD} >= 0 return`,
     `add rule ${TABLE} unseen goto from_peers`,
     `add rule ${TABLE} prerouting udp dport ${port} goto unseen`,
     `add rule ${TABLE} output ${ours} notrack`,
+  ];
+}
+
+/** Packets of encrypted networks that come or would go by another way than the encrypted one. */
+function inClearLines(vnis: readonly number[], port: number): string[] {
+  if (vnis.length === 0) return [];
+  const encrypted = `${VNI_WORD} { ${vnis.map(vniWord).join(', ')} } counter name in_clear drop`;
+  const devices = `{ ${ENCRYPTION_DEVICES.map((device) => `"${device}"`).join(', ')} }`;
+  return [
+    `add rule ${TABLE} prerouting iifname != ${devices} udp dport ${port} ${encrypted}`,
+    `add rule ${TABLE} output oifname != ${devices} udp dport ${port} ${encrypted}`,
   ];
 }
 

@@ -50,13 +50,15 @@ export class OverlayNetwork implements KernelNetwork {
     private readonly layout: Layout = VXLAN_LAYOUT,
   ) {
     this.#namespace = new NetworkNamespace(id, host.iproute2);
-    this.#forwarding = new NetworkForwarding(this.#namespace.name, { ...host, layout });
+    const tunnel = () => tunnelOf(this.#spec, host);
+    this.#forwarding = new NetworkForwarding(this.#namespace.name, { ...host, tunnel, layout });
     this.#sources = new SourceFilter(id, host.ownWork);
   }
 
-  isLike({ vni, mtu, multicast, spoof }: NetworkSpec): boolean {
+  isLike({ vni, mtu, multicast, spoof, encryptedVtep }: NetworkSpec): boolean {
     const spec = this.#spec;
-    return spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast && spec.spoof === spoof;
+    const isEqual = spec?.vni === vni && spec.mtu === mtu && spec.multicast === multicast;
+    return isEqual && spec.spoof === spoof && spec.encryptedVtep === encryptedVtep;
   }
 
   hasAttached(network: NetworkSpec, { id, mac }: EndpointSpec): boolean {
@@ -65,7 +67,7 @@ export class OverlayNetwork implements KernelNetwork {
 
   async ensure(spec: NetworkSpec): Promise<void> {
     const isKnown = this.#spec !== undefined;
-    const tunnel = await this.host.tunnel();
+    const tunnel = await tunnelOf(spec, this.host);
     const links = await this.#namespace.findLinks(GROUPS.core);
     const changes = diffDevices(links, this.#namespace.name, this.layout.devices(spec, tunnel));
     this.#spec = undefined;
@@ -162,7 +164,7 @@ export class OverlayNetwork implements KernelNetwork {
   }
 
   async #repairDevices(network: NetworkSpec, links: readonly Link[] | undefined): Promise<Change[]> {
-    const tunnel = await this.host.tunnel();
+    const tunnel = await tunnelOf(network, this.host);
     const changes = diffDevices(links, this.#namespace.name, this.layout.devices(network, tunnel));
     if (changes.length > 0) await applyDevices(this.#namespace, changes, network, tunnel);
     return changes;
@@ -202,6 +204,14 @@ export class OverlayNetwork implements KernelNetwork {
 
 function ownerOf({ id, mac, addresses = [] }: EndpointSpec): PortOwner {
   return { name: interfaceName(id), mac, addresses };
+}
+
+async function tunnelOf(
+  spec: Pick<NetworkSpec, 'encryptedVtep'> | undefined,
+  { tunnel }: Pick<OverlayHost, 'tunnel'>,
+): Promise<Tunnel> {
+  const { vtep, port } = await tunnel();
+  return { vtep: spec?.encryptedVtep ?? vtep, port };
 }
 
 function portOf({ id, mac }: EndpointSpec): [mac: string, port: string] {

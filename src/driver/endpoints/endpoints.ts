@@ -48,6 +48,8 @@ export interface EndpointsParts extends EndpointRecordsParts {
   readonly removals: Unfinished;
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
+  /** Throws where this host cannot encrypt. */
+  readonly requireEncryption: () => Promise<void>;
   /** Takes work that nobody waits for; its failure is logged there. */
   readonly background: (what: string, work: Promise<void>) => void;
 }
@@ -91,6 +93,7 @@ export class Endpoints {
     const known = local.findEndpoint(endpoint.id);
     if (known)
       return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
+    if (network.protection?.encrypt) await this.#parts.requireEncryption();
     if (isOnSegment(network.mode)) await this.#records.refuseUsed(network, endpoint);
     try {
       await this.#recordAndAttach(network, endpoint, signal);

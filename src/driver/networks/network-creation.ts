@@ -22,6 +22,7 @@ import {
   reservedAddresses,
 } from './network-plan.js';
 import { type NetworkPoolsParts, planGlobalPools, refuseSharedPools } from './network-pools.js';
+import { encrypts } from './protection-options.js';
 import { carriesMulticast, type RoutedPlanParts, refuseOverlaps } from './routed-plan.js';
 
 export interface NetworkCreation {
@@ -41,6 +42,10 @@ export interface NetworkCreationParts extends NetworkPoolsParts, RoutedPlanParts
   readonly reached: () => Promise<readonly ReachedAddress[]>;
   /** The parent of a LAN on this host, without its VLAN; undefined: it is not there. */
   readonly findParent: (mode: LanMode) => Promise<Parent | undefined>;
+  /** Overlays that this host creates are encrypted, unless an option says otherwise. */
+  readonly encryptAll: boolean;
+  /** Throws where this host cannot encrypt. */
+  readonly requireEncryption: () => Promise<void>;
 }
 
 /**
@@ -162,7 +167,12 @@ export async function newRecord(
     gatewaySubnets,
     reached,
     findParent,
-  }: Pick<NetworkCreationParts, 'gatewaySubnets' | 'reached' | 'findParent'>,
+    encryptAll,
+    requireEncryption,
+  }: Pick<
+    NetworkCreationParts,
+    'gatewaySubnets' | 'reached' | 'findParent' | 'encryptAll' | 'requireEncryption'
+  >,
   creation: Pick<NetworkCreation, 'options' | 'internal' | 'asksForGateways' | 'subnets'>,
   given: readonly GivenPool[],
   id: string,
@@ -176,8 +186,11 @@ export async function newRecord(
     checkSubnets(given, gatewaySubnets());
     checkReached(given, await reached());
   }
+  const isEncrypted = encrypts(options, encryptAll);
+  if (isEncrypted) await requireEncryption();
+  const protection = isEncrypted ? { ...options.protection, encrypt: true as const } : options.protection;
   return {
-    ...protectedMode(mode, options.protection),
+    ...protectedMode(mode, protection),
     id,
     ...(name !== undefined && { name }),
     vni: newVni(options) ?? chooseVni(Math.random()),

@@ -9,7 +9,7 @@ import type { Mode } from '../../model/mode.js';
 import { isNetworkName } from '../../model/pool.js';
 import type { Protection } from '../../model/protection.js';
 import { MODE_OPTIONS, parseMode } from './mode-options.js';
-import { checkProtectable, PROTECTION_OPTIONS, parseProtection } from './protection-options.js';
+import { checkProtectable, PROTECTION_OPTIONS, parseEncrypt, parseProtection } from './protection-options.js';
 
 /** Largest VXLAN network identifier of a network: the one after it, the last, is that of the paths between hosts. */
 export const MAX_VNI = PATH_VNI - 1;
@@ -44,10 +44,6 @@ const OF_GATEWAY =
 
 /** What means something in other drivers, by name or its beginning, and what to do instead; the first that fits counts. */
 const REMEDIES: readonly (readonly [string, string])[] = [
-  [
-    'encrypted',
-    'asks for encrypted traffic, and xnet does not encrypt; leave it out, and where others can listen between the hosts encrypt there (WireGuard or IPsec between the underlay addresses)',
-  ],
   [
     'com.docker.network.bridge.name',
     'is of bridge networks; each network of xnet has a bridge in a namespace of its own: leave it out',
@@ -90,6 +86,8 @@ export interface NetworkOptions extends IpamOptions {
   /** Without gateways, which are no options. */
   readonly mode?: Mode;
   readonly protection?: Protection;
+  /** The network is not to be encrypted, though this host encrypts all that it creates. */
+  readonly unencrypted?: true;
 }
 
 /** Throws INVALID naming option, value and rule. */
@@ -102,6 +100,7 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
   const mode = parseMode((option) => textOf(options, option));
   checkProtectable((option) => textOf(options, option), mode?.kind);
   const protection = parseProtection((option) => textOf(options, option));
+  const encrypt = parseEncrypt((option) => textOf(options, option));
   return {
     ...parseIpamOptions(options, '-o'),
     ...(vni !== undefined && { vni }),
@@ -110,6 +109,7 @@ export function parseNetworkOptions(options: Options): NetworkOptions {
     ...(mirror !== undefined && { mirror }),
     ...(mode && { mode }),
     ...(protection && { protection }),
+    ...(encrypt === false && { unencrypted: true as const }),
   };
 }
 

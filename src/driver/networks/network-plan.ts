@@ -54,7 +54,12 @@ export function checkJoin(
     );
   }
   checkMode(network, options.mode);
-  checkProtection(network, options.protection);
+  if (!isFormerCopy(network, options)) checkProtection(network, options.protection);
+  if (options.unencrypted && network.protection?.encrypt)
+    throw new XnetError(
+      'INVALID',
+      `network ${title} is encrypted, on every host; leave xnet.encrypt=off out`,
+    );
 }
 
 /** Gateways are no options: those of the network count. */
@@ -67,6 +72,11 @@ function checkMode(network: NetworkRecord, asked: Mode | undefined): void {
     'INVALID',
     `network ${titleOf(network)} exists with ${has}, not with ${wanted}; give the same -o options, or none of them`,
   );
+}
+
+/** A copy on another host of a network that an xnet made which passed `encrypted` over: its containers count on the network, as it is. */
+function isFormerCopy({ id, mirror, protection }: NetworkRecord, options: NetworkOptions): boolean {
+  return options.id === id && mirror?.options.encrypted !== undefined && !protection?.encrypt;
 }
 
 function checkProtection({ protection: has = {}, ...network }: NetworkRecord, asked: Protection = {}): void {

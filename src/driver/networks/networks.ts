@@ -28,6 +28,7 @@ import { checkMtu, subnetsOf } from './network-plan.js';
 import { findGlobalPool } from './network-pools.js';
 import { attemptRemoval, type NetworkRemovalParts, releaseGlobalPools } from './network-removal.js';
 import type { NewNetworks } from './new-networks.js';
+import { encrypts } from './protection-options.js';
 
 export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts {
   readonly local: LocalNetworks;
@@ -41,7 +42,7 @@ export interface NetworksParts extends NetworkCreationParts, NetworkRemovalParts
   /** The networks of this host's Docker are of global scope. */
   readonly isGlobal: boolean;
   /** MTU that fits this host's underlay, in bytes. */
-  readonly largestMtu: (mode?: Mode) => number;
+  readonly largestMtu: (mode?: Mode, isEncrypted?: boolean) => number;
   /** Called after this host's set of networks changed. */
   readonly changed: () => void;
 }
@@ -67,7 +68,8 @@ export class Networks {
       const known = local.findNetwork(creation.dockerNetworkId);
       if (known) return this.#renewHolds(known, pools);
       const { mtu, mode } = creation.options;
-      if (!isLan(mode)) checkMtu(mtu, this.#parts.largestMtu(mode));
+      const isEncrypted = encrypts(creation.options, this.#parts.encryptAll);
+      if (!isLan(mode)) checkMtu(mtu, this.#parts.largestMtu(mode, isEncrypted));
       const networkId = newNetworkId(creation.dockerNetworkId, this.#parts.isGlobal);
       const record = await transact(store, () => attemptCreation(this.#parts, creation, pools, networkId));
       if (mayBeMirrored(record)) this.#parts.newNetworks.add(creation.dockerNetworkId);

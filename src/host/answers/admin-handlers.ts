@@ -1,4 +1,5 @@
 /** src/host/answers: what people ask of a host, by its own commands or from another host. Not in here: how an answer is printed. */
+import { hostname } from 'node:os';
 import type { Answer, Handlers } from '../../admin/operations.js';
 import type { Status } from '../../admin/status-answer.js';
 import { publicSettings } from '../../config/public-settings.js';
@@ -58,6 +59,10 @@ export function adminHandlers(
     policy: ({ policy }) => showPolicy(foundation, host(), policy),
     testPolicy: (wanted) => testPolicy({ ...foundation, own }, wanted, foundation.config.vxlanPort),
     learnPolicy: (wanted) => learnPolicy(foundation, wanted),
+    rotateKey: async () => {
+      (await startedHost()).keyChange.ask();
+      return { host: hostname() };
+    },
     ...cluster,
     hosts: async (wanted) => withPaths(await cluster.hosts(wanted), host()),
   };

@@ -77,6 +77,7 @@ async function openHost(timing: UnfinishedTiming) {
   const endpoints = new Endpoints({
     ...{ store, hostId: host.hostId, local, dataplane, follower, removals, mutex: new KeyedMutex() },
     newNetworks: new NewNetworks(),
+    requireEncryption: async () => undefined,
     ...{
       addressBook: ipam.addressBook,
       sandboxes: NO_SANDBOXES,

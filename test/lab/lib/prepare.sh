@@ -6,7 +6,8 @@ ENGINES="28 26 20.10"
 MACHINE_COMMANDS="debootstrap ip nft jq nsenter unshare busybox socat openssl gcc musl-gcc"
 MACHINE_PACKAGES="debootstrap iproute2 nftables jq util-linux busybox-static socat openssl debian-archive-keyring gcc musl-tools"
 TREE_PACKAGES="docker.io iproute2 iptables nftables iputils-ping etcd-server etcd-client procps kmod tini
-  busybox-static tcpdump conntrack ethtool iperf3 socat bind9-dnsutils curl jq openssl ca-certificates"
+  busybox-static tcpdump conntrack ethtool iperf3 socat bind9-dnsutils curl jq openssl ca-certificates
+  wireguard-go wireguard-tools"
 TREE_RECIPE=1  # raise it when tree_finish changes
 
 engine_suite() {

@@ -91,6 +91,8 @@ export class FakeHost implements Engine {
     const ownActions = new OwnActions();
     const newNetworks = new NewNetworks(300);
     const networks = new Networks({
+      encryptAll: false,
+      requireEncryption: async () => undefined,
       ownActions,
       store: replica,
       hostId: this.id,

@@ -25,6 +25,10 @@ class Hosts {
   readonly #vteps = new Map(Array.from({ length: HOSTS }, (_, n) => [`h${n}`, `192.0.2.${n}`]));
   asked = 0;
 
+  encryptedVtepOf(): undefined {
+    return undefined;
+  }
+
   vtepOf(hostId: string): string | undefined {
     this.asked += 1;
     return this.#vteps.get(hostId);

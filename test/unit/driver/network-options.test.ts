@@ -25,7 +25,6 @@ describe('network options', () => {
   });
 
   test.each([
-    ['encrypted', '', /-o encrypted asks for .*does not encrypt/],
     ['com.docker.network.bridge.enable_icc', 'false', /docker_gwbridge: create that one with it/],
     ['com.docker.network.bridge.name', 'x', /bridge in a namespace of its own/],
     ['foo', 'bar', /unknown option -o foo; known are xnet\.name/],

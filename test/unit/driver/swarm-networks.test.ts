@@ -29,6 +29,8 @@ test('what is left is given back when swarm has forgotten what it stored, and no
     findParent: async () => undefined,
     hostRoutes: async () => [],
     largestMtu: () => 1450,
+    encryptAll: false,
+    requireEncryption: async () => undefined,
   });
   const global = (subnet: string) => poolRequest(subnet, { space: 'xnet-global' });
   const left = keys.pool((await former.requestPool(global('10.8.0.0/24'))).poolKey);

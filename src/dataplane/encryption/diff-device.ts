@@ -1,0 +1,67 @@
+/** How a WireGuard device differs from what it shall be: words for `wg set`. Pure. */
+import { isIPv6 } from 'node:net';
+import type { Repair } from '../dataplane.js';
+import type { EncryptionPeer, EncryptionTunnel } from './encryption.js';
+import type { ObservedDevice, ObservedPeer } from './wg.js';
+
+export interface DeviceChanges {
+  /** Empty: nothing is to be done. */
+  readonly words: readonly string[];
+  /** What of it somebody else must have altered, if the device was as wanted before. */
+  readonly repairs: readonly Repair[];
+}
+
+/** Keys are made anew every two minutes while packets pass: a peer without a handshake for so long is not reached where it was. */
+const HANDSHAKE_MS = 180_000;
+
+/** A peer may have come from another address than it has recorded, behind NAT: while it is reached there, it stays so. */
+export function diffDevice(observed: ObservedDevice, wanted: EncryptionTunnel, now: Date): DeviceChanges {
+  const own = [
+    ...(observed.privateKey === wanted.privateKey ? [] : ['private-key', '/dev/stdin']),
+    ...(observed.port === wanted.port ? [] : ['listen-port', `${wanted.port}`]),
+  ];
+  const before = new Map(observed.peers.map((peer) => [peer.publicKey, peer]));
+  const keys = new Set(wanted.peers.map(({ publicKey }) => publicKey));
+  const extra = observed.peers.filter(({ publicKey }) => !keys.has(publicKey));
+  const changed = wanted.peers.flatMap((peer) => {
+    const words = peerWords(peer, before.get(peer.publicKey), now);
+    return words.length > 0 ? [{ peer, words }] : [];
+  });
+  return {
+    words: [
+      ...own,
+      // First: an address is one peer's.
+      ...extra.flatMap(({ publicKey }) => ['peer', publicKey, 'remove']),
+      ...changed.flatMap(({ peer, words }) => ['peer', peer.publicKey, ...words]),
+    ],
+    repairs: [
+      ...(own.length > 0 ? [repair(wanted.device, 'altered')] : []),
+      ...extra.map(({ publicKey }) => repair(publicKey, 'extra')),
+      ...changed.map(({ peer: { publicKey } }) =>
+        repair(publicKey, before.has(publicKey) ? 'altered' : 'missing'),
+      ),
+    ],
+  };
+}
+
+function repair(object: string, was: Repair['was']): Repair {
+  return { kind: 'encryption', object, was };
+}
+
+function peerWords(peer: EncryptionPeer, observed: ObservedPeer | undefined, now: Date): string[] {
+  const endpoint = endpointText(peer);
+  const allowed = `${peer.vtep}/128`;
+  const keepalive = peer.keepalive ?? 0;
+  const isReached = observed?.handshake && now.getTime() - observed.handshake.getTime() < HANDSHAKE_MS;
+  const isElsewhere = observed?.endpoint !== endpoint && !isReached;
+  const isAllowed = observed?.allowed.length === 1 && observed.allowed[0] === allowed;
+  return [
+    ...(isElsewhere ? ['endpoint', endpoint] : []),
+    ...(isAllowed ? [] : ['allowed-ips', allowed]),
+    ...((observed?.keepalive ?? 0) === keepalive ? [] : ['persistent-keepalive', `${keepalive}`]),
+  ];
+}
+
+function endpointText({ endpoint, port }: EncryptionPeer): string {
+  return isIPv6(endpoint) ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
+}
