@@ -126,8 +126,9 @@ const USER: readonly Attempt<Scene>[] = [
     unseen: 'the kernel refuses the connection',
   })),
   {
-    what: 'a look at what xnet knows',
-    make: ({ lab }) => asNobody(lab, 'sh', '-c', 'cat /var/lib/xnet/host-id || ls /var/lib/xnet'),
+    what: 'a look into a file in which xnet keeps what it knows',
+    make: ({ lab }) =>
+      asNobody(lab, 'sh', '-c', 'for file in /var/lib/xnet/*; do cat $file && exit; done; exit 1'),
     unseen: 'the kernel refuses it',
   },
   {

@@ -25,7 +25,20 @@ export function sendScript({ vni, to, flags = '08' }: Forged, how: 'bash' | 'soc
 /** Whether frames of that type come to the container while `send` is done, and half a second longer. */
 export async function arrives(container: Container, send: () => Promise<unknown>): Promise<boolean> {
   const { lab, host, name } = container;
-  const words = ['tcpdump', '-n', '-e', '-l', '--immediate-mode', '-i', 'eth0', 'ether', 'proto', '0x88b5'];
+  const words = [
+    'tcpdump',
+    '-Z',
+    'root',
+    '-n',
+    '-e',
+    '-l',
+    '--immediate-mode',
+    '-i',
+    'eth0',
+    'ether',
+    'proto',
+    '0x88b5',
+  ];
   const tcpdump = lab.start(host, 'docker', 'exec', name, ...words);
   try {
     await eventually('tcpdump listens', () => tcpdump.output.includes('listening on'));
