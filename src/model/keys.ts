@@ -56,7 +56,7 @@ export interface Grant {
 export const SHARED: readonly string[] = [
   ...[keys.vteps(), keys.networks(), keys.vnis(), keys.names(), keys.bindings(), keys.bindingGuards()],
   ...[keys.endpoints(), keys.macs(), keys.pools(), keys.poolReferences(), keys.poolReferenceGuards()],
-  ...[keys.addresses(), keys.addressRequests(), keys.questions(), keys.answers()],
+  ...[keys.addresses(), keys.addressRequests(), keys.questions(), keys.answers(), keys.policies()],
 ];
 
 /** Of the host alone. */

@@ -8,7 +8,7 @@ describe('xnet.spoof', () => {
   });
 
   test.each<[Record<string, string>, RegExp]>([
-    [{ 'xnet.spoof': 'on' }, /option xnet\.spoof=on must be allow or deny/],
+    [{ 'xnet.spoof': 'on' }, /option -o xnet\.spoof=on must be allow or deny/],
     [
       { 'xnet.spoof': 'allow', 'xnet.mode': 'routed' },
       /xnet\.spoof=allow does not go with xnet\.mode=routed, which .* by the addresses .*: leave it out/,
