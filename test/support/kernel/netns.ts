@@ -53,11 +53,19 @@ export class Netns implements AsyncDisposable {
     return this.succeeds('ping', '-n', '-c', '1', '-w', String(seconds), ...options, address);
   }
 
-  /** Starts a program here that is ended with the namespace; `output` collects what it writes. */
+  /** Starts a program here that is ended with the namespace, with all that it starts; `output` collects what they write. */
   start(program: string, ...args: string[]): { output: () => string; stop: () => Promise<void> } {
     const child = spawn('ip', ['netns', 'exec', this.name, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
+    const end = (signal: 'SIGINT' | 'SIGKILL') => {
+      try {
+        process.kill(-(child.pid as number), signal);
+      } catch {
+        // They have ended.
+      }
+    };
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -65,18 +73,18 @@ export class Netns implements AsyncDisposable {
         output += text;
       });
     }
-    const process = {
+    const running = {
       output: () => output,
       stop: async () => {
-        child.kill('SIGINT');
-        const hard = setTimeout(() => child.kill('SIGKILL'), 2_000);
+        end('SIGINT');
+        const hard = setTimeout(() => end('SIGKILL'), 2_000);
         await closed;
         clearTimeout(hard);
-        this.#running.delete(process);
+        this.#running.delete(running);
       },
     };
-    this.#running.add(process);
-    return process;
+    this.#running.add(running);
+    return running;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
