@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Prefix } from '../../inet/prefix.js';
 import { id } from '../fields.js';
 import { hasParts, keyPart, placed, version, versioned } from '../record.js';
-import { type Labels, LONGEST_KEY, LONGEST_VALUE } from './labels.js';
+import { isPublished, type Labels, LONGEST_KEY, LONGEST_VALUE } from './labels.js';
 
 export const policyKeys = {
   policy: (name: string) => `policies/${keyPart(name)}`,
@@ -30,7 +30,11 @@ export const policyName = z
 const labelKey = z
   .string()
   .min(1)
-  .refine((key) => Buffer.byteLength(key) <= LONGEST_KEY, `a label has at most ${LONGEST_KEY} bytes`);
+  .refine((key) => Buffer.byteLength(key) <= LONGEST_KEY, `a label has at most ${LONGEST_KEY} bytes`)
+  .refine(
+    isPublished,
+    'the label is one that a tool writes for itself, which other hosts do not know; give another one',
+  );
 const labelValue = z
   .string('the value of a label is a text; put a number or true in quotes')
   .refine((value) => Buffer.byteLength(value) <= LONGEST_VALUE, `a value has at most ${LONGEST_VALUE} bytes`);

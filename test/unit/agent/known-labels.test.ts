@@ -24,10 +24,12 @@ describe("the labels of this host's containers", () => {
     expect(reported).toEqual([['e1'], ['e1', 'e2'], ['e2']]);
   });
 
-  test('are published but for long ones, and not at all when they are too many', () => {
+  test('are published but for long ones and those of tools, and not at all when they are too many', () => {
     expect(publishedLabels({ app: 'db', long: 'x'.repeat(257), ['k'.repeat(129)]: '' })).toEqual({
       app: 'db',
     });
+    const ofCompose = { 'com.docker.compose.service': 'web', 'com.docker.compose.config-hash': 'e3b0' };
+    expect(publishedLabels(ofCompose)).toEqual({ 'com.docker.compose.service': 'web' });
     const many = Array.from({ length: MOST_BYTES / 64 + 1 }, (_, i) => [`label-${i}`, 'v'.repeat(64)]);
     expect(publishedLabels(Object.fromEntries(many))).toBeUndefined();
   });
