@@ -156,6 +156,7 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
     ...inClearLines(filter.encrypted ?? [], port),
     `add rule ${TABLE} prerouting ${ours} goto from_peers`,
     `add rule ${TABLE} unseen ${VNI_WORD} >= 0 return`,
+    ...unseenInClearLines(filter.encrypted ?? []),
     `add rule ${TABLE} unseen goto from_peers`,
     `add rule ${TABLE} prerouting udp dport ${port} goto unseen`,
     `add rule ${TABLE} output ${ours} notrack`,
@@ -166,12 +167,19 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
 function inClearLines(vnis: readonly number[], port: number): string[] {
   if (vnis.length === 0) return [];
   const encrypted = `${VNI_WORD} { ${vnis.map(vniWord).join(', ')} } counter name in_clear drop`;
-  const devices = `{ ${ENCRYPTION_DEVICES.map((device) => `"${device}"`).join(', ')} }`;
   return [
-    `add rule ${TABLE} prerouting iifname != ${devices} udp dport ${port} ${encrypted}`,
-    `add rule ${TABLE} output oifname != ${devices} udp dport ${port} ${encrypted}`,
+    `add rule ${TABLE} prerouting iifname != ${ENCRYPTED_WAY} udp dport ${port} ${encrypted}`,
+    `add rule ${TABLE} output oifname != ${ENCRYPTED_WAY} udp dport ${port} ${encrypted}`,
   ];
 }
+
+/** It may be of any VNI, and no host makes fragments so short. */
+function unseenInClearLines(vnis: readonly number[]): string[] {
+  if (vnis.length === 0) return [];
+  return [`add rule ${TABLE} unseen iifname != ${ENCRYPTED_WAY} counter name in_clear drop`];
+}
+
+const ENCRYPTED_WAY = `{ ${ENCRYPTION_DEVICES.map((device) => `"${device}"`).join(', ')} }`;
 
 const SETS = [
   { name: 'vteps4', type: 'ipv4_addr', family: 4 },

@@ -19,8 +19,8 @@ async function forge(from: TestHost, to: TestHost, vni: number, reserved = '00')
   await from.netns.exec('bash', '-c', `printf '${escaped}' | cat > /dev/udp/${to.vtep}/4789`);
 }
 
-async function counter(host: TestHost): Promise<number> {
-  const shown = await host.netns.exec('nft', 'list', 'counter', 'inet', 'xnet', 'forged');
+async function counter(host: TestHost, name = 'forged'): Promise<number> {
+  const shown = await host.netns.exec('nft', 'list', 'counter', 'inet', 'xnet', name);
   return Number(/packets (\d+)/.exec(shown)?.[1]);
 }
 
@@ -96,6 +96,14 @@ describe('the tunnel filter', () => {
       expect(await counter(victim)).toBe(2);
       await send(intruder, 0, 53);
       expect(await counter(victim)).toBe(2);
+
+      // In clear nothing of an encrypted network is taken, from no host.
+      const encrypted = { vteps: [victim.vtep, friend.vtep], vnis: [vni], encrypted: [vni] };
+      await victim.dataplane.setTunnelFilter(encrypted);
+      await send(friend, 0);
+      await forge(friend, victim, vni);
+      await eventually(async () => expect(await counter(victim, 'in_clear')).toBe(2));
+      expect(await sniffer.count()).toBe(1);
     },
   );
 
