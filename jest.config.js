@@ -22,6 +22,7 @@ const ofGuests = { ...project('kernel'), testMatch: ['<rootDir>/test/kernel/gues
 const kinds = ['unit', 'contract', 'integration', 'e2e', 'alone', 'chaos', 'versions'];
 
 export default {
+  testSequencer: '<rootDir>/test/support/runs/sequencer.js',
   projects: [...kinds.map(project), inGuest, ofGuests],
   testTimeout: 30_000,
 };

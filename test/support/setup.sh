@@ -111,10 +111,10 @@ build() {
   step "Building" npm run --silent build
 }
 
-# count_results FILE: passed and failed tests of a jest JSON report. A suite that did not run counts as one failure.
+# count_results FILE: passed, failed and skipped tests of a jest JSON report. A suite that did not run counts as one failure.
 count_results() {
-  [ -s "$1" ] || { echo "0 1"; return; }
-  jq -r '"\(.numPassedTests) \(.numFailedTests + .numRuntimeErrorTestSuites)"' "$1"
+  [ -s "$1" ] || { echo "0 1 0"; return; }
+  jq -r '"\(.numPassedTests) \(.numFailedTests + .numRuntimeErrorTestSuites) \(.numPendingTests)"' "$1"
 }
 
 # list_failures FILE: each failed test of a jest JSON report with the beginning of why; a suite that did not run too.
@@ -128,4 +128,12 @@ list_failures() {
         else .assertionResults[] | select(.status == "failed")
           | "  \($file): \(.fullName)\n\(.failureMessages | join("\n") | indented)"
         end' "$1"
+}
+
+# list_skipped FILE: the files of a jest JSON report of which no test was begun.
+list_skipped() {
+  [ -s "$1" ] || return 0
+  # shellcheck disable=SC2016
+  jq -r --arg root "$PWD/" '.testResults[] | select((.assertionResults | length) > 0 and all(.assertionResults[]; .status == "pending"))
+    | "  \(.name | ltrimstr($root))"' "$1"
 }

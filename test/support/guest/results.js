@@ -24,6 +24,28 @@ export function testResultOf(test, { tests, errors, startedMs, endedMs }, { dire
   return { ...result, testExecError: { message: stack, stack }, failureMessage };
 }
 
+/** Of a file that no guest has begun. */
+export function skippedResultOf(test) {
+  const title = 'the file';
+  const assertion = {
+    ancestorTitles: [],
+    fullName: title,
+    title,
+    status: 'pending',
+    failureMessages: [],
+    failureDetails: [],
+  };
+  return {
+    ...createEmptyTestResult(),
+    ...{ testFilePath: test.path, displayName: test.context.config.displayName },
+    ...{
+      numPendingTests: 1,
+      skipped: true,
+      testResults: [{ ...assertion, location: null, numPassingAsserts: 0 }],
+    },
+  };
+}
+
 function assertionOf(
   { testPath, status, errors, duration, startedAt, invocations, numPassingAsserts },
   toSource,

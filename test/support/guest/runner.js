@@ -6,10 +6,11 @@
  * This is JavaScript because jest loads it before it can load TypeScript.
  */
 import { relative } from 'node:path';
+import { isTimeOver } from '../time/budget.js';
 import { loadRatio } from '../time/load.js';
 import { Guest } from './machine.js';
 import { makeProject } from './project.js';
-import { testResultOf } from './results.js';
+import { skippedResultOf, testResultOf } from './results.js';
 
 /** How many times longer a program takes in a guest: 3.4 ms for an `ip` here, 40 to 80 there. */
 const EMULATION = 20;
@@ -43,13 +44,14 @@ export default class GuestRunner {
     const files = waiting.map(({ path }) => relative(rootDir, path));
     const project = await makeProject(rootDir, files);
     const work = async () => {
-      while (waiting.length > 0) await this.#useGuest(project, waiting, jest);
+      while (waiting.length > 0 && !isTimeOver()) await this.#useGuest(project, waiting, jest);
     };
     try {
       // A guest that does not come up leaves what waits to the others, which are at work until then.
       const ends = await Promise.allSettled(Array.from({ length: Math.min(maxWorkers, files.length) }, work));
       const failure = ends.find(({ status }) => status === 'rejected');
       if (failure) throw failure.reason;
+      for (const test of waiting.splice(0)) await jest.onResult(test, skippedResultOf(test));
     } finally {
       await project.remove();
     }
@@ -71,7 +73,7 @@ export default class GuestRunner {
         }
         if (isFree) {
           isUp = true;
-          current = waiting.shift();
+          current = isTimeOver() ? undefined : waiting.shift();
           // The guest is ended with the loop.
           if (!current) break;
           await jest.onStart(current);

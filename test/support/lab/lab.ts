@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Background, type CommandOptions, run } from '../programs/command.js';
+import { hostEntry } from './host-entry.js';
 import { formSwarm } from './swarm-nodes.js';
 
 const LAB = fileURLToPath(new URL('../../lab/lab', import.meta.url));
@@ -99,17 +100,22 @@ export class Lab implements AsyncDisposable {
 
   /** The docker command on a host: its standard output. */
   docker(host: string, ...args: string[]): Promise<string> {
-    return this.run(['docker', host, ...args]);
+    return this.in(host, 'docker', ...args);
   }
 
   /** Any command on a host: its standard output. */
   in(host: string, ...command: string[]): Promise<string> {
-    return this.run(['in', host, ...command]);
+    const entry = hostEntry(this.name, host);
+    if (!entry) return this.run(['in', host, ...command]);
+    return run([...entry.command, ...command], { environment: entry.environment });
   }
 
   /** A command on a host that goes on in the background. */
   start(host: string, ...command: string[]): Background {
-    return new Background([LAB, 'in', host, ...command], this.#environment);
+    const entry = hostEntry(this.name, host);
+    if (!entry)
+      return new Background([LAB, 'in', host, ...command], { ...process.env, ...this.#environment });
+    return new Background([...entry.command, ...command], entry.environment);
   }
 
   /** `kill` ends keeper and daemon, `crash` the daemon alone: the keeper starts it again. */

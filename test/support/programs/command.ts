@@ -31,6 +31,8 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Added to this process's environment; taken out of it, if undefined. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** All of the environment: nothing of this process's. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** This process's if not given. */
   readonly directory?: string;
 }
@@ -39,7 +41,8 @@ export interface CommandOptions {
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program = '', ...args] = command;
   const { timeoutMs = 100_000, env, directory: cwd } = options;
-  const settings = { cwd, timeout: timeoutMs, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 };
+  const environment = options.environment ?? { ...process.env, ...env };
+  const settings = { cwd, timeout: timeoutMs, env: environment, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, settings, (error, stdout, stderr) => {
       if (error) reject(new CommandError(command, child.exitCode, `${stdout}${stderr || error.message}`));
@@ -55,10 +58,11 @@ export class Background implements AsyncDisposable {
   readonly #closed: Promise<void>;
   #output = '';
 
+  /** `env`: all of its environment. */
   constructor(command: readonly string[], env: Readonly<Record<string, string | undefined>>) {
     const [program = '', ...args] = command;
     this.#child = spawn(program, args, {
-      env: { ...process.env, ...env },
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#closed = new Promise((resolve) => this.#child.once('close', () => resolve()));
