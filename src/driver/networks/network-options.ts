@@ -137,7 +137,7 @@ export function parseIpamOptions(options: Options, flag: Flag = '--ipam-opt'): I
     ...(name !== undefined && { name }),
     ...(id !== undefined && { id }),
     ...(foreign.length > 0 && {
-      foreign: Object.fromEntries(foreign.map(([key, value]) => [key, String(value)])),
+      foreign: Object.fromEntries(foreign.map(([key, value]) => [key, textOf(options, key) ?? `${value}`])),
     }),
   };
 }

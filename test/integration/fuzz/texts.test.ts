@@ -51,7 +51,7 @@ for (const [name, asText] of Object.entries(TEXTS)) {
   const { answer } = OPERATIONS[name as keyof typeof OPERATIONS];
   fuzz(
     `no answer of ${name} writes anything on a terminal but itself`,
-    { runs: 150, corpus: `text-${name}`, inputs: [ofSchema(answer as z.ZodType)] },
+    { runs: 25, corpus: `text-${name}`, inputs: [ofSchema(answer as z.ZodType)] },
     async (value) => {
       for (const format of FORMATS)
         expect(await formatAnswer(value, format, asText as (answer: unknown) => string)).not.toMatch(WRITES);
