@@ -39,7 +39,11 @@ class Run implements AsyncDisposable {
   static async start(fixtures: readonly string[], owner?: number): Promise<Run> {
     const program = ['node_modules/jest/bin/jest.js', '--config', await configurationOf(fixtures), '-w', '2'];
     const jest = spawn(process.execPath, program, {
-      env: { ...process.env, TEST_RUN_PID: owner === undefined ? undefined : `${owner}` },
+      env: {
+        ...process.env,
+        TEST_UNTIL: undefined,
+        TEST_RUN_PID: owner === undefined ? undefined : `${owner}`,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new Run(fixtures, jest);

@@ -30,7 +30,9 @@ async function start(fixtures: readonly string[], results: string): Promise<Chil
     '--outputFile',
     results,
   ];
-  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...options], { stdio: 'ignore' });
+  // Without the limit of time of the run that this test is in.
+  const env = { ...process.env, TEST_UNTIL: undefined };
+  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...options], { stdio: 'ignore', env });
 }
 
 interface FileResult {
