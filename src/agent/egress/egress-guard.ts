@@ -22,7 +22,7 @@ export interface EgressGuardParts {
   readonly containerIn: (sandboxPath: string) => GuardedContainer | undefined;
   /** Whether an address is in a network of the cluster, or a host's. */
   readonly isOwn: (address: string) => boolean;
-  /** What people are told of a name that was refused. */
+  /** What the log and the events say of a name that was refused. */
   readonly noteRefused: (container: string, what: string) => void;
   readonly repairs: RepairLog;
   readonly logger: Logger;

@@ -11,7 +11,7 @@ export interface RefusedName {
 /** Of one container; the one that was refused longest ago goes first. */
 const MOST_NAMES = 1_000;
 const MOST_CONTAINERS = 1_000;
-/** Told to people: a container that tries names without end does not fill the log. */
+/** Reported: a container that tries names without end does not fill the log. */
 const MOST_NOTED = 20;
 const NOTED_MS = 60_000;
 
@@ -25,9 +25,9 @@ interface OfContainer {
 export class RefusedNames {
   readonly #containers = new Map<string, OfContainer>();
 
-  constructor(private readonly tell: (container: string, what: string) => void) {}
+  constructor(private readonly report: (container: string, what: string) => void) {}
 
-  /** `tell` is called at the first time of a name, for 20 names of a container in a minute. */
+  /** `report` is called at the first time of a name, for 20 names of a container in a minute. */
   note(container: string, name: string, why: string): void {
     const known = this.#of(container);
     const before = known.names.get(name);
@@ -38,7 +38,7 @@ export class RefusedNames {
     const now = performance.now();
     if (now - known.sinceMs > NOTED_MS) Object.assign(known, { sinceMs: now, noted: 0 });
     known.noted++;
-    if (known.noted <= MOST_NOTED) this.tell(container, `${name}: ${why}`);
+    if (known.noted <= MOST_NOTED) this.report(container, `${name}: ${why}`);
   }
 
   /** The latest last. */

@@ -14,7 +14,7 @@ export interface LabelledEnd {
   readonly labels: Labels;
 }
 
-/** The first of these that a container has tells what it is; of a container with none of them, no policy can speak. */
+/** The first of these labels that a container has selects it; a container with none of them is in no policy. */
 const TELLING = [
   'app',
   'app.kubernetes.io/name',

@@ -109,7 +109,7 @@ export function formatProhibited({ id, flags, question, edns }: Asked): Buffer {
   return Buffer.concat([header, question, opt, EXTENDED_ERROR]);
 }
 
-/** The query sent back as "refused": nobody can tell what it asks for. */
+/** The query sent back as "refused": it cannot be read what it asks for. */
 export function formatRefused(packet: Buffer): Buffer {
   const response = formatFailure(packet);
   response.writeUInt16BE((response.readUInt16BE(2) & ~FLAG.RCODE) | REFUSED, 2);

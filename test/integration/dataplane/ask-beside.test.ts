@@ -1,4 +1,4 @@
-/** A host knows who has an address on its LAN also of containers that cannot hear its questions: those on the same interface. */
+/** A host knows who has an address on its LAN also of containers that do not get its questions: those on the same interface. */
 import { expect, test } from '@jest/globals';
 import type { MacvlanSpec } from '../../../src/dataplane/modes.js';
 import { LanSegment, type LanTestHost } from '../../support/kernel/lan-segment.js';

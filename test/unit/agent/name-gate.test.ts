@@ -82,12 +82,12 @@ describe('the names that a container may ask for', () => {
   });
 });
 
-test('refused names are counted, the latest last, and 20 a minute are told', () => {
-  const told: string[] = [];
-  const names = new RefusedNames((container, what) => told.push(`${container} ${what}`));
+test('refused names are counted, the latest last, and 20 a minute are reported', () => {
+  const reported: string[] = [];
+  const names = new RefusedNames((container, what) => reported.push(`${container} ${what}`));
   for (let i = 0; i < 30; i++) names.note('web', `n${i}.evil.com`, 'no');
   names.note('web', 'n0.evil.com', 'no');
-  expect(told).toHaveLength(20);
+  expect(reported).toHaveLength(20);
   expect(names.of('web').at(-1)).toMatchObject({ name: 'n0.evil.com', count: 2 });
   for (let i = 0; i < 2_000; i++) names.note('web', `m${i}.evil.com`, 'no');
   expect(names.of('web')).toHaveLength(1_000);

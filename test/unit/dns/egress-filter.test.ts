@@ -71,7 +71,7 @@ describe('a name that a closed container may not ask for', () => {
     expect(asked).toEqual([]);
   });
 
-  test('is refused when nobody can tell what it is', async () => {
+  test('is refused when it cannot be read', async () => {
     const { filter, asked } = allowing(['github.com']);
     const two = dnsPacket.encode({
       type: 'query',

@@ -10,7 +10,7 @@ interface Beside extends NumberedInterface {
 
 /**
  * Addresses of containers of this host that are on the interface, too, with their MACs: of other networks of xnet's, of Docker's own
- * macvlan and ipvlan, of anybody. They hear none of the host's questions, since the kernel gives no frame of an interface to what is
+ * macvlan and ipvlan, of anybody. They get none of the host's questions, since the kernel gives no frame of an interface to what is
  * on it. `isOther`: whether a network of xnet's counts. `path`: of the host's namespace. Throws KERNEL.
  */
 export async function listBeside(
