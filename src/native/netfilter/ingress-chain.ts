@@ -5,19 +5,8 @@
  */
 import { attributesOf, NLM_F } from '../netlink/netlink.js';
 import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
-import { type Expression, expression } from './nftables.js';
-
-const SUBSYSTEM = 10;
-const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
-const BATCH_END = { type: 17, resource: SUBSYSTEM } as const;
-const NEW_TABLE = SUBSYSTEM << 8;
-const GET_TABLE = (SUBSYSTEM << 8) | 1;
-const NEW_CHAIN = (SUBSYSTEM << 8) | 3;
-const GET_CHAIN = (SUBSYSTEM << 8) | 4;
-const NEW_RULE = (SUBSYSTEM << 8) | 6;
-const GET_RULE = (SUBSYSTEM << 8) | 7;
-const NEW_OBJECT = (SUBSYSTEM << 8) | 18;
-const GET_OBJECT = (SUBSYSTEM << 8) | 19;
+import { changeNftables, FAMILIES, NFT } from './nft-messages.js';
+import { type Expression, expression, verdict } from './nftables.js';
 
 /** Attributes. */
 const NAME = 1;
@@ -32,10 +21,7 @@ const COUNTER = 1;
 const COUNTER_OBJECT = [number32(OBJECT.TYPE, COUNTER), nested(OBJECT.DATA, [])];
 const NOTHING = Buffer.alloc(0);
 
-/** NFPROTO_NETDEV */
-const NETDEV = 5;
 const INGRESS = 0;
-const ACCEPT = 1;
 const DROP = 0;
 export const LINK_HEADER = 0;
 export const EXCLUSIVE = 0x200;
@@ -54,8 +40,8 @@ export interface ReadPortTable {
   readonly packets: number;
 }
 
-export const accept = verdict(ACCEPT);
-export const drop = verdict(DROP);
+export const accept = verdict('accept');
+export const drop = verdict('drop');
 
 /** Counts the packet in a counter of the table. */
 export function countIn(name: string): Expression {
@@ -65,8 +51,8 @@ export function countIn(name: string): Expression {
 /** All of them, or nothing: throws as `askNetfilter`, with the errno EEXIST where one of the tables is there already. */
 export function addPortTables(path: string | undefined, tables: readonly PortTable[]): void {
   const messages = tables.flatMap(({ table, device, rules }) => [
-    { type: NEW_TABLE, flags: EXCLUSIVE, attributes: [text(NAME, table), number32(TABLE_FLAGS, 0)] },
-    { type: NEW_OBJECT, attributes: [text(NAME, table), text(OBJECT.NAME, device), ...COUNTER_OBJECT] },
+    { type: NFT.NEW_TABLE, flags: EXCLUSIVE, attributes: [text(NAME, table), number32(TABLE_FLAGS, 0)] },
+    { type: NFT.NEW_OBJECT, attributes: [text(NAME, table), text(OBJECT.NAME, device), ...COUNTER_OBJECT] },
     ...ingressChain(table, device, rules),
   ]);
   writeNetdev(path, tables.map(({ table }) => table).join(', '), messages);
@@ -86,14 +72,14 @@ export function readPortTables(
 ): Map<string, ReadPortTable> {
   const list = (type: number) => listAll(path, type, isWanted);
   const parts = new Map<string, Buffer[]>();
-  for (const table of list(GET_TABLE)) parts.set(nameIn(table, NAME), bytesOf(table, [TABLE_FLAGS]));
+  for (const table of list(NFT.GET_TABLE)) parts.set(nameIn(table, NAME), bytesOf(table, [TABLE_FLAGS]));
   const note = (each: Attributes, bytes: Buffer[]) => parts.get(nameIn(each, NAME))?.push(...bytes);
   // A chain whose device is gone has none in its hook.
-  for (const chain of list(GET_CHAIN)) {
+  for (const chain of list(NFT.GET_CHAIN)) {
     const hook = attributesByType(chain.get(CHAIN.HOOK)?.value ?? NOTHING);
     note(chain, [...bytesOf(hook, [HOOK_DEVICE]), ...bytesOf(chain, [CHAIN.POLICY])]);
   }
-  for (const rule of list(GET_RULE)) note(rule, bytesOf(rule, [RULE.EXPRESSIONS]));
+  for (const rule of list(NFT.GET_RULE)) note(rule, bytesOf(rule, [RULE.EXPRESSIONS]));
   const packets = countPortTables(path, isWanted);
   return new Map(
     [...parts].map(([name, bytes]) => [
@@ -108,7 +94,7 @@ export function countPortTables(
   path: string | undefined,
   isWanted: (table: string) => boolean,
 ): Map<string, number> {
-  const objects = listAll(path, GET_OBJECT, isWanted);
+  const objects = listAll(path, NFT.GET_OBJECT, isWanted);
   return new Map(objects.map((object) => [nameIn(object, NAME), packetsOf(object)]));
 }
 
@@ -118,12 +104,11 @@ export function writeNetdev(
   tables: string,
   messages: readonly NetfilterMessage[],
 ): void {
-  const batch = messages.map((message, i) => ({
-    ...message,
-    family: NETDEV,
-    flags: (message.flags ?? 0) | NLM_F.CREATE | (i === messages.length - 1 ? NLM_F.ACK : 0),
+  const created = messages.map((each) => ({
+    ...{ ...each, family: FAMILIES.netdev },
+    flags: (each.flags ?? 0) | NLM_F.CREATE,
   }));
-  askNetfilter(path, [BATCH_BEGIN, ...batch, BATCH_END], `nftables' table netdev ${tables}`);
+  changeNftables(path, created, `nftables' table netdev ${tables}`);
 }
 
 export function ingressChain(
@@ -136,16 +121,20 @@ export function ingressChain(
   const chain = [text(NAME, table), text(CHAIN.NAME, device), hook, policy, text(CHAIN.TYPE, 'filter')];
   const inChain = [text(NAME, table), text(RULE.CHAIN, device)];
   return [
-    { type: NEW_CHAIN, flags: EXCLUSIVE, attributes: chain },
+    { type: NFT.NEW_CHAIN, flags: EXCLUSIVE, attributes: chain },
     ...rules.map((rule) => ({
-      ...{ type: NEW_RULE, flags: NLM_F.APPEND },
+      ...{ type: NFT.NEW_RULE, flags: NLM_F.APPEND },
       attributes: [...inChain, nested(RULE.EXPRESSIONS, rule)],
     })),
   ];
 }
 
 function listAll(path: string | undefined, type: number, isWanted: (table: string) => boolean): Attributes[] {
-  const answers = askNetfilter(path, [{ type, family: NETDEV, flags: NLM_F.DUMP }], "nftables' ports");
+  const answers = askNetfilter(
+    path,
+    [{ type, family: FAMILIES.netdev, flags: NLM_F.DUMP }],
+    "nftables' ports",
+  );
   return answers
     .map(({ attributes }) => attributesByType(attributes))
     .filter((each) => isWanted(nameIn(each, NAME)));
@@ -169,9 +158,4 @@ function packetsOf(object: Attributes): number {
 
 function nameIn(attributes: Attributes, type: number): string {
   return attributes.get(type)?.value.toString('latin1').replace(/\0$/, '') ?? '';
-}
-
-function verdict(code: number): Expression {
-  const register = 0;
-  return expression('immediate', [number32(1, register), nested(2, [nested(2, [number32(1, code)])])]);
 }

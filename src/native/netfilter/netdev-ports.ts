@@ -7,9 +7,9 @@ import { attribute } from '../netlink/netlink.js';
 import { ipBytes } from '../netlink/texts.js';
 import { EXCLUSIVE, ingressChain, LINK_HEADER, writeNetdev } from './ingress-chain.js';
 import { type NetfilterMessage, nested, number32, text } from './netfilter.js';
+import { NFT } from './nft-messages.js';
 import { compare, type Expression, expression, loadPayload, NETWORK_HEADER } from './nftables.js';
 
-const NEW_ELEMENTS = (10 << 8) | 12;
 const GOTO = -4;
 
 export interface PortRules {
@@ -66,7 +66,7 @@ function elementMessage(table: string, { map, address, value }: MapElement): Net
   const data = (type: number, bytes: Buffer) => nested(type, [attribute(1, bytes)]);
   const element = nested(1, [data(1, ipBytes(address)), data(2, value)]);
   return {
-    ...{ type: NEW_ELEMENTS, flags: EXCLUSIVE },
+    ...{ type: NFT.NEW_ELEMENTS, flags: EXCLUSIVE },
     attributes: [text(1, table), text(2, map), nested(3, [element])],
   };
 }

@@ -3,16 +3,16 @@ import { closeSync } from 'node:fs';
 import { attributesOf, openNetlink, receiveWaiting } from '../netlink/netlink.js';
 import { ReadableWatch } from '../readable.js';
 import { checked, LINUX, setsockopt } from '../socket-libc.js';
+import { FAMILIES, type Family, NFT } from './nft-messages.js';
 
 /** linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES, as a mask of groups. */
 const GROUP = 1 << 6;
-const SUBSYSTEM = 10;
-/** The end of each transaction, which is of no table. */
-const NEW_GENERATION = (SUBSYSTEM << 8) | 15;
 /** Of nfgenmsg. */
 const HEADER = 4;
-/** By their numbers: NFPROTO_INET, NFPROTO_NETDEV and NFPROTO_BRIDGE. */
-const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 5: 'netdev', 7: 'bridge' };
+/** By their numbers. Other families have no table of ours. */
+const REPORTED: Readonly<Record<number, Family>> = Object.fromEntries(
+  (['inet', 'netdev', 'bridge'] as const).map((family) => [FAMILIES[family], family]),
+);
 
 /** linux/netlink.h */
 const SOL_NETLINK = 270;
@@ -73,8 +73,8 @@ function listenEverywhere(fd: number): void {
 }
 
 function tableOf({ type, body }: { readonly type: number; readonly body: Buffer }): string | undefined {
-  const family = FAMILIES[body.readUInt8(0)];
-  if (type === NEW_GENERATION || family === undefined) return undefined;
+  const family = REPORTED[body.readUInt8(0)];
+  if (type === NFT.NEW_GENERATION || family === undefined) return undefined;
   // The first attribute of all but that is the name of the table.
   const [first] = attributesOf(body.subarray(HEADER));
   return first && `${family} ${first.value.toString('latin1').replace(/\0$/, '')}`;

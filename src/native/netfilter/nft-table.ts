@@ -2,16 +2,8 @@
 import { isXnetError } from '../../errors.js';
 import { attributesOf, NLM_F } from '../netlink/netlink.js';
 import { askNetfilter, type NetfilterAnswer, type NetfilterMessage, text } from './netfilter.js';
+import { FAMILIES, type Family, NFT, valueIn } from './nft-messages.js';
 
-/** linux/netfilter/nf_tables.h: messages that ask, and attributes. */
-const GET = {
-  TABLE: (10 << 8) | 1,
-  CHAIN: (10 << 8) | 4,
-  RULE: (10 << 8) | 7,
-  SET: (10 << 8) | 10,
-  ELEMENTS: (10 << 8) | 13,
-  OBJECT: (10 << 8) | 19,
-} as const;
 /** The first attribute of each of these is the name of the table. */
 const TABLE_NAME = 1;
 const SET_NAME = 2;
@@ -24,10 +16,10 @@ const ELEMENT_KEY = 1;
  * keys. Object, such as a counter: name, type.
  */
 const COMPARED = [
-  { type: GET.CHAIN, attributes: [3, 4, 5, 7, 10] },
-  { type: GET.RULE, attributes: [2, 4] },
-  { type: GET.SET, attributes: [SET_NAME, 3, 4, 5] },
-  { type: GET.OBJECT, attributes: [2, 3] },
+  { type: NFT.GET_CHAIN, attributes: [3, 4, 5, 7, 10] },
+  { type: NFT.GET_RULE, attributes: [2, 4] },
+  { type: NFT.GET_SET, attributes: [SET_NAME, 3, 4, 5] },
+  { type: NFT.GET_OBJECT, attributes: [2, 3] },
 ] as const;
 const TABLE_FLAGS = 2;
 const CHAIN_NAME = 3;
@@ -36,11 +28,8 @@ const CHAIN_NAME = 3;
 const OBJECT = { NAME: 2, CONTENT: 4 } as const;
 const COUNTER_PACKETS = 2;
 
-/** NFPROTO_... */
-const FAMILIES = { inet: 1, netdev: 5, bridge: 7 } as const;
-
 export interface TableName {
-  readonly family: keyof typeof FAMILIES;
+  readonly family: Family;
   readonly table: string;
 }
 
@@ -50,7 +39,7 @@ export interface TableName {
  */
 export function readChains(
   path: string | undefined,
-  family: keyof typeof FAMILIES,
+  family: Family,
   table: string,
 ): Map<string, string> | undefined {
   const name = text(TABLE_NAME, table);
@@ -61,15 +50,15 @@ export function readChains(
       findAttribute(answer, TABLE_NAME)?.equals(name),
     );
   try {
-    const [found] = ask({ type: GET.TABLE, attributes: [name] });
+    const [found] = ask({ type: NFT.GET_TABLE, attributes: [name] });
     const chains = new Map([['', textOf(found && findAttribute(found, TABLE_FLAGS))]]);
     const [ofChains, ofRules] = COMPARED;
-    for (const chain of dump(GET.CHAIN))
+    for (const chain of dump(NFT.GET_CHAIN))
       chains.set(
         wordIn(chain, CHAIN_NAME),
         ofChains.attributes.map((each) => textOf(findAttribute(chain, each))).join(' '),
       );
-    for (const rule of dump(GET.RULE)) {
+    for (const rule of dump(NFT.GET_RULE)) {
       const [chain, ...expressions] = ofRules.attributes;
       const of = wordIn(rule, chain);
       const words = expressions.map((each) => textOf(findAttribute(rule, each)));
@@ -114,15 +103,15 @@ export function readTable(
       findAttribute(answer, TABLE_NAME)?.equals(name),
     );
   try {
-    const parts = ask({ type: GET.TABLE, attributes: [name] }).map((answer) =>
+    const parts = ask({ type: NFT.GET_TABLE, attributes: [name] }).map((answer) =>
       findAttribute(answer, TABLE_FLAGS),
     );
     for (const { type, attributes } of COMPARED)
       parts.push(...dump(type).flatMap((answer) => attributes.map((each) => findAttribute(answer, each))));
-    for (const set of dump(GET.SET)) {
+    for (const set of dump(NFT.GET_SET)) {
       const setName = findAttribute(set, SET_NAME) ?? Buffer.alloc(0);
       if (left.some((each) => each.equals(setName))) continue;
-      parts.push(setName, ...keysOf(dump(GET.ELEMENTS, [name, setName])));
+      parts.push(setName, ...keysOf(dump(NFT.GET_ELEMENTS, [name, setName])));
     }
     return parts.map((part) => part?.toString('base64') ?? '').join(' ');
   } catch (error: unknown) {
@@ -134,7 +123,7 @@ export function readTable(
 /** Packets that each counter of the table has counted; none without a table. Starts no program. Throws as `readInetTable`. */
 export function readCounters(path: string | undefined, { family, table }: TableName): Map<string, number> {
   const attributes = [text(TABLE_NAME, table)];
-  const message = { family: FAMILIES[family], type: GET.OBJECT, flags: NLM_F.DUMP, attributes };
+  const message = { family: FAMILIES[family], type: NFT.GET_OBJECT, flags: NLM_F.DUMP, attributes };
   const answers = askNetfilter(path, [message], `counters of nftables' table ${family} ${table}`).filter(
     (answer) => findAttribute(answer, TABLE_NAME)?.equals(text(TABLE_NAME, table)),
   );
@@ -159,10 +148,5 @@ function keysOf(answers: readonly NetfilterAnswer[]): Buffer[] {
 /** With its header. */
 function findAttribute({ attributes }: NetfilterAnswer, wanted: number): Buffer | undefined {
   for (const { type, bytes } of attributesOf(attributes)) if (type === wanted) return bytes;
-  return undefined;
-}
-
-function valueIn(bytes: Buffer, wanted: number): Buffer | undefined {
-  for (const { type, value } of attributesOf(bytes)) if (type === wanted) return value;
   return undefined;
 }

@@ -8,23 +8,12 @@
 import { isXnetError } from '../../errors.js';
 import { attribute, attributesOf, NLM_F } from '../netlink/netlink.js';
 import { askNetfilter, type NetfilterMessage, nested, number32, text } from './netfilter.js';
-
-const SUBSYSTEM = 10;
-const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
-const BATCH_END = { type: 17, resource: SUBSYSTEM } as const;
-const NEW_TABLE = SUBSYSTEM << 8;
-const GET_TABLE = (SUBSYSTEM << 8) | 1;
-const NEW_CHAIN = (SUBSYSTEM << 8) | 3;
-const NEW_RULE = (SUBSYSTEM << 8) | 6;
-const GET_CHAIN = (SUBSYSTEM << 8) | 4;
-const GET_RULE = (SUBSYSTEM << 8) | 7;
-const DELETE_RULE = (SUBSYSTEM << 8) | 8;
+import { changeNftables, FAMILIES, NFT } from './nft-messages.js';
 
 /** Attributes (NFTA_TABLE_..., NFTA_CHAIN_..., NFTA_RULE_...). */
 const TABLE = { NAME: 1, FLAGS: 2 } as const;
 const CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7 } as const;
 const RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4 } as const;
-const IPV4 = 2;
 const DROP = 0;
 const ACCEPT = 1;
 /** No flags: of a dormant table no packet meets a rule. */
@@ -48,22 +37,17 @@ export type Expression = Buffer;
 export function replaceRules(path: string, where: OutputChain, rules: readonly Expression[][]): void {
   const inChain = chainOf(where);
   const messages: NetfilterMessage[] = [
-    { type: NEW_TABLE, flags: NLM_F.CREATE, attributes: [tableOf(where), AWAKE] },
-    { type: NEW_CHAIN, flags: NLM_F.CREATE, attributes: chainAttributes(where) },
-    { type: DELETE_RULE, attributes: inChain },
+    { type: NFT.NEW_TABLE, flags: NLM_F.CREATE, attributes: [tableOf(where), AWAKE] },
+    { type: NFT.NEW_CHAIN, flags: NLM_F.CREATE, attributes: chainAttributes(where) },
+    { type: NFT.DELETE_RULE, attributes: inChain },
     ...rules.map((rule) => ({
-      type: NEW_RULE,
+      type: NFT.NEW_RULE,
       flags: NLM_F.CREATE | NLM_F.APPEND,
       attributes: [...inChain, expressionsOf(rule)],
     })),
   ];
-  // The kernel answers with what failed, and then, if the last message asks for it, with success.
-  const batch = messages.map((message, i) => ({
-    ...message,
-    family: IPV4,
-    flags: (message.flags ?? 0) | (i === messages.length - 1 ? NLM_F.ACK : 0),
-  }));
-  askNetfilter(path, [BATCH_BEGIN, ...batch, BATCH_END], askedFor(where));
+  const inIp = messages.map((message) => ({ ...message, family: FAMILIES.ip }));
+  changeNftables(path, inIp, askedFor(where));
 }
 
 /** What `readRules` reads after `replaceRules`, unless this kernel writes attributes in another order than here. */
@@ -80,9 +64,9 @@ export function readRules(path: string, where: OutputChain): Buffer {
   const chain = [text(CHAIN.TABLE, where.table), text(CHAIN.NAME, where.chain)];
   try {
     return Buffer.concat([
-      ...ask(path, where, { type: GET_TABLE, attributes: [tableOf(where)] }, [TABLE.FLAGS]),
-      ...ask(path, where, { type: GET_CHAIN, attributes: chain }, [CHAIN.HOOK, CHAIN.POLICY]),
-      ...ask(path, where, { type: GET_RULE, flags: NLM_F.DUMP, attributes: chainOf(where) }, [
+      ...ask(path, where, { type: NFT.GET_TABLE, attributes: [tableOf(where)] }, [TABLE.FLAGS]),
+      ...ask(path, where, { type: NFT.GET_CHAIN, attributes: chain }, [CHAIN.HOOK, CHAIN.POLICY]),
+      ...ask(path, where, { type: NFT.GET_RULE, flags: NLM_F.DUMP, attributes: chainOf(where) }, [
         RULE.EXPRESSIONS,
       ]),
     ]);
@@ -150,7 +134,7 @@ export function translateDestination(): Expression {
   const addressAndPort = 3;
   return expression('nat', [
     number32(1, destination),
-    number32(2, IPV4),
+    number32(2, FAMILIES.ip),
     ...first,
     ...second,
     number32(7, addressAndPort),
@@ -203,7 +187,7 @@ function ask(
   request: NetfilterMessage,
   wanted: readonly number[],
 ): Buffer[] {
-  const answers = askNetfilter(path, [{ ...request, family: IPV4 }], askedFor(where));
+  const answers = askNetfilter(path, [{ ...request, family: FAMILIES.ip }], askedFor(where));
   return answers.flatMap(({ attributes }) =>
     [...attributesOf(attributes)].flatMap(({ type, bytes }) => (wanted.includes(type) ? [bytes] : [])),
   );

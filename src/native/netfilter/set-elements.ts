@@ -3,25 +3,17 @@
  * linux/netfilter/nf_tables.h. Each function takes a fraction of a millisecond, and throws what `askNetfilter` does.
  */
 import { attribute, attributesOf, NLM_F } from '../netlink/netlink.js';
-import { askNetfilter, type NetfilterMessage, nested, text } from './netfilter.js';
+import { askNetfilter, nested, text } from './netfilter.js';
+import { changeNftables, FAMILIES, type Family, NFT, valueIn } from './nft-messages.js';
 
-const SUBSYSTEM = 10;
-const BATCH_BEGIN = { type: 16, resource: SUBSYSTEM } as const;
-const BATCH_END = { type: 17, resource: SUBSYSTEM } as const;
-const NEW_ELEMENTS = (SUBSYSTEM << 8) | 12;
-const GET_ELEMENTS = (SUBSYSTEM << 8) | 13;
-const DELETE_ELEMENTS = (SUBSYSTEM << 8) | 14;
 const LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
 const ELEMENT = { KEY: 1, TIMEOUT: 4, EXPIRATION: 5, EXPRESSION: 7, KEY_END: 10 } as const;
 const EXPRESSION_DATA = 2;
 const COUNTER_PACKETS = 2;
 const VALUE = 1;
 
-/** NFPROTO_... */
-export const FAMILY = { inet: 1, bridge: 7 } as const;
-
 export interface NftSet {
-  readonly family: keyof typeof FAMILY;
+  readonly family: Family;
   readonly table: string;
   readonly set: string;
 }
@@ -48,20 +40,13 @@ export function keyOf(...parts: readonly Buffer[]): Buffer {
 /** In one transaction, or nothing: also ENOENT where one to be deleted is absent. What is there already may be added. */
 export function changeElements(path: string | undefined, changes: readonly ElementChange[]): void {
   if (changes.length === 0) return;
-  const batch = changes.map(({ verb, element }, i) => ({
-    ...(verb === 'add' ? { type: NEW_ELEMENTS, flags: NLM_F.CREATE } : { type: DELETE_ELEMENTS, flags: 0 }),
-    family: FAMILY[element.family],
+  const messages = changes.map(({ verb, element }) => ({
+    ...(verb === 'add' ? { type: NFT.NEW_ELEMENTS, flags: NLM_F.CREATE } : { type: NFT.DELETE_ELEMENTS }),
+    family: FAMILIES[element.family],
     attributes: attributesFor(element),
-    isLast: i === changes.length - 1,
   }));
-  const messages = batch.map(
-    ({ isLast, flags, ...message }): NetfilterMessage => ({
-      ...message,
-      flags: flags | (isLast ? NLM_F.ACK : 0),
-    }),
-  );
   const [{ element }] = changes as readonly [ElementChange];
-  askNetfilter(path, [BATCH_BEGIN, ...messages, BATCH_END], askedFor(element));
+  changeNftables(path, messages, askedFor(element));
 }
 
 export interface ListedElement {
@@ -75,21 +60,21 @@ export interface ListedElement {
 /** In the kernel's order. ENOENT: there is no such set. */
 export function listElements(path: string | undefined, set: NftSet): ListedElement[] {
   const attributes = [text(LIST.TABLE, set.table), text(LIST.SET, set.set)];
-  const message = { type: GET_ELEMENTS, flags: NLM_F.DUMP, family: FAMILY[set.family], attributes };
+  const message = { type: NFT.GET_ELEMENTS, flags: NLM_F.DUMP, family: FAMILIES[set.family], attributes };
   const answers = askNetfilter(path, [message], askedFor(set));
   return answers.flatMap(({ attributes: bytes }) =>
-    [...attributesOf(find(bytes, LIST.ELEMENTS) ?? Buffer.alloc(0))].map(({ value }) => decode(value)),
+    [...attributesOf(valueIn(bytes, LIST.ELEMENTS) ?? Buffer.alloc(0))].map(({ value }) => decode(value)),
   );
 }
 
 function decode(bytes: Buffer): ListedElement {
-  const last = find(bytes, ELEMENT.KEY_END);
-  const expires = find(bytes, ELEMENT.EXPIRATION);
-  const expression = find(bytes, ELEMENT.EXPRESSION);
-  const counter = expression && find(expression, EXPRESSION_DATA);
-  const packets = counter && find(counter, COUNTER_PACKETS);
+  const last = valueIn(bytes, ELEMENT.KEY_END);
+  const expires = valueIn(bytes, ELEMENT.EXPIRATION);
+  const expression = valueIn(bytes, ELEMENT.EXPRESSION);
+  const counter = expression && valueIn(expression, EXPRESSION_DATA);
+  const packets = counter && valueIn(counter, COUNTER_PACKETS);
   return {
-    key: bytesOf(find(bytes, ELEMENT.KEY)),
+    key: bytesOf(valueIn(bytes, ELEMENT.KEY)),
     ...(last && { last: bytesOf(last) }),
     ...(expires && { expiresMs: Number(expires.readBigUInt64BE()) }),
     ...(packets && { packets: Number(packets.readBigUInt64BE()) }),
@@ -113,12 +98,7 @@ function number64(value: number): Buffer {
 }
 
 function bytesOf(data: Buffer | undefined): Buffer {
-  return Buffer.from((data && find(data, VALUE)) ?? Buffer.alloc(0));
-}
-
-function find(bytes: Buffer, wanted: number): Buffer | undefined {
-  for (const { type, value } of attributesOf(bytes)) if (type === wanted) return value;
-  return undefined;
+  return Buffer.from((data && valueIn(data, VALUE)) ?? Buffer.alloc(0));
 }
 
 function askedFor({ family, table, set }: NftSet): string {
