@@ -43,6 +43,8 @@ export class EgressGuard extends Sweep {
   /** The addresses by which the containers of sandboxes go out, as they were closed last. */
   readonly #sources = new Map<string, readonly string[]>();
   readonly #failures = new Map<string, string>();
+  /** Nothing is closed, and the kernel has nothing of it: containers of other networks come and go without a look there. */
+  #isClear = false;
 
   constructor(parts: EgressGuardParts) {
     super({
@@ -57,7 +59,9 @@ export class EgressGuard extends Sweep {
 
   /** Before a container joins the network. Throws UNSUPPORTED and KERNEL where it could not be closed. */
   async prepare(network: NetworkRecord): Promise<void> {
-    if (isClosed(network)) await this.#parts.rules.prepare();
+    if (!isClosed(network)) return;
+    this.#isClear = false;
+    await this.#parts.rules.prepare();
   }
 
   /** Before the container's process runs. Never fails: what cannot be closed has its way out taken down. */
@@ -116,7 +120,7 @@ export class EgressGuard extends Sweep {
     for (const path of [...this.#sources.keys(), ...this.#gates.keys()])
       if (!paths.includes(path)) await this.#open(path);
     if (sandboxes.length === 0) {
-      await rules.keep([]);
+      if (!this.#isClear) await this.#clear();
       return NEVER_MS;
     }
     const altered = await rules.repair();
@@ -125,6 +129,17 @@ export class EgressGuard extends Sweep {
     // Until the sandboxes of all are known, what an earlier daemon closed stays closed.
     if (sandboxes.every(({ path }) => path !== undefined)) await rules.keep(paths);
     return this.#failures.size > 0 ? RETRY_MS : LOOK_MS;
+  }
+
+  /** What is closed meanwhile makes it untrue again. */
+  async #clear(): Promise<void> {
+    this.#isClear = true;
+    let isDone = false;
+    try {
+      isDone = await this.#parts.rules.keep([]);
+    } finally {
+      if (!isDone) this.#isClear = false;
+    }
   }
 
   #sandboxes(): { readonly path: string | undefined }[] {
@@ -136,6 +151,7 @@ export class EgressGuard extends Sweep {
   }
 
   async #close(path: string): Promise<void> {
+    this.#isClear = false;
     const container = this.#parts.containerIn(path);
     const { ranges } = parseLabel(container).allow;
     try {

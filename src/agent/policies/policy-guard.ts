@@ -99,6 +99,8 @@ export class PolicyGuard implements AsyncDisposable {
 
   /** Endpoints of the network have changed, or its rules in the kernel. */
   hint(networkId: string): void {
+    // Of most networks there are no rules, and containers come and go in all.
+    if (this.#isWithoutRules(networkId) && !this.isRuled(networkId)) return;
     this.#changed?.add(networkId);
     this.#sweep.hint();
   }
@@ -157,7 +159,7 @@ export class PolicyGuard implements AsyncDisposable {
       const rules = isChanged ? this.#rulesOf(networkId) : this.#inForce.get(networkId);
       // Of networks whose endpoints are not known yet the rules of the daemon before this one stay.
       if (rules === 'unknown') return;
-      if (!rules && this.#inForce.has(networkId) && this.#inForce.get(networkId) === undefined) return;
+      if (!rules && this.#isWithoutRules(networkId)) return;
       const outcome = await this.#parts.device.set(networkId, rules);
       if (outcome === true)
         this.#parts.repairs.note([{ kind: 'policy', object: 'bridge xnet-policy', was: 'altered' }], {
@@ -167,6 +169,11 @@ export class PolicyGuard implements AsyncDisposable {
       else this.#inForce.delete(networkId);
       this.#failures.delete(networkId);
     });
+  }
+
+  /** None are to be, and none are. */
+  #isWithoutRules(networkId: string): boolean {
+    return this.#inForce.has(networkId) && this.#inForce.get(networkId) === undefined;
   }
 
   #rulesOf(networkId: string): NetworkRules | undefined | 'unknown' {

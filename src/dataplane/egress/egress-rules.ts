@@ -66,9 +66,9 @@ export interface EgressRules extends AsyncDisposable {
   open(sandboxPath: string): Promise<void>;
   /**
    * Whatever is not of these sandboxes, which are all that are closed, goes: an earlier daemon has left it. What may still be of a
-   * container that runs stays. Throws KERNEL.
+   * container that runs stays: false, if there is such. Throws KERNEL.
    */
-  keep(sandboxPaths: readonly string[]): Promise<void>;
+  keep(sandboxPaths: readonly string[]): Promise<boolean>;
   /** Puts back what others have taken away. Resolves to what that was. Throws as `prepare`. */
   repair(): Promise<readonly string[]>;
   /** Packets of these addresses that were dropped within a day, the latest last. Throws KERNEL. */

@@ -86,7 +86,7 @@ export class LinuxEgress implements EgressRules {
     });
   }
 
-  keep(sandboxPaths: readonly string[]): Promise<void> {
+  keep(sandboxPaths: readonly string[]): Promise<boolean> {
     return this.#limit(async () => {
       for (const [path, closed] of this.#closed)
         if (!sandboxPaths.includes(path)) await this.#forget(path, closed);
@@ -95,11 +95,11 @@ export class LinuxEgress implements EgressRules {
       const strangers = this.#tables.listPorts().filter((port) => !ports.includes(port));
       const links = new Set((await listLinks(this.#parts.hostPath)).map(({ ifname }) => ifname));
       // It is in use: who has it is not known yet, and stays closed.
-      if (strangers.some((port) => links.has(port))) return;
+      if (strangers.some((port) => links.has(port))) return false;
       if (all.length === 0) {
         this.#admitted.clear();
         await this.#tables.remove();
-        return;
+        return true;
       }
       for (const port of strangers) await this.#tables.unguard(port);
       const wanted = new Set(all.flatMap(({ elements }) => elements.map(named)));
@@ -107,6 +107,7 @@ export class LinuxEgress implements EgressRules {
       const others = listed.map(({ element }) => element).filter((element) => !wanted.has(named(element)));
       const sources = all.flatMap(({ leg }) => leg.addresses.map((each) => named(closedElement(each))));
       this.#delete([...others, ...this.#admittedBut(new Set(sources))]);
+      return true;
     });
   }
 
