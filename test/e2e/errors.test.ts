@@ -33,7 +33,7 @@ const REFUSED: Record<string, { readonly options: readonly string[]; readonly sa
   'an unknown IPAM option': { options: ['--ipam-opt', 'xnet.nmae=x'], says: /xnet\.nmae.*xnet\.name/ },
   "encryption, which is of Docker's overlay": {
     options: ['-o', 'encrypted', '-o', 'xnet.mode=routed'],
-    says: /option xnet.encrypt=on does not go with xnet.mode=routed/,
+    says: /option -o xnet.encrypt=on does not go with xnet.mode=routed/,
   },
   "another driver's option, and one that nobody knows": {
     options: ['-o', 'foo=bar', '-o', 'com.docker.network.driver.overlay.vxlanid_list=4097'],
