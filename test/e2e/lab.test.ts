@@ -7,8 +7,9 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { CHECKOUT } from '../support/lab/installed.js';
 import { Lab } from '../support/lab/lab.js';
-import { refusalOf } from '../support/programs/command.js';
+import { refusalOf, run } from '../support/programs/command.js';
 import { eventually } from '../support/time/eventually.js';
 import { expectInTime } from '../support/time/in-time.js';
 
@@ -48,3 +49,19 @@ test('a lab ends with the process that it is for', async () => {
   owner.kill('SIGKILL');
   await eventually(async () => expect(await refusalOf(lab.run(['status']))).toContain('is not up'), 60_000);
 }, 120_000);
+
+test('a lab ends also when the whole process group is ended that has started it', async () => {
+  const lab = `${CHECKOUT}test/lab/lab`;
+  const env = { XNET_LAB: `group-${process.pid}` };
+  const group = spawn('sh', ['-c', '"$0" up 1 --etcd 0 --no-images --while $$; exec sleep 1000', lab], {
+    ...{ detached: true, stdio: 'ignore', env: { ...process.env, ...env } },
+  });
+  const status = () => run([lab, 'status'], { env });
+  try {
+    await eventually(async () => expect(await status()).toMatch(/^h1 .* up/m), 60_000);
+    process.kill(-group.pid!, 'SIGTERM');
+    await eventually(async () => expect(await refusalOf(status())).toContain('is not up'), 60_000);
+  } finally {
+    await run([lab, 'down'], { env });
+  }
+}, 180_000);
