@@ -32,7 +32,7 @@ const socketPath = () => join(directory, 'plugin.sock');
 function call({ path = '/Echo', verb = 'POST', headers: more = {}, body }: Asked): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const headers = { Connection: 'keep-alive', ...more };
-    const options = { socketPath: socketPath(), path, method: verb, headers, agent: false, timeout: 3_000 };
+    const options = { socketPath: socketPath(), path, method: verb, headers, agent: false, timeout: 20_000 };
     const asked = request(options, (response) => {
       text(response).then((answer) => resolve([response.statusCode ?? 0, answer]), reject);
     });

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { sleep } from '../../../src/concurrency/deadline.js';
+import { sleepRunning } from '../../../src/concurrency/deadline.js';
 import type { EtcdEndpoint } from '../../../src/store/etcd/etcd-endpoint.js';
 import { askMember } from '../../../src/store/etcd/etcd-members.js';
 
-/** A member whose answers take so long each, the last time for all further ones; counts them. */
+/** A member whose answers take so long each of this process's running time, the last time for all further ones; counts them. */
 function member(...times: readonly number[]) {
   const status = { version: '3.5', dbSize: '1', leader: '1', errors: [] };
   let count = 0;
   const call = async () => {
-    await sleep(times[Math.min(count, times.length - 1)] ?? 0);
+    await sleepRunning(times[Math.min(count, times.length - 1)] ?? 0);
     count += 1;
     return status;
   };
