@@ -1,5 +1,6 @@
 /** Commands that say everything about their failure. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { loadRatio } from '../time/load.js';
 
 /** A command that ended with another exit code than 0, or was ended for taking too long. */
 export class CommandError extends Error {
@@ -27,7 +28,7 @@ export async function refusalOf(command: Promise<string>): Promise<string> {
 }
 
 export interface CommandOptions {
-  /** Default 100 s: less than a test may take, so that the command is named. */
+  /** Default 100 s: less than a test may take, so that the command is named. As a test's limit, longer where programs wait for a processor. */
   readonly timeoutMs?: number;
   /** Added to this process's environment; taken out of it, if undefined. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -42,7 +43,12 @@ export async function run(command: readonly string[], options: CommandOptions = 
   const [program = '', ...args] = command;
   const { timeoutMs = 100_000, env, directory: cwd } = options;
   const environment = options.environment ?? { ...process.env, ...env };
-  const settings = { cwd, timeout: timeoutMs, env: environment, maxBuffer: 64 * 1024 * 1024 };
+  const settings = {
+    cwd,
+    timeout: Math.round(timeoutMs * loadRatio()),
+    env: environment,
+    maxBuffer: 1 << 26,
+  };
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, settings, (error, stdout, stderr) => {
       if (error) reject(new CommandError(command, child.exitCode, `${stdout}${stderr || error.message}`));
