@@ -13,6 +13,7 @@ import { listenUnix } from '../../../src/native/unix-listener.js';
 import { method } from '../../../src/server/method.js';
 import { createRpcServer } from '../../../src/server/rpc.js';
 import { muteLogger } from '../../support/loggers.js';
+import { loadRatio } from '../../support/time/load.js';
 
 interface Asked {
   readonly path?: string;
@@ -32,7 +33,8 @@ const socketPath = () => join(directory, 'plugin.sock');
 function call({ path = '/Echo', verb = 'POST', headers: more = {}, body }: Asked): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const headers = { Connection: 'keep-alive', ...more };
-    const options = { socketPath: socketPath(), path, method: verb, headers, agent: false, timeout: 20_000 };
+    const timeout = Math.round(3_000 * loadRatio());
+    const options = { socketPath: socketPath(), path, method: verb, headers, agent: false, timeout };
     const asked = request(options, (response) => {
       text(response).then((answer) => resolve([response.statusCode ?? 0, answer]), reject);
     });
