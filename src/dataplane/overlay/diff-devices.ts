@@ -45,6 +45,22 @@ function made(devices: readonly Device[], ports: readonly Device[] = []): Steps 
   };
 }
 
+/** What gives ports the network's MTU, where that has risen since they were made. No other program has altered those. */
+export function widenPorts(links: readonly Link[], settings: Settings): Change[] {
+  return links
+    .filter(({ ifname, group, mtu }) => isPort(ifname, group) && mtu < settings.mtu)
+    .map(({ ifname, mtu }) => setPort(ifname, settings, mtu));
+}
+
+/** One that is being removed is in a group of its own. */
+function isPort(name: string, group: string | undefined): boolean {
+  return endpointNameOf(name) !== undefined && group !== 'default';
+}
+
+function setPort(name: string, settings: Settings, formerMtu: number): Change {
+  return { kind: 'port', object: name, was: 'altered', ip: setLines(name, settings, formerMtu) };
+}
+
 export interface PortsDiff {
   /** Ports that have to be set. */
   readonly altered: readonly Change[];
@@ -73,7 +89,7 @@ export function diffPorts(
     altered: [...names].flatMap((name): Change[] => {
       const link = there.get(name);
       if (!link || isRight(link, settings)) return [];
-      return [{ kind: 'port', object: name, was: 'altered', ip: setLines(name, settings, link.mtu) }];
+      return [setPort(name, settings, link.mtu)];
     }),
     missing: endpoints.filter(({ id }) => !there.has(interfaceName(id))),
     strangers: [...there.keys()].flatMap((name) => (known.has(name) ? [] : (endpointNameOf(name) ?? []))),

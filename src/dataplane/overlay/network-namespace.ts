@@ -39,11 +39,10 @@ export class NetworkNamespace {
     return this.iproute2.batch('ip', this.name, lines, options);
   }
 
-  /** The devices of the group, or all; undefined when there is no such (usable) namespace. Throws KERNEL. */
-  async findLinks(group?: number): Promise<Link[] | undefined> {
+  /** Its devices; undefined when there is no such (usable) namespace. Throws KERNEL. */
+  async findLinks(): Promise<Link[] | undefined> {
     try {
-      const links = await listLinks(namespacePath(this.name));
-      return group === undefined ? links : links.filter((link) => link.group === `${group}`);
+      return await listLinks(namespacePath(this.name));
     } catch (error: unknown) {
       if (isXnetError(error, 'NOT_FOUND')) return undefined;
       throw error;

@@ -9,7 +9,7 @@ import type {
   Repair,
 } from '../dataplane.js';
 import { isOfVanishedPort } from '../forwarding/apply-forwarding.js';
-import { endpointNameOf, GROUPS, interfaceName } from '../interface-names.js';
+import { endpointNameOf, interfaceName } from '../interface-names.js';
 import type { Iproute2 } from '../iproute2/iproute2.js';
 import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
@@ -18,7 +18,7 @@ import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
 import type { PortOwner } from '../spoofing/port-rules.js';
 import { SourceFilter } from '../spoofing/source-filter.js';
 import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
-import { diffDevices, diffPorts, type PortsDiff } from './diff-devices.js';
+import { diffDevices, diffPorts, type PortsDiff, widenPorts } from './diff-devices.js';
 import type { Layout, Tunnel } from './layout.js';
 import type { Link } from './links.js';
 import { NetworkForwarding } from './network-forwarding.js';
@@ -68,10 +68,14 @@ export class OverlayNetwork implements KernelNetwork {
   async ensure(spec: NetworkSpec): Promise<void> {
     const isKnown = this.#spec !== undefined;
     const tunnel = await tunnelOf(spec, this.host);
-    const links = await this.#namespace.findLinks(GROUPS.core);
+    const links = await this.#namespace.findLinks();
     const changes = diffDevices(links, this.#namespace.name, this.layout.devices(spec, tunnel));
+    const ports = widenPorts(links ?? [], this.layout.attachment.settings(spec));
     this.#spec = undefined;
-    const work = () => applyDevices(this.#namespace, changes, spec, tunnel);
+    const work = async () => {
+      await applyDevices(this.#namespace, changes, spec, tunnel);
+      await this.#setPorts(ports);
+    };
     await this.host.ownWork.run(this.#namespace.name, work);
     // What hung on a device that had to be made again hangs there no more.
     if (changes.length > 0 || !isKnown) this.#forget();
@@ -175,7 +179,7 @@ export class OverlayNetwork implements KernelNetwork {
    * has forgotten.
    */
   async #repairPorts(network: NetworkSpec, diff: PortsDiff): Promise<Map<LocalEndpoint, Change>> {
-    await this.#namespace.batch(linesOf(diff.altered, 'ip'), { tolerate: isOfVanishedPort });
+    await this.#setPorts(diff.altered);
     const again = new Map<LocalEndpoint, Change>();
     for (const endpoint of diff.missing) {
       const { id, sandboxPath } = endpoint;
@@ -186,6 +190,10 @@ export class OverlayNetwork implements KernelNetwork {
       again.set(endpoint, change);
     }
     return again;
+  }
+
+  async #setPorts(changes: readonly Change[]): Promise<void> {
+    await this.#namespace.batch(linesOf(changes, 'ip'), { tolerate: isOfVanishedPort });
   }
 
   /** Of those that have forged any. */

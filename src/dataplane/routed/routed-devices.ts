@@ -44,6 +44,12 @@ export function outerEndChange(link: ListedLink, { id, mtu }: NetworkSpec): Chan
   return { kind: 'port', object, was: 'altered', ip: setLines(object, id, Math.max(mtu, link.mtu)) };
 }
 
+/** What gives the host's ends the network's MTU, where that has risen since they were made. No other program has altered those. */
+export function widenEnds(links: readonly ListedLink[], network: NetworkSpec): Change[] {
+  const narrow = outerEndsOf(links, network.id).filter(({ mtu }) => mtu < network.mtu);
+  return narrow.flatMap((end) => outerEndChange(end, network) ?? []);
+}
+
 /** What makes the tunnel's device, or puts it right; undefined: it is. Its MTU is that of containers: what does not fit is fragmented. */
 export function tunnelChange(
   links: readonly ListedLink[],

@@ -1,6 +1,6 @@
 import { isXnetError } from '../../errors.js';
 import { type ListedLink, listLinks } from '../../native/netlink/links.js';
-import { repairsOf } from '../changes.js';
+import { linesOf, repairsOf } from '../changes.js';
 import type {
   EndpointSpec,
   ForwardingChange,
@@ -11,7 +11,7 @@ import type {
   Repair,
   Underlay,
 } from '../dataplane.js';
-import type { Iproute2 } from '../iproute2/iproute2.js';
+import { type Iproute2, isAbsent } from '../iproute2/iproute2.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import type { KernelNetwork } from '../kernel-network.js';
 import type { Tunnel } from '../overlay/layout.js';
@@ -20,7 +20,7 @@ import { portAddition } from './add-ports.js';
 import { DeviceWork } from './device-work.js';
 import { attachPorts, detachPorts } from './port-changes.js';
 import { repairDevices, repairTable } from './repair-routed.js';
-import { isOfNetwork, pairChange, tunnelChange } from './routed-devices.js';
+import { isOfNetwork, pairChange, tunnelChange, widenEnds } from './routed-devices.js';
 import { RoutedForwarding } from './routed-forwarding.js';
 import { groundOf, readTunnelEntries } from './routed-host.js';
 import { outerEndName, outerEndOf, tableName } from './routed-names.js';
@@ -85,6 +85,7 @@ export class RoutedNetwork implements KernelNetwork {
     const links = await this.#listLinks();
     const change = tunnelChange(links, spec, tunnel);
     if (change) await this.#devices.makeTunnel(change, spec, tunnel);
+    await this.#devices.ip(linesOf(widenEnds(links, spec), 'ip'), { tolerate: isAbsent });
     // Its entries went with it.
     this.#forwarding.doubt();
     const now = change ? await this.#listLinks() : links;

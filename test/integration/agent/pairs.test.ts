@@ -123,9 +123,12 @@ test('a filter of foreign addresses makes it the tunnel in time; a killed daemon
     // As clouds do: a source that is none of the machine's own.
     await wire.exec('nft', 'add rule bridge filter f iifname h1 ether type ip ip saddr != 10.99.0.1 drop');
     using clock = new RunningClock();
-    await eventually(() => isWay('tunnel', one, two, hosts), 10_000);
+    await eventually(() => {
+      isWay('tunnel', one, two, hosts);
+      // Where the machine is busy, the flush alone has made it the tunnel, and answers came since.
+      expect(one.to(second)?.why).toMatch(/^no answer to \d+ probes of IPv4/);
+    }, 10_000);
     expect(clock.ms).toBeLessThan(MOST_BLACK_MS);
-    expect(one.to(second)?.why).toMatch(/^no answer to \d+ probes of IPv4/);
     expect(one.pairs.linkTo(second.vtep)).toMatchObject({ isDirect: false });
     expect(await first.netns.reaches(second.vtep)).toBe(true);
 

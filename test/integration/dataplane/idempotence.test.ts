@@ -3,7 +3,13 @@ import { describe, expect, test } from '@jest/globals';
 import type { NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import { Netns } from '../../support/kernel/netns.js';
-import { type Remote, remoteOf, remotesOf, TestUnderlay } from '../../support/kernel/netns-hosts.js';
+import {
+  type Remote,
+  remoteOf,
+  remotesOf,
+  type TestHost,
+  TestUnderlay,
+} from '../../support/kernel/netns-hosts.js';
 import { run } from '../../support/programs/command.js';
 
 /** Everything iproute2 tells of the network's namespace, without timers and counters. */
@@ -92,6 +98,24 @@ describe('repair', () => {
     expect(await indexes()).toEqual(before);
     expect(await netns.ip('-d link show vxlan0')).toMatch(/mtu 1300.* mcast_flood off/s);
     expect(await first.netns.reaches(second.addresses[0]!)).toBe(true);
+  });
+
+  test('of a larger MTU is done for the ports, too, so that no repair finds them altered', async () => {
+    await using underlay = await TestUnderlay.create(1);
+    const [host] = underlay.hosts as [TestHost];
+    for (const mode of [undefined, { kind: 'routed' as const }]) {
+      const network = { ...underlay.network(host, mode ? 'yard' : 'shop', mode && { mode }), mtu: 1300 };
+      const { endpoint } = await underlay.container(host, network, ['10.1.0.2/24']);
+      await host.dataplane.ensureNetwork({ ...network, mtu: 1400 });
+      await host.dataplane.setForwarding(network.id, remotesOf([]));
+      const { repairs } = await host.dataplane.repairNetwork(network.id, () => [
+        { ...endpoint, interfaceAddresses: [] },
+      ]);
+      expect([mode, repairs]).toEqual([mode, []]);
+      const mtus = await host.dataplane.reading.listMtus(mode ? undefined : network.id);
+      const port = mode ? `xr${endpoint.id.slice(0, 12)}` : endpoint.id.slice(0, 12);
+      expect([mode, mtus.get(port)]).toEqual([mode, 1400]);
+    }
   });
 });
 
