@@ -1,12 +1,13 @@
 /** Whether Docker reaches xnet, and nobody but root does. The functions that judge are pure. */
 import { stat } from 'node:fs/promises';
 import { request } from 'node:http';
+import { sleepRunning } from '../concurrency/deadline.js';
 import { errorMessage } from '../errors.js';
 import { type Upkeep, upkeepOf } from '../upkeep.js';
 import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
 
-/** Of the whole answer, however slowly it comes. */
-const PATIENCE_MS = 2_000;
+/** Of the whole answer, however slowly it comes; less than a check may take. */
+const PATIENCE_MS = 3_000;
 /** More is no answer to this question. */
 const LONGEST = 1 << 16;
 const FOR_OTHERS = 0o077;
@@ -32,12 +33,13 @@ export function askPlugin(path: string): Promise<PluginSocket> {
       response.on('error', (error) => end(undefined, reasonOf(error)));
       response.on('close', () => end(text));
     });
-    const timer = setTimeout(() => {
+    const ended = new AbortController();
+    void sleepRunning(PATIENCE_MS, ended.signal).then(() => {
       end(undefined, `no answer in ${PATIENCE_MS} ms`);
       asked.destroy();
-    }, PATIENCE_MS);
+    });
     asked.on('error', (error: NodeJS.ErrnoException) => end(undefined, reasonOf(error)));
-    asked.on('close', () => clearTimeout(timer));
+    asked.on('close', () => ended.abort('closed'));
     asked.end();
   });
 }

@@ -6,7 +6,8 @@ import { upkeepOf } from '../../../upkeep.js';
 
 /** Where systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system';
-const PATIENCE_MS = 3_000;
+/** Of a program that hangs; its answer is not waited for so long (doctor/finding.ts). */
+const PATIENCE_MS = 10_000;
 const UNMANAGED = 'on this host no systemd does it';
 
 /** undefined: no systemd, or xnet is a managed plugin, which Docker starts. Throws TIMEOUT, UNSUPPORTED. */
