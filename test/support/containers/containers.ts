@@ -1,5 +1,6 @@
 /** Containers and networks in a lab, as a user makes them, and what goes between them. */
 import { randomBytes } from 'node:crypto';
+import type { ContainerInspectInfo } from 'dockerode';
 import type { Lab } from '../lab/lab.js';
 import { CommandError } from '../programs/command.js';
 import { eventually } from '../time/eventually.js';
@@ -43,7 +44,8 @@ export async function createPlainNetwork(
 
 /** Resolves when every host's Docker has it. */
 export async function isEverywhere(lab: Lab, name: string): Promise<void> {
-  const isThere = (host: string) => succeeds(lab.docker(host, 'network', 'inspect', name));
+  const isThere = (host: string) =>
+    succeeds(lab.engine(host, `network inspect ${name}`, (engine) => engine.getNetwork(name).inspect()));
   for (const host of lab.hosts) await eventually(`network ${name} is on ${host}`, () => isThere(host));
 }
 
@@ -67,8 +69,28 @@ export class Container {
     readonly network: string,
   ) {}
 
+  /** By docker exec: with the rights that a process of the container has. */
   exec(...command: string[]): Promise<string> {
     return this.lab.docker(this.host, 'exec', this.name, ...command);
+  }
+
+  /**
+   * In its namespaces, with all rights, and without the programs that docker exec needs: for what says by packets and answers how
+   * the network is.
+   */
+  async enter(...command: string[]): Promise<string> {
+    const { State } = await this.look();
+    if (!State.Running)
+      throw new CommandError(['docker', 'exec', this.name], 1, `${this.name} is not running`);
+    const entry = `nsenter -t ${State.Pid} -m -u -i -n -p -r -w`.split(' ');
+    return this.lab.in(this.host, ...entry, ...command);
+  }
+
+  /** All that Docker says of it. */
+  look(): Promise<ContainerInspectInfo> {
+    return this.lab.engine(this.host, `inspect ${this.name}`, (engine) =>
+      engine.getContainer(this.name).inspect(),
+    );
   }
 
   /** A field of `docker inspect`, by its Go template. */
@@ -77,35 +99,41 @@ export class Container {
   }
 
   /** The IPv4 address in the network it was started in, or in another. */
-  address(network = this.network): Promise<string> {
-    return this.inspect(`{{(index .NetworkSettings.Networks "${network}").IPAddress}}`);
+  async address(network = this.network): Promise<string> {
+    return (await this.#endpoint(network)).IPAddress;
   }
 
-  address6(network = this.network): Promise<string> {
-    return this.inspect(`{{(index .NetworkSettings.Networks "${network}").GlobalIPv6Address}}`);
+  async address6(network = this.network): Promise<string> {
+    return (await this.#endpoint(network)).GlobalIPv6Address;
+  }
+
+  async #endpoint(network: string) {
+    const endpoint = (await this.look()).NetworkSettings.Networks[network];
+    if (!endpoint) throw new Error(`${this.name} is not in network ${network}`);
+    return endpoint;
   }
 
   /** What `dig +short` prints, a line each. */
   async dig(...args: string[]): Promise<string[]> {
-    const output = await this.exec('dig', '+short', '+tries=1', '+time=5', ...args);
+    const output = await this.enter('dig', '+short', '+tries=1', '+time=5', ...args);
     return output.split('\n').filter((line) => line !== '');
   }
 
   /** Whether one of the pings sent for 5 s is answered; resolves at the first answer. */
   reaches(address: string, ...options: string[]): Promise<boolean> {
-    return succeeds(this.exec('ping', '-c', '1', '-i', '0.2', '-w', '5', ...options, address));
+    return succeeds(this.enter('ping', '-c', '1', '-i', '0.2', '-w', '5', ...options, address));
   }
 
   /** Who answers there over TCP, asked up to three times; throws when nobody does. */
   greetOverTcp(address: string, port = GREETING_PORT): Promise<string> {
     const options = 'connect-timeout=3,retry=2,interval=0.5';
-    return this.exec('socat', '-T', '5', '-u', `TCP:${bracketed(address)}:${port},${options}`, '-');
+    return this.enter('socat', '-T', '5', '-u', `TCP:${bracketed(address)}:${port},${options}`, '-');
   }
 
   /** Who answers there over UDP, asked up to five times; empty when nobody does. */
   greetOverUdp(address: string, port = GREETING_PORT): Promise<string> {
     const ask = `echo hello | socat -t 1 - UDP:${bracketed(address)}:${port},shut-none`;
-    return this.exec('sh', '-c', `for try in 1 2 3 4 5; do ${ask} | grep . && exit; done; true`);
+    return this.enter('sh', '-c', `for try in 1 2 3 4 5; do ${ask} | grep . && exit; done; true`);
   }
 }
 
@@ -124,7 +152,7 @@ export async function runContainer(
     ...[...options, 'tools', ...runs],
   );
   if (!command)
-    await container.exec('sh', '-c', 'until ss -Hltun | grep -c :7 | grep -q 2; do sleep 0.02; done');
+    await container.enter('sh', '-c', 'until ss -Hltun | grep -c :7 | grep -q 2; do sleep 0.02; done');
   return container;
 }
 

@@ -20,7 +20,7 @@ export interface HostEntry {
 
 /** Undefined: the host is off, or there is no such host or lab; `lab in` says which. What is run ends with the entering process. */
 export function hostEntry(lab: string, host: string): HostEntry | undefined {
-  const pid = pidOf(lab, host);
+  const pid = hostPid(lab, host);
   if (pid === undefined) return undefined;
   const settings = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[0].startsWith('XNET_') && !entry[0].startsWith('XNET_LAB'),
@@ -29,7 +29,8 @@ export function hostEntry(lab: string, host: string): HostEntry | undefined {
   return { command: words.split(' '), environment: { ...ENVIRONMENT, ...Object.fromEntries(settings) } };
 }
 
-function pidOf(lab: string, host: string): string | undefined {
+/** Of the host's process 1; undefined: the host is off, or there is no such host or lab. */
+export function hostPid(lab: string, host: string): string | undefined {
   try {
     return readFileSync(`/run/xnet-lab/${lab}/hosts/${host}/pid`, 'utf8').trim() || undefined;
   } catch {

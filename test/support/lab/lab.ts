@@ -1,8 +1,12 @@
 /** A typed door to `test/lab/lab`: real Docker hosts on this machine (see test/lab/README.md). */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type Docker from 'dockerode';
+import type { Answer, OperationName, Parameters } from '../../../src/admin/operations.js';
+import { askDaemon } from '../../../src/cli/ask/ask-daemon.js';
 import { Background, type CommandOptions, run } from '../programs/command.js';
-import { hostEntry } from './host-entry.js';
+import { askEngine } from './engine.js';
+import { hostEntry, hostPid } from './host-entry.js';
 import { formSwarm } from './swarm-nodes.js';
 
 const LAB = fileURLToPath(new URL('../../lab/lab', import.meta.url));
@@ -101,6 +105,20 @@ export class Lab implements AsyncDisposable {
   /** The docker command on a host: its standard output. */
   docker(host: string, ...args: string[]): Promise<string> {
     return this.in(host, 'docker', ...args);
+  }
+
+  /** Its Docker's API. `what` names the question. Throws CommandError, as the docker command would. */
+  engine<T>(host: string, what: string, ask: (engine: Docker) => Promise<T>): Promise<T> {
+    return askEngine(this.name, host, what, ask);
+  }
+
+  /** What its xnet answers to the command of that name, asked without the command. */
+  askXnet<N extends OperationName>(
+    host: string,
+    name: N,
+    parameters = {} as Parameters<N>,
+  ): Promise<Answer<N>> {
+    return askDaemon(`/proc/${hostPid(this.name, host)}/root/run/xnet/admin.sock`, name, parameters);
   }
 
   /** Any command on a host: its standard output. */

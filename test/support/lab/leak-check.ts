@@ -3,6 +3,8 @@
  * host, alive and well, and the hosts' own keys in etcd.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
 import { eventually, SETTLE_MS } from '../time/eventually.js';
 import type { Lab } from './lab.js';
 import { clearSwarm } from './swarm-nodes.js';
@@ -25,6 +27,9 @@ const PROBLEM_MS = 10_000;
 /** The lab's way to its registry has one for each connection that a dockerd keeps open. */
 const LABS_PROCESSES = /^socat TCP4-LISTEN:5000,/;
 
+/** Of a network that another host's removal took away meanwhile. */
+const GONE = /network \S+ not found|No such network|unknown network .* id /;
+
 /** What the daemon has running beside itself; the keeper's and the daemon's number is checked. */
 const XNET_MONITORS = /^(ip -d -o monitor link address neigh nsid all-nsid|nft monitor)$/;
 
@@ -37,7 +42,6 @@ const NOT_OURS = [DOCKERS_PROCESSES, LABS_PROCESSES, XNET_MONITORS];
 const SCRIPT = `
   ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/'; echo --
   ls /run/netns 2>/dev/null; echo --
-  docker network ls --format '{{.Name}}'; echo --
   nft list tables; nft list ruleset | grep 'xnet' | grep -v '^table'; echo --
   ps -eo pid,ppid,stat,args | awk -v me=$$ 'NR > 1 && $1 != me && $2 != me { $1 = $2 = $3 = ""; sub(/^ +/, ""); print }'`;
 
@@ -98,8 +102,11 @@ export class LeakCheck {
 async function hasNoProblem(lab: Lab, host: string): Promise<void> {
   let said = '';
   const isWell = () =>
-    lab.in(host, 'xnet', 'status').then(
-      () => true,
+    lab.askXnet(host, 'status').then(
+      ({ problems }) => {
+        said = problems.join('\n');
+        return problems.length === 0;
+      },
       (error: Error) => {
         said = error.message;
         return false;
@@ -111,29 +118,42 @@ async function hasNoProblem(lab: Lab, host: string): Promise<void> {
 }
 
 async function removeContainers(lab: Lab, host: string): Promise<void> {
-  const script = `containers=$(docker ps -aq) && [ -z "$containers" ] || docker rm -f $containers`;
-  await lab.in(host, 'sh', '-c', script);
+  await lab.engine(host, 'rm -f of all containers', async (engine) => {
+    const containers = await engine.listContainers({ all: true });
+    await Promise.all(
+      containers.map(({ Id }) => engine.getContainer(Id).remove({ force: true, v: true }).catch(unlessGone)),
+    );
+  });
+}
+
+/** Another removed it meanwhile, or does. */
+function unlessGone(error: { readonly statusCode?: number; readonly message: string }): void {
+  const isLeaving = error.statusCode === 409 && error.message.includes('is already in progress');
+  if (error.statusCode !== 404 && !isLeaving) throw error;
 }
 
 /**
- * The mirror removes on every host what was removed on one: what is gone already is no failure. By full ids, since
- * Docker takes the name of a network that is gone for the beginning of another's id.
+ * The mirror removes on every host what was removed on one: what is gone already is no failure. By ids, since Docker takes the name of
+ * a network that is gone for the beginning of another's id.
  */
 async function removeNetworks(lab: Lab, host: string): Promise<void> {
-  const script = `
-    names='${DOCKERS_NETWORKS.join('|')}'
-    for id in $(docker network ls --no-trunc --format '{{.Name}} {{.ID}}' | grep -vE "^($names) " | cut -d ' ' -f 2); do
-      said=$(docker network rm "$id" 2>&1) && continue
-      # Docker (swarm's agent) is still removing the network that was made from it.
-      for try in 1 2 3 4 5 6 7 8 9 10; do
-        case $said in "Error response from daemon: "*"configuration network "*" is in use"*) ;; *) break ;; esac
-        sleep 1
-        said=$(docker network rm "$id" 2>&1) && continue 2
-      done
-      case $said in *"network $id not found"* | *"No such network: $id"* | *"unknown network "*" id $id"*) continue ;; esac
-      echo "$said"; exit 1
-    done`;
-  await lab.in(host, 'sh', '-c', script);
+  await lab.engine(host, 'network rm of all networks', async (engine) => {
+    for (const { Id, Name } of await engine.listNetworks())
+      if (!DOCKERS_NETWORKS.includes(Name)) await removeNetwork(engine.getNetwork(Id));
+  });
+}
+
+/** Docker (swarm's agent) may still be removing the network that was made from it. */
+async function removeNetwork(network: Docker.Network): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const error = await network.remove().then(
+      () => undefined,
+      (failure: { readonly statusCode?: number; readonly message: string }) => failure,
+    );
+    if (!error || error.statusCode === 404 || GONE.test(error.message)) return;
+    if (tries > 10 || !/configuration network .* is in use/.test(error.message)) throw error;
+    await sleep(1_000);
+  }
 }
 
 /**
@@ -155,8 +175,11 @@ async function removeNetworksOrRecount(lab: Lab, host: string): Promise<void> {
 }
 
 async function readHost(lab: Lab, host: string): Promise<HostState> {
-  const output = await lab.in(host, 'sh', '-c', SCRIPT);
-  const [link = [], namespace = [], networks = [], nft = [], process = []] = output
+  const [output, networks] = await Promise.all([
+    lab.in(host, 'sh', '-c', SCRIPT),
+    lab.engine(host, 'network ls', (engine) => engine.listNetworks()),
+  ]);
+  const [link = [], namespace = [], nft = [], process = []] = output
     .split(/^--$/m)
     .map((section) => section.split('\n').filter((line) => line !== ''));
   return {
@@ -164,7 +187,7 @@ async function readHost(lab: Lab, host: string): Promise<HostState> {
       .filter((name) => !DOCKERS_LINKS.includes(name))
       .map((name) => name.replace(DOCKERS_VETH, "a veth of Docker's")),
     namespace,
-    'Docker network': networks.filter((name) => !DOCKERS_NETWORKS.includes(name)),
+    'Docker network': networks.map(({ Name }) => Name).filter((name) => !DOCKERS_NETWORKS.includes(name)),
     nft: nft.filter((line) => !DOCKERS_TABLES.test(line)),
     process: process
       .filter((line) => !NOT_OURS.some((others) => others.test(line)))
