@@ -2,9 +2,9 @@ import { expect } from '@jest/globals';
 import { createMirroredNetwork, runContainer } from '../support/containers/containers.js';
 import { LookupLoad } from '../support/dns/lookup-load.js';
 import { Lookups } from '../support/dns/lookups.js';
+import { slowDownPrograms } from '../support/faults/slow-programs.js';
 import type { Lab } from '../support/lab/lab.js';
 import { describeInLab } from '../support/lab/lab-suite.js';
-import { slowDownPrograms } from '../support/lab/slow-programs.js';
 import { eventually } from '../support/time/eventually.js';
 
 const LOOKUPS_PER_SECOND = 20;

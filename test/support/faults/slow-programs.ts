@@ -1,5 +1,5 @@
 /** A host on which starting `ip` takes long, as on a machine with too much to do: all else of it is as fast as ever. */
-import type { Lab } from './lab.js';
+import type { Lab } from '../lab/lab.js';
 
 const WRAPPER = '/usr/local/sbin/ip';
 
