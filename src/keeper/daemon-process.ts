@@ -34,6 +34,8 @@ export class DaemonProcess {
   readonly ended: Promise<DaemonEnd>;
   readonly #child: ChildProcess;
   #running = true;
+  /** When it took over the calls; before that it only starts, however long that takes. */
+  #servesSince: number | undefined;
   #pidfd: number | undefined;
 
   constructor(private readonly options: DaemonOptions) {
@@ -54,6 +56,11 @@ export class DaemonProcess {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** For how long it has answered calls, in ms. */
+  get servedMs(): number {
+    return this.#servesSince === undefined ? 0 : performance.now() - this.#servesSince;
   }
 
   /** Asks it to stop in order: for good, or so that the next one can take over. */
@@ -96,6 +103,7 @@ export class DaemonProcess {
     if (request.op === 'relay') {
       const entry = held.get(request.key);
       relays.start(entry, request.to, () => duplicateOwn(processes, entry.fd));
+      this.#servesSince ??= performance.now();
     } else held.release(request.key);
     return [];
   }

@@ -16,7 +16,7 @@ import { CallRelays } from './call-relays.js';
 import { DaemonProcess } from './daemon-process.js';
 import { HeldDescriptors } from './held-descriptors.js';
 import type { KeeperState } from './messages.js';
-import { type DaemonEnd, formatEnd, type Order, planNext, QUICK_MS } from './plan-next.js';
+import { type DaemonEnd, diedQuickly, formatEnd, type Order, planNext } from './plan-next.js';
 import { PLUGIN_KEY, parseGivenSockets, withoutGivenSockets } from './socket-activation.js';
 import { UpgradeCheck } from './upgrade-check.js';
 
@@ -68,10 +68,9 @@ class Keeper {
     for (;;) {
       if (this.#order === 'stop') return 0;
       this.#order = 'run';
-      const startedAt = performance.now();
-      const end = await this.#runDaemon();
+      const { end, isQuick } = await this.#runDaemon();
       const order = this.#order as Order;
-      this.#count(end, order, performance.now() - startedAt);
+      this.#count(end, order, isQuick);
       const holding = this.#held.list().length > 0;
       const next = planNext({ end, order, holding, quickDeaths: this.#quickDeaths });
       if ('exitCode' in next) return next.exitCode;
@@ -94,7 +93,8 @@ class Keeper {
     }
   }
 
-  async #runDaemon(): Promise<DaemonEnd> {
+  async #runDaemon(): Promise<{ readonly end: DaemonEnd; readonly isQuick: boolean }> {
+    const startedAt = performance.now();
     const { refusedUpgrade: _, ...state } = this.#state;
     this.#state = state;
     const daemon = new DaemonProcess({
@@ -110,7 +110,7 @@ class Keeper {
     this.#daemon = undefined;
     clearTimeout(this.#killTimer);
     this.#killTimer = undefined;
-    return end;
+    return { end, isQuick: diedQuickly(daemon.servedMs, performance.now() - startedAt) };
   }
 
   /** Follows a signal. A stop wins over an upgrade under way; a repeated signal is done once. */
@@ -147,12 +147,12 @@ class Keeper {
     }, this.options.stopTimeoutMs ?? 30_000);
   }
 
-  #count(end: DaemonEnd, order: Order, livedMs: number): void {
+  #count(end: DaemonEnd, order: Order, isQuick: boolean): void {
     if (order !== 'run') {
       this.#quickDeaths = 0;
       return;
     }
-    this.#quickDeaths = livedMs < QUICK_MS ? this.#quickDeaths + 1 : 0;
+    this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
     this.#state = { ...this.#state, deaths: this.#state.deaths + 1, lastDeath: formatEnd(end) };
   }
 

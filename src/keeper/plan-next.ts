@@ -14,14 +14,16 @@ export interface Circumstances {
   readonly order: Order;
   /** Whether any descriptor is held: then somebody waits for the next daemon. */
   readonly holding: boolean;
-  /** How many daemons in a row, this one included, ended unasked after less than QUICK_MS. */
+  /** How many daemons in a row, this one included, died quickly (diedQuickly) and unasked. */
   readonly quickDeaths: number;
 }
 
 export type NextStep = { readonly exitCode: number } | { readonly startAfterMs: number };
 
-/** A daemon that lived shorter may be in a loop of crashes; one that lived longer did some work. */
-export const QUICK_MS = 3000;
+/** A daemon that served calls for less may be in a loop of crashes; one that did so for longer did some work. */
+const QUICK_MS = 3000;
+/** One that served no calls for so long did other work than starting, which takes long on a slow machine. */
+const LONGEST_START_MS = 60_000;
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
@@ -41,6 +43,11 @@ export function planNext({ end, order, holding, quickDeaths }: Circumstances): N
   if (order === 'upgrade') return { startAfterMs: 0 };
   if (end.code === 0 || (end.code !== null && !holding)) return { exitCode: end.code };
   return { startAfterMs: pauseMs(quickDeaths) };
+}
+
+/** Whether a daemon has ended so early that the next one may end in the same way. */
+export function diedQuickly(servedMs: number, livedMs: number): boolean {
+  return servedMs < QUICK_MS && livedMs < LONGEST_START_MS;
 }
 
 /** For people: "was killed by SIGKILL", "ended with code 1". */

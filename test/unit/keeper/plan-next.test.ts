@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatEnd, planNext } from '../../../src/keeper/plan-next.js';
+import { diedQuickly, formatEnd, planNext } from '../../../src/keeper/plan-next.js';
 
 const KILLED = { code: null, signal: 'SIGKILL' } as const;
 const running = { end: KILLED, order: 'run', holding: true, quickDeaths: 1 } as const;
@@ -50,4 +50,13 @@ describe('after the end of a daemon', () => {
     expect(formatEnd(KILLED)).toBe('was killed by SIGKILL');
     expect(formatEnd(exited(1))).toBe('ended with code 1');
   });
+});
+
+test('a daemon died quickly that hardly served, however long its start took', () => {
+  expect(diedQuickly(0, 500)).toBe(true);
+  expect(diedQuickly(0, 20_000)).toBe(true);
+  expect(diedQuickly(2_900, 30_000)).toBe(true);
+  expect(diedQuickly(3_000, 3_500)).toBe(false);
+  // It did something else than starting.
+  expect(diedQuickly(0, 60_000)).toBe(false);
 });
