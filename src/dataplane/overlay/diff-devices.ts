@@ -45,16 +45,14 @@ function made(devices: readonly Device[], ports: readonly Device[] = []): Steps 
   };
 }
 
-/** What gives ports the network's MTU, where that has risen since they were made. No other program has altered those. */
+/**
+ * What gives ports the network's MTU, where that has risen since they were made. No other program has altered those. One that is being
+ * removed is in another group, and stays there.
+ */
 export function widenPorts(links: readonly Link[], settings: Settings): Change[] {
   return links
-    .filter(({ ifname, group, mtu }) => isPort(ifname, group) && mtu < settings.mtu)
+    .filter(({ group, mtu }) => group === `${settings.group}` && mtu < settings.mtu)
     .map(({ ifname, mtu }) => setPort(ifname, settings, mtu));
-}
-
-/** One that is being removed is in a group of its own. */
-function isPort(name: string, group: string | undefined): boolean {
-  return endpointNameOf(name) !== undefined && group !== 'default';
 }
 
 function setPort(name: string, settings: Settings, formerMtu: number): Change {
