@@ -17,7 +17,7 @@ const inGuest = {
   testMatch: [
     '<rootDir>/test/kernel/*.test.ts',
     '<rootDir>/test/integration/dataplane/**/*.test.ts',
-    // They start so many programs that they would take a quarter of an hour there.
+    // They start so many programs that they would take a quarter of an hour there. Jest knows <rootDir> only where a pattern begins with it.
     '!**/integration/dataplane/{egress,encryption,policies}.test.ts',
   ],
   runner: '<rootDir>/test/support/guest/runner.js',
