@@ -121,15 +121,13 @@ async function removeContainers(lab: Lab, host: string): Promise<void> {
   await lab.engine(host, 'rm -f of all containers', async (engine) => {
     const containers = await engine.listContainers({ all: true });
     await Promise.all(
-      containers.map(({ Id }) => engine.getContainer(Id).remove({ force: true, v: true }).catch(unlessGone)),
+      containers.map(({ Id }) => engine.getContainer(Id).remove({ force: true }).catch(unlessGone)),
     );
   });
 }
 
-/** Another removed it meanwhile, or does. */
-function unlessGone(error: { readonly statusCode?: number; readonly message: string }): void {
-  const isLeaving = error.statusCode === 409 && error.message.includes('is already in progress');
-  if (error.statusCode !== 404 && !isLeaving) throw error;
+function unlessGone(error: { readonly statusCode?: number }): void {
+  if (error.statusCode !== 404) throw error;
 }
 
 /**
