@@ -1,9 +1,15 @@
-/** How long the kernel's word of a change may come after the change. Later, it is taken for somebody else's. */
+import { setImmediate as turn } from 'node:timers/promises';
+
+/**
+ * How long the kernel's word of a change may come after this process has read what waited for it when the change was done. Later, it is
+ * taken for somebody else's.
+ */
 const ECHO_MS = 100;
 
 interface Work {
   /** Undefined: anything may be done. */
   readonly lines: BatchLines | undefined;
+  /** What waited for this process then has been read. */
   endedAt?: number;
 }
 
@@ -29,8 +35,7 @@ export class OwnWork {
     try {
       return await work();
     } finally {
-      entry.endedAt = performance.now();
-      this.#forgetOld();
+      void this.#end(entry);
     }
   }
 
@@ -42,6 +47,14 @@ export class OwnWork {
     this.#forgetOld();
     const works = [...(this.#works.get(namespace) ?? [])];
     return works.some(({ lines }) => lines?.mayCause(event) ?? true);
+  }
+
+  /** A turn of the event loop may take long: what is next may start a program, and the process wait for the machine. */
+  async #end(work: Work): Promise<void> {
+    await turn();
+    await turn();
+    work.endedAt = performance.now();
+    this.#forgetOld();
   }
 
   #forgetOld(): void {

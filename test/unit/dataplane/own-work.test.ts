@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { OwnWork } from '../../../src/dataplane/iproute2/own-work.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NAMESPACE = 'xnet-0123456789ab';
 const LINES = [
@@ -57,6 +58,16 @@ describe('an event in the midst of own work', () => {
     const events = macs.map((mac) => `198.18.1.2 dev eth0 lladdr ${mac} REACHABLE NOARP `);
     expect(await ownOf(events, lines)).toHaveLength(events.length);
     expect(reads).toBe(lines.length);
+  });
+
+  test('is own when the process was stopped between the work and the event that waited', async () => {
+    const work = new OwnWork();
+    await work.run(NAMESPACE, async () => undefined);
+    const stoppedUntil = performance.now() + 200;
+    while (performance.now() < stoppedUntil);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(work.isOwn(NAMESPACE)).toBe(true);
+    await eventually(() => expect(work.isOwn(NAMESPACE)).toBe(false));
   });
 
   test('of another namespace is not own', async () => {
