@@ -117,17 +117,23 @@ count_results() {
   jq -r '"\(.numPassedTests) \(.numFailedTests + .numRuntimeErrorTestSuites) \(.numPendingTests)"' "$1"
 }
 
-# list_failures FILE: each failed test of a jest JSON report with the beginning of why; a suite that did not run too.
+# list_failures FILE: each failed test of a jest JSON report with the beginning of why, without the stack; a suite that did not run too.
 list_failures() {
   [ -s "$1" ] || return 0
   # shellcheck disable=SC2016
-  jq -r --arg root "$PWD/" --argjson lines 12 '
-    def indented: gsub("\u001b\\[[0-9;]*m"; "") | split("\n") | .[:$lines] | map("    " + .) | join("\n");
+  jq -r --arg root "$PWD/" --argjson lines 16 '
+    def is_word: test("^ *$|^ +at |^ *(expect\\(received|[-+] +(Expected|Received) )") | not;
+    def indented: gsub("\u001b\\[[0-9;]*m"; "") | split("\n") | map(select(is_word)) | .[:$lines] | map("    " + .[:400]) | join("\n");
     .testResults[] | (.name | ltrimstr($root)) as $file
       | if .status == "failed" and (.assertionResults | length) == 0 then "  \($file)\n\(.message | indented)"
         else .assertionResults[] | select(.status == "failed")
           | "  \($file): \(.fullName)\n\(.failureMessages | join("\n") | indented)"
         end' "$1"
+}
+
+# name_failures: the lines of list_failures that are a test or a suite.
+name_failures() {
+  grep '^  [^ ]' || true
 }
 
 # list_skipped FILE: the files of a jest JSON report of which no test was begun.
