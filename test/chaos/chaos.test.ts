@@ -1,5 +1,6 @@
 /** Three short seeds; `test/chaos/run` has more, and longer ones. A seed of your own: CHAOS_SEED=17. */
-import { describe, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
 import { runSeed } from './seed.js';
 
 /** Half a minute each, with the lab. */
@@ -13,4 +14,11 @@ describe('chaos', () => {
     (seed) => runSeed({ seed, steps: STEPS, without: [], say: () => undefined }),
     300_000,
   );
+
+  test('test/chaos/run compiles, and lists the operations', async () => {
+    const { stderr } = await execa('test/chaos/run', ['--without', '?'], { reject: false });
+    expect(stderr).toContain(
+      'there is no operation "?"; there are: containers (run rm stop start connect disconnect)',
+    );
+  }, 300_000);
 });

@@ -1,5 +1,6 @@
 /** The command behind test/chaos/run: seeds, or the soak. */
 import { parseArgs } from 'node:util';
+import { kindsWithout } from './operations/all.js';
 import { runSeed, STEPS } from './seed.js';
 import { soak } from './soak.js';
 
@@ -18,6 +19,8 @@ async function main(): Promise<void> {
   if (values.soak) return soak(parseNumber('starts', values.starts), say, signal);
   const steps = parseNumber('steps', values.steps);
   const without = values.without.split(',').filter(Boolean);
+  // What it says of a name that there is not is the list of all.
+  kindsWithout(without);
   const failed: number[] = [];
   for (const seed of seedsOf(values)) {
     if (signal.aborted) break;

@@ -23,7 +23,9 @@ const SCRIPT = `
     eval pid=\\$$role
     ended=$(ss -Htnp state fin-wait-1 | grep -c "pid=$pid,")
     connections=$(ss -Htnp state established dport = :2379 | grep -c "pid=$pid,")
-    kinds=$(ls -l /proc/$pid/fd | awk 'NF > 8 { sub(/:.*/, "", $11); print $11 }' | sort | uniq -c | xargs)
+    others=$(ls -l /proc/$pid/fd | awk 'NF > 8 { sub(/:.*/, "", $11); print $11 }' | grep -v socket)
+    sockets=$(ss -Hanp | awk -v pid="pid=$pid," 'index($0, pid) { print $1 "-" $2 "-" ($1 == "tcp" ? $6 : $5) }')
+    kinds=$(printf '%s\n' "$others" "$sockets" | sort | uniq -c | xargs)
     echo $role $(grep VmRSS /proc/$pid/status | grep -o '[0-9]*') $(($(ls /proc/$pid/fd | wc -l) - ended - connections)) $connections "$kinds"
   done`;
 
