@@ -82,7 +82,9 @@ async function countKeys(lab: Lab): Promise<Record<string, number>> {
 async function expectQuiet(lab: Lab): Promise<void> {
   const lists = await Promise.all(lab.hosts.map((host) => listNetworks(lab, host)));
   const [first = []] = lists;
-  for (const list of lists) expect(list).toEqual(first);
+  expect(lists.map((list, index) => [lab.hosts[index], list])).toEqual(
+    lab.hosts.map((host) => [host, first]),
+  );
   const count = first.length;
   const tied = count * lab.hosts.length;
   expect(await countKeys(lab)).toEqual({
