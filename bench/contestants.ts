@@ -13,6 +13,12 @@ const XNET = ['-d', 'xnet', '--ipam-driver', 'xnet'];
 
 export const CONTESTANTS = {
   xnet: { network: 'bench-xnet', create: () => XNET },
+  'xnet any source': { network: 'bench-sources', create: () => [...XNET, '-o', 'xnet.spoof=allow'] },
+  'xnet closed': {
+    network: 'bench-closed',
+    create: () => [...XNET, '-o', 'xnet.egress=deny'],
+    isOptional: true,
+  },
   'swarm overlay': { network: 'bench-swarm', create: () => ['-d', 'overlay', '--attachable'] },
   'bare underlay': { network: 'host' },
   'xnet LAN': {
@@ -21,6 +27,11 @@ export const CONTESTANTS = {
       const lan = ['-o', 'xnet.mode=macvlan', '-o', `parent=${underlay}`, '--subnet', '192.168.77.0/24'];
       return [...XNET, ...lan];
     },
+    isOptional: true,
+  },
+  'xnet encrypted': {
+    network: 'bench-encrypted',
+    create: () => [...XNET, '-o', 'xnet.encrypt=on'],
     isOptional: true,
   },
   'xnet routed': {

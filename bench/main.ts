@@ -1,13 +1,16 @@
 /** The benchmarks: makes the lab, runs the sections, writes the report. bench/run starts it and clears up after it. */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { measureClosed } from './closed.js';
 import type { Figure } from './figures.js';
 import { measureLoad } from './load.js';
 import { measureLookups } from './lookups.js';
 import { measureMemory } from './memory.js';
 import { measureNames } from './names.js';
 import { measurePath } from './path.js';
+import { measurePolicy } from './policy.js';
 import { describeMachine, formatReport } from './report.js';
+import { measureSources } from './sources.js';
 import { measureStart } from './start.js';
 import { measureLatency, measurePackets, measureThroughput } from './traffic.js';
 import { makeWorld, type World } from './world.js';
@@ -24,8 +27,11 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   throughput: { measure: measureThroughput, full: 12, quick: 2 },
   latency: { measure: measureLatency, full: 30, quick: 2 },
   packets: { measure: measurePackets, full: 6, quick: 1 },
+  sources: { measure: measureSources, full: 40, quick: 2 },
   start: { measure: measureStart, full: 30, quick: 3 },
+  closed: { measure: measureClosed, full: 30, quick: 3 },
   path: { measure: measurePath, full: 100, quick: 5 },
+  policy: { measure: measurePolicy, full: 60, quick: 8 },
   names: { measure: measureNames, full: 60, quick: 4 },
   lookups: { measure: measureLookups, full: 60, quick: 4 },
   load: { measure: measureLoad, full: 6, quick: 1 },

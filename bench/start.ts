@@ -11,10 +11,16 @@ const NAME = 'bench-start';
 /** After a removal: xnet and Docker have finished it. */
 export const SETTLE_MS = 150;
 
-/** Starts one container and returns how many ms that took. */
-export async function timeStart(host: Host, network: string, name = NAME): Promise<number> {
+/** Starts one container, with `options` of docker run, and returns how many ms that took. */
+export async function timeStart(
+  host: Host,
+  network: string,
+  name = NAME,
+  options: readonly string[] = [],
+): Promise<number> {
+  const words = ['run', '-d', '--name', name, '--network', network, ...options, 'busybox', 'sleep', '1d'];
   const started = performance.now();
-  await host.docker('run', '-d', '--name', name, '--network', network, 'busybox', 'sleep', '1d');
+  await host.docker(...words);
   return performance.now() - started;
 }
 

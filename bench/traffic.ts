@@ -19,6 +19,7 @@ const PAIRINGS: readonly Pairing[] = [
     goals: { throughput: { atLeast: 1.06 }, latency: { atMost: 0.88 }, packets: { atLeast: 1.15 } },
   },
   { us: 'xnet', opponent: 'bare underlay' },
+  { us: 'xnet encrypted', opponent: 'xnet' },
   {
     ...{ us: 'xnet LAN', opponent: 'bare underlay' },
     goals: { throughput: { atLeast: 0.95 }, latency: { atMost: 1.05 }, packets: { atLeast: 0.95 } },
@@ -85,15 +86,16 @@ interface Discipline {
   readonly unit: string;
 }
 
-/** All contestants that there are, in the same rounds. */
+/** All contestants that have an opponent here, and that there are, in the same rounds. */
 async function race(
   world: World,
   rounds: number,
   { section, what, unit }: Discipline,
   measure: (name: ContestantName) => Promise<number>,
 ): Promise<Figure[]> {
-  const samples = await alternate(rounds, [...world.servers.keys()], measure);
   const present = PAIRINGS.filter(({ us, opponent }) => world.servers.has(us) && world.servers.has(opponent));
+  const names = new Set(present.flatMap(({ us, opponent }) => [us, opponent]));
+  const samples = await alternate(rounds, [...names], measure);
   return present.map(({ us, opponent, goals }) =>
     compare({
       ...{ what: us === 'xnet' ? what : `${what}: ${us}`, unit, opponent },
@@ -106,10 +108,12 @@ interface IperfReport {
   readonly end: {
     readonly sum_received: { readonly bits_per_second: number };
     readonly sum: { readonly packets: number; readonly lost_packets: number; readonly seconds: number };
+    /** Of one processor, as long as it ran. */
+    readonly cpu_utilization_percent: { readonly host_total: number };
   };
 }
 
-async function iperf(world: World, name: ContestantName, ...args: string[]): Promise<IperfReport> {
+export async function iperf(world: World, name: ContestantName, ...args: string[]): Promise<IperfReport> {
   return JSON.parse(await inClient(world, name, 'iperf3', '-J', '-c', addressOf(world, name), ...args));
 }
 

@@ -14,6 +14,7 @@ import { TRACE } from './host/answers/trace/ask-host.js';
 import { OwnPart } from './host/answers/trace/own-part.js';
 import { openFoundation } from './host/foundation.js';
 import { type Host, startHost } from './host/host.js';
+import { lookAtEncryption } from './host/paths/encryption.js';
 import { listenHeld, removeSockets } from './keeper/client/held-listener.js';
 import type { KeeperLink } from './keeper/client/keeper-link.js';
 import { giveBackFreeMemory } from './native/memory.js';
@@ -55,6 +56,9 @@ export async function runDaemon(config: Config, version: string, keeper: KeeperL
     lanOf: async (networkId) => ({ parent: await readiness.value?.parentWatch.readParent(networkId) }),
     sandboxPathOf: (endpointId) => readiness.value?.sandboxes.pathOf(endpointId),
     wayTo: (hostId) => readiness.value?.pairs.states.get(hostId)?.why,
+    encryptionTo: (hostId) => lookAtEncryption(readiness.value, hostId),
+    whyNotInForce: (networkId) =>
+      readiness.value ? readiness.value.policies.whyNotInForce(networkId) : 'its xnet has not started yet',
   });
   const readiness: Readiness<Host> = new Readiness(
     () =>

@@ -41,6 +41,11 @@ const endpointItem = z.object({
   addresses: texts,
   mac: z.string(),
   names: texts,
+  /**
+   * Packets of the container that were dropped since its rules were written, for they were not from its own MAC and addresses. Absent: it is on
+   * another host than the one that answers, or in a network that does not count them by container.
+   */
+  forged: count.optional(),
 });
 export type EndpointItem = z.infer<typeof endpointItem>;
 

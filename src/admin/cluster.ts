@@ -34,8 +34,8 @@ export async function readAll<T>(store: Reader, prefix: string, schema: z.ZodTyp
 export class Cluster {
   private constructor(
     readonly networks: readonly NetworkRecord[],
-    /** Of networks without a name of their own: the one in a Docker, by the network's id. While the store is away that in this host's. */
-    private readonly namesInDocker: ReadonlyMap<string, string>,
+    /** By id: the network's own name, or else the one in a Docker. While the store is away that in this host's. */
+    private readonly names: ReadonlyMap<string, string>,
     private readonly hosts: ReadonlyMap<string, HostRecord>,
     /** Keys; undefined: the store is away. */
     private readonly alive: ReadonlySet<string> | undefined,
@@ -49,11 +49,12 @@ export class Cluster {
       store.list(keys.aliveHosts()),
     ]);
     const isCurrent = networks.isCurrent && hosts.isCurrent && !alive.recalled;
+    const inDocker = networks.isCurrent
+      ? await readNamesInDocker(store, networks.records)
+      : namesIn(await readOwnBindings(store));
     return new Cluster(
       networks.records,
-      networks.isCurrent
-        ? await readNamesInDocker(store, networks.records)
-        : namesIn(await readOwnBindings(store)),
+      new Map([...inDocker, ...ownNames(networks.records)]),
       new Map(hosts.records.map((host) => [host.id, host])),
       isCurrent ? new Set(alive.entries.map(({ key }) => key)) : undefined,
     );
@@ -65,8 +66,7 @@ export class Cluster {
   }
 
   nameOf(networkId: string): string | undefined {
-    const network = this.networks.find(({ id }) => id === networkId);
-    return network?.name ?? this.namesInDocker.get(networkId);
+    return this.names.get(networkId);
   }
 
   hostOf(id: string): HostOf {
@@ -134,6 +134,10 @@ async function readOwnBindings(store: Reader): Promise<readonly BindingRecord[]>
   return (await readAll(store, keys.byHost(), bindingRecord)).records.filter(
     ({ seen }) => seen !== undefined,
   );
+}
+
+function ownNames(networks: readonly NetworkRecord[]): [string, string][] {
+  return networks.flatMap(({ id, name }): [string, string][] => (name === undefined ? [] : [[id, name]]));
 }
 
 function namesIn(bindings: readonly BindingRecord[]): ReadonlyMap<string, string> {

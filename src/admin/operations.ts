@@ -249,8 +249,10 @@ export type OperationName = keyof Operations;
 export type Parameters<N extends OperationName> = z.infer<Operations[N]['parameters']>;
 export type Answer<N extends OperationName> = z.infer<Operations[N]['answer']>;
 
-/** Carries out each operation. Throws XnetErrors. */
-export type Handlers = { readonly [N in OperationName]: (parameters: Parameters<N>) => Promise<Answer<N>> };
+/** Carries out each operation, until `signal` aborts where that takes long: nobody waits for the answer any more. Throws XnetErrors. */
+export type Handlers = {
+  readonly [N in OperationName]: (parameters: Parameters<N>, signal?: AbortSignal) => Promise<Answer<N>>;
+};
 
 /** Handlers that all do the same. */
 export function everyOperation(handle: () => Promise<never>): Handlers {

@@ -164,7 +164,7 @@ export interface KernelReports extends AsyncDisposable {
 }
 
 /**
- * Whose VXLAN packets the host takes: those of `vnis` only from `vteps`. Other VNIs are not ours to judge.
+ * Whose VXLAN packets the host takes: those of `vnis` only from `vteps`, which are those of other hosts. Other VNIs are not ours to judge.
  */
 export interface TunnelFilter {
   readonly vteps: readonly string[];
@@ -210,6 +210,14 @@ export interface ObservedNetwork {
   readonly mode?: ModeSpec;
   /** It has no namespace, and interfaces on a LAN of this host. */
   readonly isOnLan?: true;
+}
+
+/** VXLAN device of an overlay. */
+export interface ObservedTunnel {
+  readonly networkId: string;
+  readonly vni: number;
+  /** From which its packets go out. */
+  readonly vtep: string;
 }
 
 export interface Dataplane extends AsyncDisposable, LanReading {
@@ -270,6 +278,8 @@ export interface Dataplane extends AsyncDisposable, LanReading {
   watchKernel(listener: (hint: KernelHint) => void): KernelReports;
   /** What is in the kernel of ours, by its names: for adoption at start and for orphans. */
   listNetworks(): Promise<readonly ObservedNetwork[]>;
+  /** Tunnels of overlays in the kernel, whoever made them, but for those of the networks `except`, which cost nothing. Throws KERNEL, TIMEOUT. */
+  listTunnels(except: ReadonlySet<string>): Promise<readonly ObservedTunnel[]>;
   /**
    * The endpoints whose interface is in the host's namespace: their container does not have it yet, or no longer. Named
    * as `endpointNames` are.

@@ -3,6 +3,8 @@
  * throw as those of `Dataplane`.
  */
 
+import type { EndpointSpec } from './dataplane.js';
+
 /** A rule of another program's firewall that drops the tunnel's packets, or may. */
 export interface PacketDrop {
   /** Where it is and what it says, for people. */
@@ -73,4 +75,11 @@ export interface HostReading {
   listForeignTunnels(): Promise<readonly ForeignTunnel[]>;
   /** MTUs by interface name: of the ports of a network's endpoints, named as `endpointNames` are; undefined: of the host. */
   listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Packets of each container in an overlay that were dropped since its rules were written, for they were not from its own MAC and addresses; by
+   * the names that `endpointNames` have. Those that are not held to them are missing. About a millisecond.
+   */
+  countForged(networkId: string): Promise<ReadonlyMap<string, number>>;
+  /** Which of the endpoints that are attached to an overlay may send from any MAC and address, since rules are missing or not as they were; by the same names. */
+  findUnheld(networkId: string, endpoints: readonly EndpointSpec[]): Promise<readonly string[]>;
 }

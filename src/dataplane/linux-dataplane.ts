@@ -19,6 +19,7 @@ import type {
   NetworkCheck,
   NetworkSpec,
   ObservedNetwork,
+  ObservedTunnel,
   Remotes,
   Repair,
   TunnelFilter,
@@ -44,6 +45,7 @@ import { LinuxHostReading } from './linux-host-reading.js';
 import { DEFAULT_MODE, type LanSpec, type ModeSpec } from './modes.js';
 import { HostRuleset } from './nft/host-ruleset.js';
 import { GuardedFilter } from './nft/tunnel-filter.js';
+import { listTunnels } from './overlay/list-tunnels.js';
 import { listOuterEnds } from './overlay/network-namespace.js';
 
 export interface LinuxDataplaneOptions {
@@ -187,6 +189,10 @@ export class LinuxDataplane implements Dataplane {
 
   listNetworks(): Promise<readonly ObservedNetwork[]> {
     return listAllNetworks(this.#host);
+  }
+
+  listTunnels(except: ReadonlySet<string>): Promise<readonly ObservedTunnel[]> {
+    return listTunnels(except);
   }
 
   async listOuterEnds(): Promise<readonly string[]> {

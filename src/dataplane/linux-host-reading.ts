@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { RulesetGeneration } from '../native/netfilter/netfilter.js';
 
+import type { EndpointSpec } from './dataplane.js';
 import { findDrops } from './firewalls/drops.js';
 import { findOutwardDrops } from './firewalls/outward-drops.js';
 import type {
@@ -18,6 +19,7 @@ import type { Iproute2 } from './iproute2/iproute2.js';
 import { findPaths, listRoutes } from './kernel/host-routes.js';
 import type { Tunnel } from './overlay/layout.js';
 import { listForeignTunnels, listMtus } from './overlay/network-namespace.js';
+import { countForged, findUnheld } from './spoofing/read-sources.js';
 
 export class LinuxHostReading implements HostReading, Disposable {
   #ruleset: RulesetGeneration | undefined;
@@ -58,6 +60,14 @@ export class LinuxHostReading implements HostReading, Disposable {
 
   listMtus(networkId: string | undefined): Promise<ReadonlyMap<string, number>> {
     return listMtus(networkId, this.hostNamespace);
+  }
+
+  async countForged(networkId: string): Promise<ReadonlyMap<string, number>> {
+    return countForged(networkId);
+  }
+
+  async findUnheld(networkId: string, endpoints: readonly EndpointSpec[]): Promise<readonly string[]> {
+    return findUnheld(networkId, endpoints);
   }
 
   [Symbol.dispose](): void {

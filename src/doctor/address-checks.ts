@@ -1,4 +1,4 @@
-/** Addresses and MACs that somebody has set by hand in a container, and that are another's. Pure. */
+/** Addresses and MACs that somebody has set by hand in a container, and that are another's; what holds containers to their own. Pure. */
 import { IpAddress } from '../inet/ip-address.js';
 import { Prefix } from '../inet/prefix.js';
 import { allWell, failure, type Judgement, wordOfLine } from './finding.js';
@@ -99,6 +99,33 @@ function judgeMac(endpoint: SeenEndpoint): Judgement[] {
       `nsenter --net=${wordOfLine(sandboxPath)} ip link set ${wordOfLine(own.name)} address ${mac}`,
     ),
   ];
+}
+
+/** What the kernel has of a container in a network that is to send from its own MAC and addresses alone. */
+export interface SourceFacts {
+  readonly container: string;
+  readonly network: string;
+  readonly isHeld: boolean;
+  /** Packets that were dropped since its rules were written. */
+  readonly forged: number;
+}
+
+/** A count is no fault: what goes on now is a problem of `xnet status`. */
+export function judgeSources(facts: readonly SourceFacts[]): readonly Judgement[] {
+  const judged = facts
+    .filter(({ isHeld }) => !isHeld)
+    .map(({ container, network }) =>
+      failure(
+        `network ${network}: container ${container} may send from any MAC and address: the rules at its port are gone, or not as xnet has written them`,
+        `docker restart ${wordOfLine(container)} # if the daemon runs, and has not written them again within 30 s`,
+      ),
+    );
+  const dropped = facts.flatMap(({ container, network, forged }) =>
+    forged > 0 ? [`${forged} packets of ${container} in ${network}`] : [],
+  );
+  const counted =
+    dropped.length === 0 ? '' : `; dropped since their rules were written: ${dropped.join(', ')}`;
+  return allWell(judged, `${facts.length} containers send from their own MACs and addresses alone${counted}`);
 }
 
 function plainOf(address: string): string {

@@ -38,6 +38,8 @@ export interface GivenPool {
   readonly poolId?: string;
   /** The network that `--ipam-opt xnet.name` or `xnet.id` names. */
   readonly network?: NetworkReference;
+  /** The user named no subnet: xnet has chosen it. */
+  readonly isChosen?: true;
 }
 
 /** The pools of the IPAM, with which networks are created. */
@@ -124,6 +126,9 @@ export interface Policies {
 }
 
 export interface Labels {
-  /** Resolves when the labels of the endpoint's container are known where they count, or after a second. Never fails. */
-  ready(endpointId: string): Promise<void>;
+  /**
+   * Docker is about to start the container of this endpoint: its labels become known where they count. Nobody waits for it; called again
+   * when Docker has come further. Never throws.
+   */
+  publishSoon(endpointId: string): void;
 }

@@ -101,6 +101,11 @@ export class LocalNetworks {
     return [...this.#creating.keys()].some((id) => id.startsWith(beginning));
   }
 
+  /** Whether there is an endpoint, in whichever network, whose id begins so. */
+  hasEndpoint(beginning: string): boolean {
+    return [...this.#endpoints.keys()].some((id) => id.startsWith(beginning));
+  }
+
   /** An endpoint that an earlier daemon created. */
   recallEndpoint(record: EndpointRecord): void {
     this.putEndpoint(recalled(record));

@@ -5,6 +5,8 @@ import type { NetworkReference } from './networks/network-options.js';
 /** A RequestPool that this host answered, by this daemon or a former one. */
 export interface PoolRequest extends PoolHold {
   readonly network?: NetworkReference;
+  /** As GivenPool. */
+  readonly isChosen?: true;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { HostProblems } from '../agent/hosts/host-problems.js';
 import { catchUp } from '../agent/local/local-state.js';
 import { Mirror } from '../agent/mirror/mirror.js';
+import { gatewayDevice } from '../agent/mirror/mirror-copy.js';
 import { ForeignHosts } from '../agent/names/foreign-hosts.js';
 import { NamePublisher } from '../agent/names/name-publisher.js';
 import { ForgottenEndpoints } from '../agent/pools/forgotten-endpoints.js';
@@ -37,6 +38,7 @@ export async function startDockerAgents(
     local,
     isLocalFresh,
     follower,
+    guard,
     parentWatch,
     policies,
   }: Forwarding,
@@ -54,7 +56,7 @@ export async function startDockerAgents(
     deviceWatch,
     egressGuard,
   }: Driver,
-  watches: Pick<OwnProblemsParts, 'addressWatch' | 'drift'>,
+  watches: Pick<OwnProblemsParts, 'addressWatch' | 'drift' | 'deniedFrames'>,
   started: AsyncDisposable[],
 ) {
   // Loaded after containers' queries are answered again: loading it takes a fifth of a start.
@@ -73,6 +75,7 @@ export async function startDockerAgents(
   let listed: readonly DockerNetwork[] = [];
   const onListed = (dockerNetworks: readonly DockerNetwork[]) => {
     listed = dockerNetworks;
+    egressGuard.goesOutBy(gatewayDevice(dockerNetworks));
     creations.note(dockerNetworks);
   };
   /** By the last list of its networks. */
@@ -96,6 +99,7 @@ export async function startDockerAgents(
     local,
     registration,
     changes,
+    guard,
     parentWatch,
     policies,
     lans,

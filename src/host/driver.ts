@@ -61,7 +61,10 @@ export async function createDriver(
   const parts = {
     ...{ store, hostId, hostName, local, dataplane, follower },
     ...{ sandboxes, hostsFiles, egress, mutex, newNetworks, specOf },
-    requireEncryption: () => encryption.require(),
+    requireEncryption: async (vni?: number) => {
+      await encryption.require();
+      if (vni !== undefined) await guard.require(vni);
+    },
   };
   const poolRequests = new PoolRequests();
   const ownActions = new OwnActions();

@@ -1,15 +1,13 @@
 /** What keeps containers of networks with xnet.egress=deny from the outside, put together. */
 import { EgressGuard, isClosed } from '../agent/egress/egress-guard.js';
 import type { GuardedContainer } from '../agent/egress/guarded-container.js';
+import { OwnAddresses } from '../agent/egress/own-addresses.js';
 import type { RunningContainer } from '../dns/answers/host-containers.js';
 import type { EgressGate, GateOf } from '../dns/collaborators.js';
 import { isNamespace } from '../dns/sandbox/endpoint-sandboxes.js';
 import type { Egress } from '../driver/collaborators.js';
 import { isLan } from '../driver/networks/lan-plan.js';
-import { subnetsOf } from '../driver/networks/network-plan.js';
 import { XnetError } from '../errors.js';
-import { IpAddress } from '../inet/ip-address.js';
-import { Prefix } from '../inet/prefix.js';
 import { keys } from '../model/keys.js';
 import { type NetworkRecord, networkRecord } from '../model/network.js';
 import { findRecord } from '../model/record.js';
@@ -52,14 +50,8 @@ export function createEgressGuard(
   { local, hosts, clusterNetworks, repairs }: Forwarding,
   sandboxPathOf: (endpointId: string) => string | undefined,
 ): EgressGuard {
-  const isOwn = (text: string) => {
-    const address = IpAddress.parse(text);
-    return (
-      hosts.list().some(({ host }) => host.vtep === text) ||
-      hosts.gatewaySubnets().some(({ subnet }) => within(subnet, address)) ||
-      clusterNetworks.records.some((network) => subnetsOf(network).some((subnet) => subnet.contains(address)))
-    );
-  };
+  const own = new OwnAddresses(hosts, clusterNetworks);
+  const isOwn = (address: string) => own.has(address);
   const guard = new EgressGuard({
     ...{ rules: dataplane.egress, local, sandboxPathOf, isOwn, repairs, logger },
     containerIn: (path) => guarded(containers.inSandbox(path), (id) => local.findNetwork(id)?.record),
@@ -96,10 +88,6 @@ function tooOld({ name, id }: NetworkRecord): XnetError {
     'UNSUPPORTED',
     `network ${name ?? id} has xnet.egress=deny, for which Docker has to be 28 or later: this one starts a container's process before it could be closed`,
   );
-}
-
-function within(subnet: string, address: IpAddress): boolean {
-  return Prefix.parse(subnet).contains(address);
 }
 
 /** `recordOf`: of a Docker network of xnet's. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Encryption } from '../agent/encryption/encryption.js';
 import type { KeyChange } from '../agent/encryption/key-change.js';
+import { listUnknownEncrypted } from '../agent/encryption/unknown-tunnels.js';
 import { adoptKernelState } from '../agent/forwarding/adoption.js';
 import type { FollowerParts } from '../agent/forwarding/followed-network.js';
 import { NetworkFollower } from '../agent/forwarding/network-follower.js';
@@ -48,14 +49,19 @@ export async function startForwarding(
   const underlay = await dataplane.findUnderlay();
   const name = hostname();
   const cluster = await followCluster(foundation, { name, vtep: underlay.vtep }, started);
-  const { replica, registration, hosts, local } = cluster;
+  const { replica, registration, hosts, local, clusterNetworks } = cluster;
 
   const repairs = new RepairLog(logger);
   const vnis = replica.followValues(keys.vnis());
   started.push(vnis);
   const clusterVnis = () => [...vnis.all()].flatMap(({ key }) => parseVniKey(key) ?? []);
-  const guard = new TunnelGuard({ dataplane, hosts, local, clusterVnis, repairs, logger });
+  const clusterEncrypted = () =>
+    clusterNetworks.records.flatMap(({ vni, protection }) => (protection?.encrypt ? [vni] : []));
+  const unknownEncrypted = () => listUnknownEncrypted({ dataplane, local });
+  const filtered = { hostId, hosts, local, clusterVnis, clusterEncrypted, unknownEncrypted };
+  const guard = new TunnelGuard({ ...filtered, dataplane, repairs, logger });
   vnis.onChange(() => guard.hint());
+  clusterNetworks.onChange(() => guard.hint());
   started.push(guard);
   hosts.onChange((moved) => {
     if (moved.size > 0) guard.hint();
@@ -70,7 +76,7 @@ export async function startForwarding(
   const changed: FollowerParts['changed'] = (networkId, changes) => {
     zones.changed(networkId, changes);
     networkPeers.changed(networkId, changes);
-    policies.hint(networkId);
+    policies.hint(networkId, changes);
   };
   const networkPeers = new NetworkPeers({
     hostId,
@@ -82,7 +88,10 @@ export async function startForwarding(
     underlay: () => changes.underlay,
   });
   started.push(encryption);
-  hosts.onChange(() => encryption.hint());
+  // Not at a sign of life.
+  hosts.onChange((moved) => {
+    if (moved.size > 0) encryption.hint();
+  });
   const specOf = (record: NetworkRecord): NetworkSpec => {
     const { id, vni, multicast, mode: recorded, mtu: asked, protection } = record;
     const mode = onHost(recorded, parents);
@@ -102,7 +111,7 @@ export async function startForwarding(
   const follower = new NetworkFollower({ replica, dataplane, hosts, pairs, hostId, logger, changed });
   started.push(follower);
   const { policyDevice: device, labels } = foundation;
-  const ruled = { replica, device, local, follower, labels, hostId, repairs, logger };
+  const ruled = { replica, clusterNetworks, device, local, follower, labels, hostId, repairs, logger };
   const policies = await begin(started, new PolicyGuard(ruled));
   zones.connect({
     endpointsOf: (networkId) => follower.endpointsOf(networkId) ?? lastKnown.endpointsOf(networkId),
@@ -126,7 +135,10 @@ export async function startForwarding(
   started.push(changes);
   changes.start();
   encryption.start();
-  const keyChange = await begin(started, createKeyChange(foundation, { registration, encryption, refresh }));
+  const keyChange = await begin(
+    started,
+    createKeyChange(foundation, { registration, encryption, local, refresh }),
+  );
   await adoptKernelState({ dataplane, local, follower, specOf, logger });
   isAdopting = false;
   const kept = { pairs, encryption, keyChange, guard, policies, parentWatch, repairs };

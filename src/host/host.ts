@@ -30,6 +30,7 @@ export interface Host extends Forwarding, Driver, DockerAgents, AsyncDisposable 
   readonly addressWatch: AddressWatch;
   readonly drift: DriftRepairs;
   readonly outwardWatch: OutwardWatch;
+  readonly deniedFrames: DeniedFrames;
   /** As `removeHost` of agent/hosts/host-removal.ts. */
   readonly removeHost: (wanted: string) => Promise<KnownHost>;
 }
@@ -45,18 +46,20 @@ export async function startHost(foundation: Foundation, handlers: QuestionHandle
     const find = () => findAddressProblems({ ...forwarding, ...driver });
     const addressWatch = await begin(started, new AddressWatch({ local, find, logger: foundation.logger }));
     const drift = await begin(started, driftRepairs(foundation, forwarding, driver, addressWatch));
-    const agents = await startDockerAgents(foundation, forwarding, driver, { addressWatch, drift }, started);
+    const denied = await begin(started, deniedFrames(foundation, forwarding));
+    forwarding.policies.onFirst = () => denied.hint();
+    const watches = { addressWatch, drift, deniedFrames: denied };
+    const agents = await startDockerAgents(foundation, forwarding, driver, watches, started);
     const { hostId, logger } = foundation;
     const paths = await begin(started, createPaths(foundation, forwarding));
     const outwardWatch = await begin(started, watchOutward(foundation, forwarding));
     await begin(started, forwarding.pairs);
     await begin(started, eventSources(foundation, forwarding, agents, paths));
-    await begin(started, deniedFrames(foundation, forwarding));
     started.push(new Answering({ replica: forwarding.replica, hostId, handlers, logger }));
     const dispose = () => endAll(started);
     const removal = hostRemovalParts(foundation, forwarding, driver);
     const remove = (wanted: string) => removeHost(removal, wanted);
-    const parts = { ...forwarding, ...driver, ...agents, paths, addressWatch, drift, outwardWatch };
+    const parts = { ...forwarding, ...driver, ...agents, ...watches, paths, outwardWatch };
     return { ...parts, removeHost: remove, [Symbol.asyncDispose]: dispose };
   } catch (error: unknown) {
     await endAll(started);

@@ -8,8 +8,12 @@ import type { NamePublisher } from '../agent/names/name-publisher.js';
 import type { Forwarding } from './forwarding.js';
 
 export interface OwnProblemsParts
-  extends Pick<Forwarding, 'follower' | 'local' | 'registration' | 'changes' | 'parentWatch' | 'policies'> {
+  extends Pick<
+    Forwarding,
+    'follower' | 'local' | 'registration' | 'changes' | 'guard' | 'parentWatch' | 'policies'
+  > {
   readonly lans: { readonly problems: readonly string[] };
+  readonly deniedFrames: { readonly problems: readonly string[] };
   readonly deviceWatch: { readonly problems: readonly string[] };
   readonly mirror: Pick<Mirror, 'problems'>;
   readonly names: Pick<NamePublisher, 'failures'>;
@@ -21,7 +25,7 @@ export interface OwnProblemsParts
 /** Problems of this host that concern the other hosts: what of the cluster is missing or wrong here. */
 export function ownProblems(parts: OwnProblemsParts): string[] {
   const { follower, local, registration, changes, mirror, names, addressWatch, drift } = parts;
-  const { parentWatch, lans, deviceWatch, policies, egressGuard } = parts;
+  const { guard, parentWatch, lans, deviceWatch, policies, deniedFrames, egressGuard } = parts;
   const unfollowed = follower.failures.map(({ networkId, reason }) => {
     const name = local.findRecord(networkId)?.name ?? networkId;
     return `this host's forwarding of network ${name} is not up to date: ${reason}`;
@@ -35,27 +39,34 @@ export function ownProblems(parts: OwnProblemsParts): string[] {
   return [
     ...registration.problems,
     ...changes.problems,
+    ...guard.problems,
     ...unfollowed,
     ...mirror.problems,
     ...unpublished,
     ...addressWatch.problems,
-    ...drift.forgers.flatMap((forger) => forgerProblem(forger, local)),
+    ...drift.forgers.flatMap((forger) => forgerProblem(forger, parts)),
     ...parentWatch.problems,
     ...policies.problems,
+    ...deniedFrames.problems,
     ...lans.problems,
     ...deviceWatch.problems,
     ...egressGuard.problems,
   ];
 }
 
-/** None of an endpoint that has gone meanwhile. */
-function forgerProblem({ networkId, endpointName }: Forger, local: OwnProblemsParts['local']): string[] {
-  const endpoint = local.listEndpoints(networkId).find(({ id }) => id.startsWith(endpointName));
+/** None of an endpoint that has gone meanwhile. The name of its container comes later than it, with what the cluster knows. */
+function forgerProblem(
+  { networkId, endpointName }: Forger,
+  { local, follower }: Pick<OwnProblemsParts, 'local' | 'follower'>,
+): string[] {
+  const isMeant = ({ id }: { readonly id: string }) => id.startsWith(endpointName);
+  const endpoint = local.listEndpoints(networkId).find(isMeant);
   if (!endpoint) return [];
   const network = local.findRecord(networkId)?.name ?? networkId;
-  const { addresses, mac, names } = endpoint;
+  const { addresses, mac } = endpoint;
+  const container = follower.endpointsOf(networkId)?.find(isMeant)?.names?.container ?? endpointName;
   return [
-    `network ${network}: container ${names?.container ?? endpointName} sends packets that are not from its own addresses (${addresses.join(', ')}) and MAC (${mac}), and they are dropped; see who sends them in it, or, if it is to, create the network anew with -o xnet.spoof=allow`,
+    `network ${network}: container ${container} sends packets that are not from its own addresses (${addresses.join(', ')}) and MAC (${mac}), and they are dropped; see who sends them in it, or, if it is to, create the network anew with -o xnet.spoof=allow`,
   ];
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { IpAddress } from './ip-address.js';
+import { Prefix } from './prefix.js';
 
 /** Of all of them (RFC 4193): they are on WireGuard devices alone, and on no underlay. */
 export const ENCRYPTION_SUBNET = 'fd78:6e65:7457::/48';
@@ -17,4 +18,8 @@ export function encryptedVtep(hostId: string, slot: Slot): string {
   bytes[9] = ((bytes[9] ?? 0) & 0xfe) | slot;
   const groups = bytes.toString('hex').match(/.{4}/g) ?? [];
   return `${IpAddress.parse(ENCRYPTION_SUBNET.replace('::/48', `:${groups.join(':')}`))}`;
+}
+
+export function isEncryptedVtep(address: string): boolean {
+  return Prefix.parse(ENCRYPTION_SUBNET).contains(IpAddress.parse(address));
 }

@@ -16,11 +16,12 @@ export function printable(text: string): string {
   return text.replaceAll(ACTING, (character) => (character === '\n' ? ' ' : escaped(character)));
 }
 
+/** Those that JSON leaves as they are. A list of a large cluster has a million line ends, which are none of them. */
+const ACTING_IN_JSON = new RegExp(ACTING.source.replace('\\u0000-\\u001f', ''), 'g');
+
 /** JSON in which such characters stand escaped: for programs the value is the same. `indent`: blanks; absent: it is one line. */
 export function printableJson(value: unknown, indent?: number): string {
-  return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(ACTING, (character) =>
-    character === '\n' ? character : escaped(character),
-  );
+  return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(ACTING_IN_JSON, escaped);
 }
 
 function escaped(character: string): string {
@@ -35,9 +36,9 @@ export function shortName(name: string): string {
 
 /** Columns as wide as their longest cell, two blanks apart. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const columns = greatest(rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+    greatest(rows.map((row) => row[column]?.length ?? 0)),
   );
   return rows.map((row) =>
     row
@@ -45,4 +46,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** Of any number of them: Math.max takes some hundred thousand arguments at most. */
+function greatest(numbers: readonly number[]): number {
+  return numbers.reduce((most, each) => Math.max(most, each), 0);
 }

@@ -17,6 +17,8 @@ import { type Changed, Contents, type Versioned } from './contents.js';
 export interface Known<T> extends Versioned {
   /** undefined: this xnet cannot read it. */
   readonly record: T | undefined;
+  /** The value, where it cannot be read. */
+  readonly unread?: string;
 }
 
 /** The keys that changed, each with what was known before and what is known now. */
@@ -193,7 +195,8 @@ export class View<T> implements AsyncDisposable {
   }
 
   #read(entry: Entry): Known<T> {
-    const { key, revision, createRevision } = entry;
-    return { key, revision, createRevision, record: this.parts.records.readOne(this.parts.read, entry) };
+    const { key, revision, createRevision, value } = entry;
+    const record = this.parts.records.readOne(this.parts.read, entry);
+    return { key, revision, createRevision, record, ...(record === undefined && { unread: value }) };
   }
 }

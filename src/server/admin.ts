@@ -34,7 +34,7 @@ export interface Streams {
     parameters: CaptureParameters,
     signal: AbortSignal,
   ) => AsyncIterable<readonly CaptureItem[]>;
-  /** Aborts when the daemon is to stop, which would wait for the streams' readers else. */
+  /** Aborts when the daemon is to stop, which would wait for the streams' readers, and for answers that take long, else. */
   readonly stopping: AbortSignal;
 }
 
@@ -43,7 +43,7 @@ export function createAdminServer(handlers: Handlers, streams?: Streams): Server
   app.disable('x-powered-by').enable('case sensitive routing').enable('strict routing');
   app.use(refuseBody);
   for (const [name, operation] of Object.entries<Operation>(OPERATIONS))
-    serve(app, operation, handlers[name as keyof Handlers] as Handle);
+    serve(app, operation, handlers[name as keyof Handlers] as Handle, streams?.stopping);
   // For those who have no `xnet` at hand: a managed plugin's is in its container.
   app.get('/v1/status.txt', async ({ query }, response) => {
     parse(NONE, query);
@@ -107,13 +107,21 @@ async function drained(response: Response, signal: AbortSignal): Promise<void> {
   await once(response, 'drain', { signal }).catch(() => undefined);
 }
 
-type Handle = (parameters: unknown) => Promise<unknown>;
+type Handle = (parameters: unknown, signal: AbortSignal) => Promise<unknown>;
 
-function serve(app: Express, { method, path, parameters }: Operation, handle: Handle): void {
+/** What is answered is no longer worked on when the caller is gone, or the daemon is to stop. */
+function serve(
+  app: Express,
+  { method, path, parameters }: Operation,
+  handle: Handle,
+  stopping?: AbortSignal,
+): void {
   app[method](routeOf(path), async (request, response) => {
     const { query, params } = request;
+    using ended = new LinkedAbort(stopping ? [stopping] : []);
+    response.on('close', ended.abort);
     const body = method === 'put' ? await readBody(request) : {};
-    response.json(await handle(parse(parameters, { ...joined(query, params), ...body })));
+    response.json(await handle(parse(parameters, { ...joined(query, params), ...body }), ended.signal));
   });
 }
 

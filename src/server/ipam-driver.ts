@@ -83,7 +83,11 @@ async function requestPool(
     avoid: subnet ? [] : await occupied(parts),
   };
   const granted = await ipam.requestPool(wanted, call);
-  poolRequests.note({ ...granted, ...((network.name ?? network.id) !== undefined && { network }) });
+  poolRequests.note({
+    ...granted,
+    ...((network.name ?? network.id) !== undefined && { network }),
+    ...(!subnet && { isChosen: true as const }),
+  });
   return { PoolID: granted.poolId, Pool: granted.subnet, Data: {} };
 }
 

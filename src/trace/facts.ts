@@ -46,6 +46,28 @@ const lanFacts = z.object({
 });
 export type LanFacts = z.infer<typeof lanFacts>;
 
+/** Of the keys by which this host's packets to the other one are encrypted. */
+const encryptionFacts = z.object({
+  /** Why this host does not encrypt. */
+  problem: z.string().optional(),
+  /** Absent: there is none. */
+  device: z.string().optional(),
+  /** Where packets go on the underlay, with port; absent: the device does not have the other host. */
+  endpoint: z.string().optional(),
+  /** UDP port of the other host. */
+  port: z.number().optional(),
+  /** How long ago both agreed on a key; absent: they have not since the device was made. */
+  handshakeSeconds: z.number().optional(),
+  /** For how long packets have been sent of which none can have been read. */
+  unansweredSeconds: z.number().optional(),
+});
+export type EncryptionFacts = z.infer<typeof encryptionFacts>;
+
+const policyFacts = z.object({
+  /** Why the rules of the network are not in force on this host; absent: they are. */
+  whyNot: z.string().optional(),
+});
+
 const xnetFacts = z.object({
   /** Command that starts it anew. */
   restart: z.string(),
@@ -60,6 +82,8 @@ export const hostFacts = z.object({
   routed: part(routedFacts).optional(),
   lan: part(lanFacts).optional(),
   underlay: part(underlayFacts).optional(),
+  encryption: part(encryptionFacts).optional(),
+  policy: part(policyFacts).optional(),
   gateway: part(gatewayFacts).optional(),
 });
 export type HostFacts = z.infer<typeof hostFacts>;
@@ -95,6 +119,10 @@ export const lookRequest = z.object({
   /** A network on a LAN. */
   lan: z.object({ networkId: text }).optional(),
   underlay: z.object({ vtep: text, peerVtep: text, vni: z.number().int() }).optional(),
+  /** An encrypted network. */
+  encryption: z.object({ peerId: text }).optional(),
+  /** A network with policies, or an isolated one. */
+  policy: z.object({ networkId: text }).optional(),
   /** Of this host, as the container's way to the destination. */
   gateway: z.object({ destination: text }).optional(),
 });

@@ -1,5 +1,6 @@
 /** Which hops a packet passes, in their order: by the mode of the network, or by what the two ends are. Pure. */
 import { judgeContainer, judgeOwnFirewall } from './container-hops.js';
+import { encryptedPath } from './encrypted/encrypted-path.js';
 import { leavesByLan } from './lan-hops.js';
 import { IPVLAN, leavingByLan, MACVLAN } from './lan-paths.js';
 import {
@@ -18,6 +19,7 @@ import {
   judgeMasquerade,
 } from './outside-hops.js';
 import { from, type Path, points, RECEIVER_CONTAINER, SENDER, SENDER_CONTAINER, to } from './path-parts.js';
+import { withPolicy } from './policy/policy-hop.js';
 import { routedPath } from './routed/routed-paths.js';
 import { doesNotApply, type Hop, type Trace, type TracedNetwork } from './trace.js';
 import {
@@ -135,13 +137,23 @@ export function pathOf(trace: Trace): Path {
   const { from: sender, to: receiver } = trace;
   const isOneHost = sender.host.id === receiver.host.id;
   if (receiver.container) {
-    if (trace.network?.mode === 'routed') return routedPath(trace, isOneHost);
-    if (trace.network) return MODES[trace.network.mode][isOneHost ? 'onOneHost' : 'across'];
+    if (trace.network) return within(trace, trace.network, isOneHost);
     const isSender = sender.networks.length === 0 && receiver.networks.length > 0 && sender.container;
     return { hops: apart(isSender ? 'from' : 'to'), points: [] };
   }
   if (sender.container && leavesByLan(sender, trace)) return leavingByLan(receiver.host.id);
   return sender.container ? leaving(receiver.host.id, isOneHost) : betweenHosts(receiver.host.id, isOneHost);
+}
+
+function within(trace: Trace, network: TracedNetwork, isOneHost: boolean): Path {
+  const path = ofMode(trace, network, isOneHost);
+  return trace.policy ? withPolicy(path) : path;
+}
+
+function ofMode(trace: Trace, { mode, isEncrypted }: TracedNetwork, isOneHost: boolean): Path {
+  if (mode === 'routed') return routedPath(trace, isOneHost);
+  if (isOneHost) return MODES[mode].onOneHost;
+  return isEncrypted ? encryptedPath(MODES[mode].across) : MODES[mode].across;
 }
 
 /** From a container to a host, or outside (`hostId` is absent). */

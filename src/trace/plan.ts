@@ -103,6 +103,10 @@ export function planLook(side: Side, trace: Trace): LookRequest {
     ...(isAcross &&
       vtep !== undefined &&
       peerVtep !== undefined && { underlay: { vtep, peerVtep, vni: network?.vni ?? 0 } }),
+    ...(isAcross &&
+      network?.isEncrypted &&
+      other.host.id !== undefined && { encryption: { peerId: other.host.id } }),
+    ...(trace.policy && network?.mode === 'overlay' && { policy: { networkId: network.id } }),
     ...(leaves && { gateway: { destination } }),
     ...lanOf(leaves ? trace.exit : isUnderlaid ? undefined : network),
   };

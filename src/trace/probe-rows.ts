@@ -37,6 +37,9 @@ const LAN_REMEDY =
 const SEGMENT_REMEDY =
   'see what lies between the two hosts: frames with addresses of containers have to pass; where they do not, the tunnel is used within 2 s (docs/segments.md)';
 
+const ENCRYPTED_REMEDY =
+  'look at the hops between these two above; if they are ok, let UDP of WireGuard (51820 by default) pass between the two hosts, both ways';
+
 export function probeRows(trace: Trace, probe: Probe): Row[] {
   const rows = probe.sights.map((sight, at): Row => {
     const name =
@@ -156,6 +159,7 @@ function vanished(
   if (isBetweenHosts) {
     if (trace.network && !isTunnelled(trace))
       return fault(EXPECTED, found, trace.network.mode === 'routed' ? SEGMENT_REMEDY : LAN_REMEDY);
+    if (trace.network?.isEncrypted) return fault(EXPECTED, found, ENCRYPTED_REMEDY);
     const what = trace.network ? 'UDP of the tunnel (4789 by default)' : `${trace.protocol.toUpperCase()}`;
     const hosts = `${one.side.host.vtep ?? one.side.host.name} and ${other.side.host.vtep ?? other.side.host.name}`;
     return fault(

@@ -33,6 +33,7 @@ export interface Side {
     readonly id?: string;
     readonly name: string;
     readonly state: 'alive' | 'silent' | 'unknown';
+    /** In the network of the trace: of an encrypted one that is not its underlay address. */
     readonly vtep?: string;
   };
   readonly container?: { readonly id: string; readonly name: string };
@@ -54,6 +55,7 @@ export interface TracedNetwork {
   readonly parent?: string;
   readonly subnets: readonly string[];
   readonly isInternal: boolean;
+  readonly isEncrypted?: true;
 }
 
 /** A network on a LAN by which a container leaves to an end that is none, or on whose LAN that may be. */
@@ -83,6 +85,15 @@ export interface Trace {
   readonly port?: number;
   /** Name by which the first container looks up the second; absent: it was given by an address or an id. */
   readonly name?: string;
+  /** Absent: the network has no policy, and is not isolated. */
+  readonly policy?: SaidByPolicies;
+}
+
+/** What policies and isolation say of a packet. */
+export interface SaidByPolicies {
+  readonly verdict: 'allowed' | 'denied' | 'audit';
+  readonly why: string;
+  readonly remedy?: string;
 }
 
 /** `here`: the end on whose host the hop is. */

@@ -242,6 +242,7 @@ describeInLab('lan', { hosts: 3, lan: true, settings: { XNET_PARENTS: 'office=et
       [[...macvlan, '-o', 'parent=eht1'], /-o parent=eht1 must name an interface of this host/],
       [[...MACVLAN, '-o', 'xnet.vni=7'], /-o xnet\.vni=7 is of .*overlay.*leave -o xnet\.vni out/],
       [[...MACVLAN, '-o', 'xnet.multicast=off'], /-o xnet\.multicast=off is of .*leave/],
+      [MACVLAN, /-o parent=eth1 needs the subnet of the LAN.*add --subnet and --gateway/],
       [['-o', 'parent=eth1'], /-o parent=eth1 is of .*add -o xnet\.mode=macvlan/],
       [
         [...macvlan, '--internal', '--subnet', '10.9.0.0/24', '--gateway', '10.9.0.1'],

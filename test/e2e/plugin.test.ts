@@ -74,6 +74,15 @@ describeInLab('plugin', { hosts: 3, plugin: true }, (test) => {
     expect(await lab.in('h1', 'sh', '-c', inNamespace, 'sh', sysctl)).toBe('0');
   });
 
+  test("an encrypted network: the programs are in its image, and the device is the host's", async (lab) => {
+    await createWithPlugin(lab, 'vault', '-o', 'xnet.encrypt=on');
+    const [one, two] = await Promise.all(
+      ['h1', 'h2'].map((host) => runContainer(lab, host, 'vault', { name: `safe-${host}` })),
+    );
+    await eventually(async () => expect(await one?.reaches((await two?.address()) ?? '')).toBe(true));
+    expect(await lab.in('h1', 'ip', '-br', 'link')).toMatch(/^xnet-wg0 /m);
+  });
+
   test('removed on one host, a network is gone on all', async (lab) => {
     await createWithPlugin(lab, 'shop');
     await lab.docker('h3', 'network', 'rm', 'shop');

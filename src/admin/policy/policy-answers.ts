@@ -26,6 +26,20 @@ export const policyAnswer = z.object({
 
 export const appliedAnswer = z.object({
   items: z.array(z.object({ policy: z.string(), outcome: z.enum(['created', 'changed', 'unchanged']) })),
+  /** Containers that they select where they are not in force. */
+  notInForce: z.array(
+    z.object({
+      policy: z.string(),
+      container: z.string(),
+      network: z.string(),
+      host: z.string(),
+      mode: z.string(),
+    }),
+  ),
+  /** What does not hold of them, in words. */
+  notes: texts,
+  /** Why it could not be read for which containers they are not in force, though they are applied. */
+  unread: z.string().optional(),
 });
 
 export const removedAnswer = z.object({ policy: z.string() });

@@ -57,6 +57,11 @@ export class EgressGuard extends Sweep {
     this.#refused = new RefusedNames(parts.noteRefused);
   }
 
+  /** The device of docker_gwbridge, by the last list of Docker's networks; undefined: it is not among them. */
+  goesOutBy(device: string | undefined): void {
+    if (this.#parts.rules.useBridge(device)) this.hint();
+  }
+
   /** Before a container joins the network. Throws UNSUPPORTED and KERNEL where it could not be closed. */
   async prepare(network: NetworkRecord): Promise<void> {
     if (!isClosed(network)) return;
@@ -80,7 +85,7 @@ export class EgressGuard extends Sweep {
     const gate = new NameGate({
       container: () => containerIn(sandboxPath),
       isOwn,
-      refused: (name, why) => this.#refused.note(containerIn(sandboxPath)?.name ?? sandboxPath, name, why),
+      refused: (name, why) => this.#refused.note(containerIn(sandboxPath) ?? unnamed(sandboxPath), name, why),
       admit: (addresses) => rules.admit(sandboxPath, addresses),
       closeAgain: () => this.#close(sandboxPath),
     });
@@ -110,24 +115,22 @@ export class EgressGuard extends Sweep {
         `no container "${wanted}" runs on this host in a network with xnet.egress=deny; \`xnet endpoints\` says on which host it is`,
       );
     const packets = this.#parts.rules.refused(this.#sources.get(found.path) ?? []);
-    return { container: found.container, names: this.#refused.of(found.container.name), packets };
+    return { container: found.container, names: this.#refused.of(found.container), packets };
   }
 
   async #look(): Promise<number> {
     const { rules, repairs } = this.#parts;
-    const sandboxes = this.#sandboxes();
-    const paths = [...new Set(sandboxes.flatMap(({ path }) => path ?? []))];
-    for (const path of [...this.#sources.keys(), ...this.#gates.keys()])
-      if (!paths.includes(path)) await this.#open(path);
-    if (sandboxes.length === 0) {
+    // Asked anew before each: a container may have come back meanwhile.
+    for (const path of new Set([...this.#sources.keys(), ...this.#gates.keys()]))
+      if (!this.#paths().has(path)) await this.#open(path);
+    if (this.#sandboxes().length === 0) {
       if (!this.#isClear) await this.#clear();
       return NEVER_MS;
     }
     const altered = await rules.repair();
     repairs.note(altered.map((object) => ({ kind: 'egress-rules', object, was: 'altered' })));
-    for (const path of paths) await this.#close(path).catch(() => undefined);
-    // Until the sandboxes of all are known, what an earlier daemon closed stays closed.
-    if (sandboxes.every(({ path }) => path !== undefined)) await rules.keep(paths);
+    for (const path of this.#paths()) await this.#close(path).catch(() => undefined);
+    await rules.keep(() => this.#allPaths());
     return this.#failures.size > 0 ? RETRY_MS : LOOK_MS;
   }
 
@@ -136,7 +139,7 @@ export class EgressGuard extends Sweep {
     this.#isClear = true;
     let isDone = false;
     try {
-      isDone = await this.#parts.rules.keep([]);
+      isDone = await this.#parts.rules.keep(() => this.#allPaths());
     } finally {
       if (!isDone) this.#isClear = false;
     }
@@ -150,13 +153,26 @@ export class EgressGuard extends Sweep {
     });
   }
 
+  #paths(): ReadonlySet<string> {
+    return new Set(this.#sandboxes().flatMap(({ path }) => path ?? []));
+  }
+
+  /** Undefined until the sandboxes of all are known: what an earlier daemon closed stays closed. */
+  #allPaths(): readonly string[] | undefined {
+    const isUnknown = this.#sandboxes().some(({ path }) => path === undefined);
+    return isUnknown ? undefined : [...this.#paths()];
+  }
+
   async #close(path: string): Promise<void> {
     this.#isClear = false;
     const container = this.#parts.containerIn(path);
     const { ranges } = parseLabel(container).allow;
     try {
-      const leg = await this.#parts.rules.close(path, ranges);
+      const goesElsewhere = container !== undefined && container.otherWays.length > 0;
+      const leg = await this.#parts.rules.close(path, ranges, goesElsewhere);
       this.#sources.set(path, leg?.addresses ?? []);
+      // Another container's end that is just going away has its address.
+      if (leg?.addresses.length === 0) this.hintLater(RETRY_MS);
       this.#failures.delete(path);
     } catch (error: unknown) {
       if (isXnetError(error, 'NOT_FOUND')) return;
@@ -175,6 +191,11 @@ export class EgressGuard extends Sweep {
     this.#sources.delete(path);
     this.#failures.delete(path);
   }
+}
+
+/** Docker has forgotten the container. */
+function unnamed(sandboxPath: string): Pick<GuardedContainer, 'id' | 'name'> {
+  return { id: sandboxPath, name: sandboxPath };
 }
 
 function isMeant({ id, name }: GuardedContainer, wanted: string): boolean {

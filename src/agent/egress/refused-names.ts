@@ -1,4 +1,8 @@
 /** Names that containers asked for and may not, counted. In memory: bounded, and gone with the daemon. */
+import type { GuardedContainer } from './guarded-container.js';
+
+/** Of the same name another container may be made. */
+type Who = Pick<GuardedContainer, 'id' | 'name'>;
 
 export interface RefusedName {
   readonly name: string;
@@ -8,7 +12,7 @@ export interface RefusedName {
   readonly at: string;
 }
 
-/** Of one container; the one that was refused longest ago goes first. */
+/** Of each kind the one that was refused longest ago goes first. */
 const MOST_NAMES = 1_000;
 const MOST_CONTAINERS = 1_000;
 /** Reported: a container that tries names without end does not fill the log. */
@@ -23,13 +27,14 @@ interface OfContainer {
 }
 
 export class RefusedNames {
+  /** By id, in the order of their last refusal. */
   readonly #containers = new Map<string, OfContainer>();
 
   constructor(private readonly report: (container: string, what: string) => void) {}
 
   /** `report` is called at the first time of a name, for 20 names of a container in a minute. */
-  note(container: string, name: string, why: string): void {
-    const known = this.#of(container);
+  note({ id, name: container }: Who, name: string, why: string): void {
+    const known = this.#of(id);
     const before = known.names.get(name);
     known.names.delete(name);
     known.names.set(name, { name, why, count: (before?.count ?? 0) + 1, at: new Date().toISOString() });
@@ -42,17 +47,17 @@ export class RefusedNames {
   }
 
   /** The latest last. */
-  of(container: string): readonly RefusedName[] {
-    return [...(this.#containers.get(container)?.names.values() ?? [])];
+  of({ id }: Who): readonly RefusedName[] {
+    return [...(this.#containers.get(id)?.names.values() ?? [])];
   }
 
-  #of(container: string): OfContainer {
-    const known = this.#containers.get(container);
-    if (known) return known;
+  #of(id: string): OfContainer {
     const made = { names: new Map<string, RefusedName>(), noted: 0, sinceMs: performance.now() };
-    this.#containers.set(container, made);
+    const known = this.#containers.get(id) ?? made;
+    this.#containers.delete(id);
+    this.#containers.set(id, known);
     removeOldest(this.#containers, MOST_CONTAINERS);
-    return made;
+    return known;
   }
 }
 

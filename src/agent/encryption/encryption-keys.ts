@@ -14,6 +14,8 @@ export interface HostKey {
   readonly privateKey: string;
   /** ISO 8601. */
   readonly madeAt: string;
+  /** Of a second one: it was in use, and is to go; absent: it is the next. Clocks may be set back, so `madeAt` does not say which. */
+  readonly isFormer?: true | undefined;
 }
 
 const file = z.object({
@@ -24,6 +26,7 @@ const file = z.object({
         slot: encryptionKey.shape.slot,
         privateKey: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
         madeAt: z.iso.datetime(),
+        isFormer: z.literal(true).optional(),
       }),
     )
     .min(1)

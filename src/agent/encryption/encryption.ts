@@ -4,9 +4,12 @@
  * other VTEPs when they are encrypted, and the filter that lets their packets go by these devices alone.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { limitTo } from '../../concurrency/limit.js';
+import { SharedRuns } from '../../concurrency/shared-runs.js';
 import { NEVER_MS, Sweep } from '../../concurrency/sweep.js';
 import type { Underlay } from '../../dataplane/dataplane.js';
 import {
+  ENCRYPTION_DEVICES,
   type EncryptionDevice,
   type EncryptionTunnel,
   encryptedUnderlay,
@@ -27,6 +30,8 @@ export interface EncryptionParts {
   readonly device: EncryptionDevice;
   readonly hosts: Pick<HostsView, 'list'>;
   readonly local: Pick<LocalNetworks, 'listNetworks'>;
+  /** As `listUnknownEncrypted`. */
+  readonly listUnknown: () => Promise<readonly number[]>;
   readonly underlay: () => Underlay;
   /** UDP port of the first device. */
   readonly port: number;
@@ -40,14 +45,21 @@ const RETRY_MS = 2_000;
 /** What the kernel does not report: a peer that somebody removed. */
 const CHECK_MS = 20_000;
 
-/** Keeps the devices as they shall be while this host has an encrypted network. */
+/** Keeps the devices as they shall be while this host has an encrypted network, or its kernel one that it does not know. */
 export class Encryption extends Sweep {
   readonly #parts: EncryptionParts;
-  readonly #states = new PeerStates();
+  #states = new PeerStates();
+  /** Whose they are. */
+  #readDevice: string | undefined;
   /** As the devices were last made; undefined: that is not certain. */
   #ensured: readonly EncryptionTunnel[] | undefined;
   #isRemoved = false;
-  #work: Promise<void> | undefined;
+  /** The kernel has an encrypted network that is not known: without the devices and their routes its packets would leave in clear. */
+  #hasUnknown = false;
+  /** Of the last try, and when it was: as `performance.now`. */
+  #failed: { readonly error: unknown; readonly at: number } | undefined;
+  readonly #oneByOne = limitTo(1);
+  readonly #makes = new SharedRuns(() => this.#oneByOne(() => this.#make()));
 
   constructor(parts: EncryptionParts) {
     super({
@@ -65,9 +77,14 @@ export class Encryption extends Sweep {
     return encryptedUnderlay(underlay(), encryptedVtep(hostId, keys.all[0]?.slot ?? 0));
   }
 
-  /** The other hosts' keys as the devices have them, by public key. */
+  /** The other hosts' keys as the device in use has them, by public key: while keys are changed, the other one counts for itself. */
   get states(): ReadonlyMap<string, PeerState> {
     return this.#states.all;
+  }
+
+  /** Names of those that are to be there, also while they are made or looked at; that in use first. */
+  get devices(): readonly string[] {
+    return this.#isWanted() ? this.#parts.keys.all.map(({ slot }) => ENCRYPTION_DEVICES[slot]) : [];
   }
 
   /** For `xnet status`, why encrypted networks have no connection. */
@@ -77,22 +94,27 @@ export class Encryption extends Sweep {
 
   /** Resolves when this host encrypts. Throws UNSUPPORTED, IN_USE, KERNEL or TIMEOUT where it cannot: no network is to be used then. */
   async require(): Promise<void> {
-    if (this.#ensured && this.#ensured.length > 0 && this.failure === undefined) return;
-    await this.#ensure(true);
+    if (this.#isThere()) return;
+    // Docker's calls come many at once, and a host that cannot encrypt is tried again by looks.
+    const { error, at } = this.#failed ?? { at: -Infinity };
+    if (performance.now() - at < RETRY_MS) throw error;
+    await this.#makes.run();
   }
 
   /** This host has other keys: the devices have them when this resolves, as far as it has any. Throws as `require`. */
   async apply(): Promise<void> {
-    if (this.#isWanted()) await this.#ensure(true);
+    if (this.#isWanted()) await this.#makes.run();
   }
 
   /** What WireGuard has counted, and when it last agreed on keys. Never rejects. */
   async refresh(): Promise<void> {
     const { device, logger } = this.#parts;
     try {
-      const devices = this.#ensured ?? [];
-      const peers = await Promise.all(devices.map((tunnel) => device.read(tunnel.device)));
-      this.#states.note(peers.flat(), new Date());
+      const [inUse] = this.devices;
+      const peers = inUse === undefined ? [] : await device.read(inUse);
+      if (inUse !== this.#readDevice) this.#states = new PeerStates();
+      this.#readDevice = inUse;
+      this.#states.note(peers, new Date());
     } catch (error: unknown) {
       logger.debug('the peers of the WireGuard device are not read', { error: errorMessage(error) });
     }
@@ -100,29 +122,41 @@ export class Encryption extends Sweep {
 
   async #look(isSuspected: boolean): Promise<number> {
     if (isSuspected) this.#ensured = undefined;
+    this.#hasUnknown = !this.#isKnown() && (await this.#parts.listUnknown()).length > 0;
     const isWanted = this.#isWanted();
-    await this.#ensure(isWanted);
-    if (!isWanted) return NEVER_MS;
+    if (!isWanted) {
+      await this.#oneByOne(() => this.#remove());
+      return NEVER_MS;
+    }
+    await this.#makes.run();
     await this.refresh();
     return CHECK_MS;
   }
 
-  /** One after the other: calls of Docker's and looks. */
-  async #ensure(isWanted: boolean): Promise<void> {
-    const before = this.#work ?? Promise.resolve();
-    const work = before.catch(() => undefined).then(() => (isWanted ? this.#make() : this.#remove()));
-    this.#work = work;
-    await work;
+  /** A device that somebody has just removed is reported some time later. */
+  #isThere(): boolean {
+    const devices = this.#ensured?.map(({ device }) => device) ?? [];
+    return devices.length > 0 && this.#parts.device.isThere(devices);
   }
 
   async #make(): Promise<void> {
+    try {
+      await this.#ensure();
+      this.#failed = undefined;
+    } catch (error: unknown) {
+      this.#ensured = undefined;
+      this.#failed = { error, at: performance.now() };
+      throw error;
+    }
+  }
+
+  async #ensure(): Promise<void> {
     const { hostId, keys, port, keepalive, hosts, device, repairs, logger } = this.#parts;
     const underlay = this.#parts.underlay();
     const all = hosts.list().map(({ host }) => host);
     const wanted = planTunnels({ hostId, keys: keys.all, port, keepalive, underlay, hosts: all });
     refuseNarrow(wanted, underlay);
     const before = this.#ensured;
-    this.#ensured = undefined;
     this.#isRemoved = false;
     repairs.note(await device.ensure(wanted));
     this.#ensured = wanted;
@@ -141,6 +175,10 @@ export class Encryption extends Sweep {
   }
 
   #isWanted(): boolean {
+    return this.#hasUnknown || this.#isKnown();
+  }
+
+  #isKnown(): boolean {
     return this.#parts.local.listNetworks().some(({ record }) => record.protection?.encrypt);
   }
 }

@@ -181,7 +181,9 @@ export class DriftRepairs implements AsyncDisposable {
     const { dataplane, local, repairs } = this.#parts;
     const seen = this.#orphans.get(networkId) ?? new Absences();
     this.#orphans.set(networkId, seen);
-    const unknown = strangers.filter((name) => !local.isBeingCreated(name));
+    // On a LAN's parent are also interfaces of other networks, and one whose alias somebody took away is nobody's.
+    const isKnown = (name: string) => local.isBeingCreated(name) || local.hasEndpoint(name);
+    const unknown = strangers.filter((name) => !isKnown(name));
     seen.note(unknown);
     const long = unknown.filter((name) => seen.isLongerThan(name, ORPHAN_MS));
     if (long.length === 0) return;

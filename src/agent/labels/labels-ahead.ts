@@ -1,4 +1,4 @@
-import { raceLimit, sleep } from '../../concurrency/deadline.js';
+import { nextTurn } from '../../concurrency/turns.js';
 import type { Engine } from '../../docker/engine.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
@@ -21,16 +21,15 @@ export interface LabelsAheadParts {
   readonly logger: Logger;
 }
 
-/** How long Docker waits for this at most: a container that starts late is worse than one that nobody reaches for a moment. */
-const WAIT_MS = 1_000;
-
 /**
- * Publishes the labels of a container in a network with policies before its process runs: Docker (28 and later) waits for xnet then.
- * Docker is asked only what it answers without the container's lock, which it holds. In all other networks, and with an older Docker, labels
- * come with the names, a moment after the start.
+ * Publishes the labels of a container in a network with policies while it is being started, mostly before its process runs. No call of
+ * Docker's waits for it: until labels are known the rules let nobody begin anything with the container. Docker is asked only what it answers
+ * without the container's lock, which it holds. In all other networks labels come with the names, a moment after the start.
  */
 export class LabelsAhead {
   #engine: Pick<Engine, 'findContainerOf'> | undefined;
+  /** By endpoint, what is under way. */
+  readonly #publishing = new Map<string, Promise<void>>();
 
   constructor(private readonly parts: LabelsAheadParts) {}
 
@@ -38,18 +37,23 @@ export class LabelsAhead {
     this.#engine = engine;
   }
 
-  /** Resolves when they are published, or after a second. Never fails. */
-  async ready(endpointId: string): Promise<void> {
-    const { local, isRuled, logger } = this.parts;
-    const endpoint = local.findEndpoint(endpointId);
-    if (!endpoint || !isRuled(endpoint.networkId)) return;
-    const publishing = this.#publish(endpoint).catch((error: unknown) =>
-      logger.warn("cannot publish a container's labels before its start", {
-        endpoint: endpointId,
-        error: errorMessage(error),
-      }),
-    );
-    await raceLimit(publishing, (decided) => sleep(WAIT_MS, decided));
+  /** Begins to publish them, unless they are published, when the call that is being answered is done. Docker may not know the endpoint yet: to be called again. */
+  publishSoon(endpointId: string): void {
+    const endpoint = this.parts.local.findEndpoint(endpointId);
+    if (!endpoint || !this.parts.isRuled(endpoint.networkId)) return;
+    const former = this.#publishing.get(endpointId) ?? nextTurn();
+    const publishing = former
+      .then(() => this.#publish(endpoint))
+      .catch((error: unknown) =>
+        this.parts.logger.warn("cannot publish a container's labels before its start", {
+          endpoint: endpointId,
+          error: errorMessage(error),
+        }),
+      )
+      .finally(() => {
+        if (this.#publishing.get(endpointId) === publishing) this.#publishing.delete(endpointId);
+      });
+    this.#publishing.set(endpointId, publishing);
   }
 
   async #publish(endpoint: EndpointRecord): Promise<void> {

@@ -11,6 +11,17 @@ export const ID_OPTION = 'xnet.id';
 
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
 
+/** Of the bridge driver's options; without it the bridge has the beginning of the network's id. */
+const DEVICE = 'com.docker.network.bridge.name';
+
+/** The device of docker_gwbridge, which may have been made by hand with another name. Undefined: it is not there. */
+export function gatewayDevice(
+  networks: readonly Pick<DockerNetwork, 'id' | 'name' | 'options'>[],
+): string | undefined {
+  const found = networks.find(({ name }) => name === GATEWAY_BRIDGE);
+  return found && (found.options[DEVICE] ?? `br-${found.id.slice(0, 12)}`);
+}
+
 /** Of Docker's own bridges, unless they are configured otherwise. */
 const DOCKERS_MTU = 1500;
 
@@ -28,7 +39,7 @@ export function gatewayBridge(mtu = DOCKERS_MTU): DockerNetworkSpec {
     ipv6: false,
     labels: {},
     options: {
-      'com.docker.network.bridge.name': GATEWAY_BRIDGE,
+      [DEVICE]: GATEWAY_BRIDGE,
       'com.docker.network.bridge.enable_icc': 'false',
       'com.docker.network.bridge.enable_ip_masquerade': 'true',
       ...(mtu < DOCKERS_MTU && { 'com.docker.network.driver.mtu': `${mtu}` }),

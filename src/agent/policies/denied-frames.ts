@@ -1,4 +1,4 @@
-/** What policies have dropped on this host, as events for people: once for each pair of containers and port, with a number. */
+/** What policies have dropped on this host, as events for people: for each pair of containers and port one when it begins, then one an hour at most. */
 import { Sweep } from '../../concurrency/sweep.js';
 import type {
   CountsOfNetwork,
@@ -10,6 +10,7 @@ import { errorMessage } from '../../errors.js';
 import type { EndpointRecord } from '../../model/endpoint.js';
 import type { EventLog } from '../../observability/event-log.js';
 import type { Logger } from '../../observability/logger.js';
+import { DeniedPairs } from './denied-pairs.js';
 
 export interface DeniedFramesParts {
   readonly device: Pick<PolicyDevice, 'count' | 'listDenied'>;
@@ -18,19 +19,31 @@ export interface DeniedFramesParts {
   readonly networkName: (networkId: string) => string;
   readonly events: Pick<EventLog, 'note'>;
   readonly logger: Logger;
+  /** In ms; default: of this process. */
+  readonly now?: () => number;
+}
+
+/** Of one network. */
+interface Watched {
+  total: number;
+  unnoted: number;
+  /** When answers were last not awaited for want of room. */
+  unnotedAt: number | undefined;
+  readonly pairs: DeniedPairs;
 }
 
 const LOOK_MS = 10_000;
-/** Without any rules. */
+/** Without any rules. To be hinted when there are some. */
 const IDLE_MS = 60_000;
-/** Of one network at one look; the others are counted in one more. */
-const MOST_EVENTS = 20;
+/** For which a problem is one after it was last seen. */
+const PROBLEM_MS = 10 * 60_000;
 
 export class DeniedFrames extends Sweep {
   readonly #parts: DeniedFramesParts;
-  /** By network: what was counted at the last look, and how often each kind of frame was seen until then. */
-  readonly #totals = new Map<string, number>();
-  readonly #seen = new Map<string, ReadonlyMap<string, number>>();
+  readonly #now: () => number;
+  readonly #watched = new Map<string, Watched>();
+  /** Rules that are in force at the first look may be those of an earlier daemon, and what that has seen is no news. */
+  #isFirst = true;
 
   constructor(parts: DeniedFramesParts) {
     super({
@@ -40,44 +53,66 @@ export class DeniedFrames extends Sweep {
         parts.logger.debug('cannot read what policies drop', { error: errorMessage(error) }),
     });
     this.#parts = parts;
+    this.#now = parts.now ?? (() => performance.now());
+  }
+
+  /** Of answers that are dropped though they were asked for, for people. */
+  get problems(): string[] {
+    const since = this.#now() - PROBLEM_MS;
+    return [...this.#watched]
+      .filter(([, { unnotedAt }]) => unnotedAt !== undefined && unnotedAt > since)
+      .map(
+        ([networkId, { unnoted }]) =>
+          `network ${this.#parts.networkName(networkId)}: ${unnoted} packets of UDP or SCTP were sent on this host by containers that a policy selects without their answers being awaited, ` +
+          'so that these are dropped: a container begins more such connections than are kept; find it (xnet capture), or let its answers in by a rule',
+      );
   }
 
   /** Starts a program only where something was dropped since the last look. */
   async #look(): Promise<number> {
-    for (const [networkId, rules] of this.#parts.inForce()) {
-      const counts = rules && this.#parts.device.count(networkId);
-      if (!counts) continue;
-      const total = totalOf(counts);
-      const before = this.#totals.get(networkId);
-      this.#totals.set(networkId, total);
-      // What an earlier daemon has seen is no news.
-      if (total > 0 && total !== before) await this.#note(networkId, rules, before !== undefined);
-    }
-    const isAny = [...this.#parts.inForce().values()].some((rules) => rules);
-    return isAny ? LOOK_MS : IDLE_MS;
+    const inForce = this.#parts.inForce();
+    for (const networkId of this.#watched.keys())
+      if (!inForce.get(networkId)) this.#watched.delete(networkId);
+    for (const [networkId, rules] of inForce) if (rules) await this.#lookAt(networkId, rules);
+    this.#isFirst = false;
+    return this.#watched.size > 0 ? LOOK_MS : IDLE_MS;
   }
 
-  async #note(networkId: string, rules: NetworkRules, isNews: boolean): Promise<void> {
-    const { device, events, networkName } = this.#parts;
-    const frames = await device.listDenied(networkId);
-    const before = this.#seen.get(networkId) ?? new Map<string, number>();
-    this.#seen.set(networkId, new Map(frames.map((each) => [keyOf(each), each.packets])));
-    if (!isNews) return;
+  async #lookAt(networkId: string, rules: NetworkRules): Promise<void> {
+    const counts = this.#parts.device.count(networkId);
+    if (!counts) return;
+    const total = totalOf(counts);
+    const known = this.#watched.get(networkId);
+    const isNews = known !== undefined || !this.#isFirst;
+    const watched = known ?? this.#add(networkId);
+    if (isNews && counts.unnoted > watched.unnoted) watched.unnotedAt = this.#now();
+    watched.unnoted = counts.unnoted;
+    const isMore = total > 0 && total !== watched.total;
+    watched.total = total;
+    if (isMore) watched.pairs.learn(await this.#parts.device.listDenied(networkId), isNews);
+    this.#note(networkId, rules, watched.pairs);
+  }
+
+  #note(networkId: string, rules: NetworkRules, pairs: DeniedPairs): void {
+    const { events, networkName } = this.#parts;
+    const { due, more } = pairs.takeDue(this.#now());
+    if (due.length === 0 && more === 0) return;
     const network = networkName(networkId);
     const nameOf = this.#namesIn(networkId);
-    const news = frames.flatMap((each) => {
-      const former = before.get(keyOf(each)) ?? 0;
-      const times = each.packets - (former > each.packets ? 0 : former);
-      return times > 0 ? [{ ...each, times }] : [];
-    });
-    for (const each of news.slice(0, MOST_EVENTS)) {
+    for (const each of due) {
       const what = `${whyDenied(each, rules)}: ${nameOf(each.fromMac)} -> ${nameOf(each.toMac)}:${each.port}/${each.protocol} ${
         isOfAudit(each, rules) ? 'would be dropped' : 'dropped'
-      } ${each.times} times`;
+      } ${each.packets} times`;
       events.note({ kind: 'denied', what, network, container: nameOf(each.toMac) });
     }
-    const more = news.length - MOST_EVENTS;
-    if (more > 0) events.note({ kind: 'denied', what: `${more} more pairs of containers`, network });
+    if (more > 0)
+      events.note({ kind: 'denied', what: `${more} more pairs of containers and ports`, network });
+  }
+
+  #add(networkId: string): Watched {
+    const watched = { total: 0, unnoted: 0, unnotedAt: undefined, pairs: new DeniedPairs() };
+    this.#watched.set(networkId, watched);
+    return watched;
   }
 
   #namesIn(networkId: string): (mac: string) => string {
@@ -91,20 +126,24 @@ function totalOf({ policies, isolated, unknown }: CountsOfNetwork): number {
   return [...policies.values()].reduce((sum, { denied }) => sum + denied, isolated + unknown);
 }
 
-function whyDenied({ fromMac, toMac }: SeenFrames, { gateways, policies, endpoints }: NetworkRules): string {
-  if (gateways && !gateways.includes(fromMac) && !gateways.includes(toMac)) return 'isolation';
-  const names = endpoints.find(({ mac }) => mac === toMac)?.selectedBy ?? [];
-  const selecting = policies.filter(({ name }) => names.includes(name)).map(({ name }) => name);
+function whyDenied(frames: SeenFrames, rules: NetworkRules): string {
+  if (isByIsolation(frames, rules)) return 'isolation';
+  const selecting = selectingOf(frames, rules).map(({ name }) => name);
   return selecting.length > 0 ? `policy ${selecting.join(', ')}` : 'labels not known';
 }
 
-function isOfAudit(frames: SeenFrames, { gateways, policies, endpoints }: NetworkRules): boolean {
-  if (gateways) return false;
-  const names = endpoints.find(({ mac }) => mac === frames.toMac)?.selectedBy ?? [];
-  const selecting = policies.filter(({ name }) => names.includes(name));
-  return selecting.length > 0 && selecting.every(({ isAudit }) => isAudit);
+function isOfAudit(frames: SeenFrames, rules: NetworkRules): boolean {
+  if (isByIsolation(frames, rules)) return false;
+  const selecting = selectingOf(frames, rules);
+  // Of one whose labels are not known any policy may be the one that selects it.
+  return (selecting.length > 0 ? selecting : rules.policies).every(({ isAudit }) => isAudit);
 }
 
-function keyOf({ fromMac, toMac, protocol, port }: SeenFrames): string {
-  return `${fromMac} ${toMac} ${protocol} ${port}`;
+function isByIsolation({ fromMac, toMac }: SeenFrames, { gateways }: NetworkRules): boolean {
+  return gateways !== undefined && !gateways.has(fromMac) && !gateways.has(toMac);
+}
+
+function selectingOf({ toMac }: SeenFrames, { policies, endpoints }: NetworkRules) {
+  const names = endpoints.get(toMac)?.selectedBy ?? [];
+  return policies.filter(({ name }) => names.includes(name));
 }

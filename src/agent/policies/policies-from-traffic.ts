@@ -1,6 +1,12 @@
 /** The policies that let pass the connections that were seen. Pure. */
 import type { Labels } from '../../model/policy/labels.js';
-import type { PolicyDocument } from '../../model/policy/policy.js';
+import {
+  LONGEST_NAME,
+  MOST_PORTS,
+  MOST_RULES,
+  type PolicyDocument,
+  type PolicyRule,
+} from '../../model/policy/policy.js';
 
 export interface SeenConnection {
   readonly from: LabelledEnd;
@@ -23,8 +29,8 @@ const TELLING = [
 ];
 
 /**
- * One policy for each kind of container that was reached, to be read before it is applied. `unsaid`: connections with an end that has
- * no label by which to name it.
+ * One policy for each kind of container that was reached, or several where one cannot say so much, to be read before they are applied.
+ * `unsaid`: connections with an end that has no label by which to name it.
  */
 export function policiesFromTraffic(
   network: string,
@@ -44,16 +50,32 @@ export function policiesFromTraffic(
         () => new Set<string>(),
       ).add(at);
   }
-  const policies = [...reached].sort(byKey).map(([target, sources]) => ({
-    policy: nameOf(network, target),
-    network,
-    to: JSON.parse(target) as Record<string, string>,
-    allow: [...sources].sort(byKey).map(([source, ports]) => ({
-      from: JSON.parse(source) as Record<string, string>,
-      ports: [...ports].sort(),
+  const taken = new Set<string>();
+  const policies = [...reached].sort(byKey).flatMap(([target, sources]) =>
+    // A container is reached by what any of its policies allows.
+    divided(rulesOf(sources), MOST_RULES).map((allow) => ({
+      policy: nameOf(network, target, taken),
+      network,
+      to: JSON.parse(target) as Record<string, string>,
+      allow,
     })),
-  }));
+  );
   return { policies, unsaid: [...unsaid].sort() };
+}
+
+function rulesOf(sources: ReadonlyMap<string, ReadonlySet<string>>): PolicyRule[] {
+  return [...sources].sort(byKey).flatMap(([source, ports]) =>
+    divided([...ports].sort(), MOST_PORTS).map((some) => ({
+      from: JSON.parse(source) as Record<string, string>,
+      ports: some,
+    })),
+  );
+}
+
+function divided<T>(items: readonly T[], most: number): T[][] {
+  const pieces: T[][] = [];
+  for (let at = 0; at < items.length; at += most) pieces.push(items.slice(at, at + most));
+  return pieces;
 }
 
 function telling(labels: Labels): string | undefined {
@@ -61,13 +83,19 @@ function telling(labels: Labels): string | undefined {
   return key && JSON.stringify({ [key]: labels[key] });
 }
 
-function nameOf(network: string, target: string): string {
+/** One that is not taken, which it is then: from the second on with a number. */
+function nameOf(network: string, target: string, taken: Set<string>): string {
   const [value] = Object.values(JSON.parse(target) as Record<string, string>);
-  const name = `${network}-${value}`.toLowerCase().replace(/[^a-z0-9_.-]+/g, '-');
-  return name
-    .replace(/^[^a-z0-9]+/, '')
-    .slice(0, 63)
-    .replace(/[^a-z0-9]+$/, '');
+  const whole = `${network}-${value}`.toLowerCase().replace(/[^a-z0-9_.-]+/g, '-');
+  const named = (suffix: string) =>
+    whole
+      .replace(/^[^a-z0-9]+/, '')
+      .slice(0, LONGEST_NAME - suffix.length)
+      .replace(/[^a-z0-9]+$/, '') + suffix;
+  let name = named('');
+  for (let n = 2; taken.has(name); n += 1) name = named(`-${n}`);
+  taken.add(name);
+  return name;
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {

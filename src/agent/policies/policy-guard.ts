@@ -6,30 +6,43 @@
  */
 import { KeyedMutex } from '../../concurrency/keyed-mutex.js';
 import { Sweep } from '../../concurrency/sweep.js';
-import type { NetworkRules, PolicyDevice } from '../../dataplane/policy/policies.js';
+import type { PolicyDevice } from '../../dataplane/policy/policies.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
-import { keys } from '../../model/keys.js';
 import { modeOf, type NetworkRecord } from '../../model/network.js';
 import { hasLabels } from '../../model/policy/labels.js';
-import { type PolicyRecord, policyRecord } from '../../model/policy/policy.js';
+import type { PolicyDocument } from '../../model/policy/policy.js';
 import type { Logger } from '../../observability/logger.js';
 import type { RepairLog } from '../../observability/repair-log.js';
 import type { Replica } from '../../replica/replica.js';
 import type { View } from '../../replica/view.js';
+import type { EndpointChange } from '../forwarding/followed-network.js';
 import type { NetworkFollower } from '../forwarding/network-follower.js';
 import type { KnownLabels } from '../labels/known-labels.js';
-import { policiesIn, rulesOf } from './network-rules.js';
+import { type Changed, ChangedEndpoints } from './changed-endpoints.js';
+import { KnownPolicies } from './known-policies.js';
+import { LabelMeanings } from './label-meanings.js';
+import { canEnforce, FollowedRules, policiesIn } from './network-rules.js';
 
 export interface PolicyGuardParts {
   readonly replica: Pick<Replica, 'follow'>;
   readonly device: PolicyDevice;
   readonly local: Pick<LocalNetworks, 'listAllEndpoints' | 'findRecord' | 'findEndpoint'>;
-  readonly follower: Pick<NetworkFollower, 'endpointsOf'>;
+  /** A network may get its name after its containers, and policies go by names. */
+  readonly clusterNetworks: Pick<View<NetworkRecord>, 'onChange'>;
+  readonly follower: Pick<NetworkFollower, 'endpointsOf' | 'findEndpoint'>;
   readonly labels: Pick<KnownLabels, 'labelsOf' | 'onChange'>;
   readonly hostId: string;
   readonly repairs: RepairLog;
   readonly logger: Logger;
+  /** In ms; default: of this process. */
+  readonly now?: () => number;
+}
+
+interface Made {
+  readonly network: NetworkRecord;
+  readonly policies: readonly PolicyDocument[];
+  readonly rules: FollowedRules;
 }
 
 /** Between two looks at whether the rules are there, of which most come by the kernel's events. */
@@ -37,33 +50,45 @@ const LOOK_MS = 10_000;
 /** Without any rules. */
 const IDLE_MS = 60_000;
 const RETRY_MS = 1_000;
+/** For so long the endpoints of a network may be unknown, as they are after a start. */
+const PATIENCE_MS = 30_000;
 
 export class PolicyGuard implements AsyncDisposable {
+  /** Called when there are rules in a network that had none. */
+  onFirst: () => void = () => undefined;
   readonly #parts: PolicyGuardParts;
-  readonly #policies: View<PolicyRecord>;
+  readonly #policies: KnownPolicies;
   readonly #sweep: Sweep;
   readonly #mutex = new KeyedMutex();
   readonly #forget: readonly (() => void)[];
-  /** Networks whose rules may not be right; undefined: any. */
-  #changed: Set<string> | undefined;
+  /** Since the rules of their networks were made. */
+  readonly #changed = new ChangedEndpoints();
   /** What is in force; undefined: nothing is to be. */
-  readonly #inForce = new Map<string, NetworkRules | undefined>();
+  readonly #inForce = new Map<string, FollowedRules | undefined>();
+  /** By network: its rules, and of what they were made. */
+  readonly #made = new Map<string, Made>();
   /** Network -> why it is not in force. */
   readonly #failures = new Map<string, string>();
+  /** Network whose endpoints are not known -> since when. */
+  readonly #unknown = new Map<string, number>();
 
   constructor(parts: PolicyGuardParts) {
     this.#parts = parts;
-    this.#policies = parts.replica.follow(keys.policies(), policyRecord);
+    this.#policies = new KnownPolicies(parts.replica, () => this.#hintAll());
     this.#sweep = new Sweep({
       look: () => this.#look(),
       retryMs: RETRY_MS,
       onFailure: (error) => parts.logger.error('cannot set policies', { error: errorMessage(error) }),
     });
     this.#forget = [
-      this.#policies.onChange(() => this.#hintAll()),
+      parts.clusterNetworks.onChange((changes) => {
+        for (const { before, now } of changes.values())
+          if (now?.record && now.record.name !== before?.record?.name) this.#hintIfHere(now.record.id);
+      }),
       parts.labels.onChange((endpointIds) => this.#hintOf(endpointIds)),
     ];
-    parts.device.onDoubt((networkId) => this.hint(networkId));
+    // Every look is at all that is in force.
+    parts.device.onDoubt(() => this.#sweep.hint());
   }
 
   /** Resolves when the policies are known. */
@@ -79,12 +104,12 @@ export class PolicyGuard implements AsyncDisposable {
   }
 
   /** All of the cluster, as known here. */
-  get policies(): readonly PolicyRecord[] {
-    return this.#policies.records;
+  get policies(): readonly PolicyDocument[] {
+    return this.#policies.all;
   }
 
   /** Networks of this host with rules, and these. */
-  get inForce(): ReadonlyMap<string, NetworkRules | undefined> {
+  get inForce(): ReadonlyMap<string, FollowedRules | undefined> {
     return this.#inForce;
   }
 
@@ -94,15 +119,32 @@ export class PolicyGuard implements AsyncDisposable {
       ([networkId, reason]) =>
         `policies are not in force on this host in network ${this.#nameOf(networkId)}: ${reason}`,
     );
-    return [...failed, ...this.#unenforced()];
+    const unknown = [...this.#unknown]
+      .filter(([, since]) => this.#now() - since > PATIENCE_MS)
+      .map(
+        ([networkId]) =>
+          `policies are not in force on this host for what changes in network ${this.#nameOf(networkId)}: its endpoints are not known here; ` +
+          'they come from etcd: see whether `xnet status` has it as away, or says that the network is not followed',
+      );
+    return [...failed, ...unknown, ...this.#policies.problems, ...this.#unenforced()];
   }
 
-  /** Endpoints of the network have changed, or its rules in the kernel. */
-  hint(networkId: string): void {
+  /** Endpoints of the network have changed: these alone, or, without `changes`, any. */
+  hint(networkId: string, changes?: readonly EndpointChange[]): void {
     // Of most networks there are no rules, and containers come and go in all.
     if (this.#isWithoutRules(networkId) && !this.isRuled(networkId)) return;
-    this.#changed?.add(networkId);
+    const changed = changes?.flatMap(({ before, now }) => (before ?? now)?.id ?? []);
+    this.#changed.add(networkId, changed ?? 'any');
     this.#sweep.hint();
+  }
+
+  /** Of a network that is to have rules, for people: why it has none, or not the latest. Undefined: they are in force. */
+  whyNotInForce(networkId: string): string | undefined {
+    const failure = this.#failures.get(networkId);
+    if (failure !== undefined) return failure;
+    if (this.#unknown.has(networkId)) return 'the endpoints of the network are not known there';
+    if (!this.isRuled(networkId)) return 'no policy of the network is known there';
+    return this.#inForce.get(networkId) ? undefined : 'they are not written yet';
   }
 
   /** Whether frames to a container of the network may be judged by its labels. */
@@ -115,37 +157,61 @@ export class PolicyGuard implements AsyncDisposable {
   /** Resolves when the rules of the network, which has a namespace now, are in force; at once where there are none. Throws what PolicyDevice does. */
   async applied(networkId: string): Promise<void> {
     if (!this.isRuled(networkId)) return;
-    await this.#apply(networkId, this.#inForce.get(networkId) === undefined);
+    if (!this.#isDue(networkId) && this.#parts.device.isInForce(networkId)) return;
+    await this.#apply(networkId);
   }
 
+  #hintIfHere(networkId: string): void {
+    if (this.#parts.local.findRecord(networkId)) this.hint(networkId);
+  }
+
+  /** Also of networks whose first rules are being written. */
   #hintAll(): void {
-    this.#changed = undefined;
+    for (const { networkId } of this.#parts.local.listAllEndpoints()) this.#changed.add(networkId, 'any');
     this.#sweep.hint();
   }
 
   #hintOf(endpointIds: ReadonlySet<string>): void {
     for (const id of endpointIds) {
       const networkId = this.#parts.local.findEndpoint(id)?.networkId;
-      if (networkId !== undefined && this.isRuled(networkId)) this.hint(networkId);
+      if (networkId === undefined || !this.isRuled(networkId)) continue;
+      this.#changed.add(networkId, [id]);
+      this.#sweep.hint();
     }
+  }
+
+  /** Its rules are to be made, or changed. */
+  #isDue(networkId: string): boolean {
+    return this.#changed.has(networkId) || !this.#inForce.has(networkId);
   }
 
   async #look(): Promise<number> {
     const used = new Set(this.#parts.local.listAllEndpoints().map(({ networkId }) => networkId));
-    for (const networkId of this.#inForce.keys()) if (!used.has(networkId)) this.#inForce.delete(networkId);
-    for (const networkId of this.#failures.keys()) if (!used.has(networkId)) this.#failures.delete(networkId);
-    const changed = this.#changed ?? used;
-    this.#changed = new Set();
-    for (const networkId of used) await this.#lookAt(networkId, changed.has(networkId));
-    for (const networkId of this.#failures.keys()) this.#changed.add(networkId);
+    this.#changed.keepOnly(used);
+    for (const known of [this.#failures, this.#unknown, this.#made])
+      for (const networkId of known.keys()) if (!used.has(networkId)) known.delete(networkId);
+    for (const networkId of this.#inForce.keys()) if (!used.has(networkId)) await this.#leave(networkId);
+    for (const networkId of used) await this.#lookAt(networkId);
     if (this.#failures.size > 0) return RETRY_MS;
-    return [...this.#inForce.values()].some((rules) => rules) ? LOOK_MS : IDLE_MS;
+    return this.#unknown.size > 0 || [...this.#inForce.values()].some((rules) => rules) ? LOOK_MS : IDLE_MS;
   }
 
-  async #lookAt(networkId: string, isChanged: boolean): Promise<void> {
-    if (!isChanged && this.#inForce.get(networkId) === undefined) return;
+  /**
+   * Of a network without endpoints here nothing is kept: neither rules nor what watches them, by which the kernel would keep its
+   * namespace. Rules that cannot be removed judge nobody.
+   */
+  async #leave(networkId: string): Promise<void> {
+    await this.#mutex.run(networkId, async () => {
+      if (this.#inForce.get(networkId))
+        await this.#parts.device.set(networkId, undefined).catch(() => undefined);
+      this.#inForce.delete(networkId);
+    });
+  }
+
+  async #lookAt(networkId: string): Promise<void> {
+    if (!this.#isDue(networkId) && this.#inForce.get(networkId) === undefined) return;
     try {
-      await this.#apply(networkId, isChanged);
+      await this.#apply(networkId);
     } catch (error: unknown) {
       const reason = errorMessage(error);
       if (this.#failures.get(networkId) !== reason)
@@ -154,21 +220,55 @@ export class PolicyGuard implements AsyncDisposable {
     }
   }
 
-  async #apply(networkId: string, isChanged = true): Promise<void> {
+  async #apply(networkId: string): Promise<void> {
     await this.#mutex.run(networkId, async () => {
-      const rules = isChanged ? this.#rulesOf(networkId) : this.#inForce.get(networkId);
-      // Of networks whose endpoints are not known yet the rules of the daemon before this one stay.
-      if (rules === 'unknown') return;
-      if (!rules && this.#isWithoutRules(networkId)) return;
-      const outcome = await this.#parts.device.set(networkId, rules);
-      if (outcome === true)
-        this.#parts.repairs.note([{ kind: 'policy', object: 'bridge xnet-policy', was: 'altered' }], {
-          network: networkId,
-        });
-      if (outcome !== 'absent') this.#inForce.set(networkId, rules);
-      else this.#inForce.delete(networkId);
-      this.#failures.delete(networkId);
+      const isDue = this.#isDue(networkId);
+      const changed = this.#changed.take(networkId) ?? (isDue ? 'any' : new Set<string>());
+      try {
+        await this.#set(networkId, changed);
+      } catch (error: unknown) {
+        // What is in the kernel is not known, and all is made anew.
+        this.#changed.add(networkId, 'any');
+        throw error;
+      }
     });
+  }
+
+  async #set(networkId: string, changed: Changed): Promise<void> {
+    const { device, repairs } = this.#parts;
+    const made = changed === 'any' ? undefined : this.#followed(networkId, changed);
+    const rules = made ? made.rules : this.#rulesOf(networkId);
+    // Of networks whose endpoints are not known yet the rules of the daemon before this one stay.
+    if (rules === 'unknown') {
+      this.#unknown.set(networkId, this.#unknown.get(networkId) ?? this.#now());
+      this.#changed.add(networkId, 'any');
+      return;
+    }
+    this.#unknown.delete(networkId);
+    if (!rules && this.#isWithoutRules(networkId)) return;
+    // There may be policies that this host has not heard of yet, and the rules of an earlier daemon.
+    if (!rules && !this.#policies.isCurrent) return;
+    const outcome = await device.set(networkId, rules, made?.macs);
+    if (outcome === true)
+      repairs.note([{ kind: 'policy', object: 'bridge xnet-policy', was: 'altered' }], {
+        network: networkId,
+      });
+    const wasRuled = this.#inForce.get(networkId) !== undefined;
+    if (rules && outcome === 'absent') this.#inForce.delete(networkId);
+    else this.#inForce.set(networkId, rules);
+    if (!wasRuled && this.#inForce.get(networkId)) this.onFirst();
+    this.#failures.delete(networkId);
+  }
+
+  /** The rules that are in force, changed for these endpoints, and for which MACs; undefined: they are to be made anew. */
+  #followed(networkId: string, endpointIds: ReadonlySet<string>) {
+    const { local, follower } = this.#parts;
+    const made = this.#made.get(networkId);
+    const isOfTheSame = made?.network === local.findRecord(networkId) && made?.policies === this.policies;
+    if (!made || !isOfTheSame || this.#inForce.get(networkId) !== made.rules) return undefined;
+    const { rules } = made;
+    const now = [...endpointIds].map((id) => [id, follower.findEndpoint(networkId, id)] as const);
+    return { rules, macs: rules.change(now) };
   }
 
   /** None are to be, and none are. */
@@ -176,14 +276,20 @@ export class PolicyGuard implements AsyncDisposable {
     return this.#inForce.has(networkId) && this.#inForce.get(networkId) === undefined;
   }
 
-  #rulesOf(networkId: string): NetworkRules | undefined | 'unknown' {
+  /** Made anew. */
+  #rulesOf(networkId: string): FollowedRules | undefined | 'unknown' {
     const { local, follower, labels, hostId } = this.#parts;
     const network = local.findRecord(networkId);
     const endpoints = follower.endpointsOf(networkId);
+    this.#made.delete(networkId);
     if (!network || !canEnforce(network)) return undefined;
     if (!endpoints) return this.isRuled(networkId) ? 'unknown' : undefined;
+    const { policies } = this;
     const labelsOf = (id: string) => labels.labelsOf(id);
-    return rulesOf({ network, endpoints, policies: this.policies, hostId, labelsOf });
+    const meanings = new LabelMeanings(policiesIn(network, policies));
+    const rules = FollowedRules.of({ network, hostId, labelsOf }, meanings, endpoints);
+    if (rules) this.#made.set(networkId, { network, policies, rules });
+    return rules;
   }
 
   /** Containers of this host that a policy selects where it cannot be enforced. */
@@ -204,12 +310,11 @@ export class PolicyGuard implements AsyncDisposable {
     });
   }
 
+  #now(): number {
+    return this.#parts.now?.() ?? performance.now();
+  }
+
   #nameOf(networkId: string): string {
     return this.#parts.local.findRecord(networkId)?.name ?? networkId;
   }
-}
-
-/** On a LAN no host sees the frames that others send; of a routed network the host's own table sends packets on. */
-export function canEnforce(network: Pick<NetworkRecord, 'mode'>): boolean {
-  return modeOf(network).kind === 'overlay';
 }

@@ -31,18 +31,19 @@ const TTL_SECONDS = 15;
 const REVOKE_MS = 500;
 
 /**
- * Resolves to what each of the hosts answers within `patienceMs`, in the order of `hostIds`; about then at the latest, also where
- * the store does not answer. Throws the store's errors.
+ * Resolves to what each of the hosts answers within `patienceMs`, or until `signal` aborts, in the order of `hostIds`; about then at the
+ * latest, also where the store does not answer. Who has not answered stops its work. Throws the store's errors.
  */
 export async function askHosts(
   store: AskingStore,
   hostId: string,
   question: Question & Required<Pick<Question, 'hostIds'>>,
   patienceMs: number,
+  signal?: AbortSignal,
 ): Promise<HostAnswer[]> {
   const { hostIds } = question;
   const parts: AnswerRecord[] = [];
-  const stop = new AbortController();
+  using stop = new LinkedAbort(signal ? [signal] : []);
   void sleepRunning(patienceMs, stop.signal).then(() => stop.abort());
   for await (const part of streamAnswers(store, hostId, question, stop.signal)) parts.push(part);
   stop.abort();

@@ -5,7 +5,7 @@ import { asks } from '../options.js';
 import { type Column, type Screen, table } from '../output/output.js';
 import { type AskOptions, isOld, printAnswer } from '../output/print-answer.js';
 import { printHosts } from './hosts.js';
-import { ADDRESSES, ENDPOINTS, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
+import { ADDRESSES, endpointColumns, NAMES, NETWORKS, networkText, POOLS } from './tables.js';
 
 export function addLists(program: Command): void {
   asks(program.command('hosts'))
@@ -47,10 +47,13 @@ const printNames = (of: string, options: AskOptions) => printList('names', { of 
 const printEndpoints = (options: AskOptions & Parameters<'endpoints'>) => {
   const { network, host } = options;
   const wanted = { ...(network !== undefined && { network }), ...(host !== undefined && { host }) };
-  return printList('endpoints', wanted, options, ENDPOINTS);
+  return printAnswer('endpoints', wanted, options, {
+    asTable: ({ items }, screen) => table(items, endpointColumns(items), screen),
+    isOld,
+  });
 };
 
-function printList<N extends 'networks' | 'pools' | 'addresses' | 'names' | 'endpoints'>(
+function printList<N extends 'networks' | 'pools' | 'addresses' | 'names'>(
   name: N,
   parameters: Parameters<N>,
   options: AskOptions,

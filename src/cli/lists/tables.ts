@@ -43,6 +43,12 @@ export const ENDPOINTS: readonly Column<EndpointItem>[] = [
   ['ENDPOINT', ({ id }) => id.slice(0, 12)],
 ];
 
+/** The list of a cluster has a column of what nearly always is nothing only where it is something. */
+export function endpointColumns(items: readonly EndpointItem[]): readonly Column<EndpointItem>[] {
+  const isForged = items.some(({ forged = 0 }) => forged > 0);
+  return isForged ? [...ENDPOINTS, ['FORGED', ({ forged }) => forged]] : ENDPOINTS;
+}
+
 export const POOLS: readonly Column<PoolItem>[] = [
   ['SUBNET', ({ subnet }) => subnet],
   ['NETWORK', ({ network }) => network && shortName(network)],

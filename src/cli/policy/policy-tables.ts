@@ -1,5 +1,6 @@
 /** Policies as tables and sentences. Pure. */
 import type { Answer } from '../../admin/operations.js';
+import { printable } from '../../observability/layout.js';
 import { type Column, type Screen, table } from '../output/output.js';
 
 type Policy = Answer<'policies'>['items'][number];
@@ -41,6 +42,20 @@ export function policyText(
     `\n${denied} packets ${dropped}\n\n`,
     table(selected, places, screen),
     ...refusals.map(({ host, refusal }) => `not counted: ${host}: ${refusal}\n`),
+  ].join('');
+}
+
+export function appliedText({ items, notInForce, notes, unread }: Answer<'applyPolicies'>): string {
+  return [
+    ...items.map(({ policy, outcome }) => `policy ${policy} ${outcome}\n`),
+    ...notes.map((note) => `NOTE: ${printable(note)}\n`),
+    ...(unread === undefined
+      ? []
+      : [`where they are not in force could not be read: ${printable(unread)}\n`]),
+    ...notInForce.map(
+      ({ policy, container, network, host, mode }) =>
+        `NOT IN FORCE: policy ${policy} for ${printable(container)} on ${printable(host)} in network ${printable(network)}: networks of mode ${mode} have no policies\n`,
+    ),
   ].join('');
 }
 

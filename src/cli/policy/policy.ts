@@ -8,7 +8,7 @@ import { withProgress } from '../ask/progress.js';
 import { adminSocket, asks, prints } from '../options.js';
 import { table } from '../output/output.js';
 import { type AskOptions, isOld, printAnswer } from '../output/print-answer.js';
-import { isContrary, POLICIES, policyText, testText } from './policy-tables.js';
+import { appliedText, isContrary, POLICIES, policyText, testText } from './policy-tables.js';
 
 const TEST_EXIT_CODES = `
 Exit code:
@@ -59,8 +59,7 @@ export function addPolicy(program: Command): void {
 async function apply(file: string, { adminSocket }: Pick<AskOptions, 'adminSocket'>): Promise<void> {
   const { parsePolicies } = await import('./policy-file.js');
   const policies = parsePolicies(await read(file), file === '-' ? 'standard input' : file);
-  const { items } = await askDaemon(adminSocket, 'applyPolicies', { policies });
-  process.stdout.write(items.map(({ policy, outcome }) => `policy ${policy} ${outcome}\n`).join(''));
+  process.stdout.write(appliedText(await askDaemon(adminSocket, 'applyPolicies', { policies })));
 }
 
 async function read(file: string): Promise<string> {

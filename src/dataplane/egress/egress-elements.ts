@@ -3,7 +3,7 @@ import { Prefix } from '../../inet/prefix.js';
 import type { ListedElement, SetElement } from '../../native/netfilter/set-elements.js';
 import { keyOf } from '../../native/netfilter/set-elements.js';
 import { ipBytes, ipText } from '../../native/netlink/texts.js';
-import { EGRESS_TABLE, type Family, sets } from './egress-layout.js';
+import { EGRESS_TABLE, FAMILIES, type Family, sets } from './egress-layout.js';
 import type { EgressAddress, EgressRange } from './egress-rules.js';
 
 /** Each part of the key is from `first` to `last`, which is mostly the same. */
@@ -46,6 +46,24 @@ export function rangeElements(source: string, { subnet, port, protocol }: Egress
   if (port === undefined) return [make(ANY_PROTOCOL, ANY_PORT)];
   const protocols = protocol ? [PROTOCOLS[protocol]] : Object.values(PROTOCOLS);
   return protocols.map((number) => make(single(Buffer.of(number)), single(portBytes(port))));
+}
+
+/** The container's address. */
+export function sourceOf({ parts }: EgressElement): string {
+  return parts[0] ? ipText(parts[0].first) : '';
+}
+
+/** What a closed container has: that it is closed, and what it may reach. */
+export function elementsOf(sources: readonly string[], ranges: readonly EgressRange[]): EgressElement[] {
+  return sources.flatMap((source) => [
+    closedElement(source),
+    ...ranges.flatMap((range) => rangeElements(source, range)),
+  ]);
+}
+
+/** Of what lets through, not of what closes. */
+export function isPermission({ set }: EgressElement): boolean {
+  return FAMILIES.every((family) => set !== sets(family).closed);
 }
 
 /** As nft reads it; the same text is the same element. */

@@ -100,8 +100,9 @@ function familyLines(inet: string, family: Family): string[] {
           rule('icmpv6 type { 135, 136 } fib daddr type local accept'),
         ]
       : []),
-    rule(`${pair} @${addresses} goto admitted`),
-    rule(`${service} @${services} goto admitted`),
+    // Names lead to no address of this host, whichever of its interfaces has it: subnets of the label alone do.
+    rule(`fib daddr type != local ${pair} @${addresses} goto admitted`),
+    rule(`fib daddr type != local ${service} @${services} goto admitted`),
     rule(`${service} @${ranges} goto admitted`),
     rule('counter name refused'),
     rule(`meta l4proto { tcp, udp, sctp } update @${refused} { ${service} } drop`),

@@ -25,6 +25,7 @@ export interface EgressService {
 /** An address that may be reached for some time. */
 export interface EgressAddress {
   readonly address: string;
+  /** Of which, where it was let through before, up to 300 s, or half of it, may be over. */
   readonly seconds: number;
   /** Absent: every port and protocol. */
   readonly ports?: readonly EgressService[] | undefined;
@@ -34,7 +35,7 @@ export interface EgressAddress {
 export interface GatewayLeg {
   /** The host's end, a port of docker_gwbridge. */
   readonly port: string;
-  /** Of the container's end: plain IPv4 and IPv6 addresses. */
+  /** Of the container's end, when it was closed first: plain IPv4 and IPv6 addresses. */
   readonly addresses: readonly string[];
 }
 
@@ -52,23 +53,35 @@ export interface RefusedPackets {
 }
 
 export interface EgressRules extends AsyncDisposable {
+  /**
+   * The device of docker_gwbridge, which may have another name; undefined: Docker has none. Returns whether this was not known
+   * before: then containers are to be closed again.
+   */
+  useBridge(device: string | undefined): boolean;
   /** Makes the rules that all closed containers share, where they are not there. Throws UNSUPPORTED and KERNEL. */
   prepare(): Promise<void>;
   /**
    * The container in the sandbox is closed, whatever interface on docker_gwbridge it has now, but for `ranges`, which replace those
-   * of before. Undefined: it has none, and no way out by that bridge. Throws as `prepare`; NOT_FOUND: the sandbox is gone. When it throws otherwise, its
-   * interface on the bridge is down.
+   * of before. One that has none there is closed at whatever bridge of the host it has one, for docker_gwbridge may have just been
+   * made anew; but for one that `goesElsewhere`: by Docker's word it is in other networks that lead outside. Undefined: it has none.
+   * Throws as `prepare`; NOT_FOUND: the sandbox is gone. When it throws otherwise, its interface on the bridge is down, until it can
+   * be closed.
    */
-  close(sandboxPath: string, ranges: readonly EgressRange[]): Promise<GatewayLeg | undefined>;
+  close(
+    sandboxPath: string,
+    ranges: readonly EgressRange[],
+    goesElsewhere?: boolean,
+  ): Promise<GatewayLeg | undefined>;
   /** Lets the container of a sandbox that is closed reach addresses. At once, and when it returns in force. Throws KERNEL, NOT_FOUND when it is not closed. */
   admit(sandboxPath: string, addresses: readonly EgressAddress[]): void;
   /** The container is gone, or in no network that is closed any more. Unknown is success. Throws KERNEL. */
   open(sandboxPath: string): Promise<void>;
   /**
    * Whatever is not of these sandboxes, which are all that are closed, goes: an earlier daemon has left it. What may still be of a
-   * container that runs stays: false, if there is such. Throws KERNEL.
+   * container that runs stays: false, if there is such. `list` is called when nothing else changes the rules, so that what is closed
+   * by then is in it; where it is undefined, not all are known, and nothing goes. Throws KERNEL.
    */
-  keep(sandboxPaths: readonly string[]): Promise<boolean>;
+  keep(list: () => readonly string[] | undefined): Promise<boolean>;
   /** Puts back what others have taken away. Resolves to what that was. Throws as `prepare`. */
   repair(): Promise<readonly string[]>;
   /** Packets of these addresses that were dropped within a day, the latest last. Throws KERNEL. */

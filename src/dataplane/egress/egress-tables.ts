@@ -102,7 +102,7 @@ export class EgressTables {
       // It is there already, or the kernel refuses it: nft has words for that.
       await this.#apply(guardLines(guard));
     }
-    this.#learn();
+    this.#learn(port);
   }
 
   /** Absent is success. */
@@ -190,12 +190,13 @@ export class EgressTables {
     return wanted.every((element) => there.has(named(element))) && ports.every((port) => guarded.has(port));
   }
 
-  /** Chains of ports come and go. */
-  #learn(): void {
+  /** Chains of ports come and go, and that of `written` may have been made anew. */
+  #learn(written?: string): void {
     const now = this.#read();
     if (!now || !this.#chains) return;
     const chains = new Map([...this.#chains].filter(([name]) => now.has(name)));
-    for (const [name, text] of now) if (!chains.has(name)) chains.set(name, text);
+    for (const [name, text] of now)
+      if (!chains.has(name) || name === `netdev ${written}`) chains.set(name, text);
     this.#chains = chains;
   }
 

@@ -1,20 +1,14 @@
 /** What a WireGuard device has besides keys and peers: an address, and the routes by it. Pure. */
 import type { ListedLink } from '../../native/netlink/links.js';
+import type { ListedRoute } from '../../native/netlink/routes.js';
 import type { EncryptionTunnel } from './encryption.js';
-
-interface ObservedRoute {
-  readonly dst: string;
-  readonly from?: string | undefined;
-  readonly dev?: string | undefined;
-  readonly type?: string | undefined;
-}
 
 export interface ObservedTunnel {
   readonly link: ListedLink | undefined;
   /** Of the link. */
   readonly addresses: readonly string[];
-  /** To the subnet of the tunnels' addresses. */
-  readonly routes: readonly ObservedRoute[];
+  /** Of IPv6, of the table main. */
+  readonly routes: readonly ListedRoute[];
 }
 
 /** Behind all others. */
@@ -23,11 +17,6 @@ const LAST_METRIC = 4_278_198_272;
 /** Where packets to other hosts' tunnels end while no device takes them. */
 export function closedRoute(subnet: string): string {
   return `unreachable ${subnet} metric ${LAST_METRIC}`;
-}
-
-/** Words for `ip -6`. */
-export function routesOf(subnet: string): string[] {
-  return ['route', 'show', 'root', subnet];
 }
 
 /**
@@ -43,11 +32,24 @@ export function deviceLines({ device, vtep, mtu }: EncryptionTunnel, subnet: str
   ];
 }
 
-export function isRight(observed: ObservedTunnel, { device, vtep, mtu }: EncryptionTunnel, subnet: string) {
+/** Takes away the ways by the interface, so that the kernel chooses others. */
+export function removalLines(
+  routes: readonly ListedRoute[],
+  index: number,
+  device: string,
+  subnet: string,
+): string[] {
+  const own = routes.filter((route) => route.interface === index && route.to === subnet);
+  return own.flatMap(({ to, from }) =>
+    from === undefined ? [] : [`route del ${to} from ${from} dev ${device}`],
+  );
+}
+
+export function isRight(observed: ObservedTunnel, { vtep, mtu }: EncryptionTunnel, subnet: string) {
   const { link, addresses, routes } = observed;
   const isUp = link?.flags.includes('UP') === true && link.mtu === mtu;
-  const toSubnet = routes.filter(({ dst }) => dst === subnet);
-  const isRouted = toSubnet.some((route) => route.dev === device && route.from === vtep);
-  const isClosed = toSubnet.some(({ type }) => type === 'unreachable');
+  const toSubnet = routes.filter(({ to }) => to === subnet);
+  const isRouted = toSubnet.some((route) => route.interface === link?.index && route.from === `${vtep}/128`);
+  const isClosed = toSubnet.some(({ isUnreachable, from }) => isUnreachable && from === undefined);
   return isUp && addresses.includes(vtep) && isRouted && isClosed;
 }

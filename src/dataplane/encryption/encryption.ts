@@ -39,6 +39,8 @@ export interface EncryptionTunnel {
 /** What a device knows of a peer. */
 export interface PeerTraffic {
   readonly publicKey: string;
+  /** Where its packets go, with port. */
+  readonly endpoint?: string | undefined;
   /** Absent: there was none since the device was made. */
   readonly handshake?: Date | undefined;
   /** In bytes, since the device was made. */
@@ -53,8 +55,12 @@ export interface EncryptionDevice extends AsyncDisposable {
    * another program has the UDP port, KERNEL, TIMEOUT.
    */
   ensure(wanted: readonly EncryptionTunnel[]): Promise<readonly Repair[]>;
+  /** Whether all devices of these names are there, in whatever state: for those who cannot wait. Throws KERNEL. */
+  isThere(devices: readonly string[]): boolean;
   /** As the device of this name has them now. Throws as `ensure`. */
   read(device: string): Promise<readonly PeerTraffic[]>;
+  /** Programs that are not on this host, and are needed to change its devices or to make them again. Throws what lists of the kernel do. */
+  missingPrograms(): Promise<readonly string[]>;
   /** Removes all that `ensure` makes, whoever made it. Absent is success. */
   remove(): Promise<void>;
 }

@@ -1,26 +1,12 @@
-/** The one door to `wg` and `wireguard-go`. Private keys go in by stdin, never by a command line, and are in no error. */
+/**
+ * The one door to `wg` and `wireguard-go`, which are started when something is to be changed. Private keys go in by stdin, never by a
+ * command line, and are in no error.
+ */
+import { access, constants } from 'node:fs/promises';
 import { XnetError } from '../../errors.js';
+import { isPortTaken } from '../iproute2/iproute2.js';
 import { enterCommand, runProgram } from '../iproute2/program.js';
-
-/** A device as `wg show DEVICE dump` prints it. */
-export interface ObservedDevice {
-  readonly privateKey: string;
-  readonly port: number;
-  readonly peers: readonly ObservedPeer[];
-}
-
-export interface ObservedPeer {
-  readonly publicKey: string;
-  /** With port; undefined: none is known. */
-  readonly endpoint: string | undefined;
-  /** Prefixes, in the order of the program. */
-  readonly allowed: readonly string[];
-  readonly handshake: Date | undefined;
-  readonly received: number;
-  readonly sent: number;
-  /** In seconds; 0: off. */
-  readonly keepalive: number;
-}
+import { socketDirectory } from './read-device.js';
 
 /** No request of these takes a second; a wireguard-go that hangs is to be seen soon. */
 const TIMEOUT_MS = 10_000;
@@ -31,29 +17,20 @@ const OF_A_PIPE = ['-c', 'cat | wg "$@"', 'wg'];
 export class Wg {
   constructor(private readonly namespace: string | undefined) {}
 
-  /** Undefined: there is no such device, or nothing answers for it. Throws UNSUPPORTED, KERNEL, TIMEOUT. */
-  async show(device: string): Promise<ObservedDevice | undefined> {
-    const { exitCode, stdout, stderr } = await this.#run('wg', ['show', device, 'dump']);
-    if (exitCode === 0) return parseDump(stdout);
-    if (/No such device|Unable to access interface/.test(stderr)) return undefined;
-    throw failed(`wg show ${device}`, stderr);
-  }
-
   /** `words`: of `wg set`, which reads the private key from `input`. Throws UNSUPPORTED, IN_USE, KERNEL, TIMEOUT. */
   async set(device: string, words: readonly string[], input: string): Promise<void> {
     const { exitCode, stderr } = await this.#run('sh', [...OF_A_PIPE, 'set', device, ...words], input);
     if (exitCode === 0) return;
-    if (/Address already in use/.test(stderr))
-      throw new XnetError(
-        'IN_USE',
-        `the UDP port of ${device} is taken by another program; find it with "ss -lunp", or give xnet another one (--encrypt-port)`,
-      );
+    if (isPortTaken({ line: '', words: stderr })) throw portTaken(device);
     throw failed(`wg set ${device}`, stderr);
   }
 
-  /** Starts wireguard-go, which goes into the background, and ends with its device. Throws UNSUPPORTED, KERNEL, TIMEOUT. */
+  /**
+   * Starts wireguard-go, which goes into the background, and ends with its device; it carries packets while xnet is killed. Throws
+   * UNSUPPORTED, KERNEL, TIMEOUT.
+   */
   async startProgram(device: string): Promise<void> {
-    const { exitCode, stdout, stderr } = await this.#run('wireguard-go', [device]);
+    const { exitCode, stdout, stderr } = await this.#run('wireguard-go', [device], '', { ownSession: true });
     if (exitCode === 0) return;
     const words = `${stdout}\n${stderr}`;
     if (/wireguard-go: not found/.test(words))
@@ -61,9 +38,9 @@ export class Wg {
     throw failed(`wireguard-go ${device}`, words);
   }
 
-  #run(program: string, args: readonly string[], input = '') {
+  #run(program: string, args: readonly string[], input = '', options = {}) {
     const [first = program, ...rest] = [...enterHost(this.namespace), program, ...args];
-    return runProgram(first, rest, input, TIMEOUT_MS);
+    return runProgram(first, rest, input, TIMEOUT_MS, options);
   }
 }
 
@@ -74,30 +51,23 @@ export class Wg {
 function enterHost(namespace: string | undefined): string[] {
   if (namespace === undefined) return [];
   const script = 'mkdir -p "$0" && mount --bind "$0" /run/wireguard && exec "$@"';
-  return [...enterCommand(namespace), 'sh', '-c', script, `/run/wireguard/${namespace}`];
+  return [...enterCommand(namespace), 'sh', '-c', script, socketDirectory(namespace)];
 }
 
-/** Of `wg show DEVICE dump`: a line for the device, and one for each peer, with tabs. Pure. */
-export function parseDump(text: string): ObservedDevice {
-  const [own = [], ...peers] = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.split('\t'));
-  return { privateKey: own[0] ?? '', port: Number(own[2]), peers: peers.map(peerOf) };
+/** Where services, and Docker's plugins, look for programs. */
+const DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** Never rejects. */
+export async function isInstalled(program: string): Promise<boolean> {
+  const found = DIRECTORIES.map((directory) => access(`${directory}/${program}`, constants.X_OK));
+  return (await Promise.allSettled(found)).some(({ status }) => status === 'fulfilled');
 }
 
-function peerOf(words: readonly string[]): ObservedPeer {
-  const [publicKey = '', , endpoint, allowed = '', handshake, received, sent, keepalive] = words;
-  const seconds = Number(handshake);
-  return {
-    publicKey,
-    endpoint: endpoint === '(none)' ? undefined : endpoint,
-    allowed: allowed === '(none)' ? [] : allowed.split(','),
-    handshake: seconds > 0 ? new Date(seconds * 1000) : undefined,
-    received: Number(received),
-    sent: Number(sent),
-    keepalive: keepalive === 'off' ? 0 : Number(keepalive),
-  };
+export function portTaken(device: string): XnetError {
+  return new XnetError(
+    'IN_USE',
+    `the UDP port of ${device} is taken by another program; find it with "ss -lunp", or give xnet another one (--encrypt-port)`,
+  );
 }
 
 function failed(command: string, words: string): XnetError {

@@ -87,8 +87,8 @@ function verdictOf(expression: Expression, table: string): Rule['verdict'] {
   if ('return' in expression) return 'return';
   const [word] = ['jump', 'goto'].filter((each) => each in expression);
   if (word === undefined) return 'none';
-  const { target: chain } = expression[word] as { target: string };
-  return { chain: `${table} ${chain}`, isGoto: word === 'goto' };
+  const { target: chain } = (expression[word] ?? {}) as { target?: string };
+  return chain === undefined ? 'unread' : { chain: `${table} ${chain}`, isGoto: word === 'goto' };
 }
 
 interface Target {
@@ -144,6 +144,6 @@ function valuesOf(right: unknown): string[] {
     prefix?: { addr: string; len: number };
   };
   if (set !== undefined) return valuesOf(set);
-  if (range) return [range.join('-')];
+  if (Array.isArray(range)) return [range.join('-')];
   return prefix ? [`${prefix.addr}/${prefix.len}`] : ['@'];
 }

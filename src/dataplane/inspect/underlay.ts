@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isXnetError } from '../../errors.js';
+import { isEncryptedVtep } from '../../inet/encrypted-vtep.js';
 import { findDrops } from '../firewalls/drops.js';
 import type { UnderlayFacts } from '../inspection.js';
 import { type Namespace, readInterfaces, readText, readWay, runIn } from '../iproute2/read-namespace.js';
@@ -12,12 +13,12 @@ export async function inspectUnderlay(
   { vtep, peerVtep, vni }: { readonly vtep: string; readonly peerVtep: string; readonly vni: number },
 ): Promise<UnderlayFacts> {
   const interfaces = await readInterfaces(namespace);
+  const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));
   const [way, drops, filter] = await Promise.all([
-    readWay(namespace, peerVtep, interfaces),
+    readWay(namespace, peerVtep, interfaces, own && isEncryptedVtep(vtep) ? vtep : undefined),
     findDrops(namespace, { port, own: vtep, peers: [peerVtep] }),
     readFilter(namespace, peerVtep, vni),
   ]);
-  const own = interfaces.find(({ addresses }) => addresses.some((each) => each.startsWith(`${vtep}/`)));
   const reversePath = await readReversePath(namespace, own?.name ?? way.device);
   return { way, drops, reversePath, ...(own && { interface: own }), ...(filter && { filter }) };
 }

@@ -23,17 +23,26 @@ export interface ProgramOutput {
 
 /**
  * Gives the program all of its input and waits for its end. Throws UNSUPPORTED when it is not installed and
- * TIMEOUT when it had to be killed; any exit code is an answer, also of a program that did not read its input.
+ * TIMEOUT when it had to be killed; any exit code is an answer, also of a program that did not read its input. `ownSession`: what it leaves
+ * in the background is not reached by a signal to the daemon's process group.
  */
 export async function runProgram(
   program: string,
   args: readonly string[],
   input = '',
   timeoutMs = PROGRAM_TIMEOUT_MS,
+  { ownSession = false } = {},
 ): Promise<ProgramOutput> {
   const command = [program, ...args].join(' ');
   const limits = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const;
-  const result = await execa(program, args, { reject: false, stripFinalNewline: false, input, ...limits });
+  const options = {
+    reject: false,
+    stripFinalNewline: false,
+    input,
+    detached: ownSession,
+    ...limits,
+  } as const;
+  const result = await execa(program, args, options);
   if (result.timedOut)
     throw new XnetError('TIMEOUT', `"${command}" took longer than ${timeoutMs} ms and was killed`);
   const { exitCode, stdout, stderr } = result;

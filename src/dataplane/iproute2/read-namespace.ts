@@ -44,13 +44,15 @@ export async function readRoutes(
   return routes.parse(listed).map(({ dst, dev: device = 'none' }) => ({ destination: dst, device }));
 }
 
-/** `ip route get`: the kernel decides, and sends nothing. */
+/** `ip route get`: the kernel decides, and sends nothing. `source`: of the packet, where routes depend on it. */
 export async function readWay(
   namespace: Namespace,
   destination: string,
   interfaces: readonly InterfaceFacts[],
+  source?: string,
 ): Promise<RouteFacts> {
-  const words = ['ip', '-j', familyOf(destination), 'route', 'get', destination];
+  const from = source === undefined ? [] : ['from', source];
+  const words = ['ip', '-j', familyOf(destination), 'route', 'get', destination, ...from];
   const { exitCode, stdout, stderr } = await runIn(namespace, words);
   if (exitCode !== 0) return { refusal: stderr.replace(/^(RTNETLINK answers|Error): /, '').trim() };
   const [way] = ways.parse(JSON.parse(stdout));

@@ -9,6 +9,12 @@ import { namespaceName, networkIdOf } from '../interface-names.js';
 /** Devices whose text is remembered, of all namespaces; the one without an event for longest goes first. */
 const MOST_DEVICES = 4096;
 
+/**
+ * Namespaces whose numbers are remembered; the one that was noted first goes first. A line may be forged: an alias of an interface may hold
+ * line breaks, and whoever has NET_ADMIN in a container can set it. A network that is not known any more is looked at more often.
+ */
+const MOST_NETWORKS = 4096;
+
 /** Words of a device's text that are compared, each with the value after it. */
 const COMPARED =
   /\b(mtu|group|link\/ether|local|learning|flood|isolated|hairpin|guard|neigh_suppress|mcast_flood|stp_state|mcast_snooping) (\S+)/g;
@@ -57,7 +63,9 @@ export class KernelEvents {
   /** What is known without an event. */
   note(number: string, namespace: string): void {
     const networkId = networkIdOf(namespace);
-    if (networkId !== undefined) this.#networks.set(number, networkId);
+    if (networkId === undefined) return;
+    this.#networks.set(number, networkId);
+    dropOldest(this.#networks, MOST_NETWORKS);
   }
 
   /** Of devices in the host's namespace that are a network's, by their alias, and of forwarding entries of its tunnel there. */
@@ -89,10 +97,14 @@ export class KernelEvents {
     if (deleted) return true;
     const now = essenceOf(text);
     this.#devices.set(key, now);
-    const [oldest] = this.#devices.keys();
-    if (this.#devices.size > MOST_DEVICES && oldest !== undefined) this.#devices.delete(oldest);
+    dropOldest(this.#devices, MOST_DEVICES);
     return now !== before;
   }
+}
+
+function dropOldest(entries: Map<string, string>, most: number): void {
+  const [oldest] = entries.keys();
+  if (entries.size > most && oldest !== undefined) entries.delete(oldest);
 }
 
 function networkInHost(text: string): string | undefined {

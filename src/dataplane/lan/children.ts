@@ -2,10 +2,10 @@
 import { type ListedLink, listLinks, listLinksOf } from '../../native/netlink/links.js';
 import { listNumbers } from '../../native/netlink/numbered-namespaces.js';
 import type { EndpointSpec, NetworkSpec } from '../dataplane.js';
-import { interfaceName } from '../interface-names.js';
+import { endpointNameOf, interfaceName } from '../interface-names.js';
 import type { IpvlanSpec, LanSpec } from '../modes.js';
 import { type ChildIds, childAlias, childIdsOf } from './names.js';
-import { isChild } from './parent/find-parent.js';
+import { isChild, isOn } from './parent/find-parent.js';
 import { isAtOdds, type OtherUse } from './parent/refusals.js';
 import type { Segment } from './parent/segment.js';
 
@@ -53,6 +53,23 @@ export async function listChildren(path: string | undefined): Promise<Child[]> {
   const others = await listLinksOf(path, await listNumbers(path));
   const inside = others.flatMap((links) => childrenIn(links, false));
   return [...outside, ...inside];
+}
+
+/**
+ * Names of endpoints whose interface is on the segment's parent, in the host's namespace, and has no alias: whoever made it has been killed
+ * before, or is about to give it one. Throws KERNEL.
+ */
+export async function listUnnamed(
+  path: string | undefined,
+  { parent, namespace }: Segment,
+): Promise<string[]> {
+  // What is inside the host goes with its wire.
+  if (namespace !== undefined) return [];
+  const links = await listLinks(path);
+  const below = links.find(({ ifname }) => ifname === parent);
+  if (!below) return [];
+  const unnamed = links.filter((link) => isChild(link) && isOn(link, below) && !link.ifalias);
+  return unnamed.flatMap(({ ifname }) => endpointNameOf(ifname) ?? []);
 }
 
 export function childrenIn(links: readonly ListedLink[], isOutside: boolean): Child[] {

@@ -6,7 +6,15 @@ import { endpointNameOf, interfaceName } from '../interface-names.js';
 import { type BatchFailure, isAbsent, isPresent } from '../iproute2/iproute2.js';
 import type { LanSpec } from '../modes.js';
 import { isSandbox } from '../sandbox/sandbox-interface.js';
-import { addLine, aliasLine, type Child, isRightChild, listChildren, rivalAmong } from './children.js';
+import {
+  addLine,
+  aliasLine,
+  type Child,
+  isRightChild,
+  listChildren,
+  listUnnamed,
+  rivalAmong,
+} from './children.js';
 import { deleteChild, deleteUnfinished, dressChild } from './dress-child.js';
 import type { LanHost } from './lan-devices.js';
 import { childAlias, childIdsOf } from './names.js';
@@ -100,7 +108,9 @@ export class LanChildren {
       ({ isOutside, endpointName: name }) => isOutside && !known.has(`xc${name}`),
     );
     const names = strangers.map(({ endpointName }) => endpointName);
-    return { changes, strangers: names, ...(failure !== undefined && { failure }) };
+    // Of this network, or of another on the same parent.
+    const unnamed = await listUnnamed(this.host.hostPath, segment);
+    return { changes, strangers: [...names, ...unnamed], ...(failure !== undefined && { failure }) };
   }
 
   /** Twice when one is missing: it may have moved from a container to the host's namespace in the midst of the first look. */

@@ -152,6 +152,8 @@ export function tunnelFilterLines(filter: TunnelFilter, port: number): string[] 
     ...SETS.flatMap((set) => setLines(set, filter.vteps)),
     `add rule ${TABLE} from_peers ip saddr != @vteps4 counter name forged drop`,
     `add rule ${TABLE} from_peers ip6 saddr != @vteps6 counter name forged drop`,
+    // A container on a bridge, with the address of another host: where reverse paths are not checked (rp_filter 0 or 2), it goes on.
+    `add rule ${TABLE} from_peers meta iifkind "bridge" fib saddr . iif oif missing counter name forged drop`,
     `add rule ${TABLE} from_peers notrack`,
     ...inClearLines(filter.encrypted ?? [], port),
     `add rule ${TABLE} prerouting ${ours} goto from_peers`,

@@ -92,18 +92,21 @@ export class NetworkNamespace {
   }
 }
 
-/** What of ours is in the kernel, whoever made it. Throws KERNEL. */
-export async function listNetworks(): Promise<ObservedNetwork[]> {
+/** Of networks that have a namespace, whoever made it. Throws KERNEL. */
+export async function listNetworkIds(): Promise<string[]> {
   const names = await readdir(NAMESPACES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     const message = `${NAMESPACES} cannot be read: ${errorMessage(error)}`;
     throw new XnetError('KERNEL', message, {}, { cause: error });
   });
+  return names.flatMap((name) => networkIdOf(name) ?? []);
+}
+
+/** What of ours is in the kernel, whoever made it. Throws KERNEL. */
+export async function listNetworks(): Promise<ObservedNetwork[]> {
   const networks: ObservedNetwork[] = [];
-  for (const name of names) {
-    const id = networkIdOf(name);
-    if (id === undefined) continue;
-    networks.push({ id, endpointNames: endpointNamesIn(namespacePath(name)) });
+  for (const id of await listNetworkIds()) {
+    networks.push({ id, endpointNames: endpointNamesIn(namespacePath(namespaceName(id))) });
     // A host may have hundreds.
     await setImmediate();
   }

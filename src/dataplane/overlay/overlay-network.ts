@@ -15,7 +15,7 @@ import type { OwnWork } from '../iproute2/own-work.js';
 import type { HostNamespace } from '../kernel/host-namespace.js';
 import type { KernelNetwork } from '../kernel-network.js';
 import { isSandbox, SandboxNames } from '../sandbox/sandbox-interface.js';
-import type { PortOwner } from '../spoofing/port-rules.js';
+import { ownerOf } from '../spoofing/plan-filter.js';
 import { SourceFilter } from '../spoofing/source-filter.js';
 import { applyDevices, attachAgain, attachEndpoints, removeDevices } from './apply-network.js';
 import { diffDevices, diffPorts, type PortsDiff, widenPorts } from './diff-devices.js';
@@ -208,10 +208,6 @@ export class OverlayNetwork implements KernelNetwork {
     this.#ports = new Map();
     this.#forwarding.doubt();
   }
-}
-
-function ownerOf({ id, mac, addresses = [] }: EndpointSpec): PortOwner {
-  return { name: interfaceName(id), mac, addresses };
 }
 
 async function tunnelOf(

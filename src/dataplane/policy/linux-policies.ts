@@ -1,9 +1,9 @@
 /** Policies in the kernel of Linux: a table of nftables in the namespace of each network that has some. */
 
-import { learnConnections } from './learning.js';
+import { Learning } from './learning.js';
 import type { CountsOfNetwork, NetworkRules, PolicyCounts, PolicyDevice, SeenFrames } from './policies.js';
 import { PolicyTable } from './policy-table.js';
-import { counterOf, deniedCounter, ISOLATED, UNKNOWN } from './table-layout.js';
+import { counterOf, deniedCounter, ISOLATED, UNKNOWN, UNNOTED } from './table-layout.js';
 
 interface Ruled {
   readonly table: PolicyTable;
@@ -12,14 +12,26 @@ interface Ruled {
 
 export class LinuxPolicies implements PolicyDevice {
   readonly #networks = new Map<string, Ruled>();
+  readonly #learning = new Learning();
   #onDoubt: (networkId: string) => void = () => undefined;
 
-  async set(networkId: string, rules: NetworkRules | undefined): Promise<boolean | 'absent'> {
-    const ruled = this.#networks.get(networkId) ?? this.#add(networkId);
+  async set(
+    networkId: string,
+    rules: NetworkRules | undefined,
+    changed?: ReadonlySet<string>,
+  ): Promise<boolean | 'absent'> {
+    const known = this.#networks.get(networkId);
+    const ruled = known ?? this.#add(networkId);
     ruled.rules = rules;
-    const outcome = await ruled.table.set(rules);
+    const outcome = await ruled.table.set(rules, changed);
     if (!rules || outcome === 'absent') this.#remove(networkId, ruled);
+    // By which a daemon that was killed learned. What cannot be removed now is when somebody learns again.
+    if (!known) await this.#learning.removeStale(networkId).catch(() => undefined);
     return outcome;
+  }
+
+  isInForce(networkId: string): boolean {
+    return this.#networks.get(networkId)?.table.isInForce() ?? false;
   }
 
   onDoubt(listener: (networkId: string) => void): void {
@@ -35,7 +47,8 @@ export class LinuxPolicies implements PolicyDevice {
       name,
       { hits: allow.map((_, i) => of(counterOf(name, i))), denied: of(deniedCounter(name)) },
     ]);
-    return { policies: new Map(policies), isolated: of(ISOLATED), unknown: of(UNKNOWN) };
+    const dropped = { isolated: of(ISOLATED), unknown: of(UNKNOWN) };
+    return { policies: new Map(policies), ...dropped, unnoted: of(UNNOTED) };
   }
 
   async listDenied(networkId: string): Promise<readonly SeenFrames[]> {
@@ -43,7 +56,7 @@ export class LinuxPolicies implements PolicyDevice {
   }
 
   learn(networkId: string, ms: number, signal: AbortSignal): Promise<readonly SeenFrames[]> {
-    return learnConnections(networkId, ms, signal);
+    return this.#learning.learn(networkId, ms, signal);
   }
 
   /** The rules stay. */

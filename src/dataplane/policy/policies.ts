@@ -6,9 +6,14 @@
  * Fail static: rules stay in the kernel when the daemon ends. Errors: KERNEL, UNSUPPORTED, TIMEOUT.
  */
 
+/**
+ * Linux's ip_local_port_range begins there by default. In a range of ports that a rule names, ports from there on may be those of a
+ * container's own connections: what comes to them may be an answer, and is judged as one.
+ */
+export const FIRST_OWN_PORT = 32_768;
+
 /** By the container's MAC. */
 export interface RuledEndpoint {
-  readonly mac: string;
   /** The endpoint's id; only of this host's own. */
   readonly localId?: string | undefined;
   /** Names of the policies that select it; undefined: its labels are not known, and nobody reaches it where a policy holds. */
@@ -23,7 +28,7 @@ export interface RuledPorts {
 
 export interface AllowedSource {
   /** Frames from these MACs; 'all': from everybody in the network; or packets from a subnet. */
-  readonly from: readonly string[] | 'all' | { readonly cidr: string };
+  readonly from: ReadonlySet<string> | 'all' | { readonly cidr: string };
   /** Absent: all. */
   readonly ports?: readonly RuledPorts[] | undefined;
 }
@@ -36,10 +41,10 @@ export interface RulesOfPolicy {
 
 export interface NetworkRules {
   /** MACs of those that everybody reaches, and that reach everybody; all others reach these alone. Absent: not isolated. */
-  readonly gateways?: readonly string[] | undefined;
+  readonly gateways?: ReadonlySet<string> | undefined;
   readonly policies: readonly RulesOfPolicy[];
-  /** All of the network, on all hosts. */
-  readonly endpoints: readonly RuledEndpoint[];
+  /** All of the network, on all hosts, by MAC. */
+  readonly endpoints: ReadonlyMap<string, RuledEndpoint>;
 }
 
 /** Packets since the rules are in the kernel. */
@@ -57,6 +62,8 @@ export interface CountsOfNetwork {
   readonly isolated: number;
   /** Frames to containers whose labels were not known. */
   readonly unknown: number;
+  /** Packets of UDP and SCTP whose answers are not awaited for want of room, so that these may be dropped. */
+  readonly unnoted: number;
 }
 
 /** Frames of one kind, from one container to another, within the last minutes. */
@@ -72,9 +79,16 @@ export interface SeenFrames {
 export interface PolicyDevice extends AsyncDisposable {
   /**
    * The rules are in force when this resolves; what others altered is put right. Undefined: none are. The network's namespace
-   * need not be there: then nothing is done, and 'absent' is the answer. True: somebody had altered the rules.
+   * need not be there: then nothing is done, and 'absent' is the answer. True: somebody had altered the rules. `changed`: MACs; the
+   * rules are the very object that was set before, and differ for these alone.
    */
-  set(networkId: string, rules: NetworkRules | undefined): Promise<boolean | 'absent'>;
+  set(
+    networkId: string,
+    rules: NetworkRules | undefined,
+    changed?: ReadonlySet<string>,
+  ): Promise<boolean | 'absent'>;
+  /** Whether rules are in force there as they were set, as far as the kernel has reported until now. Takes microseconds. */
+  isInForce(networkId: string): boolean;
   /** Calls `listener` with networks whose rules others may have altered, until disposed of. */
   onDoubt(listener: (networkId: string) => void): void;
   /** Undefined: no rules are in force there. Starts no program. */

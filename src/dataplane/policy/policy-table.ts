@@ -2,41 +2,66 @@ import { isDeepStrictEqual } from 'node:util';
 import { limitTo } from '../../concurrency/limit.js';
 import { isXnetError, XnetError } from '../../errors.js';
 import { RulesetGeneration } from '../../native/netfilter/netfilter.js';
-import { NftEvents } from '../../native/netfilter/nft-events.js';
-import { readCounters, readTable } from '../../native/netfilter/nft-table.js';
+import { readContents, readCounters, readTable } from '../../native/netfilter/nft-table.js';
+import { changeElements } from '../../native/netfilter/set-elements.js';
+import { TableChanges } from '../../native/netfilter/table-changes.js';
 import { compareMaps } from '../changes.js';
 import { namespaceName, namespacePath } from '../interface-names.js';
 import { inodeOfNamespace } from '../iproute2/standing-programs.js';
 import { applyNft, isAbsentInNft, runNft } from '../nft/nft.js';
 import { elementLines } from '../routed/table-elements.js';
 import type { NetworkRules } from './policies.js';
+import { elementChanges, elementTexts } from './policy-elements.js';
 import { readDenied, readPresent } from './read-policy-table.js';
 import {
+  chainsOf,
+  elementsOf,
+  hasChain,
+  macsOf,
   NOTED_SETS,
   NOTHING,
   POLICY_TABLE,
   type Present,
-  tableElements,
   tableLines,
 } from './table-layout.js';
 
 const NAME = { family: 'bridge', table: POLICY_TABLE } as const;
 const TABLE = `bridge ${POLICY_TABLE}`;
 
-/** What was written last, and what was read of the table then. */
+/** So that the process is not kept from all else for longer than a millisecond; `nft` takes more, in a process of its own. */
+const MOST_BY_NETLINK = 200;
+/** Between two looks at the whole table, where the kernel reports no change of it. */
+const WHOLE_MS = 180_000;
+
+type Elements = ReadonlyMap<string, string>;
+
+/** What was written last. */
 interface Written {
   readonly inode: number;
   readonly rules: NetworkRules;
   readonly lines: readonly string[];
-  readonly elements: Map<string, string>;
-  text: string | undefined;
-  /** At which the table was last seen to be as it was written. */
+  readonly chains: ReadonlyMap<string, string>;
+  /** By MAC. */
+  readonly elements: Map<string, Elements>;
+  /** Of the table without its elements, as the kernel has it. */
+  structure: string;
+  /** Of the table, as it was written. */
+  changes: number;
+  /** Of the ruleset, and when, at the last look at the whole. */
   generation: number | undefined;
+  lookedMs: number;
+}
+
+interface Watched extends Disposable {
+  readonly inode: number;
+  readonly changes: TableChanges;
+  readonly ruleset: RulesetGeneration;
 }
 
 /**
- * The nft table of one network's policies, and whether it is as it was written. A change of policies is one transaction, in which no frame meets
- * half of it; a container that comes or goes is an element of a set or two.
+ * The nft table of one network's policies, and whether it is as it was written: the kernel reports each change, and what others have not touched is
+ * not read. A change of policies is one transaction, in which no frame meets half of it; a container that comes or goes is an element of
+ * a set or two, whatever else the network has.
  */
 export class PolicyTable implements Disposable {
   readonly #limit = limitTo(1);
@@ -44,9 +69,7 @@ export class PolicyTable implements Disposable {
   readonly #path: string;
   #written: Written | undefined;
   /** Of the namespace that has this inode. */
-  #watched:
-    | { readonly inode: number; readonly events: NftEvents; readonly ruleset: RulesetGeneration }
-    | undefined;
+  #watched: Watched | undefined;
 
   constructor(
     networkId: string,
@@ -57,24 +80,26 @@ export class PolicyTable implements Disposable {
   }
 
   /** As PolicyDevice.set. */
-  set(rules: NetworkRules | undefined): Promise<boolean | 'absent'> {
+  set(rules: NetworkRules | undefined, changed?: ReadonlySet<string>): Promise<boolean | 'absent'> {
     return this.#limit(async () => {
       const inode = inodeOfNamespace(this.#namespace);
       if (inode === undefined) this.#forget();
       if (inode === undefined) return 'absent';
       if (!rules) return await this.#remove();
-      this.#watch(inode);
+      const watched = this.#watch(inode);
       const former = this.#written?.inode === inode ? this.#written : undefined;
-      if (former?.rules === rules && this.#isAsWritten(former)) return false;
-      const lines = tableLines(rules, NOTHING);
-      const elements = tableElements(rules);
-      const isRight = former !== undefined && this.#isAsWritten(former);
-      if (isRight && isDeepStrictEqual(lines, former.lines))
-        await this.#change({ ...former, rules }, elements);
-      else
-        await this.#write(rules, { inode, rules, lines, elements, text: undefined, generation: undefined });
+      const isRight = former !== undefined && this.#isAsWritten(former, watched);
+      if (isRight) await this.#change(former, watched, rules, changed);
+      else await this.#write(rules, watched);
       return former !== undefined && !isRight;
     });
+  }
+
+  /** As PolicyDevice.isInForce. */
+  isInForce(): boolean {
+    const [written, watched] = [this.#written, this.#watched];
+    if (!written || !watched || written.inode !== inodeOfNamespace(this.#namespace)) return false;
+    return watched.changes.count() === written.changes;
   }
 
   /** None without a table. Throws KERNEL. */
@@ -100,41 +125,79 @@ export class PolicyTable implements Disposable {
     return false;
   }
 
-  /** Of elements alone. */
-  async #change(written: Written, elements: Map<string, string>): Promise<void> {
-    const differences = compareMaps(written.elements, elements);
+  /** From what is in force to `rules`. */
+  async #change(
+    former: Written,
+    watched: Watched,
+    rules: NetworkRules,
+    changed?: ReadonlySet<string>,
+  ): Promise<void> {
+    if (former.rules === rules) {
+      const macs = [...(changed ?? [])];
+      if (macs.every((mac) => hasChain(rules, former.chains, mac)))
+        return await this.#changeElements(former, watched, macs);
+    }
+    const lines = tableLines(rules, NOTHING);
+    if (!isDeepStrictEqual(lines, former.lines)) return await this.#write(rules, watched);
+    const macs = new Set([...former.elements.keys(), ...macsOf(rules)]);
+    await this.#changeElements({ ...former, rules }, watched, [...macs]);
+  }
+
+  /** Of these MACs. */
+  async #changeElements(written: Written, { changes }: Watched, macs: readonly string[]): Promise<void> {
+    const { rules, chains, elements } = written;
+    const now = new Map(macs.map((mac) => [mac, elementsOf(rules, chains, mac)]));
+    const differences = macs.flatMap((mac) => compareMaps(elements.get(mac) ?? NONE, now.get(mac) ?? NONE));
+    this.#written = undefined;
+    if (differences.length > MOST_BY_NETLINK)
+      await applyNft(this.#namespace, elementLines(TABLE, differences));
+    else changeElements(this.#path, elementChanges(differences));
+    for (const [mac, each] of now)
+      if (each.size > 0) elements.set(mac, each);
+      else elements.delete(mac);
+    if (differences.length > 0) written.changes += 1;
     this.#written = written;
-    if (differences.length === 0) return;
-    this.#written = undefined;
-    await applyNft(this.#namespace, elementLines(TABLE, differences));
-    this.#note({ ...written, elements });
+    // Its own change is not reported to the listener, so that of others in between would not be either.
+    if (changes.count() !== written.changes) this.onDoubt();
   }
 
-  async #write(rules: NetworkRules, written: Written): Promise<void> {
+  async #write(rules: NetworkRules, watched: Watched): Promise<void> {
     this.#written = undefined;
-    const differences = compareMaps(new Map<string, string>(), written.elements);
-    const lines = tableLines(rules, await this.#readPresent());
-    await applyNft(this.#namespace, [...lines, ...elementLines(TABLE, differences)]);
-    this.#note(written);
-  }
-
-  #note(written: Written): void {
-    // Read before the table: what comes in between makes for another look.
-    const generation = this.#watched?.ruleset.read();
-    const text = readTable(this.#path, NAME, NOTED_SETS);
-    if (text === undefined)
+    const lines = tableLines(rules, NOTHING);
+    const chains = chainsOf(rules);
+    const elements = new Map<string, Elements>(
+      [...macsOf(rules)].map((mac) => [mac, elementsOf(rules, chains, mac)]),
+    );
+    const differences = compareMaps(NONE, new Map([...elements.values()].flatMap((each) => [...each])));
+    const change = tableLines(rules, await this.#readPresent());
+    const before = watched.changes.count();
+    await applyNft(this.#namespace, [...change, ...elementLines(TABLE, differences)]);
+    const generation = watched.ruleset.read();
+    const contents = readContents(this.#path, NAME, NOTED_SETS);
+    if (contents === undefined)
       throw new XnetError(
         'KERNEL',
         `the nft table ${TABLE} of namespace ${this.#namespace} is gone as soon as it is set: find the program that flushes nftables there`,
       );
-    this.#written = { ...written, text, generation };
+    const { structure } = contents;
+    const { inode } = watched;
+    const kept = { inode, rules, lines, chains, elements, structure };
+    this.#written = { ...kept, changes: before + 1, generation, lookedMs: performance.now() };
+    if (watched.changes.count() !== before + 1) this.onDoubt();
   }
 
-  #isAsWritten(written: Written): boolean {
-    const generation = this.#watched?.ruleset.read();
-    if (generation !== undefined && generation === written.generation) return true;
-    if (readTable(this.#path, NAME, NOTED_SETS) !== written.text) return false;
-    written.generation = generation;
+  #isAsWritten(written: Written, { changes, ruleset }: Watched): boolean {
+    const count = changes.count();
+    const isUntouched = count === written.changes;
+    if (isUntouched && performance.now() - written.lookedMs < WHOLE_MS) return true;
+    const generation = ruleset.read();
+    if (!isUntouched || generation === undefined || generation !== written.generation) {
+      const contents = readContents(this.#path, NAME, NOTED_SETS);
+      if (contents?.structure !== written.structure) return false;
+      const elements = elementTexts([...written.elements.values()].flatMap((each) => [...each]));
+      if (compareMaps(contents.elements, elements).length > 0) return false;
+    }
+    Object.assign(written, { changes: count, generation, lookedMs: performance.now() });
     return true;
   }
 
@@ -144,23 +207,27 @@ export class PolicyTable implements Disposable {
     return text === undefined ? NOTHING : readPresent(text);
   }
 
-  #watch(inode: number): void {
-    if (this.#watched?.inode === inode) return;
+  #watch(inode: number): Watched {
+    if (this.#watched?.inode === inode) return this.#watched;
     this.#forget();
-    const report = (table: string | undefined) => {
-      if (table === undefined || table === TABLE) this.onDoubt();
+    const changes = new TableChanges(this.#path, NAME, () => this.onDoubt());
+    const ruleset = new RulesetGeneration(this.#path);
+    const dispose = () => {
+      changes[Symbol.dispose]();
+      ruleset[Symbol.dispose]();
     };
-    const events = new NftEvents(this.#path, report);
-    this.#watched = { inode, events, ruleset: new RulesetGeneration(this.#path) };
+    this.#watched = { inode, changes, ruleset, [Symbol.dispose]: dispose };
+    return this.#watched;
   }
 
   #forget(): void {
     this.#written = undefined;
-    this.#watched?.events[Symbol.dispose]();
-    this.#watched?.ruleset[Symbol.dispose]();
+    this.#watched?.[Symbol.dispose]();
     this.#watched = undefined;
   }
 }
+
+const NONE: Elements = new Map();
 
 function noneIfAbsent(error: unknown): undefined {
   if (!isAbsentInNft(error) && !isXnetError(error, 'NOT_FOUND')) throw error;

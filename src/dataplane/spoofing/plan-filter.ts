@@ -1,7 +1,9 @@
 /** What of the tables of ports is not as the owners of these need it. Pure. */
 import { type PortTable, type ReadPortTable, tableText } from '../../native/netfilter/ingress-chain.js';
-import { sourcesTableName } from '../interface-names.js';
-import { type PortOwner, portRules } from './port-rules.js';
+import type { EndpointSpec } from '../dataplane.js';
+import { interfaceName, sourcesTableName } from '../interface-names.js';
+import type { PortOwner } from './port-rules.js';
+import { stampedRules } from './stamped-rules.js';
 
 export interface FilterPlan {
   /** Owners whose port has no table. */
@@ -32,6 +34,11 @@ export function planFilter(
   };
 }
 
+export function ownerOf({ id, mac, addresses = [] }: EndpointSpec): PortOwner {
+  return { name: interfaceName(id), mac, addresses };
+}
+
 export function portTable(networkId: string, owner: PortOwner): PortTable {
-  return { table: sourcesTableName(networkId, owner.name), device: owner.name, rules: portRules(owner) };
+  const rules = stampedRules(owner).map((rule) => [rule]);
+  return { table: sourcesTableName(networkId, owner.name), device: owner.name, rules };
 }

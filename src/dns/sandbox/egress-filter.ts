@@ -13,12 +13,15 @@ import type { HostServers } from './host-servers.js';
 const MOST_WAITED_MS = 2_000;
 /** Beyond it queries do not wait. */
 const MOST_WAITING = 1024;
+/** Of one container, asked of the host's name servers at a time: all containers have 1,024 of these together. */
+const MOST_ASKED = 64;
 
 /** Of the answer to a query; `forward`: Docker's resolver shall answer it. */
 type Judged = Buffer | 'forward';
 
 export class EgressFilter {
   #waiting = 0;
+  #asked = 0;
 
   constructor(
     private readonly gate: () => EgressGate | undefined,
@@ -43,8 +46,18 @@ export class EgressFilter {
     const judged = await this.#judged(asked.name);
     if (judged === 'refused') return formatProhibited(asked);
     if (judged === 'open') return 'forward';
-    const answer = judged === 'allowed' ? await this.servers.ask(query, transport) : undefined;
+    const answer = judged === 'allowed' ? await this.#askServers(query, transport) : undefined;
     return answer ? this.#admit(asked, query, answer) : formatFailure(query);
+  }
+
+  async #askServers(query: Buffer, transport: Transport): Promise<Buffer | undefined> {
+    if (this.#asked >= MOST_ASKED) return undefined;
+    this.#asked++;
+    try {
+      return await this.servers.ask(query, transport);
+    } finally {
+      this.#asked--;
+    }
   }
 
   /** When its container is known, or after two seconds; `open`: it is in no network any more that is closed. */

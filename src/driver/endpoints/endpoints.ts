@@ -49,7 +49,7 @@ export interface EndpointsParts extends EndpointRecordsParts {
   /** The network as this host's kernel shall have it (its MTU follows the underlay). */
   readonly specOf: (record: NetworkRecord) => NetworkSpec;
   /** Throws where this host cannot encrypt. */
-  readonly requireEncryption: () => Promise<void>;
+  readonly requireEncryption: (vni: number) => Promise<void>;
   /** Takes work that nobody waits for; its failure is logged there. */
   readonly background: (what: string, work: Promise<void>) => void;
 }
@@ -93,7 +93,7 @@ export class Endpoints {
     const known = local.findEndpoint(endpoint.id);
     if (known)
       return { mac: sameEndpoint(known, creation.mac ? endpoint : { ...endpoint, mac: known.mac }).mac };
-    if (network.protection?.encrypt) await this.#parts.requireEncryption();
+    if (network.protection?.encrypt) await this.#parts.requireEncryption(network.vni);
     if (isOnSegment(network.mode)) await this.#records.refuseUsed(network, endpoint);
     try {
       await this.#recordAndAttach(network, endpoint, signal);
@@ -113,7 +113,7 @@ export class Endpoints {
    * network with an overlapping subnet.
    */
   async join(dockerNetworkId: string, endpointId: string, sandboxPath: string): Promise<JoinedEndpoint> {
-    const { local, dataplane, follower, policies, sandboxes, hostsFiles, specOf } = this.#parts;
+    const { local, dataplane, follower, policies, labels, sandboxes, hostsFiles, specOf } = this.#parts;
     const { record } = local.getNetwork(dockerNetworkId);
     const network = specOf(record);
     const endpoint = local.getEndpoint(endpointId);
@@ -130,19 +130,21 @@ export class Endpoints {
     // Waited for in `complete`; Docker has work of its own until then.
     sandboxes.enter(endpoint, sandboxPath);
     hostsFiles.enter(endpointId, sandboxPath);
+    labels.publishSoon(endpointId);
     return { ...attached, ...wayOut(modeOf(record)) };
   }
 
   /**
    * Docker has finished the sandbox, and nothing has run in it yet (Docker 28 and later): resolves when the container
-   * finds the names of its networks, and itself, and policies know it. Never fails.
+   * finds the names of its networks, and itself. Never fails.
    */
   async complete(endpointId: string): Promise<void> {
     const { local, sandboxes, hostsFiles, labels, egress } = this.#parts;
     const { addresses = [], networkId = '' } = local.findEndpoint(endpointId) ?? {};
     const named = hostsFiles.correct(endpointId, addresses);
     const closed = egress.close(networkId, endpointId);
-    await Promise.all([closed, sandboxes.ready(endpointId), named, labels.ready(endpointId)]);
+    labels.publishSoon(endpointId);
+    await Promise.all([closed, sandboxes.ready(endpointId), named]);
   }
 
   /** The sandbox is done with the endpoint, though its interface is still in there. Never fails. */

@@ -1,9 +1,10 @@
 /** Decisions about a network that is on a LAN: its routers, its parent, what goes with `--internal`. Pure. */
 import { canHostReach } from '../../dataplane/lan-reading.js';
 import { XnetError } from '../../errors.js';
+import { IpAddress } from '../../inet/ip-address.js';
 import { Prefix } from '../../inet/prefix.js';
 import type { LanMode, Mode } from '../../model/mode.js';
-import type { JoinedEndpoint } from '../collaborators.js';
+import type { GivenPool, JoinedEndpoint } from '../collaborators.js';
 
 export function isLan(mode: Mode | undefined): mode is LanMode {
   return mode?.kind === 'macvlan' || mode?.kind === 'ipvlan';
@@ -78,6 +79,25 @@ export function checkParent(mode: LanMode, mtu: number | undefined, found: Paren
   throw new XnetError(
     'INVALID',
     `option com.docker.network.driver.mtu=${mtu} must be at most ${found.mtu}, the MTU of ${found.interface}: choose a smaller one, or leave it out`,
+  );
+}
+
+/**
+ * Throws INVALID for a gateway in a subnet that xnet has chosen: no router of the LAN has that address, so that the default route of
+ * containers would lead to nobody.
+ */
+export function refuseChosen({ parent, gateways }: LanMode, given: readonly GivenPool[]): void {
+  const chosen = given.flatMap(({ subnet, isChosen }) => (isChosen ? Prefix.parse(subnet) : []));
+  const isNobodys = (subnet: Prefix) => gateways.some((each) => subnet.contains(IpAddress.parse(each)));
+  const subnet = parent === undefined ? undefined : chosen.find(isNobodys);
+  if (!subnet) return;
+  const [option, instead] =
+    subnet.family === 6
+      ? ['--ipv6', ', or leave --ipv6 out']
+      : [`-o parent=${parent}`, ', or --internal for a network without a way out'];
+  throw new XnetError(
+    'INVALID',
+    `option ${option} needs the subnet of the LAN, in which its router is; xnet could only choose one that no device has (${subnet}): add --subnet and --gateway as the LAN has them${instead}`,
   );
 }
 

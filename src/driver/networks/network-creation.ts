@@ -11,7 +11,7 @@ import { formatRecord, parseRecord } from '../../model/record.js';
 import type { CommitPart, Condition, Store, Write } from '../../store/store.js';
 import type { Attempt } from '../../store/transact.js';
 import type { GatewaySubnet, GivenPool, ReachedAddress } from '../collaborators.js';
-import { checkParent, completeMode, isLan, isOnSegment, type Parent } from './lan-plan.js';
+import { checkParent, completeMode, isLan, isOnSegment, type Parent, refuseChosen } from './lan-plan.js';
 import { checkForeign, type NetworkOptions, type NetworkReference, newVni } from './network-options.js';
 import {
   checkJoin,
@@ -161,7 +161,7 @@ async function readNetwork(store: Store, networkId: string): Promise<NetworkReco
   return entry && parseRecord(networkRecord, entry);
 }
 
-/** Throws IN_USE for a subnet that xnet cannot serve on every host, and as `completeMode` and `checkParent`. */
+/** Throws IN_USE for a subnet that xnet cannot serve on every host, and as `completeMode`, `checkParent` and `refuseChosen`. */
 export async function newRecord(
   {
     gatewaySubnets,
@@ -180,7 +180,10 @@ export async function newRecord(
 ): Promise<NetworkRecord> {
   const { options, internal } = creation;
   const mode = options.mode && completeMode(options.mode, creation);
-  if (isLan(mode)) checkParent(mode, options.mtu, await findParent(mode));
+  if (isLan(mode)) {
+    checkParent(mode, options.mtu, await findParent(mode));
+    refuseChosen(mode, given);
+  }
   // The subnet of a segment is what it is: hosts and nameservers are in it, and reached there.
   if (!isOnSegment(mode)) {
     checkSubnets(given, gatewaySubnets());

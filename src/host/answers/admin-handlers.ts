@@ -12,11 +12,13 @@ import { clusterHandlers } from './cluster-handlers.js';
 import { consultDoctor } from './doctor/doctor.js';
 import { egressLog } from './egress-log.js';
 import { listEvents } from './events.js';
+import { withForged } from './forged-counts.js';
 import { knownReader } from './known-reader.js';
 import { pingHost } from './ping.js';
+import { applyPolicies } from './policies/apply-policies.js';
 import { showPolicy } from './policies/counts.js';
 import { learnPolicy } from './policies/learn-policy.js';
-import { applyPolicies, removePolicy } from './policies/policies.js';
+import { removePolicy } from './policies/policies.js';
 import { testPolicy } from './policies/test-policy.js';
 import type { OwnPart } from './trace/own-part.js';
 import { traceWay } from './trace/tracing.js';
@@ -58,12 +60,13 @@ export function adminHandlers(
     removePolicy: ({ policy }) => removePolicy(foundation.store, policy),
     policy: ({ policy }) => showPolicy(foundation, host(), policy),
     testPolicy: (wanted) => testPolicy({ ...foundation, own }, wanted, foundation.config.vxlanPort),
-    learnPolicy: (wanted) => learnPolicy(foundation, wanted),
+    learnPolicy: (wanted, signal) => learnPolicy(foundation, wanted, signal),
     rotateKey: async () => {
       (await startedHost()).keyChange.ask();
       return { host: hostname() };
     },
     ...cluster,
+    endpoints: async (wanted) => withForged(foundation, await cluster.endpoints(wanted)),
     hosts: async (wanted) => withPaths(await cluster.hosts(wanted), host()),
   };
 }

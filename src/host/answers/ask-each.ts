@@ -15,8 +15,9 @@ export async function askEach<T extends z.ZodType>(
   question: Question & Required<Pick<Question, 'hostIds'>>,
   schema: T,
   patienceMs: number,
+  signal?: AbortSignal,
 ): Promise<Reply<z.infer<T>>[]> {
-  const answers = await askOthers(store, hostId, question, patienceMs);
+  const answers = await askOthers(store, hostId, question, patienceMs, signal);
   return answers.map(({ values, refusal }) => {
     const { success, data } = schema.safeParse(values[0]);
     if (success) return { found: data };

@@ -27,8 +27,9 @@ export async function askOthers(
   hostId: string,
   question: Parameters<typeof askHosts>[2],
   patienceMs: number,
+  signal?: AbortSignal,
 ): Promise<HostAnswer[]> {
-  return askHosts(store, hostId, question, patienceMs).catch((error: unknown) => {
+  return askHosts(store, hostId, question, patienceMs, signal).catch((error: unknown) => {
     const refusal = notAsked(errorMessage(error));
     return question.hostIds.map((id) => ({ hostId: id, values: [], refusal }));
   });

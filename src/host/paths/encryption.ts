@@ -2,29 +2,40 @@ import type { EncryptionAnswer } from '../../admin/status-answer.js';
 import { Encryption, type EncryptionParts } from '../../agent/encryption/encryption.js';
 import { KeyChange, type KeyChangeParts } from '../../agent/encryption/key-change.js';
 import { isUnanswered, STALE_MS } from '../../agent/encryption/peer-states.js';
+import { listUnknownEncrypted } from '../../agent/encryption/unknown-tunnels.js';
+import { encryptedVtep, type Slot } from '../../inet/encrypted-vtep.js';
+import type { EncryptionFacts } from '../../trace/facts.js';
 import type { Forwarding } from '../forwarding.js';
 import type { Foundation } from '../foundation.js';
 
 /** To be started. */
 export function createEncryption(
-  { config, hostId, encryptionKeys: keys, encryptionDevice: device, logger }: Foundation,
+  { config, hostId, dataplane, encryptionKeys: keys, encryptionDevice: device, logger }: Foundation,
   needs: Pick<EncryptionParts, 'hosts' | 'local' | 'repairs' | 'underlay'>,
 ): Encryption {
   const settings = { port: config.encryptPort, keepalive: config.encryptKeepalive };
-  return new Encryption({ ...needs, ...settings, hostId, keys, device, logger });
+  const listUnknown = () => listUnknownEncrypted({ dataplane, local: needs.local });
+  return new Encryption({ ...needs, ...settings, listUnknown, hostId, keys, device, logger });
 }
 
 /** To be started. */
 export function createKeyChange(
-  { config: { encryptPort: port }, encryptionKeys: keys, logger }: Foundation,
+  { config: { encryptPort: port }, hostId, dataplane, encryptionKeys: keys, logger }: Foundation,
   {
     registration,
     encryption,
+    local,
     refresh,
-  }: Pick<Forwarding, 'registration' | 'encryption'> & { readonly refresh: () => void },
+  }: Pick<Forwarding, 'registration' | 'encryption' | 'local'> & { readonly refresh: () => void },
 ): KeyChange {
+  const isMoved = async (former: Slot) => {
+    const left = (await dataplane.listTunnels(new Set())).filter(
+      ({ networkId, vtep }) => vtep === encryptedVtep(hostId, former) && local.findRecord(networkId),
+    );
+    return left.length === 0;
+  };
   const publish: KeyChangeParts['publish'] = (all) => registration.publishEncryption(all);
-  return new KeyChange({ keys, port, apply: () => encryption.apply(), publish, refresh, logger });
+  return new KeyChange({ keys, port, apply: () => encryption.apply(), publish, isMoved, refresh, logger });
 }
 
 /** For people, by the ids of the hosts with which this one has agreed on keys, or tries to. */
@@ -56,4 +67,28 @@ export function findEncryptionProblems({
     ];
   });
   return [...encryption.problems, ...unanswered];
+}
+
+/** For `xnet trace`: of the keys in use, read now. Undefined: the host is still starting. */
+export async function lookAtEncryption(
+  host: Pick<Forwarding, 'hosts' | 'encryption'> | undefined,
+  peerId: string,
+): Promise<EncryptionFacts> {
+  if (!host) return { problem: 'its xnet is still starting' };
+  const { hosts, encryption } = host;
+  await encryption.refresh();
+  const [problem] = encryption.problems;
+  const [device] = encryption.devices;
+  const [inUse] = hosts.find(peerId)?.encryption ?? [];
+  const state = inUse && encryption.states.get(inUse.publicKey);
+  const now = Date.now();
+  const secondsSince = (at: Date) => Math.max(0, Math.round((now - at.getTime()) / 1000));
+  return {
+    ...(problem !== undefined && { problem }),
+    ...(device !== undefined && { device }),
+    ...(inUse && { port: inUse.port }),
+    ...(state?.endpoint !== undefined && { endpoint: state.endpoint }),
+    ...(state?.handshake && { handshakeSeconds: secondsSince(state.handshake) }),
+    ...(state?.unansweredSince && { unansweredSeconds: secondsSince(state.unansweredSince) }),
+  };
 }

@@ -28,28 +28,32 @@ export interface PoolDescription {
 /** All pools of the cluster, without records that this xnet cannot read. The three lists are read one after the other: exact only while nothing changes. */
 export async function describePools(store: Pick<Store, 'list'>): Promise<PoolDescription[]> {
   const pools = await listPools(store);
-  const holds = (await store.list(keys.poolReferences(), { once: true })).entries.flatMap(
-    (entry) => findRecord(poolReferenceRecord, entry) ?? [],
-  );
-  const addresses = new Map<string, Entry[]>();
-  for (const entry of (await store.list(keys.addresses(), { once: true })).entries) {
-    const poolKey = parseAddressKey(entry.key)?.poolKey ?? '';
-    const before = addresses.get(poolKey);
-    if (before) before.push(entry);
-    else addresses.set(poolKey, [entry]);
-  }
+  const listed = (await store.list(keys.poolReferences(), { once: true })).entries;
+  const records = listed.flatMap((entry) => findRecord(poolReferenceRecord, entry) ?? []);
+  const holds = byPool(records, ({ poolKey }) => poolKey);
+  const { entries } = await store.list(keys.addresses(), { once: true });
+  const addresses = byPool(entries, ({ key }) => parseAddressKey(key)?.poolKey ?? '');
   return pools.map((pool) => {
     const poolKey = formatPoolKey(pool);
     const { space, networkName, subnet } = pool;
     return {
       ...{ poolKey, space, subnet: `${subnet}` },
       ...(networkName !== undefined && { networkName }),
-      references: holds
-        .filter((hold) => hold.poolKey === poolKey)
-        .map(({ hostId, hostName }) => ({ hostId, hostName })),
+      references: (holds.get(poolKey) ?? []).map(({ hostId, hostName }) => ({ hostId, hostName })),
       addresses: countAddresses(addresses.get(poolKey) ?? []),
     };
   });
+}
+
+function byPool<T>(items: readonly T[], poolKeyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const found = new Map<string, T[]>();
+  for (const item of items) {
+    const poolKey = poolKeyOf(item);
+    const others = found.get(poolKey);
+    if (others) others.push(item);
+    else found.set(poolKey, [item]);
+  }
+  return found;
 }
 
 function countAddresses(entries: readonly Entry[]): PoolDescription['addresses'] {

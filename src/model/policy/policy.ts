@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { Prefix } from '../../inet/prefix.js';
 import { id } from '../fields.js';
-import { hasParts, keyPart, placed, version, versioned } from '../record.js';
+import { findRecord, hasParts, keyPart, placed, version, versioned } from '../record.js';
 import { isPublished, type Labels, LONGEST_KEY, LONGEST_VALUE } from './labels.js';
 
 export const policyKeys = {
@@ -18,6 +18,8 @@ export const policyKeys = {
 export const MOST_RULES = 64;
 export const MOST_PORTS = 32;
 export const MOST_POLICIES = 256;
+/** In characters, as in NAME. */
+export const LONGEST_NAME = 63;
 
 const NAME = /^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/;
 export const policyName = z
@@ -84,6 +86,21 @@ export const policyRecord = placed(versioned({ version, ...fields, hostId: id.op
   hasParts(key, record.policy),
 );
 export type PolicyRecord = z.infer<typeof policyRecord>;
+
+/** What is enough to hold a policy whose rules cannot be read. What is no audit for certain is none. */
+const selection = placed(
+  z.object({
+    ...fields,
+    allow: z.unknown().transform(() => []),
+    audit: z.boolean().optional().catch(undefined),
+  }),
+  (key, record) => hasParts(key, record.policy),
+);
+
+/** Of a policy that parseRecord cannot read: that nobody reaches whom it selects. Undefined: it does not say whom. */
+export function closedPolicy(entry: { key: string; value: string }): PolicyDocument | undefined {
+  return findRecord(selection, entry);
+}
 
 /** Without what the record has for itself. */
 export function documentOf({ version: _, hostId: __, ...document }: PolicyRecord): PolicyDocument {

@@ -50,9 +50,16 @@ export function askNetfilter(
   messages: readonly NetfilterMessage[],
   asked: string,
 ): NetfilterAnswer[] {
+  return withNetfilter(path, (ask) => ask(messages, asked));
+}
+
+export type AskNetfilter = (messages: readonly NetfilterMessage[], asked: string) => NetfilterAnswer[];
+
+/** Several questions through one socket: entering the namespace costs more than asking. */
+export function withNetfilter<T>(path: string | undefined, work: (ask: AskNetfilter) => T): T {
   const fd = openNetfilter(path);
   try {
-    return askThrough(fd, messages, asked);
+    return work((messages, asked) => askThrough(fd, messages, asked));
   } finally {
     closeSync(fd);
   }

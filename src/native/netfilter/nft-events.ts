@@ -6,7 +6,7 @@ import { checked, LINUX, setsockopt } from '../socket-libc.js';
 import { FAMILIES, type Family, NFT } from './nft-messages.js';
 
 /** linux/netfilter/nfnetlink.h: NFNLGRP_NFTABLES, as a mask of groups. */
-const GROUP = 1 << 6;
+export const NFTABLES_GROUP = 1 << 6;
 /** Of nfgenmsg. */
 const HEADER = 4;
 /** By their numbers. Other families have no table of ours. */
@@ -37,7 +37,7 @@ export class NftEvents implements Disposable {
     private readonly onChange: (table: string | undefined) => void,
     { isEverywhere }: NftEventsOptions = {},
   ) {
-    this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path, GROUP);
+    this.#fd = openNetlink(LINUX.NETLINK_NETFILTER, path, NFTABLES_GROUP);
     if (isEverywhere) listenEverywhere(this.#fd);
     this.#watch = new ReadableWatch(this.#fd, () => this.#read());
   }

@@ -86,7 +86,8 @@ async function withSocket<T>(path: string | undefined, use: (fd: number) => Prom
   }
 }
 
-async function listWhole<Item>(
+/** Asks anew when something came or went in the midst of the list, a few times. Throws what `dumpKernel` does. */
+export async function listWhole<Item>(
   fd: number,
   message: Message,
   asked: string,

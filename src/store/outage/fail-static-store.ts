@@ -32,7 +32,7 @@ import { withSilenceLimit } from '../../concurrency/deadline.js';
 import { LinkedAbort } from '../../concurrency/linked-abort.js';
 import { isXnetError, type XnetError } from '../../errors.js';
 import type { Logger } from '../../observability/logger.js';
-import { noteNoTwins } from '../known/former-state.js';
+import { noteFormerState } from '../known/former-state.js';
 import { LastKnownFile } from '../known/last-known-file.js';
 import type { Ownership } from '../known/own-keys.js';
 import { OwnWrites } from '../known/own-writes.js';
@@ -133,7 +133,7 @@ export class FailStaticStore implements Store {
     const ownWrites = await OwnWrites.open(join(stateDirectory, 'own-writes.jsonl'), inner.description);
     const fileOptions = { behindMs, ownWrites, isOwn, logger };
     const lastKnown = await LastKnownFile.open(stateDirectory, inner.description, fileOptions);
-    noteNoTwins(lastKnown.known, hostId);
+    noteFormerState(lastKnown.known, hostId);
     return new FailStaticStore(inner, options, lastKnown, ownWrites);
   }
 

@@ -41,7 +41,8 @@ async function makeStateOlder(directory: string): Promise<void> {
   const { store } = JSON.parse(first) as { store: string };
   const known = (await readKnownJournal(journal, store))?.content;
   if (!known) throw new Error('the journal cannot be read');
-  const prefixes = [...known.prefixes].filter(([prefix]) => !prefix.startsWith(keys.byHost()));
+  const isNew = (prefix: string) => prefix.startsWith(keys.byHost()) || prefix === keys.policies();
+  const prefixes = [...known.prefixes].filter(([prefix]) => !isNew(prefix));
   for (const prefix of [keys.bindings(), keys.poolReferences()]) prefixes.push([prefix, known.revision]);
   const entries = [...known.entries.values()].flatMap((entry) => entry ?? []);
   const endpoints = entries.filter(({ key }) => key.startsWith(keys.endpoints()));

@@ -1,5 +1,6 @@
 /** What a closed container reaches outside, by its packets. */
 import { describe, expect, test } from '@jest/globals';
+import { LinuxDataplane } from '../../../src/dataplane/linux-dataplane.js';
 import {
   GatewayBridge,
   type GatewayContainer,
@@ -28,6 +29,15 @@ async function echoServer(bridge: GatewayBridge, ...ports: number[]): Promise<vo
     expect((await bridge.outside.exec('ss', '-Htln')).split('\n')).toHaveLength(ports.length),
   );
 }
+
+/** The host resets connections to ports at which nobody listens, but for those that it drops. */
+function refusedPort({ netns }: GatewayContainer, address: string, port: number): Promise<boolean> {
+  const ask = `socat -u - TCP:${address}:${port},connect-timeout=1 </dev/null 2>&1 || true`;
+  return netns.exec('bash', '-c', ask).then((text) => !text.includes('Connection refused'));
+}
+
+const isClosedIn4 = ({ host }: GatewayBridge, address: string) =>
+  host.succeeds('nft', `get element inet xnet-egress closed4 { ${address} }`);
 
 const pings = ({ netns }: GatewayContainer, address: string) => netns.reaches(address, 1);
 
@@ -72,11 +82,23 @@ describe('a closed container', () => {
     expect(await connects(closed, FIRST6, 81)).toBe(true);
     expect(await connects(closed, FIRST6, 80)).toBe(false);
 
+    // No name leads to an address of the host, whatever it is; a subnet of the label does.
+    const ofHost = '192.0.2.254';
+    egress.admit(closed.path, [{ address: ofHost, ...MINUTE }]);
+    egress.admit(closed.path, [{ address: ofHost, ...MINUTE, ports: [{ port: 81, protocol: 'tcp' }] }]);
+    expect(await pings(closed, ofHost)).toBe(false);
+    expect(await refusedPort(closed, ofHost, 81)).toBe(true);
+
     const refused = egress.refused(['172.18.0.2', 'fd00:18::2']);
     expect(refused).toContainEqual(
       expect.objectContaining({ destination: FIRST, protocol: 'tcp', port: 81, packets: expect.any(Number) }),
     );
-    expect(refused.at(-1)).toMatchObject({ destination: FIRST6, protocol: 'tcp', port: 80 });
+    expect(refused).toContainEqual(
+      expect.objectContaining({ destination: FIRST6, protocol: 'tcp', port: 80 }),
+    );
+    expect(refused.at(-1)).toMatchObject({ destination: ofHost, protocol: 'tcp', port: 81 });
+    await egress.close(closed.path, [{ subnet: `${ofHost}/32` }]);
+    expect(await pings(closed, ofHost)).toBe(true);
     await egress.open(closed.path);
     expect(await connects(closed, FIRST, 81)).toBe(true);
     expect(await pings(closed, FIRST6)).toBe(true);
@@ -124,6 +146,107 @@ describe('a closed container', () => {
     expect(await pings(closed, other.address)).toBe(false);
     const forged = await bridge.host.exec('nft', 'list', 'counter', 'netdev', 'xnet-egress', 'forged');
     expect(Number(/packets (\d+)/.exec(forged)?.[1])).toBeGreaterThan(0);
+  }, 30_000);
+
+  test('keeps the addresses that it had when it was closed, also for a daemon that starts later', async () => {
+    await using bridge = await GatewayBridge.create();
+    const [closed, neighbour] = [await bridge.container(), await bridge.container()];
+    const { egress } = bridge.dataplane;
+    const leg = await egress.close(closed.path, []);
+    await egress.close(neighbour.path, []);
+    egress.admit(neighbour.path, [{ address: FIRST, ...MINUTE }]);
+    const through = closed.netns.start('ping', '-n', '-i', '0.005', SECOND);
+    for (let added = 100; added < 110; added += 1) {
+      await closed.netns.ip(`address add 172.18.0.${added}/32 dev eth1`);
+      expect(await egress.close(closed.path, [])).toEqual(leg);
+    }
+    await through.stop();
+    expect(through.output()).toContain('PING');
+    expect(through.output()).not.toContain('bytes from');
+    await using later = new LinuxDataplane({ hostNamespace: bridge.host.name });
+    await closed.netns.ip(`address add ${neighbour.address}/32 dev eth1`);
+    for (const daemon of [egress, later.egress]) {
+      expect(await daemon.close(closed.path, [])).toEqual(leg);
+      for (const source of ['172.18.0.101', neighbour.address])
+        expect(await closed.netns.reaches(FIRST, 1, ['-I', source])).toBe(false);
+      expect(await pings(neighbour, SECOND)).toBe(false);
+    }
+    await closed.netns.ip(`address delete ${neighbour.address}/32 dev eth1`);
+    await later.egress.close(closed.path, []);
+    await later.egress.close(neighbour.path, []);
+    await later.egress.open(closed.path);
+    expect(await isClosedIn4(bridge, neighbour.address)).toBe(true);
+    expect(await pings(neighbour, SECOND)).toBe(false);
+    expect(await pings(neighbour, FIRST)).toBe(true);
+  }, 60_000);
+
+  test('stays closed when the one that had its address before is opened, and reaches nothing that this one could', async () => {
+    await using bridge = await GatewayBridge.create();
+    const former = await bridge.container();
+    const { egress } = bridge.dataplane;
+    await egress.close(former.path, [{ subnet: `${FIRST6}/128` }]);
+    egress.admit(former.path, [{ address: FIRST, ...MINUTE }]);
+    expect(await pings(former, FIRST)).toBe(true);
+    // As long as that one is there, the address is not this one's.
+    const next = await bridge.container(2);
+    expect(await egress.close(next.path, [])).toEqual({ port: 'veth3', addresses: [] });
+    expect(await pings(next, FIRST)).toBe(false);
+    await bridge.host.ip('link delete veth2');
+    const leg = { port: 'veth3', addresses: ['172.18.0.2', 'fd00:18::2'] };
+    expect(await egress.close(next.path, [{ subnet: '2001:db8::/64', port: 80 }])).toEqual(leg);
+    await egress.open(former.path);
+    expect(await isClosedIn4(bridge, '172.18.0.2')).toBe(true);
+    for (const address of [FIRST, SECOND, FIRST6])
+      expect([address, await pings(next, address)]).toEqual([address, false]);
+    expect(await egress.repair()).toEqual([]);
+    egress.admit(next.path, [{ address: SECOND, ...MINUTE }]);
+    await eventually(() => pings(next, SECOND));
+    // The first that a later daemon closes there is another one than an earlier daemon has let through.
+    await bridge.host.ip('link delete veth3');
+    const last = await bridge.container(2);
+    await using later = new LinuxDataplane({ hostNamespace: bridge.host.name });
+    await later.egress.close(last.path, []);
+    expect(await pings(last, SECOND)).toBe(false);
+    expect(await pings(last, FIRST6)).toBe(false);
+  }, 60_000);
+
+  test('has no way out while it cannot be closed, and has it again when it can', async () => {
+    await using bridge = await GatewayBridge.create();
+    const closed = await bridge.container();
+    const { egress } = bridge.dataplane;
+    await egress.prepare();
+    // No chain at a device can have this name.
+    await bridge.host.exec('nft', 'add chain netdev xnet-egress veth2');
+    await expect(egress.close(closed.path, [{ subnet: `${FIRST}/32` }])).rejects.toThrow(/nft/);
+    expect(await pings(closed, FIRST)).toBe(false);
+    await bridge.host.exec('nft', 'delete chain netdev xnet-egress veth2');
+    await egress.close(closed.path, [{ subnet: `${FIRST}/32` }]);
+    await eventually(() => pings(closed, FIRST));
+    expect(await pings(closed, SECOND)).toBe(false);
+  }, 30_000);
+
+  test('is closed on a docker_gwbridge of another name, also before that is known', async () => {
+    await using bridge = await GatewayBridge.create('gw0');
+    const closed = await bridge.container();
+    const { egress } = bridge.dataplane;
+    expect(await pings(closed, FIRST)).toBe(true);
+    const leg = { port: 'veth2', addresses: ['172.18.0.2', 'fd00:18::2'] };
+    expect(await egress.close(closed.path, [])).toEqual(leg);
+    expect(await pings(closed, FIRST)).toBe(false);
+    expect(egress.useBridge('gw0')).toBe(true);
+    expect(egress.useBridge('gw0')).toBe(false);
+    expect(await egress.close(closed.path, [{ subnet: `${FIRST}/32` }])).toEqual(leg);
+    expect(await pings(closed, FIRST)).toBe(true);
+    expect(await pings(closed, SECOND)).toBe(false);
+    // By Docker's last word it is another bridge: it has been made anew, or the container is in another network that leads outside.
+    expect(egress.useBridge('docker_gwbridge')).toBe(true);
+    expect(await egress.close(closed.path, [])).toEqual(leg);
+    expect(await pings(closed, SECOND)).toBe(false);
+    expect(await egress.close(closed.path, [], true)).toBeUndefined();
+    expect(await pings(closed, SECOND)).toBe(true);
+    expect(egress.useBridge(undefined)).toBe(true);
+    expect(await egress.close(closed.path, [], true)).toEqual(leg);
+    expect(await pings(closed, SECOND)).toBe(false);
   }, 30_000);
 
   test('is closed again after a flush, also to what it connected to in between; a daemon that starts finds all as it was', async () => {

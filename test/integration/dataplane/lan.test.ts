@@ -104,6 +104,18 @@ test('an endpoint is found in the host and in its container, and removed whereve
   expect(await inside.netns.ip('link')).not.toContain('eth0');
 });
 
+test('an interface that was made and not named yet, as when a start is killed, is found on its parent', async () => {
+  await using lan = await LanSegment.create(1);
+  const [host] = lan.hosts as [LanTestHost];
+  const inside = await lan.container(host, lan.network(host, 'office', OFFICE), ['10.5.0.50/24']);
+  for (const name of ['xcffffffffffff', 'mine'])
+    await host.netns.ip(`link add ${name} link eth1 type macvlan mode bridge`);
+  expect(await check(inside)).toMatchObject({ repairs: [], strangers: ['ffffffffffff'] });
+  await host.dataplane.removeEndpoint(inside.network.id, 'ffffffffffff', OFFICE);
+  expect(await check(inside)).toMatchObject({ repairs: [], strangers: [] });
+  expect(await interfacesOf(host)).toEqual(['eth1', 'mine']);
+});
+
 test('what the doctor prints removes what is left on the host of a network that it does not have', async () => {
   await using lan = await LanSegment.create(1);
   const [host] = lan.hosts as [LanTestHost];

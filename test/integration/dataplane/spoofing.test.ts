@@ -3,31 +3,18 @@ import { describe, expect, test } from '@jest/globals';
 import type { LocalEndpoint, NetworkSpec } from '../../../src/dataplane/dataplane.js';
 import { linkLocalOf } from '../../../src/inet/mac-address.js';
 import { PacketSocket } from '../../../src/native/packets/packet-socket.js';
+import { DOMAIN, ECHO, forgeries, NA, NS, OTHER_MAC, type Scene } from '../../support/attacks/forgeries.js';
 import { Netns } from '../../support/kernel/netns.js';
 import { type Container, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { eventually } from '../../support/time/eventually.js';
-import {
-  arpReply,
-  icmp6,
-  linkOption,
-  tagged,
-  udp,
-  type Way,
-  withOptions,
-} from '../../support/traffic/frames.js';
+import { arpReply, icmp6, linkOption, udp, withOptions } from '../../support/traffic/frames.js';
 
-const OTHER_MAC = '02:de:ad:00:00:01';
 const GATEWAY = { v4: '10.1.0.1', v6: 'fd01::1' };
-const DOMAIN = 53;
-const [RA, NS, NA, REDIRECT, ECHO] = [134, 135, 136, 137, 128];
 
-interface Pair {
+/** From the first to the second. */
+interface Pair extends Scene {
   readonly first: Container;
   readonly second: Container;
-  /** From the first to the second. */
-  readonly v4: Way;
-  readonly v6: Way;
-  readonly linkLocal: string;
 }
 
 async function makePair(underlay: TestUnderlay, options: Partial<NetworkSpec> = {}): Promise<Pair> {
@@ -41,6 +28,7 @@ async function makePair(underlay: TestUnderlay, options: Partial<NetworkSpec> = 
     v4: { ...macs, source: '10.1.0.2', destination: '10.1.0.3' },
     v6: { ...macs, source: 'fd01::2', destination: 'fd01::3' },
     linkLocal: linkLocalOf(macs.from),
+    gateway: GATEWAY,
   };
 }
 
@@ -64,32 +52,6 @@ async function passed({ first, second, v4 }: Pair, frames: Record<string, Buffer
 async function forgedOf({ host, network, endpoint }: Container): Promise<number> {
   const check = await host.dataplane.repairNetwork(network.id, () => []);
   return check.forged?.get(endpoint.id.slice(0, 12)) ?? 0;
-}
-
-function forgeries({ v4, v6, linkLocal }: Pair): Record<string, Buffer> {
-  const own = v4.from;
-  const router: Way = { ...v6, source: linkLocal };
-  return {
-    'another MAC': udp({ ...v4, from: OTHER_MAC }, DOMAIN),
-    'another IPv4 address': udp({ ...v4, source: GATEWAY.v4 }, DOMAIN),
-    'another IPv6 address': udp({ ...v6, source: GATEWAY.v6 }, DOMAIN),
-    'another link-local address': udp({ ...v6, source: 'fe80::1' }, DOMAIN),
-    'ARP of another address': arpReply(v4, { mac: own, address: GATEWAY.v4 }),
-    'ARP of another MAC': arpReply(v4, { mac: OTHER_MAC, address: v4.source }),
-    'an advertisement of another address': icmp6(v6, NA, GATEWAY.v6, linkOption(2, own)),
-    'an advertisement of another MAC': icmp6(v6, NA, v6.source, linkOption(2, OTHER_MAC)),
-    'a solicitation of another MAC': icmp6(v6, NS, GATEWAY.v6, linkOption(1, OTHER_MAC)),
-    'another MAC behind an option': icmp6(
-      ...([v6, NS, GATEWAY.v6] as const),
-      Buffer.concat([Buffer.from([14, 1, 1, 2, 3, 4, 5, 6]), linkOption(1, OTHER_MAC)]),
-    ),
-    'a router advertisement': icmp6(router, RA),
-    'a router advertisement behind options': withOptions(icmp6(router, RA)),
-    'a redirect': icmp6(router, REDIRECT, GATEWAY.v6),
-    'a DHCP answer': udp(v4, 68),
-    'a DHCPv6 answer': udp(v6, 546),
-    'a frame of a VLAN': tagged(udp(v4, DOMAIN)),
-  };
 }
 
 /** What a host sends before it has an address is dropped, and not counted. */
@@ -180,9 +142,12 @@ test('what others alter of the filter is reported, and put right', async () => {
     }),
   );
   const repair = () => host.dataplane.repairNetwork(network.id, () => endpoints);
+  const unheld = () => host.dataplane.reading.findUnheld(network.id, endpoints);
   expect(await repair()).toMatchObject({ repairs: [] });
+  expect(await unheld()).toEqual([]);
   for (const [what, alter, was] of ALTERATIONS) {
     await Netns.of(`xnet-${network.id}`).exec('nft', alter(table, port));
+    expect(await unheld()).toContain(name);
     const { repairs, failure } = await repair();
     expect([what, failure, repairs]).toEqual([
       what,
@@ -190,8 +155,18 @@ test('what others alter of the filter is reported, and put right', async () => {
       expect.arrayContaining([{ kind: 'source-filter', object: port, was }]),
     ]);
     expect(await repair()).toMatchObject({ repairs: [] });
+    expect(await unheld()).toEqual([]);
     expect(await passed(pair, forgeries(pair))).toEqual([]);
+    const counts = await host.dataplane.reading.countForged(network.id);
+    expect(counts.get(name)).toBeGreaterThanOrEqual(Object.keys(forgeries(pair)).length);
   }
+});
+
+test('of a network that is not there nothing is counted, and nobody is missed', async () => {
+  await using underlay = await TestUnderlay.create(1);
+  const { reading } = underlay.hosts[0]!.dataplane;
+  expect(await reading.countForged('0123456789ab')).toEqual(new Map());
+  expect(await reading.findUnheld('0123456789ab', [{ id: 'a'.repeat(64), mac: OTHER_MAC }])).toEqual([]);
 });
 
 test('a flush of the filter is reported at once, where the kernel reports it', async () => {

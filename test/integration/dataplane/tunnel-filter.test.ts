@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { KernelHint } from '../../../src/dataplane/dataplane.js';
 import { namespacePath } from '../../../src/dataplane/interface-names.js';
 import { PacketSocket } from '../../../src/native/packets/packet-socket.js';
+import { FORGED_TYPE, sendScript, socatScript, vxlanPacket } from '../../support/attacks/frames.js';
+import { Netns } from '../../support/kernel/netns.js';
 import { type TestHost, TestUnderlay } from '../../support/kernel/netns-hosts.js';
 import { eventually } from '../../support/time/eventually.js';
 import { fragments } from '../../support/traffic/fragments.js';
@@ -10,13 +12,9 @@ import { Sniffer } from '../../support/traffic/sniffer.js';
 
 const FORGED = /ethertype Unknown \(0x88b5\)/;
 
-/** Sends a VXLAN packet made by hand: a broadcast frame of an experimental Ethernet type. `reserved`: the byte after the VNI. */
+/** Sends one VXLAN packet made by hand. */
 async function forge(from: TestHost, to: TestHost, vni: number, reserved = '00'): Promise<void> {
-  const frame = `ffffffffffff${'020000000066'}88b5${'00'.repeat(46)}`;
-  const packet = `08000000${vni.toString(16).padStart(6, '0')}${reserved}${frame}`;
-  const escaped = packet.replace(/../g, (byte) => `\\x${byte}`);
-  // One write, so one datagram.
-  await from.netns.exec('bash', '-c', `printf '${escaped}' | cat > /dev/udp/${to.vtep}/4789`);
+  await from.netns.exec('bash', '-c', sendScript({ vni, reserved, to: to.vtep, times: 1 }));
 }
 
 async function counter(host: TestHost, name = 'forged'): Promise<number> {
@@ -32,7 +30,7 @@ describe('the tunnel filter', () => {
     const other = await underlay.container(friend!, underlay.network(friend!, 'shop'), ['10.1.0.3/24']);
     await underlay.connect([container, other]);
     const { vni } = container.network;
-    await using before = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+    await using before = await Sniffer.start(container.netns, 'eth0', FORGED_TYPE);
     await forge(intruder!, victim!, vni);
     await before.sees(FORGED);
 
@@ -50,13 +48,61 @@ describe('the tunnel filter', () => {
     expect(await counter(victim!)).toBe(2);
   });
 
+  test('drops what a container on a bridge of the host makes by hand with the address of another host', async () => {
+    await using underlay = await TestUnderlay.create(3);
+    const [own, victim, friend] = underlay.hosts as [TestHost, TestHost, TestHost];
+    const container = await underlay.container(victim, underlay.network(victim, 'shop'), ['10.1.0.2/24']);
+    const { vni } = container.network;
+    await victim.dataplane.setTunnelFilter({ vteps: [own.vtep, friend.vtep], vnis: [vni] });
+    await using box = await Netns.create('box');
+    for (const words of [
+      'link add bridged type bridge',
+      'addr add 172.30.0.1/24 dev bridged',
+      'link set bridged up',
+      `link add port type veth peer name eth0 netns ${box.name}`,
+      'link set port master bridged up',
+    ])
+      await own.netns.ip(words);
+    for (const words of [
+      'link set lo up',
+      'addr add 172.30.0.2/24 dev eth0',
+      'link set eth0 up',
+      'route add default via 172.30.0.1',
+      `addr add ${friend.vtep}/32 dev lo`,
+    ])
+      await box.ip(words);
+    for (const setting of ['ip_forward', 'conf/all/rp_filter', 'conf/bridged/rp_filter'])
+      await own.netns.exec(
+        'sh',
+        '-c',
+        `echo $1 >/proc/sys/net/ipv4/$0`,
+        setting,
+        setting === 'ip_forward' ? '1' : '0',
+      );
+    const sends = () =>
+      box.exec('sh', '-c', socatScript({ vni, to: victim.vtep, times: 1 }, `,bind=${friend.vtep}`));
+    await using before = await Sniffer.start(container.netns, 'eth0', FORGED_TYPE);
+    await eventually('without a filter there it arrives', async () => {
+      await sends();
+      return before.saw(FORGED);
+    });
+
+    await own.dataplane.setTunnelFilter({ vteps: [victim.vtep, friend.vtep], vnis: [vni] });
+    await using after = await Sniffer.start(container.netns, 'eth0', FORGED_TYPE);
+    for (let n = 0; n < 3; n++) await sends();
+    await eventually(async () => expect(await counter(own)).toBe(3));
+    await forge(friend, victim, vni);
+    await after.sees(FORGED);
+    expect(await after.count()).toBe(1);
+  });
+
   test('need not drop what is no VXLAN packet for the kernel: its byte after the VNI is not zero', async () => {
     await using underlay = await TestUnderlay.create(2);
     const [victim, intruder] = underlay.hosts;
     const network = underlay.network(victim!, 'shop');
     const container = await underlay.container(victim!, network, ['10.1.0.2/24']);
     await victim!.dataplane.setTunnelFilter({ vteps: [intruder!.vtep], vnis: [network.vni] });
-    await using sniffer = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+    await using sniffer = await Sniffer.start(container.netns, 'eth0', FORGED_TYPE);
     await forge(intruder!, victim!, network.vni, '01');
     await forge(intruder!, victim!, network.vni, '00');
     await sniffer.sees(FORGED);
@@ -72,8 +118,7 @@ describe('the tunnel filter', () => {
       const container = await underlay.container(victim, network, ['10.1.0.2/24']);
       const { vni } = container.network;
       await victim.dataplane.setTunnelFilter({ vteps: [victim.vtep, friend.vtep], vnis: [vni] });
-      const frame = `${'ff'.repeat(6)}02000000006688b5${'00'.repeat(46)}`;
-      const payload = Buffer.from(`08000000${vni.toString(16).padStart(6, '0')}00${frame}`, 'hex');
+      const payload = vxlanPacket({ vni });
       const macOf = ({ netns }: TestHost) => netns.exec('cat', '/sys/class/net/eth0/address');
       const send = async (from: TestHost, firstBytes: number, port = 4789) => {
         const macs = { from: (await macOf(from)).trim(), to: (await macOf(victim)).trim() };
@@ -87,7 +132,7 @@ describe('the tunnel filter', () => {
         for (const each of fragments(datagram, macs, firstBytes)) socket.send(each);
       };
       // So that no frame waits for a neighbour, and the counter's name is in use.
-      await using sniffer = await Sniffer.start(container.netns, 'eth0', 'ether proto 0x88b5');
+      await using sniffer = await Sniffer.start(container.netns, 'eth0', FORGED_TYPE);
       for (const firstBytes of [0, 8]) await send(intruder, firstBytes);
       await send(friend, 0);
       await sniffer.sees(FORGED);
@@ -224,7 +269,7 @@ describe('the tunnel filter', () => {
     await host!.netns.ip('link set swarm up');
     const container = await underlay.container(host!, underlay.network(host!, 'shop'), ['10.1.0.2/24']);
     await host!.dataplane.setTunnelFilter({ vteps: [host!.vtep], vnis: [container.network.vni] });
-    await using atSwarm = await Sniffer.start(host!.netns, 'swarm', 'ether proto 0x88b5');
+    await using atSwarm = await Sniffer.start(host!.netns, 'swarm', FORGED_TYPE);
     await forge(stranger!, host!, 4097);
     await atSwarm.sees(FORGED);
   });

@@ -83,7 +83,7 @@ async function openHost(timing: UnfinishedTiming) {
       sandboxes: NO_SANDBOXES,
       hostsFiles: NO_HOSTS_FILES,
       policies: { applied: async () => undefined },
-      labels: { ready: async () => undefined },
+      labels: { publishSoon: () => undefined },
       egress: OPEN,
       specOf: () => spec,
     },

@@ -53,7 +53,7 @@ describe('a daemon', () => {
   fuzz(
     'answers every call in JSON, whatever is in its body',
     {
-      runs: 400,
+      runs: 150,
       corpus: 'calls',
       inputs: [fc.constantFrom(...METHODS.filter((each) => !CHANGING.includes(each))), spoilt(BODIES)],
     },

@@ -166,7 +166,7 @@ const SAVED = [
 
 fuzz(
   'rules of iptables, with comments that anybody may have written, make no command but the one that takes them away',
-  { runs: 500, corpus: 'iptables-rules', inputs: [spoiltText(SAVED)] },
+  { runs: 200, corpus: 'iptables-rules', inputs: [spoiltText(SAVED)] },
   (saved) => {
     const chains = legacyChains('iptables-legacy', saved, 'filter\n');
     dropsOf(chains, { ...PACKET, hook: 'input' } as never);

@@ -78,7 +78,7 @@ describe('two hosts', () => {
 
   fuzz(
     'that follow an etcd with nonsense in it live, and forward as before',
-    { runs: 4, corpus: 'records', inputs: [fc.array(fc.tuple(key, value), { minLength: 8, maxLength: 16 })] },
+    { runs: 2, corpus: 'records', inputs: [fc.array(fc.tuple(key, value), { minLength: 8, maxLength: 16 })] },
     async (entries) => {
       const own = new Set((await cluster.entries('')).keys());
       const pids = cluster.hosts.map(({ daemon }) => daemon.daemonPid);

@@ -132,7 +132,7 @@ const BODIES = [
 
 fuzz(
   "a call's body changes no object but the one that is read of it",
-  { runs: 2_000, corpus: 'bodies', inputs: [spoilt(BODIES)] },
+  { runs: 600, corpus: 'bodies', inputs: [spoilt(BODIES)] },
   (body) => {
     const read = JSON.parse(JSON.stringify(body));
     for (const schema of SCHEMAS) {

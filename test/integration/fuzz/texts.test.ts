@@ -62,7 +62,7 @@ for (const [name, asText] of Object.entries(TEXTS)) {
 fuzz(
   'a word of a command is one word of a shell, with the same text',
   {
-    runs: 60,
+    runs: 20,
     corpus: 'shell-words',
     inputs: [
       fc.array(

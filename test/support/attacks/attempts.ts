@@ -11,12 +11,16 @@ export interface Attempt<Scene> {
   readonly unseen?: string;
 }
 
-/** Makes them one after the other; throws naming all that have succeeded, and all that were not seen. */
+/** Makes them one after the other; throws naming all that have succeeded, were not seen, or could not be made. */
 export async function expectToFail<Scene>(scene: Scene, attempts: readonly Attempt<Scene>[]): Promise<void> {
   const faults: string[] = [];
   for (const { what, make, seen } of attempts) {
     const before = await seen?.(scene);
-    if (await make(scene)) faults.push(`it has succeeded: ${what}`);
+    try {
+      if (await make(scene)) faults.push(`it has succeeded: ${what}`);
+    } catch (error) {
+      faults.push(`it could not be made: ${what}: ${error}`);
+    }
     const isSeen = async () => (await seen?.(scene)) !== before;
     if (seen) await eventually(what, isSeen).catch(() => faults.push(`it was not seen: ${what}`));
   }

@@ -41,8 +41,12 @@ export class EncryptedHosts implements AsyncDisposable {
 
   tunnels(host: EncryptedHost): EncryptionTunnel[] {
     const underlay = { vtep: host.vtep, interface: 'eth0', mtu: this.options.mtu ?? 1500 };
-    const hosts = this.hosts.map(recordOf);
+    const hosts = this.records;
     return planTunnels({ hostId: host.id, keys: host.keys, port: 51820, keepalive: 0, underlay, hosts });
+  }
+
+  get records(): readonly HostRecord[] {
+    return this.hosts.map(recordOf);
   }
 
   ensure(host: EncryptedHost): Promise<readonly Repair[]> {
@@ -85,6 +89,17 @@ export class EncryptedHosts implements AsyncDisposable {
       await rm(`/run/wireguard/${netns.name}`, { recursive: true, force: true });
     }
     await this.underlay[Symbol.asyncDispose]();
+  }
+}
+
+/** No program is found meanwhile: what starts one fails. */
+export async function withoutPrograms<T>(work: () => Promise<T>): Promise<T> {
+  const path = process.env.PATH;
+  process.env.PATH = '/nonexistent';
+  try {
+    return await work();
+  } finally {
+    process.env.PATH = path;
   }
 }
 

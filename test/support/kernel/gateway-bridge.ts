@@ -20,12 +20,13 @@ export class GatewayBridge implements AsyncDisposable {
     readonly host: Netns,
     readonly outside: Netns,
     readonly dataplane: LinuxDataplane,
+    readonly device: string,
   ) {}
 
-  static async create(): Promise<GatewayBridge> {
+  static async create(device = 'docker_gwbridge'): Promise<GatewayBridge> {
     const host = await Netns.create('gw-host');
     const outside = await Netns.create('gw-out');
-    const made = new GatewayBridge(host, outside, new LinuxDataplane({ hostNamespace: host.name }));
+    const made = new GatewayBridge(host, outside, new LinuxDataplane({ hostNamespace: host.name }), device);
     made.#owned.addNetns(host);
     made.#owned.addNetns(outside);
     made.#owned.add(() => made.dataplane[Symbol.asyncDispose]());
@@ -38,15 +39,16 @@ export class GatewayBridge implements AsyncDisposable {
     }
   }
 
-  /** One on the bridge, as Docker makes it: 172.18.0.2 and on. */
-  async container(): Promise<GatewayContainer> {
+  /** One on the bridge, as Docker makes it: 172.18.0.2 and on, by ports veth2 and on. `last`: of its addresses, where it shall have others. */
+  async container(last?: number): Promise<GatewayContainer> {
     const number = this.#containers++ + 2;
+    const own = last ?? number;
     const netns = this.#owned.addNetns(await Netns.create(`gw-c${number}`));
     await this.host.ip(`link add veth${number} type veth peer name eth1 netns ${netns.name}`);
-    await this.host.ip(`link set veth${number} master docker_gwbridge up`);
-    const address = `172.18.0.${number}`;
+    await this.host.ip(`link set veth${number} master ${this.device} up`);
+    const address = `172.18.0.${own}`;
     await netns.ip(`address add ${address}/16 dev eth1`);
-    await netns.ip(`address add fd00:18::${number}/64 dev eth1 nodad`);
+    await netns.ip(`address add fd00:18::${own}/64 dev eth1 nodad`);
     await netns.ip('link set eth1 up');
     await netns.ip('route add default via 172.18.0.1');
     await netns.ip('-6 route add default via fd00:18::1');
@@ -66,11 +68,11 @@ export class GatewayBridge implements AsyncDisposable {
   }
 
   async #setUp(): Promise<void> {
-    const { host, outside } = this;
-    await host.ip('link add docker_gwbridge type bridge');
-    await host.ip('address add 172.18.0.1/16 dev docker_gwbridge');
-    await host.ip('address add fd00:18::1/64 dev docker_gwbridge nodad');
-    await host.ip('link set docker_gwbridge up');
+    const { host, outside, device: bridge } = this;
+    await host.ip(`link add ${bridge} type bridge`);
+    await host.ip(`address add 172.18.0.1/16 dev ${bridge}`);
+    await host.ip(`address add fd00:18::1/64 dev ${bridge} nodad`);
+    await host.ip(`link set ${bridge} up`);
     await host.ip(`link add uplink type veth peer name eth0 netns ${outside.name}`);
     for (const [netns, device, last] of [
       [host, 'uplink', 254],

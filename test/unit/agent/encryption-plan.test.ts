@@ -83,6 +83,23 @@ describe('a peer', () => {
     expect(isUnanswered(states.all.get('k') ?? {}, at(206))).toBe(false);
   });
 
+  test('is one although its last handshake is to come: the clock was set back', () => {
+    const states = new PeerStates();
+    states.note([traffic(0, at(3600))], at(0));
+    states.note([traffic(148, at(3600))], at(20));
+    states.note([traffic(1480, at(3600))], at(200));
+    expect(isUnanswered(states.all.get('k') ?? {}, at(200))).toBe(true);
+  });
+
+  test('that was sent something while it was away, and nothing since, is none', () => {
+    const states = new PeerStates();
+    states.note([traffic(0)], at(0));
+    for (const second of [20, 40, 199, 200, 220]) {
+      states.note([traffic(148)], at(second));
+      expect(isUnanswered(states.all.get('k') ?? {}, at(second))).toBe(false);
+    }
+  });
+
   test('to which nothing is sent is none, however old its handshake', () => {
     const states = new PeerStates();
     for (const second of [0, 200, 400]) states.note([traffic(500, at(-1000))], at(second));

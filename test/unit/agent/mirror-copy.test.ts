@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { copyOf } from '../../../src/agent/mirror/mirror-copy.js';
+import { copyOf, gatewayDevice } from '../../../src/agent/mirror/mirror-copy.js';
 import type { LanMode } from '../../../src/model/mode.js';
 import type { MirrorRecord } from '../../../src/model/network.js';
 
@@ -24,3 +24,22 @@ test('a copy of a network on a LAN has the gateway of the network, also one that
   ]);
   expect(copyOf('c0ffee', MIRROR).ipam.subnets).toEqual(MIRROR.ipam.subnets);
 });
+
+test.each<[string, Parameters<typeof gatewayDevice>[0], string | undefined]>([
+  ['is not there yet', [], undefined],
+  [
+    'was made as Docker makes it',
+    [network({ 'com.docker.network.bridge.name': 'docker_gwbridge' })],
+    'docker_gwbridge',
+  ],
+  ['has a device of another name', [network({ 'com.docker.network.bridge.name': 'gw0' })], 'gw0'],
+  ['was made without a name of its device', [network({})], 'br-0123456789ab'],
+  ['is one of several', [{ ...network({}), name: 'other' }, network({}, 'f')], `br-${'f'.repeat(12)}`],
+])('the device of a docker_gwbridge that %s', (_, networks, device) => {
+  expect(gatewayDevice(networks)).toBe(device);
+});
+
+function network(options: Record<string, string>, digit?: string) {
+  const id = digit === undefined ? '0123456789abcdef'.repeat(4) : digit.repeat(64);
+  return { id, name: 'docker_gwbridge', options };
+}

@@ -85,11 +85,21 @@ describe('the names that a container may ask for', () => {
 test('refused names are counted, the latest last, and 20 a minute are reported', () => {
   const reported: string[] = [];
   const names = new RefusedNames((container, what) => reported.push(`${container} ${what}`));
-  for (let i = 0; i < 30; i++) names.note('web', `n${i}.evil.com`, 'no');
-  names.note('web', 'n0.evil.com', 'no');
+  const [web, db] = [
+    { id: 'c1', name: 'web' },
+    { id: 'c2', name: 'db' },
+  ];
+  for (let i = 0; i < 30; i++) names.note(web, `n${i}.evil.com`, 'no');
+  names.note(web, 'n0.evil.com', 'no');
   expect(reported).toHaveLength(20);
-  expect(names.of('web').at(-1)).toMatchObject({ name: 'n0.evil.com', count: 2 });
-  for (let i = 0; i < 2_000; i++) names.note('web', `m${i}.evil.com`, 'no');
-  expect(names.of('web')).toHaveLength(1_000);
-  expect(names.of('db')).toEqual([]);
+  expect(names.of(web).at(-1)).toMatchObject({ name: 'n0.evil.com', count: 2 });
+  for (let i = 0; i < 2_000; i++) names.note(web, `m${i}.evil.com`, 'no');
+  expect(names.of(web)).toHaveLength(1_000);
+  expect(names.of(db)).toEqual([]);
+  // Of many the one that was refused longest ago is forgotten.
+  for (let i = 0; i < 999; i++) names.note({ id: `other${i}`, name: 'other' }, 'evil.com', 'no');
+  names.note(web, 'n1.evil.com', 'no');
+  names.note(db, 'evil.com', 'no');
+  expect([names.of(web).length, names.of(db).length]).toEqual([1_000, 1]);
+  expect(names.of({ id: 'other0', name: 'other' })).toEqual([]);
 });

@@ -26,6 +26,7 @@ const HANDLERS: QuestionHandlers = {
     throw new Error('the kernel refuses');
   },
   async *wait(_, signal) {
+    begun += 1;
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     stopped += 1;
     yield 'too late';
@@ -50,6 +51,7 @@ const HANDLERS: QuestionHandlers = {
 
 let store: MemoryStore;
 let open: AsyncDisposable[];
+let begun: number;
 let stopped: number;
 let working = 0;
 /** Lets something happen on the host that is followed, when it is waited for. */
@@ -93,6 +95,7 @@ function ask(kind: string, hostIds: readonly string[], patienceMs = 5_000) {
 beforeEach(() => {
   store = new MemoryStore();
   open = [];
+  begun = 0;
   stopped = 0;
   happen = undefined;
   for (const hostId of ['h1', 'h2', 'h3']) answering(hostId);
@@ -132,6 +135,16 @@ describe('a question', () => {
       { hostId: 'h2', values: [], refusal },
       { hostId: 'nobody', values: [], refusal },
     ]);
+    await eventually(() => expect(stopped).toBe(1));
+  });
+
+  test('is withdrawn when its answers are wanted no more, and the host stops to work on it', async () => {
+    const stop = new AbortController();
+    const question = { kind: 'wait', parameters: 4, hostIds: ['h2'] };
+    const asked = askHosts(store, 'h1', question, 60_000, stop.signal);
+    await eventually(() => expect(begun).toBe(1));
+    stop.abort();
+    expect(await asked).toMatchObject([{ hostId: 'h2', values: [] }]);
     await eventually(() => expect(stopped).toBe(1));
   });
 

@@ -17,6 +17,11 @@ describe('how an answer is printed', () => {
     expect(table(ITEMS, COLUMNS)).toBe('NAME       STATE\nweb        silent\nsilent-db  -\n');
   });
 
+  test('a table has any number of lines', () => {
+    const many = Array.from({ length: 150_000 }, () => ({ name: 'web' }));
+    expect(table(many, COLUMNS.slice(0, 1)).length).toBe('NAME\n'.length + many.length * 'web\n'.length);
+  });
+
   test('on a screen lines are cut at its width', () => {
     const lines = table(ITEMS, COLUMNS, { columns: 12, hasColors: false }).split('\n');
     expect(lines.slice(0, 3)).toEqual(['NAME       …', 'web        …', 'silent-db  -']);
@@ -34,5 +39,12 @@ describe('how an answer is printed', () => {
     expect(await formatAnswer(answer, 'yaml', () => '')).toBe(
       'asOf: store\nitems:\n  - name: web\n    state: silent\n  - name: silent-db\n',
     );
+  });
+
+  test('JSON has nothing that acts on a terminal', async () => {
+    const answer = { name: 'a\u009b31m\u202e\u2028\u007f\u0007b\nc' };
+    const text = await formatAnswer(answer, 'json', () => '');
+    expect(text).toBe('{\n  "name": "a\\u009b31m\\u202e\\u2028\\u007f\\u0007b\\nc"\n}\n');
+    expect(JSON.parse(text)).toEqual(answer);
   });
 });

@@ -3,6 +3,7 @@ import dnsPacket from 'dns-packet';
 import type { AnsweredAddress, EgressGate } from '../../../src/dns/collaborators.js';
 import { EgressFilter } from '../../../src/dns/sandbox/egress-filter.js';
 import { opt, queryFor } from '../../support/dns/dns-packets.js';
+import { eventually } from '../../support/time/eventually.js';
 
 const NOW = async () => undefined;
 
@@ -110,6 +111,24 @@ describe('a name that it may ask for', () => {
     expect(await filter.judge(queryFor('github.com'), 'udp')).toBe(denial);
     expect(admitted).toEqual([]);
   });
+});
+
+test('one container cannot have all the queries that the host asks for containers at a time', async () => {
+  let asked = 0;
+  const silent = {
+    ask: () => {
+      asked += 1;
+      return new Promise<undefined>(() => undefined);
+    },
+  };
+  const gate: EgressGate = { judge: () => 'allowed', admit: async () => 'admitted' };
+  const [greedy, other] = [1, 2].map(() => new EgressFilter(() => gate, NOW, silent));
+  const answers = Array.from({ length: 100 }, () => greedy?.judge(queryFor('github.com'), 'udp'));
+  // At once, so that it asks again.
+  expect(rcodeOf((await answers.at(-1)) ?? 'forward')).toBe(2);
+  expect(asked).toBe(64);
+  void other?.judge(queryFor('github.com'), 'udp');
+  await eventually(() => asked === 65);
 });
 
 test('a query waits until it is known who asks, and fails after that, so that it is asked again', async () => {

@@ -1,5 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { judgeAddresses, type SeenEndpoint } from '../../../src/doctor/address-checks.js';
+import {
+  judgeAddresses,
+  judgeSources,
+  type SeenEndpoint,
+  type SourceFacts,
+} from '../../../src/doctor/address-checks.js';
 
 const MAC = '02:01:0a:09:00:02';
 
@@ -109,4 +114,40 @@ test('an interface that a container has named like a command is one word of the 
   const remedies = judgeAddresses(endpoints).map(({ remedy }) => remedy);
   expect(remedies).toHaveLength(2);
   for (const remedy of remedies) expect(remedy).toMatch(/ ';reboot;'( |$)/);
+});
+
+const held = (container: string, facts: Partial<SourceFacts> = {}): SourceFacts => ({
+  ...{ container, network: 'shop', isHeld: true, forged: 0 },
+  ...facts,
+});
+
+test.each<[string, readonly SourceFacts[], verdict: string, found: RegExp, remedy: string | undefined]>([
+  [
+    'its rules',
+    [held('web'), held('db')],
+    'ok',
+    /^2 containers send from their own MACs and addresses alone$/,
+    undefined,
+  ],
+  [
+    'forged',
+    [held('web', { forged: 3 })],
+    'ok',
+    /; dropped since their rules were written: 3 packets of web in shop$/,
+    undefined,
+  ],
+  [
+    'no rules',
+    [held('web'), held('a b', { isHeld: false, forged: 3 })],
+    'failure',
+    /^network shop: container a b may send from any MAC and address/,
+    "docker restart 'a b' # if the daemon runs, and has not written them again within 30 s",
+  ],
+])('a container that has %s', (_, facts, verdict, found, remedy) => {
+  const [judged, ...more] = judgeSources(facts);
+  expect(more).toEqual([]);
+  expect(judged).toEqual({
+    ...{ verdict, found: expect.stringMatching(found) },
+    ...(remedy !== undefined && { remedy }),
+  });
 });

@@ -3,6 +3,7 @@ import {
   checkParent,
   completeMode,
   onHost,
+  refuseChosen,
   refuseMac,
   wayOut,
 } from '../../../src/driver/networks/lan-plan.js';
@@ -49,6 +50,21 @@ describe('a new network on a LAN', () => {
     ],
   ])('is refused with option, value, rule and remedy: %#', (mode, given, reason) => {
     expect(() => completeMode(mode, given)).toThrow(reason);
+  });
+
+  test('whose gateway is in a subnet that xnet has chosen is refused: no router has that address', () => {
+    const mode = { ...macvlan, gateways: ['10.192.0.1', 'fd00::1'] };
+    const [v4, v6] = [{ subnet: '10.192.0.0/24' }, { subnet: 'fd00::/64' }];
+    const isChosen = true as const;
+    expect(() => refuseChosen(mode, [v4, v6])).not.toThrow();
+    expect(() => refuseChosen({ ...mode, gateways: [] }, [{ ...v4, isChosen }])).not.toThrow();
+    expect(() => refuseChosen({ ...isolated, gateways: mode.gateways }, [{ ...v4, isChosen }])).not.toThrow();
+    expect(() => refuseChosen(mode, [{ ...v4, isChosen }])).toThrow(
+      /-o parent=eth1 needs the subnet of the LAN.*\(10\.192\.0\.0\/24\): add --subnet and --gateway .*--internal/,
+    );
+    expect(() => refuseChosen(mode, [v4, { ...v6, isChosen }])).toThrow(
+      /--ipv6 needs the subnet of the LAN.*\(fd00::\/64\): .*leave --ipv6 out/,
+    );
   });
 
   test('within each host has no gateway, also where Docker gives every network one', () => {

@@ -19,6 +19,8 @@ function ownPart(): OwnPart {
     lanOf: async () => ({}),
     sandboxPathOf: () => undefined,
     wayTo: () => undefined,
+    encryptionTo: async () => ({}),
+    whyNotInForce: () => undefined,
   });
 }
 

@@ -1,13 +1,14 @@
-/** What the admin socket answers line by line: how it ends. */
+/** What the admin socket answers line by line, or after long work: how it ends. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingMessage, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { everyOperation } from '../../../src/admin/operations.js';
+import { everyOperation, type Handlers } from '../../../src/admin/operations.js';
 import { sleep } from '../../../src/concurrency/deadline.js';
 import { nextTurn } from '../../../src/concurrency/turns.js';
+import { XnetError } from '../../../src/errors.js';
 import { createAdminServer, type Streams } from '../../../src/server/admin.js';
 import { closeServer } from '../../../src/server/rpc.js';
 import { eventually } from '../../support/time/eventually.js';
@@ -18,7 +19,11 @@ let stopping: AbortController;
 /** How many have begun, and not ended. */
 let open: number;
 
-async function listen(events: Streams['events'], capture: Streams['capture'] = none): Promise<void> {
+async function listen(
+  events: Streams['events'],
+  capture: Streams['capture'] = none,
+  operations: Partial<Handlers> = {},
+): Promise<void> {
   const counted = async function* (isAll: boolean, signal: AbortSignal) {
     open += 1;
     try {
@@ -28,10 +33,8 @@ async function listen(events: Streams['events'], capture: Streams['capture'] = n
     }
   };
   const streams = { events: counted, capture, stopping: stopping.signal };
-  server = createAdminServer(
-    everyOperation(() => Promise.reject(new Error('not asked'))),
-    streams,
-  );
+  const refused = everyOperation(() => Promise.reject(new Error('not asked')));
+  server = createAdminServer({ ...refused, ...operations }, streams);
   await new Promise<void>((resolve) => server.listen(join(directory, 'admin.sock'), resolve));
 }
 
@@ -81,6 +84,24 @@ test('a stream ends with its reader', async () => {
   await eventually(() => expect(open).toBe(1));
   reader.destroy();
   await eventually(() => expect(open).toBe(0));
+});
+
+test.each(['its reader', 'the daemon'])('work that takes long ends with %s', async (whom) => {
+  const learnPolicy: Handlers['learnPolicy'] = async (_, signal) => {
+    open += 1;
+    await sleep(60_000, signal);
+    open -= 1;
+    throw new XnetError('STOPPING', 'it stops');
+  };
+  await listen(none, none, { learnPolicy });
+  const options = { socketPath: join(directory, 'admin.sock'), path: '/v1/networks/shop/policies' };
+  const asked = request({ ...options, agent: false }).on('error', () => undefined);
+  asked.end();
+  await eventually(() => expect(open).toBe(1));
+  if (whom === 'the daemon') stopping.abort();
+  else asked.destroy();
+  await eventually(() => expect(open).toBe(0));
+  await closeServer(server);
 });
 
 test('a reader that does not read is cut off before much waits for it in memory', async () => {

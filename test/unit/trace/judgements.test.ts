@@ -15,9 +15,12 @@ const NETWORK = {
 };
 
 type Found<K extends keyof HostFacts> = Extract<NonNullable<HostFacts[K]>, { found: unknown }>['found'];
-type AllFound = { readonly [K in keyof Omit<HostFacts, 'lan' | 'routed'>]-?: Found<K> } & {
+type AllFound = {
+  readonly [K in keyof Omit<HostFacts, 'lan' | 'routed' | 'encryption' | 'policy'>]-?: Found<K>;
+} & {
   readonly lan?: Found<'lan'>;
   readonly routed?: Found<'routed'>;
+  readonly policy?: Found<'policy'>;
 };
 
 /** What the host of `own` finds of a healthy way to `other`. */
@@ -431,6 +434,38 @@ test('a name that another host has written becomes no command', () => {
   const trace = traceOf(changed('container', ONE, { state: 'exited' }), {});
   const from = { ...trace.from, container: { id: 'c1', name: 'web;reboot' } };
   expect(found({ ...trace, from })).toEqual(["h1 container: exited -> docker start 'web;reboot'"]);
+});
+
+test('a policy that denies is a fault of its own hop, in a network with policies alone', () => {
+  const remedy = 'xnet policy show db';
+  const denied = { verdict: 'denied' as const, why: 'no rule of policy db allows it', remedy };
+  const one = traceOf({}, {});
+  const sameHost = { ...one, to: { ...one.to, host: one.from.host } };
+  for (const trace of [one, sameHost]) {
+    expect(found({ ...trace, policy: denied })).toEqual([
+      'h1 policy: no rule of policy db allows it -> xnet policy show db',
+    ]);
+    expect(rowsOf(trace).map(({ hop }) => hop)).not.toContain('policy');
+  }
+  const hops = rowsOf({ ...one, policy: denied }).map(({ hop }) => hop);
+  expect(hops.slice(hops.indexOf('bridge'), hops.indexOf('neighbour'))).toEqual(['bridge', 'policy']);
+  const allowed = { verdict: 'allowed' as const, why: 'policy db, rule 1' };
+  const row = rowsOf({ ...one, policy: allowed }).find(({ hop }) => hop === 'policy');
+  expect(row).toMatchObject({ verdict: 'ok', expected: 'web may reach db', found: 'policy db, rule 1' });
+});
+
+test('policies that are not in force on a host are a fault of their hop, which names the host', () => {
+  const policy = { verdict: 'allowed' as const, why: 'policy db, rule 1' };
+  const late = { policy: { whyNot: 'they are not written yet' } };
+  const inForce = { policy: {} };
+  expect(found({ ...traceOf(inForce, inForce), policy })).toEqual([]);
+  expect(found({ ...traceOf(inForce, late), policy })).toEqual([
+    'h1 policy: policy db, rule 1; not in force on h2: they are not written yet -> xnet status   # on h2: its xnet tries again',
+  ]);
+  const trace = traceOf({}, {});
+  expect(planLook(trace.from, trace).policy).toBeUndefined();
+  const { policy: asked } = planLook(trace.to, { ...trace, policy });
+  expect(asked).toEqual({ networkId: trace.network?.id });
 });
 
 test('each host is asked for its own end alone', () => {

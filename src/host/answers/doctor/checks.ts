@@ -18,6 +18,7 @@ import {
   readOpenFiles,
 } from '../../../doctor/kernel-checks.js';
 import { askPlugin, judgePlugin, readModes } from '../../../doctor/plugin-checks.js';
+import { judgeDenied } from '../../../doctor/policy/policy-checks.js';
 import { judgeDocker, judgeKeeper, judgeProblems, judgeRepairs } from '../../../doctor/status-checks.js';
 import { etcdctlOf, judgeClock, judgeMembers } from '../../../doctor/store-checks.js';
 import { judgeUnits } from '../../../doctor/unit-checks.js';
@@ -27,6 +28,7 @@ import { keys } from '../../../model/keys.js';
 import { upkeepOf } from '../../../upkeep.js';
 import type { Foundation } from '../../foundation.js';
 import { packetChecks } from './packet-checks.js';
+import { findPolicyFaults } from './policy-findings.js';
 import { readUnits, reloadOf, restartOf } from './units.js';
 
 /** Repairs of so long ago are shown. */
@@ -59,6 +61,7 @@ export function hostChecks(looked: Looked, status: Status): Check[] {
     { name: 'units', look: async () => judgeUnits(await readUnits(looked.pluginId)) },
     { name: 'keeper', look: async () => judgeKeeper(status, upkeep) },
     { name: 'drift', look: async () => judgeRepairs(await events.list(since), upkeep) },
+    { name: 'denied', look: async () => judgeDenied(await events.list(since)) },
     { name: 'kernel', look: async () => judgeKernel(await readKernelSettings()) },
     { name: 'files', look: async () => judgeOpenFiles(await readOpenFiles(hostOf(looked).proc), upkeep) },
     { name: 'disk', look: async () => judgeDisk(await readDisk(config.stateDir), upkeep) },
@@ -120,5 +123,6 @@ export function clusterChecks(
   return [
     { name: 'hosts', look: hosts },
     { name: 'doubles', look: doubles },
+    { name: 'policies', look: () => findPolicyFaults(reader, cluster) },
   ];
 }

@@ -11,6 +11,7 @@ import { knownReader } from '../known-reader.js';
 import { livingOthers, NO_OTHERS } from '../living-hosts.js';
 import { findAddressFaults, findInnerMtu } from './address-findings.js';
 import { clusterChecks, hostChecks, type Looked } from './checks.js';
+import { findEncryptionFaults } from './encryption-findings.js';
 import { findPathFaults } from './path-findings.js';
 import { answerOf, withoutSaidElsewhere } from './said-elsewhere.js';
 
@@ -74,6 +75,7 @@ function lookedAt(foundation: Foundation, host: Host | undefined): Looked {
 function pathChecks(foundation: Foundation, host: Host | undefined): Check[] {
   return [
     { name: 'paths', look: () => findPathFaults(foundation, host) },
+    { name: 'encryption', look: () => findEncryptionFaults(foundation, host) },
     { name: 'addresses', look: () => findAddressFaults(host) },
   ];
 }

@@ -14,6 +14,7 @@ import { findRecord } from '../../../model/record.js';
 import type { Looked } from './checks.js';
 import { lookAtLans } from './lan-checks.js';
 import { findOutwardFaults } from './outward-findings.js';
+import { findSourceFaults } from './source-findings.js';
 
 /** Longer than a network is being made or removed. */
 const SETTLED_MS = 1_500;
@@ -39,6 +40,7 @@ export function packetChecks(looked: Looked, status: Status): Check[] {
     },
     { name: 'lans', look: () => lookAtLans(looked, status) },
     { name: 'outside', look: () => lookOutside(looked) },
+    { name: 'sources', look: () => findSourceFaults(looked, status) },
     {
       name: 'subnets',
       look: async () =>

@@ -4,6 +4,7 @@ import type { Status } from '../../../admin/status-answer.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
 import { othersProblems, socketProblem } from '../../own-problems.js';
+import { findEncryptionProblems } from '../../paths/encryption.js';
 import { findPathProblems } from '../../paths/paths.js';
 import type { Reply } from '../ask-each.js';
 
@@ -30,7 +31,8 @@ export async function withoutSaidElsewhere(
 
 function ofChecks(foundation: Foundation, host: Host): string[] {
   const { addressWatch, outwardWatch } = host;
-  return [...findPathProblems(foundation, host), ...addressWatch.problems, ...outwardWatch.problems];
+  const ofPackets = [...findPathProblems(foundation, host), ...findEncryptionProblems(host)];
+  return [...ofPackets, ...addressWatch.problems, ...outwardWatch.problems];
 }
 
 /** What a host that is asked finds; of one that does not answer, the problems that all know of it, which nobody else says then. */

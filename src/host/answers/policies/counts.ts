@@ -1,13 +1,10 @@
 /** What the rules of a policy have met on all hosts. */
 import { z } from 'zod';
-import { Cluster, readAll } from '../../../admin/cluster.js';
+import { Cluster, type Reader, readAll } from '../../../admin/cluster.js';
 import type { Answer } from '../../../admin/operations.js';
-import { policiesIn } from '../../../agent/policies/network-rules.js';
-import { canEnforce } from '../../../agent/policies/policy-guard.js';
 import type { Handler } from '../../../agent/questions/answering.js';
 import { endpointRecord } from '../../../model/endpoint.js';
 import { keys } from '../../../model/keys.js';
-import { hasLabels } from '../../../model/policy/labels.js';
 import type { PolicyDocument } from '../../../model/policy/policy.js';
 import type { Foundation } from '../../foundation.js';
 import type { Host } from '../../host.js';
@@ -15,6 +12,7 @@ import { askEach } from '../ask-each.js';
 import { knownReader } from '../known-reader.js';
 import { livingOthers } from '../living-hosts.js';
 import { answerPolicies, noPolicy } from './policies.js';
+import { selectedBy } from './selected.js';
 
 export const POLICY_COUNTS = 'policy counts';
 const PATIENCE_MS = 5_000;
@@ -80,24 +78,12 @@ function countHere(device: Foundation['policyDevice'], host: Host | undefined, n
   };
 }
 
-async function listSelected(reader: Parameters<typeof Cluster.read>[0], policy: PolicyDocument) {
+async function listSelected(reader: Reader, policy: PolicyDocument) {
   const [cluster, endpoints] = await Promise.all([
     Cluster.read(reader),
     readAll(reader, keys.endpoints(), endpointRecord),
   ]);
-  return endpoints.records.flatMap(({ id, networkId, hostId, names, labels }) => {
-    const network = cluster.networks.find((each) => each.id === networkId);
-    if (!network || !labels || !hasLabels(labels, policy.to) || policiesIn(network, [policy]).length === 0)
-      return [];
-    return [
-      {
-        container: names?.container ?? id.slice(0, 12),
-        network: cluster.nameOf(networkId) ?? networkId,
-        host: cluster.hostOf(hostId).name ?? hostId,
-        isInForce: canEnforce(network),
-      },
-    ];
-  });
+  return selectedBy(policy, cluster, endpoints.records).map(({ mode: _, ...selected }) => selected);
 }
 
 function sum(numbers: readonly number[]): number {

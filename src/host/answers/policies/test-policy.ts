@@ -36,8 +36,9 @@ export async function testPolicy(
     if (!target || !network) return [];
     const end = (name: string, { labels, addresses }: EndpointRecord) => ({ name, labels, addresses });
     const ends = { from: end(wanted.from, source), to: end(wanted.to, target) };
-    const verdict = judge({ ...ends, network, protocol, port: Number(wanted.port ?? 0) }, policies);
-    return [{ network: cluster.nameOf(network.id) ?? network.id, ...verdict }];
+    const port = Number(wanted.port ?? 0);
+    const { verdict, why } = judge({ ...ends, network, protocol, port }, policies);
+    return [{ network: cluster.nameOf(network.id) ?? network.id, verdict, why }];
   });
   if (networks.length === 0)
     throw new XnetError(

@@ -6,7 +6,7 @@ import { askResolver } from '../../../dns/sandbox/ask-resolver.js';
 import type { Engine, InspectedContainer } from '../../../docker/engine.js';
 import { errorMessage, XnetError } from '../../../errors.js';
 import { isCalled } from '../../../trace/ends.js';
-import type { HostFacts, LanFacts, LookRequest, Part } from '../../../trace/facts.js';
+import type { EncryptionFacts, HostFacts, LanFacts, LookRequest, Part } from '../../../trace/facts.js';
 import { restartOf } from '../doctor/units.js';
 import { ArmedProbes } from './armed-probes.js';
 import { type InDocker, type StepOf, step } from './steps.js';
@@ -25,6 +25,10 @@ export interface OwnParts {
   readonly sandboxPathOf: (endpointId: string) => string | undefined;
   /** Why packets of routed networks go to the host as they go; undefined: it is not tested. */
   readonly wayTo: (hostId: string) => string | undefined;
+  /** How packets of encrypted networks go to the host, and since when. */
+  readonly encryptionTo: (hostId: string) => Promise<EncryptionFacts>;
+  /** Why the rules of policies and isolation are not in force in the network; undefined: they are. */
+  readonly whyNotInForce: (networkId: string) => string | undefined;
 }
 
 export class OwnPart implements Disposable {
@@ -80,6 +84,8 @@ export class OwnPart implements Disposable {
     routed,
     lan,
     underlay,
+    encryption,
+    policy,
     gateway,
   }: LookRequest): Promise<HostFacts> {
     const { inspection } = this.parts.dataplane;
@@ -88,13 +94,14 @@ export class OwnPart implements Disposable {
       const known = inspected && 'found' in inspected ? inspected.found.sandboxPath : undefined;
       return this.#requirePath(known ?? this.parts.sandboxPathOf(network?.endpointId ?? ''), inspected);
     };
-    const [inSandbox, looked, inNetwork, inTable, onLan, onUnderlay] = await Promise.all([
+    const [inSandbox, looked, inNetwork, inTable, onLan, onUnderlay, inKeys] = await Promise.all([
       sandbox && found(async () => inspection.sandbox(path(), sandbox.destination, sandbox.packets)),
       name && found(async () => askResolver(path(), name.text, name.type)),
       network && found(() => inspection.network(network)),
       routed && found(() => this.#routed(routed)),
       lan && found(() => this.parts.lanOf(lan.networkId)),
       underlay && found(() => inspection.underlay(underlay.vtep, underlay.peerVtep, underlay.vni)),
+      encryption && found(() => this.parts.encryptionTo(encryption.peerId)),
     ]);
     const source =
       gateway && inSandbox && 'found' in inSandbox
@@ -113,8 +120,15 @@ export class OwnPart implements Disposable {
       ...(inTable && { routed: inTable }),
       ...(onLan && { lan: onLan }),
       ...(onUnderlay && { underlay: onUnderlay }),
+      ...(inKeys && { encryption: inKeys }),
+      ...(policy && { policy: { found: this.#policy(policy.networkId) } }),
       ...(outside && { gateway: outside }),
     };
+  }
+
+  #policy(networkId: string): { readonly whyNot?: string } {
+    const whyNot = this.parts.whyNotInForce(networkId);
+    return whyNot === undefined ? {} : { whyNot };
   }
 
   async #routed({ peerId, ...endpoint }: NonNullable<LookRequest['routed']>): Promise<RoutedFacts> {

@@ -15,6 +15,7 @@ export function tracedNetwork(cluster: Cluster, record: NetworkRecord): TracedNe
     ...{ id, vni, isInternal, name: cluster.nameOf(id) ?? id, subnets: pools.map(({ subnet }) => subnet) },
     mode,
     ...(parent !== undefined && { parent }),
+    ...(record.protection?.encrypt && { isEncrypted: true as const }),
   };
 }
 

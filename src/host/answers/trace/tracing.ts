@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { Cluster, readAll } from '../../../admin/cluster.js';
 import type { Answer, Parameters } from '../../../admin/operations.js';
+import { type Connection, findVerdict } from '../../../agent/policies/judge.js';
 import { XnetError } from '../../../errors.js';
+import { encryptedVtep } from '../../../inet/encrypted-vtep.js';
 import { quoted } from '../../../inet/quoted.js';
-import { endpointRecord } from '../../../model/endpoint.js';
+import { type EndpointRecord, endpointRecord } from '../../../model/endpoint.js';
 import { type HostRecord, hostRecord } from '../../../model/host.js';
 import { keys } from '../../../model/keys.js';
+import { type PolicyRecord, policyRecord } from '../../../model/policy/policy.js';
 import { type End, endInDocker, findEnd, type Known } from '../../../trace/ends.js';
 import { hostFacts } from '../../../trace/facts.js';
 import { leavesByLan } from '../../../trace/lan-hops.js';
@@ -25,6 +28,7 @@ const containersFound = z.array(inDocker);
 
 interface Scene extends Known {
   readonly cluster: Cluster;
+  readonly policies: readonly PolicyRecord[];
   readonly isCurrent: boolean;
 }
 
@@ -76,13 +80,15 @@ function isSame(from: End, to: End): boolean {
 
 async function readScene({ store: all }: AskParts): Promise<Scene> {
   const store = knownReader(all);
-  const [cluster, endpoints, hosts] = await Promise.all([
+  const [cluster, endpoints, hosts, policies] = await Promise.all([
     Cluster.read(store),
     readAll(store, keys.endpoints(), endpointRecord),
     readAll(store, keys.hosts(), hostRecord),
+    readAll(store, keys.policies(), policyRecord),
   ]);
-  const isCurrent = cluster.isCurrent && endpoints.isCurrent && hosts.isCurrent;
-  return { cluster, endpoints: endpoints.records, hosts: hosts.records, isCurrent };
+  const isCurrent = [cluster, endpoints, hosts, policies].every((each) => each.isCurrent);
+  const records = { endpoints: endpoints.records, hosts: hosts.records, policies: policies.records };
+  return { cluster, ...records, isCurrent };
 }
 
 /** Containers that are in no network of the cluster are known to their Docker alone. */
@@ -120,17 +126,34 @@ function planTrace(
   const addresses = common ? addressesOf(common, given) : { destination: destinationOf(to) };
   const name = to.kind === 'container' && to.isName && common ? to.container.name : undefined;
   const record = common?.network;
-  return {
-    from: sideOf(scene, from, fromLabel, common?.from.id),
-    to: sideOf(scene, to, toLabel, common?.to.id),
-    ...addresses,
+  const sent = {
     protocol: port === undefined ? 'icmp' : (protocol ?? 'tcp'),
-    ...(port !== undefined && { port: Number(port) }),
+    port: Number(port ?? 0),
+  } as const;
+  const said = common && saidByPolicies(scene, common, sent, [fromLabel, toLabel]);
+  const isEncrypted = record?.protection?.encrypt === true;
+  return {
+    from: sideOf(scene, from, fromLabel, common?.from.id, isEncrypted),
+    to: sideOf(scene, to, toLabel, common?.to.id, isEncrypted),
+    ...addresses,
+    protocol: sent.protocol,
+    ...(port !== undefined && { port: sent.port }),
     ...(name !== undefined && { name }),
     ...(record && { network: tracedNetwork(scene.cluster, record) }),
+    ...(said && { policy: said }),
     ...((to.kind !== 'container' || from.kind === 'host') &&
       exitOf(scene.cluster, from.kind === 'host' ? to : from, addresses.destination)),
   };
+}
+
+function saidByPolicies(
+  { policies }: Scene,
+  { network, from, to }: Common,
+  sent: Pick<Connection, 'protocol' | 'port'>,
+  [fromLabel, toLabel]: readonly [string, string],
+) {
+  const end = (name: string, { labels, addresses }: EndpointRecord) => ({ name, labels, addresses });
+  return findVerdict({ ...sent, network, from: end(fromLabel, from), to: end(toLabel, to) }, policies);
 }
 
 function destinationOf(to: End): string {
@@ -138,7 +161,13 @@ function destinationOf(to: End): string {
   return (to.kind === 'outside' ? to.address : to.endpoints[0]?.addresses[0]) ?? SOMEWHERE;
 }
 
-function sideOf(scene: Scene, end: End, label: string, endpointId: string | undefined): Side {
+function sideOf(
+  scene: Scene,
+  end: End,
+  label: string,
+  endpointId: string | undefined,
+  isEncrypted: boolean,
+): Side {
   if (end.kind === 'outside')
     return {
       label,
@@ -149,11 +178,16 @@ function sideOf(scene: Scene, end: End, label: string, endpointId: string | unde
   const hostId = end.kind === 'host' ? end.host.id : end.container.hostId;
   const record: HostRecord | undefined = scene.hosts.find(({ id }) => id === hostId);
   const { name = hostId, state } = scene.cluster.hostOf(hostId);
-  const host = { id: hostId, name, state, ...(record && { vtep: record.vtep }) };
+  const host = { id: hostId, name, state, ...(record && { vtep: vtepOf(record, isEncrypted) }) };
   if (end.kind === 'host') return { label, host, networks: [], facts: NOT_ASKED };
   const endpoint = end.endpoints.find(({ id }) => id === endpointId);
   const networks = end.endpoints.map(({ networkId }) => scene.cluster.nameOf(networkId) ?? networkId);
   return { label, host, networks, container: end.container, facts: NOT_ASKED, ...(endpoint && { endpoint }) };
+}
+
+/** Of the network that is traced; an older xnet has none in encrypted ones. */
+function vtepOf({ id, vtep, encryption: [inUse] = [] }: HostRecord, isEncrypted: boolean): string {
+  return isEncrypted && inUse ? encryptedVtep(id, inUse.slot) : vtep;
 }
 
 async function look(parts: AskParts, planned: Trace): Promise<Trace> {
