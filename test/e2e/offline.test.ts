@@ -63,13 +63,20 @@ async function listsOf(lab: Lab, host: string): Promise<Record<string, unknown>>
   return {
     asOf: parsed('endpoints').asOf,
     networks: parsed('networks').items,
-    endpoints: parsed('endpoints').items.map(({ host: { name }, ...rest }) => ({ ...rest, host: name })),
+    // What was dropped the host's own daemon counts.
+    endpoints: parsed('endpoints').items.map(({ host: { name }, forged: _, ...rest }) => ({
+      ...rest,
+      host: name,
+    })),
     names: parsed('names').items.map(({ host: { name }, ...rest }) => ({ ...rest, host: name })),
     // A host takes addresses for its reserve at any time.
     addresses: parsed('addresses').items.filter(({ state }) => state !== 'reserved'),
     subnets: parsed('pools').items.map(({ subnet }) => subnet),
     hosts: parsed('hosts').map(({ id, name, vtep }) => ({ id, name, vtep })),
-    ...{ network: { options, labels, endpoints }, document: texts.at(-2) },
+    ...{
+      network: { options, labels, endpoints },
+      document: texts.at(-2),
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LmdbStore } from '../../../src/store/local/lmdb-store.js';
@@ -42,9 +43,10 @@ async function inAnotherProcess(directory: string, script: string) {
      setInterval(() => {}, 1000);`,
   );
   const child = spawn(process.execPath, [file, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return {
     child,
-    line: async () => String((await once(child.stdout, 'data'))[0]).trim(),
+    line: async () => (await lines.next()).value as string | undefined,
     [Symbol.asyncDispose]: () => kill(child),
   };
 }
