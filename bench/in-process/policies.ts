@@ -25,7 +25,12 @@ const POLICIES: PolicyDocument[] = APPS.slice(0, 5).map((app, i) => ({
 function endpoint(n: number): EndpointRecord {
   const mac = [2, 0, 0, n >> 16, (n >> 8) & 255, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
   return {
-    ...{ version: 1, id: `${n}`.padStart(8, '0').padEnd(64, '0'), networkId: NETWORK.id, dockerNetworkId: 'd' },
+    ...{
+      version: 1,
+      id: `${n}`.padStart(8, '0').padEnd(64, '0'),
+      networkId: NETWORK.id,
+      dockerNetworkId: 'd',
+    },
     ...{ hostId: `h${n % 50}`, addresses: [`10.0.${n >> 8}.${n & 255}`], mac: mac.join(':') },
     labels: { app: APPS[n % 6] ?? '', tier: `${n % 3}` },
   } as EndpointRecord;
