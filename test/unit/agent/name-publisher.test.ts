@@ -239,7 +239,10 @@ describe('the publisher of names', () => {
   test('asks Docker once of a start that an inspection under way has seen, again where it has not, and not of a removal', async () => {
     await using fixture = new Fixture();
     const { docker } = fixture;
-    const settled = () => new Promise((resolve) => setTimeout(resolve, 60));
+    // Short pauses: what begins within one that comes late, on a busy machine, would not be over with it.
+    const settled = async () => {
+      for (let pause = 0; pause < 12; pause++) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
     fixture.publisher.start();
     await eventually(() => expect(docker.inspections).toBe(1));
     await settled();

@@ -105,7 +105,8 @@ describe("containers' hosts files", () => {
     files.enter('e3', '/netns/3');
     await host.start(9, THIRD, 'third', '::ffff:10.1.0.3\tthird\n');
     await files.correct('e3', ['10.1.0.3']);
-    expect(await host.lines(THIRD)).toBe(`10.1.0.3\tthird${FILL}\n`);
+    // Docker waits for a second at most; to look at forty containers may take longer.
+    await eventually(async () => expect(await host.lines(THIRD)).toBe(`10.1.0.3\tthird${FILL}\n`));
   });
 
   test('of containers that ran before this daemon they are put right, and are the container gone, nothing is', async () => {
