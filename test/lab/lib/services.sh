@@ -186,12 +186,13 @@ etcd_wait() {
   wait_until "$HUNG" etcd_answers_or_ended "$1" && daemon_runs "$1" etcd || { show_log_end "$(log_of "$1" etcd)"; die "etcd on $1 did not become ready"; }
 }
 etcd_answers_or_ended() { etcd_answers "$1" || ! daemon_runs "$1" etcd; }
-etcd_answers() { etcdctl_on "$1" --command-timeout 10s get ready >/dev/null 2>&1; }
+etcd_answers() { etcdctl_on "$1" get ready >/dev/null 2>&1; }
 
+# By itself it gives up after 5 s, in which a member on a busy machine may not have come to comparing a password.
 etcdctl_on() {
   local host=$1; shift
   # shellcheck disable=SC2046
-  host_enter "$host" env ETCDCTL_API=3 etcdctl --endpoints "${ETCD_ENDPOINTS:-$(etcd_scheme)://$(host_ip "$host"):2379}" $(tls_etcdctl_args) "$@"
+  host_enter "$host" env ETCDCTL_API=3 etcdctl --endpoints "${ETCD_ENDPOINTS:-$(etcd_scheme)://$(host_ip "$host"):2379}" --command-timeout 15s $(tls_etcdctl_args) "$@"
 }
 
 etcd_start_all() {
