@@ -49,7 +49,9 @@ test('work that goes on is waited for, longer than work that fails', async () =>
   await expect(waitForWork(delay(100), PATIENCE, 'working', none)).resolves.toBeUndefined();
   const failed = waitForWork(delay(300), PATIENCE, 'working', () => new Error('it cannot'));
   await expect(failed).rejects.toThrow('it cannot');
-  await expect(waitForWork(delay(10_000), PATIENCE, 'working', none)).rejects.toThrow('took longer than 1200');
+  await expect(waitForWork(delay(10_000), PATIENCE, 'working', none)).rejects.toThrow(
+    'took longer than 1200',
+  );
 });
 
 test('work whose parts come is waited for; work that falls silent is not', async () => {
