@@ -3,16 +3,17 @@ import type { Engine } from '../../docker/engine.js';
 import type { LocalNetworks } from '../../driver/local-networks.js';
 import { errorMessage } from '../../errors.js';
 import { putEndpoint } from '../../model/by-host.js';
-import type { EndpointRecord } from '../../model/endpoint.js';
+import { type EndpointRecord, endpointRecord } from '../../model/endpoint.js';
 import { keys } from '../../model/keys.js';
 import { publishedLabels } from '../../model/policy/labels.js';
 import type { Logger } from '../../observability/logger.js';
 import type { Store } from '../../store/store.js';
+import { changeRecord } from '../../store/transact.js';
 import type { NetworkFollower } from '../forwarding/network-follower.js';
 import type { KnownLabels } from './known-labels.js';
 
 export interface LabelsAheadParts {
-  readonly store: Pick<Store, 'commit'>;
+  readonly store: Pick<Store, 'get' | 'commit'>;
   readonly local: Pick<LocalNetworks, 'findEndpoint'>;
   readonly follower: Pick<NetworkFollower, 'findEndpoint'>;
   readonly labels: Pick<KnownLabels, 'labelsOf' | 'learn'>;
@@ -65,12 +66,8 @@ export class LabelsAhead {
     const labels = container && publishedLabels(container.labels);
     if (!container || !labels) return;
     known.learn({ ...container, endpoints: [...container.endpoints, { endpointId: id }] });
-    // Names may have been published meanwhile.
-    const latest = follower.findEndpoint(networkId, id) ?? stored;
-    if (latest.labels) return;
-    await store.commit(
-      [{ key: keys.endpoint(networkId, id), is: 'present' }],
-      putEndpoint({ ...latest, labels }),
-    );
+    // Read anew: names may be published meanwhile, and the view be a moment behind.
+    const add = (record: EndpointRecord) => (record.labels ? undefined : { ...record, labels });
+    await changeRecord(store, keys.endpoint(networkId, id), endpointRecord, add, putEndpoint);
   }
 }
